@@ -1,0 +1,108 @@
+# Each target sets up what it needs: `make demo` and `make test` work from a fresh clone with Python >= 3.10 and, for
+# the native operators, a C++ compiler. Nothing is installed outside .venv.
+#
+#   make demo PYTHON=python3.12        another interpreter for a new .venv
+#   make test ARGS="-k factorgcn"      more arguments for pytest
+#   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make demo      the small CPU build of torch
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint docs bench clean distclean FORCE
+
+# The first interpreter that is new enough and can make an environment; only asked for when there is none yet.
+CANDIDATES := python3.13 python3.12 python3.11 python3.10 python3
+CAN_MAKE_VENV := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))
+PYTHON ?=
+
+PY := .venv/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check
+SOURCES := $(wildcard setup.py setup.cfg pyproject.toml constraints.txt graphkit/version.py graphkit/csrc/* graphkit/csrc/*/*)
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' graphkit/version.py)
+
+# The line that `make demo` runs: it ends with the scores, the picture's path and the run folder's path.
+DEMO := .venv/bin/graphkit train
+
+help:
+	@echo "make demo       set up .venv, train FactorGCN on factor-graphs, show the scores and where the pictures are"
+	@echo "make test       the whole suite (ARGS=... goes to pytest)"
+	@echo "make lint       ruff and mypy"
+	@echo "make docs       the documentation, in docs/_build/html; a warning is an error"
+	@echo "make bench      every benchmark: prints tables, writes JSON"
+	@echo "make clean      remove what was built; make distclean removes .venv too"
+
+demo: .venv/.stamp-plot
+	@$(DEMO)
+
+# Small tensors lose more to thread switches than they gain: one thread per worker.
+test: .venv/.stamp-test
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 $(ARGS)
+
+lint: .venv/.stamp-lint
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy
+
+docs: .venv/.stamp-docs
+	@OMP_NUM_THREADS=1 $(PY) -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+bench: .venv/.stamp-package
+	@set -e; for file in $(sort $(wildcard benchmarks/*/*.py)); do echo "== $$file"; $(PY) "$$file"; done
+
+clean:
+	rm -rf build dist graphkit.egg-info docs/_build .pytest_cache .mypy_cache .ruff_cache
+	find . -path ./.venv -prune -o -name __pycache__ -prune -exec rm -rf {} +
+	rm -f graphkit/*.so graphkit/*/*.so
+	rm -f .venv/.stamp-package  # the native operators went with the *.so: build them again next time
+
+distclean: clean
+	rm -rf .venv
+
+# --- the environment -------------------------------------------------------------------------------------------------
+# .venv/.place holds the folder .venv serves, and is written again only when the environment is new or the project has
+# moved; whatever depends on it is then installed again. .venv/.busy exists while pip works: if it is found at the
+# start, an earlier installation was killed in the middle, and the environment is made anew rather than trusted.
+
+.venv/.place: FORCE
+	@if [ -e .venv/.busy ] || ! $(PY) -c 'import pip, sys; sys.exit(sys.version_info < (3, 10))' 2> /dev/null; then \
+	    python="$(PYTHON)"; \
+	    for candidate in $(CANDIDATES); do \
+	        [ -z "$$python" ] && "$$candidate" -c '$(CAN_MAKE_VENV)' 2> /dev/null && python="$$candidate"; \
+	    done; \
+	    if ! "$${python:-false}" -c '$(CAN_MAKE_VENV)'; then \
+	        echo "graphkit needs Python >= 3.10 with venv and ensurepip (on Debian: apt install python3-venv);" \
+	             "say which with PYTHON=/path/to/python" >&2; \
+	        exit 1; \
+	    fi; \
+	    echo "making .venv with $$("$$python" --version)"; \
+	    rm -rf .venv && mkdir .venv && touch .venv/.busy || exit 1; \
+	    "$$python" -m venv .venv || exit 1; \
+	fi; \
+	[ "$$(cat .venv/.place 2> /dev/null)" = "$$PWD" ] || echo "$$PWD" > .venv/.place
+
+FORCE:
+
+# $(call install,pip arguments): an error of pip's own leaves a sound environment, only a killed pip does not.
+define install
+	@touch .venv/.busy; \
+	$(PIP) install -q -c constraints.txt $(1); code=$$?; \
+	if [ $$code -lt 128 ]; then rm -f .venv/.busy; fi; \
+	exit $$code
+endef
+
+# torch first: every package that depends on it would otherwise bring the newest CUDA build.
+.venv/.stamp-torch: .venv/.place constraints.txt
+	$(call install,torch)
+	$(call install,setuptools wheel)
+	@touch $@
+
+# Without build isolation the native operators see the torch that they will run with.
+.venv/.stamp-package: .venv/.stamp-torch $(SOURCES)
+	$(call install,--no-build-isolation -e .)
+	@touch $@
+
+# This version of graphkit is installed by now: pip only adds what the extra names, and builds nothing.
+.venv/.stamp-%: .venv/.stamp-package
+	$(call install,"graphkit[$*]==$(VERSION)")
+	@touch $@
