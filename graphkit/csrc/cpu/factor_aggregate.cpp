@@ -1,0 +1,155 @@
+// factor_aggregate on the CPU: schemas, checks, and one compiled kernel per type, pass and layout of the features.
+#include "edges.h"
+#include "factor_aggregate_kernel.h"
+
+#include <optional>
+#include <tuple>
+
+namespace graphkit {
+namespace {
+
+#if defined(__x86_64__)
+template <class T, bool Shared, Pass P>
+GRAPHKIT_AVX512 void avx512(const FactorPass<T>& a, int64_t first, int64_t last) {
+  all_factors<T, 64, Shared, P>(a, first, last);
+}
+
+template <class T, bool Shared, Pass P>
+GRAPHKIT_AVX2 void avx2(const FactorPass<T>& a, int64_t first, int64_t last) {
+  all_factors<T, 32, Shared, P>(a, first, last);
+}
+#endif
+
+template <class T, bool Shared, Pass P>
+void base(const FactorPass<T>& a, int64_t first, int64_t last) {
+  all_factors<T, 16, Shared, P>(a, first, last);
+}
+
+template <class T, bool Shared, Pass P>
+void run(const FactorPass<T>& a, int64_t num_nodes) {
+  auto* kernel = base<T, Shared, P>;
+#if defined(__x86_64__)
+  if (machine() == Machine::kAvx512) kernel = avx512<T, Shared, P>;
+  if (machine() == Machine::kAvx2) kernel = avx2<T, Shared, P>;
+#endif
+  for_groups(a.ptr, num_nodes, a.factors * (a.width + 8),
+             [&](int64_t first, int64_t last) { kernel(a, first, last); });
+}
+
+struct Shapes {
+  int64_t nodes, factors, width;
+  bool shared;
+};
+
+Shapes check(const Tensor& h, const Tensor& source, const Tensor& target) {
+  const ScalarType type = h.scalar_type();
+  STD_TORCH_CHECK(h.is_cpu() && (type == ScalarType::Float || type == ScalarType::Double),
+                  "`h` must be float32 or float64 on the CPU");
+  STD_TORCH_CHECK(h.dim() == 2 || h.dim() == 3, "`h` must be [N, D] or [N, M, D]");
+  for (const Tensor* term : {&source, &target}) {
+    STD_TORCH_CHECK(term->is_cpu() && term->scalar_type() == type, "the terms must have the type and device of `h`");
+    STD_TORCH_CHECK(term->dim() == 2 && term->size(0) == h.size(0) && term->size(1) == source.size(1),
+                    "the terms must both be [N, M]");
+  }
+  const int64_t factors = source.size(1);
+  STD_TORCH_CHECK(h.dim() == 2 || h.size(1) == factors, "`h` must have as many factors as the terms");
+  return {h.size(0), factors, h.size(h.dim() - 1), h.dim() == 2};
+}
+
+template <class T>
+void forward(const Shapes& s, const Tensor& h, const Tensor& source, const Tensor& target, const Tensor& colptr,
+             const Tensor& row, double gain, Tensor& out) {
+  FactorPass<T> a{};
+  a.ptr = colptr.const_data_ptr<int64_t>();
+  a.other = row.const_data_ptr<int64_t>();
+  a.own_term = target.const_data_ptr<T>();
+  a.other_term = source.const_data_ptr<T>();
+  a.features = h.const_data_ptr<T>();
+  a.sums = out.mutable_data_ptr<T>();
+  a.factors = s.factors;
+  a.width = s.width;
+  a.gain = T(gain);
+  s.shared ? run<T, true, Pass::kForward>(a, s.nodes) : run<T, false, Pass::kForward>(a, s.nodes);
+}
+
+template <class T>
+void backward(const Shapes& s, const Tensor& grad, const Tensor& h, const Tensor& source, const Tensor& target,
+              const Tensor& colptr, const Tensor& row, const Tensor& rowptr, const Tensor& col, double gain,
+              Tensor& grad_h, Tensor& grad_source, Tensor& grad_target) {
+  FactorPass<T> a{};
+  a.factors = s.factors;
+  a.width = s.width;
+  a.gain = T(gain);
+
+  a.ptr = colptr.const_data_ptr<int64_t>();
+  a.other = row.const_data_ptr<int64_t>();
+  a.own_term = target.const_data_ptr<T>();
+  a.other_term = source.const_data_ptr<T>();
+  a.features = h.const_data_ptr<T>();
+  a.partner = grad.const_data_ptr<T>();
+  a.products = grad_target.mutable_data_ptr<T>();
+  s.shared ? run<T, true, Pass::kTarget>(a, s.nodes) : run<T, false, Pass::kTarget>(a, s.nodes);
+
+  std::swap(a.own_term, a.other_term);
+  std::swap(a.features, a.partner);
+  a.ptr = rowptr.const_data_ptr<int64_t>();
+  a.other = col.const_data_ptr<int64_t>();
+  a.sums = grad_h.mutable_data_ptr<T>();
+  a.products = grad_source.mutable_data_ptr<T>();
+  s.shared ? run<T, true, Pass::kSource>(a, s.nodes) : run<T, false, Pass::kSource>(a, s.nodes);
+}
+
+// `rowptr` and `col`, the edges grouped by source, are not read here: they ride along for the backward pass.
+Tensor factor_aggregate(const Tensor& h, const Tensor& source, const Tensor& target, const Tensor& colptr,
+                        const Tensor& row, const std::optional<Tensor>& rowptr, const std::optional<Tensor>& col,
+                        double gain) {
+  (void)rowptr, (void)col;
+  const Shapes s = check(h, source, target);
+  check_groups(colptr, row, s.nodes);
+  const Tensor x = torch::stable::contiguous(h);
+  const Tensor from = torch::stable::contiguous(source), to = torch::stable::contiguous(target);
+  Tensor out = torch::stable::new_empty(x, {s.nodes, s.factors, s.width});
+  if (x.scalar_type() == ScalarType::Float) forward<float>(s, x, from, to, colptr, row, gain, out);
+  else forward<double>(s, x, from, to, colptr, row, gain, out);
+  return out;
+}
+
+std::tuple<Tensor, Tensor, Tensor> factor_aggregate_backward(const Tensor& grad, const Tensor& h, const Tensor& source,
+                                                             const Tensor& target, const Tensor& colptr,
+                                                             const Tensor& row, const Tensor& rowptr,
+                                                             const Tensor& col, double gain) {
+  const Shapes s = check(h, source, target);
+  STD_TORCH_CHECK(grad.is_cpu() && grad.scalar_type() == h.scalar_type() && grad.dim() == 3 &&
+                      grad.size(0) == s.nodes && grad.size(1) == s.factors && grad.size(2) == s.width,
+                  "`grad` must be [N, M, D], of the type and device of `h`");
+  check_groups(colptr, row, s.nodes);
+  check_groups(rowptr, col, s.nodes);
+  const Tensor g = torch::stable::contiguous(grad), x = torch::stable::contiguous(h);
+  const Tensor from = torch::stable::contiguous(source), to = torch::stable::contiguous(target);
+  Tensor grad_h = torch::stable::new_empty(x, x.sizes());
+  Tensor grad_source = torch::stable::new_zeros(x, {s.nodes, s.factors});
+  Tensor grad_target = torch::stable::new_zeros(x, {s.nodes, s.factors});
+  if (x.scalar_type() == ScalarType::Float) {
+    backward<float>(s, g, x, from, to, colptr, row, rowptr, col, gain, grad_h, grad_source, grad_target);
+  } else {
+    backward<double>(s, g, x, from, to, colptr, row, rowptr, col, gain, grad_h, grad_source, grad_target);
+  }
+  return {grad_h, grad_source, grad_target};
+}
+
+}  // namespace
+}  // namespace graphkit
+
+STABLE_TORCH_LIBRARY_FRAGMENT(graphkit, m) {
+  m.def(
+      "factor_aggregate(Tensor h, Tensor source, Tensor target, Tensor colptr, Tensor row, Tensor? rowptr, "
+      "Tensor? col, float gain) -> Tensor");
+  m.def(
+      "factor_aggregate_backward(Tensor grad, Tensor h, Tensor source, Tensor target, Tensor colptr, Tensor row, "
+      "Tensor rowptr, Tensor col, float gain) -> (Tensor, Tensor, Tensor)");
+}
+
+STABLE_TORCH_LIBRARY_IMPL(graphkit, CPU, m) {
+  m.impl("factor_aggregate", TORCH_BOX(&graphkit::factor_aggregate));
+  m.impl("factor_aggregate_backward", TORCH_BOX(&graphkit::factor_aggregate_backward));
+}

@@ -1,0 +1,111 @@
+// Vector code that the compiler lowers to whatever the machine has: no intrinsics, no -march.
+//
+// A kernel is a template over the bytes of a vector. It is compiled once per instruction set with vectors of that
+// set's width, and the best that the machine has is chosen at run time. Everything a kernel
+// calls must be GRAPHKIT_INLINE: a function that stays on its own would be compiled for the oldest machine only.
+#pragma once
+
+#include <cstdint>
+
+#define GRAPHKIT_INLINE inline __attribute__((always_inline))
+
+#if defined(__x86_64__)
+#define GRAPHKIT_AVX512 __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,avx2,fma")))
+#define GRAPHKIT_AVX2 __attribute__((target("avx2,fma")))
+#endif
+
+namespace graphkit {
+
+template <class T, int W>
+struct VectorOf {
+  typedef T type __attribute__((vector_size(W * sizeof(T))));
+};
+template <class T, int W>
+using Vector = typename VectorOf<T, W>::type;
+
+enum class Machine { kBase, kAvx2, kAvx512 };  // the base of x86-64 has SSE2, that of arm64 has NEON: 16 bytes
+
+// What the machine has, or less if the environment variable GRAPHKIT_CPU says `base` or `avx2`.
+Machine machine();
+
+template <class T, int W>
+GRAPHKIT_INLINE Vector<T, W> load(const T* from) {
+  Vector<T, W> v;
+  __builtin_memcpy(&v, from, sizeof(v));
+  return v;
+}
+
+template <class T, int W>
+GRAPHKIT_INLINE void store(T* to, Vector<T, W> v) {
+  __builtin_memcpy(to, &v, sizeof(v));
+}
+
+// The sum of all lanes, by halves, so that the order of the additions is fixed.
+template <class T, int W>
+GRAPHKIT_INLINE T sum(Vector<T, W> v) {
+  if constexpr (W == 1) {
+    return v[0];
+  } else {
+    Vector<T, W / 2> half[2];
+    __builtin_memcpy(half, &v, sizeof(v));
+    return sum<T, W / 2>(half[0] + half[1]);
+  }
+}
+
+// `v` with zeros in its first `count` lanes.
+template <class T, int W>
+GRAPHKIT_INLINE Vector<T, W> drop_lanes(Vector<T, W> v, int count) {
+  T keep[2 * W];
+  for (int k = 0; k < W; ++k) keep[k] = T(0), keep[W + k] = T(1);
+  return count == 0 ? v : v * load<T, W>(keep + W - count);
+}
+
+template <class T>
+struct Exponential;
+
+template <>
+struct Exponential<float> {
+  using Bits = int32_t;
+  static constexpr float limit = 87.0f;                // exp(+-limit) is neither infinite nor denormal
+  static constexpr float rounder = 12582912.0f;        // 1.5 * 2^23: adding it rounds to a whole number
+  static constexpr float ln2_high = 0.693359375f;      // ln 2 in two parts: the first has few bits, so that its
+  static constexpr float ln2_low = -2.12194440e-4f;    // product with a small whole number is exact
+  static constexpr int degree = 7, mantissa = 23, bias = 127;
+};
+
+template <>
+struct Exponential<double> {
+  using Bits = int64_t;
+  static constexpr double limit = 708.0;
+  static constexpr double rounder = 6755399441055744.0;  // 1.5 * 2^52
+  static constexpr double ln2_high = 0.693147180369123816490;
+  static constexpr double ln2_low = 1.90821492927058770002e-10;
+  static constexpr int degree = 13, mantissa = 52, bias = 1023;
+};
+
+constexpr double inverse_factorial(int n) {
+  double product = 1.0;
+  for (int k = 2; k <= n; ++k) product *= k;
+  return 1.0 / product;
+}
+
+// exp(x) = 2^n exp(r) with |r| <= ln(2) / 2, where a short Taylor series is exact to rounding. A NaN stays one.
+template <class T, int W>
+GRAPHKIT_INLINE Vector<T, W> exponential(Vector<T, W> x) {
+  using C = Exponential<T>;
+  using Bits = Vector<typename C::Bits, W>;
+  const Vector<T, W> zero = {};
+  x = x > zero + C::limit ? zero + C::limit : x;
+  x = x < zero - C::limit ? zero - C::limit : x;
+  const Vector<T, W> shifted = x * T(1.44269504088896340736) + C::rounder;
+  const Vector<T, W> n = shifted - C::rounder;
+  const Vector<T, W> r = (x - n * C::ln2_high) - n * C::ln2_low;
+  Vector<T, W> series = zero + T(inverse_factorial(C::degree));
+#pragma GCC unroll 16
+  for (int k = C::degree - 1; k >= 0; --k) series = series * r + T(inverse_factorial(k));
+  // The low bits of `shifted` hold n; the shift pushes everything else of it out of the word.
+  const Bits power = ((Bits)shifted + C::bias) << C::mantissa;
+  return series * (Vector<T, W>)power;
+}
+
+}  // namespace graphkit

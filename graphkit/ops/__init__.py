@@ -1,0 +1,24 @@
+"""Operators on graphs: pure functions of tensors, one per file.
+
+Each has a reference in plain PyTorch and, where the library was built, native code that gives the same results faster.
+:func:`backend` says which is in use, :func:`describe` why. ``GRAPHKIT_BACKEND=torch`` forces the reference;
+``GRAPHKIT_CPU=avx2`` or ``base`` keeps the native code from newer vector instructions than these.
+"""
+
+from graphkit.ops._native import OperatorInfo, backend, describe
+from graphkit.ops.factor_aggregate import factor_aggregate
+from graphkit.ops.segment_max import segment_max
+from graphkit.ops.segment_softmax import segment_softmax
+from graphkit.ops.segment_sum import segment_sum
+from graphkit.ops.shortest_paths import shortest_paths
+
+__all__ = [
+    "OperatorInfo",
+    "backend",
+    "describe",
+    "factor_aggregate",
+    "segment_max",
+    "segment_softmax",
+    "segment_sum",
+    "shortest_paths",
+]

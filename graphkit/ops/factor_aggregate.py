@@ -1,0 +1,170 @@
+"""Aggregation over all factor graphs at once: the work of a FactorGCN layer and of its discriminator."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphkit.ops._edges import check_edge_values, check_edges, group_edges
+from graphkit.ops._native import offer, serves
+
+_NATIVE = offer("factor_aggregate")
+
+
+def factor_aggregate(
+    h: Tensor,
+    source: Tensor,
+    target: Tensor,
+    edge_index: Tensor,
+    norm: Tensor | None = None,
+    gain: float = 1.0,
+) -> Tensor:
+    r"""Sums the features of every node's in-neighbours, weighted anew in each of :math:`M` factor graphs.
+
+    .. math::
+        \mathbf{o}_{i,m} = \sum_{j \to i} \sigma \left( g \, (s_{j,m} + t_{i,m}) \right) \, n_j \, \mathbf{h}_{j(,m)}
+
+    Args:
+        h: Features, either shared by the factors or one set per factor.
+        source: The term :math:`s` of a node as the source of an edge.
+        target: The term :math:`t` of a node as the target of an edge.
+        edge_index: Edges, row 0 = source and row 1 = target, in any order. A :class:`torch_geometric.EdgeIndex`
+            that is sorted by column is fastest.
+        norm: The weight :math:`n` of a node as a source, or nothing for 1.
+        gain: The gain :math:`g` inside the sigmoid.
+
+    Shapes:
+        - **input:** ``h`` ``[N, D]`` or ``[N, M, D]``, ``source`` and ``target`` ``[N, M]``, ``edge_index`` ``[2, E]``,
+          ``norm`` ``[N]``.
+        - **output:** ``[N, M, D]``, zeros for nodes without in-edges.
+
+    Raises:
+        ValueError: If shapes, types or devices do not fit, or an edge names a node that does not exist.
+
+    Notes:
+        The native code makes no tensor per edge: memory grows with the nodes only. It gives the same bits on every run
+        and any number of threads. Gradients reach ``h``, ``source``, ``target`` and ``norm``; gradients of gradients
+        go through the plain PyTorch form.
+
+    Reference:
+        Yang et al., *Factorizable Graph Convolutional Networks*, NeurIPS 2020.
+    """
+    _check(h, source, target, edge_index, norm)
+    if norm is not None:
+        h = h * norm.view(-1, *[1] * (h.dim() - 1))
+    if torch.compiler.is_compiling():
+        return _aggregate(h, source, target, edge_index, gain)
+    try:
+        return _aggregate(h, source, target, edge_index, gain)
+    except (IndexError, RuntimeError):
+        check_edge_values(edge_index, h.size(0))
+        raise
+
+
+def _aggregate(h: Tensor, source: Tensor, target: Tensor, edge_index: Tensor, gain: float) -> Tensor:
+    if not (_NATIVE and serves(h)):
+        return factor_aggregate_reference(h, source, target, edge_index, gain)
+    trains = torch.is_grad_enabled() and (h.requires_grad or source.requires_grad or target.requires_grad)
+    edges = group_edges(edge_index, h.size(0), both_ways=trains)
+    return torch.ops.graphkit.factor_aggregate(h, source, target, *edges, gain)
+
+
+def factor_aggregate_reference(
+    h: Tensor, source: Tensor, target: Tensor, edge_index: Tensor, gain: float
+) -> Tensor:
+    """The same in plain PyTorch. One factor at a time: no ``[E, M, D]`` tensor, and faster than all at once."""
+    row, col = edge_index[0], edge_index[1]
+    gates = torch.sigmoid(gain * (source.index_select(0, row) + target.index_select(0, col)))
+    h_row = h.index_select(0, row)
+    zeros = h.new_zeros(h.size(0), h.size(-1))
+    features = [h_row] * source.size(1) if h.dim() == 2 else h_row.unbind(1)
+    # Unbinding, not indexing: the gradients of all factors are then put together once instead of being added up.
+    pairs = zip(gates.unsqueeze(2).unbind(1), features, strict=True)
+    return torch.stack([zeros.index_add(0, col, gate * feature) for gate, feature in pairs], dim=1)
+
+
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    *tensors, ctx.gain = inputs
+    ctx.save_for_backward(*tensors)
+
+
+def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    h, source, target, colptr, row, rowptr, col = ctx.saved_tensors
+    if rowptr is None:
+        rowptr, col = torch.ops.graphkit.transpose_edges(colptr, row)
+    grads = torch.ops.graphkit.factor_aggregate_backward(
+        grad, h, source, target, colptr, row, rowptr, col, ctx.gain
+    )
+    return *grads, None, None, None, None, None
+
+
+def _double_backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+    """Differentiates the gradient of the plain form. Views part what is differentiated here from the rest."""
+    *tensors, colptr, row, _, _ = ctx.saved_tensors
+    col = torch.repeat_interleave(torch.arange(colptr.numel() - 1), colptr.diff())
+    create_graph = torch.is_grad_enabled()
+    with torch.enable_grad():
+        tensors = [t.view_as(t) if t.requires_grad else t.detach().requires_grad_() for t in tensors]
+        grad, h, source, target = tensors
+        out = factor_aggregate_reference(h, source, target, torch.stack([row, col]), ctx.gain)
+        first = torch.autograd.grad(out, (h, source, target), grad, create_graph=True)
+        second = torch.autograd.grad(first, tensors, grads, create_graph=create_graph, materialize_grads=True)
+    return *second, None, None, None, None, None
+
+
+if _NATIVE:
+
+    @torch.library.register_fake("graphkit::factor_aggregate")
+    def _fake(
+        h: Tensor,
+        source: Tensor,
+        target: Tensor,
+        colptr: Tensor,
+        row: Tensor,
+        rowptr: Tensor | None,
+        col: Tensor | None,
+        gain: float,
+    ) -> Tensor:
+        return h.new_empty(h.size(0), source.size(1), h.size(-1))
+
+    @torch.library.register_fake("graphkit::factor_aggregate_backward")
+    def _backward_fake(
+        grad: Tensor, h: Tensor, source: Tensor, target: Tensor, *edges_and_gain: Any
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        return h.new_empty(h.shape), source.new_empty(source.shape), target.new_empty(target.shape)
+
+    torch.library.register_autograd("graphkit::factor_aggregate", _backward, setup_context=_setup_context)
+    torch.library.register_autograd(
+        "graphkit::factor_aggregate_backward", _double_backward, setup_context=_setup_context
+    )
+
+
+def _check(h: Tensor, source: Tensor, target: Tensor, edge_index: Tensor, norm: Tensor | None) -> None:
+    """Says in one line what does not fit. Looks at shapes only, so it costs nothing and compiles away."""
+    if h.dim() not in (2, 3) or not h.is_floating_point():
+        raise ValueError(f"`h` must be a float tensor [N, D] or [N, M, D] (got {_describe(h)})")
+    if source.dim() != 2 or source.size(0) != h.size(0) or source.size(1) < 1:
+        raise ValueError(
+            f"`source` must be [N, M] with N = {h.size(0)} as in `h` and at least one factor (got {_describe(source)})"
+        )
+    if target.shape != source.shape:
+        raise ValueError(
+            f"`target` must have the shape of `source`, {list(source.shape)} (got {_describe(target)})"
+        )
+    if h.dim() == 3 and h.size(1) != source.size(1):
+        raise ValueError(
+            f"`h` [N, M, D] must have as many factors as `source`, {source.size(1)} (got {_describe(h)})"
+        )
+    if norm is not None and norm.shape != h.shape[:1]:
+        raise ValueError(f"`norm` must be [N] with N = {h.size(0)} as in `h` (got {_describe(norm)})")
+    for name, tensor in (("source", source), ("target", target), ("norm", norm)):
+        if tensor is not None and (tensor.dtype != h.dtype or tensor.device != h.device):
+            raise ValueError(
+                f"`{name}` must have the type and device of `h`, {h.dtype} on {h.device} "
+                f"(got {tensor.dtype} on {tensor.device})"
+            )
+    check_edges(edge_index, h.device)
+
+
+def _describe(tensor: Tensor) -> str:
+    return f"{tensor.dtype} of shape {list(tensor.shape)}"

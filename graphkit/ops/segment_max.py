@@ -1,0 +1,106 @@
+"""Maxima over segments of consecutive rows, and the rows they come from."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphkit.ops._native import offer, serves
+from graphkit.ops._segments import check_ptr_values, check_segments, segment_ids
+from graphkit.ops.segment_sum import segment_sum_reference
+
+_NATIVE = offer("segment_max")
+
+
+def segment_max(x: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor]:
+    r"""Finds the largest number of every segment, column by column, and the row that holds it.
+
+    .. math::
+        \mathbf{a}_s = \operatorname{arg\,max}_{p_s \le e < p_{s+1}} \mathbf{x}_e, \qquad
+        \mathbf{o}_s = \mathbf{x}_{\mathbf{a}_s}
+
+    Args:
+        x: Rows, sorted by segment.
+        ptr: Where the segments :math:`p` start, and where the last one ends: the ``colptr`` of sorted edges, or the
+            ``ptr`` of a batch of graphs.
+
+    Shapes:
+        - **input:** ``x`` ``[E, ...]``, ``ptr`` ``[S + 1]``, rising from 0 to ``E``; equal neighbours are an empty
+          segment.
+        - **output:** the maxima ``[S, ...]`` and their rows, int64 ``[S, ...]``.
+
+    Raises:
+        ValueError: If types, shapes or devices do not fit, or ``ptr`` does not rise from 0 to ``E``.
+
+    Notes:
+        - Of equal numbers the first row counts, and it alone gets the gradient.
+        - An empty segment has the maximum 0, as in PyTorch Geometric, and the row -1.
+        - A NaN is larger than any number, as in :func:`torch.max`: a segment that holds one has the maximum NaN, and
+          its row is that of the first NaN.
+        - Gradients can be taken any number of times. The native code serves float32 and float64 on the CPU, other
+          types and devices use PyTorch; the result is the same on every run and any number of threads.
+
+    Reference:
+        Blelloch, *Prefix Sums and Their Applications*, 1990 (segmented maxima).
+    """
+    check_segments(x, ptr)
+    ptr = ptr.long()
+    native = _NATIVE and serves(x)
+    if torch.compiler.is_compiling():
+        return torch.ops.graphkit.segment_max(x, ptr) if native else segment_max_reference(x, ptr)
+    if not native:
+        check_ptr_values(ptr, x.size(0))
+        return segment_max_reference(x, ptr)
+    try:
+        return torch.ops.graphkit.segment_max(x, ptr)
+    except RuntimeError:
+        check_ptr_values(ptr, x.size(0))
+        raise
+
+
+def segment_max_reference(x: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor]:
+    """The same in plain PyTorch: the maxima first, then the first row that equals each."""
+    shape = (ptr.size(0) - 1, *x.shape[1:])
+    if x.size(0) == 0:
+        return segment_sum_reference(x, ptr), ptr.new_full(shape, -1)  # zeros that depend on x
+    rows = x.detach()
+    ids = segment_ids(ptr, x.size(0)).view(-1, *[1] * (x.dim() - 1)).expand_as(x)
+    highest = rows.new_zeros(shape).scatter_reduce(0, ids, rows, "amax", include_self=False).gather(0, ids)
+    equal = (rows == highest) | rows.isnan()
+    numbers = torch.arange(x.size(0), device=x.device).view(-1, *[1] * (x.dim() - 1))
+    numbers = torch.where(equal, numbers, x.size(0))
+    first = ptr.new_full(shape, x.size(0)).scatter_reduce(0, ids, numbers, "amin")
+    arg = torch.where(first == x.size(0), -1, first)
+    return pick(x, arg), arg
+
+
+def pick(x: Tensor, arg: Tensor) -> Tensor:
+    """Returns the numbers in the rows ``arg``, and 0 where that is -1."""
+    found = x.gather(0, arg.clamp(min=0))
+    return torch.where(arg < 0, torch.zeros_like(found), found)
+
+
+def place(values: Tensor, arg: Tensor, num_rows: int) -> Tensor:
+    """Returns ``[E, ...]``, zeros but for ``values`` in the rows ``arg``: the transpose of :func:`pick`."""
+    rows = torch.where(arg < 0, num_rows, arg)  # what comes from nowhere goes to a row that is cut off
+    return values.new_zeros(num_rows + 1, *values.shape[1:]).scatter_add(0, rows, values)[:num_rows]
+
+
+def _setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: tuple[Tensor, Tensor]) -> None:
+    ctx.num_rows = inputs[0].size(0)
+    ctx.save_for_backward(output[1])
+
+
+def _backward(ctx: Any, grad: Tensor, _: Tensor | None) -> tuple[Tensor, None]:
+    (arg,) = ctx.saved_tensors
+    return place(grad, arg, ctx.num_rows), None
+
+
+if _NATIVE:
+
+    @torch.library.register_fake("graphkit::segment_max")
+    def _fake(x: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor]:
+        shape = (ptr.size(0) - 1, *x.shape[1:])
+        return x.new_empty(shape), ptr.new_empty(shape)
+
+    torch.library.register_autograd("graphkit::segment_max", _backward, setup_context=_setup_context)

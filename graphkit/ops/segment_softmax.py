@@ -1,0 +1,109 @@
+"""Softmax over segments of consecutive rows: attention over the edges into a node."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphkit.ops._native import offer, serves
+from graphkit.ops._segments import check_ptr_values, check_segments, segment_ids, widen
+from graphkit.ops.segment_sum import segment_sum_reference
+
+_NATIVE = offer("segment_softmax")
+
+
+def segment_softmax(x: Tensor, ptr: Tensor) -> Tensor:
+    r"""Normalises the rows of every segment, column by column, to weights that add up to one.
+
+    .. math::
+        \mathbf{o}_e = \frac{\exp(\mathbf{x}_e)}{\sum_{f = p_s}^{p_{s+1} - 1} \exp(\mathbf{x}_f)}
+        \quad \text{for} \quad p_s \le e < p_{s+1}
+
+    The largest number of the segment is taken off first, so that nothing overflows.
+
+    Args:
+        x: Rows, sorted by segment.
+        ptr: Where the segments :math:`p` start, and where the last one ends: the ``colptr`` of sorted edges, or the
+            ``ptr`` of a batch of graphs.
+
+    Shapes:
+        - **input:** ``x`` ``[E, ...]``, ``ptr`` ``[S + 1]``, rising from 0 to ``E``; equal neighbours are an empty
+          segment.
+        - **output:** ``[E, ...]``.
+
+    Raises:
+        ValueError: If types, shapes or devices do not fit, or ``ptr`` does not rise from 0 to ``E``.
+
+    Notes:
+        - A row of minus infinity gets the weight 0. If all rows of a segment are minus infinity, or one is NaN or plus
+          infinity, the segment's weights in that column are NaN, as those of :func:`torch.softmax`, but for rows of
+          minus infinity beside plus infinity, which may be NaN or 0.
+        - Weights below 1e-37 in float32, or 1e-307 in float64, may come out as 0.
+        - Gradients can be taken any number of times.
+        - The native code serves float32 and float64 on the CPU, and gives the same bits on every run and any number of
+          threads. Other types and devices use PyTorch, which computes float16 and bfloat16 in float32.
+
+    Reference:
+        Veličković et al., *Graph Attention Networks*, ICLR 2018 (softmax over the neighbours of a node).
+    """
+    check_segments(x, ptr, floating=True)
+    ptr = ptr.long()
+    native = _NATIVE and serves(x)
+    if torch.compiler.is_compiling():
+        return torch.ops.graphkit.segment_softmax(x, ptr) if native else segment_softmax_reference(x, ptr)
+    if not native:
+        check_ptr_values(ptr, x.size(0))
+        return segment_softmax_reference(x, ptr)
+    try:
+        return torch.ops.graphkit.segment_softmax(x, ptr)
+    except RuntimeError:
+        check_ptr_values(ptr, x.size(0))
+        raise
+
+
+def segment_softmax_reference(x: Tensor, ptr: Tensor) -> Tensor:
+    """The same in plain PyTorch."""
+    wide = widen(x)
+    ids = segment_ids(ptr, x.size(0))
+    columns = ids.view(-1, *[1] * (x.dim() - 1)).expand_as(wide)
+    highest = wide.new_zeros(ptr.size(0) - 1, *x.shape[1:])
+    highest = highest.scatter_reduce(0, columns, wide.detach(), "amax", include_self=False)
+    weights = torch.exp(wide - highest.index_select(0, ids))
+    return (weights / segment_sum_reference(weights, ptr).index_select(0, ids)).to(x.dtype)
+
+
+def _setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+    ctx.save_for_backward(output, inputs[1])
+
+
+def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+    return torch.ops.graphkit.segment_softmax_backward(grad, *ctx.saved_tensors), None
+
+
+def _setup_double(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs)
+
+
+def _double_backward(ctx: Any, v: Tensor) -> tuple[Tensor, Tensor, None]:
+    """The first gradient is ``y (g - sum of y g)``: linear in ``g`` and its own transpose there, quadratic in ``y``."""
+    grad, out, ptr = ctx.saved_tensors
+    ops = torch.ops.graphkit
+    dots = ops.segment_expand(ops.segment_sum(torch.stack([out * grad, out * v], dim=-1), ptr), ptr, out.size(0))
+    by_out = v * (grad - dots[..., 0]) - grad * dots[..., 1]
+    return ops.segment_softmax_backward(v, out, ptr), by_out, None
+
+
+if _NATIVE:
+
+    @torch.library.register_fake("graphkit::segment_softmax")
+    def _fake(x: Tensor, ptr: Tensor) -> Tensor:
+        return x.new_empty(x.shape)
+
+    @torch.library.register_fake("graphkit::segment_softmax_backward")
+    def _backward_fake(grad: Tensor, out: Tensor, ptr: Tensor) -> Tensor:
+        return out.new_empty(out.shape)
+
+    torch.library.register_autograd("graphkit::segment_softmax", _backward, setup_context=_setup_context)
+    torch.library.register_autograd(
+        "graphkit::segment_softmax_backward", _double_backward, setup_context=_setup_double
+    )

@@ -1,0 +1,225 @@
+"""Cheapest paths of a few hops from every node: what path attention looks along."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import dijkstra
+from torch import Tensor
+from torch_geometric import EdgeIndex
+
+from graphkit.ops._edges import check_edges
+from graphkit.ops._native import offer
+
+_NATIVE = offer("shortest_paths")
+
+
+def shortest_paths(
+    edge_index: Tensor,
+    cost: Tensor | None = None,
+    max_hops: int = 2,
+    *,
+    num_nodes: int | None = None,
+    sources: Tensor | None = None,
+    ratio: float | None = None,
+    degree: str = "graph",
+    rounding: str = "round",
+    self_paths: bool = False,
+) -> tuple[list[Tensor], list[Tensor]]:
+    r"""Finds for every node the cheapest paths of at most :math:`H` hops that end at it.
+
+    A path of :math:`h` hops is a column :math:`(v_h, \ldots, v_1, i)` with an edge from each node to the next. It
+    belongs to the node :math:`i` that it ends at, the one that attends, and is found by walking from :math:`i` against
+    the edges: the edge :math:`j \to i` costs :math:`c_{ij}`, what :math:`i` pays for reaching its neighbour :math:`j`.
+
+    Of all routes between two nodes, of any length, only the cheapest one counts; of several, one with the fewest hops,
+    and then at each step the node with the smallest id before it, beginning at :math:`i`'s side. The path is listed
+    under its number of hops if that is no more than :math:`H`. So a neighbour that is cheaper to reach through another
+    node is listed with two hops, and a node whose cheapest route has more than :math:`H` hops not at all, even if a
+    shorter one exists.
+
+    With a ``ratio`` :math:`r`, each node keeps all paths of one hop, and of every other length the
+    :math:`k = \max(1, \mathrm{round}(r \, d_i))` cheapest, ties by the id of the far end, where :math:`d_i` counts its
+    neighbours (once each, itself excepted).
+
+    Args:
+        edge_index: Edges, row 0 = source and row 1 = target, in any order. Self loops are on no path; of parallel edges
+            the cheapest counts.
+        cost: The cost of each edge, finite and not negative, or nothing for 1 per edge.
+        max_hops: The largest number of hops :math:`H`.
+        num_nodes: Number of nodes; by default the one that a :class:`torch_geometric.EdgeIndex` states, or else one
+            more than the largest id.
+        sources: The nodes whose paths are wanted, in any order; by default all.
+        ratio: How many paths a node keeps of each length above one hop, as a share of its degree; by default all.
+        degree: ``"graph"`` for :math:`d_i` as above, ``"tree"`` for the number of one-hop paths of node :math:`i`.
+        rounding: ``"round"`` as above (halves to the even number), or ``"floor"`` for
+            :math:`k = \lfloor r \, d_i \rfloor`, which may be 0.
+        self_paths: Adds the path :math:`(i, \ldots, i)` of cost 0 to every node's paths of each length.
+
+    Shapes:
+        - **input:** ``edge_index`` ``[2, E]``, ``cost`` ``[E]``, ``sources`` ``[S]``.
+        - **output:** two lists with one item for each number of hops :math:`h = 1, \ldots, H`: the ``path_index``
+          ``[h + 1, P_h]``, far ends in the first row and the attending nodes in the last one, and the costs of the
+          paths ``[P_h]``. Paths are sorted by the last row, then by cost, then by far end; a self path comes after
+          the other paths of its node.
+
+    Raises:
+        ValueError: If shapes, types or devices do not fit, a node does not exist, a cost is negative, infinite or not a
+            number, or an option has no such value.
+
+    Notes:
+        Costs are added in float64 from node :math:`i` outwards, and compared to the last bit. Paths are found on the
+        CPU, wherever the edges are; no gradient reaches the costs. The native code stops its search at a node as soon
+        as no cheaper route can change the result, so that the time per node depends on the surroundings of a node more
+        than on the size of the graph; it gives the same paths for any number of threads, and needs memory for the
+        graph and the paths. The reference works out the distances between all nodes, some rows at a time.
+
+    Reference:
+        Yang et al., *SPAGAN: Shortest Path Graph Attention Network*, IJCAI 2019.
+
+    Differences:
+        The paper samples :math:`k = r \, d_i` paths and leaves the rounding and the ties open. The released code
+        counts the degree in the tree of cheapest paths and rounds down (``degree="tree", rounding="floor"``), which
+        leaves nodes of degree 1 without longer paths at :math:`r = 0.5`, and breaks ties as its graph library does.
+    """
+    num_nodes = _check(edge_index, cost, max_hops, num_nodes, sources)
+    _check_choice(ratio, degree, rounding)
+    edges = edge_index.as_tensor() if isinstance(edge_index, EdgeIndex) else edge_index
+    edges = edges.detach().long().cpu()
+    costs = None if cost is None else cost.detach().double().cpu()
+    # In order and once each, so that the paths are sorted by their last row.
+    nodes = torch.arange(num_nodes) if sources is None else sources.detach().long().cpu().unique()
+    call = torch.ops.graphkit.shortest_paths if _NATIVE else shortest_paths_reference
+    paths, sums = call(
+        edges, costs, nodes, num_nodes, max_hops, ratio or 0.0, degree == "tree", rounding == "floor", self_paths
+    )
+    dtype = torch.get_default_dtype() if cost is None else cost.dtype
+    return [path.to(edge_index.device) for path in paths], [s.to(edge_index.device, dtype) for s in sums]
+
+
+def shortest_paths_reference(
+    edge_index: Tensor,
+    cost: Tensor | None,
+    sources: Tensor,
+    num_nodes: int,
+    max_hops: int,
+    ratio: float,
+    tree_degree: bool,
+    floor: bool,
+    self_paths: bool,
+) -> tuple[list[Tensor], list[Tensor]]:
+    """The same with SciPy and NumPy, from the distances of all nodes; a ``ratio`` of 0 keeps all paths."""
+    graph = _without_loops(edge_index, cost, num_nodes)
+    rows = 1 + 2**22 // (num_nodes + 1)  # 32 MB of distances at a time
+    parts: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in range(max_hops)]
+    for chunk in sources.split(rows):
+        starts = chunk.numpy()
+        degree = np.diff(graph.indptr)[starts]
+        for part, (paths, own, cost_of) in zip(parts, _tree(graph, starts, max_hops), strict=True):
+            count = np.bincount(own, minlength=starts.size)
+            if paths.shape[0] == 2:
+                degree = count if tree_degree else degree
+            elif ratio > 0:
+                wish = ratio * degree
+                kept = np.floor(wish) if floor else np.maximum(1, np.rint(wish))
+                rank = np.arange(own.size) - (count.cumsum() - count)[own]
+                paths, own, cost_of = (t[..., rank < kept[own]] for t in (paths, own, cost_of))
+            if self_paths:
+                order = np.argsort(np.concatenate([own, np.arange(starts.size)]), kind="stable")
+                paths = np.concatenate([paths, np.tile(starts, (paths.shape[0], 1))], axis=1)[:, order]
+                cost_of = np.concatenate([cost_of, np.zeros(starts.size)])[order]
+            part.append((paths, cost_of))
+    path_index = [torch.from_numpy(np.concatenate([paths for paths, _ in part], axis=1)) for part in parts]
+    return path_index, [torch.from_numpy(np.concatenate([cost_of for _, cost_of in part])) for part in parts]
+
+
+def _without_loops(edge_index: Tensor, cost: Tensor | None, num_nodes: int) -> csr_array:
+    """Returns the edges as a matrix, row = target, with the cheapest of parallel ones and no self loops."""
+    source, target = edge_index.numpy()
+    value = np.ones(source.size) if cost is None else cost.numpy()
+    order = np.lexsort((value, source, target))
+    order = order[source[order] != target[order]]
+    again = np.zeros(order.size, dtype=bool)
+    again[1:] = (np.diff(source[order]) == 0) & (np.diff(target[order]) == 0)
+    order = order[~again]
+    return csr_array((value[order], (target[order], source[order])), shape=(num_nodes, num_nodes))
+
+
+def _tree(
+    graph: csr_array, starts: np.ndarray, max_hops: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yields for each number of hops the paths, which start each belongs to, and their costs, sorted as documented.
+
+    Walks from the starts along the edges that cheapest routes use: those that end at the distance of their other end.
+    """
+    size = (starts.size, graph.shape[0])
+    distance = dijkstra(graph, indices=starts) if starts.size > 0 else np.empty(size)
+    own, paths = np.arange(starts.size), starts[None]
+    listed = np.zeros(size, dtype=bool)
+    listed[own, starts] = True
+    for _ in range(max_hops):
+        count = np.diff(graph.indptr)[paths[0]]
+        path = np.repeat(np.arange(own.size), count)
+        edge = np.arange(path.size) + np.repeat(graph.indptr[paths[0]] - (count.cumsum() - count), count)
+        far_end, start = graph.indices[edge].astype(np.int64), own[path]
+        with np.errstate(over="ignore"):  # an infinite sum is no route
+            total = distance[start, paths[0, path]] + graph.data[edge]
+        tight = (total == distance[start, far_end]) & ~listed[start, far_end] & np.isfinite(total)
+        path, far_end, start, total = path[tight], far_end[tight], start[tight], total[tight]
+        order = np.lexsort((paths[0, path], far_end, total, start))
+        path, far_end, start, total = path[order], far_end[order], start[order], total[order]
+        new = np.ones(path.size, dtype=bool)  # of several ways to the same node, the first
+        new[1:] = (np.diff(start) != 0) | (np.diff(far_end) != 0)
+        own, paths = start[new], np.concatenate([far_end[None, new], paths[:, path[new]]])
+        listed[own, paths[0]] = True
+        yield paths, own, total[new]
+
+
+def _check(
+    edge_index: Tensor, cost: Tensor | None, max_hops: int, num_nodes: int | None, sources: Tensor | None
+) -> int:
+    """Says in one line what does not fit, and returns the number of nodes."""
+    check_edges(edge_index, edge_index.device)
+    low, high = (int(edge_index.min()), int(edge_index.max())) if edge_index.numel() > 0 else (0, -1)
+    if num_nodes is None and isinstance(edge_index, EdgeIndex):
+        num_nodes = max((size for size in edge_index.sparse_size() if size is not None), default=None)
+    if num_nodes is None:
+        num_nodes = high + 1
+    if not 0 <= num_nodes < 2**31:
+        raise ValueError(f"`num_nodes` must be from 0 to 2147483647 (got {num_nodes})")
+    if low < 0 or high >= num_nodes:
+        raise ValueError(f"`edge_index` must hold node ids from 0 to {num_nodes - 1} (got ids from {low} to {high})")
+    if isinstance(max_hops, bool) or not isinstance(max_hops, int) or not 1 <= max_hops < 2**16:
+        raise ValueError(f"`max_hops` must be a whole number from 1 to 65535 (got {max_hops!r})")
+    if cost is not None:
+        if cost.shape != edge_index.shape[1:] or not cost.is_floating_point():
+            raise ValueError(
+                f"`cost` must be a float tensor [E] with E = {edge_index.size(1)} as in `edge_index` "
+                f"(got {cost.dtype} of shape {list(cost.shape)})"
+            )
+        wrong = (~(cost >= 0) | cost.isinf()).nonzero()
+        if wrong.numel() > 0:
+            at = int(wrong[0])
+            raise ValueError(f"`cost` must be finite and not negative (got {float(cost[at])} for edge {at})")
+    if sources is not None:
+        if sources.dim() != 1 or sources.dtype not in (torch.int64, torch.int32):
+            raise ValueError(
+                "`sources` must be an integer tensor [S] of node ids "
+                f"(got {sources.dtype} of shape {list(sources.shape)})"
+            )
+        if sources.numel() > 0 and (int(sources.min()) < 0 or int(sources.max()) >= num_nodes):
+            raise ValueError(
+                f"`sources` must hold node ids from 0 to {num_nodes - 1} "
+                f"(got ids from {int(sources.min())} to {int(sources.max())})"
+            )
+    return num_nodes
+
+
+def _check_choice(ratio: float | None, degree: str, rounding: str) -> None:
+    if ratio is not None and not 0 < ratio < float("inf"):
+        raise ValueError(f"`ratio` must be greater than 0 and finite, or None for all paths (got {ratio})")
+    if degree not in ("graph", "tree"):
+        raise ValueError(f"`degree` must be 'graph' or 'tree' (got {degree!r})")
+    if rounding not in ("round", "floor"):
+        raise ValueError(f"`rounding` must be 'round' or 'floor' (got {rounding!r})")
