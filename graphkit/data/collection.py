@@ -1,0 +1,204 @@
+"""Many small graphs in one concatenated store, batched by index arithmetic instead of one Python object per graph."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, overload
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from graphkit.data.edges import by_target, plain_edge_index, pointers, sorted_edge_index
+from graphkit.data.levels import BOOKKEEPING, level_of, stack_graph_level
+
+
+class GraphCollection(Sequence[Data]):
+    r"""A sequence of graphs whose tensors lie end to end.
+
+    ``collection[i]`` is the i-th graph; :meth:`batch` is the disjoint union of some graphs with the attributes
+    ``batch``, ``ptr`` and ``num_graphs`` of a PyG batch. Edges lie sorted by target within each graph, so that every
+    batch carries an :class:`~torch_geometric.EdgeIndex` that is sorted by construction.
+
+    Args:
+        edge_index: ``[2, E]``; both rows count the nodes of an edge's own graph from zero.
+        num_nodes: ``[G]`` int64, number of nodes of each graph.
+        num_edges: ``[G]`` int64, number of edges of each graph; edges lie in the order of the graphs.
+        node: Attributes with one row per node, such as ``x``.
+        edge: Attributes with one row per edge, such as ``edge_attr``.
+        graph: Attributes with one row (or list item) per graph, such as ``y``.
+
+    Raises:
+        ValueError: If an attribute has a different number of rows than there are nodes, edges or graphs.
+    """
+
+    def __init__(
+        self,
+        edge_index: Tensor,
+        num_nodes: Tensor,
+        num_edges: Tensor,
+        node: Mapping[str, Tensor] | None = None,
+        edge: Mapping[str, Tensor] | None = None,
+        graph: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.num_nodes, self.num_edges = num_nodes, num_edges
+        self.node_ptr, self.edge_ptr = pointers(num_nodes), pointers(num_edges)
+        self.node, self.edge, self.graph = dict(node or {}), dict(edge or {}), dict(graph or {})
+        total_nodes, total_edges = int(self.node_ptr[-1]), int(self.edge_ptr[-1])
+        for level, attributes, rows in (
+            ("node", self.node, total_nodes),
+            ("edge", {**self.edge, "edge_index": edge_index.t()}, total_edges),
+            ("graph", self.graph, num_nodes.numel()),
+        ):
+            for name, value in attributes.items():
+                if len(value) != rows:
+                    raise ValueError(f"`{name}` must have one row per {level}, {rows} in all (got {len(value)})")
+        union = edge_index + torch.repeat_interleave(self.node_ptr[:-1], num_edges)
+        if union.size(1) and bool((union[1].diff() < 0).any()):
+            order = by_target(union, total_nodes)
+            edge_index = edge_index[:, order]
+            self.edge = {name: value[order] for name, value in self.edge.items()}
+        self.edge_index = edge_index.contiguous()
+
+    @classmethod
+    def from_list(cls, graphs: Iterable[Data]) -> "GraphCollection":
+        """Concatenates PyG graphs that have the same attributes.
+
+        An attribute is an edge's if its name contains ``edge`` (or is ``factor_mask``), a graph's if it is called
+        ``y`` and has one row in every graph; otherwise its number of rows tells whether it belongs to nodes, to edges
+        or to the graph.
+
+        Raises:
+            ValueError: If there is no graph, or an attribute is absent from some or has shapes that do not fit.
+        """
+        graphs = list(graphs)
+        if not graphs:
+            raise ValueError("a collection needs at least one graph (got none)")
+        num_nodes = torch.tensor([int(data.num_nodes or 0) for data in graphs])
+        num_edges = torch.tensor([data.num_edges for data in graphs])
+        levels: dict[str, dict[str, Any]] = {"node": {}, "edge": {}, "graph": {}}
+        for name in dict.fromkeys(name for data in graphs for name in data.to_dict()):
+            if name in BOOKKEEPING:
+                continue
+            values: list[Any] = [data.get(name) for data in graphs]
+            if any(value is None for value in values):
+                raise ValueError(f"all graphs must have the same attributes (`{name}` is absent from some)")
+            level = level_of(name, values, num_nodes.tolist(), num_edges.tolist())
+            levels[level][name] = stack_graph_level(name, values) if level == "graph" else torch.cat(values)
+        edges = [plain_edge_index(data.edge_index) for data in graphs]
+        return cls(torch.cat(edges, dim=1), num_nodes, num_edges, **levels)
+
+    @classmethod
+    def from_union(cls, data: Data, num_graphs: int, like: "GraphCollection | None" = None) -> "GraphCollection":
+        """Cuts a disjoint union with a ``batch`` vector, as :meth:`union` makes it, into its graphs again.
+
+        Args:
+            data: The union; nodes of one graph are consecutive.
+            num_graphs: How many graphs there are, those without a node included.
+            like: A collection whose attributes settle what the number of rows alone leaves open.
+        """
+        batch, edge_index = data.batch, plain_edge_index(data.edge_index)
+        num_nodes = torch.bincount(batch, minlength=num_graphs)
+        order = by_target(edge_index, batch.numel())
+        edge_index, owner = edge_index[:, order], batch[edge_index[1, order]]
+        levels: dict[str, dict[str, Any]] = {"node": {}, "edge": {}, "graph": {}}
+        for name, value in data.to_dict().items():
+            if name in BOOKKEEPING:
+                continue
+            level = next((known for known in levels if like is not None and name in getattr(like, known)), None)
+            level = level or level_of(name, [value], [batch.numel()], [edge_index.size(1)])
+            levels[level][name] = value[order] if level == "edge" else value
+        local = edge_index - pointers(num_nodes)[owner]
+        return cls(local, num_nodes, torch.bincount(owner, minlength=num_graphs), **levels)
+
+    def __len__(self) -> int:
+        return self.num_nodes.numel()
+
+    @overload
+    def __getitem__(self, index: int) -> Data: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "GraphCollection": ...
+
+    def __getitem__(self, index: int | slice) -> "Data | GraphCollection":
+        if isinstance(index, slice):
+            return self.select(torch.arange(len(self))[index])
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"there are {len(self)} graphs (asked for number {index})")
+        data = self.batch(torch.tensor([index % len(self)]))
+        for name in ("batch", "ptr", "num_graphs"):
+            del data[name]
+        return data
+
+    def __iter__(self) -> Iterator[Data]:
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        names = ", ".join((*self.node, *self.edge, *self.graph))
+        return f"GraphCollection({len(self)} graphs, {int(self.node_ptr[-1])} nodes, {names})"
+
+    def batch(self, ids: Tensor | Sequence[int]) -> Data:
+        """Returns the disjoint union of some graphs, in the order given; a graph may come more than once.
+
+        Args:
+            ids: ``[B]`` int64 numbers of graphs.
+
+        Returns:
+            A graph with all attributes, ``edge_index`` sorted by target, ``batch`` ``[N]``, ``ptr`` ``[B + 1]`` and
+            the integer ``num_graphs``.
+        """
+        ids = torch.as_tensor(ids, dtype=torch.long, device=self.num_nodes.device).view(-1)
+        num_nodes, num_edges = self.num_nodes[ids], self.num_edges[ids]
+        ptr, edge_ptr = pointers(num_nodes), pointers(num_edges)
+        total_nodes, total_edges = int(ptr[-1]), int(edge_ptr[-1])
+        rows = _rows(self.node_ptr[ids] - ptr[:-1], num_nodes, total_nodes)
+        columns = _rows(self.edge_ptr[ids] - edge_ptr[:-1], num_edges, total_edges)
+        offset = torch.repeat_interleave(ptr[:-1], num_edges, output_size=total_edges)
+        edge_index = self.edge_index.index_select(1, columns).add_(offset)
+        data = Data(edge_index=sorted_edge_index(edge_index, total_nodes))
+        data.num_nodes = total_nodes
+        for name, value in self.node.items():
+            data[name] = value.index_select(0, rows)
+        for name, value in self.edge.items():
+            data[name] = value.index_select(0, columns)
+        for name, value in self.graph.items():
+            data[name] = value.index_select(0, ids) if isinstance(value, Tensor) else [value[i] for i in ids.tolist()]
+        counter = torch.arange(ids.numel(), device=ids.device)
+        data.batch = torch.repeat_interleave(counter, num_nodes, output_size=total_nodes)
+        data.ptr = ptr
+        data.num_graphs = ids.numel()
+        return data
+
+    def union(self) -> Data:
+        """Returns the disjoint union of all graphs."""
+        return self.batch(torch.arange(len(self), device=self.num_nodes.device))
+
+    def map_union(self, transform: Callable[[Data], Data]) -> "GraphCollection":
+        """Applies a transform once to the disjoint union, instead of once per graph.
+
+        The transform may change attributes, edges and, if it keeps ``batch`` in step, the set of nodes. It must not
+        connect graphs, and must not mix their nodes unless it looks at ``batch``.
+        """
+        data = self.union()
+        data.edge_index = plain_edge_index(data.edge_index)
+        return GraphCollection.from_union(transform(data), len(self), like=self)
+
+    def select(self, ids: Tensor | Sequence[int]) -> "GraphCollection":
+        """Returns a collection of some of the graphs, in the order given."""
+        data = self.batch(ids)
+        return GraphCollection.from_union(data, data.num_graphs, like=self)
+
+    def to(self, device: torch.device | str) -> "GraphCollection":
+        """Returns a copy whose tensors lie on another device, so that batches are made there."""
+
+        def moved(values: Mapping[str, Any]) -> dict[str, Any]:
+            return {name: value.to(device) if isinstance(value, Tensor) else value for name, value in values.items()}
+
+        sizes = self.num_nodes.to(device), self.num_edges.to(device)
+        return GraphCollection(
+            self.edge_index.to(device), *sizes, moved(self.node), moved(self.edge), moved(self.graph)
+        )
+
+
+def _rows(shift: Tensor, sizes: Tensor, total: int) -> Tensor:
+    """Row numbers in the store for ``total`` rows of a batch, whose blocks lie ``shift`` further on in the store."""
+    rows = torch.repeat_interleave(shift, sizes, output_size=total)
+    return rows.add_(torch.arange(total, device=sizes.device))

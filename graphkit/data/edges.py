@@ -1,0 +1,30 @@
+"""Edges in the order that layers want: sorted by target."""
+
+import torch
+from torch import Tensor
+from torch_geometric import EdgeIndex
+
+
+def pointers(sizes: Tensor) -> Tensor:
+    """Returns where each of a row of blocks begins, and where the last one ends: ``[0, s0, s0 + s1, ...]``."""
+    ptr = sizes.new_zeros(sizes.numel() + 1)
+    torch.cumsum(sizes, 0, out=ptr[1:])
+    return ptr
+
+
+def by_target(edge_index: Tensor, num_nodes: int) -> Tensor:
+    """Returns the permutation that sorts edges by target, then by source, keeping the order of parallel edges."""
+    return torch.argsort(edge_index[1] * max(num_nodes, 1) + edge_index[0], stable=True)
+
+
+def sorted_edge_index(edge_index: Tensor, num_nodes: int) -> EdgeIndex:
+    """Marks an edge index that is already sorted by target as such, so that layers take their fast path."""
+    plain = edge_index.as_tensor() if isinstance(edge_index, EdgeIndex) else edge_index
+    return EdgeIndex(plain.contiguous(), sparse_size=(num_nodes, num_nodes), sort_order="col")
+
+
+def plain_edge_index(edge_index: Tensor | None) -> Tensor:
+    """Returns edges as an ordinary ``[2, E]`` tensor, empty if there are none."""
+    if edge_index is None:
+        return torch.empty(2, 0, dtype=torch.long)
+    return edge_index.as_tensor() if isinstance(edge_index, EdgeIndex) else edge_index

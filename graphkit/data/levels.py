@@ -1,0 +1,37 @@
+"""What an attribute of a graph belongs to: its nodes, its edges or the graph itself."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+EDGE_ATTRIBUTES = ("factor_mask",)
+BOOKKEEPING = ("edge_index", "batch", "ptr", "num_nodes", "num_graphs")
+
+
+def level_of(name: str, values: list[Any], num_nodes: list[int], num_edges: list[int]) -> str:
+    """Returns ``"node"``, ``"edge"`` or ``"graph"`` for an attribute, given its values and the sizes of all graphs."""
+    if not all(isinstance(value, Tensor) and value.dim() > 0 for value in values):
+        return "graph"
+    rows = [value.size(0) for value in values]
+    if ("edge" in name or name in EDGE_ATTRIBUTES) and rows == num_edges:
+        return "edge"
+    if name == "y" and all(count == 1 for count in rows):
+        return "graph"
+    if rows == num_nodes:
+        return "node"
+    return "edge" if rows == num_edges else "graph"
+
+
+def stack_graph_level(name: str, values: list[Any]) -> Any:
+    """Stacks one value per graph: tensors to ``[G, ...]``, anything else to a list.
+
+    Raises:
+        ValueError: If tensors differ in shape.
+    """
+    if not all(isinstance(value, Tensor) for value in values):
+        return [value.tolist() if isinstance(value, Tensor) else value for value in values]
+    values = [value if value.dim() and value.size(0) == 1 else value.unsqueeze(0) for value in values]
+    if len({value.shape for value in values}) > 1:
+        raise ValueError(f"`{name}` must have the same shape in every graph, or one row per node or per edge")
+    return torch.cat(values)

@@ -1,0 +1,160 @@
+"""The one door to data: by name, or by the path of a user's own file."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch_geometric.data import Data
+
+from graphkit.data.collection import GraphCollection
+from graphkit.data.dataset import GraphDataset, Split
+from graphkit.data.edges import by_target, plain_edge_index, sorted_edge_index
+from graphkit.data.source import DatasetEntry
+from graphkit.data.splits import PARTS, parse_fractions, random_split
+from graphkit.registry import dataset_names, get_dataset
+
+OWN_SUFFIXES = (".npz", ".pt", ".graphml", ".csv")
+
+
+def load(
+    name_or_path: str | os.PathLike[str],
+    root: str | os.PathLike[str] | None = None,
+    *,
+    transforms: Sequence[Any] = (),
+    split: str | Sequence[float] | None = None,
+    split_seed: int = 0,
+    **options: Any,
+) -> GraphDataset:
+    """Loads a data set by its name, or a user's own graph by its path.
+
+    Args:
+        name_or_path: A name that :func:`graphkit.data.catalogue` lists, or the path of a ``.npz``, ``.graphml`` or
+            ``.pt`` file or of a folder with ``edges.csv`` and ``nodes.csv``.
+        root: Folder with raw files in the layout of PyG's loaders; by default the environment variable
+            ``GRAPHKIT_DATA``. It is only read; what is downloaded or processed goes to the cache folder
+            (``GRAPHKIT_CACHE``, by default ``~/.cache/graphkit``).
+        transforms: Transforms by name, in order, see :mod:`graphkit.transforms`.
+        split: Shares such as ``"0.6,0.2,0.2"``; replaces the published split, or the one in the file.
+        split_seed: Seed of the split that is drawn.
+        **options: Options of this data set, see :func:`options`.
+
+    Returns:
+        The data set; every ``edge_index`` in it is an :class:`~torch_geometric.EdgeIndex` sorted by target.
+
+    Raises:
+        ValueError: If the name, an option, the split or the content of the user's file is wrong.
+        FileNotFoundError: If raw files are missing and cannot be downloaded, or the path does not exist.
+    """
+    if split is not None:
+        parse_fractions(split)  # a typing error should not wait for the data to be read
+    from graphkit.transforms import build
+
+    transform = build(transforms)
+    if is_path(name_or_path):
+        from graphkit.data.own import load_own
+
+        path = Path(name_or_path).expanduser()
+        dataset, default_split = load_own(path, options, use_split=split is None), "0.6,0.2,0.2"
+    else:
+        entry: DatasetEntry = get_dataset(str(name_or_path))
+        dataset, default_split = entry(resolve_root(root), options), entry.default_split
+    if split is not None or not dataset.splits:
+        dataset = draw_split(dataset, split if split is not None else default_split, split_seed)
+    return apply_transform(dataset, transform)
+
+
+def options(name_or_path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Returns the options of a data set and their defaults, as its loading function declares them."""
+    if is_path(name_or_path):
+        from graphkit.data.own import own_options
+
+        return own_options()
+    return get_dataset(str(name_or_path)).options
+
+
+def is_path(name_or_path: str | os.PathLike[str]) -> bool:
+    """Whether this stands for a file or folder of the user's and not for a name."""
+    text = os.fspath(name_or_path)
+    if not isinstance(name_or_path, str) or os.sep in text or "/" in text or text.startswith("."):
+        return True
+    if text.lower().endswith(OWN_SUFFIXES) or Path(text, "edges.csv").is_file():
+        return True
+    return text not in dataset_names() and Path(text).exists()
+
+
+def resolve_root(root: str | os.PathLike[str] | None) -> Path | None:
+    """Returns the folder with raw files: the one given, the one in ``GRAPHKIT_DATA``, or none.
+
+    Raises:
+        FileNotFoundError: If it is not a folder.
+    """
+    origin, value = ("the root", root) if root is not None else ("GRAPHKIT_DATA", os.environ.get("GRAPHKIT_DATA"))
+    if not value:
+        return None
+    path = Path(value).expanduser()
+    if not path.is_dir():
+        raise FileNotFoundError(f"{origin} must be a folder with raw files (got '{path}', which is none)")
+    return path
+
+
+def draw_split(dataset: GraphDataset, split: str | Sequence[float], seed: int) -> GraphDataset:
+    """Replaces the splits by one that is drawn, stratified by class where an item has one class."""
+    items = None
+    if dataset.level == "node" and len(dataset.graphs) == 1:
+        y = dataset.graphs[0].y
+        labelled = (y >= 0) if y.dim() == 1 else ~torch.isnan(y).any(dim=1)
+        items = labelled.nonzero().view(-1)
+        drawn = random_split(y.size(0), split, seed, y if y.dim() == 1 else None, items)
+    elif dataset.task == "graph-classification" and isinstance(dataset.graphs, GraphCollection):
+        drawn = random_split(len(dataset.graphs), split, seed, dataset.graphs.graph["y"].view(-1))
+    else:
+        drawn = random_split(len(dataset.graphs), split, seed)
+    return dataset.replace(splits=(drawn,), protocol="validation")
+
+
+def apply_transform(dataset: GraphDataset, transform: Any) -> GraphDataset:
+    """Applies a transform to all graphs and brings widths, splits and node names in step with the result."""
+    if isinstance(dataset.graphs, GraphCollection):
+        graphs = dataset.graphs.map_union(transform) if transform is not None else dataset.graphs
+        x = graphs.node.get("x")
+        if dataset.num_categories is None and x is not None:
+            dataset = dataset.replace(num_features=x.size(1))
+        return dataset.replace(graphs=graphs)
+    data = dataset.graphs[0].clone()
+    num_nodes = int(data.num_nodes or 0)
+    if transform is not None:
+        data.n_id = torch.arange(num_nodes)  # survives as the old ids of the nodes that are left
+        data = transform(data)
+        kept = data.n_id
+        del data["n_id"]
+        if kept.numel() != num_nodes:
+            dataset = _keep_nodes(dataset, kept, num_nodes)
+    return dataset.replace(graphs=(sort_edges(data),), num_features=data.num_features or dataset.num_features)
+
+
+def sort_edges(data: Data) -> Data:
+    """Sorts the edges of one graph, with their attributes, by target and marks the edge index as sorted."""
+    num_nodes, num_edges = int(data.num_nodes or 0), data.num_edges
+    plain = plain_edge_index(data.edge_index)
+    order = by_target(plain, num_nodes)
+    for name in data.edge_attrs():
+        if name != "edge_index" and data[name].size(0) == num_edges:
+            data[name] = data[name][order]
+    data.edge_index = sorted_edge_index(plain[:, order], num_nodes)
+    data.num_nodes = num_nodes
+    return data
+
+
+def _keep_nodes(dataset: GraphDataset, kept: torch.Tensor, num_nodes: int) -> GraphDataset:
+    new_id = torch.full((num_nodes,), -1)
+    new_id[kept] = torch.arange(kept.numel())
+    splits = []
+    for old in dataset.splits:
+        parts = [new_id[getattr(old, part)] for part in PARTS]
+        splits.append(Split(*(ids[ids >= 0] for ids in parts)))
+        if not splits[-1].train.numel():
+            raise ValueError("no training node is left after the transforms; leave out the one that removes nodes")
+    names = tuple(dataset.node_names[i] for i in kept.tolist()) if dataset.node_names else ()
+    return dataset.replace(splits=tuple(splits), node_names=names)

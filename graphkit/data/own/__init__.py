@@ -1,0 +1,70 @@
+"""A user's own data: one graph as ``.npz``, ``.graphml``, ``.pt`` or a folder of tables, or graphs as ``.pt``."""
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from graphkit.data.dataset import GraphDataset
+from graphkit.data.own.build import build_dataset
+from graphkit.data.own.fields import Fields
+from graphkit.data.source import check_options
+
+__all__ = ["load_own", "own_options"]
+
+
+def own_options() -> dict[str, Any]:
+    """Returns the options that a user's file takes, and their defaults."""
+    parameters = inspect.signature(_read).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def load_own(path: Path, options: Mapping[str, Any], use_split: bool = True) -> GraphDataset:
+    """Reads a user's file or folder.
+
+    Args:
+        path: The file or folder.
+        options: Options by name, see :func:`own_options`.
+        use_split: Whether the split in the file counts; without it, or where there is none, the result has no splits.
+
+    Raises:
+        FileNotFoundError: If the path does not exist.
+        ValueError: If an option is unknown, the format is, or the content is wrong.
+    """
+    check_options(path.name, own_options(), options)
+    return _read(path, use_split, **options)
+
+
+def _read(
+    path: Path, use_split: bool, *, directed: bool | None = None, label: str = "label", ignore: str = ""
+) -> GraphDataset:
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file or folder '{path}'; check the path, or give the name of a data set")
+    if path.is_file() and path.suffix.lower() == ".csv":
+        path = path.parent
+    ignored = frozenset(name.strip() for name in ignore.split(",") if name.strip())
+    if path.is_file() and not path.stat().st_size:
+        raise ValueError(f"'{path}' is empty; write it again")
+    fields: Fields | GraphDataset
+    if path.is_dir():
+        from graphkit.data.own.csv_folder import read_csv_folder
+
+        fields = read_csv_folder(path, label, ignored)
+    elif path.suffix.lower() == ".npz":
+        from graphkit.data.own.npz import read_npz
+
+        fields = read_npz(path, ignored)
+    elif path.suffix.lower() == ".graphml":
+        from graphkit.data.own.graphml import read_graphml
+
+        fields = read_graphml(path, label, ignored)
+    elif path.suffix.lower() in (".pt", ".pth"):
+        from graphkit.data.own.pt import read_pt
+
+        fields = read_pt(path, use_split)
+    else:
+        raise ValueError(
+            f"'{path}' is in no known format; give a .npz, .graphml or .pt file, or a folder with edges.csv and "
+            "nodes.csv"
+        )
+    return fields if isinstance(fields, GraphDataset) else build_dataset(path, fields, directed, use_split)

@@ -1,0 +1,149 @@
+"""Raw files that are only read: finding them, fetching them, and keeping what is made of them in the cache folder."""
+
+import atexit
+import contextlib
+import hashlib
+import io
+import os
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+import torch_geometric
+
+from graphkit.data.download import private_folder, publish, socket_timeout, unreachable_host
+from graphkit.data.source import Request
+
+T = TypeVar("T")
+
+
+def cache_folder() -> Path:
+    """Returns the folder for what is downloaded or processed: ``GRAPHKIT_CACHE``, or ``~/.cache/graphkit``.
+
+    If it cannot be written, a temporary folder takes its place for the life of the process.
+    """
+    wanted = Path(os.environ.get("GRAPHKIT_CACHE") or "~/.cache/graphkit").expanduser()
+    try:
+        wanted.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return _temporary_cache()
+    return wanted if os.access(wanted, os.W_OK | os.X_OK) else _temporary_cache()
+
+
+@cache
+def _temporary_cache() -> Path:
+    folder = tempfile.mkdtemp(prefix="graphkit-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+def candidates(request: Request) -> list[Path]:
+    """Returns the folders in which the raw files are looked for: below the root, then among earlier downloads."""
+    below = Path(request.source.folder, request.source.raw)
+    roots = [request.root] if request.root is not None else []
+    return [root / below for root in (*roots, cache_folder() / "raw")]
+
+
+def find_raw(request: Request) -> Path | None:
+    """Returns the folder that holds all raw files of a data set, or ``None``."""
+    for folder in candidates(request):
+        if all((folder / name).is_file() for name in request.source.files):
+            return folder
+    return None
+
+
+def missing_files(request: Request, reason: str = "") -> FileNotFoundError:
+    """Returns the error for raw files that are absent: which, where they were looked for, where the public copy is."""
+    source, folder = request.source, candidates(request)[0]
+    absent = next((name for name in source.files if not (folder / name).is_file()), "")
+    return FileNotFoundError(
+        f"the data set '{request.name}' needs the raw file '{absent}', which is not in '{folder}'; it comes from "
+        f"{source.address}{reason}; put it there, or say with --root or GRAPHKIT_DATA where it is"
+    )
+
+
+def read_raw(request: Request, reader: Callable[[str], T]) -> T:
+    """Lets a loader of PyG read raw files without writing beside them.
+
+    The loader gets a folder of the cache in which the raw files are linked and which takes its processed files. The
+    folder appears in one step when it is complete, and its name follows from where the raw files lie and from their
+    sizes and times, so that two roots never mix.
+
+    Args:
+        request: The data set that is asked for.
+        reader: Called with the folder that the loader takes as its root.
+
+    Raises:
+        FileNotFoundError: If raw files are missing and cannot be downloaded.
+        ValueError: If the raw files cannot be read.
+    """
+    raw = find_raw(request) or _download(request, reader)
+    stage = cache_folder() / "processed" / f"{request.name}-{_fingerprint(request, raw)}"
+    if not stage.is_dir():
+        with private_folder(stage.parent) as folder:
+            _link(raw, folder / request.source.raw)
+            _read(request, raw, reader, folder)
+            publish(folder, stage)
+    return _read(request, raw, reader, stage)
+
+
+def _read(request: Request, raw: Path, reader: Callable[[str], T], folder: Path) -> T:
+    try:
+        return _quietly(reader, folder)
+    except (OSError, ImportError, MemoryError):
+        raise
+    except Exception as error:
+        detail = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise ValueError(
+            f"the raw files of '{request.name}' in '{raw}' cannot be read ({detail}); fetch them again from "
+            f"{request.source.address}"
+        ) from error
+
+
+def _quietly(reader: Callable[[str], T], folder: Path) -> T:
+    # The loaders print what they do, and the pickles of old numpy versions warn; none of it concerns the user.
+    sink = io.StringIO()
+    with warnings.catch_warnings(), contextlib.redirect_stderr(sink), contextlib.redirect_stdout(sink):
+        warnings.simplefilter("ignore")
+        warnings.filterwarnings("error", message="Weights only load failed")  # PyG would go on to an unsafe load
+        return reader(str(folder))
+
+
+def _fingerprint(request: Request, raw: Path) -> str:
+    parts = [torch_geometric.__version__, str(raw.resolve())]
+    for name in request.source.files:
+        status = (raw / name).stat()
+        parts.append(f"{name} {status.st_size} {status.st_mtime_ns}")
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _link(raw: Path, link: Path) -> None:
+    link.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        link.symlink_to(raw.resolve(), target_is_directory=True)
+    except OSError:  # file systems without links
+        shutil.copytree(raw, link)
+
+
+def _download(request: Request, reader: Callable[[str], T]) -> Path:
+    if os.environ.get("GRAPHKIT_OFFLINE"):
+        raise missing_files(request, " (downloads are switched off by GRAPHKIT_OFFLINE)")
+    host = unreachable_host(request.source.address)
+    if host:
+        raise missing_files(request, f" ({host} cannot be reached from here)")
+    target = cache_folder() / "raw" / request.source.folder / request.source.raw
+    print(f"downloading '{request.name}' from {request.source.address} to {target}", file=sys.stderr)
+    try:
+        with socket_timeout(), private_folder(cache_folder() / "raw") as folder:
+            (folder / request.source.raw).mkdir(parents=True)
+            _quietly(reader, folder)
+            publish(folder / request.source.raw, target)
+    except Exception as error:
+        detail = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise missing_files(request, f" (the download failed: {detail})") from error
+    return target

@@ -1,0 +1,101 @@
+"""What a named data set says about itself before anything is read: its task, raw files and public address."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from graphkit.data.dataset import GraphDataset
+from graphkit.registry import register_dataset, unknown_name
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the raw files of a data set lie below the root, and where the public copy is.
+
+    Args:
+        folder: Folder below the root that PyG's loader calls its root, such as ``"Planetoid"``.
+        raw: Folder with the raw files below that one, such as ``"Cora/raw"``.
+        files: Names of the files that must be there; none for data that are generated or come with a library.
+        address: Public address of the files, or one line on where generated data come from.
+        optional: Whether the data set also works without the files.
+    """
+
+    folder: str = ""
+    raw: str = "raw"
+    files: tuple[str, ...] = ()
+    address: str = ""
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call for a data set: its name, its source and where to look for the raw files (``None``: the cache only)."""
+
+    name: str
+    source: Source
+    root: Path | None = None
+
+
+@dataclass(frozen=True)
+class DatasetEntry:
+    """A registered data set: what is known without loading it, and the function that loads it."""
+
+    name: str
+    task: str
+    source: Source
+    load: Callable[..., GraphDataset]
+    default_split: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Names and defaults of the options that the loading function takes."""
+        parameters = inspect.signature(self.load).parameters.values()
+        return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+    def __call__(self, root: Path | None, options: Mapping[str, Any]) -> GraphDataset:
+        """Loads the data set.
+
+        Raises:
+            ValueError: If an option is not one of this data set's.
+        """
+        check_options(self.name, self.options, options)
+        return self.load(Request(self.name, self.source, root), **options)
+
+
+def check_options(name: str, known: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Refuses options that a data set does not have, or of another type than their defaults.
+
+    Raises:
+        ValueError: If an option is unknown; the closest one is offered.
+        TypeError: If a value has the wrong type.
+    """
+    for option, value in given.items():
+        if option not in known:
+            if not known:
+                raise ValueError(f"the data set '{name}' has no options of its own (got '{option}'); remove it")
+            raise unknown_name(f"option of the data set '{name}'", option, known)
+        default = known[option]
+        kind = bool if default is None else type(default)  # the options without a default are yes, no or neither
+        if type(value) is not kind and value is not default:
+            word = {bool: "true or false", int: "a whole number", str: "text"}.get(kind, kind.__name__)
+            raise TypeError(f"the option '{option}' of the data set '{name}' must be {word} (got {value!r})")
+
+
+def dataset(
+    sources: Mapping[str, Source], task: str | Mapping[str, str], default_split: str = "0.6,0.2,0.2"
+) -> Callable[[Callable[..., GraphDataset]], Callable[..., GraphDataset]]:
+    """Returns the decorator that registers a loading function under the names of its sources.
+
+    The function takes a :class:`Request` and keyword-only options. Where the data have no published split it
+    returns no splits, and a stratified one with the shares ``default_split`` is drawn.
+    """
+
+    def decorator(function: Callable[..., GraphDataset]) -> Callable[..., GraphDataset]:
+        for name, source in sources.items():
+            own_task = task if isinstance(task, str) else task[name]
+            register_dataset(name)(DatasetEntry(name, own_task, source, function, default_split))
+        return function
+
+    return decorator

@@ -1,0 +1,117 @@
+"""Which items train, select and test: fractions drawn with a seed, stratified folds, and masks from files."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphkit.data.dataset import Split
+
+PARTS = ("train", "val", "test")
+
+
+def parse_fractions(split: str | Sequence[float]) -> tuple[float, float, float]:
+    """Reads ``"0.6,0.2,0.2"``: the shares of training, validation and test items.
+
+    Raises:
+        ValueError: If there are not three numbers, one is not positive, or they do not sum to one.
+    """
+    hint = "write three shares for train, validation and test, such as 0.6,0.2,0.2"
+    parts = split.split(",") if isinstance(split, str) else list(split)
+    try:
+        fractions = tuple(float(part) for part in parts)
+    except (TypeError, ValueError):
+        raise ValueError(f"`split` must be three numbers (got {split!r}); {hint}") from None
+    if len(fractions) != 3:
+        raise ValueError(f"`split` must be three numbers (got {split!r}); {hint}")
+    if not all(0 < fraction < 1 for fraction in fractions):
+        raise ValueError(f"`split` must hold shares between 0 and 1 (got {split!r}); {hint}")
+    if abs(sum(fractions) - 1) > 1e-6:
+        raise ValueError(f"`split` must sum to 1 (got {split!r}, which sums to {sum(fractions):g}); {hint}")
+    return fractions
+
+
+def random_split(
+    num_items: int, split: str | Sequence[float], seed: int = 0, y: Tensor | None = None, items: Tensor | None = None
+) -> Split:
+    """Draws a split with the given shares, separately in each class when class labels are given.
+
+    Args:
+        num_items: How many items there are.
+        split: The three shares, see :func:`parse_fractions`.
+        seed: Seed of the draw; the same seed gives the same split on every machine.
+        y: ``[num_items]`` int64 classes to stratify by, or ``None``.
+        items: ``[K]`` ids that may be drawn; all when ``None``.
+
+    Raises:
+        ValueError: If a part would be empty.
+    """
+    fractions = parse_fractions(split)
+    generator = np.random.default_rng(seed)
+    ids = np.arange(num_items) if items is None else items.numpy()
+    order = generator.permutation(ids)
+    if y is not None:
+        # Items of a class become neighbours and get evenly spaced ranks, so that every part of [0, 1) has its share.
+        order = order[np.argsort(y.numpy()[order], kind="stable")]
+        _, counts = np.unique(y.numpy()[order], return_counts=True)
+        offsets = generator.random(counts.size)
+        rank = np.concatenate([(np.arange(n) + u) / n for n, u in zip(counts, offsets, strict=True)] or [np.empty(0)])
+        order = order[np.argsort(rank, kind="stable")]
+    first = round(order.size * fractions[0])
+    second = round(order.size * (fractions[0] + fractions[1]))
+    parts = [torch.from_numpy(np.sort(part)) for part in np.split(order, [first, second])]
+    for name, part in zip(PARTS, parts, strict=True):
+        if not part.numel():
+            raise ValueError(f"`split` leaves no {name} item (got {split!r} for {order.size} items); use larger shares")
+    return Split(*parts)
+
+
+def stratified_folds(y: Tensor, folds: int = 10, seed: int = 0) -> tuple[Split, ...]:
+    """Returns one split per fold, without validation items; classes are spread evenly over the folds.
+
+    The folds are the ones of scikit-learn's ``StratifiedKFold(folds, shuffle=True, random_state=seed)``, which the
+    published ten-fold protocol uses.
+
+    Args:
+        y: ``[num_items]`` int64 classes.
+        folds: Number of folds.
+        seed: Seed of the shuffle.
+
+    Raises:
+        ValueError: If there are fewer items than folds.
+    """
+    labels = y.numpy()
+    if labels.size < folds:
+        raise ValueError(f"{folds} folds need at least as many items (got {labels.size})")
+    generator = np.random.RandomState(seed)
+    classes, first_seen = np.unique(labels, return_index=True)
+    classes = classes[np.argsort(first_seen)]  # scikit-learn numbers the classes in order of appearance
+    members = [np.flatnonzero(labels == label) for label in classes]
+    start, fold = 0, np.empty(labels.size, dtype=np.int64)
+    for ids in members:
+        # Dealing the items, sorted by class, to the folds in turn tells how many of a class each fold takes.
+        dealt = np.sort(np.arange(start, start + ids.size) % folds)
+        generator.shuffle(dealt)
+        fold[ids] = dealt
+        start += ids.size
+    empty = torch.empty(0, dtype=torch.long)
+    everything = range(folds)
+    return tuple(
+        Split(torch.from_numpy(np.flatnonzero(fold != k)), empty, torch.from_numpy(np.flatnonzero(fold == k)))
+        for k in everything
+    )
+
+
+def splits_from_masks(train: Tensor, val: Tensor, test: Tensor) -> tuple[Split, ...]:
+    """Turns boolean masks ``[N]``, or ``[N, K]`` for K splits, into ids; a one-column mask serves all K splits."""
+    masks = [mask.bool().view(mask.size(0), -1) for mask in (train, val, test)]
+    count = max(mask.size(1) for mask in masks)
+    columns = [mask.expand(-1, count) if mask.size(1) == 1 else mask for mask in masks]
+    return tuple(Split(*(mask[:, k].nonzero().view(-1) for mask in columns)) for k in range(count))
+
+
+def position_split(num_items: int, fractions: Sequence[float]) -> Split:
+    """Cuts ``0 .. num_items - 1`` in order: the first items train, the last test."""
+    first, second = round(num_items * fractions[0]), round(num_items * (fractions[0] + fractions[1]))
+    return Split(torch.arange(first), torch.arange(first, second), torch.arange(second, num_items))

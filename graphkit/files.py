@@ -1,0 +1,95 @@
+"""Files that are either whole or absent: atomic writes, and checks before a file is trusted."""
+
+import glob
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+
+def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
+    """Writes a file so that a reader, or a kill at any moment, finds the old content or the new one.
+
+    The content goes to a temporary file in the same folder, reaches the disk, and then takes the name in one step.
+
+    Args:
+        path: The file to write.
+        write: Called with the path of the temporary file, which it fills.
+    """
+    path = Path(path)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.[0-9]*-*.part"):
+        if not _alive(int(left.name.removeprefix(f".{path.name}.").split("-")[0])):  # it was killed while it wrote
+            left.unlink(missing_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.{os.getpid()}-", suffix=".part", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _alive(process: int) -> bool:
+    """Returns whether a process of this number exists; where that cannot be asked, as if it did."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Writes a text file atomically, in UTF-8."""
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def write_json(path: str | Path, content: Any) -> None:
+    """Writes a JSON file atomically; the content must not hold NaN, which JSON has no word for."""
+    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Reads a JSON file.
+
+    Raises:
+        ValueError: If it is damaged.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"'{path}' is damaged ({error}); delete it, or train again") from None
+
+
+def check_zip(path: str | Path) -> None:
+    """Refuses an archive with a member that would land outside of the folder it is unpacked to.
+
+    Args:
+        path: A zip archive; ``.npz`` and ``.pt`` files are such archives too.
+
+    Raises:
+        ValueError: If the file is no readable zip archive, or a member is damaged or has a name that is absolute or
+            leads upwards.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError) as error:
+        raise ValueError(f"'{path}' is not a readable archive ({error}); fetch or write it again") from None
+    if damaged is not None:
+        raise ValueError(f"'{path}' is damaged ('{damaged}' does not match its checksum); fetch or write it again")
+    for name in names:
+        parts = PurePosixPath(name.replace("\\", "/"))
+        if parts.is_absolute() or ".." in parts.parts or (parts.parts and parts.parts[0].endswith(":")):
+            raise ValueError(f"'{path}' holds the unsafe name '{name}', which leads out of its folder; it is refused")

@@ -1,0 +1,5 @@
+"""Mini-batches."""
+
+from graphkit.loader.graph_loader import GraphLoader
+
+__all__ = ["GraphLoader"]

@@ -1,0 +1,58 @@
+"""Mini-batches of whole graphs, cut out of a collection by index arithmetic."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+
+class GraphLoader:
+    """Goes through the graphs of a collection in batches.
+
+    Unlike a general data loader it needs no Python loop over the graphs of a batch and no worker processes. Batches
+    that never change (``shuffle=False``) are made once and kept.
+
+    Args:
+        graphs: A :class:`~graphkit.data.GraphCollection`: anything with ``batch(ids) -> Data``.
+        ids: ``[K]`` int64, the graphs to go through.
+        batch_size: Number of graphs in a batch.
+        shuffle: Whether every pass has another order.
+        generator: Where the order is drawn from; its state is all that a pass depends on.
+    """
+
+    def __init__(
+        self,
+        graphs: Any,
+        ids: Tensor,
+        batch_size: int,
+        shuffle: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"`batch_size` must be at least 1 (got {batch_size})")
+        self.graphs = graphs
+        self.ids = ids
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.generator = generator
+        self._kept: list[Data] | None = None
+
+    def __len__(self) -> int:
+        return len(self._split(self.ids))
+
+    def __iter__(self) -> Iterator[Data]:
+        if self.shuffle:
+            order = torch.randperm(self.ids.numel(), generator=self.generator)
+            return (self.graphs.batch(ids) for ids in self._split(self.ids[order]))
+        if self._kept is None:
+            self._kept = [self.graphs.batch(ids) for ids in self._split(self.ids)]
+        return iter(self._kept)
+
+    def _split(self, ids: Tensor) -> list[Tensor]:
+        """Cuts ids into batches; one that is left over joins the last batch, for batch norm cannot do with one node."""
+        parts = list(ids.split(self.batch_size))
+        if self.batch_size > 1 and len(parts) > 1 and parts[-1].numel() == 1:
+            parts[-2:] = [torch.cat(parts[-2:])]
+        return parts

@@ -1,0 +1,90 @@
+"""The one way to find a model or a data set by name.
+
+A decorator on the class or function is the whole registration. The modules that hold them are imported when a name is
+first asked for, so importing :mod:`graphkit` stays cheap and adding a model means adding one file.
+"""
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> ValueError:
+    """Returns the error for a name that nobody registered: one line, with the closest known name.
+
+    Args:
+        kind: What the name stands for, such as ``"model"``.
+        name: The name that came.
+        known: All names that would have been accepted.
+    """
+    names = sorted(known)
+    close = [known for known in names if known.lower() == name.lower()]
+    close = close or difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
+    if close:
+        return ValueError(f"unknown {kind} '{name}'; did you mean '{close[0]}'?")
+    return ValueError(f"unknown {kind} '{name}'; known: {', '.join(names)}")
+
+
+class Registry:
+    """Names of one kind and what they stand for.
+
+    Args:
+        kind: What is registered, as it appears in error messages.
+        package: The package whose modules hold the registrations; all of them are imported at the first look-up.
+    """
+
+    def __init__(self, kind: str, package: str) -> None:
+        self.kind = kind
+        self.package = package
+        self._entries: dict[str, Any] = {}
+        self._discovered = False
+
+    def register(self, *names: str) -> Callable[[T], T]:
+        """Returns the decorator that files its argument under the given names."""
+
+        def decorator(entry: T) -> T:
+            for name in names:
+                if self._entries.setdefault(name, entry) is not entry:
+                    raise ValueError(f"the {self.kind} name '{name}' is taken by {self._entries[name]!r}")
+            return entry
+
+        return decorator
+
+    def get(self, name: str) -> Any:
+        """Returns what was registered under the name.
+
+        Raises:
+            ValueError: If there is no such name; the closest one is offered.
+        """
+        self._discover()
+        if name not in self._entries:
+            raise unknown_name(self.kind, name, self._entries)
+        return self._entries[name]
+
+    def names(self) -> list[str]:
+        """Returns all registered names in alphabetical order."""
+        self._discover()
+        return sorted(self._entries)
+
+    def _discover(self) -> None:
+        if self._discovered:
+            return
+        package = importlib.import_module(self.package)
+        for module in pkgutil.iter_modules(package.__path__, self.package + "."):
+            importlib.import_module(module.name)
+        self._discovered = True
+
+
+_models = Registry("model", "graphkit.nn.models")
+_datasets = Registry("data set", "graphkit.data")
+
+register_model = _models.register
+get_model = _models.get
+model_names = _models.names
+register_dataset = _datasets.register
+get_dataset = _datasets.get
+dataset_names = _datasets.names

@@ -1,0 +1,26 @@
+"""Transforms by name, each fit for one graph and for the disjoint union of many."""
+
+from graphkit.transforms.build import Chain, build, register_transform, transform_names
+from graphkit.transforms.constant import Constant
+from graphkit.transforms.degree import Degree
+from graphkit.transforms.largest_component import LargestComponent
+from graphkit.transforms.normalize_features import NormalizeFeatures
+from graphkit.transforms.remove_self_loops import RemoveSelfLoops
+from graphkit.transforms.return_probabilities import ReturnProbabilities
+from graphkit.transforms.self_loops import SelfLoops
+from graphkit.transforms.undirected import Undirected
+
+__all__ = [
+    "Chain",
+    "Constant",
+    "Degree",
+    "LargestComponent",
+    "NormalizeFeatures",
+    "RemoveSelfLoops",
+    "ReturnProbabilities",
+    "SelfLoops",
+    "Undirected",
+    "build",
+    "register_transform",
+    "transform_names",
+]

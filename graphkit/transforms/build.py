@@ -1,0 +1,74 @@
+"""Transforms from a configuration: ``[normalize-features, self-loops, {return-probabilities: 7}]``."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from torch_geometric.data import Data
+
+from graphkit.registry import Registry, unknown_name
+
+Transform = Callable[[Data], Data]
+
+_transforms = Registry("transform", "graphkit.transforms")
+register_transform = _transforms.register
+transform_names = _transforms.names
+
+
+class Chain:
+    """Applies transforms one after the other."""
+
+    def __init__(self, transforms: Sequence[Transform]) -> None:
+        self.transforms = tuple(transforms)
+
+    def __call__(self, data: Data) -> Data:
+        for transform in self.transforms:
+            data = transform(data)
+        return data
+
+    def __repr__(self) -> str:
+        return f"Chain({', '.join(map(repr, self.transforms))})"
+
+
+def build(transforms: Sequence[Any] | str | None) -> Transform | None:
+    """Builds one transform from a list of names.
+
+    Args:
+        transforms: Items are a name, a mapping ``{name: value}`` or ``{name: {option: value}}``, or any callable that
+            takes a graph and returns one, such as a transform of PyG. A single name may stand alone.
+
+    Returns:
+        The transform, or ``None`` if the list is empty.
+
+    Raises:
+        ValueError: If a name or an option is unknown; the closest one is offered.
+        TypeError: If an item is none of the above.
+    """
+    if transforms is None:
+        return None
+    items = [transforms] if isinstance(transforms, str) or callable(transforms) else list(transforms)
+    return Chain([_build_one(item) for item in items]) if items else None
+
+
+def _build_one(item: Any) -> Transform:
+    if isinstance(item, str):
+        return _make(item, {})
+    if isinstance(item, Mapping) and len(item) == 1:
+        ((name, value),) = item.items()
+        return _make(str(name), value)
+    if callable(item):
+        return item
+    raise TypeError(f"a transform must be a name, one `name: value` pair or a callable (got {item!r})")
+
+
+def _make(name: str, value: Any) -> Transform:
+    cls = _transforms.get(name)
+    parameters = list(inspect.signature(cls).parameters)
+    if not isinstance(value, Mapping):
+        if not parameters:
+            raise ValueError(f"the transform '{name}' takes no option (got {value!r}); write only its name")
+        value = {parameters[0]: value}
+    for option in value:
+        if option not in parameters:
+            raise unknown_name(f"option of the transform '{name}'", str(option), parameters)
+    return cls(**value)

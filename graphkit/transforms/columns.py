@@ -1,0 +1,43 @@
+"""What several transforms share: reading plain edges and adding feature columns."""
+
+import torch
+from torch import Tensor
+from torch_geometric import EdgeIndex
+from torch_geometric.data import Data
+
+
+def plain_edge_index(data: Data) -> Tensor:
+    """Returns the edges of a graph as an ordinary ``[2, E]`` tensor, empty if it has none."""
+    edge_index = data.edge_index
+    if edge_index is None:
+        return torch.empty(2, 0, dtype=torch.long)
+    return edge_index.as_tensor() if isinstance(edge_index, EdgeIndex) else edge_index
+
+
+def edge_attributes(data: Data) -> list[str]:
+    """Returns the names of the attributes that have one row per edge."""
+    num_edges, names = plain_edge_index(data).size(1), []
+    for name, value in data.to_dict().items():
+        if name in ("edge_index", "batch", "ptr", "y") or not isinstance(value, Tensor) or not value.dim():
+            continue
+        if value.size(0) == num_edges and (name in ("factor_mask", *data.edge_attrs())):
+            names.append(name)
+    return names
+
+
+def append_columns(data: Data, columns: Tensor, name: str) -> Data:
+    """Puts columns behind the node features, or makes them the features where there are none.
+
+    Raises:
+        ValueError: If the features are integer categories, which a model embeds.
+    """
+    x = data.x
+    if x is None:
+        data.x = columns
+        return data
+    if x.dim() == 1:
+        raise ValueError(
+            f"the transform '{name}' cannot add columns to integer categories; leave it out for this data set"
+        )
+    data.x = torch.cat([x, columns.to(x.dtype)], dim=1)
+    return data

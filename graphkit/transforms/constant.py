@@ -1,0 +1,25 @@
+"""A feature that is the same everywhere."""
+
+import torch
+from torch_geometric.data import Data
+
+from graphkit.transforms.build import register_transform
+from graphkit.transforms.columns import append_columns
+
+
+@register_transform("constant")
+class Constant:
+    """Appends a column that holds ``value`` for every node.
+
+    Args:
+        value: The number.
+    """
+
+    def __init__(self, value: float = 1.0) -> None:
+        self.value = float(value)
+
+    def __call__(self, data: Data) -> Data:
+        return append_columns(data, torch.full((int(data.num_nodes or 0), 1), self.value), "constant")
+
+    def __repr__(self) -> str:
+        return f"Constant({self.value:g})"

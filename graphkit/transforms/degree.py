@@ -1,0 +1,35 @@
+"""In-degrees as node features."""
+
+import torch
+from torch_geometric.data import Data
+
+from graphkit.transforms.build import register_transform
+from graphkit.transforms.columns import append_columns, plain_edge_index
+
+
+@register_transform("degree")
+class Degree:
+    """Appends the in-degree of every node to its features.
+
+    Args:
+        one_hot: If positive, the degree comes as a one-hot row of this width instead of a number; degrees at or
+            above the width share the last column. ``{degree: 150}`` sets it.
+
+    Edges count as they are when the transform runs, self loops included.
+    """
+
+    def __init__(self, one_hot: int = 0) -> None:
+        if one_hot < 0:
+            raise ValueError(f"`one_hot` must be 0 or a width (got {one_hot})")
+        self.one_hot = one_hot
+
+    def __call__(self, data: Data) -> Data:
+        degree = torch.bincount(plain_edge_index(data)[1], minlength=int(data.num_nodes or 0))
+        if not self.one_hot:
+            return append_columns(data, degree.float().unsqueeze(1), "degree")
+        columns = torch.zeros(degree.numel(), self.one_hot, device=degree.device)
+        columns.scatter_(1, degree.clamp(max=self.one_hot - 1).unsqueeze(1), 1.0)
+        return append_columns(data, columns, "degree")
+
+    def __repr__(self) -> str:
+        return f"Degree(one_hot={self.one_hot})"

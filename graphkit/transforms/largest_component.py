@@ -1,0 +1,49 @@
+"""Only the largest connected part of every graph."""
+
+import numpy as np
+import torch
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from torch_geometric.data import Data
+
+from graphkit.transforms.build import register_transform
+from graphkit.transforms.columns import edge_attributes, plain_edge_index
+
+
+@register_transform("largest-component")
+class LargestComponent:
+    """Removes all nodes outside the largest weakly connected component of their graph.
+
+    In the union of several graphs each keeps its own largest component; of equally large ones the one that holds the
+    node with the smallest number stays. Splits and node names follow when a data set is loaded.
+    """
+
+    def __call__(self, data: Data) -> Data:
+        num_nodes, edge_index = int(data.num_nodes or 0), plain_edge_index(data)
+        batch = data.batch if "batch" in data else torch.zeros(num_nodes, dtype=torch.long)
+        ones = np.ones(edge_index.size(1), dtype=np.int8)
+        adjacency = coo_array((ones, (edge_index[0].numpy(), edge_index[1].numpy())), shape=(num_nodes, num_nodes))
+        label = torch.from_numpy(connected_components(adjacency, directed=False)[1]).long()
+        size = torch.bincount(label)
+        # One number per node that is larger for larger components, and for earlier ones among equals.
+        rank = (size * (size.numel() + 1) - torch.arange(size.numel()))[label]
+        best = torch.full((int(batch.max()) + 1 if num_nodes else 0,), -1).scatter_reduce(0, batch, rank, "amax")
+        kept = rank == best[batch]
+        return _subgraph(data, kept, edge_index)
+
+    def __repr__(self) -> str:
+        return "LargestComponent()"
+
+
+def _subgraph(data: Data, kept: torch.Tensor, edge_index: torch.Tensor) -> Data:
+    num_nodes, per_edge = kept.numel(), edge_attributes(data)
+    per_node = [name for name in data.node_attrs() if data[name].size(0) == num_nodes and name not in per_edge]
+    inside = kept[edge_index[0]] & kept[edge_index[1]]
+    new_id = kept.long().cumsum(0) - 1
+    for name in per_edge:
+        data[name] = data[name][inside]
+    for name in per_node:
+        data[name] = data[name][kept]
+    data.edge_index = new_id[edge_index[:, inside]]
+    data.num_nodes = int(kept.sum())
+    return data

@@ -1,0 +1,108 @@
+"""How likely a random walk is back where it began: a description of each node's surroundings."""
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+from torch import Tensor
+from torch_geometric.data import Data
+
+from graphkit.transforms.build import register_transform
+from graphkit.transforms.columns import append_columns, plain_edge_index
+
+DENSE_LIMIT = 64  # graphs up to this size are handled together as dense blocks
+COLUMNS = 256  # from how many nodes of a larger graph the walks go out at once
+BLOCK_FLOATS = 16_000_000  # memory of one dense block, in floats
+
+
+@register_transform("return-probabilities")
+class ReturnProbabilities:
+    r"""Appends to each node the probabilities that a random walk is back after :math:`2, 3, \ldots, k + 1` steps.
+
+    .. math:: p_t(i) = (P^t)_{ii}, \qquad P_{ij} = A_{ij} / \textstyle\sum_j A_{ij}
+
+    Self loops and parallel edges do not count in :math:`A`, so that a walk cannot stand still, the probability after
+    one step is zero (and left out), and the result does not depend on whether ``self-loops`` ran before. A node
+    without an edge gets zeros.
+
+    Args:
+        k: Number of columns.
+    """
+
+    def __init__(self, k: int = 7) -> None:
+        if not isinstance(k, int) or k < 1:
+            raise ValueError(f"`k` must be a positive whole number (got {k!r})")
+        self.k = k
+
+    def __call__(self, data: Data) -> Data:
+        edge_index, num_nodes = plain_edge_index(data), int(data.num_nodes or 0)
+        edge_index = edge_index[:, edge_index[0] != edge_index[1]]
+        # Sorted by source, so that the edges of one graph lie together, as its nodes do.
+        key = torch.unique(edge_index[0] * num_nodes + edge_index[1])
+        edge_index = torch.stack([key // max(num_nodes, 1), key % max(num_nodes, 1)])
+        weight = 1 / torch.bincount(edge_index[0], minlength=num_nodes).float()[edge_index[0]]
+        batch = data.batch if "batch" in data else torch.zeros(num_nodes, dtype=torch.long)
+        sizes = torch.bincount(batch)
+        counts = torch.bincount(batch[edge_index[0]], minlength=sizes.numel())
+        first, first_edge = sizes.cumsum(0) - sizes, counts.cumsum(0) - counts
+        result = torch.zeros(num_nodes, self.k)
+        for graphs in _groups(sizes):
+            nodes, edges = _ranges(first[graphs], sizes[graphs]), _ranges(first_edge[graphs], counts[graphs])
+            place = torch.repeat_interleave(torch.arange(graphs.numel()), counts[graphs])
+            row, column = edge_index[:, edges] - first[graphs][place]
+            size = int(sizes[graphs].max())
+            if size <= DENSE_LIMIT:
+                result[nodes] = _dense(place, row, column, weight[edges], sizes[graphs], size, self.k)
+            else:
+                result[nodes] = _by_columns(row, column, weight[edges], size, self.k)
+        return append_columns(data, result, "return-probabilities")
+
+    def __repr__(self) -> str:
+        return f"ReturnProbabilities({self.k})"
+
+
+def _groups(sizes: Tensor) -> list[Tensor]:
+    """Puts graphs of similar size together, as many as fit a dense block; a large graph stays alone."""
+    order = sizes.argsort(stable=True)
+    order = order[sizes[order] > 0]
+    groups, start = [], 0
+    ordered = sizes[order].tolist()
+    for end in range(1, len(ordered) + 1):
+        full = end == len(ordered) or ordered[end] > DENSE_LIMIT or ordered[end] > 2 * ordered[start] + 8
+        if full or (end + 1 - start) * ordered[end] ** 2 > BLOCK_FLOATS:
+            groups.append(order[start:end])
+            start = end
+    return groups
+
+
+def _ranges(start: Tensor, count: Tensor) -> Tensor:
+    """Concatenates ``start[g], start[g] + 1, ..., start[g] + count[g] - 1`` over all g."""
+    shift = start - (count.cumsum(0) - count)
+    return torch.repeat_interleave(shift, count) + torch.arange(int(count.sum()))
+
+
+def _dense(place: Tensor, row: Tensor, column: Tensor, weight: Tensor, sizes: Tensor, size: int, k: int) -> Tensor:
+    """Walks on several small graphs at once, each a block of a batch of matrices."""
+    step = torch.zeros(sizes.numel(), size, size)
+    step[place, row, column] = weight
+    walk, columns = step, []
+    for _ in range(k):
+        walk = walk @ step
+        columns.append(walk.diagonal(dim1=1, dim2=2))
+    present = torch.arange(size) < sizes.unsqueeze(1)
+    return torch.stack(columns, dim=-1)[present]
+
+
+def _by_columns(row: Tensor, column: Tensor, weight: Tensor, size: int, k: int) -> Tensor:
+    """Walks on one larger graph from some nodes at a time, so that memory stays linear in its size."""
+    step = csr_array((weight.numpy(), (column.numpy(), row.numpy())), shape=(size, size))
+    result = np.empty((size, k), dtype=np.float32)
+    for start in range(0, size, COLUMNS):
+        ids = np.arange(start, min(start + COLUMNS, size))
+        here = np.arange(ids.size)
+        walk = np.zeros((size, ids.size), dtype=np.float32)
+        walk[ids, here] = 1
+        walk = step @ walk
+        for t in range(k):
+            walk = step @ walk
+            result[ids, t] = walk[ids, here]
+    return torch.from_numpy(result)

@@ -1,0 +1,31 @@
+"""One edge from every node to itself."""
+
+import torch
+from torch_geometric.data import Data
+
+from graphkit.transforms.build import register_transform
+from graphkit.transforms.columns import edge_attributes, plain_edge_index
+
+
+@register_transform("self-loops")
+class SelfLoops:
+    """Gives every node without a self loop one; edge attributes are extended by zeros, ``edge_weight`` by ones.
+
+    Loops that are there already stay as they are, so applying the transform twice changes nothing.
+    """
+
+    def __call__(self, data: Data) -> Data:
+        edge_index, num_nodes = plain_edge_index(data), int(data.num_nodes or 0)
+        names = edge_attributes(data)
+        missing = torch.ones(num_nodes, dtype=torch.bool, device=edge_index.device)
+        missing[edge_index[0, edge_index[0] == edge_index[1]]] = False
+        nodes = missing.nonzero().view(-1)
+        for name in names:
+            value = data[name]
+            fill = value.new_zeros(nodes.numel(), *value.shape[1:])
+            data[name] = torch.cat([value, fill + 1 if name == "edge_weight" else fill])
+        data.edge_index = torch.cat([edge_index, nodes.expand(2, -1)], dim=1)
+        return data
+
+    def __repr__(self) -> str:
+        return "SelfLoops()"

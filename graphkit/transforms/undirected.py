@@ -1,0 +1,33 @@
+"""Every edge in both directions, once."""
+
+import torch
+from torch_geometric.data import Data
+
+from graphkit.transforms.build import register_transform
+from graphkit.transforms.columns import edge_attributes, plain_edge_index
+
+
+@register_transform("undirected")
+class Undirected:
+    """Adds the reverse of every edge and merges parallel edges.
+
+    An edge that is there keeps its own attributes (those of the first of several parallel ones); one that is added
+    takes the attributes of the edge that it reverses.
+    """
+
+    def __call__(self, data: Data) -> Data:
+        edge_index, names = plain_edge_index(data), edge_attributes(data)
+        num_nodes, num_edges = int(data.num_nodes or 0), edge_index.size(1)
+        both = torch.cat([edge_index, edge_index.flip(0)], dim=1)
+        key = both[1] * num_nodes + both[0]
+        order = key.argsort(stable=True)  # the originals come first among equals
+        first = torch.ones_like(key, dtype=torch.bool)
+        first[1:] = key[order].diff() != 0
+        kept = order[first]
+        for name in names:
+            data[name] = data[name][kept % max(num_edges, 1)]
+        data.edge_index = both[:, kept]
+        return data
+
+    def __repr__(self) -> str:
+        return "Undirected()"

@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import networkx
+import pytest
+import torch
+
+from graphkit.data import load
+
+
+def example(directed: bool = False) -> networkx.Graph:
+    graph = networkx.DiGraph() if directed else networkx.Graph()
+    for name, label, split, size in (("a", "x", "train", 1), ("b", "y", "train", 2), ("c", "x", "val", 3),
+                                     ("d", "y", "test", 4)):  # fmt: skip
+        graph.add_node(name, label=label, split=split, size=size, share=size / 2)
+    graph.add_edges_from([("a", "b"), ("b", "c"), ("c", "d")], weight=0.5)
+    return graph
+
+
+def save(folder: Path, graph: networkx.Graph) -> Path:
+    networkx.write_graphml(graph, folder / "graph.graphml")
+    return folder / "graph.graphml"
+
+
+def test_a_graphml_file(tmp_path: Path) -> None:
+    dataset = load(save(tmp_path, example()))
+    data = dataset.graphs[0]
+    assert data.x.tolist() == [[0.5, 1], [1, 2], [1.5, 3], [2, 4]]  # attributes in alphabetical order
+    assert data.y.tolist() == [0, 1, 0, 1] and dataset.class_names == ("x", "y")
+    assert dataset.node_names == ("a", "b", "c", "d")
+    assert [part.tolist() for part in vars(dataset.splits[0]).values()] == [[0, 1], [2], [3]]
+    assert data.num_edges == 6 and torch.equal(data.edge_weight, torch.full((6,), 0.5))
+
+
+def test_the_file_says_whether_edges_have_a_direction(tmp_path: Path) -> None:
+    path = save(tmp_path, example(directed=True))
+    assert load(path).graphs[0].num_edges == 3
+    assert load(path, directed=False).graphs[0].num_edges == 6
+
+
+def change(**attributes: object) -> networkx.Graph:
+    graph = example()
+    graph.nodes["b"].update(attributes)
+    return graph
+
+
+@pytest.mark.parametrize(
+    ("graph", "message"),
+    [
+        (change(size=float("nan")), "attribute 'size' of node 'b' must be a finite number"),
+        (change(remark="tall"), "attribute 'remark' of node 'a' must be a finite number .got none"),
+        (change(split="dev"), "split of node 1 must be"),
+        (networkx.path_graph(4), "no node has an attribute 'label'"),
+    ],
+)
+def test_bad_attributes_are_one_clear_line(tmp_path: Path, graph: networkx.Graph, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as error:
+        load(save(tmp_path, graph))
+    assert "\n" not in str(error.value)
+
+
+def test_attributes_can_be_ignored_and_the_label_renamed(tmp_path: Path) -> None:
+    graph = change(remark="tall")
+    for _, row in graph.nodes(data=True):
+        row["kind"] = row.pop("label")
+    dataset = load(save(tmp_path, graph), label="kind", ignore="remark, share")
+    assert dataset.num_features == 1 and dataset.num_outputs == 2
+
+
+def test_damaged_files(tmp_path: Path) -> None:
+    path = save(tmp_path, example())
+    text = path.read_text()
+    for damaged in (text[: len(text) // 2], "id,label\n", text.replace("</graphml>", "")):
+        path.write_text(damaged)
+        with pytest.raises(ValueError, match="no readable GraphML"):
+            load(path)
+
+
+def test_some_edges_without_weight(tmp_path: Path) -> None:
+    graph = example()
+    del graph.edges["a", "b"]["weight"]
+    with pytest.raises(ValueError, match="not every edge has a numeric attribute 'weight'"):
+        load(save(tmp_path, graph))

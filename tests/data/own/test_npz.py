@@ -1,0 +1,140 @@
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from graphkit.data import load
+
+
+def arrays(**changes: object) -> dict[str, object]:
+    content = {
+        "edge_index": np.array([[0, 1, 2], [1, 2, 3]]),
+        "x": np.arange(8, dtype=np.float64).reshape(4, 2),
+        "y": np.array([0, 1, 1, 0]),
+        "train_mask": np.array([True, True, False, False]),
+        "val_mask": np.array([False, False, True, False]),
+        "test_mask": np.array([False, False, False, True]),
+        **changes,
+    }
+    return {name: value for name, value in content.items() if value is not None}
+
+
+def save(folder: Path, **changes: object) -> Path:
+    np.savez(folder / "graph.npz", **arrays(**changes))
+    return folder / "graph.npz"
+
+
+def test_a_graph_of_arrays(tmp_path: Path) -> None:
+    dataset = load(save(tmp_path))
+    data = dataset.graphs[0]
+    assert data.x.dtype == torch.float and data.x.tolist() == [[0, 1], [2, 3], [4, 5], [6, 7]]
+    assert data.y.tolist() == [0, 1, 1, 0] and data.num_edges == 6
+    assert [part.tolist() for part in vars(dataset.splits[0]).values()] == [[0, 1], [2], [3]]
+    assert dataset.name == "graph" and dataset.class_names == ("0", "1") and dataset.node_names == ()
+
+
+def test_names_several_splits_weights_and_words(tmp_path: Path) -> None:
+    masks = {
+        "train_mask": np.array([[1, 0], [1, 0], [0, 1], [0, 1]]),
+        "val_mask": np.array([[0, 1], [0, 0], [1, 0], [0, 0]]),
+        "test_mask": np.array([[0, 0], [0, 1], [0, 0], [1, 0]]),
+    }
+    dataset = load(
+        save(
+            tmp_path,
+            **masks,
+            y=np.array(["spam", "ham", "ham", ""]),
+            edge_weight=np.array([1.0, 2.0, 3.0]),
+            node_names=np.array(["a", "b", "c", "d"]),
+        ),
+        split="0.4,0.3,0.3",
+    )
+    assert dataset.class_names == ("ham", "spam") and dataset.node_names == ("a", "b", "c", "d")
+    assert dataset.graphs[0].y.tolist() == [1, 0, 0, -1]
+    assert dataset.graphs[0].edge_weight.sum() == 12
+    assert len(load(save(tmp_path, **masks)).splits) == 2
+    words = np.array(["train", "test", "val", "val"])
+    words = load(save(tmp_path, train_mask=None, val_mask=None, test_mask=None, split=words))
+    assert words.splits[0].val.tolist() == [2, 3]
+
+
+def test_nan_marks_a_node_without_a_label(tmp_path: Path) -> None:
+    path = save(tmp_path, y=np.array([0, 1, np.nan, 0]), train_mask=None, val_mask=None, test_mask=None)
+    dataset = load(path, split="0.34,0.33,0.33")
+    assert dataset.graphs[0].y.tolist() == [0, 1, -1, 0]
+    assert 2 not in torch.cat(list(vars(dataset.splits[0]).values()))
+
+
+def test_columns_of_zero_and_one_are_several_labels(tmp_path: Path) -> None:
+    dataset = load(save(tmp_path, y=np.eye(4, 3), class_names=np.array(["a", "b", "c"])))
+    assert dataset.task == "multilabel-node-classification" and dataset.class_names == ("a", "b", "c")
+
+
+BAD = {
+    "no edges": ({"edge_index": None}, "has no `edge_index`"),
+    "no labels": ({"y": None}, "has no `y`"),
+    "edges as rows": ({"edge_index": np.zeros((5, 2), int)}, r"shape \[2, edges\] \(got \[5, 2\]\); transpose"),
+    "edges as floats": ({"edge_index": np.zeros((2, 5))}, "must hold whole numbers"),
+    "edge to nowhere": ({"edge_index": np.array([[0], [4]])}, "edge 0 joins 0 and 4, but nodes are numbered 0 to 3"),
+    "negative node": ({"edge_index": np.array([[0], [-1]])}, "edge 0 joins 0 and -1"),
+    "NaN feature": ({"x": np.array([[0.0], [1], [np.nan], [2]])}, "feature 0 of node 2 must be a finite number"),
+    "features of other length": ({"x": np.ones((3, 2))}, "`x` must have one row for each of the 4 labels"),
+    "features as text": ({"x": np.array([["a"]] * 4)}, "`x` must hold numbers"),
+    "negative label": ({"y": np.array([0, 1, -1, 0])}, r"labels in `y` must be 0 to 2 .*\(got -1\)"),
+    "gap in the labels": ({"y": np.array([0, 1, 7, 0])}, r"labels in `y` must be 0 to 2 .*\(got 7\)"),
+    "label beyond the names": (
+        {"y": np.array([0, 1, 2, 0]), "class_names": np.array(["a", "b"])},
+        r"must be 0 to 1 for 2 classes \(got 2\)",
+    ),
+    "regression": ({"y": np.array([0.5, 1, 2, 0])}, "class numbers .got 0.5"),
+    "columns of other numbers": ({"y": np.full((4, 2), 3)}, "columns of `y` must hold 0, 1 or NaN"),
+    "no training node": ({"train_mask": np.zeros(4, bool)}, "no training node"),
+    "a node in two parts": ({"test_mask": np.ones(4, bool)}, "node 0 is in two parts"),
+    "only one mask": ({"val_mask": None}, "has `train_mask` but no `val_mask`"),
+    "short mask": ({"val_mask": np.ones(3, bool)}, "`val_mask` must hold one boolean for each of the 4 nodes"),
+    "mask of ids": ({"val_mask": np.array([2, 3, 1, 0])}, "`val_mask` must hold one boolean"),
+    "misspelt": ({"edge_wieght": np.ones(3)}, "unknown array 'edge_wieght'; did you mean 'edge_weight'"),
+    "short weights": ({"edge_weight": np.ones(2)}, "one number for each of the 3 edges"),
+    "NaN weight": ({"edge_weight": np.array([1, np.nan, 1])}, "the weight of edge 1"),
+    "short names": ({"node_names": np.array(["a"])}, "`node_names` must have one entry per node"),
+    "other split word": ({"split": np.array(["train", "val", "test", "dev"])}, "split of node 3 must be"),
+    "objects": ({"x": np.array([print] * 4)}, "`x` holds Python objects, which could run code; it is refused"),
+    "empty graph": ({"y": np.empty(0, int), "x": None, "train_mask": None, "val_mask": None, "test_mask": None,
+                     "edge_index": np.empty((2, 0), int)}, "has no node"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_arrays_are_one_clear_line(tmp_path: Path, case: str) -> None:
+    changes, message = BAD[case]
+    with pytest.raises(ValueError, match=message) as error:
+        load(save(tmp_path, **changes))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["../x.npy", "/tmp/x.npy", "a/../../x.npy"])
+def test_an_archive_with_a_name_that_leads_out_is_refused(tmp_path: Path, name: str) -> None:
+    path = save(tmp_path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(name, b"")
+    with pytest.raises(ValueError, match="unsafe name"):
+        load(path)
+
+
+def test_damaged_and_empty_files(tmp_path: Path) -> None:
+    path = save(tmp_path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match="not a readable archive"):
+        load(path)
+    path.write_bytes(b"")
+    with pytest.raises(ValueError, match="is empty"):
+        load(path)
+    buffer = io.BytesIO()
+    np.save(buffer, np.ones(3))
+    path.write_bytes(whole.replace(whole[60:100], bytes(40)))
+    with pytest.raises(ValueError, match="does not match its checksum"):
+        load(path)

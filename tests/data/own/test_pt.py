@@ -1,0 +1,139 @@
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from torch_geometric import EdgeIndex
+from torch_geometric.data import Data, HeteroData
+
+from graphkit.data import load
+
+
+def example(**changes: object) -> Data:
+    masks = torch.eye(3, 4).bool()
+    return Data(
+        x=torch.arange(8.0).view(4, 2),
+        edge_index=torch.tensor([[0, 1, 2], [1, 2, 3]]),
+        y=torch.tensor([0, 1, 1, 0]),
+        train_mask=masks[0],
+        val_mask=masks[1],
+        test_mask=masks[2],
+        **changes,
+    )
+
+
+class Attack:
+    """A pickle that makes a folder when it is loaded by a careless reader."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+
+    def __reduce__(self) -> tuple:
+        return os.mkdir, (self.path,)
+
+
+def test_a_pyg_graph(tmp_path: Path) -> None:
+    torch.save(example(pos=torch.ones(4, 3)), tmp_path / "data.pt")
+    dataset = load(tmp_path / "data.pt")
+    assert dataset.graphs[0].num_edges == 6 and dataset.num_features == 2
+    assert [part.tolist() for part in vars(dataset.splits[0]).values()] == [[0], [1], [2]]
+
+
+def test_a_sorted_edge_index_and_a_dictionary(tmp_path: Path) -> None:
+    data = example()
+    data.edge_index = EdgeIndex(data.edge_index, sort_order="col", sparse_size=(4, 4))
+    torch.save(data, tmp_path / "data.pt")
+    assert load(tmp_path / "data.pt", directed=True).graphs[0].num_edges == 3
+    torch.save(example().to_dict(), tmp_path / "data.pt")
+    assert load(tmp_path / "data.pt").graphs[0].num_edges == 6
+
+
+@pytest.mark.parametrize("hidden", ["alone", "in a graph", "in a list", "legacy"])
+def test_a_hidden_pickle_is_refused_and_not_run(tmp_path: Path, hidden: str) -> None:
+    path, made = tmp_path / "data.pt", tmp_path / "made-by-the-attack"
+    attack = Attack(made)
+    if hidden == "legacy":
+        path.write_bytes(pickle.dumps(attack, protocol=2))
+    else:
+        content = {"alone": attack, "in a graph": example(extra=attack), "in a list": [example(), attack]}[hidden]
+        torch.save(content, path)
+    with pytest.raises(ValueError) as error:
+        load(path)
+    assert not made.exists()
+    assert "\n" not in str(error.value) and "refused" in str(error.value) and "mkdir" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (torch.ones(3), "must hold a torch_geometric Data"),
+        ([1, 2], "must hold a torch_geometric Data"),
+        ({"x": torch.ones(3, 1)}, "has no `edge_index`"),
+        (Data(x=torch.ones(2, 1), edge_index=torch.tensor([[0], [5]]), y=torch.tensor([0, 1])), "joins 0 and 5"),
+        (Data(x=torch.ones(2, 1), edge_index=torch.tensor([[0], [1]]), y=torch.tensor([0, -1])), "must be 0 to 1"),
+    ],
+)
+def test_other_content_is_one_clear_line(tmp_path: Path, content: object, message: str) -> None:
+    torch.save(content, tmp_path / "data.pt")
+    with pytest.raises(ValueError, match=message) as error:
+        load(tmp_path / "data.pt")
+    assert "\n" not in str(error.value)
+
+
+def test_typed_graphs_and_damaged_files(tmp_path: Path) -> None:
+    torch.save(HeteroData(), tmp_path / "data.pt")
+    with pytest.raises(ValueError, match=r"data\.pt"):
+        load(tmp_path / "data.pt")
+    torch.save(example(), tmp_path / "data.pt")
+    whole = (tmp_path / "data.pt").read_bytes()
+    for damaged in (whole[:500], b"no archive at all"):
+        (tmp_path / "data.pt").write_bytes(damaged)
+        with pytest.raises(ValueError, match="cannot be read") as error:
+            load(tmp_path / "data.pt")
+        assert "\n" not in str(error.value)
+
+
+def graphs(count: int = 30) -> list[Data]:
+    ring = torch.stack([torch.arange(5), (torch.arange(5) + 1) % 5])
+    return [Data(x=torch.full((5, 2), float(k)), edge_index=ring, y=torch.tensor([k % 3])) for k in range(count)]
+
+
+def test_a_list_of_graphs_is_graph_classification(tmp_path: Path) -> None:
+    torch.save(graphs(), tmp_path / "graphs.pt")
+    dataset = load(tmp_path / "graphs.pt")
+    assert (dataset.task, dataset.num_outputs, len(dataset.graphs)) == ("graph-classification", 3, 30)
+    train = dataset.graphs.batch(dataset.splits[0].train)
+    assert torch.bincount(train.y).tolist() == [6, 6, 6]
+
+
+def test_graphs_may_bring_their_split_and_several_labels(tmp_path: Path) -> None:
+    content = graphs(6)
+    for k, data in enumerate(content):
+        data.split = ["train", "val", "test"][k % 3]
+        data.y = torch.tensor([[float(k % 2), float("nan")]])
+    torch.save(content, tmp_path / "graphs.pt")
+    dataset = load(tmp_path / "graphs.pt")
+    assert (dataset.task, dataset.num_outputs) == ("multitask-graph-classification", 2)
+    assert dataset.splits[0].val.tolist() == [1, 4]
+
+
+def test_bad_graphs_are_named(tmp_path: Path) -> None:
+    for change, message in (
+        ({"x": None}, "graph 1 has no `x`"),
+        ({"edge_index": torch.tensor([[0], [9]])}, "graph 1: edge 0 joins 0 and 9"),
+        ({"y": torch.tensor([5])}, "without gaps"),
+    ):
+        content = graphs(4)
+        for name, value in change.items():
+            content[1][name] = value
+        torch.save(content, tmp_path / "graphs.pt")
+        with pytest.raises(ValueError, match=message):
+            load(tmp_path / "graphs.pt")
+
+
+def test_loading_leaves_the_allowed_classes_as_they_were(tmp_path: Path) -> None:
+    before = set(torch.serialization.get_safe_globals())
+    torch.save(example(), tmp_path / "data.pt")
+    load(tmp_path / "data.pt")
+    assert set(torch.serialization.get_safe_globals()) == before

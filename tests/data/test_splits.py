@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+import torch
+
+from graphkit.data.splits import (
+    parse_fractions,
+    position_split,
+    random_split,
+    splits_from_masks,
+    stratified_folds,
+)
+
+
+def everything(split) -> torch.Tensor:
+    return torch.cat([split.train, split.val, split.test]).sort().values
+
+
+def test_fractions_are_read_from_text_and_from_numbers() -> None:
+    assert parse_fractions("0.6, 0.2,0.2") == (0.6, 0.2, 0.2)
+    assert parse_fractions([0.5, 0.25, 0.25]) == (0.5, 0.25, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        ("a,b,c", "must be three numbers"),
+        ("0.5,0.5", "must be three numbers"),
+        ("0.6,0.2,0.3", "sums to 1.1"),
+        ("1,0,0", "between 0 and 1"),
+        ("-0.2,0.6,0.6", "between 0 and 1"),
+        ("nan,0.5,0.5", "between 0 and 1"),
+        ([0.5, None, 0.5], "must be three numbers"),
+    ],
+)
+def test_a_wrong_split_is_one_clear_line(split: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as error:
+        parse_fractions(split)
+    assert "\n" not in str(error.value)
+
+
+def test_a_random_split_is_complete_seeded_and_has_the_sizes_asked_for() -> None:
+    first, again, other = (random_split(100, "0.6,0.3,0.1", seed) for seed in (0, 0, 1))
+    assert [part.numel() for part in (first.train, first.val, first.test)] == [60, 30, 10]
+    assert torch.equal(everything(first), torch.arange(100))
+    assert torch.equal(first.train, again.train)
+    assert not torch.equal(first.train, other.train)
+
+
+def test_a_stratified_split_has_the_same_shares_in_every_class() -> None:
+    y = torch.tensor([0] * 50 + [1] * 100 + [2] * 850)[torch.randperm(1000)]
+    split = random_split(1000, "0.6,0.2,0.2", 3, y)
+    assert torch.equal(everything(split), torch.arange(1000))
+    for label, count in ((0, 50), (1, 100), (2, 850)):
+        for part, share in ((split.train, 0.6), (split.val, 0.2), (split.test, 0.2)):
+            assert abs(int((y[part] == label).sum()) - share * count) <= 2
+
+
+def test_only_the_items_given_are_drawn() -> None:
+    items = torch.arange(0, 100, 2)
+    assert torch.equal(everything(random_split(100, "0.6,0.2,0.2", 0, torch.zeros(100).long(), items)), items)
+
+
+def test_a_part_may_not_be_empty() -> None:
+    with pytest.raises(ValueError, match="leaves no test item"):
+        random_split(3, "0.8,0.1,0.1")
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+def test_folds_are_those_of_scikit_learn(seed: int) -> None:
+    selection = pytest.importorskip("sklearn.model_selection")
+    y = np.random.default_rng(seed).choice(3, size=203, p=[0.2, 0.5, 0.3])
+    folds = stratified_folds(torch.from_numpy(y), seed=seed)
+    expected = selection.StratifiedKFold(10, shuffle=True, random_state=seed).split(np.zeros_like(y), y)
+    for fold, (train, test) in zip(folds, expected, strict=True):
+        assert np.array_equal(fold.train.numpy(), train)
+        assert np.array_equal(fold.test.numpy(), test)
+        assert fold.val.numel() == 0
+
+
+def test_folds_need_enough_items() -> None:
+    with pytest.raises(ValueError, match="10 folds need"):
+        stratified_folds(torch.zeros(5).long())
+
+
+def test_masks_become_ids_and_one_column_serves_all_splits() -> None:
+    train = torch.tensor([[1, 0], [0, 1], [0, 0]]).bool()
+    val, test = torch.tensor([False, False, True]), ~train & torch.tensor([[1], [1], [0]]).bool()
+    first, second = splits_from_masks(train, val, test)
+    assert (first.train.tolist(), first.val.tolist(), first.test.tolist()) == ([0], [2], [1])
+    assert (second.train.tolist(), second.val.tolist(), second.test.tolist()) == ([1], [2], [0])
+
+
+def test_a_split_by_position() -> None:
+    split = position_split(20, (0.7, 0.1, 0.2))
+    assert split.train.tolist() == list(range(14))
+    assert (split.val.tolist(), split.test.tolist()) == ([14, 15], [16, 17, 18, 19])

@@ -1,0 +1,79 @@
+"""The transforms that change node features."""
+
+import networkx
+import numpy as np
+import pytest
+import torch
+from torch_geometric.data import Data
+
+from graphkit.data import GraphCollection
+from graphkit.transforms import return_probabilities
+from graphkit.transforms.constant import Constant
+from graphkit.transforms.degree import Degree
+from graphkit.transforms.normalize_features import NormalizeFeatures
+from graphkit.transforms.return_probabilities import ReturnProbabilities
+
+
+def test_rows_sum_to_one_or_stay_zero() -> None:
+    data = NormalizeFeatures()(Data(x=torch.tensor([[1.0, 3.0], [0.0, 0.0], [0.1, 0.1], [-1.0, 1.0]])))
+    assert torch.allclose(data.x, torch.tensor([[0.25, 0.75], [0, 0], [0.5, 0.5], [-0.5, 0.5]]))
+    with pytest.raises(ValueError, match="float features"):
+        NormalizeFeatures()(Data(x=torch.tensor([1, 2])))
+
+
+def test_degree_counts_edges_that_arrive() -> None:
+    edge_index = torch.tensor([[0, 1, 2, 2], [1, 1, 1, 0]])
+    assert Degree()(Data(edge_index=edge_index, num_nodes=3)).x.tolist() == [[1], [3], [0]]
+    one_hot = Degree(one_hot=3)(Data(x=torch.zeros(3, 1), edge_index=edge_index)).x
+    assert one_hot.tolist() == [[0, 0, 1, 0], [0, 0, 0, 1], [0, 1, 0, 0]]  # three shares the last column with two
+
+
+def test_a_constant_column() -> None:
+    assert Constant(2)(Data(x=torch.zeros(2, 1), edge_index=torch.empty(2, 0).long())).x.tolist() == [[0, 2], [0, 2]]
+
+
+def random_graph(size: int, seed: int) -> Data:
+    graph = networkx.gnp_random_graph(size, 0.3, seed=seed)
+    edges = torch.tensor(list(graph.edges), dtype=torch.long).view(-1, 2).t()
+    return Data(edge_index=torch.cat([edges, edges.flip(0)], dim=1), num_nodes=size, y=torch.tensor([0]))
+
+
+def expected(data: Data, k: int) -> np.ndarray:
+    adjacency = np.zeros((data.num_nodes, data.num_nodes))
+    adjacency[data.edge_index[0], data.edge_index[1]] = 1
+    np.fill_diagonal(adjacency, 0)
+    step = adjacency / np.maximum(adjacency.sum(axis=1, keepdims=True), 1)
+    return np.stack([np.linalg.matrix_power(step, t).diagonal() for t in range(2, k + 2)], axis=1)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_return_probabilities_are_diagonals_of_powers(sparse: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if sparse:
+        monkeypatch.setattr(return_probabilities, "DENSE_LIMIT", 0)
+        monkeypatch.setattr(return_probabilities, "COLUMNS", 4)  # several blocks of columns per graph
+    for size, seed in ((1, 0), (2, 1), (17, 2), (30, 3)):
+        data = random_graph(size, seed)
+        assert np.allclose(ReturnProbabilities(5)(data.clone()).x, expected(data, 5), atol=1e-6)
+
+
+def test_return_probabilities_ignore_self_loops_and_parallel_edges() -> None:
+    data = random_graph(12, 1)
+    doubled = data.clone()
+    loops = torch.arange(12).expand(2, -1)
+    doubled.edge_index = torch.cat([data.edge_index, data.edge_index, loops], dim=1)
+    assert torch.allclose(ReturnProbabilities()(data).x, ReturnProbabilities()(doubled).x)
+
+
+def test_directed_edges_are_walked_along() -> None:
+    cycle = Data(edge_index=torch.tensor([[0, 1, 2], [1, 2, 0]]), num_nodes=3)
+    assert ReturnProbabilities(5)(cycle).x.tolist() == [[0, 1, 0, 0, 1]] * 3
+
+
+@pytest.mark.parametrize("block_floats", [16_000_000, 500])
+def test_the_union_of_graphs_gives_what_each_graph_gives(block_floats: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(return_probabilities, "BLOCK_FLOATS", block_floats)
+    monkeypatch.setattr(return_probabilities, "DENSE_LIMIT", 20)
+    graphs = [random_graph(size, seed) for seed, size in enumerate([3, 25, 8, 1, 30, 14, 8, 2])]
+    union = GraphCollection.from_list(graphs).map_union(ReturnProbabilities(4))
+    for got, data in zip(union, graphs, strict=True):
+        assert np.allclose(got.x, expected(data, 4), atol=1e-6)
