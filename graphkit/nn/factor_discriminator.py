@@ -1,0 +1,92 @@
+"""The discriminator that keeps the factor graphs of a layer distinct."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch_geometric.utils import scatter
+
+from graphkit.nn.conv.factorgcn_conv import Projection
+from graphkit.nn.degree import source_norm
+from graphkit.ops import factor_aggregate
+
+
+class FactorDiscriminator(torch.nn.Module):
+    r"""Tells from a factor graph alone which factor it is.
+
+    For the weighted adjacency :math:`\mathbf{A}_m` of factor :math:`m`, normalised as in the layer it belongs to:
+
+    .. math::
+        \mathbf{Z}_1 &= \tanh \left( \mathbf{A}_m (\mathbf{H} \mathbf{W}_1^{\top} + \mathbf{b}_1) \right)
+
+        \mathbf{Z}_2 &= \tanh \left( \mathbf{A}_m (\mathbf{Z}_1 \mathbf{W}_2^{\top} + \mathbf{b}_2) \right)
+
+        \mathbf{f}_m &= \tanh \left( \mathrm{mean}_{i} \, \mathbf{z}_{2,i} \right), \qquad
+        \mathbf{logits}_m = \mathbf{C} \mathbf{f}_m + \mathbf{b}_c
+
+    The cross-entropy between :math:`\mathbf{logits}_m` and :math:`m`, see :func:`discriminator_loss`, reaches the
+    coefficients, the features and everything below.
+
+    Args:
+        channels: Width :math:`D` of the shared features of the layer (its ``hidden_channels``).
+        factors: Number of factors :math:`M` of the layer.
+        gain: The gain of the layer.
+        norm: The normalisation of the layer, ``"both"`` or ``"source"``.
+
+    Shapes:
+        - **input:** the layer's :class:`~graphkit.nn.Projection`, ``edge_index`` ``[2, E]``, ``batch`` ``[N]`` or
+          nothing for a single graph.
+        - **output:** logits ``[B, M, M]``: for every graph and every factor graph a score for each factor.
+
+    Reference:
+        Yang, Feng, Song and Wang, *Factorizable Graph Convolutional Networks*, NeurIPS 2020.
+
+    Differences:
+        The released code drops every axis of length one, so that a batch of one graph is misread; here shapes are kept.
+    """
+
+    def __init__(self, channels: int, factors: int, gain: float = 6.0, norm: str = "both") -> None:
+        super().__init__()
+        self.gain = gain
+        self.norm = norm
+        half = max(channels // 2, 1)
+        self.lin1 = torch.nn.Linear(channels, half)
+        self.lin2 = torch.nn.Linear(half, channels)
+        self.classifier = torch.nn.Linear(channels, factors)
+
+    def reset_parameters(self) -> None:
+        """Draws new weights (PyTorch's default)."""
+        for linear in (self.lin1, self.lin2, self.classifier):
+            linear.reset_parameters()
+
+    def forward(
+        self,
+        projection: Projection,
+        edge_index: Tensor,
+        batch: Tensor | None = None,
+        batch_size: int | None = None,
+    ) -> Tensor:
+        """Returns the logits ``[B, M, M]`` of all factor graphs of all graphs."""
+        hidden, source, target = projection
+        norm = source_norm(edge_index, hidden)
+
+        def convolve(y: Tensor) -> Tensor:
+            out = factor_aggregate(y, source, target, edge_index, norm, self.gain)
+            return torch.tanh(out * norm[:, None, None] if self.norm == "both" else out)
+
+        z = convolve(self.lin1(hidden))
+        z = convolve(self.lin2(z))
+        if batch is None:
+            mean = z.mean(dim=0, keepdim=True)
+        else:
+            mean = scatter(z, batch, dim=0, dim_size=batch_size, reduce="mean")
+        return self.classifier(torch.tanh(mean))
+
+
+def discriminator_loss(logits: Tensor) -> Tensor:
+    """Returns the mean cross-entropy of the factor graphs against their own indices.
+
+    Args:
+        logits: ``[B, M, M]`` of a :class:`FactorDiscriminator`. With a single factor the loss is exactly zero.
+    """
+    index = torch.arange(logits.size(1), device=logits.device).expand(logits.size(0), -1)
+    return F.cross_entropy(logits.flatten(0, 1), index.reshape(-1))

@@ -1,0 +1,10 @@
+"""Full models, one per file; ``@register_model(name)`` on the class is the whole registration."""
+
+from graphkit.nn.models.factorgcn import FactorGCN
+from graphkit.nn.models.gat import GAT
+from graphkit.nn.models.gcn import GCN
+from graphkit.nn.models.gin import GIN
+from graphkit.nn.models.graph_model import GraphModel
+from graphkit.nn.models.mlp import MLP
+
+__all__ = ["GAT", "GCN", "GIN", "MLP", "FactorGCN", "GraphModel"]

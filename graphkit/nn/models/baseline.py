@@ -1,0 +1,95 @@
+"""The shell around PyG's own models, so that baselines run by the same command as the methods."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch_geometric.nn.models import MLP as PyGMLP
+
+from graphkit.nn.models.graph_model import GraphModel, check_options, embed, read_out, refuse_readout_of_nodes
+
+
+class Baseline(GraphModel):
+    """A stack of PyG's layers, with dropout on its input and a read-out and a linear head where items are graphs.
+
+    Sub-classes name PyG's class in :meth:`make_body`. For nodes the stack's last layer gives the outputs, as is usual.
+
+    Args:
+        in_channels: Width of the node features, or of the embedding if ``num_categories`` is given.
+        out_channels: Number of outputs.
+        hidden_channels: Width of every hidden layer.
+        num_layers: Number of layers.
+        readout: ``None`` for one output per node, else ``"mean"``, ``"sum"`` or ``"max"`` over the nodes of a graph.
+        dropout: Dropout on the input and between the layers.
+        batch_norm: Whether batch norm follows each hidden layer.
+        num_categories: Number of node categories to embed, where ``x`` holds categories.
+        options: What else PyG's class takes, such as ``heads``.
+
+    Shapes:
+        - **input:** ``x`` ``[N, F]`` or ``[N]`` categories, ``edge_index`` ``[2, E]``, ``batch`` ``[N]``.
+        - **output:** ``[N, out_channels]`` or ``[B, out_channels]``.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        hidden_channels: int = 64,
+        num_layers: int = 2,
+        readout: str | None = None,
+        dropout: float = 0.5,
+        batch_norm: bool = False,
+        num_categories: int | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        check_options(hidden_channels, readout, num_layers, dropout=dropout)
+        self.readout = readout
+        self.dropout = dropout
+        self.embedding = None if num_categories is None else torch.nn.Embedding(num_categories, in_channels)
+        width = out_channels if readout is None else hidden_channels
+        self.body = self.make_body(
+            in_channels, hidden_channels, num_layers, width, dropout, "batch_norm" if batch_norm else None, **options
+        )
+        self.head = None if readout is None else torch.nn.Linear(hidden_channels, out_channels)
+
+    def make_body(
+        self, in_channels: int, hidden: int, num_layers: int, out_channels: int, dropout: float, norm: str | None,
+        **options: Any,
+    ) -> torch.nn.Module:
+        """Returns the stack of PyG's layers; without graph layers this is a perceptron on each node."""
+        channels = [in_channels, *[hidden] * (num_layers - 1), out_channels]
+        return PyGMLP(channels, dropout=dropout, norm=norm, **options)
+
+    @classmethod
+    def from_data(cls, dataset: Any, **options: Any) -> "Baseline":
+        """Returns a model with the widths of a :class:`graphkit.data.GraphDataset`."""
+        refuse_readout_of_nodes(dataset, options)
+        if dataset.level == "graph":
+            options = {"readout": "mean", **options}
+        if dataset.num_categories is not None:
+            options = {"in_channels": 36, "num_categories": dataset.num_categories, **options}
+        else:
+            options = {**options, "in_channels": dataset.num_features}
+        return cls(out_channels=dataset.num_outputs, **options)
+
+    def forward(
+        self,
+        x: Tensor,
+        edge_index: Tensor,
+        batch: Tensor | None = None,
+        batch_size: int | None = None,
+        edge_weight: Tensor | None = None,
+    ) -> Tensor:
+        """Returns the outputs of the nodes or of the graphs."""
+        x = F.dropout(embed(x, self.embedding), self.dropout, self.training)
+        if isinstance(self.body, PyGMLP):
+            x = self.body(x)
+        elif edge_weight is not None:
+            x = self.body(x, edge_index, edge_weight=edge_weight)
+        else:
+            x = self.body(x, edge_index)
+        if self.readout is None or self.head is None:
+            return x
+        return self.head(read_out(x, batch, batch_size, self.readout))

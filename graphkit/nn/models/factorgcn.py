@@ -1,0 +1,269 @@
+"""FactorGCN: a stack of factorizable convolutions with a discriminator beside each."""
+
+import math
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch_geometric.data import Data
+
+from graphkit.nn.conv import FactorGCNConv
+from graphkit.nn.factor_discriminator import FactorDiscriminator, discriminator_loss
+from graphkit.nn.label_loss import label_loss
+from graphkit.nn.models.graph_model import (
+    GraphModel,
+    check_options,
+    embed,
+    make_activation,
+    read_out,
+    refuse_readout_of_nodes,
+)
+from graphkit.nn.principal_start import principal_start
+from graphkit.registry import register_model
+
+
+@register_model("factorgcn")
+class FactorGCN(GraphModel):
+    r"""The model of `Factorizable Graph Convolutional Networks <https://arxiv.org/abs/2010.05421>`_ (NeurIPS 2020).
+
+    Its loss is :math:`\mathcal{L} = \mathcal{L}_{task} + \lambda \sum_{layers} \mathcal{L}_{disc}`, see
+    :class:`~graphkit.nn.FactorDiscriminator`. The arguments cover the stacks of the paper:
+
+    =============  ===============  ========  ===========  =====  =============================================
+    task           ``factors``      ``head``  ``readout``  width  other
+    =============  ===============  ========  ===========  =====  =============================================
+    synthetic      (4, 2)           linear    mean         32     ``act="leaky_relu"``, ``head_act="tanh"``
+    MUTAG, IMDB-B  (4, 4, 2, 2, 1)  layers    sum          64     ``batch_norm``
+    ZINC           (8, 8, 4, 2)     mlp       mean         144    ``batch_norm``, ``size_norm``, embedding of 36
+    PATTERN        (4, 2, 2)        mlp       none         144    as ZINC
+    nodes          (4, 1)           conv      none         64     ``act="elu"``, ``gain=1``
+    =============  ===============  ========  ===========  =====  =============================================
+
+    Args:
+        in_channels: Width of the node features, or of the embedding if ``num_categories`` is given.
+        out_channels: Number of outputs.
+        hidden_channels: Width of every hidden layer.
+        factors: Number of factors of each layer; its length is the number of layers.
+        head: ``"linear"`` or ``"mlp"`` on the last layer, ``"layers"`` for the sum of one linear head on the input and
+            on each layer as in GIN, ``"conv"`` where the last factorizable convolution itself gives the outputs.
+        readout: ``None`` for one output per node, else ``"mean"``, ``"sum"`` or ``"max"`` over the nodes of a graph.
+        act: Activation after every layer.
+        head_act: Activation between read-out and head.
+        batch_norm: Whether batch norm follows each convolution.
+        size_norm: Whether each convolution is divided by the square root of the number of nodes of its graph.
+        dropout: Dropout on the input of every layer.
+        head_dropout: Dropout on the outputs of each head, as in the released code for graph classification.
+        gain: Gain of the sigmoid, see :class:`~graphkit.nn.FactorGCNConv`.
+        norm: Degree normalisation, ``"both"`` or ``"source"``.
+        discriminator: Weight :math:`\lambda` of the discriminator losses.
+        weak_supervision: Weight of an extension that is not in the paper: the binary cross-entropy between the
+            coefficients of factor :math:`m` in layer 1 and label :math:`m` of the graph, see
+            :func:`~graphkit.nn.label_loss`. Needs labels of graphs, and at least as many factors in the first layer as
+            there are labels.
+        input_norm: Whether batch norm standardises the features before the first layer.
+        first_weights: ``"random"``, or ``"principal"`` for an extension that is not in the paper: the factors of
+            layer 1 start along the principal components of the edges, see :func:`~graphkit.nn.principal_start`.
+        num_categories: Number of node categories to embed, where ``x`` holds categories.
+
+    Shapes:
+        - **input:** ``x`` ``[N, F]`` or ``[N]`` categories, ``edge_index`` ``[2, E]``, ``batch`` ``[N]``.
+        - **output:** ``[N, out_channels]`` or ``[B, out_channels]``; with ``return_factors`` also the list of every
+          layer's coefficients ``[E, M]``; with ``return_penalty`` also the weighted sum of the model's own losses.
+
+    Differences:
+        Dropout follows the training mode (the released code leaves it on when it evaluates). Factors are returned on
+        request instead of being kept. The count of parameters of the published ZINC and PATTERN stacks is larger by
+        one batch norm of 144 channels, of which the descriptions give no place.
+    """
+
+    has_penalty = True
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        hidden_channels: int = 64,
+        factors: tuple[int, ...] = (4, 1),
+        head: str = "conv",
+        readout: str | None = None,
+        act: str = "elu",
+        head_act: str | None = None,
+        batch_norm: bool = False,
+        size_norm: bool = False,
+        dropout: float = 0.0,
+        head_dropout: float = 0.0,
+        gain: float = 6.0,
+        norm: str = "both",
+        discriminator: float = 0.5,
+        weak_supervision: float = 0.0,
+        input_norm: bool = False,
+        first_weights: str = "random",
+        num_categories: int | None = None,
+    ) -> None:
+        super().__init__()
+        if not factors or not all(isinstance(count, int) and count > 0 for count in factors):
+            raise ValueError(f"`factors` must list whole numbers, one per layer, such as [4, 1] (got {list(factors)})")
+        factors = tuple(factors)
+        if head not in ("linear", "mlp", "layers", "conv"):
+            raise ValueError(f"`head` must be one of linear, mlp, layers, conv (got {head!r})")
+        if first_weights not in ("random", "principal"):
+            raise ValueError(f"`first_weights` must be 'random' or 'principal' (got {first_weights!r})")
+        check_options(hidden_channels, readout, dropout=dropout, head_dropout=head_dropout)
+        if hidden_channels % math.lcm(*factors[: -1 if head == "conv" else None] or (1,)):
+            raise ValueError(
+                f"`hidden_channels` must be divisible by the factors of every layer (got {hidden_channels} and "
+                f"{list(factors)})"
+            )
+        if weak_supervision and readout is None:
+            raise ValueError("`weak_supervision` needs labels of graphs, and so a `readout` (got none)")
+        if weak_supervision and factors[0] < out_channels:
+            raise ValueError(
+                "`weak_supervision` needs at least one factor per label in the first layer "
+                f"(got {factors[0]} factors for {out_channels} labels)"
+            )
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.hidden_channels = hidden_channels
+        self.factors = factors
+        self.head = head
+        self.readout = readout
+        self.size_norm = size_norm
+        self.dropout = dropout
+        self.head_dropout = head_dropout
+        self.discriminator = discriminator
+        self.weak_supervision = weak_supervision
+        self.first_weights = first_weights
+        self.act = make_activation(act)
+        self.head_act = torch.nn.Identity() if head_act is None else make_activation(head_act)
+        self.embedding = None if num_categories is None else torch.nn.Embedding(num_categories, in_channels)
+        self.input_norm = torch.nn.BatchNorm1d(in_channels) if input_norm else torch.nn.Identity()
+
+        widths = [in_channels] + [hidden_channels] * len(factors)
+        self.convs = torch.nn.ModuleList()
+        self.discriminators = torch.nn.ModuleList()
+        self.norms = torch.nn.ModuleList()
+        for layer, num_factors in enumerate(factors):
+            is_output = head == "conv" and layer == len(factors) - 1
+            width = out_channels if is_output else hidden_channels
+            concat = not is_output  # the output layer averages its factors, as attention layers do with their heads
+            conv = FactorGCNConv(widths[layer], width, num_factors, concat=concat, gain=gain, norm=norm)
+            self.convs.append(conv)
+            self.discriminators.append(FactorDiscriminator(conv.hidden_channels, num_factors, gain, norm))
+            self.norms.append(torch.nn.BatchNorm1d(width) if batch_norm and not is_output else torch.nn.Identity())
+        self.heads = self._make_heads(widths)
+
+    def _make_heads(self, widths: list[int]) -> torch.nn.ModuleList:
+        """Returns the linear maps from features to outputs."""
+        if self.head == "layers":
+            return torch.nn.ModuleList(torch.nn.Linear(width, self.out_channels) for width in widths)
+        if self.head == "linear":
+            return torch.nn.ModuleList([torch.nn.Linear(widths[-1], self.out_channels)])
+        if self.head == "mlp":
+            half = widths[-1] // 2
+            mlp = torch.nn.Sequential(
+                torch.nn.Linear(widths[-1], half), torch.nn.ReLU(), torch.nn.Linear(half, self.out_channels)
+            )
+            return torch.nn.ModuleList([mlp])
+        return torch.nn.ModuleList()
+
+    @classmethod
+    def from_data(cls, dataset: Any, **options: Any) -> "FactorGCN":
+        """Returns a model with the widths of a data set; a read-out is chosen where its items are graphs.
+
+        Args:
+            dataset: A :class:`graphkit.data.GraphDataset`.
+            options: Arguments of the class. ``in_channels`` is the width of the embedding (default 36) where the data
+                set holds categories.
+        """
+        refuse_readout_of_nodes(dataset, options)
+        if dataset.level == "graph":
+            options = {"head": "linear", "readout": "mean", "factors": (4, 2), **options}
+        if dataset.num_categories is not None:
+            options = {"in_channels": 36, "num_categories": dataset.num_categories, **options}
+        else:
+            options = {**options, "in_channels": dataset.num_features}
+        return cls(out_channels=dataset.num_outputs, **options)
+
+    @torch.no_grad()
+    def start(self, data: Data) -> None:
+        """Takes the statistics of the features, and the first weights of layer 1 if these are to be principal."""
+        x = embed(data.x, self.embedding)
+        if isinstance(self.input_norm, torch.nn.BatchNorm1d) and x.size(0) > 1:
+            statistics = (self.input_norm.running_mean, self.input_norm.running_var)
+            for buffer, value in zip(statistics, (x.mean(dim=0), x.var(dim=0)), strict=True):
+                if buffer is not None:
+                    buffer.copy_(value)
+            x = F.batch_norm(x, *statistics)
+        if self.first_weights == "principal":
+            principal_start(self._layer(0)[0], x, data.edge_index)
+
+    def inputs(self, data: Data) -> dict[str, Any]:
+        """Returns the arguments of ``forward``; the labels of graphs only where weak supervision reads them."""
+        inputs = super().inputs(data)
+        if self.weak_supervision:
+            inputs["y"] = data.y
+        return inputs
+
+    def forward(
+        self,
+        x: Tensor,
+        edge_index: Tensor,
+        batch: Tensor | None = None,
+        batch_size: int | None = None,
+        y: Tensor | None = None,
+        return_factors: bool = False,
+        return_penalty: bool = False,
+    ) -> Any:
+        """Returns the outputs, and the factors and the penalty where they are asked for, in this order."""
+        x = self.input_norm(embed(x, self.embedding))
+        layers, factors, penalties = [x], [], []
+        for layer, norm in enumerate(self.norms):
+            conv, judge = self._layer(layer)
+            projection = conv.project(F.dropout(x, self.dropout, self.training))
+            x = conv.aggregate_factors(projection, edge_index)
+            if return_factors:
+                factors.append(conv.coefficients(projection, edge_index))
+            if return_penalty and self.discriminator and conv.factors > 1:  # with one factor the loss is zero
+                logits = judge(projection, edge_index, batch, batch_size)
+                penalties.append(self.discriminator * discriminator_loss(logits))
+            if return_penalty and self.weak_supervision and layer == 0 and y is not None:
+                coefficients = conv.coefficients(projection, edge_index)[:, : self.out_channels]
+                penalties.append(self.weak_supervision * label_loss(coefficients, edge_index, y, batch))
+            if self.size_norm:
+                x = x * _inverse_root_size(x, batch, batch_size)
+            x = norm(x)
+            if self.head != "conv" or layer < len(self.convs) - 1:
+                x = self.act(x)
+            layers.append(x)
+        out = self._head(layers, batch, batch_size)
+        extras: list[Any] = [factors] if return_factors else []
+        if return_penalty:
+            extras.append(torch.stack(penalties).sum() if penalties else out.new_zeros(()))
+        return (out, *extras) if extras else out
+
+    def _layer(self, layer: int) -> tuple[FactorGCNConv, FactorDiscriminator]:
+        """Returns a convolution and its discriminator."""
+        return cast(FactorGCNConv, self.convs[layer]), cast(FactorDiscriminator, self.discriminators[layer])
+
+    def _head(self, layers: list[Tensor], batch: Tensor | None, batch_size: int | None) -> Tensor:
+        """Returns the outputs of the head on the read-outs of the layers."""
+        if self.head != "layers":
+            layers = layers[-1:]
+        if self.readout is not None:
+            layers = [read_out(x, batch, batch_size, self.readout) for x in layers]
+        if self.head == "conv":
+            return layers[0]
+        outs = [
+            F.dropout(head(self.head_act(x)), self.head_dropout, self.training)
+            for head, x in zip(self.heads, layers, strict=True)
+        ]
+        return torch.stack(outs).sum(dim=0)
+
+
+def _inverse_root_size(x: Tensor, batch: Tensor | None, batch_size: int | None) -> Tensor:
+    """Returns one over the square root of the number of nodes of each node's graph, ``[N, 1]``."""
+    if batch is None:
+        return x.new_full((x.size(0), 1), max(x.size(0), 1) ** -0.5)
+    sizes = read_out(x.new_ones(x.size(0), 1), batch, batch_size, "sum")
+    return sizes.rsqrt()[batch]

@@ -1,0 +1,35 @@
+"""GAT as a baseline."""
+
+from typing import Any
+
+import torch
+from torch_geometric.nn.models import GAT as PyGGAT
+
+from graphkit.nn.models.baseline import Baseline
+from graphkit.registry import register_model
+
+
+@register_model("gat")
+class GAT(Baseline):
+    """`Graph Attention Networks <https://arxiv.org/abs/1710.10903>`_ (ICLR 2018).
+
+    The layers are those of :class:`torch_geometric.nn.models.GAT`; see :class:`Baseline` for the arguments.
+
+    Args:
+        heads: Attention heads of the hidden layers; ``hidden_channels`` is divided among them.
+        act: Activation between the layers.
+        options: The arguments of :class:`Baseline`.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, hidden_channels: int = 64, heads: int = 8, act: str = "elu",
+        **options: Any,
+    ) -> None:
+        super().__init__(in_channels, out_channels, hidden_channels, heads=heads, act=act, **options)
+
+    def make_body(
+        self, in_channels: int, hidden: int, num_layers: int, out_channels: int, dropout: float, norm: str | None,
+        **options: Any,
+    ) -> torch.nn.Module:
+        """Returns PyG's stack; the output layer averages its heads."""
+        return PyGGAT(in_channels, hidden, num_layers, out_channels, dropout=dropout, norm=norm, **options)

@@ -1,0 +1,163 @@
+import pytest
+import torch
+from torch_geometric.data import Batch
+
+from graphkit.nn import FactorGCN
+from graphkit.testing import check_model, random_graph, random_graphs
+
+DEEP = {"hidden_channels": 64, "factors": (4, 4, 2, 2, 1), "head": "layers", "readout": "sum", "batch_norm": True}
+WIDE = {"hidden_channels": 144, "head": "mlp", "batch_norm": True, "size_norm": True}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "published"),
+    [
+        ((15, 4), {"hidden_channels": 32, "factors": (4, 2), "head": "linear", "readout": "mean"}, 1_354),
+        ((7, 2), DEEP, 18_689),
+        ((150, 2), DEEP, 21_263),
+        ((500, 3), DEEP, 28_389),
+        # The published counts of these two have one more batch norm of 144 channels, see the class.
+        ((36, 1), {**WIDE, "factors": (8, 8, 4, 2), "readout": "mean", "num_categories": 28}, 41_035 - 288),
+        ((36, 2), {**WIDE, "factors": (4, 2, 2), "num_categories": 200}, 54_404 - 288),
+    ],
+)
+def test_the_stacks_of_the_paper_have_its_parameters(arguments: tuple, options: dict, published: int) -> None:
+    assert sum(p.numel() for p in FactorGCN(*arguments, **options).parameters()) == published
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"head": "linear", "readout": "mean", "factors": (4, 2), "act": "leaky_relu", "head_act": "tanh"},
+        {**DEEP, "head_dropout": 0.4},
+        {**WIDE, "factors": (4, 2), "readout": "mean", "hidden_channels": 16},
+        {**WIDE, "factors": (4, 2), "hidden_channels": 16},
+        {"dropout": 0.6, "gain": 1.0},
+    ],
+)
+def test_a_graph_does_not_depend_on_its_batch(options: dict) -> None:
+    check_model(FactorGCN(5, 3, **options), 5)
+
+
+def test_categories_are_embedded() -> None:
+    model = FactorGCN(6, 1, 8, (2, 2), head="mlp", readout="mean", num_categories=9)
+    x, edge_index = torch.randint(9, (12,)), random_graph(12)
+    out = model(x, edge_index)
+    assert out.shape == (1, 1)
+    torch.testing.assert_close(model(x.view(-1, 1), edge_index), out)
+
+
+def test_returns_the_factors_of_every_layer() -> None:
+    model = FactorGCN(5, 3, 16, factors=(4, 2), head="linear", readout="mean").eval()
+    graphs = Batch.from_data_list(random_graphs(5))
+    out, factors = model(**model.inputs(graphs), return_factors=True)
+    assert out.shape == (3, 3)
+    assert [tuple(f.shape) for f in factors] == [(graphs.num_edges, 4), (graphs.num_edges, 2)]
+    assert all(bool(((f >= 0) & (f <= 1)).all()) and float(f.detach().std()) > 0 for f in factors)
+
+
+def test_the_penalty_is_the_weighted_discriminator_loss() -> None:
+    graphs = Batch.from_data_list(random_graphs(5))
+    penalties = []
+    for weight in (0.5, 1.0):
+        torch.manual_seed(0)
+        model = FactorGCN(5, 3, 16, (4, 2), head="linear", readout="mean", discriminator=weight).eval()
+        out, penalty = model(**model.inputs(graphs), return_penalty=True)
+        torch.testing.assert_close(out, model(**model.inputs(graphs)))
+        penalties.append(float(penalty.detach()))
+    assert penalties[1] == pytest.approx(2 * penalties[0]) and penalties[0] > 0
+    single = FactorGCN(5, 3, 16, (1, 1), head="linear", readout="mean")
+    assert float(single(**single.inputs(graphs), return_penalty=True)[1].detach()) == 0
+
+
+def test_weak_supervision_is_the_cross_entropy_of_the_coefficients() -> None:
+    torch.manual_seed(0)
+    options = {"head": "linear", "readout": "mean", "discriminator": 0.0, "gain": 1.0}
+    model = FactorGCN(5, 2, 16, (4, 2), weak_supervision=2.0, **options).eval()
+    graphs = Batch.from_data_list([data for data in random_graphs(5) if data.num_edges])
+    graphs.y = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    _, factors, penalty = model(**model.inputs(graphs), return_factors=True, return_penalty=True)
+    row, col = graphs.edge_index
+    expected = 0.0
+    for graph in range(2):
+        edges = (graphs.batch[col] == graph) & (row != col)
+        for label in range(2):
+            coefficients = factors[0][edges, label].detach()
+            right = coefficients if graphs.y[graph, label] else 1 - coefficients
+            expected += float(-right.log().mean()) / 4
+    assert float(penalty.detach()) == pytest.approx(2 * expected, rel=1e-5)
+
+
+def test_first_weights_follow_the_principal_components_of_the_edges() -> None:
+    graphs = Batch.from_data_list(random_graphs(5, sizes=(30, 20)))
+    coefficients = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        model = FactorGCN(5, 2, 16, (4, 2), head="linear", readout="mean", gain=1.0, first_weights="principal").eval()
+        model.start(graphs)
+        coefficients.append(model(**model.inputs(graphs), return_factors=True)[1][0].detach())
+    assert torch.equal(*coefficients)  # chance has no part in them
+    row, col = graphs.edge_index
+    scores = torch.logit(coefficients[0][row != col].double())
+    torch.testing.assert_close(scores[:, 0], -scores[:, 1], atol=1e-4, rtol=0)
+    torch.testing.assert_close(scores.mean(dim=0), torch.zeros(4, dtype=torch.float64), atol=1e-4, rtol=0)
+    torch.testing.assert_close(scores.std(dim=0), torch.ones(4, dtype=torch.float64), atol=1e-4, rtol=0)
+    z = ((graphs.x[row] + graphs.x[col]) / 2)[row != col].double()
+    directions = torch.linalg.svd(z - z.mean(dim=0), full_matrices=False).Vh
+    for pair in range(2):
+        along = (z - z.mean(dim=0)) @ directions[pair]
+        assert abs(float(torch.corrcoef(torch.stack([along, scores[:, 2 * pair]]))[0, 1])) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_input_norm_starts_with_the_statistics_of_the_data() -> None:
+    graphs = Batch.from_data_list(random_graphs(5, sizes=(30, 20)))
+    graphs.x = 3 * graphs.x + 7
+    model = FactorGCN(5, 2, 16, (4, 2), input_norm=True).eval()
+    model.start(graphs)
+    x = model.input_norm(graphs.x).detach()
+    torch.testing.assert_close(x.mean(dim=0), torch.zeros(5), atol=1e-4, rtol=0)
+    torch.testing.assert_close(x.std(dim=0), torch.ones(5), atol=1e-3, rtol=0)
+
+
+def test_first_weights_need_edges() -> None:
+    model = FactorGCN(5, 2, 16, (4, 2), first_weights="principal")
+    before = model.state_dict()["convs.0.weight"].clone()
+    model.start(random_graphs(5, sizes=(1,))[0])
+    assert torch.equal(model.state_dict()["convs.0.weight"], before)
+
+
+def test_dropout_follows_the_training_mode() -> None:
+    model = FactorGCN(5, 3, dropout=0.5, head_dropout=0.5, factors=(4, 2), head="linear", readout="mean")
+    graphs = Batch.from_data_list(random_graphs(5))
+    assert not torch.equal(model.train()(**model.inputs(graphs)), model(**model.inputs(graphs)))
+    assert torch.equal(model.eval()(**model.inputs(graphs)), model(**model.inputs(graphs)))
+
+
+def test_compiles_without_graph_breaks_and_exports() -> None:
+    model = FactorGCN(5, 3, 16, factors=(4, 2), head="linear", readout="mean", batch_norm=True).eval()
+    graphs = Batch.from_data_list(random_graphs(5))
+    arguments = (graphs.x, graphs.edge_index, graphs.batch, 3)
+    expected = model(*arguments)
+    compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(*arguments), expected)
+    torch.testing.assert_close(torch.export.export(model, arguments).module()(*arguments), expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"factors": ()}, "`factors` must list whole numbers"),
+        ({"factors": ("a",)}, "`factors` must list whole numbers, .* \\(got \\['a'\\]\\)"),
+        ({"hidden_channels": 30}, "`hidden_channels` must be divisible by the factors"),
+        ({"hidden_channels": 0}, "`hidden_channels` must be at least 1"),
+        ({"dropout": 1.0}, "`dropout` must lie in \\[0, 1\\)"),
+        ({"readout": "median"}, "`readout` must be one of mean, sum, max"),
+        ({"head": "tail"}, "`head` must be one of linear, mlp, layers, conv \\(got 'tail'\\)"),
+        ({"weak_supervision": 1.0}, "`weak_supervision` needs labels of graphs"),
+        ({"act": "nonsense"}, "nonsense"),
+        ({"first_weights": "zero"}, "`first_weights` must be 'random' or 'principal' \\(got 'zero'\\)"),
+    ],
+)
+def test_bad_arguments_are_refused(options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        FactorGCN(5, 3, **options)

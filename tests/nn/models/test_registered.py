@@ -1,0 +1,47 @@
+"""One test over every registered model: whatever is added later is checked here too."""
+
+import pytest
+import torch
+
+from graphkit.data import GraphDataset, Split
+from graphkit.nn import GraphModel
+from graphkit.registry import get_model, model_names
+from graphkit.testing import check_model, random_graphs
+
+IDS = torch.arange(3)
+
+
+def dataset(task: str, **changes: object) -> GraphDataset:
+    description = GraphDataset(
+        name="random",
+        task=task,
+        graphs=tuple(random_graphs(6)),
+        splits=(Split(IDS[:1], IDS[1:2], IDS[2:]),),
+        num_features=6,
+        num_outputs=4,
+        metric="accuracy",
+    )
+    return description.replace(**changes)
+
+
+@pytest.mark.parametrize("name", model_names())
+@pytest.mark.parametrize("task", ["node-classification", "graph-classification"])
+def test_is_made_from_a_data_set_and_runs(name: str, task: str) -> None:
+    model = get_model(name).from_data(dataset(task))
+    assert isinstance(model, GraphModel)
+    check_model(model, 6)
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_embeds_categories(name: str) -> None:
+    model = get_model(name).from_data(dataset("graph-regression", num_categories=5, num_outputs=1))
+    graph = random_graphs(6)[0]
+    graph.x = torch.randint(5, (graph.num_nodes,))
+    assert model(**model.inputs(graph)).shape == (1, 1)
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_takes_the_options_of_its_class(name: str) -> None:
+    model = get_model(name).from_data(dataset("node-classification"), hidden_channels=16, dropout=0.1)
+    graph = random_graphs(6)[0]
+    assert model(**model.inputs(graph)).shape == (7, 4)
