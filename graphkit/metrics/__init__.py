@@ -1,0 +1,44 @@
+"""Scores as pure functions of tensors: of predictions, and of the factors that a model splits graphs into."""
+
+from graphkit.metrics.accuracy import accuracy
+from graphkit.metrics.balanced_accuracy import balanced_accuracy
+from graphkit.metrics.class_weights import class_weights
+from graphkit.metrics.edge_auc import edge_auc
+from graphkit.metrics.edit_distance import EditDistances, edit_distances
+from graphkit.metrics.factor_matching import assign_factors, fixed_ged, fixed_matching, matched_ged
+from graphkit.metrics.factors import FactorScores, c_score, factor_scores
+from graphkit.metrics.feature_correlation import feature_correlation
+from graphkit.metrics.fold_curve import FoldScore, fold_curve
+from graphkit.metrics.mae import mae
+from graphkit.metrics.micro_f1 import micro_f1
+from graphkit.metrics.random_factors import random_factors
+from graphkit.metrics.roc_auc import roc_auc
+from graphkit.metrics.saturated_share import saturated_share
+from graphkit.metrics.segment_auc import segment_auc
+from graphkit.metrics.topk_accuracy import topk_accuracy
+
+__all__ = [
+    "EditDistances",
+    "FactorScores",
+    "FoldScore",
+    "accuracy",
+    "assign_factors",
+    "balanced_accuracy",
+    "c_score",
+    "class_weights",
+    "edge_auc",
+    "edit_distances",
+    "factor_scores",
+    "feature_correlation",
+    "fixed_ged",
+    "fixed_matching",
+    "fold_curve",
+    "mae",
+    "matched_ged",
+    "micro_f1",
+    "random_factors",
+    "roc_auc",
+    "saturated_share",
+    "segment_auc",
+    "topk_accuracy",
+]

@@ -1,0 +1,128 @@
+"""Edit distances between the true patterns of graphs and the factor graphs that a model found."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch_geometric import EdgeIndex
+
+
+class EditDistances(NamedTuple):
+    """What it costs to turn every factor graph into every true pattern.
+
+    * **distance** ``[B, P, M]`` int64: differing entries between pattern ``p`` and factor ``m`` of graph ``b``.
+    * **size** ``[B, P]`` int64: directed edges of the pattern; also its distance to a graph without edges.
+    * **presence** ``[B, P]`` bool: which patterns a graph contains.
+    """
+
+    distance: Tensor
+    size: Tensor
+    presence: Tensor
+
+
+class SymmetricEdges(NamedTuple):
+    """The edges of many graphs without self loops, once in each direction, in row-major order of their end nodes."""
+
+    edge_index: Tensor  # [2, K]
+    value: Tensor  # [K, M] mean coefficient of the two directions
+    mask: Tensor  # [K, P] bool, which patterns an edge belongs to
+    graph: Tensor  # [K] the graph of each edge
+
+
+def symmetric_edges(coefficients: Tensor, edge_index: Tensor, ptr: Tensor, factor_mask: Tensor) -> SymmetricEdges:
+    r"""Returns :math:`(E_m(j, i) + E_m(i, j)) / 2` for every pair of nodes, as a sparse list of both directions.
+
+    Arguments are those of :func:`edit_distances`.
+    """
+    _check(coefficients, edge_index, ptr, factor_mask)
+    if isinstance(edge_index, EdgeIndex):
+        edge_index = edge_index.as_tensor()
+    keep = edge_index[0] != edge_index[1]
+    source, target = edge_index[:, keep]
+    values, mask = coefficients.detach()[keep] / 2, factor_mask[keep].long()
+    num_nodes = int(ptr[-1])
+    pairs = torch.cat([source * num_nodes + target, target * num_nodes + source])
+    pairs, index = pairs.unique(return_inverse=True)
+    value = values.new_zeros(pairs.numel(), values.size(1)).index_add_(0, index, torch.cat([values, values]))
+    member = mask.new_zeros(pairs.numel(), mask.size(1)).index_add_(0, index, torch.cat([mask, mask]))
+    rows, columns = pairs // max(num_nodes, 1), pairs % max(num_nodes, 1)
+    graph = torch.bucketize(rows, ptr[1:].contiguous(), right=True)
+    return SymmetricEdges(torch.stack([rows, columns]), value, member > 0, graph)
+
+
+def edit_distances(
+    coefficients: Tensor,
+    edge_index: Tensor,
+    ptr: Tensor,
+    factor_mask: Tensor,
+    presence: Tensor | None = None,
+) -> EditDistances:
+    r"""Returns the distance of every factor graph to every true pattern of its graph.
+
+    The coefficients of a factor are made symmetric, self loops are dropped, and for a pattern of :math:`e` directed
+    edges the :math:`e` largest are kept as a 0/1 matrix. The distance is the number of entries in which this matrix
+    differs from the pattern's: one undirected edge too many and one too few make 4. Equal coefficients are taken in
+    row-major order of their nodes, so the result never depends on how a device sorts.
+
+    All graphs are handled at once: the time grows with the number of edges, whatever the sizes of the graphs.
+
+    Args:
+        coefficients: Factor coefficients of every edge, in (0, 1).
+        edge_index: Edges of the disjoint union of the graphs.
+        ptr: First node of every graph, and the number of nodes.
+        factor_mask: Which true patterns an edge belongs to.
+        presence: Which patterns a graph contains; those that own an edge of it if it is not given.
+
+    Shapes:
+        - **input:** ``coefficients`` ``[E, M]``, ``edge_index`` ``[2, E]``, ``ptr`` ``[B + 1]``, ``factor_mask``
+          ``[E, P]`` bool, ``presence`` ``[B, P]`` bool.
+        - **output:** see :class:`EditDistances`.
+
+    Reference: `Factorizable Graph Convolutional Networks <https://arxiv.org/abs/2010.05421>`_ (NeurIPS 2020).
+
+    Differences: the released code breaks ties arbitrarily and may choose pairs of nodes that share no edge; here only
+    edges are chosen, which matters only where coefficients are exactly zero.
+
+    Raises:
+        ValueError: If the shapes do not fit or a coefficient is NaN.
+    """
+    edges = symmetric_edges(coefficients, edge_index, ptr, factor_mask)
+    num_graphs, num_patterns = ptr.numel() - 1, factor_mask.size(1)
+    if presence is not None and presence.shape != (num_graphs, num_patterns):
+        expected = (num_graphs, num_patterns)
+        raise ValueError(f"`presence` must be [graphs, patterns] = {expected} (got {tuple(presence.shape)})")
+    size = edges.graph.new_zeros(num_graphs, num_patterns).index_add_(0, edges.graph, edges.mask.long())
+    rank = _rank(edges.value, edges.graph, num_graphs)
+    distance = rank.new_empty(num_graphs, num_patterns, coefficients.size(1))
+    for pattern in range(num_patterns):
+        chosen = rank < size[edges.graph, pattern].unsqueeze(1)
+        shared = (chosen & edges.mask[:, pattern].unsqueeze(1)).long()
+        overlap = shared.new_zeros(num_graphs, shared.size(1)).index_add_(0, edges.graph, shared)
+        distance[:, pattern] = 2 * (size[:, pattern].unsqueeze(1) - overlap)  # both sides have as many edges
+    return EditDistances(distance, size, size > 0 if presence is None else presence.bool())
+
+
+def _rank(value: Tensor, graph: Tensor, num_graphs: int) -> Tensor:
+    """Returns the place of every edge in its graph, by falling value and then by index, one column per factor."""
+    order = value.argsort(dim=0, descending=True, stable=True)
+    order = order.gather(0, graph[order].argsort(dim=0, stable=True))
+    count = torch.bincount(graph, minlength=num_graphs)
+    place = torch.arange(graph.numel(), device=graph.device) - (count.cumsum(0) - count)[graph]
+    return torch.empty_like(order).scatter_(0, order, place.unsqueeze(1).expand_as(order))
+
+
+def _check(coefficients: Tensor, edge_index: Tensor, ptr: Tensor, factor_mask: Tensor) -> None:
+    """Raises a ``ValueError`` for arguments that do not belong together."""
+    num_edges = edge_index.size(1)
+    if coefficients.dim() != 2 or coefficients.size(0) != num_edges:
+        raise ValueError(f"`coefficients` must be [{num_edges}, M], a row per edge (got {tuple(coefficients.shape)})")
+    if factor_mask.dim() != 2 or factor_mask.size(0) != num_edges:
+        raise ValueError(f"`factor_mask` must be [{num_edges}, P], a row per edge (got {tuple(factor_mask.shape)})")
+    if ptr.dim() != 1 or ptr.numel() < 2:
+        raise ValueError(f"`ptr` must hold the first node of every graph and the number of nodes (got {ptr.tolist()})")
+    if num_edges and int(edge_index.max()) >= int(ptr[-1]):
+        raise ValueError(
+            f"`ptr` must cover every node (got {int(ptr[-1])} nodes and an edge at {int(edge_index.max())})"
+        )
+    if coefficients.isnan().any():
+        raise ValueError("`coefficients` must be numbers (got NaN); did the training diverge?")

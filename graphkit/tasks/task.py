@@ -1,0 +1,102 @@
+"""The task: the only place that knows a loss and a metric together."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from graphkit.metrics import accuracy, balanced_accuracy, class_weights, mae, micro_f1, roc_auc
+from graphkit.registry import unknown_name
+
+METRICS: dict[str, Callable[[Tensor, Tensor], Tensor | float]] = {
+    "accuracy": accuracy,
+    "balanced-accuracy": balanced_accuracy,
+    "mae": mae,
+    "micro-f1": micro_f1,
+    "roc-auc": roc_auc,
+}
+
+
+class Task(ABC):
+    """What is to be learned from the outputs of a model.
+
+    Args:
+        metric: Name of the score; empty for the usual one of the task.
+
+    Raises:
+        ValueError: If the metric does not exist or does not belong to the task.
+    """
+
+    name: ClassVar[str]
+    metrics: ClassVar[tuple[str, ...]]
+
+    def __init__(self, metric: str = "") -> None:
+        self.metric = metric or self.metrics[0]
+        if self.metric not in self.metrics:
+            raise unknown_name(f"metric for {self.name}", self.metric, self.metrics)
+
+    @property
+    def maximize(self) -> bool:
+        """Whether a larger score is the better one."""
+        return self.metric != "mae"
+
+    @abstractmethod
+    def loss(self, output: Tensor, y: Tensor) -> Tensor:
+        """Returns the mean loss of the outputs ``[B, C]`` against the targets."""
+
+    @abstractmethod
+    def weight(self, y: Tensor) -> int:
+        """Returns the number of terms that :meth:`loss` averages over, to average it again over batches."""
+
+    @abstractmethod
+    def predict(self, output: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns predictions ``[B]`` or ``[B, C]`` and, beside them, probabilities ``[B, C]`` (or the values)."""
+
+    def score(self, output: Tensor, y: Tensor) -> float:
+        """Returns the metric of all outputs against all targets, as a fraction."""
+        return float(METRICS[self.metric](output, y))
+
+
+class Classification(Task):
+    """One class out of several, by cross-entropy; targets are ``[B]`` int64."""
+
+    metrics = ("accuracy", "balanced-accuracy")
+
+    def loss(self, output: Tensor, y: Tensor) -> Tensor:
+        """Returns the cross-entropy; weighted by class where the metric is the balanced accuracy."""
+        weight = None
+        if self.metric == "balanced-accuracy":
+            weight = class_weights(y, output.size(-1)).to(output.dtype)
+            weight = weight if float(weight.sum()) > 0 else None  # a batch of a single class has nothing to balance
+        return torch.nn.functional.cross_entropy(output, y, weight=weight)
+
+    def weight(self, y: Tensor) -> int:
+        """Returns the number of targets."""
+        return y.size(0)
+
+    def predict(self, output: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the most probable class ``[B]`` and the probabilities ``[B, C]``."""
+        return output.argmax(dim=-1), output.softmax(dim=-1)
+
+
+class MultiLabel(Task):
+    """Any number of labels at once, by binary cross-entropy; targets are ``[B, C]`` float, NaN where one is missing."""
+
+    metrics = ("micro-f1", "roc-auc")
+
+    def loss(self, output: Tensor, y: Tensor) -> Tensor:
+        """Returns the binary cross-entropy over the labels that are known."""
+        known = ~y.isnan()
+        if not bool(known.any()):
+            return output.sum() * 0  # nothing to learn from, and nothing that would spoil the rest
+        return torch.nn.functional.binary_cross_entropy_with_logits(output[known], y[known].to(output.dtype))
+
+    def weight(self, y: Tensor) -> int:
+        """Returns the number of known labels."""
+        return int((~y.isnan()).sum())
+
+    def predict(self, output: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the labels ``[B, C]`` whose logit is positive, and the probabilities ``[B, C]``."""
+        return (output > 0).long(), output.sigmoid()
