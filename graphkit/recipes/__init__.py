@@ -1,0 +1,11 @@
+"""Recipes: settings for a method on a data set, with the score to expect and where it comes from.
+
+A recipe is a YAML file in this folder. It has the parts ``model``, ``data`` and ``train`` of a configuration
+(see :func:`graphkit.train.resolve`), a ``title``, and a list ``expected`` whose entries give ``metric``, ``mean``,
+``std``, ``runs``, ``selected_on`` and ``source``: ``"measured"`` with the ``command``, or ``"published"`` with
+the table it was read from.
+"""
+
+from graphkit.recipes.recipe import find_recipe, load_recipe, recipe_config, recipe_names
+
+__all__ = ["find_recipe", "load_recipe", "recipe_config", "recipe_names"]

@@ -1,0 +1,22 @@
+"""Training: configuration, the loop, checkpoints and the run folder."""
+
+from graphkit.train.config import TrainSettings, resolve
+from graphkit.train.evaluate import evaluate_run
+from graphkit.train.interrupt import Interrupted
+from graphkit.train.opened_run import Run, open_run
+from graphkit.train.predict import predict_run
+from graphkit.train.progress import make_progress
+from graphkit.train.run import fit, resume
+
+__all__ = [
+    "Interrupted",
+    "Run",
+    "TrainSettings",
+    "evaluate_run",
+    "fit",
+    "make_progress",
+    "open_run",
+    "predict_run",
+    "resolve",
+    "resume",
+]

@@ -1,0 +1,79 @@
+"""Checkpoints: written atomically, read without executing anything."""
+
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from graphkit.files import check_zip, write_atomically
+
+
+def save_state(path: str | Path, state: dict[str, Any]) -> None:
+    """Writes tensors, numbers, text and containers of them as one file, atomically."""
+    buffer = io.BytesIO()  # PyTorch has an error of its own for a full disk, which names no file
+    torch.save(state, buffer)
+    write_atomically(path, lambda temporary: temporary.write_bytes(buffer.getbuffer()))
+
+
+def load_state(path: str | Path) -> dict[str, Any]:
+    """Reads what :func:`save_state` wrote.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is damaged, or holds Python objects: those are refused, not executed.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"there is no checkpoint '{path}'; the run has none yet or the folder is not a run")
+    check_zip(path)
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file can fail anywhere in the reader
+        line = (str(error).strip() or type(error).__name__).splitlines()[0]
+        if isinstance(error, pickle.UnpicklingError) and "GLOBAL" in str(error):
+            raise ValueError(f"'{path}' holds Python objects, which could run code; it is refused") from None
+        raise ValueError(f"the checkpoint '{path}' is damaged ({line}); delete it and train again") from None
+
+
+def save_weights(path: str | Path, weights: dict[str, Tensor]) -> None:
+    """Writes named tensors in the safetensors format, atomically."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    write_atomically(path, lambda temporary: save_file(tensors, temporary))
+
+
+def load_weights(path: str | Path) -> dict[str, Tensor]:
+    """Reads what :func:`save_weights` wrote.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is damaged.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"there are no weights '{path}'; the run has not ended, or the folder is not a run")
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        line = str(error).strip().splitlines()[0]
+        raise ValueError(f"the weights '{path}' are damaged ({line}); train again") from None
+
+
+def put_weights(model: torch.nn.Module, weights: dict[str, Tensor], path: str | Path) -> None:
+    """Loads weights into a model.
+
+    Raises:
+        ValueError: If they are those of another model; the first difference is named.
+    """
+    own = model.state_dict()
+    for name in sorted(own.keys() | weights.keys()):
+        if name not in weights or name not in own or own[name].shape != weights[name].shape:
+            came = tuple(weights[name].shape) if name in weights else "nothing"
+            wanted = tuple(own[name].shape) if name in own else "nothing"
+            raise ValueError(
+                f"the weights '{path}' do not fit the model: '{name}' should have shape {wanted} (got {came}); "
+                "the configuration or the data beside them have changed"
+            )
+    model.load_state_dict(weights)

@@ -1,0 +1,56 @@
+"""The scores of a run, computed again from its weights."""
+
+import time
+from typing import Any
+
+import torch
+
+from graphkit.tasks import make_task
+from graphkit.train.arithmetic import arithmetic, sensible_threads
+from graphkit.train.batches import Batches
+from graphkit.train.environment import peak_memory_mb, pick_device
+from graphkit.train.extras import extra_scores
+from graphkit.train.loop import evaluate
+from graphkit.train.model import start_model
+from graphkit.train.opened_run import Run
+from graphkit.train.result import combine
+from graphkit.train.seeds import seed_everything
+
+
+def evaluate_run(run: Run, device: str = "auto") -> dict[str, Any]:
+    """Computes validation and test scores again from the weights in a run folder.
+
+    Under the ten-fold protocol the weights are those of the last epoch of each fold, so the score may differ from the
+    one at the epoch that the folds' mean curve chose; ``selected_on`` then says ``"last epoch"``.
+
+    Returns:
+        A result as in ``result.json``.
+    """
+    place = pick_device(device)
+    fits = [_evaluate_fit(fit, place) for fit in run.fits]
+    return {**combine(run.config, run.fits[0].dataset, fits, run.path, peak_memory_mb(place)), "command": "evaluate"}
+
+
+def _evaluate_fit(fit: Run, place: torch.device) -> dict[str, Any]:
+    """Returns what :meth:`Fit.run` returned for a fit, computed again."""
+    begin = time.perf_counter()
+    dataset, split, batch_size = fit.dataset, fit.split, fit.config["train"]["batch_size"]
+    task = make_task(dataset.task, dataset.metric)
+    seed_everything(fit.config["seed"])
+    untrained = start_model(fit.config, dataset, split).to(place)
+    model = fit.model.to(place)
+    scores: dict[str, Any] = {}
+    with arithmetic(fit.config["train"]["threads"] or sensible_threads(dataset, batch_size)):
+        for name, ids in (("test", split.test), ("validation", split.val)):
+            batches = Batches(dataset, ids, batch_size, place)
+            scores[name] = evaluate(model, task, batches)[1] if ids.numel() else None
+        extras = extra_scores(model, untrained, dataset, split)
+    return {
+        **scores,
+        "epoch": fit.result["epochs"][0] if fit.result else None,
+        "curve": None,
+        "extras": extras,
+        "seed": fit.config["seed"],
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "seconds": time.perf_counter() - begin,
+    }

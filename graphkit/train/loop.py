@@ -1,0 +1,66 @@
+"""The training loop and the evaluation, for every model and task."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from graphkit.nn import GraphModel
+from graphkit.tasks import Task
+from graphkit.train.batches import select
+
+Pairs = Iterable[tuple[Data, Tensor | None]]
+
+
+def train_epoch(
+    model: GraphModel,
+    task: Task,
+    batches: Pairs,
+    optimizer: torch.optim.Optimizer,
+    clip: float | None = None,
+) -> float:
+    """Goes through the training data once.
+
+    Returns:
+        The mean training loss, the penalties of the model included.
+
+    Raises:
+        ValueError: If the loss is not finite: training cannot go on.
+    """
+    model.train()
+    total, weight = 0.0, 0
+    for data, ids in batches:
+        optimizer.zero_grad(set_to_none=True)
+        if model.has_penalty:
+            output, penalty = model(**model.inputs(data), return_penalty=True)
+        else:
+            output, penalty = model(**model.inputs(data)), 0.0
+        output, y = select(output, data.y, ids)
+        loss = task.loss(output, y) + penalty
+        loss.backward()
+        if clip is not None:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
+        optimizer.step()
+        terms = task.weight(y)
+        total += float(loss.detach()) * terms
+        weight += terms
+    mean = total / max(weight, 1)
+    if mean != mean or mean in (float("inf"), float("-inf")):
+        raise ValueError(f"the training loss is not finite (got {mean}); lower `train.lr` or look for huge features")
+    return mean
+
+
+@torch.no_grad()
+def collect(model: GraphModel, batches: Pairs) -> tuple[Tensor, Tensor]:
+    """Returns the outputs and the targets of all items, in evaluation mode."""
+    model.eval()
+    pairs = [select(model(**model.inputs(data)), data.y, ids) for data, ids in batches]
+    return torch.cat([output for output, _ in pairs]), torch.cat([y for _, y in pairs])
+
+
+@torch.no_grad()
+def evaluate(model: GraphModel, task: Task, batches: Pairs) -> tuple[float, float]:
+    """Returns the mean loss and the score over all items, in evaluation mode."""
+    output, y = collect(model, batches)
+    return float(task.loss(output, y)), task.score(output, y)

@@ -1,0 +1,32 @@
+"""The model of a configuration: made, and started."""
+
+from typing import Any
+
+from graphkit.data import GraphCollection, GraphDataset, Split
+from graphkit.nn import GraphModel
+from graphkit.registry import get_model
+
+#: Training graphs that data-dependent first weights are taken from, more or less.
+START = 500
+
+
+def make_model(config: dict[str, Any], dataset: GraphDataset) -> GraphModel:
+    """Returns the model of a configuration, untrained, with the widths of the data set."""
+    options = {key: value for key, value in config["model"].items() if key != "name"}
+    return get_model(config["model"]["name"]).from_data(dataset, **options)
+
+
+def start_model(config: dict[str, Any], dataset: GraphDataset, split: Split) -> GraphModel:
+    """Returns the model as training begins with it.
+
+    First weights that depend on the data come from some of the training graphs, or from all nodes of a single graph,
+    whose features training sees as well. No label is looked at.
+    """
+    model = make_model(config, dataset)
+    graphs = dataset.graphs
+    if isinstance(graphs, GraphCollection):
+        ids = split.train[:: max(1, split.train.numel() // START)]  # spread out, for sets are often sorted by class
+        model.start(graphs.batch(ids))
+    else:
+        model.start(graphs[0])
+    return model

@@ -1,0 +1,162 @@
+"""A run: all seeds and folds of a configuration, in one folder, with one result."""
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from graphkit import data
+from graphkit.data import GraphDataset
+from graphkit.files import read_json, write_json, write_text
+from graphkit.tasks import make_task
+from graphkit.train.config import read_config, resolve, settings
+from graphkit.train.environment import environment, peak_memory_mb, pick_device
+from graphkit.train.folder import make_folder
+from graphkit.train.interrupt import Interrupted, InterruptFlag
+from graphkit.train.model import make_model
+from graphkit.train.optimizer import Schedule, make_optimizer
+from graphkit.train.progress import Progress
+from graphkit.train.result import combine
+from graphkit.train.single_fit import Fit
+
+
+def fit(config: dict[str, Any], output: str | Path | None = None, progress: Progress | None = None) -> dict[str, Any]:
+    """Trains what a configuration describes and writes a run folder.
+
+    Args:
+        config: Layers of settings, see :func:`~graphkit.train.resolve`; what is not set has its default.
+        output: The run folder, which must be empty or not exist; by default a new one under ``runs/``.
+        progress: What a person sees; nothing by default.
+
+    Returns:
+        The content of ``result.json``. Scores are fractions; ``validation`` is ``None`` where there is none.
+
+    Raises:
+        ValueError: For settings or data that cannot be used; nothing has been written then.
+        Interrupted: After Ctrl-C; :func:`resume` goes on.
+    """
+    config = resolve(config)
+    if data.is_path(config["data"]["name"]):  # so that the run can be opened from any folder
+        config["data"]["name"] = str(Path(config["data"]["name"]).expanduser().resolve())
+    device = pick_device(config["device"])
+    dataset = load_dataset(config)  # before the folder, so that a mistake leaves none behind
+    rehearse(config, dataset)
+    folder = make_folder(output, f"{config['model']['name']}-{Path(config['data']['name']).stem}")
+    _describe(folder, config, device)
+    return _run(config, folder, device, progress or Progress(), dataset)
+
+
+def resume(folder: str | Path, progress: Progress | None = None, device: str | None = None) -> dict[str, Any]:
+    """Continues a run that was interrupted, to the same numbers as without the interruption.
+
+    Args:
+        folder: A run folder.
+        progress: What a person sees; nothing by default.
+        device: Another device than that of the run.
+
+    Raises:
+        FileNotFoundError: If the folder is not a run.
+        ValueError: If its configuration or checkpoint cannot be used.
+    """
+    folder = Path(folder)
+    if not (folder / "config.yaml").is_file():
+        raise FileNotFoundError(f"'{folder}' is not a run folder (it has no config.yaml)")
+    config = resolve(read_config(folder / "config.yaml"))
+    return _run(config, folder, pick_device(device or config["device"]), progress or Progress())
+
+
+def rehearse(config: dict[str, Any], dataset: GraphDataset) -> None:
+    """Makes what a run needs once and throws it away; raises what would go wrong later."""
+    split = dataset.splits[0]
+    if not split.train.numel():
+        raise ValueError("a split must have at least one training item (got none)")
+    model, options = make_model(config, dataset), settings(config)
+    Schedule(make_optimizer(model, options), options)
+    make_task(dataset.task, dataset.metric)
+
+
+def load_dataset(config: dict[str, Any]) -> GraphDataset:
+    """Returns the data set of a resolved configuration; generated data are drawn with the run's seed."""
+    options = {key: value for key, value in config["data"].items() if key not in ("name", "fold")}
+    if "seed" in data.options(config["data"]["name"]) and options.get("seed") is None:
+        options["seed"] = config["seed"]
+    dataset = data.load(config["data"]["name"], **options)
+    fold = config["data"]["fold"]
+    if fold is not None and not 0 <= fold < len(dataset.splits):
+        raise ValueError(f"`data.fold` must be below {len(dataset.splits)}, the number of splits (got {fold})")
+    return dataset
+
+
+def children(config: dict[str, Any], dataset: GraphDataset) -> dict[str, dict[str, Any]]:
+    """Returns the names and configurations of the fits of a run; a single fit has the name ``""``.
+
+    Seed ``s + i`` and split ``i`` belong to run ``i``; where the protocol is by folds, every run does all of them.
+    """
+    if config["runs"] == 1 and (dataset.protocol != "fold" or config["data"]["fold"] is not None):
+        return {"": config}
+    fits: dict[str, dict[str, Any]] = {}
+    for index in range(config["runs"]):
+        child = deepcopy(config)
+        child["runs"], child["seed"] = 1, config["seed"] + index
+        if dataset.protocol == "fold" and config["data"]["fold"] is None:
+            for fold in range(len(dataset.splits)):
+                prefix = f"seed-{child['seed']}-" if config["runs"] > 1 else ""
+                fits[f"{prefix}fold-{fold}"] = {**child, "data": {**child["data"], "fold": fold}}
+        else:
+            if config["data"]["fold"] is None and len(dataset.splits) > 1:
+                child["data"]["fold"] = index % len(dataset.splits)
+            fits[f"seed-{child['seed']}"] = child
+    return fits
+
+
+def _run(
+    config: dict[str, Any], folder: Path, device: torch.device, progress: Progress, dataset: GraphDataset | None = None
+) -> dict[str, Any]:
+    """Does the fits that are not done yet and combines their results."""
+    dataset = dataset or load_dataset(config)
+    fits = children(config, dataset)
+    if not (folder / "env.json").is_file():
+        _describe(folder, config, device)
+    results: list[dict[str, Any]] = []
+    loaded = data_key(config)
+    with InterruptFlag(progress) as interrupt:
+        for name, child in fits.items():
+            place = folder / name
+            if (place / "fit.json").is_file():
+                results.append(read_json(place / "fit.json"))
+                continue
+            if interrupt.raised:  # in the last epoch of a fit, or while its scores were computed
+                raise Interrupted(int(results[-1]["epoch"]), folder)
+            if data_key(child) != loaded:
+                dataset, loaded = load_dataset(child), data_key(child)
+            if name:
+                place.mkdir(exist_ok=True)
+                _describe(place, child, device)
+            label = f"{config['model']['name']} {name}".strip()
+            try:
+                fitted = Fit(child, dataset, place, device, progress, label).run(interrupt)
+            except Interrupted as stop:
+                raise Interrupted(stop.epoch, folder) from None  # what is continued is the whole run
+            results.append({**fitted, "seed": child["seed"], "fold": child["data"]["fold"]})
+            if name:
+                own = combine(child, dataset, results[-1:], place, peak_memory_mb(device))
+                write_json(place / "result.json", own)
+            write_json(place / "fit.json", results[-1])
+    result = combine(config, dataset, results, folder, peak_memory_mb(device))
+    write_json(folder / "result.json", result)
+    return result
+
+
+def _describe(folder: Path, config: dict[str, Any], device: torch.device) -> None:
+    """Writes what a run is about, before it starts."""
+    write_text(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
+    write_json(folder / "env.json", environment(device))
+
+
+def data_key(config: dict[str, Any]) -> Any:
+    """Returns what the data of a fit depend on."""
+    options = {key: value for key, value in config["data"].items() if key != "fold"}
+    drawn = "seed" in data.options(config["data"]["name"]) and options.get("seed") is None
+    return (options, config["seed"] if drawn else None)

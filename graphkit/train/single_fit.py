@@ -1,0 +1,181 @@
+"""One fit: one seed on one split, from the model's first weights to its scores, continued where it was stopped."""
+
+import csv
+import io
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from graphkit.data import GraphDataset
+from graphkit.files import write_text
+from graphkit.tasks import make_task
+from graphkit.train.arithmetic import arithmetic, sensible_threads
+from graphkit.train.batches import Batches
+from graphkit.train.checkpoint import load_state, save_state, save_weights
+from graphkit.train.config import settings
+from graphkit.train.extras import extra_scores
+from graphkit.train.interrupt import Interrupted, InterruptFlag
+from graphkit.train.loop import evaluate, train_epoch
+from graphkit.train.model import start_model
+from graphkit.train.optimizer import Schedule, make_optimizer
+from graphkit.train.progress import Progress
+from graphkit.train.seeds import random_state, restore_random_state, seed_everything
+from graphkit.train.selection import Selection
+
+COLUMNS = ("epoch", "loss", "validation", "validation_loss", "lr", "seconds")
+
+#: Seconds of training between two checkpoints.
+CHECKPOINT_SECONDS = 15.0
+
+
+class Fit:
+    """Trains one model on one split.
+
+    Args:
+        config: A resolved configuration with the seed and the ``fold`` of this fit.
+        dataset: The data set of the configuration.
+        folder: The run folder, which exists.
+        device: Where to train.
+        progress: What a person sees.
+        label: What the fit is called there.
+    """
+
+    def __init__(
+        self, config: dict[str, Any], dataset: GraphDataset, folder: Path, device: torch.device, progress: Progress,
+        label: str,
+    ) -> None:
+        self.config, self.dataset, self.folder, self.progress, self.label = config, dataset, folder, progress, label
+        self.settings = settings(config)
+        self.task = make_task(dataset.task, dataset.metric)
+        self.split = dataset.splits[(config["data"]["fold"] or 0) % len(dataset.splits)]
+        generator = seed_everything(config["seed"])
+        self.generator = generator
+        self.model = start_model(config, dataset, self.split).to(device)
+        self.optimizer = make_optimizer(self.model, self.settings)
+        self.schedule = Schedule(self.optimizer, self.settings)
+        self.selection = Selection(self.task, self.settings.select, self.settings.patience)
+        self.rows: list[dict[str, Any]] = []
+        self.epoch, self.seconds = 0, 0.0
+
+        def batches(ids: torch.Tensor, order: torch.Generator | None = None) -> Batches:
+            return Batches(dataset, ids, self.settings.batch_size, device, order)
+
+        self.train_batches = batches(self.split.train, generator)
+        self.test_batches = batches(self.split.test) if self.split.test.numel() else None
+        # Where the held-out fold is all there is, its curve takes the place of the validation curve.
+        held_out = self.split.test if dataset.protocol == "fold" else self.split.val
+        self.val_batches = batches(held_out) if held_out.numel() else None
+
+    @property
+    def selects(self) -> bool:
+        """Whether an epoch is chosen by validation within this fit."""
+        return self.val_batches is not None and self.dataset.protocol != "fold"
+
+    def run(self, interrupt: InterruptFlag) -> dict[str, Any]:
+        """Trains, from the last checkpoint if there is one, and returns the scores of the chosen epoch.
+
+        Raises:
+            Interrupted: If Ctrl-C came in an epoch that is not the last one; the run folder then holds a checkpoint of
+                the last whole epoch.
+        """
+        if (self.folder / "state.pt").exists():
+            self._restore()
+        if not self.model.uses_edge_weight and "edge_weight" in self.dataset.graphs[0]:
+            name = self.config["model"]["name"]
+            self.progress.say(f"note: {name} uses the edges of {self.dataset.name}, not their weights; gcn uses both")
+        self.progress.start(self.label, self.settings.epochs, self.epoch)
+        saved = time.monotonic()
+        try:
+            with arithmetic(self.settings.threads or sensible_threads(self.dataset, self.settings.batch_size)):
+                while self.epoch < self.settings.epochs and not self.selection.exhausted:
+                    self._epoch()
+                    done = self.epoch == self.settings.epochs or self.selection.exhausted
+                    if interrupt.raised or done or time.monotonic() - saved > CHECKPOINT_SECONDS:
+                        self._save()
+                        saved = time.monotonic()
+                    if interrupt.raised and not done:
+                        raise Interrupted(self.epoch, self.folder)
+                return self._finish()
+        finally:
+            self.progress.close()
+
+    def _epoch(self) -> None:
+        """Trains and validates once."""
+        begin = time.perf_counter()
+        lr = self.schedule.lr
+        loss = train_epoch(self.model, self.task, self.train_batches, self.optimizer, self.settings.clip)
+        self.epoch += 1
+        val_loss = val_score = None
+        if self.val_batches is not None:
+            val_loss, val_score = evaluate(self.model, self.task, self.val_batches)
+        if self.selects and val_loss is not None and val_score is not None:
+            self.selection.update(self.epoch, val_loss, val_score, self.model)
+        # Without validation, and where the fold must not steer, the training loss is all that a schedule may see.
+        self.schedule.step(val_loss if self.selects and val_loss is not None else loss)
+        seconds = time.perf_counter() - begin
+        self.seconds += seconds
+        values = (self.epoch, loss, val_score, val_loss, lr, seconds)
+        self.rows.append(dict(zip(COLUMNS, values, strict=True)))
+        self.progress.update(self.rows[-1])
+
+    def _finish(self) -> dict[str, Any]:
+        """Puts the chosen weights in, writes them and computes the test score, once."""
+        if self.selects:
+            self.model.load_state_dict(self.selection.weights)
+        save_weights(self.folder / "model.safetensors", self.model.state_dict())
+        self._write_table()
+        result: dict[str, Any] = {
+            "epoch": self.selection.epoch if self.selects else self.epoch,
+            "validation": self.selection.score if self.selects else None,
+            "test": evaluate(self.model, self.task, self.test_batches)[1] if self.test_batches is not None else None,
+            "parameters": sum(p.numel() for p in self.model.parameters()),
+            "seconds": self.seconds,
+            "curve": [row["validation"] for row in self.rows] if self.dataset.protocol == "fold" else None,
+        }
+        seed_everything(self.config["seed"])
+        untrained = start_model(self.config, self.dataset, self.split).to(next(self.model.parameters()).device)
+        return {**result, "extras": extra_scores(self.model, untrained, self.dataset, self.split)}
+
+    def _save(self) -> None:
+        """Writes a checkpoint and the table of epochs."""
+        state = {
+            "epoch": self.epoch,
+            "seconds": self.seconds,
+            "rows": self.rows,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "selection": self.selection.state_dict(),
+            "random": random_state(self.generator),
+        }
+        save_state(self.folder / "state.pt", state)
+        self._write_table()
+
+    def _write_table(self) -> None:
+        """Writes one row per epoch."""
+        table = io.StringIO()
+        writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_text(self.folder / "metrics.csv", table.getvalue())
+
+    def _restore(self) -> None:
+        """Goes on from the checkpoint.
+
+        Raises:
+            ValueError: If the checkpoint is damaged or not of this model.
+        """
+        path = self.folder / "state.pt"
+        state = load_state(path)
+        try:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.schedule.load_state_dict(state["schedule"])
+            self.selection.load_state_dict(state["selection"])
+            self.epoch, self.seconds, self.rows = state["epoch"], state["seconds"], state["rows"]
+            restore_random_state(state["random"], self.generator)
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            line = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise ValueError(f"the checkpoint '{path}' is not one of this run ({line}); delete it") from None

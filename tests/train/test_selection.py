@@ -1,0 +1,54 @@
+import torch
+
+from graphkit.tasks import make_task
+from graphkit.train.selection import Selection
+
+
+def follow(selection: Selection, results: list[tuple[float, float]]) -> int | None:
+    model = torch.nn.Linear(1, 1)
+    for epoch, (loss, score) in enumerate(results, 1):
+        with torch.no_grad():
+            model.weight.fill_(epoch)
+        selection.update(epoch, loss, score, model)
+    assert not selection.weights or float(selection.weights["weight"]) == selection.epoch
+    return selection.epoch
+
+
+def test_the_best_score_wins_and_ties_go_to_the_smaller_loss() -> None:
+    task = make_task("node-classification")
+    assert follow(Selection(task), [(1.0, 0.5), (0.9, 0.7), (0.8, 0.6), (0.7, 0.7), (0.9, 0.7)]) == 4
+
+
+def test_the_smallest_loss_wins_where_it_selects() -> None:
+    task = make_task("node-classification")
+    assert follow(Selection(task, by="loss"), [(1.0, 0.5), (0.7, 0.4), (0.8, 0.9)]) == 2
+
+
+def test_the_smallest_error_wins_in_regression() -> None:
+    assert follow(Selection(make_task("graph-regression")), [(1.0, 1.0), (0.5, 0.5), (0.7, 0.7)]) == 2
+
+
+def test_nan_never_wins() -> None:
+    nan = float("nan")
+    task = make_task("node-classification")
+    assert follow(Selection(task), [(1.0, 0.5), (nan, nan), (0.9, 0.4)]) == 1
+    assert follow(Selection(task), [(nan, nan), (0.9, 0.4), (1.0, 0.3)]) == 2
+    assert follow(Selection(task, by="loss"), [(nan, 0.5), (0.9, 0.4)]) == 2
+    assert follow(Selection(task), [(1.0, nan), (0.8, nan), (0.9, nan)]) == 2  # without any score, the loss decides
+
+
+def test_patience_counts_epochs_without_a_better_one() -> None:
+    selection = Selection(make_task("node-classification"), patience=2)
+    follow(selection, [(1.0, 0.5), (0.9, 0.6), (0.9, 0.5)])
+    assert not selection.exhausted
+    follow(selection, [(0.9, 0.5)])
+    assert selection.exhausted
+
+
+def test_goes_on_from_its_state() -> None:
+    selection = Selection(make_task("node-classification"))
+    follow(selection, [(1.0, 0.5)])
+    other = Selection(make_task("node-classification"))
+    other.load_state_dict(selection.state_dict())
+    assert other.epoch == 1 and other.score == 0.5
+    assert follow(other, [(0.9, 0.4)]) == 1
