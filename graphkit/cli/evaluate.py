@@ -1,0 +1,23 @@
+"""``graphkit evaluate``."""
+
+import json
+
+import click
+
+
+@click.command(short_help="Compute the scores of a run again from its weights.")
+@click.argument("run", type=click.Path())
+@click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N. [auto]")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+def evaluate(run: str, device: str, as_json: bool) -> None:
+    """Compute the scores of the run folder RUN again from its weights.
+
+    \b
+    Example:
+      graphkit evaluate runs/factorgcn-cora-001
+    """
+    from graphkit.cli.scores import describe
+    from graphkit.train import evaluate_run, open_run
+
+    result = evaluate_run(open_run(run), device)
+    click.echo(json.dumps(result) if as_json else describe(result))

@@ -1,0 +1,43 @@
+"""``graphkit recipes``."""
+
+import click
+
+
+@click.group(invoke_without_command=True, short_help="List the recipes, or show one.")
+@click.pass_context
+def recipes(ctx: click.Context) -> None:
+    """List the recipes with the score to expect, or show one.
+
+    \b
+    Examples:
+      graphkit recipes
+      graphkit recipes show factorgcn-cora
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    from graphkit.recipes import load_recipe, recipe_names
+
+    for name in recipe_names():
+        recipe = load_recipe(name)
+        click.echo(f"{name:<28} {recipe['title']}")
+        for entry in recipe.get("expected", []):
+            spread = f" +- {entry['std']}" if entry.get("std") is not None else ""
+            click.echo(f"{'':<28} {entry['metric']} {entry['mean']}{spread} ({entry['source']})")
+
+
+@recipes.command()
+@click.argument("name")
+def show(name: str) -> None:
+    """Print the recipe NAME as YAML, ready for --config.
+
+    \b
+    Example:
+      graphkit recipes show factorgcn-cora
+    """
+    from importlib import resources
+
+    from graphkit.recipes import load_recipe
+
+    load_recipe(name)  # an unknown name ends here
+    text = resources.files("graphkit.recipes").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+    click.echo(text.rstrip())

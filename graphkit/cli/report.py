@@ -1,0 +1,17 @@
+"""``graphkit report``."""
+
+import click
+
+
+@click.command(short_help="Write a run's report as one HTML file.")
+@click.argument("run", type=click.Path())
+def report(run: str) -> None:
+    """Write the report of the run folder RUN: settings, environment, curves, scores and pictures, in one HTML file.
+
+    \b
+    Example:
+      graphkit report runs/factorgcn-factor-graphs-001
+    """
+    from graphkit.plot import report as write_report
+
+    click.echo(f"report: {write_report(run)}")

@@ -1,0 +1,111 @@
+"""``graphkit train``."""
+
+import json
+from typing import Any
+
+import click
+
+
+@click.command(short_help="Train a model on a data set.")
+@click.option("--model", help="Model, see `graphkit models`. [factorgcn]")
+@click.option("--dataset", help="Data set, see `graphkit datasets`, or a file or folder of your own. [factor-graphs]")
+@click.option("--recipe", help="Settings to start from, see `graphkit recipes`, or none. [MODEL-DATASET if it exists]")
+@click.option("--root", type=click.Path(), help="Folder of raw files. [$GRAPHKIT_DATA, else the cache folder]")
+@click.option("--split", help="Shares of training, validation and test items, such as 0.6,0.2,0.2.")
+@click.option("--split-seed", type=int, help="Seed that the split is drawn with. [0]")
+@click.option("--epochs", type=int, help="Largest number of epochs.")
+@click.option("--lr", type=float, help="Learning rate.")
+@click.option("--seed", type=int, help="Seed of the first run. [0]")
+@click.option("--runs", type=int, help="Number of runs; run i has seed SEED + i and the data set's i-th split. [1]")
+@click.option("--device", help="auto, cpu, cuda or cuda:N. [auto]")
+@click.option("--config", type=click.Path(exists=True, dir_okay=False), help="YAML file of settings.")
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="One setting, such as train.weight_decay=5e-4.")
+@click.option("--output", type=click.Path(), help="Run folder, empty or new. [runs/MODEL-DATASET-NNN]")
+@click.option("--resume", "run", type=click.Path(), metavar="RUN", help="Continue an interrupted run.")
+@click.option("--quiet", is_flag=True, help="Show nothing but the result.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@click.pass_context
+def train(ctx: click.Context, **options: Any) -> None:
+    """Train a model on a data set and write a run folder.
+
+    Settings come from the recipe, then --config, then --set and the other options. The epoch is chosen on validation
+    data; the test score is computed once, after that. Ctrl-C leaves a run that --resume continues.
+
+    \b
+    Examples:
+      graphkit train
+      graphkit train --model gcn --dataset karate --runs 3
+      graphkit train --model factorgcn --dataset cora --runs 10 --set train.patience=50
+      graphkit train --model gcn --dataset my-graph/ --split 0.6,0.2,0.2
+    """
+    from graphkit.cli.scores import describe
+    from graphkit.train import Interrupted, fit, make_progress, resume
+
+    progress = make_progress(options["quiet"])
+    try:
+        if options["run"] is not None:
+            _only_resume(ctx)
+            result = resume(options["run"], progress, options["device"])
+        else:
+            result = fit(_config(options), options["output"], progress)
+    except Interrupted as stop:
+        folder = options["run"] or stop.folder
+        click.echo(f"{stop}; continue with: graphkit train --resume {folder}", err=True)
+        ctx.exit(130)
+    unseen = _write_report(result["run"])
+    if options["as_json"]:
+        click.echo(json.dumps(result))
+    else:
+        click.echo(describe(result))
+    if unseen and not options["quiet"]:
+        click.echo(unseen, err=True)
+
+
+def _write_report(run: str) -> str:
+    """Writes the report of a run; returns why where that cannot be done, since the training itself has succeeded."""
+    try:
+        from graphkit.plot import report
+
+        report(run)
+    except (ImportError, ValueError, OSError) as error:
+        return f"no report was written: {error}"
+    return ""
+
+
+def _config(options: dict[str, Any]) -> dict[str, Any]:
+    """Returns the settings of the command line over those of the file over those of the recipe."""
+    from graphkit.recipes import find_recipe, recipe_config
+    from graphkit.train.config import merge, parse_setting, read_config
+
+    given: dict[str, Any] = {key: options[key] for key in ("seed", "runs", "device") if options[key] is not None}
+    parts = {
+        "model": {"name": options["model"]},
+        "data": {"name": options["dataset"], **{name: options[name] for name in ("root", "split", "split_seed")}},
+        "train": {name: options[name] for name in ("epochs", "lr")},
+    }
+    for part, values in parts.items():
+        given[part] = {name: value for name, value in values.items() if value is not None}
+    file = read_config(options["config"]) if options["config"] else {}
+    own = merge(file, *[parse_setting(text) for text in options["sets"]], given)
+    model, dataset = own["model"].get("name"), own["data"].get("name")
+    recipe = options["recipe"]
+    if recipe is None and "recipe" in own:  # the configuration of an earlier run says which, or that there was none
+        recipe = own["recipe"] or "none"
+    if recipe is None:
+        recipe = find_recipe(str(model or "factorgcn"), str(dataset or "factor-graphs")) or "none"
+    if recipe == "none":
+        return {**own, "recipe": None}
+    base = recipe_config(recipe)
+    for part, name in (("model", model), ("data", dataset)):
+        if name is not None and name != base[part]["name"]:
+            raise ValueError(f"the recipe '{recipe}' is for the {part} '{base[part]['name']}' (got '{name}')")
+    return merge(base, own, {"recipe": recipe})
+
+
+def _only_resume(ctx: click.Context) -> None:
+    """Refuses settings beside ``--resume``: a run goes on as it was begun."""
+    allowed = ("run", "device", "quiet", "as_json")
+    for name in ctx.params:
+        if name not in allowed and ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
+            option = {"sets": "set"}.get(name, name).replace("_", "-")
+            raise ValueError(f"--{option} cannot be given with --resume: a run goes on with its own settings")

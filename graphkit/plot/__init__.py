@@ -1,0 +1,31 @@
+"""Figures and the report of a run. Drawing needs matplotlib: ``pip install graphkit[plot]``."""
+
+from graphkit.plot.confusion import confusion_counts, confusion_matrix
+from graphkit.plot.correlation import block_contrast, correlation_maps
+from graphkit.plot.curves import training_curves
+from graphkit.plot.factors import (
+    FactorExample,
+    Match,
+    coefficient_histograms,
+    factor_graphs,
+    found_beside_true,
+)
+from graphkit.plot.report import factor_picture, report
+from graphkit.plot.style import inline_svg, save_png
+
+__all__ = [
+    "FactorExample",
+    "Match",
+    "block_contrast",
+    "coefficient_histograms",
+    "confusion_counts",
+    "confusion_matrix",
+    "correlation_maps",
+    "factor_graphs",
+    "factor_picture",
+    "found_beside_true",
+    "inline_svg",
+    "report",
+    "save_png",
+    "training_curves",
+]

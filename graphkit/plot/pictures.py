@@ -1,0 +1,122 @@
+"""The sections of the report that hold pictures: each is drawn, saved as PNG and put on the page."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from graphkit.plot import collect, html, scores
+from graphkit.plot.confusion import confusion_matrix
+from graphkit.plot.correlation import block_contrast, correlation_maps
+from graphkit.plot.curves import training_curves
+from graphkit.plot.factors import coefficient_histograms, factor_graphs, found_beside_true
+from graphkit.plot.style import inline_svg, save_png
+from graphkit.registry import get_model
+from graphkit.train import Run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: What can go wrong with a figure without making the rest of the report less true.
+ABSENT = (ValueError, FileNotFoundError, ImportError)
+
+
+def curves_section(run: Run) -> str:
+    """Returns the section with the course of training."""
+    runs = [fit.metrics for fit in run.fits if fit.metrics]
+    if not runs:
+        return ""
+    result = run.result
+    fold = result.get("selected_on") == "fold"
+    epochs = [] if fold and len(result["seeds"]) > 1 else result.get("epochs", [])
+    metric = result.get("metric", "score")
+    figure = training_curves(runs, metric, epochs, "held-out fold" if fold else "validation", metric in scores.PERCENT)
+    caption = "Thin lines are single runs. " if len(runs) > 1 else ""
+    if get_model(run.config["model"]["name"]).has_penalty:
+        caption += "The training loss includes the penalties of the model itself, the other loss does not."
+    return html.section(
+        "Training", _picture(run, figure, "curves", "Loss and score over the epochs", caption, wide=True)
+    )
+
+
+def picture_sections(run: Run) -> list[str]:
+    """Returns the sections that need the data and the trained model."""
+    try:
+        dataset, _ = run.best.dataset, run.best.model
+    except ABSENT as error:
+        text = f"Pictures of the data are left out: {' '.join(str(error).split())}"
+        return [html.section("Pictures", html.paragraph(text, "note"))]
+    parts = []
+    if collect.has_factors(run.best):
+        true = collect.has_true_factors(dataset)
+        parts.append(html.section("Factor graphs", _attempt(run, _true_factors if true else _factors)))
+        if collect.has_blocks(run.best):
+            parts.append(html.section("Correlation of features", _attempt(run, _correlation)))
+    if dataset.task in ("node-classification", "graph-classification") and run.result.get("test"):
+        parts.append(html.section("Confusion", _attempt(run, _confusion)))
+    return parts
+
+
+def _attempt(run: Run, draw: Callable[[Run], str]) -> str:
+    """Returns what ``draw`` makes of the run, or the reason why there is no picture."""
+    try:
+        return draw(run)
+    except ABSENT as error:
+        return html.paragraph(f"This picture is left out: {' '.join(str(error).split())}", "note")
+
+
+def _true_factors(run: Run) -> str:
+    figure = found_beside_true(collect.true_examples(run.best))
+    caption = (
+        "Test graphs with a small, a median and a large edit distance (the tenth, fiftieth and ninetieth percentile). "
+        "Of a factor, as many of its strongest edges count as the pattern has; width and opacity follow the "
+        "coefficient. One colour is one factor of the first layer."
+    )
+    return _picture(run, figure, "factors", "Factor graphs beside the true patterns", caption, wide=True)
+
+
+def _factors(run: Run) -> str:
+    view = collect.factor_view(run.best)
+    caption = (
+        "The first layer's factor graphs; width and opacity of an edge follow its coefficient, the mean of the two "
+        "directions."
+    )
+    if any(example.centre is not None for example in view.examples):
+        caption += " Shown are neighbourhoods of test nodes that are neither too small nor too large to be seen."
+    saturated = np.mean((view.coefficients < 0.01) | (view.coefficients > 0.99))
+    spread = f"Coefficients of the first layer over all edges looked at; {saturated:.0%} are below 0.01 or above 0.99."
+    histograms = coefficient_histograms(view.coefficients)
+    return "\n".join(
+        [
+            _picture(run, factor_graphs(view.examples), "factors", "Factor graphs", caption, wide=True),
+            _picture(run, histograms, "coefficients", "Distribution of the coefficients", spread, wide=True),
+        ]
+    )
+
+
+def _correlation(run: Run) -> str:
+    maps, factors, titles = collect.correlations(run.best)
+    contrasts = [
+        f"{title}: {inside:.2f} within a factor, {outside:.2f} between factors"
+        for title, (inside, outside) in zip(titles, map(block_contrast, maps, factors), strict=True)
+    ]
+    caption = "Mean absolute correlation of node features on test items. " + "; ".join(contrasts).capitalize() + "."
+    return _picture(
+        run, correlation_maps(maps, factors, titles), "correlation", "Correlation of features", caption, wide=True
+    )
+
+
+def _confusion(run: Run) -> str:
+    counts = collect.confusion(run)
+    several = run.result.get("selected_on") == "fold" and len(run.children) > 1
+    which = "all folds together, last epoch" if several else f"test items of {run.best.path.name}"
+    share = float(counts.diagonal().sum() / counts.sum().clamp(min=1))
+    caption = f"Counts over {which}; {share:.1%} on the diagonal. Shading is the share of the true class."
+    figure = confusion_matrix(counts, run.best.dataset.class_names)
+    return _picture(run, figure, "confusion", "Confusion matrix", caption)
+
+
+def _picture(run: Run, figure: "Figure", name: str, label: str, caption: str, wide: bool = False) -> str:
+    """Saves a figure as PNG in the run folder and returns it for the page."""
+    save_png(figure, run.path / "figures" / f"{name}.png")
+    return html.picture(inline_svg(figure, name, label), caption, wide)

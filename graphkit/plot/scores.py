@@ -1,0 +1,97 @@
+"""The scores of a result as rows of tables: pure functions of the content of ``result.json``."""
+
+from typing import Any
+
+#: Scores that are fractions and read better in per cent.
+PERCENT = ("accuracy", "balanced-accuracy", "micro-f1", "roc-auc")
+
+#: Names of the scores of factors, in the order of a table; an arrow says which way is better.
+FACTOR_SCORES = {
+    "ged_e": "GED_E ↓",
+    "c_score": "C-score ↑",
+    "fixed_ged_e": "GED_E, one matching ↓",
+    "edge_auc": "edge AUC, one matching ↑",
+    "saturated": "saturated",
+}
+_ROWS = {"": "this model", "untrained_": "the same model, untrained", "random_": "random factors, as many"}
+
+SELECTED = {
+    "validation": "Each epoch was chosen on validation items; the test items were looked at once, after that.",
+    "fold": "There is no validation set: the epoch with the best mean over the held-out folds was chosen for all of "
+    "them, as is usual for these data. The score is therefore not that of unseen graphs.",
+    "last epoch": "There is no validation set: the scores are those of the last epoch.",
+}
+
+
+def spread(scores: dict[str, Any] | None, percent: bool = False, digits: int | None = None) -> str:
+    """Returns a mean, and the deviation where there are several runs."""
+    if not scores:
+        return "–"
+    scale = 100 if percent else 1
+    digits = (2 if percent else 4) if digits is None else digits
+    text = f"{scores['mean'] * scale:.{digits}f}"
+    if len(scores["runs"]) > 1:
+        text += f" ± {scores['std'] * scale:.{digits}f}"
+    return text + (" %" if percent else "")
+
+
+def headline(result: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Returns what catches the eye: name, value and remark."""
+    metric, percent = result["metric"], result["metric"] in PERCENT
+    scored = result.get("test") or result.get("validation")
+    runs = len(scored["runs"]) if scored else len(result["seeds"])
+    fold = result.get("selected_on") == "fold"
+    unit = "folds" if fold and len(result["seeds"]) == 1 else ("run" if runs == 1 else "runs")
+    chosen = (
+        result["selected_on"] if result["selected_on"] == "last epoch" else f"epoch chosen on {result['selected_on']}"
+    )
+    values = [
+        (f"{name} {metric}", spread(result[name], percent), chosen if name == "test" else "")
+        for name in ("test", "validation")
+        if result.get(name)
+    ]
+    values.append((unit, str(runs), f"seeds {_range(result['seeds'])}"))
+    values.append(("parameters", f"{result['parameters']:,}", ""))
+    values.append(("training time", duration(result["seconds"]), "in all"))
+    if result.get("peak_memory_mb") is not None:
+        values.append(("peak memory", f"{result['peak_memory_mb']:,.0f} MiB", ""))
+    return values
+
+
+def factor_rows(result: dict[str, Any]) -> tuple[list[str], list[list[str]]] | None:
+    """Returns head and rows of the table of factor scores; ``None`` where a result has none."""
+    names = [name for name in FACTOR_SCORES if name in result]
+    if not names:
+        return None
+    rows = [
+        [label, *(spread(result.get(prefix + name), digits=3 if name != "ged_e" else 2) for name in names)]
+        for prefix, label in _ROWS.items()
+        if any(prefix + name in result for name in names)
+    ]
+    return ["factors", *(FACTOR_SCORES[name] for name in names)], rows
+
+
+def other_scores(result: dict[str, Any]) -> list[list[str]]:
+    """Returns rows of all further scores of a result: name, and mean and deviation."""
+    known = {"test", "validation", *(prefix + name for prefix in _ROWS for name in FACTOR_SCORES)}
+    return [
+        [name, spread(scores)]
+        for name, scores in result.items()
+        if name not in known and isinstance(scores, dict) and "runs" in scores
+    ]
+
+
+def duration(seconds: float) -> str:
+    """Returns a time as a person would say it."""
+    if seconds < 90:
+        return f"{seconds:.1f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.1f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def _range(seeds: list[int]) -> str:
+    """Returns ``0 to 9`` for ten seeds in a row, else the seeds."""
+    if len(seeds) > 2 and seeds == list(range(seeds[0], seeds[-1] + 1)):
+        return f"{seeds[0]} to {seeds[-1]}"
+    return ", ".join(map(str, seeds))
