@@ -1,0 +1,33 @@
+"""Settings of the documentation, which ``make docs`` builds with warnings as errors."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+project = "graphkit"
+author = "graphkit authors"
+copyright = "2026, graphkit authors"
+release = (ROOT / "graphkit" / "version.py").read_text(encoding="utf-8").split('"')[-2]
+version = release
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build"]
+
+# Markdown pages: $...$ for maths, and links to headings.
+myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+# Docstrings are in Google's style with PyG's extra sections.
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_custom_sections = ["Shapes", "Reference", "Differences", "Extension"]
+napoleon_use_ivar = True
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+autodoc_default_options = {"members": True, "show-inheritance": True}
+python_use_unqualified_type_names = True
+add_module_names = False
+
+html_theme = "furo"
+html_title = f"graphkit {release}"
+html_show_sourcelink = False

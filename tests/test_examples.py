@@ -1,0 +1,38 @@
+"""Every example runs, and does what it says."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+
+
+def example(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_layer_in_a_model_of_ones_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert example("own_model").main(num_graphs=400, epochs=20) > 0.75  # guessing all labels gives 0.67
+    assert "mean coefficient of each factor" in capsys.readouterr().out
+
+
+def test_training_in_python(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result = example("train_in_python").main(str(tmp_path), num_graphs=200, epochs=2)
+    assert len(result["test"]["runs"]) == 2 and (tmp_path / "run" / "seed-1" / "model.safetensors").is_file()
+    assert "factors of layer 1" in capsys.readouterr().out
+
+
+def test_own_data(tmp_path: Path) -> None:
+    assert example("own_data").main(str(tmp_path)) > 0.75  # the nodes' own measurements give about 0.7
+    assert (tmp_path / "preds.csv").read_text().count("member-") == 120
+
+
+def test_every_example_is_tested() -> None:
+    tested = {"own_model", "train_in_python", "own_data"}
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == tested

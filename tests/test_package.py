@@ -1,0 +1,177 @@
+"""What holds for the package as a whole: the cost of importing it, which room may use which, what a file may name."""
+
+import ast
+import importlib
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "graphkit"
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__main__.py")
+PACKAGES = [path for path in MODULES if path.name == "__init__.py"]
+OPTIONAL = ("matplotlib", "ogb", "rdkit", "torch_scatter", "pandas", "sklearn")
+
+#: The rooms from the ground up; a room may import from its own line and from those before it.
+LEVELS = (
+    {"version", "registry", "files"},
+    {"csrc"},
+    {"ops"},
+    {"nn"},
+    {"data", "loader", "transforms", "metrics"},
+    {"tasks"},
+    {"train"},
+    {"plot", "recipes"},
+    {"cli", "testing"},
+)
+RANK = {room: rank for rank, level in enumerate(LEVELS) for room in level}
+
+IMPORT_COST = """
+import json, sys, time
+import torch, torch_geometric
+
+def cost():
+    for name in [name for name in sys.modules if name.split(".")[0] == "graphkit"]:
+        del sys.modules[name]
+    start = time.perf_counter()
+    import graphkit
+    return time.perf_counter() - start
+
+print(json.dumps(min(cost() for _ in range(5))))
+"""
+
+SIDE_EFFECTS = """
+import importlib, json, os, random, sys, threading
+import numpy, torch, torch_geometric
+
+for name in {optional!r}:
+    sys.modules[name] = None  # as if it were not installed
+
+events = []
+
+def listen(event, args):
+    if event.startswith(("socket.", "subprocess.", "os.system")):
+        events.append(event)
+
+sys.addaudithook(listen)
+
+def state():
+    drawn = torch.random.get_rng_state().tolist(), random.getstate(), numpy.random.get_state()[1].tolist()
+    return drawn, torch.get_num_threads(), torch.get_default_dtype(), threading.active_count(), dict(os.environ)
+
+before = state()
+for name in {modules!r}:
+    importlib.import_module(name)
+print(json.dumps({{"events": events, "unchanged": before == state(), "cuda": torch.cuda.is_initialized()}}))
+"""
+
+
+def python(script: str) -> object:
+    """Runs a script in a fresh interpreter and returns the JSON that it prints."""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported_rooms(path: Path) -> Iterator[tuple[str, int]]:
+    """Yields the rooms that a file imports when it runs, wherever in the file, and the lines."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for_types_only = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and ast.unparse(block.test).endswith("TYPE_CHECKING")
+        for statement in block.body
+        for node in ast.walk(statement)
+    }
+    for node in ast.walk(tree):
+        if id(node) in for_types_only:
+            continue
+        if isinstance(node, ast.Import):
+            targets = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: relative import"
+            targets = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for target in targets:
+            parts = target.split(".")
+            if parts[0] == "graphkit" and len(parts) > 1 and parts[1] != "__version__":
+                yield parts[1], node.lineno
+
+
+def test_import_costs_less_than_100_ms() -> None:
+    assert python(IMPORT_COST) < 0.1  # type: ignore[operator]
+
+
+def test_import_has_no_side_effect_and_needs_no_extra() -> None:
+    result = python(SIDE_EFFECTS.format(optional=OPTIONAL, modules=[module_name(path) for path in MODULES]))
+    assert result == {"events": [], "unchanged": True, "cuda": False}
+
+
+def test_every_room_has_a_level() -> None:
+    rooms = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in MODULES}
+    assert rooms - {"__init__"} <= RANK.keys()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_imports_only_from_below(path: Path) -> None:
+    room = (module_name(path).split(".") + ["version"])[1]  # graphkit itself may use what lies on the ground
+    wrong = [(name, line) for name, line in imported_rooms(path) if RANK[name] > RANK[room]]
+    assert not wrong, f"{path.relative_to(ROOT)} imports from a room above '{room}': {wrong}"
+
+
+def test_layering_check_sees_a_wrong_import(tmp_path: Path) -> None:
+    file = tmp_path / "conv.py"
+    file.write_text(
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from graphkit.train import Result\n"
+        "def f():\n    from graphkit.data import load\n    from graphkit import cli\n    import graphkit.ops\n"
+    )
+    assert [room for room, _ in imported_rooms(file)] == ["data", "cli", "ops"]
+
+
+@pytest.mark.parametrize("name", [module_name(path) for path in PACKAGES])
+def test_package_exports_what_it_names(name: str) -> None:
+    module = importlib.import_module(name)
+    assert module.__doc__
+    missing = [export for export in getattr(module, "__all__", ()) if not hasattr(module, export)]
+    assert not missing
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "recipes").rglob("*.yaml")), ids=lambda path: path.stem)
+def test_recipe_is_valid_yaml(path: Path) -> None:
+    recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert isinstance(recipe, dict) and recipe
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)
+def test_example_has_main(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert "main" in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    assert ast.get_docstring(tree)
+
+
+def test_no_file_names_a_private_path() -> None:
+    private = re.compile(r"(?<![\w.~-])/(?:work|root|home|Users|opt/pypi|opt/wheels)/|\.\./shared|/tmp/team")
+    folders = ("graphkit", "tests", "examples", "benchmarks", "docs")
+    suffixes = {".py", ".md", ".yaml", ".cpp", ".h", ".cu", ".css", ".html", ".json", ".cfg", ".toml", ".txt", ".in"}
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*") if "_build" not in path.parts]
+    files += [path for path in ROOT.iterdir() if path.is_file() and not path.name.startswith(".")]
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in files
+        if (path.suffix in suffixes or path.name == "Makefile") and path != Path(__file__).resolve()
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if private.search(line)
+    ]
+    assert not found
