@@ -1,5 +1,6 @@
 """What a person sees while a model trains."""
 
+import math
 import sys
 import time
 from typing import Any
@@ -52,7 +53,7 @@ class LineProgress(Progress):
 
     def start(self, label: str, epochs: int, epoch: int) -> None:
         """Notes the name of the fit."""
-        self.label, self.epochs, self.last = label, epochs, 0.0
+        self.label, self.epochs, self.last = label, epochs, -math.inf
         self.line = ""
 
     def update(self, row: dict[str, Any]) -> None:

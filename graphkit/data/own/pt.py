@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 from torch_geometric import EdgeIndex
-from torch_geometric.data import Data
+from torch_geometric.data import Data, HeteroData
 from torch_geometric.data.data import DataEdgeAttr, DataTensorAttr
-from torch_geometric.data.storage import GlobalStorage
+from torch_geometric.data.storage import BaseStorage, EdgeStorage, GlobalStorage, NodeStorage
 from torch_geometric.edge_index import CatMetadata, SortOrder
 
 from graphkit.data.dataset import GraphDataset
@@ -20,7 +20,8 @@ from graphkit.data.own.fields import Fields
 from graphkit.data.own.graphs import dataset_of_graphs
 from graphkit.files import check_zip
 
-SAFE = [Data, DataEdgeAttr, DataTensorAttr, GlobalStorage, EdgeIndex, CatMetadata, SortOrder]
+STORAGES = [BaseStorage, EdgeStorage, GlobalStorage, NodeStorage]
+SAFE = [Data, DataEdgeAttr, DataTensorAttr, HeteroData, *STORAGES, EdgeIndex, CatMetadata, SortOrder]
 
 
 def read_pt(path: Path, use_split: bool = True) -> Fields | GraphDataset:
@@ -37,6 +38,11 @@ def read_pt(path: Path, use_split: bool = True) -> Fields | GraphDataset:
         content = content[0]
     if isinstance(content, Data):
         content = content.to_dict()
+    if isinstance(content, HeteroData):
+        raise ValueError(
+            f"{where} has several types of nodes or edges (HeteroData), which no model here takes; "
+            "save `data.to_homogeneous()`"
+        )
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
         raise ValueError(
             f"{where} must hold a torch_geometric Data, a list of them, or a dictionary of tensors "

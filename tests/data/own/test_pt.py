@@ -82,8 +82,10 @@ def test_other_content_is_one_clear_line(tmp_path: Path, content: object, messag
 
 
 def test_typed_graphs_and_damaged_files(tmp_path: Path) -> None:
-    torch.save(HeteroData(), tmp_path / "data.pt")
-    with pytest.raises(ValueError, match=r"data\.pt"):
+    typed = HeteroData()
+    typed["person"].x, typed["person", "knows", "person"].edge_index = torch.ones(2, 3), torch.tensor([[0], [1]])
+    torch.save(typed, tmp_path / "data.pt")
+    with pytest.raises(ValueError, match=r"several types of nodes.*to_homogeneous"):
         load(tmp_path / "data.pt")
     torch.save(example(), tmp_path / "data.pt")
     whole = (tmp_path / "data.pt").read_bytes()
