@@ -4,7 +4,7 @@
 
 The first table compares the native code with `scipy.sparse.csgraph.dijkstra` (predecessors and all) followed by the
 choice of paths in NumPy, and checks that both give the same paths. It uses Cora itself where GRAPHKIT_DATA holds it.
-The second one shows the time per node on graphs grown by preferential attachment (3 edges per new node) with three kinds
+The second one shows the time per node on graphs grown by preferential attachment (3 edges per new node) for three sorts
 of costs: those of attention, 1 per edge, and independent uniform numbers, for which cheap long routes abound. Paths of
 up to 2 hops, ratio 0.5. `--large` adds a million nodes. Memory is the peak above what the graph takes, measured in a
 process of its own; next to it stands the size of the paths returned.
@@ -168,7 +168,8 @@ def on_growing_graphs(sizes: list[int], threads: list[int]) -> list[dict[str, ob
         edge_index = grow(nodes)
         some = torch.randperm(nodes, generator=torch.Generator().manual_seed(0))[:UNIFORM_NODES]
         uniform = torch.rand(edge_index.size(1), dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-        kinds = {"attention": (attention_costs(edge_index, nodes), None), "ones": (None, None), "uniform": (uniform, some)}
+        attention = attention_costs(edge_index, nodes)
+        kinds = {"attention": (attention, None), "ones": (None, None), "uniform": (uniform, some)}
         for kind, (cost, start) in kinds.items():
             calls[kind, nodes] = lambda e=edge_index, c=cost, n=nodes, s=start: shortest_paths(
                 e, c, num_nodes=n, sources=s, ratio=0.5
