@@ -7,6 +7,7 @@ Each has a reference in plain PyTorch and, where the library was built, native c
 
 from graphkit.ops._native import OperatorInfo, backend, describe
 from graphkit.ops.factor_aggregate import factor_aggregate
+from graphkit.ops.path_attention import path_attention
 from graphkit.ops.segment_max import segment_max
 from graphkit.ops.segment_softmax import segment_softmax
 from graphkit.ops.segment_sum import segment_sum
@@ -17,6 +18,7 @@ __all__ = [
     "backend",
     "describe",
     "factor_aggregate",
+    "path_attention",
     "segment_max",
     "segment_softmax",
     "segment_sum",

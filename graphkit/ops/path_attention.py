@@ -1,0 +1,167 @@
+"""Attention over paths: what a SPAGAN layer does for all paths of one length."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch_geometric import EdgeIndex
+
+from graphkit.ops._native import offer
+from graphkit.ops._segments import widen
+
+_NATIVE = offer("path_attention")
+
+
+def path_attention(
+    h: Tensor,
+    path_index: Tensor,
+    att: Tensor,
+    target: Tensor,
+    *,
+    pool: str = "max",
+    negative_slope: float = 0.2,
+    weight: Tensor | None = None,
+    return_attention: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    r"""Lets every node attend to the paths that end at it, by what lies along them, in each of :math:`H` heads.
+
+    A path :math:`p = (v_L, \ldots, v_1, i)` of :math:`L` hops belongs to its last node :math:`i`, the one that attends.
+    Its feature is pooled over the nodes before that, scored, and normalised over all paths of the node:
+
+    .. math::
+        \boldsymbol{\phi}_p &= \mathrm{pool}_{l = 1, \ldots, L} \; \mathbf{h}_{v_l} \\
+        s_p &= \mathrm{LeakyReLU} \left( \mathbf{a}^\top \boldsymbol{\phi}_p + t_i \right) \\
+        \alpha_p &= \frac{\exp(s_p)}{\sum_{q \text{ ends at } i} \exp(s_q)} \\
+        \mathbf{o}_i &= \sum_{p \text{ ends at } i} w_p \, \alpha_p \, \boldsymbol{\phi}_p
+
+    With one hop, ``path_index`` is an ``edge_index`` and this is the attention of a GAT layer.
+
+    Args:
+        h: Features :math:`\mathbf{h}` of the nodes, one set per head.
+        path_index: Paths, one per column: the far end in row 0, the attending node in the last row. In any order;
+            sorted by the last row is fastest.
+        att: The vector :math:`\mathbf{a}` of each head.
+        target: The attending node's own part :math:`t` of the score.
+        pool: ``"max"``, element by element (where several nodes have the largest number, the one nearest the far end
+            gets the gradient), or ``"mean"``.
+        negative_slope: Slope of the LeakyReLU below zero.
+        weight: A factor :math:`w` for the attention after the softmax: a layer's dropout mask, divided by the share of
+            what is kept. By default 1.
+        return_attention: Whether to return the attention :math:`\alpha` too, before ``weight``.
+
+    Shapes:
+        - **input:** ``h`` ``[N, H, D]``, ``path_index`` ``[L + 1, P]``, ``att`` ``[H, D]``, ``target`` ``[N, H]``,
+          ``weight`` ``[P, H]``.
+        - **output:** ``[N, H, D]``, zeros for nodes at which no path ends; with ``return_attention`` also ``[P, H]``,
+          in the order of ``path_index``.
+
+    Raises:
+        ValueError: If shapes, types or devices do not fit, a path has no hop or names a node that does not exist, or
+            an option has no such value.
+
+    Notes:
+        Gradients reach ``h``, ``att``, ``target`` and ``weight``, through the attention too where it is returned, and
+        can be taken twice.
+
+    Reference:
+        Yang et al., *SPAGAN: Shortest Path Graph Attention Network*, IJCAI 2019.
+    """
+    _check(h, path_index, att, target, weight, pool)
+    if isinstance(path_index, EdgeIndex):
+        path_index = path_index.as_tensor()
+    path_index = path_index.long()
+    if torch.compiler.is_compiling():
+        out, alpha = path_attention_reference(h, path_index, att, target, weight, pool, negative_slope)
+    else:
+        try:
+            out, alpha = path_attention_reference(h, path_index, att, target, weight, pool, negative_slope)
+        except (IndexError, RuntimeError):
+            _check_values(path_index, h.size(0))
+            raise
+    return (out, alpha) if return_attention else out
+
+
+def path_attention_reference(
+    h: Tensor,
+    path_index: Tensor,
+    att: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    pool: str,
+    negative_slope: float,
+) -> tuple[Tensor, Tensor]:
+    """The same in plain PyTorch: the result and the attention."""
+    *before, own = path_index.unbind(0)
+    wide = widen(h)
+    phi = wide.index_select(0, before[0])
+    for nodes in before[1:]:
+        other = wide.index_select(0, nodes)
+        # Not torch.maximum, which divides the gradient between equal numbers. A NaN stays one.
+        phi = phi + other if pool == "mean" else torch.where((other > phi) | other.isnan(), other, phi)
+    if pool == "mean":
+        phi = phi / len(before)
+    score = (phi * widen(att)).sum(-1) + widen(target).index_select(0, own)
+    score = functional.leaky_relu(score, negative_slope)
+    highest = score.new_zeros(target.shape)
+    highest = highest.scatter_reduce(0, own[:, None].expand_as(score), score.detach(), "amax", include_self=False)
+    alpha = torch.exp(score - highest.index_select(0, own))
+    total = torch.zeros_like(highest).index_add(0, own, alpha)
+    alpha = alpha / total.index_select(0, own)
+    share = alpha if weight is None else alpha * weight
+    out = wide.new_zeros(h.shape).index_add(0, own, share.unsqueeze(-1) * phi)
+    return out.to(h.dtype), alpha.to(h.dtype)
+
+
+def _check(
+    h: Tensor, path_index: Tensor, att: Tensor, target: Tensor, weight: Tensor | None, pool: str
+) -> None:
+    """Says in one line what does not fit. Looks at shapes only, so it costs nothing and compiles away."""
+    if h.dim() != 3 or not h.is_floating_point():
+        raise ValueError(f"`h` must be a float tensor [N, H, D], the features of H heads (got {_describe(h)})")
+    if path_index.dim() != 2 or path_index.dtype not in (torch.int64, torch.int32):
+        raise ValueError(
+            "`path_index` must be an integer tensor [L + 1, P], one path per column with the attending node last "
+            f"(got {_describe(path_index)})"
+        )
+    if path_index.size(0) < 2:
+        raise ValueError(
+            f"`path_index` must have at least 2 rows, one per node of a path (got {path_index.size(0)}); "
+            "an `edge_index` is a path_index of one hop"
+        )
+    if path_index.device != h.device:
+        raise ValueError(
+            f"`path_index` must be on the device of `h`, {h.device} (got {path_index.device}); move it there"
+        )
+    for name, tensor, letters, shape in (
+        ("att", att, "[H, D]", h.shape[1:]),
+        ("target", target, "[N, H]", h.shape[:2]),
+        ("weight", weight, "[P, H]", (path_index.size(1), h.size(1))),
+    ):
+        if tensor is None:
+            continue
+        if tensor.shape != shape:
+            raise ValueError(
+                f"`{name}` must be {letters} = {list(shape)}, as `h` and `path_index` have it (got {_describe(tensor)})"
+            )
+        if tensor.dtype != h.dtype or tensor.device != h.device:
+            raise ValueError(
+                f"`{name}` must have the type and device of `h`, {h.dtype} on {h.device} "
+                f"(got {tensor.dtype} on {tensor.device})"
+            )
+    if pool not in ("max", "mean"):
+        raise ValueError(f"`pool` must be 'max' or 'mean' (got {pool!r})")
+
+
+def _check_values(path_index: Tensor, num_nodes: int) -> None:
+    """Raises a ValueError if a path names a node that does not exist. For use after something went wrong."""
+    if path_index.numel() == 0:
+        return
+    low, high = int(path_index.min()), int(path_index.max())
+    if low < 0 or high >= num_nodes:
+        raise ValueError(
+            f"`path_index` must hold node ids from 0 to {num_nodes - 1}, one per row of `h` "
+            f"(got ids from {low} to {high}); check the paths or the number of nodes"
+        )
+
+
+def _describe(tensor: Tensor) -> str:
+    return f"{tensor.dtype} of shape {list(tensor.shape)}"

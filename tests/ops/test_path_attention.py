@@ -1,0 +1,192 @@
+import math
+
+import pytest
+import torch
+from torch import Tensor
+from torch_geometric import EdgeIndex
+
+from graphkit.ops import path_attention
+
+# Nodes, paths, hops, heads, width. Widths and heads around those of vectors, paths in no order.
+SIZES = [
+    (7, 20, 1, 1, 1),
+    (7, 20, 2, 3, 5),
+    (30, 200, 2, 8, 8),
+    (30, 200, 1, 8, 8),
+    (9, 60, 1, 1, 7),
+    (12, 90, 3, 2, 16),
+    (12, 90, 2, 4, 4),
+    (12, 90, 2, 3, 3),
+    (11, 70, 4, 5, 12),
+    (10, 50, 2, 2, 33),
+    (6, 40, 2, 1, 64),
+    (3, 900, 2, 3, 6),  # more paths per node than the native code takes at a time
+    (2, 700, 1, 4, 20),
+    (5, 0, 2, 3, 4),
+    (0, 0, 1, 2, 3),
+    (4, 9, 2, 2, 0),
+    (4, 9, 2, 0, 4),
+]
+POOLS = ("max", "mean")
+
+
+def make(
+    nodes: int, paths: int, hops: int, heads: int, width: int, dtype: torch.dtype = torch.float64
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Features (with ties), attention vectors, terms of the attending nodes, a weight, and paths in no order."""
+    generator = torch.Generator().manual_seed(nodes + paths + hops + heads + width)
+    shapes = [(nodes, heads, width), (heads, width), (nodes, heads), (paths, heads)]
+    h, att, target, weight = (torch.randn(shape, generator=generator, dtype=dtype) for shape in shapes)
+    h = torch.where(h > 1, h.new_ones(()), h)
+    path_index = torch.randint(max(nodes, 1), (hops + 1, paths), generator=generator)
+    return h, att, target, weight, path_index
+
+
+def by_hand(
+    h: Tensor, path_index: Tensor, att: Tensor, target: Tensor, weight: Tensor | None, pool: str, slope: float
+) -> tuple[Tensor, Tensor]:
+    """The definition, number by number."""
+    nodes, heads, width = h.shape
+    columns = path_index.t().tolist()
+    out = [[[0.0] * width for _ in range(heads)] for _ in range(nodes)]
+    attention = [[0.0] * heads for _ in columns]
+    for k in range(heads):
+        phi, score = [], []
+        for *before, i in columns:
+            values = [[float(h[v, k, d]) for v in before] for d in range(width)]
+            phi.append([max(v) if pool == "max" else sum(v) / len(v) for v in values])
+            s = sum(float(att[k, d]) * phi[-1][d] for d in range(width)) + float(target[i, k])
+            score.append(s if s > 0 else slope * s)
+        for i in range(nodes):
+            own = [p for p, column in enumerate(columns) if column[-1] == i]
+            total = sum(math.exp(score[p]) for p in own)
+            for p in own:
+                attention[p][k] = math.exp(score[p]) / total
+                factor = attention[p][k] * (1.0 if weight is None else float(weight[p, k]))
+                for d in range(width):
+                    out[i][k][d] += factor * phi[p][d]
+    shape = (len(columns), heads)
+    return torch.tensor(out, dtype=h.dtype).view(h.shape), torch.tensor(attention, dtype=h.dtype).view(shape)
+
+
+@pytest.mark.parametrize("pool", POOLS)
+@pytest.mark.parametrize("size", SIZES)
+def test_operator_follows_the_definition(size, pool):
+    h, att, target, weight, path_index = make(*size)
+    expected, attention = by_hand(h, path_index, att, target, weight, pool, 0.3)
+    out, alpha = path_attention(
+        h, path_index, att, target, pool=pool, negative_slope=0.3, weight=weight, return_attention=True
+    )
+    torch.testing.assert_close(out, expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(alpha, attention, rtol=1e-12, atol=1e-12)
+    plain = path_attention(h, path_index, att, target, pool=pool, negative_slope=0.3, weight=torch.ones_like(weight))
+    torch.testing.assert_close(path_attention(h, path_index, att, target, pool=pool, negative_slope=0.3), plain)
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_gradcheck_once_and_twice(pool):
+    generator = torch.Generator().manual_seed(3)
+    shapes = [(5, 2, 3), (2, 3), (5, 2), (14, 2)]
+    inputs = [torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_() for shape in shapes]
+    path_index = torch.randint(5, (3, 14), generator=generator)
+
+    def call(h: Tensor, att: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        return path_attention(h, path_index, att, target, pool=pool, weight=weight, return_attention=True)
+
+    assert torch.autograd.gradcheck(call, inputs)
+    assert torch.autograd.gradgradcheck(call, inputs)
+
+
+def test_of_equal_numbers_the_one_nearest_the_far_end_gets_the_gradient():
+    h = torch.tensor([1.0, 1.0, 0.5, 1.0]).view(4, 1, 1).requires_grad_()
+    path_index = torch.tensor([[2, 0], [1, 1], [0, 2], [3, 3]])
+    out = path_attention(h, path_index, torch.zeros(1, 1), torch.zeros(4, 1))
+    (grad,) = torch.autograd.grad(out[3].sum(), h)
+    assert grad.flatten().tolist() == [0.5, 0.5, 0.0, 0.0]
+
+
+def test_nodes_without_paths_get_zeros_and_no_gradient():
+    h, att, target, _, _ = make(5, 0, 2, 3, 4)
+    h.requires_grad_(), target.requires_grad_()
+    out = path_attention(h, torch.tensor([[0, 1], [1, 1], [1, 1]]), att, target)
+    assert torch.equal(out[[0, 2, 3, 4]], torch.zeros(4, 3, 4, dtype=torch.float64))
+    grads = torch.autograd.grad(out.sum(), (h, target))
+    assert all(bool((g[2:] == 0).all()) for g in grads)
+    assert bool((grads[0][:2] != 0).any(-1).all())
+
+
+def test_nan_stays_visible():
+    h, att, target, _, path_index = make(8, 30, 3, 2, 4)
+    h[5, 1, 2] = math.nan
+    for pool in POOLS:
+        out = path_attention(h, path_index, att, target, pool=pool)
+        hit = path_index[-1, (path_index[:-1] == 5).any(0)].unique()
+        assert 0 < hit.numel() < 8
+        assert bool(out[hit, 1].isnan().all())
+        assert not bool(out[:, 0].isnan().any())
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_served_by_the_reference(dtype):
+    *tensors, path_index = make(6, 20, 2, 2, 4)
+    h, att, target, weight = (t.to(dtype) for t in tensors)
+    out, alpha = path_attention(h, path_index, att, target, weight=weight, return_attention=True)
+    assert out.dtype == alpha.dtype == dtype
+    h, att, target, weight = (t.double() for t in (h, att, target, weight))
+    expected = path_attention(h, path_index, att, target, weight=weight)
+    torch.testing.assert_close(out.double(), expected, rtol=0.02, atol=0.02)
+
+
+def test_order_of_paths_layout_and_integer_type_do_not_matter():
+    h, att, target, weight, path_index = make(12, 60, 2, 3, 6)
+    expected, attention = path_attention(h, path_index, att, target, weight=weight, return_attention=True)
+    order = torch.randperm(60)
+    out, alpha = path_attention(h, path_index[:, order], att, target, weight=weight[order], return_attention=True)
+    torch.testing.assert_close(out, expected)
+    torch.testing.assert_close(alpha, attention[order])
+    strided = torch.stack(path_index.unbind(0), dim=1).t()
+    parts = [torch.stack([t, t], dim=-1)[..., 0] for t in (h, att, target, weight)]
+    assert not any(t.is_contiguous() for t in (strided, *parts))
+    for index in (path_index.int(), strided):
+        torch.testing.assert_close(path_attention(parts[0], index, *parts[1:3], weight=parts[3]), expected)
+
+
+def test_one_hop_takes_an_edge_index():
+    h, att, target, _, path_index = make(12, 60, 1, 3, 6)
+    edges = EdgeIndex(path_index, sparse_size=(12, 12))
+    torch.testing.assert_close(path_attention(h, edges, att, target), path_attention(h, path_index, att, target))
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"h": torch.ones(4, 6)}, r"`h` must be a float tensor \[N, H, D\].*\(got torch.float32 of shape \[4, 6\]\)"),
+        ({"h": torch.ones(4, 2, 3).long()}, r"`h` must be a float tensor"),
+        ({"path_index": torch.ones(3, 2)}, r"integer tensor \[L \+ 1, P\].*\(got torch.float32 of shape \[3, 2\]\)"),
+        ({"path_index": torch.ones(3).long()}, r"integer tensor \[L \+ 1, P\]"),
+        ({"path_index": torch.ones(1, 2).long()}, r"at least 2 rows, one per node of a path \(got 1\)"),
+        ({"path_index": torch.ones(3, 2, device="meta").long()}, "on the device of `h`, cpu .got meta.; move it there"),
+        ({"path_index": torch.tensor([[0], [4], [1]])}, r"ids from 0 to 3.*\(got ids from 0 to 4\)"),
+        ({"path_index": torch.tensor([[-1], [2], [1]])}, r"ids from 0 to 3.*\(got ids from -1 to 2\)"),
+        ({"path_index": torch.tensor([[0], [2], [7]])}, r"ids from 0 to 3.*\(got ids from 0 to 7\)"),
+        ({"path_index": torch.tensor([[0], [2], [-1]])}, r"ids from 0 to 3.*\(got ids from -1 to 2\)"),
+        ({"att": torch.ones(2, 4)}, r"`att` must be \[H, D\] = \[2, 3\].*\(got torch.float32 of shape \[2, 4\]\)"),
+        ({"att": torch.ones(2, 3).double()}, "`att` must have the type and device of `h`, torch.float32 on cpu"),
+        ({"target": torch.ones(4, 3)}, r"`target` must be \[N, H\] = \[4, 2\]"),
+        ({"target": torch.ones(4, 2, device="meta")}, "`target` must have the type and device of `h`.*on meta"),
+        ({"weight": torch.ones(3, 2)}, r"`weight` must be \[P, H\] = \[2, 2\]"),
+        ({"pool": "sum"}, r"`pool` must be 'max' or 'mean' \(got 'sum'\)"),
+    ],
+)
+def test_mistakes_get_one_clear_line(change, message):
+    arguments = {
+        "h": torch.ones(4, 2, 3),
+        "path_index": torch.tensor([[0, 1], [1, 2], [3, 3]]),
+        "att": torch.ones(2, 3),
+        "target": torch.ones(4, 2),
+    }
+    if "path_index" in change and change["path_index"].dim() == 2:
+        arguments["weight"] = torch.ones(change["path_index"].size(1), 2)
+    with pytest.raises(ValueError, match=message) as error:
+        path_attention(**{**arguments, **change})
+    assert "\n" not in str(error.value)
