@@ -13,7 +13,7 @@ def random_graph(num_nodes: int = 12, num_edges: int = 40, seed: int = 0) -> Ten
     return torch.stack([pairs // (num_nodes - 1), pairs % (num_nodes - 1)])
 
 
-def check_layer(layer: MessagePassing, in_channels: int, tolerance: float = 1e-6) -> None:
+def check_layer(layer: MessagePassing, in_channels: int, tolerance: float = 1e-6, weighted: bool = False) -> None:
     """Checks what a PyG user relies on, on a small random graph in float64, with an isolated node in it.
 
     The output does not depend on the numbering of the nodes nor on the order of the edges; a sorted
@@ -24,6 +24,9 @@ def check_layer(layer: MessagePassing, in_channels: int, tolerance: float = 1e-6
         layer: A layer whose ``forward(x, edge_index)`` returns ``[N, ...]``, without dropout.
         in_channels: Its input width.
         tolerance: Largest difference that is let pass.
+        weighted: Whether the layer is called with an ``edge_weight``, another one for every edge. A layer that looks
+            for shortest paths needs it: without weights many are equally short, and which is taken is up to the
+            numbering of the nodes.
 
     Raises:
         AssertionError: If the layer fails; the message says in what.
@@ -33,7 +36,12 @@ def check_layer(layer: MessagePassing, in_channels: int, tolerance: float = 1e-6
     generator = torch.Generator().manual_seed(1)
     x = torch.randn(num_nodes, in_channels, generator=generator, dtype=torch.float64)
     edge_index = random_graph(num_nodes)
-    out = layer(x, edge_index)
+    weight = torch.rand(edge_index.size(1), generator=generator, dtype=torch.float64) if weighted else None
+
+    def call(x: Tensor, edge_index: Tensor, order: Tensor | slice = slice(None)) -> Tensor:
+        return layer(x, edge_index) if weight is None else layer(x, edge_index, weight[order])
+
+    out = call(x, edge_index)
 
     def same(other: Tensor, what: str) -> None:
         error = float((other - out).detach().abs().max())
@@ -42,19 +50,20 @@ def check_layer(layer: MessagePassing, in_channels: int, tolerance: float = 1e-6
     order = torch.randperm(num_nodes, generator=generator)
     place = torch.empty_like(order)
     place[order] = torch.arange(num_nodes)
-    same(layer(x[order], place[edge_index])[place], "another numbering of the nodes")
-    same(layer(x, edge_index[:, torch.randperm(edge_index.size(1), generator=generator)]), "the order of the edges")
-    by_target = EdgeIndex(edge_index, sparse_size=(num_nodes, num_nodes)).sort_by("col").values
-    same(layer(x, by_target), "a sorted EdgeIndex")
+    same(call(x[order], place[edge_index])[place], "another numbering of the nodes")
+    order = torch.randperm(edge_index.size(1), generator=generator)
+    same(call(x, edge_index[:, order], order), "the order of the edges")
+    by_target, order = EdgeIndex(edge_index, sparse_size=(num_nodes, num_nodes)).sort_by("col")
+    same(call(x, by_target, order), "a sorted EdgeIndex")
 
     handle = layer.register_message_forward_hook(lambda module, inputs, output: None)
-    same(layer(x, edge_index), "a hook on the messages")
+    same(call(x, edge_index), "a hook on the messages")
     handle.remove()
 
-    empty = layer(x, edge_index[:, :0])
+    empty = call(x, edge_index[:, :0], slice(0))
     assert empty.shape == out.shape and bool(empty.isfinite().all()), f"{layer}: a graph without edges fails"
     layer.zero_grad()
-    layer(x, edge_index).square().sum().backward()
+    call(x, edge_index).square().sum().backward()
     for name, parameter in layer.named_parameters():
         assert parameter.grad is not None and bool(parameter.grad.isfinite().all()), f"{layer}: no gradient for {name}"
     before = torch.cat([parameter.detach().flatten().clone() for parameter in layer.parameters()])
