@@ -1,4 +1,4 @@
-"""The one way to find a model or a data set by name.
+"""The one way to find a model, a data set or a joint layout by name.
 
 A decorator on the class or function is the whole registration. The modules that hold them are imported when a name is
 first asked for, so importing :mod:`graphkit` stays cheap and adding a model means adding one file.
@@ -81,6 +81,7 @@ class Registry:
 
 _models = Registry("model", "graphkit.nn.models")
 _datasets = Registry("data set", "graphkit.data")
+_layouts = Registry("joint layout", "graphkit.skeleton.layouts")
 
 register_model = _models.register
 get_model = _models.get
@@ -88,3 +89,6 @@ model_names = _models.names
 register_dataset = _datasets.register
 get_dataset = _datasets.get
 dataset_names = _datasets.names
+register_layout = _layouts.register
+get_layout = _layouts.get
+layout_names = _layouts.names

@@ -24,7 +24,7 @@ LEVELS = (
     {"csrc"},
     {"ops"},
     {"nn"},
-    {"data", "loader", "transforms", "metrics"},
+    {"data", "skeleton", "loader", "transforms", "metrics"},
     {"tasks"},
     {"train"},
     {"plot", "recipes"},

@@ -1,0 +1,122 @@
+"""What a skeleton is: joints, and bones that join a child to its parent."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SkeletonLayout:
+    """The joints of a skeleton, how bones join them, and which of them say where up and across are.
+
+    Args:
+        name: What the layout is called.
+        joints: Names of the joints, in the order of the data.
+        edges: Bones as ``(child, parent)``, both counted from zero. A joint has at most one parent, and no joint is its
+            own ancestor: bones form a tree, or several.
+        centre: The joint that clips are centred on.
+        up: Two joints, from the lower to the upper one, between which the body's vertical axis runs; empty if unknown.
+        across: Two joints, from the right to the left shoulder, along the body's horizontal axis; empty if unknown.
+        mirrored: Pairs of joints that change places in a mirror.
+
+    Raises:
+        ValueError: If a bone, an axis or a pair names a joint that does not exist, or bones do not form trees.
+    """
+
+    name: str
+    joints: tuple[str, ...]
+    edges: tuple[tuple[int, int], ...]
+    centre: int = 0
+    up: tuple[int, ...] = ()
+    across: tuple[int, ...] = ()
+    mirrored: tuple[tuple[int, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        axes = tuple(axis for axis in (self.up, self.across) if axis)
+        for what, items in (("a bone", self.edges), ("a pair of mirrored joints", self.mirrored), ("an axis", axes)):
+            for item in items:
+                if len(item) != 2 or item[0] == item[1] or not all(0 <= joint < self.num_joints for joint in item):
+                    raise ValueError(
+                        f"{what} of the layout '{self.name}' must name two different joints from 0 to "
+                        f"{self.num_joints - 1} (got {tuple(item)})"
+                    )
+        if not 0 <= self.centre < self.num_joints:
+            raise ValueError(f"`centre` must be a joint from 0 to {self.num_joints - 1} (got {self.centre})")
+        children = [child for child, _ in self.edges]
+        twice = next((child for child in children if children.count(child) > 1), None)
+        if twice is not None:
+            raise ValueError(f"a joint must have at most one parent (got several for joint {twice}); remove a bone")
+        parents = self.parents
+        for joint in range(self.num_joints):
+            ancestor = parents[joint]
+            for _ in range(self.num_joints):
+                ancestor = parents[ancestor] if ancestor >= 0 else -1
+            if ancestor >= 0:
+                raise ValueError(f"bones must not form a ring (joint {joint} is in or below one); leave one bone out")
+
+    @classmethod
+    def from_edges(
+        cls,
+        edges: Iterable[Sequence[int]],
+        num_joints: int | None = None,
+        *,
+        name: str = "own",
+        joints: Sequence[str] = (),
+        centre: int | None = None,
+        up: Sequence[int] = (),
+        across: Sequence[int] = (),
+        mirrored: Iterable[Sequence[int]] = (),
+    ) -> "SkeletonLayout":
+        """Makes a layout of a user's own.
+
+        Args:
+            edges: Bones as ``(child, parent)``, both counted from zero.
+            num_joints: Number of joints; by default as many as ``joints`` names, or as the bones reach.
+            name: What the layout is called.
+            joints: Names of the joints; by default their numbers.
+            centre: The joint that clips are centred on; by default the first joint without a parent.
+            up: See :class:`SkeletonLayout`.
+            across: See :class:`SkeletonLayout`.
+            mirrored: See :class:`SkeletonLayout`.
+
+        Raises:
+            ValueError: If the bones do not fit the joints or do not form trees.
+
+        Example:
+            >>> SkeletonLayout.from_edges([(1, 0), (2, 0), (3, 2)]).parents
+            (-1, 0, 0, 2)
+        """
+        bones = tuple(tuple(int(joint) for joint in bone) for bone in edges)
+        if num_joints is None:
+            num_joints = len(joints) or 1 + max((max(bone) for bone in bones if bone), default=-1)
+        if num_joints < 1:
+            raise ValueError("a layout needs at least one joint (got none); give bones, or `num_joints`")
+        if joints and len(joints) != num_joints:
+            raise ValueError(f"`joints` must name all {num_joints} joints (got {len(joints)} names)")
+        if centre is None:
+            children = {bone[0] for bone in bones if bone}
+            centre = next((joint for joint in range(num_joints) if joint not in children), 0)
+        return cls(
+            name,
+            tuple(joints) or tuple(str(joint) for joint in range(num_joints)),
+            bones,  # type: ignore[arg-type]
+            centre,
+            tuple(up),
+            tuple(across),
+            tuple(tuple(pair) for pair in mirrored),  # type: ignore[misc]
+        )
+
+    @property
+    def num_joints(self) -> int:
+        """Number of joints."""
+        return len(self.joints)
+
+    @property
+    def parents(self) -> tuple[int, ...]:
+        """The parent of every joint, -1 where there is none."""
+        parents = [-1] * self.num_joints
+        for child, parent in self.edges:
+            parents[child] = parent
+        return tuple(parents)
+
+    def __repr__(self) -> str:
+        return f"SkeletonLayout({self.name}, {self.num_joints} joints, {len(self.edges)} bones)"
