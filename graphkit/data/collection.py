@@ -9,6 +9,7 @@ from torch_geometric.data import Data
 
 from graphkit.data.edges import by_target, plain_edge_index, pointers, sorted_edge_index
 from graphkit.data.levels import BOOKKEEPING, level_of, stack_graph_level
+from graphkit.data.path_store import PathStore
 
 
 class GraphCollection(Sequence[Data]):
@@ -25,6 +26,7 @@ class GraphCollection(Sequence[Data]):
         node: Attributes with one row per node, such as ``x``.
         edge: Attributes with one row per edge, such as ``edge_attr``.
         graph: Attributes with one row (or list item) per graph, such as ``y``.
+        path: Paths such as ``path_index_2``.
 
     Raises:
         ValueError: If an attribute has a different number of rows than there are nodes, edges or graphs.
@@ -38,15 +40,18 @@ class GraphCollection(Sequence[Data]):
         node: Mapping[str, Tensor] | None = None,
         edge: Mapping[str, Tensor] | None = None,
         graph: Mapping[str, Any] | None = None,
+        path: Mapping[str, PathStore] | None = None,
     ) -> None:
         self.num_nodes, self.num_edges = num_nodes, num_edges
         self.node_ptr, self.edge_ptr = pointers(num_nodes), pointers(num_edges)
         self.node, self.edge, self.graph = dict(node or {}), dict(edge or {}), dict(graph or {})
+        self.path = dict(path or {})
         total_nodes, total_edges = int(self.node_ptr[-1]), int(self.edge_ptr[-1])
         for level, attributes, rows in (
             ("node", self.node, total_nodes),
             ("edge", {**self.edge, "edge_index": edge_index.t()}, total_edges),
             ("graph", self.graph, num_nodes.numel()),
+            ("graph", {name: store.num_paths for name, store in self.path.items()}, num_nodes.numel()),
         ):
             for name, value in attributes.items():
                 if len(value) != rows:
@@ -74,7 +79,7 @@ class GraphCollection(Sequence[Data]):
             raise ValueError("a collection needs at least one graph (got none)")
         num_nodes = torch.tensor([int(data.num_nodes or 0) for data in graphs])
         num_edges = torch.tensor([data.num_edges for data in graphs])
-        levels: dict[str, dict[str, Any]] = {"node": {}, "edge": {}, "graph": {}}
+        levels: dict[str, dict[str, Any]] = {"node": {}, "edge": {}, "graph": {}, "path": {}}
         for name in dict.fromkeys(name for data in graphs for name in data.to_dict()):
             if name in BOOKKEEPING:
                 continue
@@ -82,7 +87,10 @@ class GraphCollection(Sequence[Data]):
             if any(value is None for value in values):
                 raise ValueError(f"all graphs must have the same attributes (`{name}` is absent from some)")
             level = level_of(name, values, num_nodes.tolist(), num_edges.tolist())
-            levels[level][name] = stack_graph_level(name, values) if level == "graph" else torch.cat(values)
+            if level == "path":
+                levels[level][name] = PathStore.from_list(values)
+            else:
+                levels[level][name] = stack_graph_level(name, values) if level == "graph" else torch.cat(values)
         edges = [plain_edge_index(data.edge_index) for data in graphs]
         return cls(torch.cat(edges, dim=1), num_nodes, num_edges, **levels)
 
@@ -99,14 +107,17 @@ class GraphCollection(Sequence[Data]):
         num_nodes = torch.bincount(batch, minlength=num_graphs)
         order = by_target(edge_index, batch.numel())
         edge_index, owner = edge_index[:, order], batch[edge_index[1, order]]
-        levels: dict[str, dict[str, Any]] = {"node": {}, "edge": {}, "graph": {}}
+        ptr = pointers(num_nodes)
+        levels: dict[str, dict[str, Any]] = {"node": {}, "edge": {}, "graph": {}, "path": {}}
         for name, value in data.to_dict().items():
             if name in BOOKKEEPING:
                 continue
             level = next((known for known in levels if like is not None and name in getattr(like, known)), None)
             level = level or level_of(name, [value], [batch.numel()], [edge_index.size(1)])
+            if level == "path":
+                value = PathStore.from_union(value, batch, ptr)
             levels[level][name] = value[order] if level == "edge" else value
-        local = edge_index - pointers(num_nodes)[owner]
+        local = edge_index - ptr[owner]
         return cls(local, num_nodes, torch.bincount(owner, minlength=num_graphs), **levels)
 
     def __len__(self) -> int:
@@ -132,7 +143,7 @@ class GraphCollection(Sequence[Data]):
         return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
-        names = ", ".join((*self.node, *self.edge, *self.graph))
+        names = ", ".join((*self.node, *self.edge, *self.graph, *self.path))
         return f"GraphCollection({len(self)} graphs, {int(self.node_ptr[-1])} nodes, {names})"
 
     def batch(self, ids: Tensor | Sequence[int]) -> Data:
@@ -159,6 +170,8 @@ class GraphCollection(Sequence[Data]):
             data[name] = value.index_select(0, rows)
         for name, value in self.edge.items():
             data[name] = value.index_select(0, columns)
+        for name, store in self.path.items():
+            data[name] = store.union(ids, ptr)
         for name, value in self.graph.items():
             data[name] = value.index_select(0, ids) if isinstance(value, Tensor) else [value[i] for i in ids.tolist()]
         counter = torch.arange(ids.numel(), device=ids.device)
@@ -193,8 +206,9 @@ class GraphCollection(Sequence[Data]):
             return {name: value.to(device) if isinstance(value, Tensor) else value for name, value in values.items()}
 
         sizes = self.num_nodes.to(device), self.num_edges.to(device)
+        paths = {name: store.to(device) for name, store in self.path.items()}
         return GraphCollection(
-            self.edge_index.to(device), *sizes, moved(self.node), moved(self.edge), moved(self.graph)
+            self.edge_index.to(device), *sizes, moved(self.node), moved(self.edge), moved(self.graph), paths
         )
 
 

@@ -10,7 +10,12 @@ BOOKKEEPING = ("edge_index", "batch", "ptr", "num_nodes", "num_graphs")
 
 
 def level_of(name: str, values: list[Any], num_nodes: list[int], num_edges: list[int]) -> str:
-    """Returns ``"node"``, ``"edge"`` or ``"graph"`` for an attribute, given its values and the sizes of all graphs."""
+    """Returns what an attribute belongs to, given its values and the sizes of all graphs.
+
+    That is ``"node"``, ``"edge"``, ``"graph"`` or, for paths such as ``path_index_2``, ``"path"``.
+    """
+    if name.startswith("path_index") and all(isinstance(value, Tensor) and value.dim() == 2 for value in values):
+        return "path"
     if not all(isinstance(value, Tensor) and value.dim() > 0 for value in values):
         return "graph"
     rows = [value.size(0) for value in values]

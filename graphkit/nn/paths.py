@@ -1,8 +1,9 @@
-"""What path attention needs of a graph: costs from attention, self loops, and the edges that paths run along."""
+"""What path attention needs of a graph: costs from attention, the paths, self loops, and the edges of paths."""
 
 import torch
 from torch import Tensor
 from torch_geometric import EdgeIndex
+from torch_geometric.data import Data
 
 from graphkit.ops import shortest_paths
 
@@ -59,6 +60,23 @@ def weighted_paths(
         return shortest_paths(edge_index, weight, max_hops, num_nodes=num_nodes, ratio=ratio, self_paths=True)[0]
     except ValueError as error:  # what the operator calls a cost is known by another name there
         raise ValueError(str(error).replace("`cost`", f"`{name}`")) from None
+
+
+def paths_of(data: Data) -> list[Tensor]:
+    """Returns the paths that a graph carries as ``path_index_1``, ``path_index_2``, ...; empty if it has none."""
+    paths: list[Tensor] = []
+    while (path_index := data.get(f"path_index_{len(paths) + 1}")) is not None:
+        paths.append(path_index)
+    return paths
+
+
+def put_paths(data: Data, paths: list[Tensor]) -> Data:
+    """Lets a graph carry these paths instead of those that it has; changes and returns the graph."""
+    for hops in range(1, len(paths_of(data)) + 1):
+        del data[f"path_index_{hops}"]
+    for hops, path_index in enumerate(paths, start=1):
+        data[f"path_index_{hops}"] = path_index
+    return data
 
 
 def with_self_loops(edge_index: Tensor, num_nodes: int) -> Tensor:

@@ -8,6 +8,7 @@ from graphkit.transforms.normalize_features import NormalizeFeatures
 from graphkit.transforms.remove_self_loops import RemoveSelfLoops
 from graphkit.transforms.return_probabilities import ReturnProbabilities
 from graphkit.transforms.self_loops import SelfLoops
+from graphkit.transforms.shortest_paths import ShortestPaths
 from graphkit.transforms.undirected import Undirected
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "RemoveSelfLoops",
     "ReturnProbabilities",
     "SelfLoops",
+    "ShortestPaths",
     "Undirected",
     "build",
     "register_transform",

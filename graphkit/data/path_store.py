@@ -1,0 +1,61 @@
+"""Paths of many graphs in one tensor, as :class:`~graphkit.data.GraphCollection` keeps them."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from graphkit.data.edges import pointers
+
+
+class PathStore(NamedTuple):
+    """The ``path_index`` of many graphs, one after the other; each counts the nodes of its own graph from zero.
+
+    Args:
+        path_index: ``[h + 1, P]``, the paths of all graphs.
+        num_paths: ``[G]`` int64, number of paths of each graph.
+    """
+
+    path_index: Tensor
+    num_paths: Tensor
+
+    @classmethod
+    def from_list(cls, paths: Iterable[Tensor]) -> "PathStore":
+        """Puts the paths of single graphs together."""
+        paths = list(paths)
+        return cls(torch.cat(paths, dim=1), torch.tensor([path_index.size(1) for path_index in paths]))
+
+    @classmethod
+    def from_union(cls, path_index: Tensor, batch: Tensor, ptr: Tensor) -> "PathStore":
+        """Sorts the paths of a disjoint union by graph, keeping their order within each.
+
+        Args:
+            path_index: ``[h + 1, P]``, counting the nodes of the union.
+            batch: ``[N]``, the graph of each node.
+            ptr: ``[G + 1]``, where the nodes of each graph begin.
+        """
+        owner = batch[path_index[-1]]
+        order = owner.argsort(stable=True)
+        local = path_index[:, order] - ptr[owner[order]]
+        return cls(local, torch.bincount(owner, minlength=ptr.numel() - 1))
+
+    def union(self, ids: Tensor, ptr: Tensor) -> Tensor:
+        """Returns the paths of some graphs, counting the nodes of their disjoint union.
+
+        Args:
+            ids: ``[B]``, the graphs.
+            ptr: ``[B + 1]``, where the nodes of each begin in the union.
+        """
+        first = pointers(self.num_paths)[:-1][ids]
+        counts = self.num_paths[ids]
+        total = int(counts.sum())
+        begin = pointers(counts)[:-1]
+        columns = torch.repeat_interleave(first - begin, counts, output_size=total)
+        columns += torch.arange(total, device=columns.device)
+        shift = torch.repeat_interleave(ptr[:-1], counts, output_size=total)
+        return self.path_index.index_select(1, columns) + shift
+
+    def to(self, device: torch.device | str) -> "PathStore":
+        """Returns the paths on another device."""
+        return PathStore(self.path_index.to(device), self.num_paths.to(device))
