@@ -3,7 +3,7 @@
 #
 #   make demo PYTHON=python3.12        another interpreter for a new .venv
 #   make test ARGS="-k factorgcn"      more arguments for pytest
-#   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make demo      the small CPU build of torch
+#   PIP_EXTRA_INDEX_URL=...            where PyTorch publishes its small CPU build: see docs/install.md
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
