@@ -1,26 +1,35 @@
 """Layers and models: plain PyTorch modules that know nothing of data sets or training."""
 
-from graphkit.nn.conv import FactorGCNConv, PathAttention, Projection, SPAGANConv
+from graphkit.nn.conv import FactorGCNConv, PathAttention, Projection, SPAGANConv, STInceptionConv
 from graphkit.nn.factor_discriminator import FactorDiscriminator, discriminator_loss
+from graphkit.nn.frames import Frames
 from graphkit.nn.label_loss import label_loss
-from graphkit.nn.models import GAT, GCN, GIN, MLP, FactorGCN, GraphModel
+from graphkit.nn.models import GAT, GCN, GIN, MLP, STIGCN, FactorGCN, GraphModel, SkeletonModel
 from graphkit.nn.paths import attention_cost
 from graphkit.nn.principal_start import principal_start
+from graphkit.nn.skeleton_supports import skeleton_supports
+from graphkit.nn.stigcn_weights import stigcn_weights
 
 __all__ = [
     "GAT",
     "GCN",
     "GIN",
     "MLP",
+    "STIGCN",
     "FactorDiscriminator",
     "FactorGCN",
     "FactorGCNConv",
+    "Frames",
     "GraphModel",
     "PathAttention",
     "Projection",
     "SPAGANConv",
+    "STInceptionConv",
+    "SkeletonModel",
     "attention_cost",
     "discriminator_loss",
     "label_loss",
     "principal_start",
+    "skeleton_supports",
+    "stigcn_weights",
 ]

@@ -6,7 +6,10 @@ Each has a reference in plain PyTorch and, where the library was built, native c
 """
 
 from graphkit.ops._native import OperatorInfo, backend, describe
+from graphkit.ops.compare_joints import compare_joints
 from graphkit.ops.factor_aggregate import factor_aggregate
+from graphkit.ops.frame_window import frame_window
+from graphkit.ops.mix_joints import mix_joints
 from graphkit.ops.path_attention import path_attention
 from graphkit.ops.segment_max import segment_max
 from graphkit.ops.segment_softmax import segment_softmax
@@ -16,8 +19,11 @@ from graphkit.ops.shortest_paths import shortest_paths
 __all__ = [
     "OperatorInfo",
     "backend",
+    "compare_joints",
     "describe",
     "factor_aggregate",
+    "frame_window",
+    "mix_joints",
     "path_attention",
     "segment_max",
     "segment_softmax",

@@ -2,5 +2,6 @@
 
 from graphkit.nn.conv.factorgcn_conv import FactorGCNConv, Projection
 from graphkit.nn.conv.spagan_conv import PathAttention, SPAGANConv
+from graphkit.nn.conv.st_inception_conv import STInceptionConv
 
-__all__ = ["FactorGCNConv", "PathAttention", "Projection", "SPAGANConv"]
+__all__ = ["FactorGCNConv", "PathAttention", "Projection", "SPAGANConv", "STInceptionConv"]

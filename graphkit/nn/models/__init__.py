@@ -6,5 +6,7 @@ from graphkit.nn.models.gcn import GCN
 from graphkit.nn.models.gin import GIN
 from graphkit.nn.models.graph_model import GraphModel
 from graphkit.nn.models.mlp import MLP
+from graphkit.nn.models.skeleton_model import SkeletonModel
+from graphkit.nn.models.stigcn import STIGCN
 
-__all__ = ["GAT", "GCN", "GIN", "MLP", "FactorGCN", "GraphModel"]
+__all__ = ["GAT", "GCN", "GIN", "MLP", "STIGCN", "FactorGCN", "GraphModel", "SkeletonModel"]

@@ -1,0 +1,163 @@
+"""One block of STIGCN: a spatial and a temporal path beside each other, and a shortcut."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from graphkit.nn.frames import Frames
+from graphkit.ops import compare_joints, frame_window, mix_joints
+
+#: First value of everything that the block adds to its fixed supports and, with a shortcut, of its last norms.
+SMALL = 1e-6
+
+
+class STInceptionConv(torch.nn.Module):
+    r"""The block of `Spatio-Temporal Inception Graph Convolutional Networks <https://arxiv.org/abs/2011.13322>`_
+    (ACM Multimedia 2020).
+
+    The spatial path brings joints together over several matrices at once: fixed supports :math:`\mathbf{S}_k`, each
+    with a learned addition :math:`\mathbf{B}_k` and a share :math:`\rho` of one matrix that depends on the data. The
+    temporal path looks at three frames, once of the positions :math:`\mathbf{X}_t` and once of the motion
+    :math:`\mathbf{X}_{t+1} - \mathbf{X}_t` (zero in the last frame):
+
+    .. math::
+        \mathbf{C} &= \mathrm{softmax}_{columns} \left( \tfrac{1}{T D} \sum_t \theta(\mathbf{X}_t)
+        \phi(\mathbf{X}_t)^{\top} \right), \qquad \mathbf{A}_k = \mathbf{S}_k + \rho \, \mathbf{C} + \mathbf{B}_k
+
+        \mathbf{Y}_k &= \mathrm{ReLU} \, \mathrm{BN} \left( \mathbf{A}_k^{\top} \mathbf{X} \mathbf{W}_k \right),
+        \qquad \mathbf{Z}_j = \mathrm{ReLU} \, \mathrm{BN} \left( \mathrm{conv}_3 (\mathbf{X}^{(j)}) \right)
+
+        \mathbf{X}' &= \mathrm{ReLU} \left( \mathrm{BN}([\mathbf{Y}_1 \ldots \mathbf{Y}_K] \mathbf{U}) +
+        \mathrm{BN}([\mathbf{Z}_0, \mathbf{Z}_1] \mathbf{U}') + \mathrm{shortcut}(\mathbf{X}) \right)
+
+    with the width :math:`D = C_{out} / K` of a branch. The shortcut is the input itself where widths agree, a product
+    with a norm where they do not, and nothing where it is switched off.
+
+    Args:
+        in_channels: Width of the input.
+        out_channels: Width of the output; must be even and divisible by the number of supports.
+        supports: The fixed matrices ``[K, V, V]``, see :func:`~graphkit.nn.skeleton_supports`; column v says what
+            joint v receives.
+        shortcut: Whether there is one.
+
+    Shapes:
+        - **input:** ``x`` ``[F, V, in_channels]``, the frames of all sequences end to end, and where they lie as
+          :class:`~graphkit.nn.Frames`; without it, all frames are one sequence.
+        - **output:** ``[F, V, out_channels]``, or that and the matrices :math:`\mathbf{A}_k` ``[N, K, V, V]`` if
+          ``return_attention`` is set.
+
+    Reference:
+        Huang, Shen, Tian, Li, Huang and Hua, *Spatio-Temporal Inception Graph Convolutional Networks for Skeleton-Based
+        Action Recognition*, ACM Multimedia 2020.
+
+    Differences:
+        The numbers are those of the released code; the way to them is another one. All products with the input,
+        the three frames of both temporal convolutions among them, are one product of matrices; joints are then mixed
+        and frames shifted in its result, which has fewer channels than the input would have in the released order.
+        Sequences may be of any length: norms see no padding, since there is none. The supports are buffers.
+    """
+
+    supports: Tensor
+
+    def __init__(self, in_channels: int, out_channels: int, supports: Tensor, shortcut: bool = True) -> None:
+        super().__init__()
+        if supports.dim() != 3 or supports.size(1) != supports.size(2):
+            raise ValueError(f"`supports` must be [K, V, V] (got {list(supports.shape)})")
+        branches, joints = supports.size(0), supports.size(1)
+        if out_channels % branches or out_channels % 2:
+            raise ValueError(
+                f"`out_channels` must be even and divisible by the number of supports, {branches} "
+                f"(got {out_channels}); choose another width"
+            )
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.shortcut = shortcut
+        self.register_buffer("supports", supports.clone())
+        width, half = out_channels // branches, out_channels // 2
+        #: Columns of the one product with the input: embeddings, branches, windows, and the shortcut if it is one.
+        self.parts = (2 * width, branches * width, 6 * half, out_channels if self._projects else 0)
+
+        self.weight_embed = torch.nn.Parameter(torch.empty(in_channels, 2, width))
+        self.bias_embed = torch.nn.Parameter(torch.empty(2, width))
+        self.weight_branch = torch.nn.Parameter(torch.empty(in_channels, branches, width))
+        self.weight_window = torch.nn.Parameter(torch.empty(in_channels, 2, 3, half))
+        self.adapt = torch.nn.Parameter(torch.empty(branches, joints, joints))
+        self.rho = torch.nn.Parameter(torch.empty(1))
+        self.weight_space = torch.nn.Parameter(torch.empty(out_channels, out_channels))
+        self.weight_time = torch.nn.Parameter(torch.empty(out_channels, out_channels))
+        self.norm_branch, self.norm_window, self.norm_space, self.norm_time = (
+            torch.nn.BatchNorm1d(out_channels) for _ in range(4)
+        )
+        if self._projects:
+            self.weight_shortcut = torch.nn.Parameter(torch.empty(in_channels, out_channels))
+            self.norm_shortcut = torch.nn.BatchNorm1d(out_channels)
+        self.reset_parameters()
+
+    @property
+    def _projects(self) -> bool:
+        """Whether the shortcut is a product."""
+        return self.shortcut and self.in_channels != self.out_channels
+
+    def reset_parameters(self) -> None:
+        """Draws new weights (Kaiming-normal by their outputs); with a shortcut, the block begins close to it."""
+        for weight, fan_out in (
+            (self.weight_embed, self.weight_embed.size(2)),
+            (self.weight_branch, self.weight_branch.size(2)),
+            (self.weight_window, 3 * self.weight_window.size(3)),
+            (self.weight_space, self.out_channels),
+            (self.weight_time, self.out_channels),
+            *([(self.weight_shortcut, self.out_channels)] if self._projects else []),
+        ):
+            torch.nn.init.normal_(weight, 0.0, math.sqrt(2.0 / fan_out))
+        torch.nn.init.zeros_(self.bias_embed)
+        for norm in self.children():
+            norm.reset_parameters()  # type: ignore[operator]
+        for small in (self.adapt, self.rho):
+            torch.nn.init.constant_(small, SMALL)
+        if self.shortcut:
+            torch.nn.init.constant_(self.norm_space.weight, SMALL)
+            torch.nn.init.constant_(self.norm_time.weight, SMALL)
+
+    def forward(
+        self, x: Tensor, frames: Frames | None = None, return_attention: bool = False
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """Runs the block; with ``return_attention`` the matrices that mixed the joints, ``[N, K, V, V]``, come too."""
+        if x.dim() != 3 or x.shape[1:] != (self.supports.size(1), self.in_channels):
+            wanted = f"[F, {self.supports.size(1)} joints, {self.in_channels} channels]"
+            raise ValueError(f"`x` must be {wanted} (got {list(x.shape)})")
+        if frames is None:
+            frames = Frames.regular(1, x.size(0), x.device)
+        products = torch.mm(x.flatten(0, 1), self.input_weight()).unflatten(0, x.shape[:2])
+        embedded, branched, windowed, shortcut = products.split(self.parts, dim=-1)
+
+        attention = self.attention(embedded.unflatten(2, self.bias_embed.shape) + self.bias_embed, frames)
+        matrices = (self.supports + self.rho * attention + self.adapt).to(x.dtype)
+        space = mix_joints(branched.unflatten(2, self.weight_branch.shape[1:]), matrices, frames.ptr, frames.every)
+        time = frame_window(windowed.unflatten(2, self.weight_window.shape[1:]), frames.ptr, frames.every)
+        out = self.norm_space(F.relu(self.norm_branch(space.flatten(0, 1).flatten(1))) @ self.weight_space)
+        out = out + self.norm_time(F.relu(self.norm_window(time.flatten(0, 1).flatten(1))) @ self.weight_time)
+        if self._projects:
+            out = out + self.norm_shortcut(shortcut.flatten(0, 1))
+        elif self.shortcut:
+            out = out + x.flatten(0, 1)
+        out = F.relu(out).unflatten(0, x.shape[:2])
+        return (out, matrices) if return_attention else out
+
+    def input_weight(self) -> Tensor:
+        """Returns the weights of all products with the input beside each other, ``[in_channels, sum(parts)]``."""
+        weights = [self.weight_embed.flatten(1), self.weight_branch.flatten(1), self.weight_window.flatten(1)]
+        return torch.cat([*weights, self.weight_shortcut] if self._projects else weights, dim=1)
+
+    def attention(self, embedded: Tensor, frames: Frames) -> Tensor:
+        """Returns the matrix that depends on the data, ``[N, 1, V, V]``, from the embeddings ``[F, V, 2, D]``."""
+        scores = compare_joints(embedded[:, :, :1], embedded[:, :, 1:], frames.ptr, frames.every)
+        size = embedded.size(-1) * (frames.counts if frames.every is None else frames.every)
+        scores = scores / (size.view(-1, 1, 1, 1) if isinstance(size, Tensor) else size)
+        return torch.softmax(scores, dim=-2)
+
+    def __repr__(self) -> str:
+        joints, branches = self.supports.size(1), self.supports.size(0)
+        shape = f"{self.in_channels}, {self.out_channels}, joints={joints}, supports={branches}"
+        return f"{self.__class__.__name__}({shape}{'' if self.shortcut else ', shortcut=False'})"

@@ -1,0 +1,85 @@
+"""What all models of skeleton clips share: how they read a batch, and what they refuse."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from graphkit.nn.clip_shape import check_clips
+from graphkit.nn.frames import Frames
+from graphkit.nn.models.graph_model import GraphModel
+from graphkit.registry import get_layout
+
+if TYPE_CHECKING:
+    from graphkit.skeleton import SkeletonLayout
+
+
+class SkeletonModel(GraphModel):
+    """A model of clips in which persons move.
+
+    Clips of any length come end to end as ``x`` ``[F, P, V, C]`` with the ``lengths`` of the clips; clips of one length
+    may also come as ``[batch, C, T, V, P]``, as is usual in the literature. A person who is absent is all zeros.
+
+    Args:
+        in_channels: Coordinates of a joint C.
+        layout: The joints and bones: a name, see :func:`graphkit.skeleton.layout_names`, or a layout.
+        num_persons: Number of persons P.
+    """
+
+    def __init__(self, in_channels: int, layout: "str | SkeletonLayout", num_persons: int) -> None:
+        super().__init__()
+        for name, count in (("in_channels", in_channels), ("num_persons", num_persons)):
+            if count < 1:
+                raise ValueError(f"`{name}` must be at least 1 (got {count})")
+        self.in_channels = in_channels
+        self.layout: SkeletonLayout = get_layout(layout) if isinstance(layout, str) else layout
+        self.num_persons = num_persons
+        #: The norm of the coordinates: each joint of each person has its own.
+        self.norm_data = torch.nn.BatchNorm1d(num_persons * self.layout.num_joints * in_channels)
+
+    @classmethod
+    def from_data(cls, dataset: Any, **options: Any) -> "SkeletonModel":
+        """Returns a model with the layout and the widths of a skeleton data set."""
+        given = {"layout": dataset.layout, "num_persons": dataset.num_persons, "in_channels": dataset.num_features}
+        return cls(**{**options, **given, "num_classes": dataset.num_outputs})  # type: ignore[arg-type]
+
+    def inputs(self, data: Data) -> dict[str, Any]:
+        """Returns the arguments of ``forward`` for a batch of clips."""
+        return {"x": data.x, "lengths": data.lengths}
+
+    def sequences(self, x: Tensor, lengths: Sequence[int] | Tensor | None) -> tuple[Tensor, Frames]:
+        """Reads a batch: coordinates are normed, and each person of a clip becomes a sequence of their own.
+
+        Args:
+            x: The clips in one of the two forms.
+            lengths: The number of frames of each clip in the first form, or nothing in the second.
+
+        Returns:
+            ``[F P, V, C]``, and which frames belong to which of the sequences, in the order clip, person.
+
+        Raises:
+            ValueError: If the number of channels, joints, persons or frames does not fit.
+        """
+        check_clips(x, self.in_channels, self.layout.num_joints, self.num_persons, lengths is not None)
+        if lengths is None:
+            clips = Frames.regular(x.size(0), x.size(2), x.device)
+            x = x.permute(0, 2, 4, 3, 1).flatten(0, 1)
+        else:
+            counts = lengths.tolist() if isinstance(lengths, Tensor) else list(lengths)
+            if sum(counts) != x.size(0):
+                raise ValueError(f"`lengths` must add up to the frames in `x`, {x.size(0)} (got {sum(counts)})")
+            clips = Frames.from_lengths(counts, x.device)
+        x = self.norm_data(x.flatten(1)).view(x.shape)
+        if self.num_persons == 1:
+            return x.squeeze(1), clips
+        each, rows = clips.for_each(self.num_persons)
+        if clips.every is not None:
+            return x.unflatten(0, (-1, clips.every)).transpose(1, 2).flatten(0, 2), each
+        return x.flatten(0, 1).index_select(0, rows), each
+
+    def pooled(self, x: Tensor, each: Frames) -> Tensor:
+        """Averages joints, frames and then the persons of each clip: ``[F P, V, C]`` to ``[N, C]``."""
+        means = each.mean(x.mean(dim=1))
+        return means.unflatten(0, (-1, self.num_persons)).mean(dim=1)
