@@ -9,6 +9,7 @@ from graphkit.transforms.remove_self_loops import RemoveSelfLoops
 from graphkit.transforms.return_probabilities import ReturnProbabilities
 from graphkit.transforms.self_loops import SelfLoops
 from graphkit.transforms.shortest_paths import ShortestPaths
+from graphkit.transforms.sparse_features import SparseFeatures
 from graphkit.transforms.undirected import Undirected
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "ReturnProbabilities",
     "SelfLoops",
     "ShortestPaths",
+    "SparseFeatures",
     "Undirected",
     "build",
     "register_transform",

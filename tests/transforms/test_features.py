@@ -12,6 +12,7 @@ from graphkit.transforms.constant import Constant
 from graphkit.transforms.degree import Degree
 from graphkit.transforms.normalize_features import NormalizeFeatures
 from graphkit.transforms.return_probabilities import ReturnProbabilities
+from graphkit.transforms.sparse_features import SparseFeatures
 
 
 def test_rows_sum_to_one_or_stay_zero() -> None:
@@ -30,6 +31,17 @@ def test_degree_counts_edges_that_arrive() -> None:
 
 def test_a_constant_column() -> None:
     assert Constant(2)(Data(x=torch.zeros(2, 1), edge_index=torch.empty(2, 0).long())).x.tolist() == [[0, 2], [0, 2]]
+
+
+def test_sparse_features_are_the_same_without_the_zeros() -> None:
+    x = torch.tensor([[0.0, 2.0], [0.0, 0.0]])
+    data = SparseFeatures()(Data(x=x))
+    assert data.x.layout == torch.sparse_csr and data.x.values().tolist() == [2] and data.num_features == 2
+    assert torch.equal(data.x.to_dense(), x)
+    with pytest.raises(ValueError, match="needs float features"):
+        SparseFeatures()(Data(x=torch.tensor([1, 2])))
+    with pytest.raises(ValueError, match="is for one graph"):
+        SparseFeatures()(Data(x=x, batch=torch.tensor([0, 1])))
 
 
 def random_graph(size: int, seed: int) -> Data:

@@ -4,10 +4,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from torch_geometric.nn.models import MLP as PyGMLP
 
 from graphkit.nn.models.graph_model import GraphModel, check_options, embed, read_out, refuse_readout_of_nodes
+from graphkit.nn.sparse import drop
 
 
 class Baseline(GraphModel):
@@ -83,7 +83,7 @@ class Baseline(GraphModel):
         edge_weight: Tensor | None = None,
     ) -> Tensor:
         """Returns the outputs of the nodes or of the graphs."""
-        x = F.dropout(embed(x, self.embedding), self.dropout, self.training)
+        x = drop(embed(x, self.embedding), self.dropout, self.training)
         if isinstance(self.body, PyGMLP):
             x = self.body(x)
         elif edge_weight is not None:
