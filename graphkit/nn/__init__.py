@@ -4,7 +4,7 @@ from graphkit.nn.conv import FactorGCNConv, PathAttention, Projection, SPAGANCon
 from graphkit.nn.factor_discriminator import FactorDiscriminator, discriminator_loss
 from graphkit.nn.frames import Frames
 from graphkit.nn.label_loss import label_loss
-from graphkit.nn.models import GAT, GCN, GIN, MLP, STIGCN, FactorGCN, GraphModel, SkeletonModel
+from graphkit.nn.models import GAT, GCN, GIN, MLP, SPAGAN, STIGCN, FactorGCN, GraphModel, SkeletonModel
 from graphkit.nn.paths import attention_cost
 from graphkit.nn.principal_start import principal_start
 from graphkit.nn.skeleton_supports import skeleton_supports
@@ -15,6 +15,7 @@ __all__ = [
     "GCN",
     "GIN",
     "MLP",
+    "SPAGAN",
     "STIGCN",
     "FactorDiscriminator",
     "FactorGCN",

@@ -23,7 +23,8 @@ def training_curves(
     """Returns the curves of one or several runs, with their mean up to the last epoch that all of them reached.
 
     Args:
-        runs: For each run the rows of ``metrics.csv``: ``epoch``, ``loss``, ``validation`` and ``validation_loss``.
+        runs: For each run the rows of ``metrics.csv``: ``epoch``, ``loss``, ``validation`` and ``validation_loss``, and
+            ``phase`` where training has several: a line marks where one follows another.
         metric: Name of the score.
         epochs: The epoch that was chosen in each run, or one for all; marked on the score.
         held_out: What the score was computed on.
@@ -53,6 +54,7 @@ def training_curves(
             axes[1].set(xlabel="epoch", ylabel=f"{held_out} {metric}" + (" (%)" if percent else ""))
             axes[1].legend(loc="best")
         for axis in axes:
+            _phases(axis, runs)
             axis.grid(True, axis="y")
             axis.set_axisbelow(True)
             axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -81,6 +83,15 @@ def _draw(axis: "Axes", curves: Sequence[tuple[list[float], list[float]]], colou
     shared = [epoch for epoch in curves[0][0] if all(epoch in value for value in values)]
     mean = [sum(value[epoch] for value in values) / len(values) for epoch in shared]
     axis.plot(shared, mean, color=colour, linewidth=1.8, label=f"{label} (mean of {len(curves)})")
+
+
+def _phases(axis: "Axes", runs: Sequence[Rows]) -> None:
+    """Draws a line, for each run, between the last epoch of a phase and the first one of the next."""
+    for rows in runs:
+        for row, following in zip(rows[:-1], rows[1:], strict=True):
+            if following.get("phase", 1) != row.get("phase", 1):
+                opacity = 0.9 if len(runs) == 1 else 0.35
+                axis.axvline(row["epoch"] + 0.5, color=MUTED, linewidth=0.9, linestyle=":", alpha=opacity, zorder=0)
 
 
 def _mark(axis: "Axes", curves: Sequence[tuple[list[float], list[float]]], epochs: list[int | None]) -> None:

@@ -32,6 +32,8 @@ def curves_section(run: Run) -> str:
     metric = result.get("metric", "score")
     figure = training_curves(runs, metric, epochs, "held-out fold" if fold else "validation", metric in scores.PERCENT)
     caption = "Thin lines are single runs. " if len(runs) > 1 else ""
+    if any(row.get("phase", 1) != 1 for row in runs[0]):
+        caption += "Dotted lines stand where one phase of training ends and the next begins. "
     if get_model(run.config["model"]["name"]).has_penalty:
         caption += "The training loss includes the penalties of the model itself, the other loss does not."
     return html.section(

@@ -21,7 +21,7 @@ class TrainSettings:
     """How a model is trained: the ``train`` part of a configuration.
 
     Args:
-        epochs: Largest number of passes over the training data.
+        epochs: Largest number of passes over the training data; in each phase, for a model that trains in phases.
         batch_size: Graphs in a batch; a single graph is always one batch.
         optimizer: ``"adam"``, ``"adamw"`` or ``"sgd"`` (momentum 0.9).
         lr: Learning rate.
@@ -32,7 +32,9 @@ class TrainSettings:
         schedule_factor: What a step or a plateau multiplies the learning rate by.
         schedule_patience: Epochs without a better validation loss that make a plateau.
         min_lr: The learning rate that a plateau does not go below.
-        patience: Epochs without a better validation result after which training ends; ``None`` never.
+        patience: Epochs without a better validation result after which training (each phase of it) ends; ``None``
+            never.
+        min_epochs: Epochs, of each phase, before which ``patience`` does not end it.
         select: Whether the epoch is chosen by the validation ``"score"`` (ties by the loss) or ``"loss"``.
         clip: Largest norm of the gradient; ``None`` for no limit.
         threads: CPU threads; ``None`` takes one for small work and all for large work.
@@ -49,6 +51,7 @@ class TrainSettings:
     schedule_patience: int = 50
     min_lr: float = 1e-5
     patience: int | None = None
+    min_epochs: int = 0
     select: str = "score"
     clip: float | None = None
     threads: int | None = None
@@ -69,7 +72,7 @@ class TrainSettings:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"`train.{name}` must be positive (got {value})")
-        for name in ("weight_decay", "min_lr"):
+        for name in ("weight_decay", "min_lr", "min_epochs"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"`train.{name}` must not be negative (got {getattr(self, name)})")
         if not 0 < self.schedule_factor < 1:

@@ -1,7 +1,7 @@
 """The result of a run: what all its fits say together."""
 
 from collections.abc import Sequence
-from math import isfinite
+from math import isfinite, nan
 from pathlib import Path
 from statistics import fmean, pstdev, stdev
 from typing import Any
@@ -65,7 +65,7 @@ def _by_folds(fits: Sequence[dict[str, Any]]) -> dict[str, Any]:
     seeds = sorted({fit["seed"] for fit in fits})
     epochs, means, single = [], [], None
     for seed in seeds:
-        curves = [fit["curve"] for fit in fits if fit["seed"] == seed]
+        curves = [[nan if score is None else score for score in fit["curve"]] for fit in fits if fit["seed"] == seed]
         epoch, mean, _ = fold_curve(torch.tensor(curves, dtype=torch.float64))
         epochs.append(int(epoch) + 1)
         means.append(float(mean))

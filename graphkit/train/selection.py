@@ -8,7 +8,7 @@ from torch import Tensor
 
 from graphkit.tasks import Task
 
-_STATE = ("epoch", "score", "loss", "weights", "waited")
+_STATE = ("epoch", "score", "loss", "weights", "waited", "seen")
 
 
 class Selection:
@@ -18,25 +18,29 @@ class Selection:
         task: Knows whether a larger score is the better one.
         by: ``"score"`` (ties by the loss) or ``"loss"``.
         patience: Epochs without a better result after which :attr:`exhausted` is true; ``None`` never.
+        min_epochs: Epochs before which it is not, however long they were without a better result.
     """
 
-    def __init__(self, task: Task, by: str = "score", patience: int | None = None) -> None:
+    def __init__(self, task: Task, by: str = "score", patience: int | None = None, min_epochs: int = 0) -> None:
         self.task = task
         self.by = by
         self.patience = patience
+        self.min_epochs = min_epochs
         self.epoch: int | None = None
         self.score: float | None = None
         self.loss: float | None = None
         self.weights: dict[str, Tensor] = {}
         self.waited = 0
+        self.seen = 0
 
     @property
     def exhausted(self) -> bool:
         """Whether the patience has run out."""
-        return self.patience is not None and self.waited >= self.patience
+        return self.patience is not None and self.waited >= self.patience and self.seen >= self.min_epochs
 
     def update(self, epoch: int, loss: float, score: float, model: torch.nn.Module) -> bool:
         """Takes the results of an epoch; returns whether it is the best so far."""
+        self.seen += 1
         better = self.epoch is None or self._rank(loss, score) > self._rank(self.loss, self.score)
         if not better:
             self.waited += 1

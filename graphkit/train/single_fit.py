@@ -20,11 +20,12 @@ from graphkit.train.interrupt import Interrupted, InterruptFlag
 from graphkit.train.loop import evaluate, train_epoch
 from graphkit.train.model import start_model
 from graphkit.train.optimizer import Schedule, make_optimizer
+from graphkit.train.phases import phase_dataset
 from graphkit.train.progress import Progress
 from graphkit.train.seeds import random_state, restore_random_state, seed_everything
 from graphkit.train.selection import Selection
 
-COLUMNS = ("epoch", "loss", "validation", "validation_loss", "lr", "seconds")
+COLUMNS = ("epoch", "phase", "loss", "validation", "validation_loss", "lr", "seconds")
 
 #: Seconds of training between two checkpoints.
 CHECKPOINT_SECONDS = 15.0
@@ -53,16 +54,23 @@ class Fit:
         generator = seed_everything(config["seed"])
         self.generator = generator
         self.model = start_model(config, dataset, self.split).to(device)
-        self.optimizer = make_optimizer(self.model, self.settings)
-        self.schedule = Schedule(self.optimizer, self.settings)
-        self.selection = Selection(self.task, self.settings.select, self.settings.patience)
+        self.device = device
         self.rows: list[dict[str, Any]] = []
         self.epoch, self.seconds = 0, 0.0
+        self.phase, self.before = 1, 0
+        self._begin_phase(dataset)
+
+    def _begin_phase(self, dataset: GraphDataset) -> None:
+        """Sets up what every phase has anew: optimiser, schedule, selection, and the batches of its data."""
+        self.optimizer = make_optimizer(self.model, self.settings)
+        self.schedule = Schedule(self.optimizer, self.settings)
+        options = self.settings
+        self.selection = Selection(self.task, options.select, options.patience, options.min_epochs)
 
         def batches(ids: torch.Tensor, order: torch.Generator | None = None) -> Batches:
-            return Batches(dataset, ids, self.settings.batch_size, device, order)
+            return Batches(dataset, ids, self.settings.batch_size, self.device, order)
 
-        self.train_batches = batches(self.split.train, generator)
+        self.train_batches = batches(self.split.train, self.generator)
         self.test_batches = batches(self.split.test) if self.split.test.numel() else None
         # Where the held-out fold is all there is, its curve takes the place of the validation curve.
         held_out = self.split.test if dataset.protocol == "fold" else self.split.val
@@ -85,13 +93,14 @@ class Fit:
         if not self.model.uses_edge_weight and "edge_weight" in self.dataset.graphs[0]:
             name = self.config["model"]["name"]
             self.progress.say(f"note: {name} uses the edges of {self.dataset.name}, not their weights; gcn uses both")
-        self.progress.start(self.label, self.settings.epochs, self.epoch)
+        self._show()
         saved = time.monotonic()
         try:
             with arithmetic(self.settings.threads or sensible_threads(self.dataset, self.settings.batch_size)):
-                while self.epoch < self.settings.epochs and not self.selection.exhausted:
+                done = self._phase_is_over and not self._next_phase()
+                while not done:
                     self._epoch()
-                    done = self.epoch == self.settings.epochs or self.selection.exhausted
+                    done = self._phase_is_over and not self._next_phase()
                     if interrupt.raised or done or time.monotonic() - saved > CHECKPOINT_SECONDS:
                         self._save()
                         saved = time.monotonic()
@@ -100,6 +109,34 @@ class Fit:
                 return self._finish()
         finally:
             self.progress.close()
+
+    @property
+    def _phase_is_over(self) -> bool:
+        """Whether the epochs or the patience of this phase have run out."""
+        return self.epoch - self.before >= self.settings.epochs or self.selection.exhausted
+
+    def _next_phase(self) -> bool:
+        """Goes on with the model's next phase, from the weights chosen in this one; returns whether there is one."""
+        if not self.model.has_next_phase:
+            return False
+        begin = time.perf_counter()
+        if self.selects:
+            self.model.load_state_dict(self.selection.weights)
+        self.model.eval()
+        dataset = phase_dataset(self.dataset, self.model.next_phase, self.device)
+        if dataset is None:
+            return False
+        self.phase, self.before = self.phase + 1, self.epoch
+        self._begin_phase(dataset)
+        self.seconds += time.perf_counter() - begin
+        self.progress.close()
+        self._show()
+        return True
+
+    def _show(self) -> None:
+        """Begins to show the progress of a phase."""
+        label = f"{self.label} phase {self.phase}" if self.phase > 1 else self.label
+        self.progress.start(label, self.before + self.settings.epochs, self.epoch)
 
     def _epoch(self) -> None:
         """Trains and validates once."""
@@ -116,12 +153,12 @@ class Fit:
         self.schedule.step(val_loss if self.selects and val_loss is not None else loss)
         seconds = time.perf_counter() - begin
         self.seconds += seconds
-        values = (self.epoch, loss, val_score, val_loss, lr, seconds)
+        values = (self.epoch, self.phase, loss, val_score, val_loss, lr, seconds)
         self.rows.append(dict(zip(COLUMNS, values, strict=True)))
         self.progress.update(self.rows[-1])
 
     def _finish(self) -> dict[str, Any]:
-        """Puts the chosen weights in, writes them and computes the test score, once."""
+        """Puts the weights chosen in the last phase in, writes them and computes the test score, once."""
         if self.selects:
             self.model.load_state_dict(self.selection.weights)
         save_weights(self.folder / "model.safetensors", self.model.state_dict())
@@ -132,16 +169,22 @@ class Fit:
             "test": evaluate(self.model, self.task, self.test_batches)[1] if self.test_batches is not None else None,
             "parameters": sum(p.numel() for p in self.model.parameters()),
             "seconds": self.seconds,
-            "curve": [row["validation"] for row in self.rows] if self.dataset.protocol == "fold" else None,
+            "curve": self._curve() if self.dataset.protocol == "fold" else None,
         }
         seed_everything(self.config["seed"])
         untrained = start_model(self.config, self.dataset, self.split).to(next(self.model.parameters()).device)
         return {**result, "extras": extra_scores(self.model, untrained, self.dataset, self.split)}
 
+    def _curve(self) -> list[float | None]:
+        """Returns the held-out score after every epoch; nothing for those of phases before the last one."""
+        return [row["validation"] if row["phase"] == self.phase else None for row in self.rows]
+
     def _save(self) -> None:
         """Writes a checkpoint and the table of epochs."""
         state = {
             "epoch": self.epoch,
+            "phase": self.phase,
+            "before": self.before,
             "seconds": self.seconds,
             "rows": self.rows,
             "model": self.model.state_dict(),
@@ -171,6 +214,10 @@ class Fit:
         state = load_state(path)
         try:
             self.model.load_state_dict(state["model"])
+            self.phase, self.before = state["phase"], state["before"]
+            if self.phase > 1:
+                self.model.eval()
+                self._begin_phase(phase_dataset(self.dataset, self.model.prepare, self.device) or self.dataset)
             self.optimizer.load_state_dict(state["optimizer"])
             self.schedule.load_state_dict(state["schedule"])
             self.selection.load_state_dict(state["selection"])

@@ -45,3 +45,11 @@ def test_values_that_are_not_finite_are_left_out() -> None:
 def test_no_epoch_at_all() -> None:
     with pytest.raises(ValueError, match="at least one epoch"):
         training_curves([[]])
+
+
+def test_a_line_stands_between_two_phases() -> None:
+    table = [{**row, "phase": 1 + (row["epoch"] > 2)} for row in rows([0.1, 0.5, 0.9])]
+    for axis in training_curves([table]).axes:
+        assert [line.get_xdata() for line in axis.get_lines() if line.get_linestyle() == ":"] == [[2.5, 2.5]]
+    plain = training_curves([rows([0.1, 0.5, 0.9])])
+    assert not [line for axis in plain.axes for line in axis.get_lines() if line.get_linestyle() == ":"]

@@ -52,3 +52,15 @@ def test_goes_on_from_its_state() -> None:
     other.load_state_dict(selection.state_dict())
     assert other.epoch == 1 and other.score == 0.5
     assert follow(other, [(0.9, 0.4)]) == 1
+
+
+def test_patience_waits_for_the_least_number_of_epochs() -> None:
+    selection = Selection(make_task("node-classification"), patience=1, min_epochs=4)
+    results = [(1.0, 0.5), (1.1, 0.4), (1.2, 0.3)]
+    follow(selection, results)
+    assert selection.waited == 2 and not selection.exhausted
+    again = Selection(make_task("node-classification"), patience=1, min_epochs=4)
+    again.load_state_dict(selection.state_dict())
+    selection.update(4, 1.3, 0.2, torch.nn.Linear(1, 1))
+    again.update(4, 0.9, 0.9, torch.nn.Linear(1, 1))
+    assert selection.exhausted and not again.exhausted

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch_geometric import EdgeIndex
 from torch_geometric.nn import MessagePassing
 from torch_geometric.nn.inits import glorot, zeros
 
@@ -257,6 +258,7 @@ class SPAGANConv(MessagePassing):
             return_attention=True,
         )
         if has_listeners(self):  # the same numbers through `message`, for explainers and hooks
+            path_index = path_index.as_tensor() if isinstance(path_index, EdgeIndex) else path_index
             share = alpha if weight is None else alpha * weight
             if self.explain:
                 share = share * self._path_mask(path_index, edges, h.size(0))[:, None]

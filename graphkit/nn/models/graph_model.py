@@ -12,11 +12,12 @@ READOUTS = ("mean", "sum", "max")
 
 
 class GraphModel(torch.nn.Module):
-    """A plain module with the two things that a training loop must know of a model.
+    """A plain module with the few things that a training loop must know of a model.
 
     A model file registers one sub-class with ``@register_model(name)`` and gives it a ``from_data`` that takes its
     widths from a data set. ``forward`` takes what :meth:`inputs` returns. A model with a loss of its own (FactorGCN's
     discriminators) sets ``has_penalty`` and returns ``(output, penalty)`` when called with ``return_penalty=True``.
+    One that trains in phases (SPAGAN) says whether it :attr:`has_next_phase` and begins it in :meth:`next_phase`.
     """
 
     has_penalty = False
@@ -24,6 +25,30 @@ class GraphModel(torch.nn.Module):
 
     def start(self, data: Data) -> None:
         """Takes first weights from a batch of training data, for the models that can; called once before training."""
+
+    @property
+    def has_next_phase(self) -> bool:
+        """Whether training goes on with another phase when this one ends."""
+        return False
+
+    def next_phase(self, data: Data) -> Data | None:
+        """Begins the next phase of training, for models that train in phases.
+
+        The loop calls it when early stopping (or the largest number of epochs) has ended a phase, with the weights
+        chosen in it put back, and makes a new optimiser afterwards. What the phase knows beyond the weights must be in
+        the model's state.
+
+        Args:
+            data: The graph, or all graphs as one batch, as the data set has them.
+
+        Returns:
+            The data as the new phase reads them; ``None`` if there is no further phase.
+        """
+        return None
+
+    def prepare(self, data: Data) -> Data:
+        """Returns the data as the present phase reads them, where training goes on from a checkpoint."""
+        return data
 
     def inputs(self, data: Data) -> dict[str, Any]:
         """Returns the arguments of ``forward`` for a graph or a batch of graphs."""

@@ -7,6 +7,7 @@ from graphkit.data import GraphDataset, Split
 from graphkit.nn import GraphModel, SkeletonModel
 from graphkit.registry import get_model, model_names
 from graphkit.testing import check_model, random_graphs
+from graphkit.transforms import SparseFeatures
 
 IDS = torch.arange(3)
 #: Models of skeleton clips read something else than graphs.
@@ -47,3 +48,13 @@ def test_takes_the_options_of_its_class(name: str) -> None:
     model = get_model(name).from_data(dataset("node-classification"), hidden_channels=16, dropout=0.1)
     graph = random_graphs(6)[0]
     assert model(**model.inputs(graph)).shape == (7, 4)
+
+
+@pytest.mark.parametrize("name", ["gat", "gcn", "mlp", "spagan"])
+def test_sparse_features_give_the_same(name: str) -> None:
+    model = get_model(name).from_data(dataset("node-classification"), dropout=0.5)
+    graph = random_graphs(6)[2]
+    sparse = SparseFeatures()(graph.clone())
+    expected = model.eval()(**model.inputs(graph))
+    torch.testing.assert_close(model(**model.inputs(sparse)), expected)
+    assert not torch.equal(model.train()(**model.inputs(sparse)), expected)

@@ -1,0 +1,266 @@
+"""SPAGAN: attention over neighbours first, then over the shortest paths that this attention gives."""
+
+from copy import copy
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch_geometric.data import Data
+
+from graphkit.nn.conv import PathAttention, SPAGANConv
+from graphkit.nn.models.graph_model import (
+    GraphModel,
+    check_options,
+    embed,
+    make_activation,
+    read_out,
+    refuse_readout_of_nodes,
+)
+from graphkit.nn.paths import attention_cost, paths_of, put_paths, with_self_loops
+from graphkit.nn.sparse import drop
+from graphkit.ops import path_attention, shortest_paths
+from graphkit.registry import register_model
+
+
+@register_model("spagan")
+class SPAGAN(GraphModel):
+    r"""The model of `SPAGAN: Shortest Path Graph Attention Network <https://arxiv.org/abs/2101.03464>`_ (IJCAI 2019).
+
+    It trains in phases. In the first one its layers attend to neighbours, as those of GAT do. Then, ``iterations``
+    times, the attention that the first layer has learned, averaged over its heads and without dropout, becomes the cost
+    of the edges (:func:`~graphkit.nn.attention_cost`), the cheapest paths are found, and the next phase attends to
+    these in the first layer. :meth:`next_phase` goes from one phase to the next; a training loop calls it when early
+    stopping ends a phase. What was learned is kept in the model as its *guide* (the projection and the attention of one
+    hop), so that a trained model finds the paths of any graph by itself.
+
+    Data that carry paths already, from :class:`graphkit.transforms.ShortestPaths`, are trained on those, in a single
+    phase.
+
+    Args:
+        in_channels: Width of the node features, or of the embedding if ``num_categories`` is given.
+        out_channels: Number of outputs.
+        hidden_channels: Width of every hidden layer, all heads together.
+        num_layers: Number of layers.
+        heads: Heads of the hidden layers.
+        out_heads: Heads of an output layer, which averages them.
+        max_hops: Largest number of hops of a path.
+        ratio: How many of its cheapest paths a node keeps of each length above one hop, as a share of its degree.
+        pool: How the nodes of a path are pooled, ``"max"`` or ``"mean"``.
+        iterations: How often paths are found; 0 leaves it at the first phase.
+        share_transform: Whether a phase goes on with the weights of the one before it; else it begins with new ones.
+        path_layers: How many layers, from the first one, attend to paths; the others attend to neighbours.
+        readout: ``None`` for one output per node, else ``"mean"``, ``"sum"`` or ``"max"`` over the nodes of a graph,
+            with a linear head.
+        act: Activation after every hidden layer.
+        out_act: Activation after the output layer where outputs are those of nodes, or ``"none"``.
+        dropout: Dropout on the input of every layer.
+        attention_dropout: Dropout of the attention; ``None`` for the same.
+        num_categories: Number of node categories to embed, where ``x`` holds categories.
+
+    Shapes:
+        - **input:** ``x`` ``[N, F]`` (dense or sparse) or ``[N]`` categories, ``edge_index`` ``[2, E]``, in which a
+          node looks at itself where it has a self loop (:meth:`inputs` gives every node one), ``paths`` as
+          :class:`~graphkit.nn.SPAGANConv` takes them, ``batch`` ``[N]``.
+        - **output:** ``[N, out_channels]`` or ``[B, out_channels]``; with ``return_attention`` also the list of every
+          layer's :class:`~graphkit.nn.PathAttention`.
+
+    Reference:
+        Yang, Wang, Song, Yuan and Tao, *SPAGAN: Shortest Path Graph Attention Network*, IJCAI 2019.
+
+    Differences:
+        The paper goes on finding paths and training on them; the released code does so once (``iterations=1``, the
+        default). That code trains a second network in the path phase, of which nothing was trained before: only the
+        paths carry over. So does the default here; ``share_transform=True`` refines one network instead, as the paper
+        describes it. Refreshed paths come from the attention of the path phase to single edges (its vectors for one
+        hop, over all edges of the graph). A node keeps :math:`\max(1, \mathrm{round}(r d))` paths of each length, with
+        its degree :math:`d` in the graph; the released code counts the degree in the tree of cheapest paths and rounds
+        down. An activation after the output layer is that code's.
+    """
+
+    phase: Tensor
+    guide_weight: Tensor
+    guide_bias: Tensor
+    guide_path: Tensor
+    guide_target: Tensor
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        hidden_channels: int = 64,
+        num_layers: int = 2,
+        heads: int = 8,
+        out_heads: int = 1,
+        max_hops: int = 2,
+        ratio: float = 0.5,
+        pool: str = "max",
+        iterations: int = 1,
+        share_transform: bool = False,
+        path_layers: int = 1,
+        readout: str | None = None,
+        act: str = "elu",
+        out_act: str = "elu",
+        dropout: float = 0.6,
+        attention_dropout: float | None = None,
+        num_categories: int | None = None,
+    ) -> None:
+        super().__init__()
+        attention_dropout = dropout if attention_dropout is None else attention_dropout
+        check_options(hidden_channels, readout, num_layers, dropout=dropout, attention_dropout=attention_dropout)
+        if hidden_channels % heads:
+            raise ValueError(f"`hidden_channels` must be divisible by `heads` (got {hidden_channels} and {heads})")
+        if not 1 <= path_layers <= num_layers:
+            raise ValueError(f"`path_layers` must be from 1 to the {num_layers} layers there are (got {path_layers})")
+        if iterations < 0:
+            raise ValueError(f"`iterations` must not be negative (got {iterations})")
+        self.max_hops = max_hops
+        self.ratio = ratio
+        self.iterations = iterations
+        self.share_transform = share_transform
+        self.readout = readout
+        self.dropout = dropout
+        self.act = make_activation(act)
+        self.out_act = torch.nn.Identity() if out_act == "none" or readout is not None else make_activation(out_act)
+        self.embedding = None if num_categories is None else torch.nn.Embedding(num_categories, in_channels)
+
+        self.convs = torch.nn.ModuleList()
+        for layer in range(num_layers):
+            is_output = readout is None and layer == num_layers - 1
+            conv = SPAGANConv(
+                hidden_channels if layer else in_channels,
+                out_channels if is_output else hidden_channels // heads,
+                heads=out_heads if is_output else heads,
+                max_hops=max_hops if layer < path_layers else 1,
+                ratio=ratio,
+                pool=pool,
+                concat=not is_output,
+                dropout=attention_dropout,
+            )
+            self.convs.append(conv)
+        self.path_layers = path_layers
+        self.head = None if readout is None else torch.nn.Linear(hidden_channels, out_channels)
+
+        first = self._conv(0)
+        rows = in_channels if num_categories is None else num_categories
+        self.register_buffer("phase", torch.zeros((), dtype=torch.long))
+        self.register_buffer("guide_weight", torch.zeros(rows, first.weight.size(1)))
+        self.register_buffer("guide_bias", torch.zeros(first.weight.size(1)))
+        self.register_buffer("guide_path", torch.zeros_like(first.att_path[0]))
+        self.register_buffer("guide_target", torch.zeros_like(first.att_target[0]))
+
+    @classmethod
+    def from_data(cls, dataset: Any, **options: Any) -> "SPAGAN":
+        """Returns a model with the widths of a data set; a mean read-out is chosen where its items are graphs.
+
+        Args:
+            dataset: A :class:`graphkit.data.GraphDataset`.
+            options: Arguments of the class. ``in_channels`` is the width of the embedding (default 36) where the data
+                set holds categories. ``out_act`` is none where a node has several labels, whose outputs need all signs.
+        """
+        refuse_readout_of_nodes(dataset, options)
+        if dataset.level == "graph":
+            options = {"readout": "mean", **options}
+        if dataset.task != "node-classification":
+            options = {"out_act": "none", **options}
+        if dataset.num_categories is not None:
+            options = {"in_channels": 36, "num_categories": dataset.num_categories, **options}
+        else:
+            options = {**options, "in_channels": dataset.num_features}
+        return cls(out_channels=dataset.num_outputs, **options)
+
+    def reset_parameters(self) -> None:
+        """Draws new weights; phase and guide stay."""
+        for module in (*self.convs, self.head, self.embedding):
+            if module is not None:
+                module.reset_parameters()  # type: ignore[operator]
+
+    def inputs(self, data: Data) -> dict[str, Any]:
+        """Returns the arguments of ``forward``: self loops are added, and paths are found if the data carry none."""
+        inputs = super().inputs(data)
+        inputs["edge_index"] = with_self_loops(data.edge_index, int(data.num_nodes or 0))
+        inputs["paths"] = paths_of(data) or (self.find_paths(data)[0] if self.phase > 0 else None)
+        return inputs
+
+    def forward(
+        self,
+        x: Tensor,
+        edge_index: Tensor,
+        paths: list[Tensor] | None = None,
+        batch: Tensor | None = None,
+        batch_size: int | None = None,
+        return_attention: bool = False,
+    ) -> Tensor | tuple[Tensor, list[PathAttention]]:
+        """Returns the outputs, and the attention of every layer if it is asked for."""
+        x = embed(x, self.embedding)
+        attention = []
+        for layer in range(len(self.convs)):
+            looked_at = [edge_index] if paths is None or layer >= self.path_layers else paths
+            x = drop(x, self.dropout, self.training)
+            x, seen = self._conv(layer)(x, looked_at, return_attention=True, edges=edge_index)
+            attention.append(seen)
+            if self.head is not None or layer < len(self.convs) - 1:
+                x = self.act(x)
+        out = self.out_act(x) if self.head is None else self.head(read_out(x, batch, batch_size, str(self.readout)))
+        return (out, attention) if return_attention else out
+
+    @property
+    def has_next_phase(self) -> bool:
+        """Whether paths are still to be found (again)."""
+        return int(self.phase) < self.iterations
+
+    def next_phase(self, data: Data) -> Data | None:
+        """Takes the first layer as the guide, begins the next phase, and returns the data with the new paths."""
+        if not self.has_next_phase or paths_of(data):
+            return None
+        self._take_guide()
+        self.phase += 1
+        if not self.share_transform:
+            self.reset_parameters()
+        return self.prepare(data)
+
+    def prepare(self, data: Data) -> Data:
+        """Returns the graph with self loops and, after the first phase, with the paths of the present phase."""
+        prepared = copy(data)
+        prepared.edge_index = with_self_loops(data.edge_index, int(data.num_nodes or 0))
+        if self.phase > 0 and not paths_of(data):
+            put_paths(prepared, self.find_paths(data)[0])
+        return prepared
+
+    def find_paths(self, data: Data) -> tuple[list[Tensor], list[Tensor]]:
+        """Returns the cheapest paths of each length by the guide's costs, self paths included, and their costs."""
+        edge_index, cost = self.edge_costs(data)
+        options = {"num_nodes": int(data.num_nodes or 0), "ratio": self.ratio, "self_paths": True}
+        return shortest_paths(edge_index, cost, self.max_hops, **options)  # type: ignore[arg-type]
+
+    @torch.no_grad()
+    def edge_costs(self, data: Data) -> tuple[Tensor, Tensor]:
+        """Returns the edges, self loops added, and what the guide makes each of them cost ``[E]``.
+
+        Raises:
+            ValueError: If there is no guide yet.
+        """
+        if self.phase == 0:
+            raise ValueError("there are no costs in the first phase; train the model until paths have been found")
+        edge_index = with_self_loops(data.edge_index, int(data.num_nodes or 0))
+        h = data.x @ self.guide_weight if self.embedding is None else F.embedding(data.x.flatten(), self.guide_weight)
+        h = (h + self.guide_bias).view(-1, *self.guide_path.shape)
+        target = (h * self.guide_target).sum(-1)
+        slope = self._conv(0).negative_slope
+        alpha = path_attention(
+            h, edge_index, self.guide_path, target, negative_slope=slope, return_attention=True
+        )[1]
+        return edge_index, attention_cost(alpha.mean(dim=1), edge_index, data.get("batch"))
+
+    @torch.no_grad()
+    def _take_guide(self) -> None:
+        """Keeps what the first layer knows of single hops."""
+        first = self._conv(0)
+        self.guide_weight.copy_(first.weight if self.embedding is None else self.embedding.weight @ first.weight)
+        self.guide_bias.copy_(cast(Tensor, first.bias))
+        self.guide_path.copy_(first.att_path[0])
+        self.guide_target.copy_(first.att_target[0])
+
+    def _conv(self, layer: int) -> SPAGANConv:
+        """Returns a layer."""
+        return cast(SPAGANConv, self.convs[layer])
