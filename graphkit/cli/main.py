@@ -15,6 +15,7 @@ COMMANDS = {
     "evaluate": "Compute the scores of a run again from its weights.",
     "predict": "Write the predictions of a run to a CSV file.",
     "report": "Write a run's report as one HTML file.",
+    "paths": "Print the shortest paths of a node, and what attends to them.",
     "datasets": "List the data sets.",
     "models": "List the models.",
     "recipes": "List the recipes, or show one.",

@@ -17,7 +17,8 @@ def describe(result: dict[str, Any]) -> str:
             lines.append(f"  {name} {metric:<18} {_spread(result[name], metric in _PERCENT)}{chosen}")
     lines += _factor_table(result)
     folder = Path(result["run"])
-    for name, path in (("report", "report.html"), ("picture of the factors", "figures/factors.png")):
+    pictures = [(f"picture of the {name}", f"figures/{name}.png") for name in ("factors", "paths")]
+    for name, path in [("report", "report.html"), *pictures]:
         if (folder / path).exists():
             lines.append(f"{name}: {folder / path}")
     lines.append(f"run folder: {folder}")

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphkit.plot import collect, html, scores
+from graphkit.plot import collect, collect_paths, html, scores
 from graphkit.plot.confusion import confusion_matrix
 from graphkit.plot.correlation import block_contrast, correlation_maps
 from graphkit.plot.curves import training_curves
 from graphkit.plot.factors import coefficient_histograms, factor_graphs, found_beside_true
+from graphkit.plot.paths import attended_paths_picture
 from graphkit.plot.style import inline_svg, save_png
 from graphkit.registry import get_model
 from graphkit.train import Run
@@ -54,6 +55,8 @@ def picture_sections(run: Run) -> list[str]:
         parts.append(html.section("Factor graphs", _attempt(run, _true_factors if true else _factors)))
         if collect.has_blocks(run.best):
             parts.append(html.section("Correlation of features", _attempt(run, _correlation)))
+    if collect_paths.has_paths(run.best):
+        parts.append(html.section("Paths attended to", _attempt(run, _paths)))
     if dataset.task in ("node-classification", "graph-classification") and run.result.get("test"):
         parts.append(html.section("Confusion", _attempt(run, _confusion)))
     return parts
@@ -106,6 +109,32 @@ def _correlation(run: Run) -> str:
     return _picture(
         run, correlation_maps(maps, factors, titles), "correlation", "Correlation of features", caption, wide=True
     )
+
+
+def _paths(run: Run) -> str:
+    examples = collect_paths.path_examples(run.best)
+    caption = (
+        "What the first layer gives to the paths that end at a few test nodes, the mean of its heads: at those with "
+        "few, with a usual number and with many paths. The area of a disc is the weight of the path from there, its "
+        "colour the number of hops; an edge is as wide as the paths that run along it weigh together."
+    )
+    tables = [
+        html.folded(f"{example.title}: the strongest paths", html.table(*_strongest(example)), is_open=not number)
+        for number, example in enumerate(examples)
+    ]
+    figure = attended_paths_picture(examples)
+    return "\n".join([_picture(run, figure, "paths", "Paths attended to", caption, wide=True), *tables])
+
+
+def _strongest(example: collect_paths.PathExample) -> tuple[list[str], list[list[html.Cell]]]:
+    """Returns head and rows of the table of the paths with the largest weights of a node."""
+    rows: list[list[html.Cell]] = []
+    for path in sorted(example.paths, key=lambda path: -(path.weight or 0.0))[:8]:
+        steps = [example.names[node] for node in path.nodes]
+        text = f"{steps[-1]} (itself)" if path.is_self else " → ".join(steps)
+        cost = None if path.cost is None else f"{path.cost:.4f}"
+        rows.append([text, path.hops, cost, f"{path.attention:.1%}", f"{path.weight:.1%}"])
+    return ["path", "hops", "cost", "of its length", "in all"], rows
 
 
 def _confusion(run: Run) -> str:

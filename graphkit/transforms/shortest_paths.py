@@ -48,11 +48,11 @@ class ShortestPaths(BaseTransform):
         """Returns the graph with its paths."""
         num_nodes = int(data.num_nodes or 0)
         paths = weighted_paths(
-            plain_edge_index(data), self._lengths(data), self.max_hops, self.ratio, num_nodes, str(self.weight)
+            plain_edge_index(data), self.lengths(data), self.max_hops, self.ratio, num_nodes, str(self.weight)
         )
         return put_paths(data, paths)
 
-    def _lengths(self, data: Data) -> Tensor | None:
+    def lengths(self, data: Data) -> Tensor | None:
         """Returns the lengths of the edges, ``None`` where all are one."""
         if self.weight is None:
             return None

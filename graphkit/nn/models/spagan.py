@@ -220,12 +220,8 @@ class SPAGAN(GraphModel):
         return self.prepare(data)
 
     def prepare(self, data: Data) -> Data:
-        """Returns the graph with self loops and, after the first phase, with the paths of the present phase."""
-        prepared = copy(data)
-        prepared.edge_index = with_self_loops(data.edge_index, int(data.num_nodes or 0))
-        if self.phase > 0 and not paths_of(data):
-            put_paths(prepared, self.find_paths(data)[0])
-        return prepared
+        """Returns the graph with the paths of the present phase; the first one needs none."""
+        return data if self.phase == 0 or paths_of(data) else put_paths(copy(data), self.find_paths(data)[0])
 
     def find_paths(self, data: Data) -> tuple[list[Tensor], list[Tensor]]:
         """Returns the cheapest paths of each length by the guide's costs, self paths included, and their costs."""

@@ -1,0 +1,132 @@
+"""``graphkit paths``."""
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from graphkit.data import GraphDataset
+    from graphkit.nn.attended_paths import NodePath
+
+#: What only counts where no run says which paths there are.
+_SEARCH = ("root", "max_hops", "ratio", "weight")
+
+
+@click.command(short_help="Print the shortest paths of a node, and what attends to them.")
+@click.option("--dataset", help="Data set, see `graphkit datasets`, or a file or folder of your own.")
+@click.option("--node", required=True, help="The node: its number, or its name in your own data.")
+@click.option("--graph", type=int, default=0, help="Number of the graph in a set of graphs. [0]")
+@click.option("--run", type=click.Path(), metavar="RUN", help="Run folder of a spagan: its data, paths and attention.")
+@click.option("--root", type=click.Path(), help="Folder of raw files. [$GRAPHKIT_DATA, else the cache folder]")
+@click.option("--max-hops", type=int, default=2, help="Largest number of hops. [2]")
+@click.option("--ratio", type=float, help="Paths kept of each length above one, as a share of the degree. [all]")
+@click.option("--weight", help="Edge attribute with the lengths of the edges, such as edge_weight. [1 each]")
+@click.option("--json", "as_json", is_flag=True, help="Print the paths as one JSON object.")
+@click.pass_context
+def paths(ctx: click.Context, **options: Any) -> None:
+    """Print the shortest paths that end at a node, with their costs.
+
+    With --run, they are those that a trained spagan attends to, found by the costs that it has learned, with the share
+    of the attention that each has among the paths of its length and in all, the means of the heads of the first layer.
+
+    \b
+    Examples:
+      graphkit paths --dataset cora --node 12
+      graphkit paths --dataset karate --node 33 --max-hops 3 --ratio 0.5
+      graphkit paths --run runs/spagan-cora-001 --node 12
+    """
+    from graphkit.nn.attended_paths import attended_paths
+    from graphkit.train import open_run
+
+    if options["run"] is None:
+        if options["dataset"] is None:
+            raise ValueError("`graphkit paths` needs --dataset or --run (got neither)")
+        dataset, find = _searched(options)
+    else:
+        for name in _SEARCH:
+            if ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
+                raise ValueError(f"--{name.replace('_', '-')} cannot be given with --run: a run has its own data")
+        run = open_run(options["run"]).best
+        own = run.config["data"]["name"]
+        if options["dataset"] not in (None, own):
+            raise ValueError(f"the run is about the data set '{own}' (got '{options['dataset']}'); leave --dataset out")
+        dataset, model = run.dataset, run.model
+        if run.config["model"]["name"] != "spagan":
+            raise ValueError(f"only spagan attends to paths (got a run of {run.config['model']['name']})")
+
+        def find(data: Any, node: int) -> "list[NodePath]":
+            return attended_paths(model, data, [node])[node]  # type: ignore[arg-type]
+
+    if not 0 <= options["graph"] < len(dataset.graphs):
+        raise ValueError(f"--graph must be from 0 to {len(dataset.graphs) - 1} (got {options['graph']})")
+    data = dataset.graphs[options["graph"]]
+    node = _number(dataset, options["node"], int(data.num_nodes or 0))
+    rows = find(data, node)
+    if options["as_json"]:
+        listed = [{**row._asdict(), "hops": row.hops} for row in rows]
+        click.echo(json.dumps({"command": "paths", "dataset": dataset.name, "node": node, "paths": listed}))
+    else:
+        click.echo("\n".join(_lines(dataset, node, rows)))
+
+
+def _searched(options: dict[str, Any]) -> "tuple[GraphDataset, Callable[[Any, int], list[NodePath]]]":
+    """Returns the data set of the options, and the search for the shortest paths of a node in one of its graphs."""
+    from graphkit import data as room
+    from graphkit.nn.attended_paths import node_paths
+    from graphkit.ops import shortest_paths
+    from graphkit.transforms import ShortestPaths
+
+    transform = ShortestPaths(options["max_hops"], options["ratio"], options["weight"])  # refuses what cannot be
+
+    def find(data: Any, node: int) -> "list[NodePath]":
+        import torch
+
+        found, costs = shortest_paths(
+            data.edge_index,
+            transform.lengths(data),
+            transform.max_hops,
+            num_nodes=int(data.num_nodes),
+            sources=torch.tensor([node]),
+            ratio=transform.ratio,
+            self_paths=True,
+        )
+        return node_paths(found, [node], costs)[node]
+
+    return room.load(options["dataset"], root=options["root"]), find
+
+
+def _number(dataset: "GraphDataset", text: str, num_nodes: int) -> int:
+    """Returns the number of a node that is given by its number or its name."""
+    if text in dataset.node_names:
+        return dataset.node_names.index(text)
+    if not text.isdecimal() or int(text) >= num_nodes:
+        names = " or a name of a node" if dataset.node_names else ""
+        raise ValueError(f"--node must be a number from 0 to {num_nodes - 1}{names} (got '{text}')")
+    return int(text)
+
+
+def _count(rows: "list[NodePath]") -> str:
+    """Returns how many paths there are to other nodes."""
+    count = sum(not row.is_self for row in rows)
+    return f"{count} path{'s' if count != 1 else ''}"
+
+
+def _lines(dataset: "GraphDataset", node: int, rows: "list[NodePath]") -> list[str]:
+    """Returns the paths for people to read: by length, and within one those with the most weight first."""
+    name = dataset.node_names.__getitem__ if dataset.node_names else str
+    lengths = sorted({row.hops for row in rows})
+    lines = [f"node {name(node)} of {dataset.name}: {_count(rows)}, and itself"]
+    for hops in lengths:
+        own = [row for row in rows if row.hops == hops]
+        known = own[0].weight is not None
+        share = f", {sum(row.weight or 0 for row in own):.1%} of the attention" if known else ""
+        lines.append(f"{hops} hop{'s' if hops > 1 else ''}: {_count(own)}{share}")
+        lines.append("        cost" + (f"  {'attention':>10} {'in all':>8}" if known else "") + "  path")
+        for row in sorted(own, key=lambda row: -(row.weight or 0)) if known else own:
+            cost = f"{row.cost:12.4f}" if row.cost is not None else f"{'-':>12}"
+            weight = f"  {row.attention:10.2%} {row.weight:8.2%}" if known else ""
+            path = f"{name(node)} (itself)" if row.is_self else " -> ".join(name(step) for step in row.nodes)
+            lines.append(f"{cost}{weight}  {path}")
+    return lines
