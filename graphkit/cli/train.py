@@ -13,6 +13,7 @@ import click
 @click.option("--root", type=click.Path(), help="Folder of raw files. [$GRAPHKIT_DATA, else the cache folder]")
 @click.option("--split", help="Shares of training, validation and test items, such as 0.6,0.2,0.2.")
 @click.option("--split-seed", type=int, help="Seed that the split is drawn with. [0]")
+@click.option("--stream", help="What a model of clips sees: joint, bone, joint-motion or bone-motion. [joint]")
 @click.option("--epochs", type=int, help="Largest number of epochs.")
 @click.option("--lr", type=float, help="Learning rate.")
 @click.option("--seed", type=int, help="Seed of the first run. [0]")
@@ -36,6 +37,7 @@ def train(ctx: click.Context, **options: Any) -> None:
       graphkit train
       graphkit train --model gcn --dataset karate --runs 3
       graphkit train --model factorgcn --dataset cora --runs 10 --set train.patience=50
+      graphkit train --model stigcn --dataset nw-ucla --stream bone
       graphkit train --model gcn --dataset my-graph/ --split 0.6,0.2,0.2
     """
     from graphkit.cli.scores import describe
@@ -78,9 +80,10 @@ def _config(options: dict[str, Any]) -> dict[str, Any]:
     from graphkit.train.config import merge, parse_setting, read_config
 
     given: dict[str, Any] = {key: options[key] for key in ("seed", "runs", "device") if options[key] is not None}
+    of_data = ("root", "split", "split_seed", "stream")
     parts = {
         "model": {"name": options["model"]},
-        "data": {"name": options["dataset"], **{name: options[name] for name in ("root", "split", "split_seed")}},
+        "data": {"name": options["dataset"], **{name: options[name] for name in of_data}},
         "train": {name: options[name] for name in ("epochs", "lr")},
     }
     for part, values in parts.items():

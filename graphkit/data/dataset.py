@@ -12,6 +12,7 @@ TASKS = (
     "graph-classification",
     "multitask-graph-classification",
     "graph-regression",
+    "skeleton-classification",
 )
 
 
@@ -42,7 +43,8 @@ class GraphDataset:
         num_features: Width of ``x``.
         num_outputs: Number of classes, labels, assays or targets.
         metric: Name of the score, such as ``"accuracy"``.
-        protocol: ``"validation"``, or ``"fold"`` where the held-out fold also selects the epoch.
+        protocol: ``"validation"``; ``"fold"`` where the held-out fold, or ``"test"`` where the test items, also select
+            the epoch.
         num_categories: If set, ``x`` is ``[N]`` int64 with values below it, to be embedded by the model.
         class_names: Names of the outputs, where they are known.
         node_names: The user's own node ids, in the order of the rows of ``x``.
@@ -71,7 +73,8 @@ class GraphDataset:
     @property
     def is_single_graph(self) -> bool:
         """Whether the items that are split are the nodes of one graph."""
-        return len(self.graphs) == 1 and not self.task.endswith(("graph-classification", "graph-regression"))
+        of_graphs = ("graph-classification", "graph-regression", "skeleton-classification")
+        return len(self.graphs) == 1 and not self.task.endswith(of_graphs)
 
     @property
     def level(self) -> str:

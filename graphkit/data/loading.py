@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch_geometric.data import Data
 
+from graphkit.data.clips import ClipCollection
 from graphkit.data.collection import GraphCollection
 from graphkit.data.dataset import GraphDataset, Split
 from graphkit.data.edges import by_target, plain_edge_index, sorted_edge_index
@@ -109,6 +110,8 @@ def draw_split(dataset: GraphDataset, split: str | Sequence[float], seed: int) -
         drawn = random_split(y.size(0), split, seed, y if y.dim() == 1 else None, items)
     elif dataset.task == "graph-classification" and isinstance(dataset.graphs, GraphCollection):
         drawn = random_split(len(dataset.graphs), split, seed, dataset.graphs.graph["y"].view(-1))
+    elif isinstance(dataset.graphs, ClipCollection):
+        drawn = random_split(len(dataset.graphs), split, seed, dataset.graphs.y)
     else:
         drawn = random_split(len(dataset.graphs), split, seed)
     return dataset.replace(splits=(drawn,), protocol="validation")
@@ -122,6 +125,10 @@ def apply_transform(dataset: GraphDataset, transform: Any) -> GraphDataset:
         if dataset.num_categories is None and x is not None:
             dataset = dataset.replace(num_features=x.size(1))
         return dataset.replace(graphs=graphs)
+    if isinstance(dataset.graphs, ClipCollection):
+        if transform is not None:
+            raise ValueError(f"transforms are for graphs, and {dataset.name} holds clips; see `train.augment`")
+        return dataset
     data = dataset.graphs[0].clone()
     num_nodes = int(data.num_nodes or 0)
     if transform is not None:

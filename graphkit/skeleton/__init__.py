@@ -1,6 +1,25 @@
 """Skeletons: joint layouts, readers of recordings, their preparation, streams and augmentations."""
 
 from graphkit.registry import get_layout, layout_names
+from graphkit.skeleton.clip import Clip
 from graphkit.skeleton.layout import SkeletonLayout
+from graphkit.skeleton.prepare import align, centre
+from graphkit.skeleton.resample import repeat_to, resample
+from graphkit.skeleton.store import ClipStore, open_store, write_store
+from graphkit.skeleton.streams import STREAMS, make_stream
 
-__all__ = ["SkeletonLayout", "get_layout", "layout_names"]
+__all__ = [
+    "STREAMS",
+    "Clip",
+    "ClipStore",
+    "SkeletonLayout",
+    "align",
+    "centre",
+    "get_layout",
+    "layout_names",
+    "make_stream",
+    "open_store",
+    "repeat_to",
+    "resample",
+    "write_store",
+]

@@ -2,12 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from graphkit.metrics import accuracy, balanced_accuracy, class_weights, mae, micro_f1, roc_auc
+from graphkit.metrics import accuracy, balanced_accuracy, class_weights, mae, micro_f1, roc_auc, topk_accuracy
 from graphkit.registry import unknown_name
 
 METRICS: dict[str, Callable[[Tensor, Tensor], Tensor | float]] = {
@@ -16,6 +17,7 @@ METRICS: dict[str, Callable[[Tensor, Tensor], Tensor | float]] = {
     "mae": mae,
     "micro-f1": micro_f1,
     "roc-auc": roc_auc,
+    "top-5-accuracy": partial(topk_accuracy, k=5),
 }
 
 
@@ -63,6 +65,8 @@ class Classification(Task):
     """One class out of several, by cross-entropy; targets are ``[B]`` int64."""
 
     metrics = ("accuracy", "balanced-accuracy")
+    #: Share of every target that is spread over all classes.
+    label_smoothing = 0.0
 
     def loss(self, output: Tensor, y: Tensor) -> Tensor:
         """Returns the cross-entropy; weighted by class where the metric is the balanced accuracy."""
@@ -70,7 +74,7 @@ class Classification(Task):
         if self.metric == "balanced-accuracy":
             weight = class_weights(y, output.size(-1)).to(output.dtype)
             weight = weight if float(weight.sum()) > 0 else None  # a batch of a single class has nothing to balance
-        return torch.nn.functional.cross_entropy(output, y, weight=weight)
+        return torch.nn.functional.cross_entropy(output, y, weight=weight, label_smoothing=self.label_smoothing)
 
     def weight(self, y: Tensor) -> int:
         """Returns the number of targets."""

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import torch
 
-from graphkit.data import GraphCollection, GraphDataset
+from graphkit.data import ClipCollection, GraphCollection, GraphDataset
 
 #: Nodes and edges in a batch below which a second thread costs more than it brings.
 SMALL = 50_000
@@ -31,6 +31,8 @@ def arithmetic(threads: int | None) -> Iterator[None]:
 def sensible_threads(dataset: GraphDataset, batch_size: int) -> int | None:
     """Returns the number of threads for a data set: one where batches are small, ``None`` for all otherwise."""
     graphs = dataset.graphs
+    if isinstance(graphs, ClipCollection):
+        return None
     share = min(1.0, batch_size / len(graphs))
     if isinstance(graphs, GraphCollection):
         size = share * (float(graphs.num_nodes.sum()) + float(graphs.num_edges.sum()))

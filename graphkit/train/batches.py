@@ -1,14 +1,16 @@
 """What the loop goes through: pairs of a graph (or a batch of graphs) and the ids in it that count."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import copy
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphkit.data import GraphDataset
-from graphkit.loader import GraphLoader
+from graphkit.data import ClipCollection, GraphDataset
+from graphkit.loader import ClipLoader, GraphLoader
+from graphkit.skeleton.augment import build_augmentation
 
 
 class Batches:
@@ -20,6 +22,8 @@ class Batches:
         batch_size: Graphs in a batch; one graph is always one batch.
         device: Where the batches go.
         generator: If given, the graphs are shuffled with it in every pass.
+        augment: What changes clips at random, in the form of :func:`graphkit.skeleton.augment.build_augmentation`.
+        workers: Processes that make batches of clips ahead of time.
     """
 
     def __init__(
@@ -29,6 +33,8 @@ class Batches:
         batch_size: int,
         device: torch.device,
         generator: torch.Generator | None = None,
+        augment: Any = None,
+        workers: int = 0,
     ) -> None:
         self.device = device
         self.ids: Tensor | None = None
@@ -37,6 +43,9 @@ class Batches:
         if dataset.is_single_graph:
             self.ids = ids.to(device)
             self._graph = copy(dataset.graphs[0]).to(device)  # moving works in place: the data set's own graph stays
+        elif isinstance(dataset.graphs, ClipCollection):
+            shuffle = generator is not None
+            self._loader = ClipLoader(dataset.graphs, ids, batch_size, shuffle, generator, augment, workers)
         else:
             self._loader = GraphLoader(dataset.graphs, ids, batch_size, generator is not None, generator)
 
@@ -46,6 +55,19 @@ class Batches:
         else:
             for batch in self._loader:
                 yield copy(batch).to(self.device), None
+
+
+def augmentation(dataset: GraphDataset, items: Sequence[Any]) -> Any:
+    """Returns what changes the training clips of a data set at random, or nothing.
+
+    Raises:
+        ValueError: If a name or an option is wrong, or the data set does not hold clips.
+    """
+    if not items:
+        return None
+    if not isinstance(dataset.graphs, ClipCollection):
+        raise ValueError(f"`train.augment` changes clips, and {dataset.name} holds graphs; leave it out")
+    return build_augmentation(items, dataset.graphs.layout, dataset.graphs.coordinates)
 
 
 def select(output: Tensor, y: Tensor, ids: Tensor | None) -> tuple[Tensor, Tensor]:

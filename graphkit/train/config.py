@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from graphkit import data
 from graphkit.registry import get_model, unknown_name
 
 #: Arguments of a model that its data set or the loop decides.
-_GIVEN = ("self", "in_channels", "out_channels", "num_categories", "options")
+_GIVEN = ("self", "in_channels", "out_channels", "num_categories", "num_classes", "layout", "num_persons", "options")
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,14 @@ class TrainSettings:
     Args:
         epochs: Largest number of passes over the training data; in each phase, for a model that trains in phases.
         batch_size: Graphs in a batch; a single graph is always one batch.
-        optimizer: ``"adam"``, ``"adamw"`` or ``"sgd"`` (momentum 0.9).
+        optimizer: ``"adam"``, ``"adamw"`` or ``"sgd"``.
         lr: Learning rate.
         weight_decay: L2 penalty on all parameters (decoupled for ``"adamw"``).
+        decay_all: Whether weight decay acts on all parameters, or on the weights of products only: not on norms, biases
+            and additions to a graph.
+        momentum: Of ``"sgd"``.
+        nesterov: Whether that momentum looks ahead.
+        warmup: Epochs in which the learning rate rises evenly to its value, before the schedule begins.
         schedule: ``"none"``, ``"step"``, ``"cosine"`` (to zero at the last epoch) or ``"plateau"`` (of the validation
             loss).
         schedule_step: Epochs between two steps.
@@ -37,6 +42,11 @@ class TrainSettings:
         min_epochs: Epochs, of each phase, before which ``patience`` does not end it.
         select: Whether the epoch is chosen by the validation ``"score"`` (ties by the loss) or ``"loss"``.
         clip: Largest norm of the gradient; ``None`` for no limit.
+        label_smoothing: Share of every target that is spread over all classes, while training.
+        accumulate: Batches whose gradients are added up before a step.
+        precision: ``"float32"``, or ``"bfloat16"`` or ``"float16"`` (on a GPU) for mixed precision.
+        augment: What changes clips at random, see :mod:`graphkit.skeleton.augment`.
+        workers: Processes that make batches of clips ahead of time.
         threads: CPU threads; ``None`` takes one for small work and all for large work.
     """
 
@@ -45,6 +55,10 @@ class TrainSettings:
     optimizer: str = "adam"
     lr: float = 0.01
     weight_decay: float = 0.0
+    decay_all: bool = True
+    momentum: float = 0.9
+    nesterov: bool = False
+    warmup: int = 0
     schedule: str = "none"
     schedule_step: int = 100
     schedule_factor: float = 0.5
@@ -54,6 +68,11 @@ class TrainSettings:
     min_epochs: int = 0
     select: str = "score"
     clip: float | None = None
+    label_smoothing: float = 0.0
+    accumulate: int = 1
+    precision: str = "float32"
+    augment: Sequence[Any] = ()
+    workers: int = 0
     threads: int | None = None
 
     def __post_init__(self) -> None:
@@ -61,10 +80,11 @@ class TrainSettings:
             ("optimizer", ("adam", "adamw", "sgd")),
             ("schedule", ("none", "step", "cosine", "plateau")),
             ("select", ("score", "loss")),
+            ("precision", ("float32", "bfloat16", "float16")),
         ):
             if getattr(self, name) not in choices:
                 raise ValueError(f"`train.{name}` must be one of {', '.join(choices)} (got {getattr(self, name)!r})")
-        for name in ("epochs", "batch_size", "schedule_step", "schedule_patience", "threads", "patience"):
+        for name in ("epochs", "batch_size", "schedule_step", "schedule_patience", "threads", "patience", "accumulate"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"`train.{name}` must be at least 1 (got {value})")
@@ -72,9 +92,16 @@ class TrainSettings:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"`train.{name}` must be positive (got {value})")
-        for name in ("weight_decay", "min_lr", "min_epochs"):
+        for name in ("weight_decay", "min_lr", "warmup", "workers", "min_epochs"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"`train.{name}` must not be negative (got {getattr(self, name)})")
+        for name in ("momentum", "label_smoothing"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"`train.{name}` must lie in [0, 1) (got {getattr(self, name)})")
+        if self.nesterov and not self.momentum:
+            raise ValueError("`train.nesterov` needs a momentum (got 0); set `train.momentum`, such as 0.9")
+        if self.warmup >= self.epochs:
+            raise ValueError(f"`train.warmup` must be below `train.epochs`, {self.epochs} (got {self.warmup})")
         if not 0 < self.schedule_factor < 1:
             raise ValueError(f"`train.schedule_factor` must lie between 0 and 1 (got {self.schedule_factor})")
 

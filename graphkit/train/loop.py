@@ -9,6 +9,7 @@ from torch_geometric.data import Data
 from graphkit.nn import GraphModel
 from graphkit.tasks import Task
 from graphkit.train.batches import select
+from graphkit.train.precision import Precision
 
 Pairs = Iterable[tuple[Data, Tensor | None]]
 
@@ -19,8 +20,17 @@ def train_epoch(
     batches: Pairs,
     optimizer: torch.optim.Optimizer,
     clip: float | None = None,
+    precision: Precision | None = None,
 ) -> float:
     """Goes through the training data once.
+
+    Args:
+        model: The model.
+        task: Its loss.
+        batches: The training data.
+        optimizer: What takes the steps.
+        clip: Largest norm of the gradient; ``None`` for no limit.
+        precision: With which numbers to compute, and how many batches make a step; float32 and one by default.
 
     Returns:
         The mean training loss, the penalties of the model included.
@@ -29,22 +39,23 @@ def train_epoch(
         ValueError: If the loss is not finite: training cannot go on.
     """
     model.train()
+    precision = precision or Precision()
     total, weight = 0.0, 0
+    optimizer.zero_grad(set_to_none=True)
     for data, ids in batches:
-        optimizer.zero_grad(set_to_none=True)
-        if model.has_penalty:
-            output, penalty = model(**model.inputs(data), return_penalty=True)
-        else:
-            output, penalty = model(**model.inputs(data)), 0.0
-        output, y = select(output, data.y, ids)
+        with precision.mixed():
+            if model.has_penalty:
+                output, penalty = model(**model.inputs(data), return_penalty=True)
+            else:
+                output, penalty = model(**model.inputs(data)), 0.0
+        output, y = select(output.float() if precision.dtype else output, data.y, ids)
         loss = task.loss(output, y) + penalty
-        loss.backward()
-        if clip is not None:
-            torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
-        optimizer.step()
+        if precision.backward(loss):
+            precision.step(model, optimizer, clip)
         terms = task.weight(y)
         total += float(loss.detach()) * terms
         weight += terms
+    precision.step(model, optimizer, clip)  # what is left over where batches do not divide evenly
     mean = total / max(weight, 1)
     if mean != mean or mean in (float("inf"), float("-inf")):
         raise ValueError(f"the training loss is not finite (got {mean}); lower `train.lr` or look for huge features")

@@ -2,18 +2,30 @@
 
 from typing import Any
 
-from graphkit.data import GraphCollection, GraphDataset, Split
-from graphkit.nn import GraphModel
-from graphkit.registry import get_model
+from graphkit.data import GraphCollection, GraphDataset, SkeletonDataset, Split
+from graphkit.nn import GraphModel, SkeletonModel
+from graphkit.registry import get_model, model_names
 
 #: Training graphs that data-dependent first weights are taken from, more or less.
 START = 500
 
 
 def make_model(config: dict[str, Any], dataset: GraphDataset) -> GraphModel:
-    """Returns the model of a configuration, untrained, with the widths of the data set."""
+    """Returns the model of a configuration, untrained, with the widths of the data set.
+
+    Raises:
+        ValueError: If the model reads graphs and the data set holds clips, or the other way round.
+    """
+    name = config["model"]["name"]
     options = {key: value for key, value in config["model"].items() if key != "name"}
-    return get_model(config["model"]["name"]).from_data(dataset, **options)
+    cls = get_model(name)
+    reads = "skeleton clips" if issubclass(cls, SkeletonModel) else "graphs"
+    holds = "skeleton clips" if isinstance(dataset, SkeletonDataset) else "graphs"
+    if reads != holds:
+        fits = [other for other in model_names() if issubclass(get_model(other), SkeletonModel) == (holds != "graphs")]
+        what = f"the model '{name}' reads {reads}, and {dataset.name} holds {holds}"
+        raise ValueError(f"{what}; take {' or '.join(fits)}")
+    return cls.from_data(dataset, **options)
 
 
 def start_model(config: dict[str, Any], dataset: GraphDataset, split: Split) -> GraphModel:

@@ -47,7 +47,8 @@ def combine(
     else:
         result["test"] = summary([fit["test"] for fit in fits])
         result["validation"] = summary([fit["validation"] for fit in fits])
-        result["selected_on"] = "validation" if result["validation"] else "last epoch"
+        chosen_on = "test" if dataset.protocol == "test" else "validation"
+        result["selected_on"] = chosen_on if result["validation"] else "last epoch"
         result["epochs"] = [fit["epoch"] for fit in fits]
     for key in sorted({key for fit in fits for key in fit["extras"]}):
         result[key] = summary([fit["extras"].get(key) for fit in fits])

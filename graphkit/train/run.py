@@ -11,12 +11,14 @@ from graphkit import data
 from graphkit.data import GraphDataset
 from graphkit.files import read_json, write_json, write_text
 from graphkit.tasks import make_task
+from graphkit.train.batches import augmentation
 from graphkit.train.config import read_config, resolve, settings
 from graphkit.train.environment import environment, peak_memory_mb, pick_device
 from graphkit.train.folder import make_folder
 from graphkit.train.interrupt import Interrupted, InterruptFlag
 from graphkit.train.model import make_model
 from graphkit.train.optimizer import Schedule, make_optimizer
+from graphkit.train.precision import Precision
 from graphkit.train.progress import Progress
 from graphkit.train.result import combine
 from graphkit.train.single_fit import Fit
@@ -74,7 +76,9 @@ def rehearse(config: dict[str, Any], dataset: GraphDataset) -> None:
         raise ValueError("a split must have at least one training item (got none)")
     model, options = make_model(config, dataset), settings(config)
     Schedule(make_optimizer(model, options), options)
-    make_task(dataset.task, dataset.metric)
+    make_task(dataset.task, dataset.metric, options.label_smoothing)
+    augmentation(dataset, options.augment)
+    Precision(options.precision, options.accumulate, pick_device(config["device"]))
 
 
 def load_dataset(config: dict[str, Any]) -> GraphDataset:

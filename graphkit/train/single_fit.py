@@ -12,7 +12,7 @@ from graphkit.data import GraphDataset
 from graphkit.files import write_text
 from graphkit.tasks import make_task
 from graphkit.train.arithmetic import arithmetic, sensible_threads
-from graphkit.train.batches import Batches
+from graphkit.train.batches import Batches, augmentation
 from graphkit.train.checkpoint import load_state, save_state, save_weights
 from graphkit.train.config import settings
 from graphkit.train.extras import extra_scores
@@ -21,6 +21,7 @@ from graphkit.train.loop import evaluate, train_epoch
 from graphkit.train.model import start_model
 from graphkit.train.optimizer import Schedule, make_optimizer
 from graphkit.train.phases import phase_dataset
+from graphkit.train.precision import Precision
 from graphkit.train.progress import Progress
 from graphkit.train.seeds import random_state, restore_random_state, seed_everything
 from graphkit.train.selection import Selection
@@ -50,6 +51,8 @@ class Fit:
         self.config, self.dataset, self.folder, self.progress, self.label = config, dataset, folder, progress, label
         self.settings = settings(config)
         self.task = make_task(dataset.task, dataset.metric)
+        self.train_task = make_task(dataset.task, dataset.metric, self.settings.label_smoothing)
+        self.precision = Precision(self.settings.precision, self.settings.accumulate, device)
         self.split = dataset.splits[(config["data"]["fold"] or 0) % len(dataset.splits)]
         generator = seed_everything(config["seed"])
         self.generator = generator
@@ -67,10 +70,11 @@ class Fit:
         options = self.settings
         self.selection = Selection(self.task, options.select, options.patience, options.min_epochs)
 
-        def batches(ids: torch.Tensor, order: torch.Generator | None = None) -> Batches:
-            return Batches(dataset, ids, self.settings.batch_size, self.device, order)
+        def batches(ids: torch.Tensor, *training: Any) -> Batches:
+            return Batches(dataset, ids, options.batch_size, self.device, *training)
 
-        self.train_batches = batches(self.split.train, self.generator)
+        augment = augmentation(dataset, options.augment)
+        self.train_batches = batches(self.split.train, self.generator, augment, options.workers)
         self.test_batches = batches(self.split.test) if self.split.test.numel() else None
         # Where the held-out fold is all there is, its curve takes the place of the validation curve.
         held_out = self.split.test if dataset.protocol == "fold" else self.split.val
@@ -142,7 +146,9 @@ class Fit:
         """Trains and validates once."""
         begin = time.perf_counter()
         lr = self.schedule.lr
-        loss = train_epoch(self.model, self.task, self.train_batches, self.optimizer, self.settings.clip)
+        loss = train_epoch(
+            self.model, self.train_task, self.train_batches, self.optimizer, self.settings.clip, self.precision
+        )
         self.epoch += 1
         val_loss = val_score = None
         if self.val_batches is not None:

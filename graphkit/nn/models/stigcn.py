@@ -51,6 +51,9 @@ class STIGCN(SkeletonModel):
         :func:`~graphkit.nn.stigcn_weights` for loading the released ones.
     """
 
+    #: What the additions to the fixed supports are called: weight decay may spare them.
+    no_decay = ("adapt", "rho")
+
     def __init__(
         self,
         in_channels: int = 3,

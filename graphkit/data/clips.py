@@ -1,0 +1,108 @@
+"""Many clips in one concatenated store, batched end to end without padding."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import overload
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from graphkit.data.edges import pointers
+from graphkit.skeleton import SkeletonLayout, make_stream
+
+#: Takes the frames of clips ``[F, P, V, C]``, their lengths and a generator; returns others.
+Augmentation = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
+
+
+class ClipCollection(Sequence[Data]):
+    """A sequence of clips whose frames lie end to end.
+
+    ``collection[i]`` is the i-th clip: ``x`` ``[T, P, V, C]``, ``lengths`` ``[1]`` and ``y`` ``[1]``. :meth:`batch` is
+    several of them with the attributes of a batch. What a network sees is made when a batch is: joints are augmented
+    first, then become the stream.
+
+    Args:
+        x: ``[F, P, V, C]``, the frames of all clips; they may lie in a file that is mapped into memory.
+        lengths: ``[G]`` int64, the number of frames of each clip.
+        y: ``[G]`` int64, the actions.
+        layout: The joints and bones.
+        names: The names of the clips.
+        stream: What the network sees, see :func:`graphkit.skeleton.make_stream`.
+        coordinates: How many of the C channels are coordinates; all by default.
+
+    Raises:
+        ValueError: If sizes do not fit, or there is no such stream.
+    """
+
+    def __init__(
+        self,
+        x: Tensor,
+        lengths: Tensor,
+        y: Tensor,
+        layout: SkeletonLayout,
+        names: tuple[str, ...] = (),
+        stream: str = "joint",
+        coordinates: int | None = None,
+    ) -> None:
+        if x.dim() != 4 or x.size(2) != layout.num_joints:
+            raise ValueError(f"`x` must be [F, P, {layout.num_joints} joints, C] (got {list(x.shape)})")
+        if int(lengths.sum()) != x.size(0) or y.shape != lengths.shape:
+            raise ValueError(
+                f"`lengths` must add up to the {x.size(0)} frames, and `y` name an action for each clip "
+                f"(got {int(lengths.sum())} frames, {y.numel()} actions and {lengths.numel()} clips)"
+            )
+        self.x, self.lengths, self.y, self.layout = x, lengths, y, layout
+        self.names = names
+        self.stream = stream
+        self.coordinates = x.size(-1) if coordinates is None else coordinates
+        self.ptr = pointers(lengths)
+        self.batch([0])  # a stream that does not exist is refused here
+
+    def __len__(self) -> int:
+        return self.lengths.numel()
+
+    @overload
+    def __getitem__(self, index: int) -> Data: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "list[Data]": ...
+
+    def __getitem__(self, index: int | slice) -> "Data | list[Data]":
+        if isinstance(index, slice):
+            return [self[i] for i in range(len(self))[index]]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"there are {len(self)} clips (asked for number {index})")
+        return self.batch([index % len(self)])
+
+    def __iter__(self) -> Iterator[Data]:
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"ClipCollection({len(self)} clips, {self.x.size(0)} frames, {self.layout.name}, {self.stream})"
+
+    def batch(
+        self,
+        ids: Tensor | Sequence[int],
+        augment: Augmentation | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Data:
+        """Returns some clips, in the order given; a clip may come more than once.
+
+        Args:
+            ids: ``[B]`` int64 numbers of clips.
+            augment: What changes the joints before the stream is made.
+            generator: Where the augmentation draws from.
+
+        Returns:
+            ``x`` ``[F, P, V, C]``, ``lengths`` ``[B]``, ``y`` ``[B]`` and the integer ``num_graphs``.
+        """
+        ids = torch.as_tensor(ids, dtype=torch.long).view(-1)
+        lengths, starts = self.lengths[ids], self.ptr[ids].tolist()
+        # Slices, not rows by number: of a mapped file, only whole stretches are read.
+        x = torch.cat([self.x[a : a + n] for a, n in zip(starts, lengths.tolist(), strict=True)])
+        if augment is not None:
+            x, lengths = augment(x, lengths, generator or torch.default_generator)
+        x = make_stream(self.stream, x, pointers(lengths), self.layout, self.coordinates)
+        data = Data(x=x, lengths=lengths, y=self.y[ids])
+        data.num_graphs = ids.numel()
+        return data

@@ -1,0 +1,41 @@
+"""From a store of clips to a data set: the steps that all sets of recordings share."""
+
+from torch import Tensor
+
+from graphkit.data.clips import ClipCollection
+from graphkit.data.edges import pointers
+from graphkit.skeleton import ClipStore, SkeletonLayout, align, centre, resample
+
+
+def prepared_clips(
+    store: ClipStore,
+    layout: SkeletonLayout,
+    stream: str,
+    frames: int = 0,
+    around: str = "first",
+    upright: bool = False,
+    coordinates: int | None = None,
+) -> ClipCollection:
+    """Returns the clips of a store, moved, turned and with as many frames as asked for.
+
+    Args:
+        store: The clips.
+        layout: Their joints and bones.
+        stream: What a network is to see, see :func:`graphkit.skeleton.make_stream`.
+        frames: Number of frames that each clip is interpolated to; 0 leaves each as long as it is.
+        around: What is moved to the origin, see :func:`graphkit.skeleton.centre`.
+        upright: Whether clips are turned, see :func:`graphkit.skeleton.align`.
+        coordinates: How many of the channels are coordinates; all by default.
+    """
+    if frames < 0:
+        raise ValueError(f"`frames` must not be negative; 0 leaves each clip as long as it is (got {frames})")
+    x: Tensor = store.x
+    lengths, ptr = store.lengths, pointers(store.lengths)
+    if around != "none":
+        x = centre(x, ptr, layout.centre, around)
+    if upright:
+        x = align(x, ptr, layout.up, layout.across)
+    if frames:
+        wanted = lengths.new_full(lengths.shape, frames)
+        x, lengths = resample(x, lengths, wanted), wanted
+    return ClipCollection(x, lengths, store.labels, layout, store.names, stream, coordinates)

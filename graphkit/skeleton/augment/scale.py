@@ -1,0 +1,28 @@
+"""Each clip larger or smaller."""
+
+import torch
+from torch import Tensor
+
+from graphkit.skeleton.augment.build import register_augmentation, turned, uniform
+
+
+@register_augmentation("scale")
+class Scale:
+    """Multiplies the coordinates of each clip, each axis by a factor of its own.
+
+    Args:
+        factor: Factors are drawn between one minus this and one plus this.
+        together: Whether all axes have the same factor.
+        coordinates: How many channels are coordinates.
+    """
+
+    def __init__(self, factor: float = 0.2, together: bool = False, coordinates: int = 3) -> None:
+        if not 0 <= factor < 1:
+            raise ValueError(f"`factor` of the augmentation 'scale' must lie in [0, 1) (got {factor})")
+        self.factor, self.together, self.coordinates = factor, together, coordinates
+
+    def __call__(self, x: Tensor, lengths: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Returns scaled frames and the same lengths."""
+        axes = 1 if self.together else self.coordinates
+        factors = uniform(lengths.numel() * axes, 1 - self.factor, 1 + self.factor, generator).view(-1, axes)
+        return turned(x, torch.diag_embed(factors.expand(-1, self.coordinates)), lengths, self.coordinates), lengths

@@ -1,0 +1,59 @@
+"""NW-UCLA: one JSON file per clip, in an archive."""
+
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from graphkit.files import check_zip
+from graphkit.skeleton.clip import Clip
+
+#: Codes of the actions in the names of the clips, in the order of their labels.
+ACTIONS = {
+    1: "pick up with one hand",
+    2: "pick up with two hands",
+    3: "drop trash",
+    4: "walk around",
+    5: "sit down",
+    6: "stand up",
+    8: "donning",
+    9: "doffing",
+    11: "throw",
+    12: "carry",
+}
+_CODES = {code: label for label, code in enumerate(ACTIONS)}
+_NAME = re.compile(r"a(?P<action>\d+)_s(?P<subject>\d+)_e(?P<repetition>\d+)_v(?P<camera>\d+)")
+
+
+def read_nw_ucla(path: Path) -> Iterator[Clip]:
+    """Yields the clips of the archive ``all_sqe.zip`` in the order of their names.
+
+    A clip is called ``aAA_sSS_eEE_vVV`` for its action, subject, repetition and camera and has 20 joints of one person.
+
+    Args:
+        path: The archive.
+
+    Raises:
+        ValueError: If the archive or a file in it cannot be read; the name is given.
+    """
+    check_zip(path)
+    with zipfile.ZipFile(path) as archive:
+        members = sorted(name for name in archive.namelist() if name.endswith(".json"))
+        for member in members:
+            name = Path(member).stem
+            match = _NAME.fullmatch(name)
+            if match is None or int(match["action"]) not in _CODES:
+                raise ValueError(f"'{path}' holds '{member}', which is not named as its clips are (aAA_sSS_eEE_vVV)")
+            try:
+                content = json.loads(archive.read(member))
+                x = np.asarray(content["skeletons"], dtype=np.float32)
+            except (ValueError, KeyError, TypeError) as error:
+                raise ValueError(f"'{member}' in '{path}' is no clip ({type(error).__name__}: {error})") from None
+            if x.ndim != 3 or x.shape[1:] != (20, 3):
+                wanted = "frames of 20 joints with 3 coordinates"
+                raise ValueError(f"'{member}' in '{path}' must hold {wanted} (got {x.shape})")
+            tags = {key: int(match[key]) for key in ("subject", "repetition", "camera")}
+            yield Clip(name, x[:, None], _CODES[int(match["action"])], tags)
