@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -67,14 +68,14 @@ def write_store(folder: Path, clips: Iterable[Clip]) -> None:
     if min(widths) < persons:
         _widen(folder / _FRAMES, lengths, widths, persons, shape)
     known = sorted({name for each in tags for name in each})
-    np.savez(
-        folder / _INDEX,
-        shape=np.array([sum(lengths), persons, *shape]),
-        lengths=np.array(lengths),
-        labels=np.array(labels),
-        names=np.array(names),
-        **{f"tag_{name}": np.array([each.get(name, -1) for each in tags], dtype=np.int64) for name in known},
-    )
+    columns: dict[str, Any] = {
+        "shape": np.array([sum(lengths), persons, *shape]),
+        "lengths": np.array(lengths),
+        "labels": np.array(labels),
+        "names": np.array(names),
+    }
+    columns |= {f"tag_{name}": np.array([each.get(name, -1) for each in tags], dtype=np.int64) for name in known}
+    np.savez(folder / _INDEX, **columns)
 
 
 def open_store(folder: Path) -> ClipStore:

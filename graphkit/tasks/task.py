@@ -64,7 +64,7 @@ class Task(ABC):
 class Classification(Task):
     """One class out of several, by cross-entropy; targets are ``[B]`` int64."""
 
-    metrics = ("accuracy", "balanced-accuracy")
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "balanced-accuracy")
     #: Share of every target that is spread over all classes.
     label_smoothing = 0.0
 
