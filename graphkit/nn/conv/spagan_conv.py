@@ -195,12 +195,17 @@ class SPAGANConv(MessagePassing):
         else:
             paths = self._checked(edge_index)
         h = self.project(x)
+        # What the attending node itself adds to all scores, of both levels, in one product.
+        vectors = [self.att_target[path_index.size(0) - 2] for path_index in paths]
+        if len(paths) > 1 and self.att_length_target is not None:
+            vectors.append(self.att_length_target)
+        targets = torch.einsum("nhd,khd->knh", h, torch.stack(vectors).to(h.dtype)).to(h.dtype)
         levels, alphas = [], []
-        for path_index in paths:
-            level, alpha = self._attend(h, path_index, edges)
+        for path_index, target in zip(paths, targets[: len(paths)].unbind(0), strict=True):
+            level, alpha = self._attend(h, path_index, target, edges)
             levels.append(level)
             alphas.append(alpha)
-        out, beta = self._across(h, levels, paths)
+        out, beta = self._across(levels, targets[-1], paths)
         out = out.flatten(1) if self.concat else out.mean(dim=1)
         return (out, PathAttention(paths, alphas, beta)) if return_attention else out
 
@@ -240,18 +245,18 @@ class SPAGANConv(MessagePassing):
             )
         return list(paths)
 
-    def _attend(self, h: Tensor, path_index: Tensor, edges: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _attend(
+        self, h: Tensor, path_index: Tensor, target: Tensor, edges: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         """Returns the first level for paths of one length, ``[N, H, out_channels]``, and its attention ``[P, H]``."""
-        hops = path_index.size(0) - 1
-        att, att_target = (vectors[hops - 1].to(h.dtype) for vectors in (self.att_path, self.att_target))
         weight = None
         if self.training and self.dropout > 0:
             weight = F.dropout(h.new_ones(path_index.size(1), self.heads), self.dropout)
         out, alpha = path_attention(
             h,
             path_index,
-            att,
-            (h * att_target).sum(-1),
+            self.att_path[path_index.size(0) - 2].to(h.dtype),
+            target,
             pool=self.pool,
             negative_slope=self.negative_slope,
             weight=weight,
@@ -267,18 +272,21 @@ class SPAGANConv(MessagePassing):
             out = self.propagate(own, size=size, phi=_pooled(h, path_index[:-1], self.pool), share=share)
         return out, alpha
 
-    def _across(self, h: Tensor, levels: list[Tensor], paths: list[Tensor]) -> tuple[Tensor, Tensor]:
+    def _across(self, levels: list[Tensor], target: Tensor, paths: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Returns the second level: the output of all heads, and the attention across lengths ``[N, H, L]``."""
-        if len(levels) == 1 or self.att_length is None or self.att_length_target is None:
-            return levels[0], h.new_ones(h.size(0), self.heads, 1)
-        att, att_target = self.att_length.to(h.dtype), self.att_length_target.to(h.dtype)
-        stacked = torch.stack(levels, dim=-2)
-        score = (stacked * att[:, None]).sum(-1) + (h * att_target).sum(-1, keepdim=True)
+        if len(levels) == 1 or self.att_length is None:
+            return levels[0], target.new_ones(*target.shape, 1)
+        att = self.att_length.to(target.dtype)
+        # Lengths come first: they are few, and a softmax over a short last dimension is slow.
+        score = torch.stack([torch.einsum("nhd,hd->nh", level, att) for level in levels]) + target
         score = F.leaky_relu(score, self.negative_slope)
-        nowhere = torch.ones(h.size(0), dtype=torch.bool, device=h.device)
-        absent = torch.stack([nowhere.index_fill(0, path_index[-1].long(), False) for path_index in paths], dim=-1)
-        beta = score.masked_fill(absent[:, None], torch.finfo(score.dtype).min).softmax(dim=-1)
-        return (beta.unsqueeze(-1) * stacked).sum(-2), beta
+        nowhere = torch.ones(target.size(0), dtype=torch.bool, device=target.device)
+        absent = torch.stack([nowhere.index_fill(0, path_index[-1].long(), False) for path_index in paths])
+        beta = score.masked_fill(absent[..., None], torch.finfo(score.dtype).min).softmax(dim=0)
+        out = levels[0] * beta[0].unsqueeze(-1)
+        for share, level in zip(beta[1:].unbind(0), levels[1:], strict=True):
+            out = out + level * share.unsqueeze(-1)
+        return out, beta.permute(1, 2, 0)
 
     def message(self, phi_j: Tensor, share: Tensor) -> Tensor:
         """Returns what each path brings, ``[P, H, out_channels]``."""

@@ -6,6 +6,7 @@ import torch
 from torch_geometric.nn.models import GAT as PyGGAT
 
 from graphkit.nn.models.baseline import Baseline
+from graphkit.nn.models.graph_model import check_options
 from graphkit.registry import register_model
 
 
@@ -18,14 +19,19 @@ class GAT(Baseline):
     Args:
         heads: Attention heads of the hidden layers; ``hidden_channels`` is divided among them.
         act: Activation between the layers.
+        attention_dropout: Dropout of the attention; ``None`` for the same as between the layers.
         options: The arguments of :class:`Baseline`.
     """
 
     def __init__(
         self, in_channels: int, out_channels: int, hidden_channels: int = 64, heads: int = 8, act: str = "elu",
-        **options: Any,
+        attention_dropout: float | None = None, **options: Any,
     ) -> None:
         super().__init__(in_channels, out_channels, hidden_channels, heads=heads, act=act, **options)
+        if attention_dropout is not None:
+            check_options(hidden_channels, None, attention_dropout=attention_dropout)
+            for conv in self.body.convs:  # type: ignore[union-attr]
+                conv.dropout = attention_dropout
 
     def make_body(
         self, in_channels: int, hidden: int, num_layers: int, out_channels: int, dropout: float, norm: str | None,

@@ -58,3 +58,12 @@ def test_sparse_features_give_the_same(name: str) -> None:
     expected = model.eval()(**model.inputs(graph))
     torch.testing.assert_close(model(**model.inputs(sparse)), expected)
     assert not torch.equal(model.train()(**model.inputs(sparse)), expected)
+
+
+def test_attention_of_a_gat_may_have_a_dropout_of_its_own() -> None:
+    model = get_model("gat").from_data(dataset("node-classification"), dropout=0.0, attention_dropout=0.9)
+    graph = random_graphs(6)[2]
+    assert [conv.dropout for conv in model.body.convs] == [0.9, 0.9]
+    assert not torch.equal(model.train()(**model.inputs(graph)), model(**model.inputs(graph)))
+    with pytest.raises(ValueError, match="`attention_dropout` must lie in"):
+        get_model("gat").from_data(dataset("node-classification"), attention_dropout=1.5)
