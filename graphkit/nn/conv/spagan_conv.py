@@ -221,7 +221,11 @@ class SPAGANConv(MessagePassing):
 
     def project(self, x: Tensor) -> Tensor:
         """Returns the features of all heads, ``[N, H, out_channels]``."""
-        h = x @ self.weight
+        if x.layout == torch.strided:
+            h = x @ self.weight
+        else:  # sparse products are not there in half precision
+            with torch.autocast(x.device.type, enabled=False):
+                h = x @ self.weight
         if self.bias is not None:
             h = h + self.bias
         return h.view(-1, self.heads, self.out_channels)

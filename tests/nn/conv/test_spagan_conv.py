@@ -185,6 +185,8 @@ def test_sparse_features_stay_sparse_and_give_the_same(monkeypatch: pytest.Monke
         torch.testing.assert_close(out, expected)
         out.sum().backward()
         assert conv.weight.grad is not None and conv.weight.grad.abs().sum() > 0
+        with torch.autocast("cpu", torch.bfloat16):
+            torch.testing.assert_close(conv(sparse, random_graph(12)).float(), expected, atol=0.05, rtol=0.02)
 
 
 def test_paths_are_kept_only_if_asked_for() -> None:
