@@ -7,8 +7,10 @@ Each has a reference in plain PyTorch and, where the library was built, native c
 
 from graphkit.ops._native import OperatorInfo, backend, describe
 from graphkit.ops.compare_joints import compare_joints
+from graphkit.ops.edge_similarity import edge_similarity
 from graphkit.ops.factor_aggregate import factor_aggregate
 from graphkit.ops.frame_window import frame_window
+from graphkit.ops.local_structure_divergence import local_structure_divergence
 from graphkit.ops.mix_joints import mix_joints
 from graphkit.ops.path_attention import path_attention
 from graphkit.ops.segment_max import segment_max
@@ -21,8 +23,10 @@ __all__ = [
     "backend",
     "compare_joints",
     "describe",
+    "edge_similarity",
     "factor_aggregate",
     "frame_window",
+    "local_structure_divergence",
     "mix_joints",
     "path_attention",
     "segment_max",

@@ -5,9 +5,7 @@
 #include <vector>
 
 namespace graphkit {
-namespace {
-
-// Whether all numbers are from 0 to bound - 1, without a branch: a sign bit tells of one that is not.
+// Without a branch: a sign bit tells of a number that is out of range.
 bool all_below(const int64_t* index, int64_t count, int64_t bound) {
   uint64_t signs = 0;
   for (int64_t k = 0; k < count; ++k) signs |= uint64_t(index[k]) | (uint64_t(bound - 1) - uint64_t(index[k]));
@@ -16,12 +14,15 @@ bool all_below(const int64_t* index, int64_t count, int64_t bound) {
 
 bool is_long_vector(const Tensor& t) { return t.dim() == 1 && t.scalar_type() == ScalarType::Long && t.is_cpu(); }
 
-// ptr[i + 1] = number of edges of the groups up to i.
-void count(const int64_t* index, int64_t num_edges, int64_t* ptr, int64_t num_nodes) {
+void count_edges(std::initializer_list<const int64_t*> ends, int64_t num_edges, int64_t* ptr, int64_t num_nodes) {
   std::fill(ptr, ptr + num_nodes + 1, int64_t(0));
-  for (int64_t e = 0; e < num_edges; ++e) ++ptr[index[e] + 1];
+  for (const int64_t* end : ends) {
+    for (int64_t e = 0; e < num_edges; ++e) ++ptr[end[e] + 1];
+  }
   for (int64_t i = 0; i < num_nodes; ++i) ptr[i + 1] += ptr[i];
 }
+
+namespace {
 
 // The edges (index[e], other[e]) grouped by `index`.
 std::tuple<Tensor, Tensor> group_edges(const Tensor& index, const Tensor& other, int64_t num_nodes) {
@@ -39,7 +40,7 @@ std::tuple<Tensor, Tensor> group_edges(const Tensor& index, const Tensor& other,
   Tensor grouped = torch::stable::new_empty(key, {num_edges});
   int64_t* starts = ptr.mutable_data_ptr<int64_t>();
   int64_t* to = grouped.mutable_data_ptr<int64_t>();
-  count(from, num_edges, starts, num_nodes);
+  count_edges({from}, num_edges, starts, num_nodes);
   if (std::is_sorted(from, from + num_edges)) {
     std::copy(end, end + num_edges, to);
   } else {
@@ -62,7 +63,7 @@ std::tuple<Tensor, Tensor> transpose_edges(const Tensor& ptr, const Tensor& othe
   Tensor new_other = torch::stable::new_empty(old_other, {old_other.size(0)});
   int64_t* new_starts = new_ptr.mutable_data_ptr<int64_t>();
   int64_t* to = new_other.mutable_data_ptr<int64_t>();
-  count(index, old_other.size(0), new_starts, num_nodes);
+  count_edges({index}, old_other.size(0), new_starts, num_nodes);
   std::vector<int64_t> next(new_starts, new_starts + num_nodes);
   for (int64_t i = 0; i < num_nodes; ++i) {
     for (int64_t e = starts[i]; e < starts[i + 1]; ++e) to[next[index[e]]++] = i;

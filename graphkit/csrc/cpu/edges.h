@@ -7,11 +7,20 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <initializer_list>
 
 namespace graphkit {
 
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
+
+// Whether all numbers are from 0 to bound - 1.
+bool all_below(const int64_t* index, int64_t count, int64_t bound);
+
+bool is_long_vector(const Tensor& t);  // int64, on the CPU
+
+// ptr[i + 1] = ptr[i] + number of edges with end i, all lists of ends taken together.
+void count_edges(std::initializer_list<const int64_t*> ends, int64_t num_edges, int64_t* ptr, int64_t num_nodes);
 
 // Raises unless `ptr` and `other` are sound groups over `num_nodes` nodes. Kernels trust their edges after this.
 void check_groups(const Tensor& ptr, const Tensor& other, int64_t num_nodes);

@@ -52,14 +52,6 @@ GRAPHKIT_INLINE T sum(Vector<T, W> v) {
   }
 }
 
-// `v` with zeros in its first `count` lanes.
-template <class T, int W>
-GRAPHKIT_INLINE Vector<T, W> drop_lanes(Vector<T, W> v, int count) {
-  T keep[2 * W];
-  for (int k = 0; k < W; ++k) keep[k] = T(0), keep[W + k] = T(1);
-  return count == 0 ? v : v * load<T, W>(keep + W - count);
-}
-
 template <class T>
 struct Exponential;
 
@@ -82,6 +74,16 @@ struct Exponential<double> {
   static constexpr double ln2_low = 1.90821492927058770002e-10;
   static constexpr int degree = 13, mantissa = 52, bias = 1023;
 };
+
+// `v` with zeros in its first `count` lanes, whatever these hold.
+template <class T, int W>
+GRAPHKIT_INLINE Vector<T, W> drop_lanes(Vector<T, W> v, int count) {
+  using Bits = typename Exponential<T>::Bits;
+  if (count == 0) return v;
+  Bits keep[2 * W];
+  for (int k = 0; k < W; ++k) keep[k] = 0, keep[W + k] = -1;
+  return (Vector<T, W>)((Vector<Bits, W>)v & load<Bits, W>(keep + W - count));
+}
 
 constexpr double inverse_factorial(int n) {
   double product = 1.0;
