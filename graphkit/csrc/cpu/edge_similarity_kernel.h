@@ -43,16 +43,16 @@ struct GradientPass {
 
 template <class T, int W, Measure M>
 GRAPHKIT_INLINE Vector<T, W> term(Vector<T, W> x, Vector<T, W> y) {
-  using Bits = typename Exponential<T>::Bits;
   if constexpr (M == Measure::kDot) return x * y;
   const Vector<T, W> t = x - y;
   if constexpr (M == Measure::kSquare) return t * t;
-  return (Vector<T, W>)((Vector<Bits, W>)t & std::numeric_limits<Bits>::max());  // all bits but the sign
+  return (Vector<T, W>)((BitsOf<T, W>)t & std::numeric_limits<typename Exponential<T>::Bits>::max());  // not the sign
 }
 
-// K edges into the same node. The sum of an edge is added up in the same order whatever K is.
+// K edges into the same node. The sum of an edge is added up in the same order whatever K is. The last vector overlaps
+// the columns before it; `last_lanes` are those that it does not share with them.
 template <class T, int W, int K, Measure M>
-GRAPHKIT_INLINE void edges(const SimilarityPass<T>& a, const T* x, const int64_t* edge) {
+GRAPHKIT_INLINE void edges(const SimilarityPass<T>& a, const T* x, const int64_t* edge, BitsOf<T, W> last_lanes) {
   const T* y[K];
   for (int k = 0; k < K; ++k) y[k] = a.z + a.source[edge[k]] * a.width;
   Vector<T, W> total[K] = {};
@@ -62,11 +62,12 @@ GRAPHKIT_INLINE void edges(const SimilarityPass<T>& a, const T* x, const int64_t
 #pragma GCC unroll 4
     for (int k = 0; k < K; ++k) total[k] += term<T, W, M>(own, load<T, W>(y[k] + d));
   }
-  if (d < a.width) {  // a vector that overlaps the columns before it
-    const int skip = int(d + W - a.width);
+  if (d < a.width) {
     d = a.width - W;
     const Vector<T, W> own = load<T, W>(x + d);
-    for (int k = 0; k < K; ++k) total[k] += drop_lanes<T, W>(term<T, W, M>(own, load<T, W>(y[k] + d)), skip);
+    for (int k = 0; k < K; ++k) {
+      total[k] += (Vector<T, W>)((BitsOf<T, W>)term<T, W, M>(own, load<T, W>(y[k] + d)) & last_lanes);
+    }
   }
   for (int k = 0; k < K; ++k) a.out[edge[k]] = sum<T, W>(total[k]);
 }
@@ -79,6 +80,7 @@ struct Similarity {
     if constexpr (W > 1) {
       if (a.width < W) return run<T, B / 2>(a, first, last);
     }
+    const BitsOf<T, W> last_lanes = lanes_from<T, W>(int((W - a.width % W) % W));
     for (int64_t k = first; k < last;) {
       int64_t edge[kTogether];
       int count = 0;
@@ -88,9 +90,9 @@ struct Similarity {
       }
       const T* x = a.z + a.target[edge[0]] * a.width;
       if (count == kTogether) {
-        edges<T, W, kTogether, M>(a, x, edge);
+        edges<T, W, kTogether, M>(a, x, edge, last_lanes);
       } else {
-        for (int c = 0; c < count; ++c) edges<T, W, 1, M>(a, x, edge + c);
+        for (int c = 0; c < count; ++c) edges<T, W, 1, M>(a, x, edge + c, last_lanes);
       }
       k += count;
     }
@@ -100,13 +102,12 @@ struct Similarity {
 // Adds w m'(x, y).
 template <class T, int W, Measure M>
 GRAPHKIT_INLINE void add_slope(Vector<T, W>& total, T w, Vector<T, W> x, Vector<T, W> y) {
-  using Bits = Vector<typename Exponential<T>::Bits, W>;
   if constexpr (M == Measure::kDot) {
     total += w * y;
   } else if constexpr (M == Measure::kSquare) {
     total += w * (x - y);
   } else {
-    const Bits all = (Bits)(Vector<T, W>{} + w);
+    const BitsOf<T, W> all = (BitsOf<T, W>)(Vector<T, W>{} + w);
     total += (Vector<T, W>)(all & (x > y)) - (Vector<T, W>)(all & (x < y));
   }
 }

@@ -75,14 +75,21 @@ struct Exponential<double> {
   static constexpr int degree = 13, mantissa = 52, bias = 1023;
 };
 
+template <class T, int W>
+using BitsOf = Vector<typename Exponential<T>::Bits, W>;
+
+// All bits set, but none in the first `count` lanes.
+template <class T, int W>
+GRAPHKIT_INLINE BitsOf<T, W> lanes_from(int count) {
+  typename Exponential<T>::Bits keep[2 * W];
+  for (int k = 0; k < W; ++k) keep[k] = 0, keep[W + k] = -1;
+  return load<typename Exponential<T>::Bits, W>(keep + W - count);
+}
+
 // `v` with zeros in its first `count` lanes, whatever these hold.
 template <class T, int W>
 GRAPHKIT_INLINE Vector<T, W> drop_lanes(Vector<T, W> v, int count) {
-  using Bits = typename Exponential<T>::Bits;
-  if (count == 0) return v;
-  Bits keep[2 * W];
-  for (int k = 0; k < W; ++k) keep[k] = 0, keep[W + k] = -1;
-  return (Vector<T, W>)((Vector<Bits, W>)v & load<Bits, W>(keep + W - count));
+  return count == 0 ? v : (Vector<T, W>)((BitsOf<T, W>)v & lanes_from<T, W>(count));
 }
 
 constexpr double inverse_factorial(int n) {
