@@ -5,6 +5,10 @@ import torch
 from torch import Tensor
 
 from graphkit.ops import compare_joints, frame_window, mix_joints
+from graphkit.ops._clips import sum_type
+from graphkit.ops.compare_joints import compare_joints_reference
+from graphkit.ops.frame_window import frame_window_reference
+from graphkit.ops.mix_joints import mix_joints_reference
 
 DOUBLE = torch.float64
 CASES = [([3, 1, 4], None), ([3, 3], 3), ([1, 1], 1), ([5], None)]
@@ -68,8 +72,80 @@ def test_slices_of_a_wider_product_do_and_gradients_are_right() -> None:
         window = wide[..., 18:30].unflatten(2, (2, 3, 2))
         return mix_joints(x, weight, ptr), compare_joints(x, y, ptr), frame_window(window, ptr)
 
-    assert torch.autograd.gradcheck(run, (wide, weight))
-    assert torch.autograd.gradgradcheck(run, (wide, weight))
+    assert torch.autograd.gradcheck(run, (wide, weight), fast_mode=True)
+    assert torch.autograd.gradgradcheck(run, (wide, weight), fast_mode=True)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize(("joints", "width"), [(25, 16), (20, 5), (1, 1), (17, 67)])
+def test_native_and_plain_forms_agree(native: None, dtype: torch.dtype, joints: int, width: int) -> None:
+    ptr = torch.tensor([0, 3, 3, 4, 9])
+    wide = torch.randn(9, joints, 9 * width, dtype=dtype)
+    x, y = wide[..., : 2 * width].unflatten(2, (2, width)), wide[..., width : 3 * width].unflatten(2, (2, width))
+    window = wide[..., 3 * width :].unflatten(2, (2, 3, width))
+    weight, bias = torch.randn(4, 2, joints, joints).to(sum_type(x)), torch.randn(2, width).to(sum_type(x))
+    tolerance = {torch.float32: 1e-4, torch.float64: 1e-12, torch.bfloat16: 0.05}[dtype]
+    for ours, plain in (
+        (mix_joints(x, weight, ptr, None, bias, True), (mix_joints_reference(x, weight, ptr) + bias.to(dtype)).relu()),
+        (mix_joints(x, weight[:1], ptr), mix_joints_reference(x, weight[:1], ptr)),
+        (compare_joints(x, y, ptr), compare_joints_reference(x, y, ptr)),
+        (frame_window(window, ptr, None, bias, True), (frame_window_reference(window, ptr) + bias.to(dtype)).relu()),
+    ):
+        scale = max(1.0, float(plain.abs().max()))
+        assert ours.dtype == plain.dtype and ours.shape == plain.shape
+        torch.testing.assert_close(ours / scale, plain / scale, atol=tolerance, rtol=tolerance)
+
+
+def test_bfloat16_is_rounded_to_the_nearest_and_keeps_what_is_no_number(native: None) -> None:
+    ptr = torch.tensor([0, 1])
+    values = torch.tensor([1.0, -3.5, 1e30, torch.inf, -torch.inf, torch.nan, 1e-40, 0.0]).bfloat16()
+    x = values.view(1, 1, 1, -1)
+    for factor in (1.0, 1.00390625, 1.01171875, 0.3):  # the second and third are half-way between two numbers
+        out = mix_joints(x, torch.full((1, 1, 1, 1), factor), ptr).flatten()
+        expected = (values.float() * factor).bfloat16()
+        assert torch.equal(out.nan_to_num(7.0), expected.nan_to_num(7.0)) and bool(out[5].isnan())
+
+
+@pytest.mark.parametrize("every", [None, 2])
+def test_operators_hold_to_the_rules_of_operators(native: None, every: int | None) -> None:
+    ptr = torch.tensor([0, 2, 4])
+    x = torch.randn(4, 3, 2, 5, dtype=DOUBLE, requires_grad=True)
+    weight = torch.randn(2, 2, 3, 3, dtype=DOUBLE, requires_grad=True)
+    window = torch.randn(4, 3, 2, 3, 5, dtype=DOUBLE, requires_grad=True)
+    operators = torch.ops.graphkit
+    torch.library.opcheck(operators.mix_joints.default, (x, weight, ptr, None, False))
+    torch.library.opcheck(operators.compare_joints.default, (x, x.detach().clone(), ptr))
+    torch.library.opcheck(operators.frame_window.default, (window, ptr, None, False))
+    torch.library.opcheck(operators.frame_window_transposed.default, (x, ptr))
+
+    def run(x: Tensor, weight: Tensor, window: Tensor) -> Tensor:
+        out = mix_joints(x, weight, ptr, every) + frame_window(window, ptr, every)
+        return out.sum() + compare_joints(x, out, ptr, every).sum()
+
+    compiled = torch.compile(run, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(x, weight, window), run(x, weight, window))
+
+
+def test_results_do_not_depend_on_the_number_of_threads(native: None) -> None:
+    ptr = torch.arange(0, 401, 20)
+    x, window = torch.randn(400, 20, 4, 16), torch.randn(400, 20, 2, 3, 16)
+    weight = torch.randn(20, 4, 20, 20)
+    results = []
+    for threads in (1, 4):
+        torch.set_num_threads(threads)
+        results.append((mix_joints(x, weight, ptr), compare_joints(x, x, ptr), frame_window(window, ptr)))
+    torch.set_num_threads(1)
+    assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))
+
+
+@pytest.mark.parametrize("values", [[0, 3, 2, 4], [1, 4], [0, 3], []])
+def test_sequences_that_do_not_fit_are_refused(native: None, values: list[int]) -> None:
+    ptr = torch.tensor(values, dtype=torch.long)
+    x, window = torch.zeros(4, 3, 2, 5), torch.zeros(4, 3, 2, 3, 5)
+    calls = (lambda: mix_joints(x, x.new_zeros(1, 2, 3, 3), ptr), lambda: compare_joints(x, x, ptr))
+    for call in (*calls, lambda: frame_window(window, ptr)):
+        with pytest.raises(ValueError, match="`ptr` must rise from 0 to the number of frames, 4"):
+            call()
 
 
 def test_shapes_that_do_not_fit_are_refused() -> None:
@@ -78,7 +154,13 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         mix_joints(x[..., 0], x, ptr)
     with pytest.raises(ValueError, match=r"`weight` must be \[N, 4, 3, 3\] as in `x` \(got \[1, 4, 3, 2\]\)"):
         mix_joints(x, torch.zeros(1, 4, 3, 2), ptr)
-    with pytest.raises(ValueError, match=r"`a` and `b` must both be \[F, V, K, D\] \(got \[2, 3, 4, 5\] and"):
+    with pytest.raises(ValueError, match=r"`weight` must hold matrices for 1 sequences, or one \(got 2\)"):
+        mix_joints(x, torch.zeros(2, 4, 3, 3), ptr)
+    for call in (mix_joints, frame_window):
+        first = (x, torch.zeros(1, 4, 3, 3)) if call is mix_joints else (torch.zeros(2, 3, 2, 3, 5),)
+        with pytest.raises(ValueError, match=r"`bias` must be \[[24], 5\] as in `x` \(got \[3\]\)"):
+            call(*first, ptr, bias=torch.zeros(3))
+    with pytest.raises(ValueError, match=r"`a` and `b` must both be \[F, V, K, D\] of one type \(got"):
         compare_joints(x, x[..., :2], ptr)
     with pytest.raises(ValueError, match=r"`x` must be \[F, V, 2, 3, D\] \(got \[2, 3, 4, 5\]\)"):
         frame_window(x, ptr)
