@@ -1,11 +1,13 @@
 """Attention over paths: what a SPAGAN layer does for all paths of one length."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 from torch_geometric import EdgeIndex
 
-from graphkit.ops._native import offer
+from graphkit.ops._native import offer, serves
 from graphkit.ops._segments import widen
 
 _NATIVE = offer("path_attention")
@@ -68,16 +70,34 @@ def path_attention(
     _check(h, path_index, att, target, weight, pool)
     if isinstance(path_index, EdgeIndex):
         path_index = path_index.as_tensor()
-    path_index = path_index.long()
+    inputs = (h, path_index.long(), att, target, weight, pool, negative_slope)
     if torch.compiler.is_compiling():
-        out, alpha = path_attention_reference(h, path_index, att, target, weight, pool, negative_slope)
+        out, alpha = _attend(*inputs, return_attention)
     else:
         try:
-            out, alpha = path_attention_reference(h, path_index, att, target, weight, pool, negative_slope)
+            out, alpha = _attend(*inputs, return_attention)
         except (IndexError, RuntimeError):
             _check_values(path_index, h.size(0))
             raise
     return (out, alpha) if return_attention else out
+
+
+def _attend(
+    h: Tensor,
+    path_index: Tensor,
+    att: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    pool: str,
+    slope: float,
+    attention: bool,
+) -> tuple[Tensor, Tensor]:
+    if not (_NATIVE and serves(h)):
+        return path_attention_reference(h, path_index, att, target, weight, pool, slope)
+    ptr, paths = torch.ops.graphkit.group_paths(path_index, h.size(0))
+    return torch.ops.graphkit.path_attention(
+        h, att, target, weight, ptr, paths, pool == "mean", slope, attention
+    )[:2]
 
 
 def path_attention_reference(
@@ -109,6 +129,108 @@ def path_attention_reference(
     share = alpha if weight is None else alpha * weight
     out = wide.new_zeros(h.shape).index_add(0, own, share.unsqueeze(-1) * phi)
     return out.to(h.dtype), alpha.to(h.dtype)
+
+
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
+    *tensors, ctx.mean, ctx.slope, ctx.attention = inputs
+    ctx.mark_non_differentiable(output[2])
+    ctx.set_materialize_grads(False)
+    ctx.save_for_backward(*tensors, *output)
+
+
+def _backward(ctx: Any, grad: Tensor | None, grad_alpha: Tensor | None, _: None) -> tuple[Tensor | None, ...]:
+    h, att, target, weight, ptr, paths, *results = ctx.saved_tensors
+    grad = torch.zeros_like(h) if grad is None else grad
+    grad_alpha = grad_alpha if ctx.attention else None
+    *grads, grad_weight = torch.ops.graphkit.path_attention_backward(
+        grad, grad_alpha, h, att, target, weight, ptr, paths, *results, ctx.mean, ctx.slope, ctx.needs_input_grad[3]
+    )
+    return *grads, grad_weight if ctx.needs_input_grad[3] else None, None, None, None, None, None
+
+
+def _setup_double(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    ctx.mean, ctx.slope, ctx.weight_grad = inputs[11:]
+    ctx.save_for_backward(*inputs[:8])
+
+
+def _double_backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+    """Differentiates the gradient of the plain form. Views part what is differentiated here from the rest."""
+    *given, ptr, paths = ctx.saved_tensors
+    own = torch.repeat_interleave(torch.arange(ptr.numel() - 1), ptr.diff())
+    path_index = torch.cat([paths[:-1], own[None]])
+    create_graph = torch.is_grad_enabled()
+    with torch.enable_grad():
+        given = [t if t is None else t.view_as(t) if t.requires_grad else t.detach().requires_grad_() for t in given]
+        grad, grad_alpha, h, att, target, weight = given
+        place = paths[-1].long()
+        own_weight = None if weight is None else weight.index_select(0, place)
+        pool = "mean" if ctx.mean else "max"
+        out, alpha = path_attention_reference(h, path_index, att, target, own_weight, pool, ctx.slope)
+        results: tuple[Tensor, ...] = (out,)
+        by: tuple[Tensor, ...] = (grad,)
+        if grad_alpha is not None:
+            results, by = (out, alpha), (grad, grad_alpha.index_select(0, place))
+        inputs = (h, att, target, weight) if ctx.weight_grad and weight is not None else (h, att, target)
+        first = torch.autograd.grad(results, inputs, by, create_graph=True, materialize_grads=True)
+        tensors = [t for t in given if t is not None]
+        second = torch.autograd.grad(
+            first, tensors, grads[: len(first)], create_graph=create_graph, materialize_grads=True
+        )
+    found = iter(second)
+    return *(None if t is None else next(found) for t in given), *[None] * 8
+
+
+if _NATIVE:
+
+    @torch.library.register_fake("graphkit::group_paths")
+    def _group_paths_fake(path_index: Tensor, num_nodes: int) -> tuple[Tensor, Tensor]:
+        return path_index.new_empty(num_nodes + 1), path_index.new_empty(path_index.shape, dtype=torch.int32)
+
+    @torch.library.register_fake("graphkit::path_attention")
+    def _fake(
+        h: Tensor,
+        att: Tensor,
+        target: Tensor,
+        weight: Tensor | None,
+        ptr: Tensor,
+        paths: Tensor,
+        mean: bool,
+        slope: float,
+        attention: bool,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        heads = h.size(1)
+        alpha = h.new_empty(paths.size(1) if attention else 0, heads)
+        return h.new_empty(h.shape), alpha, h.new_empty(2, h.size(0), heads)
+
+    @torch.library.register_fake("graphkit::path_attention_backward")
+    def _backward_fake(
+        grad: Tensor,
+        grad_alpha: Tensor | None,
+        h: Tensor,
+        att: Tensor,
+        target: Tensor,
+        weight: Tensor | None,
+        ptr: Tensor,
+        paths: Tensor,
+        out: Tensor,
+        alpha: Tensor,
+        norms: Tensor,
+        mean: bool,
+        slope: float,
+        weight_grad: bool,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        rows = paths.size(1) if weight is not None and weight_grad else 0
+        return (
+            h.new_empty(h.shape),
+            att.new_empty(att.shape),
+            target.new_empty(target.shape),
+            h.new_empty(rows, h.size(1)),
+        )
+
+    torch.library.register_autograd("graphkit::path_attention", _backward, setup_context=_setup_context)
+    torch.library.register_autograd(
+        "graphkit::path_attention_backward", _double_backward, setup_context=_setup_double
+    )
 
 
 def _check(

@@ -12,11 +12,17 @@ from graphkit.ops import _native, backend, describe
 
 PROGRAM = """
 import torch
-from graphkit.ops import backend, describe, factor_aggregate
+from graphkit.ops import backend, describe, factor_aggregate, path_attention
 torch.manual_seed(0)
 h, terms = torch.randn(40, 21), torch.randn(40, 7)
 edge_index = torch.randint(40, (2, 300))
-print(backend(), factor_aggregate(h, terms, terms, edge_index).double().sum().item())
+results = [factor_aggregate(h, terms, terms, edge_index)]
+paths = torch.randint(40, (3, 300))
+for heads, width in ((8, 8), (3, 7), (2, 16), (1, 40)):
+    h, att, target = (torch.randn(size).requires_grad_() for size in ((40, heads, width), (heads, width), (40, heads)))
+    out = path_attention(h, paths, att, target)
+    results += [out, *torch.autograd.grad(torch.sin(out).sum(), (h, att, target))]
+print(backend(), sum(t.double().sum().item() for t in results))
 print(describe()[0].reason)
 """
 
@@ -36,7 +42,7 @@ def test_describe_has_a_row_per_public_operator():
     rows = {row.operator: row for row in describe()}
     assert set(rows) == set(graphkit.ops.__all__) - {"OperatorInfo", "backend", "describe"}
     for row in rows.values():
-        assert row.backend == ("torch" if row.operator == "path_attention" else backend())  # not native yet
+        assert row.backend == backend()
         assert row.reason
         assert bool(row.remedy) == (row.backend == "torch")
 

@@ -6,6 +6,7 @@ from torch import Tensor
 from torch_geometric import EdgeIndex
 
 from graphkit.ops import path_attention
+from graphkit.ops.path_attention import path_attention_reference
 
 # Nodes, paths, hops, heads, width. Widths and heads around those of vectors, paths in no order.
 SIZES = [
@@ -83,6 +84,47 @@ def test_operator_follows_the_definition(size, pool):
     torch.testing.assert_close(path_attention(h, path_index, att, target, pool=pool, negative_slope=0.3), plain)
 
 
+def gradients(call, tensors: tuple[Tensor, ...], seeds: list[Tensor]) -> list[Tensor]:
+    tensors = tuple(t.detach().requires_grad_() for t in tensors)
+    return list(torch.autograd.grad(call(*tensors), tensors, [seed.to(tensors[0].dtype) for seed in seeds]))
+
+
+@pytest.mark.parametrize("dtype, tolerance", [(torch.float32, 1e-5), (torch.float64, 1e-13)])
+@pytest.mark.parametrize("pool", POOLS)
+@pytest.mark.parametrize("size", SIZES)
+def test_native_equals_reference(native, size, pool, dtype, tolerance):
+    """Against float64 in both cases: over long sums the float32 reference is itself off by more than the kernels."""
+    *tensors, path_index = make(*size, dtype)
+    seeds = [torch.cos(torch.arange(t.numel())).view(t.shape) for t in (tensors[0], tensors[3])]
+
+    def ours(h: Tensor, att: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        return path_attention(h, path_index, att, target, pool=pool, weight=weight, return_attention=True)
+
+    def reference(h: Tensor, att: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        return path_attention_reference(h, path_index, att, target, weight, pool, 0.2)
+
+    wide = tuple(t.double() for t in tensors)
+    found = [*ours(*tensors), *gradients(ours, tuple(tensors), seeds)]
+    expected = [*reference(*wide), *gradients(reference, wide, seeds)]
+    for own, other in zip(found, expected, strict=True):
+        assert own.dtype == dtype
+        scale = float(other.abs().max()) if other.numel() > 0 else 1.0
+        torch.testing.assert_close(own.double(), other, rtol=0, atol=tolerance * max(scale, 1.0))
+
+
+def test_softmax_is_accurate_over_its_whole_range(native):
+    """Two paths per node, a score of 0 and one of x: the attention is the sigmoid."""
+    for dtype, tolerance in ((torch.float32, 3e-7), (torch.float64, 5e-16)):
+        x = torch.linspace(-80, 80, 4001).to(dtype)
+        h = torch.cat([x, x.new_zeros(1)]).view(-1, 1, 1)
+        nodes = torch.arange(x.numel())
+        edges = torch.cat([torch.stack([nodes, nodes]), torch.stack([torch.full_like(nodes, x.numel()), nodes])], dim=1)
+        options = {"negative_slope": 1.0, "return_attention": True}
+        _, alpha = path_attention(h, edges, h.new_ones(1, 1), h.new_zeros(h.size(0), 1), **options)
+        expected = torch.sigmoid(x.double())
+        assert float(((alpha[: x.numel(), 0] - expected).abs() / expected).max()) < tolerance
+
+
 @pytest.mark.parametrize("pool", POOLS)
 def test_gradcheck_once_and_twice(pool):
     generator = torch.Generator().manual_seed(3)
@@ -93,8 +135,57 @@ def test_gradcheck_once_and_twice(pool):
     def call(h: Tensor, att: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         return path_attention(h, path_index, att, target, pool=pool, weight=weight, return_attention=True)
 
-    assert torch.autograd.gradcheck(call, inputs)
-    assert torch.autograd.gradgradcheck(call, inputs)
+    def without_weight(h: Tensor, att: Tensor, target: Tensor) -> Tensor:
+        return path_attention(h, path_index, att, target, pool=pool)
+
+    for function, arguments in ((call, inputs), (without_weight, inputs[:3])):
+        assert torch.autograd.gradcheck(function, arguments)
+        assert torch.autograd.gradgradcheck(function, arguments)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:torch")
+@pytest.mark.parametrize("size, full", [((6, 15, 2, 2, 4), True), ((6, 15, 1, 3, 8), False), ((3, 0, 2, 2, 2), True)])
+def test_opcheck(native, size, full):
+    *tensors, path_index = make(*size)
+    ops = torch.ops.graphkit
+    ptr, paths = ops.group_paths(path_index, size[0])
+    torch.library.opcheck(ops.group_paths.default, (path_index, size[0]))
+    h, att, target, weight = (t.requires_grad_() for t in tensors)
+    inputs = (h, att, target, weight if full else None, ptr, paths)
+    torch.library.opcheck(ops.path_attention.default, (*inputs, False, 0.2, full))
+    results = tuple(t.detach() for t in ops.path_attention(*inputs, False, 0.2, full))
+    grad, grad_alpha = (torch.randn_like(t).requires_grad_() for t in results[:2])
+    torch.library.opcheck(
+        ops.path_attention_backward.default,
+        (grad, grad_alpha if full else None, *inputs, *results, False, 0.2, full),
+    )
+
+
+# The last one's gradient of the features is put together from several sums.
+@pytest.mark.parametrize("size", [(3000, 20000, 2, 8, 8), (2000, 20000, 1, 3, 40), (1500, 280000, 1, 1, 7)])
+def test_two_runs_and_any_number_of_threads_give_the_same_bits(native, size):
+    *tensors, path_index = make(*size, torch.float32)
+    seeds = [torch.cos(torch.arange(tensors[0].numel())).view(tensors[0].shape)]
+
+    def call(*t: Tensor, pool: str = "max") -> Tensor:
+        return path_attention(t[0], path_index, *t[1:3], weight=t[3], pool=pool)
+
+    threads = torch.get_num_threads()
+    results = []
+    try:
+        for count in (1, 1, 2, 3):
+            torch.set_num_threads(count)
+            results.append([call(*tensors), *gradients(call, tuple(tensors), seeds)])
+    finally:
+        torch.set_num_threads(threads)
+    for other in results[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
+    wide = tuple(t.double() for t in tensors)
+    expected = gradients(
+        lambda *t: path_attention_reference(t[0], path_index, *t[1:], "max", 0.2)[0], wide, seeds
+    )
+    for own, other in zip(results[0][1:], expected, strict=True):
+        torch.testing.assert_close(own.double(), other, rtol=0, atol=5e-5 * float(other.abs().max()))
 
 
 def test_of_equal_numbers_the_one_nearest_the_far_end_gets_the_gradient():
@@ -115,8 +206,9 @@ def test_nodes_without_paths_get_zeros_and_no_gradient():
     assert bool((grads[0][:2] != 0).any(-1).all())
 
 
-def test_nan_stays_visible():
-    h, att, target, _, path_index = make(8, 30, 3, 2, 4)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_nan_stays_visible(dtype):
+    h, att, target, _, path_index = make(8, 30, 3, 2, 4, dtype)
     h[5, 1, 2] = math.nan
     for pool in POOLS:
         out = path_attention(h, path_index, att, target, pool=pool)
@@ -149,6 +241,50 @@ def test_order_of_paths_layout_and_integer_type_do_not_matter():
     assert not any(t.is_contiguous() for t in (strided, *parts))
     for index in (path_index.int(), strided):
         torch.testing.assert_close(path_attention(parts[0], index, *parts[1:3], weight=parts[3]), expected)
+
+
+def test_sorted_paths_give_what_the_same_paths_give_in_no_order():
+    h, att, target, weight, path_index = make(12, 60, 2, 3, 6)
+    order = torch.sort(path_index[-1], stable=True).indices
+    expected = path_attention(h, path_index, att, target, weight=weight, return_attention=True)
+    out, alpha = path_attention(
+        h, path_index[:, order], att, target, weight=weight[order], return_attention=True
+    )
+    assert torch.equal(out, expected[0])
+    assert torch.equal(alpha, expected[1][order])
+
+
+@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+def test_compiles_without_a_break(backend):
+    *tensors, path_index = make(8, 30, 2, 2, 4)
+    inputs = tuple(t.requires_grad_() for t in tensors)
+
+    def call(h: Tensor, att: Tensor, target: Tensor, weight: Tensor, path_index: Tensor) -> Tensor:
+        out = path_attention(h, path_index, att, target, weight=weight)
+        again, alpha = path_attention(torch.tanh(out), path_index, att, target, pool="mean", return_attention=True)
+        return again * alpha.sum()
+
+    compiled = torch.compile(call, fullgraph=True, backend=backend, dynamic=backend == "aot_eager")
+    for paths in (30, 17) if backend == "aot_eager" else (30,):
+        given = (*inputs[:3], inputs[3][:paths].detach().requires_grad_())
+        expected, out = call(*given, path_index[:, :paths]), compiled(*given, path_index[:, :paths])
+        torch.testing.assert_close(out, expected)
+        for ours, other in zip(
+            torch.autograd.grad(out.sum(), given), torch.autograd.grad(expected.sum(), given), strict=True
+        ):
+            torch.testing.assert_close(ours, other)
+
+
+def test_exports_with_any_number_of_nodes_and_paths():
+    class Module(torch.nn.Module):
+        def forward(self, h: Tensor, att: Tensor, target: Tensor, weight: Tensor, path_index: Tensor) -> Tensor:
+            return path_attention(h, path_index, att, target, weight=weight)
+
+    nodes, paths = torch.export.Dim("nodes", min=2), torch.export.Dim("paths", min=2)
+    shapes = ({0: nodes}, None, {0: nodes}, {0: paths}, {1: paths})
+    program = torch.export.export(Module(), make(8, 30, 2, 2, 4), dynamic_shapes=shapes)
+    other = make(11, 50, 2, 2, 4)
+    torch.testing.assert_close(program.module()(*other), Module()(*other))
 
 
 def test_one_hop_takes_an_edge_index():
