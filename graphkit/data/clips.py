@@ -8,7 +8,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphkit.data.edges import pointers
-from graphkit.skeleton import SkeletonLayout, make_stream
+from graphkit.skeleton import SkeletonLayout, make_stream, repeat_to, resample
 
 #: Takes the frames of clips ``[F, P, V, C]``, their lengths and a generator; returns others.
 Augmentation = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
@@ -18,8 +18,8 @@ class ClipCollection(Sequence[Data]):
     """A sequence of clips whose frames lie end to end.
 
     ``collection[i]`` is the i-th clip: ``x`` ``[T, P, V, C]``, ``lengths`` ``[1]`` and ``y`` ``[1]``. :meth:`batch` is
-    several of them with the attributes of a batch. What a network sees is made when a batch is: joints are augmented
-    first, then become the stream.
+    several of them with the attributes of a batch. What a network sees is made when a batch is: clips are brought to
+    the number of frames asked for, then augmented, and then become the stream.
 
     Args:
         x: ``[F, P, V, C]``, the frames of all clips; they may lie in a file that is mapped into memory.
@@ -29,9 +29,11 @@ class ClipCollection(Sequence[Data]):
         names: The names of the clips.
         stream: What the network sees, see :func:`graphkit.skeleton.make_stream`.
         coordinates: How many of the C channels are coordinates; all by default.
+        frames: Number of frames that each clip is brought to; 0 leaves each as long as it is.
+        fit: Whether clips are interpolated (``"resample"``) or played again and cut (``"repeat"``) for that.
 
     Raises:
-        ValueError: If sizes do not fit, or there is no such stream.
+        ValueError: If sizes do not fit, or an option has none of its values.
     """
 
     def __init__(
@@ -43,6 +45,8 @@ class ClipCollection(Sequence[Data]):
         names: tuple[str, ...] = (),
         stream: str = "joint",
         coordinates: int | None = None,
+        frames: int = 0,
+        fit: str = "resample",
     ) -> None:
         if x.dim() != 4 or x.size(2) != layout.num_joints:
             raise ValueError(f"`x` must be [F, P, {layout.num_joints} joints, C] (got {list(x.shape)})")
@@ -51,6 +55,11 @@ class ClipCollection(Sequence[Data]):
                 f"`lengths` must add up to the {x.size(0)} frames, and `y` name an action for each clip "
                 f"(got {int(lengths.sum())} frames, {y.numel()} actions and {lengths.numel()} clips)"
             )
+        if frames < 0:
+            raise ValueError(f"`frames` must not be negative; 0 leaves each clip as long as it is (got {frames})")
+        if fit not in ("resample", "repeat"):
+            raise ValueError(f"`fit` must be resample or repeat (got {fit!r})")
+        self.frames, self.fit = frames, fit
         self.x, self.lengths, self.y, self.layout = x, lengths, y, layout
         self.names = names
         self.stream = stream
@@ -100,6 +109,10 @@ class ClipCollection(Sequence[Data]):
         lengths, starts = self.lengths[ids], self.ptr[ids].tolist()
         # Slices, not rows by number: of a mapped file, only whole stretches are read.
         x = torch.cat([self.x[a : a + n] for a, n in zip(starts, lengths.tolist(), strict=True)])
+        if self.frames:
+            wanted = torch.full_like(lengths, self.frames)
+            x = repeat_to(x, lengths, self.frames) if self.fit == "repeat" else resample(x, lengths, wanted)
+            lengths = wanted
         if augment is not None:
             x, lengths = augment(x, lengths, generator or torch.default_generator)
         x = make_stream(self.stream, x, pointers(lengths), self.layout, self.coordinates)

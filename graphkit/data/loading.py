@@ -32,7 +32,7 @@ def load(
 
     Args:
         name_or_path: A name that :func:`graphkit.data.catalogue` lists, or the path of a ``.npz``, ``.graphml`` or
-            ``.pt`` file or of a folder with ``edges.csv`` and ``nodes.csv``.
+            ``.pt`` file, of a folder with ``edges.csv`` and ``nodes.csv``, or of one with ``labels.csv`` and clips.
         root: Folder with raw files in the layout of PyG's loaders; by default the environment variable
             ``GRAPHKIT_DATA``. It is only read; what is downloaded or processed goes to the cache folder
             (``GRAPHKIT_CACHE``, by default ``~/.cache/graphkit``).
@@ -71,7 +71,7 @@ def options(name_or_path: str | os.PathLike[str]) -> dict[str, Any]:
     if is_path(name_or_path):
         from graphkit.data.own import own_options
 
-        return own_options()
+        return own_options(Path(name_or_path).expanduser())
     return get_dataset(str(name_or_path)).options
 
 
@@ -80,7 +80,7 @@ def is_path(name_or_path: str | os.PathLike[str]) -> bool:
     text = os.fspath(name_or_path)
     if not isinstance(name_or_path, str) or os.sep in text or "/" in text or text.startswith("."):
         return True
-    if text.lower().endswith(OWN_SUFFIXES) or Path(text, "edges.csv").is_file():
+    if text.lower().endswith(OWN_SUFFIXES) or any(Path(text, table).is_file() for table in ("edges.csv", "labels.csv")):
         return True
     return text not in dataset_names() and Path(text).exists()
 

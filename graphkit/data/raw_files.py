@@ -52,7 +52,7 @@ def candidates(request: Request) -> list[Path]:
 def find_raw(request: Request) -> Path | None:
     """Returns the folder that holds all raw files of a data set, or ``None``."""
     for folder in candidates(request):
-        if all((folder / name).is_file() for name in request.source.files):
+        if all((folder / name).exists() for name in request.source.files):
             return folder
     return None
 
@@ -60,7 +60,7 @@ def find_raw(request: Request) -> Path | None:
 def missing_files(request: Request, reason: str = "") -> FileNotFoundError:
     """Returns the error for raw files that are absent: which, where they were looked for, where the public copy is."""
     source, folder = request.source, candidates(request)[0]
-    absent = next((name for name in source.files if not (folder / name).is_file()), "")
+    absent = next((name for name in source.files if not (folder / name).exists()), "")
     return FileNotFoundError(
         f"the data set '{request.name}' needs the raw file '{absent}', which is not in '{folder}'; it comes from "
         f"{source.address}{reason}; put it there, or say with --root or GRAPHKIT_DATA where it is"

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from graphkit.data.clips import ClipCollection
 from graphkit.data.edges import pointers
-from graphkit.skeleton import ClipStore, SkeletonLayout, align, centre, resample
+from graphkit.skeleton import ClipStore, SkeletonLayout, align, centre
 
 
 def prepared_clips(
@@ -27,15 +27,10 @@ def prepared_clips(
         upright: Whether clips are turned, see :func:`graphkit.skeleton.align`.
         coordinates: How many of the channels are coordinates; all by default.
     """
-    if frames < 0:
-        raise ValueError(f"`frames` must not be negative; 0 leaves each clip as long as it is (got {frames})")
     x: Tensor = store.x
-    lengths, ptr = store.lengths, pointers(store.lengths)
+    ptr = pointers(store.lengths)
     if around != "none":
         x = centre(x, ptr, layout.centre, around)
     if upright:
         x = align(x, ptr, layout.up, layout.across)
-    if frames:
-        wanted = lengths.new_full(lengths.shape, frames)
-        x, lengths = resample(x, lengths, wanted), wanted
-    return ClipCollection(x, lengths, store.labels, layout, store.names, stream, coordinates)
+    return ClipCollection(x, store.lengths, store.labels, layout, store.names, stream, coordinates, frames)

@@ -17,7 +17,8 @@ class Source:
     Args:
         folder: Folder below the root that PyG's loader calls its root, such as ``"Planetoid"``.
         raw: Folder with the raw files below that one, such as ``"Cora/raw"``.
-        files: Names of the files that must be there; none for data that are generated or come with a library.
+        files: Names of the files and folders that must be there; none for data that are generated or come with a
+            library.
         address: Public address of the files, or one line on where generated data come from.
         optional: Whether the data set also works without the files.
     """

@@ -5,7 +5,7 @@ from graphkit.skeleton.clip import Clip
 from graphkit.skeleton.layout import SkeletonLayout
 from graphkit.skeleton.prepare import align, centre
 from graphkit.skeleton.resample import repeat_to, resample
-from graphkit.skeleton.store import ClipStore, open_store, write_store
+from graphkit.skeleton.store import ClipStore, gather_clips, open_store, write_store
 from graphkit.skeleton.streams import STREAMS, make_stream
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "SkeletonLayout",
     "align",
     "centre",
+    "gather_clips",
     "get_layout",
     "layout_names",
     "make_stream",

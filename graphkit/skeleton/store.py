@@ -1,7 +1,8 @@
 """Clips of a large set in one file of numbers, which is mapped into memory and read where it is needed."""
 
+import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,18 @@ class ClipStore:
 
     def __len__(self) -> int:
         return len(self.names)
+
+
+def gather_clips(clips: Iterable[Clip]) -> ClipStore:
+    """Returns clips in memory; the same as writing and opening a store, for sets that are small.
+
+    Raises:
+        ValueError: If there is no clip, or one has another number of joints or coordinates than the first.
+    """
+    with tempfile.TemporaryDirectory(prefix="graphkit-") as folder:
+        write_store(Path(folder), clips)
+        store = open_store(Path(folder))
+        return replace(store, x=store.x.clone())
 
 
 def write_store(folder: Path, clips: Iterable[Clip]) -> None:

@@ -1,4 +1,4 @@
-"""A user's own data: one graph as ``.npz``, ``.graphml``, ``.pt`` or a folder of tables, or graphs as ``.pt``."""
+"""A user's own data: one graph as ``.npz``, ``.graphml``, ``.pt`` or tables, graphs as ``.pt``, clips in a folder."""
 
 import inspect
 from collections.abc import Mapping
@@ -7,14 +7,17 @@ from typing import Any
 
 from graphkit.data.dataset import GraphDataset
 from graphkit.data.own.build import build_dataset
+from graphkit.data.own.clips import clip_options, holds_clips, load_clips
 from graphkit.data.own.fields import Fields
 from graphkit.data.source import check_options
 
 __all__ = ["load_own", "own_options"]
 
 
-def own_options() -> dict[str, Any]:
-    """Returns the options that a user's file takes, and their defaults."""
+def own_options(path: Path | None = None) -> dict[str, Any]:
+    """Returns the options that a user's file or folder takes, and their defaults."""
+    if path is not None and holds_clips(path):
+        return clip_options()
     parameters = inspect.signature(_read).parameters.values()
     return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
 
@@ -31,6 +34,8 @@ def load_own(path: Path, options: Mapping[str, Any], use_split: bool = True) -> 
         FileNotFoundError: If the path does not exist.
         ValueError: If an option is unknown, the format is, or the content is wrong.
     """
+    if holds_clips(path):
+        return load_clips(path, options, use_split)
     check_options(path.name, own_options(), options)
     return _read(path, use_split, **options)
 
@@ -65,6 +70,6 @@ def _read(
     else:
         raise ValueError(
             f"'{path}' is in no known format; give a .npz, .graphml or .pt file, or a folder with edges.csv and "
-            "nodes.csv"
+            "nodes.csv, or with labels.csv and clips"
         )
     return fields if isinstance(fields, GraphDataset) else build_dataset(path, fields, directed, use_split)

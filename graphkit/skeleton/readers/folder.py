@@ -1,0 +1,115 @@
+"""A user's own clips: a folder of ``.npy`` or ``.csv`` files and a table ``labels.csv``."""
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from graphkit.skeleton.clip import Clip
+from graphkit.skeleton.layout import SkeletonLayout
+
+TABLE = "labels.csv"
+
+
+def read_table(folder: Path) -> list[dict[str, str]]:
+    """Reads ``labels.csv``: the columns ``file`` and ``label`` and, if it is there, ``split``.
+
+    Raises:
+        FileNotFoundError: If there is no such table.
+        ValueError: If a column or a cell is missing, or a file is named twice; the line is given.
+    """
+    path = folder / TABLE
+    if not path.is_file():
+        raise FileNotFoundError(f"the folder '{folder}' has no {TABLE}; write one with the columns file and label")
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        for column in ("file", "label"):
+            if column not in (reader.fieldnames or ()):
+                raise ValueError(f"'{path}' has no column '{column}'; its first line must name file and label")
+        rows: list[dict[str, str]] = []
+        seen: dict[str, int] = {}
+        for row in reader:
+            cells = {name: (cell or "").strip() for name, cell in row.items() if isinstance(name, str)}
+            for column in ("file", "label"):
+                if not cells[column]:
+                    raise ValueError(f"'{path}', line {reader.line_num}: '{column}' must not be empty; fill it in")
+            if cells["file"] in seen:
+                first = seen[cells["file"]]
+                raise ValueError(f"'{path}', line {reader.line_num}: '{cells['file']}' is already in line {first}")
+            seen[cells["file"]] = reader.line_num
+            rows.append(cells)
+    if not rows:
+        raise ValueError(f"'{path}' names no clip; write one line for each below the first")
+    return rows
+
+
+def read_folder(
+    folder: Path, rows: Sequence[Mapping[str, str]], layout: SkeletonLayout, coordinates: int
+) -> Iterator[Clip]:
+    """Yields the clips that ``labels.csv`` names, in its order and without their labels.
+
+    A ``.npy`` file holds ``[T, V, C]`` for one person or ``[T, P, V, C]``. A ``.csv`` file holds one frame of one
+    person per line, the C coordinates of one joint after the other; a first line of names may stand above.
+
+    Args:
+        folder: The folder.
+        rows: What :func:`read_table` returned.
+        layout: The joints.
+        coordinates: Number of coordinates C of a joint.
+
+    Raises:
+        FileNotFoundError: If a file is not there.
+        ValueError: If a file has another number of joints or coordinates, or cannot be read.
+    """
+    for row in rows:
+        path = folder / row["file"]
+        if ".." in Path(row["file"]).parts or not path.is_file():
+            raise FileNotFoundError(f"'{folder / TABLE}' names '{row['file']}', which is not in '{folder}'")
+        if path.suffix.lower() == ".npy":
+            x = _npy(path, layout.num_joints, coordinates)
+        elif path.suffix.lower() == ".csv":
+            x = _csv(path, layout.num_joints, coordinates)
+        else:
+            raise ValueError(f"'{path}' must be a .npy or a .csv file (got '{path.suffix}')")
+        yield Clip(row["file"], x)
+
+
+def _npy(path: Path, joints: int, coordinates: int) -> np.ndarray:
+    try:
+        x = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        line = " ".join(str(error).split())
+        raise ValueError(f"'{path}' is not an array ({line}); write it with numpy.save") from None
+    x = x[:, None] if x.ndim == 3 else x
+    if x.ndim != 4 or x.shape[2:] != (joints, coordinates) or not x.shape[0] or x.dtype.kind not in "fiu":
+        raise ValueError(
+            f"'{path}' must be [frames, {joints} joints, {coordinates}] or [frames, persons, {joints} joints, "
+            f"{coordinates}] of numbers (got {list(x.shape)} of {x.dtype}); see `data.layout` and `data.coordinates`"
+        )
+    return x.astype(np.float32)
+
+
+def _csv(path: Path, joints: int, coordinates: int) -> np.ndarray:
+    width = joints * coordinates
+    rows = []
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file)
+        for cells in reader:
+            if not cells:
+                continue
+            try:
+                rows.append([float(cell) for cell in cells])
+            except ValueError:
+                if reader.line_num == 1:  # names
+                    continue
+                where = f"'{path}', line {reader.line_num}"
+                raise ValueError(f"{where}: expected numbers (got '{cells[0]}, ...')") from None
+            if len(cells) != width:
+                raise ValueError(
+                    f"'{path}', line {reader.line_num}: expected {width} numbers, {coordinates} for each of {joints} "
+                    f"joints (got {len(cells)}); see `data.layout` and `data.coordinates`"
+                )
+    if not rows:
+        raise ValueError(f"'{path}' has no frame; write one line for each")
+    return np.array(rows, dtype=np.float32).reshape(len(rows), 1, joints, coordinates)

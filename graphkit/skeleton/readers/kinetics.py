@@ -1,0 +1,72 @@
+"""Kinetics-Skeleton: one JSON file per clip, with up to five persons of 18 joints in each frame of a film."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from graphkit.skeleton.clip import Clip
+
+NUM_JOINTS = 18
+MOST_PERSONS = 5
+
+
+def read_kinetics(folder: Path, tags: dict[str, int] | None = None, keep: int = 2) -> Iterator[Clip]:
+    """Yields the clips of a folder of JSON files in the order of their names; those that show nobody are left out.
+
+    Coordinates are moved so that the middle of the picture is the origin and turned so that y points upwards; where a
+    joint was not seen, which its confidence of zero says, both are zero. The persons of each frame are sorted by their
+    confidence, and the first ones kept. The third channel is the confidence.
+
+    Args:
+        folder: The folder.
+        tags: What is known of all its clips.
+        keep: How many persons to keep.
+
+    Raises:
+        ValueError: If a file is no clip, or has no label; its name is given.
+    """
+    for path in sorted(folder.glob("*.json")):
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            entries = content["data"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"'{path}' is no clip of Kinetics-Skeleton ({type(error).__name__}: {error})") from None
+        if not isinstance(content.get("label_index"), int) or content["label_index"] < 0:
+            got = content.get("label_index")
+            raise ValueError(f"'{path}' has no label: `label_index` must be a whole number (got {got!r}); leave it out")
+        x = _frames(path, entries)
+        if x is None:
+            continue
+        yield Clip(path.stem, prepare_kinetics(x, keep), content["label_index"], tags or {})
+
+
+def prepare_kinetics(x: np.ndarray, keep: int = 2) -> np.ndarray:
+    """Prepares the persons ``[T, M, 18, 3]`` of a film, with x, y and confidence: ``[T, keep, 18, 3]`` float32."""
+    x = x.copy()
+    x[..., :2] -= 0.5
+    x[..., 1] *= -1.0
+    x[..., :2][x[..., 2] == 0] = 0.0
+    order = np.argsort(-x[..., 2].sum(axis=2), axis=1, kind="stable")[:, :keep]
+    kept = np.take_along_axis(x, order[:, :, None, None], axis=1)
+    return np.pad(kept, ((0, 0), (0, keep - kept.shape[1]), (0, 0), (0, 0))).astype(np.float32)
+
+
+def _frames(path: Path, entries: list[dict]) -> np.ndarray | None:
+    """Returns all persons of a clip, or nothing if there are none; the first frame is the first one with somebody."""
+    shown = [entry for entry in entries if entry.get("skeleton")]
+    if not shown:
+        return None
+    try:
+        numbers = [int(entry["frame_index"]) for entry in shown]
+        most = min(MOST_PERSONS, max(len(entry["skeleton"]) for entry in shown))
+        x = np.zeros((max(numbers) - min(numbers) + 1, most, NUM_JOINTS, 3))
+        for number, entry in zip(numbers, shown, strict=True):
+            for person, skeleton in enumerate(entry["skeleton"][:MOST_PERSONS]):
+                x[number - min(numbers), person, :, :2] = np.reshape(skeleton["pose"], (NUM_JOINTS, 2))
+                x[number - min(numbers), person, :, 2] = skeleton["score"]
+    except (ValueError, KeyError, TypeError) as error:
+        line = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise ValueError(f"'{path}' must hold {NUM_JOINTS} joints of each person ({line})") from None
+    return x if x.any() else None

@@ -1,0 +1,142 @@
+"""NTU RGB+D: one text file per clip, with up to several bodies of 25 joints in each frame."""
+
+import math
+import re
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from graphkit.registry import get_layout
+from graphkit.skeleton.bodies import fill_frames, select_bodies
+from graphkit.skeleton.clip import Clip
+from graphkit.skeleton.prepare import align, centre
+
+NUM_JOINTS = 25
+#: Numbers in the line of a joint, of which the first three are its coordinates in metres.
+_FIELDS = 12
+_NAME = re.compile(r"S(?P<setup>\d{3})C(?P<camera>\d{3})P(?P<subject>\d{3})R(?P<repetition>\d{3})A(?P<action>\d{3})")
+
+
+def read_ntu(folder: Path, left_out: Collection[str] = (), num_actions: int = 120, frames: int = 0) -> Iterator[Clip]:
+    """Yields the clips of a folder of ``.skeleton`` files in the order of their names, prepared as is usual.
+
+    Of the bodies in a clip, the two that move most are kept. Each begins in the first frame and is played again where
+    it ends early. Both are moved so that the spine of the first one lies at the origin in every frame, and turned so
+    that this one stands upright and its shoulders lie along the x axis in the first frame.
+
+    Args:
+        folder: The folder.
+        left_out: Names of clips to leave out, such as those of the official list of missing skeletons.
+        num_actions: Clips of later actions are left out: 60 for NTU RGB+D, 120 for NTU RGB+D 120.
+        frames: Number of frames to play each clip for; 0 for as many as it has.
+
+    Raises:
+        ValueError: If a file is not named as it should be, or its content is wrong; name and line are given.
+    """
+    skipped = frozenset(left_out)
+    for path in sorted(folder.glob("*.skeleton")):
+        match = _NAME.fullmatch(path.stem)
+        if match is None:
+            raise ValueError(f"'{path}' is not named as clips of NTU RGB+D are (SsssCcccPpppRrrrAaaa.skeleton)")
+        label = int(match["action"]) - 1
+        if path.stem in skipped or label >= num_actions:
+            continue
+        bodies = read_skeleton_file(path)
+        if not bodies.any():
+            raise ValueError(
+                f"'{path}' shows nobody: there is no body in any of its {len(bodies)} frames; leave it out with the "
+                "list of missing skeletons"
+            )
+        tags = {key: int(match[key]) for key in ("setup", "camera", "subject", "repetition")}
+        yield Clip(path.stem, prepare_ntu(bodies, frames), label, tags)
+
+
+def prepare_ntu(bodies: np.ndarray, frames: int = 0) -> np.ndarray:
+    """Selects, fills, centres and turns the bodies ``[T, M, 25, 3]`` of a clip: ``[T', 2, 25, 3]`` float32."""
+    layout = get_layout("ntu-25")
+    x = torch.from_numpy(fill_frames(select_bodies(bodies), frames))
+    ptr = torch.tensor([0, len(x)])
+    return align(centre(x, ptr, layout.centre), ptr, layout.up, layout.across).float().numpy()
+
+
+def read_skeleton_file(path: Path) -> np.ndarray:
+    """Reads the coordinates of all bodies in a ``.skeleton`` file.
+
+    Returns:
+        ``[T, M, 25, 3]`` float64 for M bodies, in the order in which they stand in each frame; zeros where there are
+        fewer.
+
+    Raises:
+        ValueError: If the file is empty, ends too early or holds something else; its name and the line are given.
+    """
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    while lines and not lines[-1].strip():
+        lines.pop()
+    if not lines:
+        raise ValueError(f"'{path}' is empty (line 1); fetch it again, or leave it out")
+    starts, place, bodies = [], [], 0
+    position = 1
+    frames = _whole(path, lines, 0, "the number of frames")
+    for frame in range(frames):
+        count = _whole(path, lines, position, f"the number of bodies in frame {frame + 1}")
+        position += 1
+        bodies = max(bodies, count)
+        for body in range(count):
+            joints = _whole(path, lines, position + 1, "the number of joints")
+            if joints != NUM_JOINTS:
+                raise ValueError(f"'{path}', line {position + 2}: there must be {NUM_JOINTS} joints (got {joints})")
+            starts.append(position + 2)
+            place.append((frame, body))
+            position += 2 + NUM_JOINTS
+    if position > len(lines):
+        raise _cut_off(path, len(lines), f"frame {place[-1][0] + 1} of {frames} is not complete")
+    if position < len(lines):
+        raise ValueError(f"'{path}', line {position + 1}: more lines than its {frames} frames have; fetch it again")
+    x = np.zeros((max(frames, 1), max(bodies, 1), NUM_JOINTS, 3))
+    if starts:
+        cells = [line.split(None, 3)[:3] for start in starts for line in lines[start : start + NUM_JOINTS]]
+        try:
+            values = np.array(cells, dtype=np.float64)
+            if values.shape != (len(cells), 3) or not np.isfinite(values).all():
+                raise ValueError
+        except ValueError:
+            raise _wrong_joint(path, lines, starts) from None
+        frame_of, body_of = np.array(place).T
+        x[frame_of, body_of] = values.reshape(-1, NUM_JOINTS, 3)
+    return x
+
+
+def _whole(path: Path, lines: list[str], index: int, what: str) -> int:
+    """Returns the whole number that a line must hold."""
+    if index >= len(lines):
+        raise _cut_off(path, len(lines), f"{what} is missing")
+    try:
+        number = int(lines[index])
+        if number < 0:
+            raise ValueError
+    except ValueError:
+        text = lines[index].strip()[:40]
+        raise ValueError(f"'{path}', line {index + 1}: expected {what} (got '{text}'); fetch it again") from None
+    return number
+
+
+def _cut_off(path: Path, line: int, what: str) -> ValueError:
+    return ValueError(f"'{path}' ends too early, after line {line}: {what}; fetch it again, or leave it out")
+
+
+def _wrong_joint(path: Path, lines: list[str], starts: list[int]) -> ValueError:
+    """Returns the error for the first line of a joint that does not hold its numbers."""
+    for start in starts:
+        for index in range(start, start + NUM_JOINTS):
+            cells = lines[index].split()
+            try:
+                finite = all(math.isfinite(float(cell)) for cell in cells[:3])
+            except ValueError:
+                finite = False
+            if len(cells) != _FIELDS or not finite:
+                text = lines[index].strip()[:40]
+                what = f"expected the {_FIELDS} numbers of a joint (got '{text}')"
+                return ValueError(f"'{path}', line {index + 1}: {what}; fetch it again")
+    return ValueError(f"'{path}' cannot be read; fetch it again")
