@@ -113,7 +113,8 @@ def edges_of_paths(path_index: Tensor, edge_index: Tensor, num_nodes: int) -> tu
     Raises:
         ValueError: If a path takes a hop that is not an edge.
     """
-    keys, order = torch.sort(edge_index[0] * num_nodes + edge_index[1], stable=True)
+    path_index = path_index.long()
+    keys, order = torch.sort(edge_index[0].long() * num_nodes + edge_index[1], stable=True)
     wanted, moves = path_index[:-1] * num_nodes + path_index[1:], path_index[:-1] != path_index[1:]
     place = torch.searchsorted(keys, wanted).clamp(max=max(keys.numel() - 1, 0))
     if bool(moves.any()) and (keys.numel() == 0 or bool((keys[place] != wanted)[moves].any())):

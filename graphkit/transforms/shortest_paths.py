@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor
-from torch_geometric.data import Data
+from torch_geometric.data import Data, HeteroData
 from torch_geometric.transforms import BaseTransform
 
 from graphkit.nn.paths import put_paths, weighted_paths
@@ -31,8 +31,8 @@ class ShortestPaths(BaseTransform):
             every edge has the length 1.
 
     Raises:
-        ValueError: If an option has no such value, the attribute is not there, or a length in it is negative, infinite
-            or not a number.
+        ValueError: If an option has no such value, the attribute is not there, a length in it is negative, infinite or
+            not a number, or the graph has several types of nodes or edges.
     """
 
     def __init__(self, max_hops: int = 2, ratio: float | None = 1.0, weight: str | None = None) -> None:
@@ -46,6 +46,11 @@ class ShortestPaths(BaseTransform):
 
     def forward(self, data: Data) -> Data:
         """Returns the graph with its paths."""
+        if isinstance(data, HeteroData):
+            raise ValueError(
+                "the transform 'shortest-paths' is for graphs with one type of nodes and edges (got HeteroData); "
+                "apply it to `data.to_homogeneous()`"
+            )
         num_nodes = int(data.num_nodes or 0)
         paths = weighted_paths(
             plain_edge_index(data), self.lengths(data), self.max_hops, self.ratio, num_nodes, str(self.weight)

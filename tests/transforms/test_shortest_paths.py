@@ -1,7 +1,7 @@
 import pytest
 import torch
 from torch_geometric import EdgeIndex
-from torch_geometric.data import Batch, Data
+from torch_geometric.data import Batch, Data, HeteroData
 from torch_geometric.loader import DataLoader
 from torch_geometric.transforms import Compose, ToUndirected
 
@@ -125,3 +125,8 @@ def test_mistakes_are_one_clear_line(options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message) as error:
         ShortestPaths(**options)(data)
     assert "\n" not in str(error.value)
+
+
+def test_typed_graphs_are_refused() -> None:
+    with pytest.raises(ValueError, match="one type of nodes and edges \\(got HeteroData\\); apply it to"):
+        ShortestPaths()(HeteroData())
