@@ -10,7 +10,12 @@ VALIDATIONS = ("subjects", "none", "test")
 
 
 def held_out_split(
-    train: Tensor, test: Tensor, validation: str, subject: Tensor, held_out: Collection[int]
+    train: Tensor,
+    test: Tensor,
+    validation: str,
+    subject: Tensor,
+    held_out: Collection[int],
+    others: Collection[str] = (),
 ) -> tuple[Split, str]:
     """Returns the split and the protocol of a data set of recordings.
 
@@ -22,12 +27,14 @@ def held_out_split(
             most published figures do: results then say ``selected_on: test``.
         subject: ``[G]`` int64, who is recorded in each clip.
         held_out: The subjects that validate.
+        others: What else the data set itself takes for a validation, for the error message.
 
     Raises:
         ValueError: If there is no such validation, or a part of the split would be empty.
     """
     if validation not in VALIDATIONS:
-        raise ValueError(f"`validation` must be one of {', '.join(VALIDATIONS)} (got {validation!r})")
+        known = ", ".join((*VALIDATIONS, *others))
+        raise ValueError(f"`validation` must be one of {known} (got {validation!r})")
     ids = {"train": train, "val": train & ~train, "test": test}
     if validation == "test":
         ids["val"] = test

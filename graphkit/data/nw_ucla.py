@@ -34,8 +34,8 @@ def nw_ucla(
     Args:
         request: Which data set is asked for.
         stream: ``"joint"``, ``"bone"``, ``"joint-motion"`` or ``"bone-motion"``.
-        validation: ``"subjects"`` holds some training subjects out, ``"none"`` trains on all, ``"test"`` chooses the
-            epoch on the test clips.
+        validation: ``"subjects"`` holds some training subjects out, ``"camera"`` the second camera, ``"none"`` trains
+            on all, ``"test"`` chooses the epoch on the test clips.
         val_subjects: The subjects that are held out, 1 to 10.
         frames: Number of frames that each clip is interpolated to; 0 leaves each as long as it is.
         centre: ``"first"`` moves the spine of the first frame to the origin, ``"each"`` that of each frame.
@@ -44,10 +44,12 @@ def nw_ucla(
     layout = get_layout("nw-ucla-20")
     store = read_raw(request, _read)
     camera = store.tags["camera"]
-    split: Split
-    split, protocol = held_out_split(
-        camera < 3, camera == 3, validation, store.tags["subject"], subject_numbers(val_subjects)
-    )
+    if validation == "camera":
+        split, protocol = Split(*((camera == number).nonzero().view(-1) for number in (1, 2, 3))), "validation"
+    else:
+        held_out = subject_numbers(val_subjects)
+        train, test, subject = camera < 3, camera == 3, store.tags["subject"]
+        split, protocol = held_out_split(train, test, validation, subject, held_out, ("camera",))
     return SkeletonDataset(
         name=request.name,
         task="skeleton-classification",

@@ -59,7 +59,7 @@ def test_options_choose_the_validation_the_length_and_the_stream(tmp_path: Path)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"validation": "camera"}, "`validation` must be one of subjects, none, test (got 'camera')"),
+        ({"validation": "view"}, "`validation` must be one of subjects, none, test, camera (got 'view')"),
         ({"val_subjects": "9"}, "the subjects 9 leave no clip for val; choose others with `val_subjects`"),
         ({"val_subjects": "1,2,3,4,5"}, "the subjects 1, 2, 3, 4, 5 leave no clip for train"),
         ({"val_subjects": "one"}, "`val_subjects` must be whole numbers with commas, such as 2,7 (got 'one')"),
@@ -99,3 +99,8 @@ def test_the_real_set(real: Path) -> None:
     assert (len(split.train), len(split.val), len(split.test)) == (820, 200, 464)
     assert torch.bincount(dataset.graphs.y[split.test]).tolist() == [48, 50, 45, 49, 47, 47, 43, 43, 47, 45]
     assert int(dataset.graphs.lengths.min()) == 1
+
+
+def test_the_second_camera_can_validate(real: Path) -> None:
+    (split,) = load("nw-ucla", real, validation="camera").splits
+    assert (len(split.train), len(split.val), len(split.test)) == (516, 504, 464)

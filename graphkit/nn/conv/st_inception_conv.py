@@ -53,9 +53,9 @@ class STInceptionConv(torch.nn.Module):
         Action Recognition*, ACM Multimedia 2020.
 
     Differences:
-        The numbers are those of the released code; the way to them is another one. All products with the input,
-        the three frames of both temporal convolutions among them, are one product of matrices; joints are then mixed
-        and frames shifted in its result, which has fewer channels than the input would have in the released order.
+        The numbers are those of the released code; the way to them is another one. The input is first multiplied with
+        all weights, those of the three frames of both temporal convolutions among them; joints are then mixed and
+        frames shifted in the results, which have fewer channels than the input has in the released order.
         Sequences may be of any length: norms see no padding, since there is none. The supports are buffers.
     """
 
@@ -76,8 +76,6 @@ class STInceptionConv(torch.nn.Module):
         self.shortcut = shortcut
         self.register_buffer("supports", supports.clone())
         width, half = out_channels // branches, out_channels // 2
-        #: Columns of the one product with the input: embeddings, branches, windows, and the shortcut if it is one.
-        self.parts = (2 * width, branches * width, 6 * half, out_channels if self._projects else 0)
 
         self.weight_embed = torch.nn.Parameter(torch.empty(in_channels, 2, width))
         self.bias_embed = torch.nn.Parameter(torch.empty(2, width))
@@ -129,26 +127,23 @@ class STInceptionConv(torch.nn.Module):
             raise ValueError(f"`x` must be {wanted} (got {list(x.shape)})")
         if frames is None:
             frames = Frames.regular(1, x.size(0), x.device)
-        products = torch.mm(x.flatten(0, 1), self.input_weight()).unflatten(0, x.shape[:2])
-        embedded, branched, windowed, shortcut = products.split(self.parts, dim=-1)
-
-        attention = self.attention(embedded.unflatten(2, self.bias_embed.shape) + self.bias_embed, frames)
-        matrices = (self.supports + self.rho * attention + self.adapt).to(x.dtype)
-        space = mix_joints(branched.unflatten(2, self.weight_branch.shape[1:]), matrices, frames.ptr, frames.every)
-        time = frame_window(windowed.unflatten(2, self.weight_window.shape[1:]), frames.ptr, frames.every)
+        # Products come before the mixing of joints and the shifting of frames: all are linear, and there are fewer
+        # channels after them. One product for all would need their gradients beside each other, which is a copy.
+        embedded, branched, windowed = (
+            torch.mm(x.flatten(0, 1), weight.flatten(1)).view(*x.shape[:2], *weight.shape[1:])
+            for weight in (self.weight_embed, self.weight_branch, self.weight_window)
+        )
+        matrices = self.supports + self.rho * self.attention(embedded + self.bias_embed, frames) + self.adapt
+        space = mix_joints(branched, matrices, frames.ptr, frames.every)
+        time = frame_window(windowed, frames.ptr, frames.every)
         out = self.norm_space(F.relu(self.norm_branch(space.flatten(0, 1).flatten(1))) @ self.weight_space)
         out = out + self.norm_time(F.relu(self.norm_window(time.flatten(0, 1).flatten(1))) @ self.weight_time)
         if self._projects:
-            out = out + self.norm_shortcut(shortcut.flatten(0, 1))
+            out = out + self.norm_shortcut(x.flatten(0, 1) @ self.weight_shortcut)
         elif self.shortcut:
             out = out + x.flatten(0, 1)
         out = F.relu(out).unflatten(0, x.shape[:2])
         return (out, matrices) if return_attention else out
-
-    def input_weight(self) -> Tensor:
-        """Returns the weights of all products with the input beside each other, ``[in_channels, sum(parts)]``."""
-        weights = [self.weight_embed.flatten(1), self.weight_branch.flatten(1), self.weight_window.flatten(1)]
-        return torch.cat([*weights, self.weight_shortcut] if self._projects else weights, dim=1)
 
     def attention(self, embedded: Tensor, frames: Frames) -> Tensor:
         """Returns the matrix that depends on the data, ``[N, 1, V, V]``, from the embeddings ``[F, V, 2, D]``."""
