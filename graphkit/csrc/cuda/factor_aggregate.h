@@ -1,0 +1,38 @@
+// Launchers of factor_aggregate and of its gradient.
+#pragma once
+
+#include "groups.h"
+#include "numbers.h"
+
+namespace graphkit {
+
+// The edges grouped by one of their ends, their other ends, and what all passes over them take.
+struct FactorEdges {
+  Groups groups;         // of edges by their own end
+  const int64_t* other;  // [E] the other end
+  int64_t factors;       // M
+  int64_t width;         // D
+  int shared;            // whether the features are [N, D], or else [N, M, D]
+  double gain;
+};
+
+extern "C" {
+
+// out[i, m] = sum over the edges j -> i of sigmoid(gain (source[j, m] + target[i, m])) h[j(, m)]. The edges are grouped
+// by target. `parts` is room for [slots, M, D] sums, if nodes may have many edges.
+const char* graphkit_factor_aggregate(int type, const FactorEdges* edges, const void* h, const void* source,
+                                      const void* target, void* out, void* parts, void* stream);
+
+// The gradient of `target`, [N, M] in the type of sums, from `grad`, that of the result. The edges are grouped by target.
+// `parts` is room for [slots, M].
+const char* graphkit_factor_aggregate_by_target(int type, const FactorEdges* edges, const void* grad, const void* h,
+                                                const void* source, const void* target, void* grad_target,
+                                                void* parts, void* stream);
+
+// The gradients of `h` and of `source`, the second in the type of sums. The edges are grouped by source. The parts are
+// room for [slots, (M,) D] and [slots, M].
+const char* graphkit_factor_aggregate_by_source(int type, const FactorEdges* edges, const void* grad, const void* h,
+                                                const void* source, const void* target, void* grad_h,
+                                                void* grad_source, void* parts, void* source_parts, void* stream);
+}
+}  // namespace graphkit

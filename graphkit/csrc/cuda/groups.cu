@@ -1,0 +1,49 @@
+// Reading groups on the device: whether they are sound, and whether there are long ones.
+#include "groups.cuh"
+
+namespace graphkit {
+namespace {
+
+constexpr int kThreads = 256;
+
+// found[0] is set if something is wrong, found[1] if there is a long group. All threads that write, write the same.
+__global__ void find_groups(Groups g, const int64_t* other, int64_t count_other, int64_t bound, int* found) {
+  const int64_t k = int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (k <= g.count) {
+    const int64_t begin = g.ptr[k];
+    bool sound = begin >= 0 && begin <= g.rows && (k > 0 || begin == 0) && (k < g.count || begin == g.rows);
+    if (k < g.count && sound) {
+      const int64_t end = g.ptr[k + 1];
+      sound = end >= begin;
+      if (sound && end - begin > g.longest) found[1] = 1;
+    }
+    if (!sound) found[0] = 1;
+  }
+  if (k < count_other && uint64_t(other[k]) >= uint64_t(bound)) found[0] = 1;
+}
+
+}  // namespace
+
+const char* graphkit_find_groups(const Groups* groups, const int64_t* other, int64_t count_other, int64_t bound,
+                                 int* scratch, void* stream, GroupsFound* found) {
+  *found = {true, true};
+  const auto cuda_stream = static_cast<cudaStream_t>(stream);
+  cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
+  if (const char* error = describe(cudaStreamIsCapturing(cuda_stream, &capture))) return error;
+  if (capture != cudaStreamCaptureStatusNone) return nullptr;
+
+  int read[2] = {0, 0};
+  if (const char* error = describe(cudaMemsetAsync(scratch, 0, sizeof(read), cuda_stream))) return error;
+  const int64_t threads = groups->count + 1 > count_other ? groups->count + 1 : count_other;
+  const char* error = launch(find_groups, divide_up(threads, kThreads), 1, kThreads, stream, *groups, other,
+                             count_other, bound, scratch);
+  if (error) return error;
+  if ((error = describe(cudaMemcpyAsync(read, scratch, sizeof(read), cudaMemcpyDeviceToHost, cuda_stream)))) {
+    return error;
+  }
+  if ((error = describe(cudaStreamSynchronize(cuda_stream)))) return error;
+  *found = {read[0] == 0, read[1] != 0};
+  return nullptr;
+}
+
+}  // namespace graphkit

@@ -1,0 +1,11 @@
+// The types of numbers that the CUDA kernels are compiled for, as launchers are told them.
+#pragma once
+
+namespace graphkit {
+
+enum NumberType : int { kFloat32 = 0, kFloat64 = 1, kFloat16 = 2, kBFloat16 = 3 };
+
+// The bytes of a number in which sums of such numbers are formed: 16-bit types are summed in float32.
+constexpr int bytes_of_sum(int type) { return type == kFloat64 ? 8 : 4; }
+
+}  // namespace graphkit

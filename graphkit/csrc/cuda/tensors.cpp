@@ -1,0 +1,72 @@
+// Checks of tensors, and what is allocated for kernels.
+#include "tensors.h"
+
+#include <stdexcept>
+#include <string>
+
+namespace graphkit {
+namespace {
+
+bool is_index(const Tensor& t) {
+  return t.dim() == 1 && t.scalar_type() == ScalarType::Long && is_on_device(t) && t.is_contiguous();
+}
+
+}  // namespace
+
+void raise_if(const char* error) {
+  if (error != nullptr) throw std::runtime_error(std::string("a CUDA kernel of graphkit failed: ") + error);
+}
+
+int number_type(const Tensor& x, const char* name) {
+  STD_TORCH_CHECK(is_on_device(x), "`", name, "` must be on a CUDA device");
+  switch (x.scalar_type()) {
+    case ScalarType::Float: return kFloat32;
+    case ScalarType::Double: return kFloat64;
+    case ScalarType::Half: return kFloat16;
+    case ScalarType::BFloat16: return kBFloat16;
+    default: STD_TORCH_CHECK(false, "`", name, "` must be float32, float64, float16 or bfloat16");
+  }
+  return -1;
+}
+
+ScalarType sum_type(int type) { return type == kFloat64 ? ScalarType::Double : ScalarType::Float; }
+
+std::vector<int64_t> with_rows(const Tensor& x, int64_t rows) {
+  std::vector<int64_t> sizes(x.sizes().begin(), x.sizes().end());
+  sizes[0] = rows;
+  return sizes;
+}
+
+int64_t row_width(const Tensor& x) {
+  int64_t width = 1;
+  for (int64_t k = 1; k < x.dim(); ++k) width *= x.size(k);
+  return width;
+}
+
+Groups trust_groups(const Tensor& ptr, int64_t rows, int64_t longest) {
+  STD_TORCH_CHECK(is_index(ptr) && ptr.size(0) >= 1,
+                  "`ptr` must be a contiguous int64 vector on the CUDA device, with one number more than groups");
+  return {ptr.const_data_ptr<int64_t>(), ptr.size(0) - 1, rows, longest, rows > longest};
+}
+
+Groups check_groups(const Tensor& ptr, int64_t rows, int64_t longest, const OnDeviceOf& on, const Tensor* other,
+                    int64_t bound) {
+  Groups groups = trust_groups(ptr, rows, longest);
+  STD_TORCH_CHECK(other == nullptr || (is_index(*other) && other->size(0) == rows),
+                  "grouped edges must be contiguous int64 vectors on the CUDA device, as many as `ptr` says");
+  Tensor scratch = torch::stable::new_empty(ptr, {2}, ScalarType::Int);
+  GroupsFound found;
+  raise_if(graphkit_find_groups(&groups, other ? other->const_data_ptr<int64_t>() : nullptr,
+                                other ? other->size(0) : 0, bound, scratch.mutable_data_ptr<int32_t>(), on.stream(),
+                                &found));
+  STD_TORCH_CHECK(found.sound, "`ptr` must rise from 0 to the number of rows, and edges must name nodes that exist");
+  groups.any_long = found.any_long;
+  return groups;
+}
+
+Tensor make_parts(const Tensor& x, const Groups& groups, int64_t width, ScalarType type) {
+  const int64_t slots = groups.any_long ? count_slots(groups.rows, groups.longest) : 0;
+  return torch::stable::new_empty(x, {slots, width}, type);
+}
+
+}  // namespace graphkit

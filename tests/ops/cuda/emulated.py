@@ -1,0 +1,180 @@
+"""CUDA kernels without a GPU: the very same sources, compiled as C++ for an emulated one (see ``emulator/``).
+
+The library runs under the address and the undefined-behaviour sanitizer where the compiler has them, in a process of
+its own, and every call is made with the threads taking turns in two orders: both must give the same bits.
+"""
+
+import fcntl
+import hashlib
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+HERE = Path(__file__).parent
+SOURCES = HERE.parents[2] / "graphkit" / "csrc" / "cuda"
+ORDERS = (0, 1)
+TYPES = {torch.float32: 0, torch.float64: 1, torch.float16: 2, torch.bfloat16: 3}
+
+
+class Int(NamedTuple):
+    """A C ``int``; Python's own whole numbers are passed as ``int64_t``."""
+
+    value: int
+
+
+class Shifted(NamedTuple):
+    """A tensor whose memory does not begin at a multiple of 16 bytes."""
+
+    tensor: Tensor
+
+
+def wide(dtype: torch.dtype) -> torch.dtype:
+    """The type that sums are formed in."""
+    return torch.float64 if dtype == torch.float64 else torch.float32
+
+
+def groups(ptr: Tensor, rows: int, longest: int, any_long: bool = True) -> tuple:
+    """The structure ``Groups`` of ``groups.h``."""
+    return (ptr, ptr.numel() - 1, rows, longest, any_long)
+
+
+def slots(rows: int, longest: int) -> int:
+    """The function ``count_slots`` of ``groups.h``."""
+    return 2 * -(-rows // longest)
+
+
+def unset(*shape: int, dtype: torch.dtype) -> Tensor:
+    """Memory that nobody has written to: every number is NaN, or a large one."""
+    return torch.full(shape, float("nan") if dtype.is_floating_point else 2**40, dtype=dtype)
+
+
+class Emulator:
+    """An emulated GPU.
+
+    Args:
+        folder: For the built library; a library that is there already and was made of the same files is used again.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.sanitizer = _sanitizer()
+        self.library = _build(folder, ["-fsanitize=address,undefined"] if self.sanitizer else [])
+        self.process: subprocess.Popen | None = None
+        self.errors = tempfile.TemporaryFile(mode="w+")  # noqa: SIM115
+
+    def __call__(self, name: str, *arguments: Any) -> None:
+        """Calls a launcher. Tensors among the arguments are memory of the GPU: they hold afterwards what it wrote."""
+        tensors: list[Tensor] = []
+        request = (name, [_pack(argument, tensors) for argument in arguments], ORDERS)
+        if self.process is None or self.process.poll() is not None:
+            self.process = self._start()
+        assert self.process.stdin is not None and self.process.stdout is not None
+        try:
+            pickle.dump(request, self.process.stdin)
+            self.process.stdin.flush()
+            answers = pickle.load(self.process.stdout)
+        except (EOFError, BrokenPipeError):
+            self.process.wait()
+            self.errors.seek(0)
+            raise AssertionError(f"{name} ended the emulated GPU:\n{self.errors.read()[-6000:]}") from None
+        error, contents = answers[0]
+        assert error is None, error
+        assert all(answer == answers[0] for answer in answers), "the result depends on which thread comes first"
+        for tensor, content in zip(tensors, contents, strict=True):
+            if tensor.numel() > 0:
+                tensor.view(torch.uint8).flatten()[:] = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+
+    def close(self) -> None:
+        """Ends the process."""
+        if self.process is not None:
+            self.process.communicate()
+        self.errors.close()
+
+    def _start(self) -> subprocess.Popen:
+        environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
+        if self.sanitizer:
+            environment["LD_PRELOAD"] = self.sanitizer
+        command = [sys.executable, "-I", str(HERE / "server.py"), str(self.library)]
+        self.errors.seek(0)
+        self.errors.truncate()
+        return subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, env=environment
+        )
+
+
+def _pack(argument: Any, tensors: list[Tensor]) -> tuple:
+    if argument is None:
+        return ("null",)
+    if isinstance(argument, Int):
+        return ("int", argument.value)
+    if isinstance(argument, bool):
+        return ("bool", argument)
+    if isinstance(argument, int):
+        return ("int64", argument)
+    if isinstance(argument, float):
+        return ("double", argument)
+    if isinstance(argument, tuple) and not isinstance(argument, Shifted):
+        return ("struct", [_pack(field, tensors) for field in argument])
+    tensor = argument.tensor if isinstance(argument, Shifted) else argument
+    assert tensor.is_contiguous()
+    tensors.append(tensor)
+    content = tensor.view(torch.uint8).numpy().tobytes() if tensor.numel() > 0 else b""
+    return ("buffer", content, tensor.element_size() if isinstance(argument, Shifted) else 0)
+
+
+def _sanitizer() -> str | None:
+    """Returns the library that must be loaded first, or nothing where the compiler has no sanitizers."""
+    names = ("libasan.so", "libubsan.so")
+    paths = [subprocess.run(["g++", f"-print-file-name={name}"], capture_output=True, text=True) for name in names]
+    found = [path.stdout.strip() for path in paths]
+    return found[0] if all(Path(path).is_absolute() for path in found) else None
+
+
+def _build(folder: Path, flags: list[str]) -> Path:
+    """Compiles all kernels, two files at a time, unless the folder has the library of these very files."""
+    kernels = sorted(SOURCES.glob("*.cu"))
+    headers = [*SOURCES.glob("*.h"), *SOURCES.glob("*.cuh"), *(HERE / "emulator").iterdir()]
+    key = hashlib.sha256(" ".join(flags).encode())
+    for path in [*kernels, *sorted(headers)]:
+        key.update(path.read_bytes())
+    library = folder / f"emulated-{key.hexdigest()[:16]}.so"
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if library.exists():
+            return library
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            compiler = ["g++", "-std=c++17", "-O1", "-g1", "-fPIC", "-fno-sanitize-recover=all", *flags]
+            compiler += ["-I", str(HERE / "emulator")]
+            running: list[subprocess.Popen] = []
+            objects = []
+            for source in [*kernels, HERE / "emulator" / "emulator.cpp"]:
+                objects.append(str(Path(scratch) / f"{source.stem}.o"))
+                if len(running) == 2:
+                    _finish(running.pop(0))
+                running.append(
+                    subprocess.Popen(
+                        [*compiler, "-x", "c++", "-c", str(source), "-o", objects[-1]],
+                        stderr=subprocess.PIPE,
+                        text=True,
+                    )
+                )
+            for process in running:
+                _finish(process)
+            linked = Path(scratch) / library.name
+            subprocess.run(["g++", "-shared", *flags, *objects, "-o", str(linked)], check=True)
+            shutil.move(linked, library)
+    return library
+
+
+def _finish(process: subprocess.Popen) -> None:
+    _, errors = process.communicate()
+    if process.returncode != 0:
+        raise RuntimeError(f"a kernel does not compile as C++:\n{errors}")
