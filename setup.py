@@ -4,55 +4,198 @@ The operators use only LibTorch's stable C++ interface (torch >= 2.10), so that 
 torch and of Python. torch is not imported: pip's build isolation hides the module, but its headers still lie in the
 site-packages of the interpreter. Where there is no such torch, or no compiler, the package comes without them and
 works all the same, on plain PyTorch.
+
+There are two libraries: `_C` for the CPU and, beside a CUDA build of torch and where nvcc is found, `_cuda`. Neither
+needs the other to be built. In the environment:
+
+    CUDA_HOME             where CUDA lies, if nvcc is not on the PATH
+    TORCH_CUDA_ARCH_LIST  for which GPUs, as "8.0 9.0+PTX"; by default those that are seen, or else one per generation
+    GRAPHKIT_BUILD_CUDA   0: never, 1: also beside a torch without CUDA, only: nothing else, and a failure is an error
+    GRAPHKIT_SANITIZE     1: `_C` for tests, with the address and the undefined-behaviour sanitizer
 """
 
+import os
 import re
+import shutil
+import subprocess
 import sys
 import sysconfig
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError
 
 OLDEST = (2, 10)  # of the torch versions with the interface that the sources need
+TARGET = ("TORCH_TARGET_VERSION", f"0x{(OLDEST[0] << 56) + (OLDEST[1] << 48):016x}")
+
+# Code for one GPU runs on all later ones of its generation, and the last one's PTX on those that are still to come.
+GENERATIONS = ("7.5", "8.0", "9.0", "10.0", "12.0+PTX")
 
 
-def find_torch() -> Path | None:
-    """Returns the folder of an installed torch that is new enough, without importing it."""
+class Torch(NamedTuple):
+    """An installed torch that is new enough."""
+
+    folder: Path
+    cuda: str | None  # the version of CUDA that it was built with
+
+
+def find_torch() -> Torch | None:
+    """Returns the torch of this environment if it is new enough, without importing it."""
     for name in ("purelib", "platlib"):
         folder = Path(sysconfig.get_path(name)) / "torch"
         if not (folder / "version.py").is_file():
             continue
-        version = re.search(r"__version__ = '(\d+)\.(\d+)", (folder / "version.py").read_text(encoding="utf-8"))
+        text = (folder / "version.py").read_text(encoding="utf-8")
+        version = re.search(r"__version__ = '(\d+)\.(\d+)", text)
         headers = (folder / "include/torch/csrc/stable/library.h").is_file()
         if version and headers and (int(version[1]), int(version[2])) >= OLDEST:
-            return folder
+            cuda = re.search(r"^cuda\b.*= '([\d.]+)'", text, re.MULTILINE)
+            return Torch(folder, cuda[1] if cuda else None)
     return None
 
 
+def find_nvcc() -> Path | None:
+    """Returns CUDA's compiler."""
+    homes = [os.environ.get(name) for name in ("CUDA_HOME", "CUDA_PATH")]
+    folders = [Path(home) / "bin" for home in homes if home]
+    found = shutil.which("nvcc", path=os.pathsep.join(map(str, folders))) if folders else None
+    found = found or shutil.which("nvcc") or shutil.which("nvcc", path="/usr/local/cuda/bin")
+    return Path(found) if found else None
+
+
+def say(text: str) -> None:
+    """Tells whoever installs the package."""
+    print(f"graphkit: {text}", file=sys.stderr)
+
+
+def output(*command: str | Path) -> str:
+    """Returns what a command prints, or nothing if it fails."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def architectures(nvcc: Path) -> list[str]:
+    """Returns nvcc's options for the GPUs to compile for."""
+    wish = os.environ.get("TORCH_CUDA_ARCH_LIST", "").replace(";", " ").split()
+    wish = wish or sorted(set(output("nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader").split()))
+    if not wish:
+        known = output(nvcc, "--list-gpu-arch").split()
+        wish = [name for name in GENERATIONS if f"compute_{name.split('+')[0].replace('.', '')}" in known]
+    options = []
+    for name in wish:
+        number = re.fullmatch(r"(\d+)\.(\d+[af]?)(\+PTX)?", name)
+        if number is None:
+            raise CompileError(f"TORCH_CUDA_ARCH_LIST must hold numbers like 8.0 or 9.0+PTX (got {name})")
+        arch = number[1] + number[2]
+        options.append(f"-gencode=arch=compute_{arch},code=sm_{arch}")
+        if number[3]:
+            options.append(f"-gencode=arch=compute_{arch},code=compute_{arch}")
+    return options
+
+
+class BuildNative(build_ext):
+    """Builds `_C` as any extension, and `_cuda` with nvcc alone, which knows where CUDA's own libraries are."""
+
+    def build_extension(self, extension: Extension) -> None:
+        """Builds one of the two."""
+        if extension.name != "graphkit._cuda":
+            super().build_extension(extension)
+            return
+        try:
+            self.build_cuda(extension)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise CompileError(f"the CUDA kernels were not built: {error}") from error
+
+    def build_cuda(self, extension: Extension) -> None:
+        """Compiles the kernels and the files that register them, as many at a time as there are processors."""
+        nvcc = find_nvcc()
+        if nvcc is None:
+            raise CompileError("the CUDA kernels were not built: there is no nvcc")
+        common = [str(nvcc), "-std=c++17", "-O3", "-Xcompiler=-fPIC,-fvisibility=hidden"]
+        # torch's headers hold what compilers warn of, and nvcc passes no -isystem on for files that are plain C++.
+        headers = [f"-D{'='.join(TARGET)}", *(f"-I{path}" for path in extension.include_dirs)]
+        device = [*architectures(nvcc), "-Xfatbin=-compress-all"]
+        folder = Path(self.build_temp) / "cuda"
+        folder.mkdir(parents=True, exist_ok=True)
+        # The longest file first: the others fill the gap.
+        sources = sorted(map(Path, extension.sources), key=lambda path: -path.stat().st_size)
+        objects = [str(folder / f"{source.name}.o") for source in sources]
+        commands = [
+            [*common, *(device if source.suffix == ".cu" else headers), "-c", str(source), "-o", target]
+            for source, target in zip(sources, objects, strict=True)
+        ]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(self.call, commands))
+        target = Path(self.get_ext_fullpath(extension.name))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        libraries = [f"-L{extension.library_dirs[0]}", "-ltorch_cpu", "--cudart=static"]
+        self.call([*common, "-shared", *objects, "-o", str(target), *libraries, "-Xlinker=-s,--exclude-libs=ALL"])
+
+    def call(self, command: list[str]) -> None:
+        """Runs a command, shown if it fails or if setup.py was asked to be talkative."""
+        if self.verbose:
+            print(" ".join(command))
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode != 0:
+            say(f"{' '.join(command)}\n{done.stdout}")
+            raise subprocess.CalledProcessError(done.returncode, f"{Path(command[0]).name} ... {command[-1]}")
+
+
+def cuda_sources(torch: Torch) -> list[str]:
+    """Returns the files of the CUDA library, none where it is not built."""
+    wish = os.environ.get("GRAPHKIT_BUILD_CUDA", "")
+    if wish == "0" or (wish == "" and torch.cuda is None):
+        return []
+    nvcc = find_nvcc()
+    if nvcc is None:
+        say("CUDA kernels are not built, since there is no nvcc; set CUDA_HOME to where CUDA is installed")
+        return []
+    release = re.search(r"release (\d+)\.", output(nvcc, "--version"))
+    if torch.cuda and wish == "" and release and release[1] != torch.cuda.split(".")[0]:
+        say(f"CUDA kernels are not built, since nvcc is of CUDA {release[1]} and torch of CUDA {torch.cuda}")
+        return []
+    return [str(path) for path in sorted(Path("graphkit/csrc/cuda").glob("*.c*")) if path.suffix in (".cu", ".cpp")]
+
+
 def extensions() -> list[Extension]:
-    """Returns the native extension, or nothing where it cannot be built."""
+    """Returns the libraries that can be built: both, one, or none."""
     torch = find_torch()
     if torch is None or sys.platform == "win32":
         reason = "there is no torch >= 2.10 in this environment" if torch is None else "Windows is not supported"
-        print(f"graphkit: native operators are not built, since {reason}; PyTorch serves instead", file=sys.stderr)
+        say(f"native operators are not built, since {reason}; PyTorch serves instead")
         return []
-    target = (OLDEST[0] << 56) + (OLDEST[1] << 48)
-    return [
-        Extension(
-            "graphkit._C",  # a plain library for torch.ops.load_library: it has no Python in it
-            sources=sorted(str(path) for path in Path("graphkit/csrc").glob("cpu/*.cpp")),
-            depends=sorted(str(path) for path in Path("graphkit/csrc").glob("cpu/*.h")),
-            include_dirs=[str(torch / "include")],
-            library_dirs=[str(torch / "lib")],
-            libraries=["torch_cpu"],
-            define_macros=[("TORCH_TARGET_VERSION", f"0x{target:016x}")],
-            extra_compile_args=["-std=c++17", "-O3", "-fvisibility=hidden", "-g0", "-Wno-psabi"],
-            extra_link_args=["-Wl,-s"] if sys.platform == "linux" else [],
-            language="c++",
-            py_limited_api=True,
-            optional=True,
-        )
-    ]
+    sanitize = os.environ.get("GRAPHKIT_SANITIZE") == "1"
+    sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    cpu = Extension(
+        "graphkit._C",  # a plain library for torch.ops.load_library: it has no Python in it
+        sources=sorted(str(path) for path in Path("graphkit/csrc").glob("cpu/*.cpp")),
+        depends=sorted(str(path) for path in Path("graphkit/csrc").glob("cpu/*.h")),
+        include_dirs=[str(torch.folder / "include")],
+        library_dirs=[str(torch.folder / "lib")],
+        libraries=["torch_cpu"],
+        define_macros=[TARGET],
+        extra_compile_args=["-std=c++17", "-fvisibility=hidden", "-Wno-psabi"]
+        + (["-O1", "-g1", *sanitizers] if sanitize else ["-O3", "-g0"]),
+        extra_link_args=sanitizers if sanitize else ["-Wl,-s"] if sys.platform == "linux" else [],
+        language="c++",
+        py_limited_api=True,
+        optional=True,
+    )
+    only_cuda = os.environ.get("GRAPHKIT_BUILD_CUDA") == "only"
+    cuda = Extension(
+        "graphkit._cuda",  # adds kernels to the operators that `_C` defines
+        sources=cuda_sources(torch),
+        include_dirs=[str(torch.folder / "include")],
+        library_dirs=[str(torch.folder / "lib")],
+        py_limited_api=True,
+        optional=not only_cuda,
+    )
+    return ([] if only_cuda else [cpu]) + ([cuda] if cuda.sources else [])
 
 
-setup(ext_modules=extensions())
+setup(ext_modules=extensions(), cmdclass={"build_ext": BuildNative})

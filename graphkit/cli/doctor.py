@@ -60,9 +60,11 @@ def doctor(as_json: bool) -> None:
     click.echo(f"  {'cache':<16} {found['cache']}")
     click.echo(f"operators: {found['backend']}")
     for row in found["operators"]:
-        click.echo(f"  {row['operator']:<20} {row['backend']:<8} {row['reason']}")
-        if row["remedy"]:
-            click.echo(f"  {'':<20} to get the native one: {row['remedy']}")
+        click.echo(f"  {row['operator']:<28} CPU   {row['backend']:<7} {row['reason']}")
+        click.echo(f"  {'':<28} CUDA  {row['cuda_backend']:<7} {row['cuda_reason']}")
+    for device, key in (("CPU", "remedy"), ("CUDA", "cuda_remedy")):
+        for remedy in dict.fromkeys(row[key] for row in found["operators"] if row[key]):
+            click.echo(f"for native operators on {device}: {remedy}")
 
 
 def _version(name: str) -> str | None:

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import torch
 
+from graphkit.ops._cuda import CUDA_TYPES, has_cuda_kernel, load_cuda
+
 NATIVE_TYPES = (torch.float32, torch.float64)
 
 
@@ -14,21 +16,38 @@ class OperatorInfo(NamedTuple):
 
     Args:
         operator: Name of the operator.
-        backend: ``"native"`` or ``"torch"``.
+        backend: ``"native"`` or ``"torch"``, on the CPU.
         reason: Why.
         remedy: What to do to get the native one, empty if it is in use.
+        cuda_backend: The same for CUDA tensors.
+        cuda_reason: Why.
+        cuda_remedy: What to do to get the native one, empty if it is in use or there is none.
     """
 
     operator: str
     backend: str
     reason: str
     remedy: str
+    cuda_backend: str
+    cuda_reason: str
+    cuda_remedy: str
 
 
 class _Library(NamedTuple):
     loaded: bool
     reason: str
     remedy: str
+
+
+_AGAIN = (
+    "graphkit again: pip install --no-build-isolation --no-deps --force-reinstall, and what it was installed from "
+    "(in a clone: -e .)"
+)
+
+
+def _folder() -> Path:
+    """Where the libraries lie: beside the package's own files, or where ``GRAPHKIT_LIBRARY`` says."""
+    return Path(os.environ.get("GRAPHKIT_LIBRARY") or Path(__file__).parent.parent)
 
 
 def _load() -> _Library:
@@ -38,11 +57,8 @@ def _load() -> _Library:
     if wish == "torch":
         return _Library(False, "GRAPHKIT_BACKEND=torch", "unset GRAPHKIT_BACKEND")
 
-    rebuild = (
-        "install a C++ compiler and torch >= 2.10, then graphkit again: pip install --no-build-isolation --no-deps "
-        "--force-reinstall, and what it was installed from (in a clone: -e .)"
-    )
-    paths = sorted(Path(__file__).parent.parent.glob("_C*.so"))
+    rebuild = f"install a C++ compiler and torch >= 2.10, then {_AGAIN}"
+    paths = sorted(_folder().glob("_C*.so"))
     if not paths:
         return _Library(False, "the native operators were not built when graphkit was installed", rebuild)
     try:
@@ -52,8 +68,16 @@ def _load() -> _Library:
     return _Library(True, f"{paths[0].name} is loaded", "")
 
 
+def _load_cuda(library: _Library) -> _Library:
+    """The CUDA kernels serve schemas that the library of the CPU kernels defines."""
+    return _Library(*load_cuda(_folder(), _AGAIN)) if library.loaded else library
+
+
 _LIBRARY = _load()
+_CUDA = _load_cuda(_LIBRARY)
 _OPERATORS: dict[str, bool] = {}
+_ON_CUDA: set[str] = set()
+_ON_CPU_ONLY: set[str] = set()
 
 
 def has_native(operator: str) -> bool:
@@ -61,9 +85,13 @@ def has_native(operator: str) -> bool:
     return _LIBRARY.loaded and hasattr(torch.ops.graphkit, operator)
 
 
-def offer(operator: str) -> bool:
+def offer(operator: str, cpu_only: bool = False) -> bool:
     """The same for an operator that users call: it is noted for :func:`describe`."""
     _OPERATORS[operator] = has_native(operator)
+    if cpu_only:
+        _ON_CPU_ONLY.add(operator)
+    elif _CUDA.loaded and _OPERATORS[operator] and has_cuda_kernel(operator):
+        _ON_CUDA.add(operator)
     return _OPERATORS[operator]
 
 
@@ -80,15 +108,28 @@ def describe() -> list[OperatorInfo]:
     rows = []
     for operator, native in sorted(_OPERATORS.items()):
         if native:
-            rows.append(OperatorInfo(operator, "native", f"{_LIBRARY.reason}; CUDA tensors use PyTorch", ""))
+            cpu = ("native", _LIBRARY.reason, "")
         elif _LIBRARY.loaded:
-            reason = "the library was built before this operator was added"
-            rows.append(OperatorInfo(operator, "torch", reason, "install graphkit again"))
+            cpu = ("torch", "the library was built before this operator was added", "install graphkit again")
         else:
-            rows.append(OperatorInfo(operator, "torch", _LIBRARY.reason, _LIBRARY.remedy))
+            cpu = ("torch", _LIBRARY.reason, _LIBRARY.remedy)
+        if operator in _ON_CPU_ONLY:
+            cuda = (cpu[0], "it runs on the CPU, wherever its tensors are", "")
+        elif operator in _ON_CUDA:
+            cuda = ("native", _CUDA.reason, "")
+        elif _CUDA.loaded:
+            cuda = ("torch", "there is no CUDA kernel of this operator", "")
+        else:
+            cuda = ("torch", _CUDA.reason, _CUDA.remedy)
+        rows.append(OperatorInfo(operator, *cpu, *cuda))
     return rows
 
 
-def serves(tensor: torch.Tensor) -> bool:
-    """Returns whether native kernels exist for the type and device of ``tensor``."""
+def serves(tensor: torch.Tensor, operator: str = "") -> bool:
+    """Returns whether native kernels exist for the type and device of ``tensor``.
+
+    Every operator has CPU kernels. CUDA kernels count if they are loaded and ``operator`` is one that has them.
+    """
+    if tensor.device.type == "cuda":
+        return operator in _ON_CUDA and tensor.dtype in CUDA_TYPES
     return tensor.device.type == "cpu" and tensor.dtype in NATIVE_TYPES

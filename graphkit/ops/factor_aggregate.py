@@ -62,7 +62,7 @@ def factor_aggregate(
 
 
 def _aggregate(h: Tensor, source: Tensor, target: Tensor, edge_index: Tensor, gain: float) -> Tensor:
-    if not (_NATIVE and serves(h)):
+    if not (_NATIVE and serves(h, "factor_aggregate")):
         return factor_aggregate_reference(h, source, target, edge_index, gain)
     trains = torch.is_grad_enabled() and (h.requires_grad or source.requires_grad or target.requires_grad)
     edges = group_edges(edge_index, h.size(0), both_ways=trains)
@@ -101,7 +101,7 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
 def _double_backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
     """Differentiates the gradient of the plain form. Views part what is differentiated here from the rest."""
     *tensors, colptr, row, _, _ = ctx.saved_tensors
-    col = torch.repeat_interleave(torch.arange(colptr.numel() - 1), colptr.diff())
+    col = torch.repeat_interleave(torch.arange(colptr.numel() - 1, device=colptr.device), colptr.diff())
     create_graph = torch.is_grad_enabled()
     with torch.enable_grad():
         tensors = [t.view_as(t) if t.requires_grad else t.detach().requires_grad_() for t in tensors]

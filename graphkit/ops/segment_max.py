@@ -45,7 +45,7 @@ def segment_max(x: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor]:
     """
     check_segments(x, ptr)
     ptr = ptr.long()
-    native = _NATIVE and serves(x)
+    native = _NATIVE and serves(x, "segment_max")
     if torch.compiler.is_compiling():
         return torch.ops.graphkit.segment_max(x, ptr) if native else segment_max_reference(x, ptr)
     if not native:

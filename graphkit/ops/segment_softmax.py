@@ -48,7 +48,7 @@ def segment_softmax(x: Tensor, ptr: Tensor) -> Tensor:
     """
     check_segments(x, ptr, floating=True)
     ptr = ptr.long()
-    native = _NATIVE and serves(x)
+    native = _NATIVE and serves(x, "segment_softmax")
     if torch.compiler.is_compiling():
         return torch.ops.graphkit.segment_softmax(x, ptr) if native else segment_softmax_reference(x, ptr)
     if not native:

@@ -42,7 +42,7 @@ def segment_sum(x: Tensor, ptr: Tensor) -> Tensor:
     """
     check_segments(x, ptr)
     ptr = ptr.long()
-    native = _NATIVE and serves(x)
+    native = _NATIVE and serves(x, "segment_sum")
     if torch.compiler.is_compiling():
         return torch.ops.graphkit.segment_sum(x, ptr) if native else segment_sum_reference(x, ptr)
     if not native:

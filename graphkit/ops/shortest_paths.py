@@ -12,7 +12,7 @@ from torch_geometric import EdgeIndex
 from graphkit.ops._edges import check_edges
 from graphkit.ops._native import offer
 
-_NATIVE = offer("shortest_paths")
+_NATIVE = offer("shortest_paths", cpu_only=True)
 
 
 def shortest_paths(

@@ -12,6 +12,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +23,7 @@ from torch import Tensor
 
 HERE = Path(__file__).parent
 SOURCES = HERE.parents[2] / "graphkit" / "csrc" / "cuda"
+HEADERS = tuple((HERE / "emulator").glob("*.h"))
 ORDERS = (0, 1)
 TYPES = {torch.float32: 0, torch.float64: 1, torch.float16: 2, torch.bfloat16: 3}
 
@@ -60,20 +64,19 @@ class Emulator:
     """An emulated GPU.
 
     Args:
-        folder: For the built library; a library that is there already and was made of the same files is used again.
+        library: Kernels compiled for it.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.sanitizer = _sanitizer()
-        self.library = _build(folder, ["-fsanitize=address,undefined"] if self.sanitizer else [])
+    def __init__(self, library: Path) -> None:
+        self.library = library
         self.process: subprocess.Popen | None = None
         self.errors = tempfile.TemporaryFile(mode="w+")  # noqa: SIM115
 
-    def __call__(self, name: str, *arguments: Any) -> None:
+    def __call__(self, name: str, *arguments: Any, orders: tuple[int, ...] = ORDERS) -> None:
         """Calls a launcher. Tensors among the arguments are memory of the GPU: they hold afterwards what it wrote."""
         tensors: list[Tensor] = []
-        request = (name, [_pack(argument, tensors) for argument in arguments], ORDERS)
-        if self.process is None or self.process.poll() is not None:
+        request = (name, [_pack(argument, tensors) for argument in arguments], orders)
+        if self.process is None:
             self.process = self._start()
         assert self.process.stdin is not None and self.process.stdout is not None
         try:
@@ -81,7 +84,7 @@ class Emulator:
             self.process.stdin.flush()
             answers = pickle.load(self.process.stdout)
         except (EOFError, BrokenPipeError):
-            self.process.wait()
+            self._stop()
             self.errors.seek(0)
             raise AssertionError(f"{name} ended the emulated GPU:\n{self.errors.read()[-6000:]}") from None
         error, contents = answers[0]
@@ -93,14 +96,19 @@ class Emulator:
 
     def close(self) -> None:
         """Ends the process."""
-        if self.process is not None:
-            self.process.communicate()
+        self._stop()
         self.errors.close()
+
+    def _stop(self) -> None:
+        if self.process is not None:
+            with suppress(BrokenPipeError):
+                self.process.communicate()
+        self.process = None
 
     def _start(self) -> subprocess.Popen:
         environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
-        if self.sanitizer:
-            environment["LD_PRELOAD"] = self.sanitizer
+        if SANITIZER:
+            environment["LD_PRELOAD"] = SANITIZER
         command = [sys.executable, "-I", str(HERE / "server.py"), str(self.library)]
         self.errors.seek(0)
         self.errors.truncate()
@@ -129,52 +137,53 @@ def _pack(argument: Any, tensors: list[Tensor]) -> tuple:
     return ("buffer", content, tensor.element_size() if isinstance(argument, Shifted) else 0)
 
 
-def _sanitizer() -> str | None:
+def _find_sanitizer() -> str | None:
     """Returns the library that must be loaded first, or nothing where the compiler has no sanitizers."""
+    if shutil.which("g++") is None:
+        return None
     names = ("libasan.so", "libubsan.so")
     paths = [subprocess.run(["g++", f"-print-file-name={name}"], capture_output=True, text=True) for name in names]
     found = [path.stdout.strip() for path in paths]
     return found[0] if all(Path(path).is_absolute() for path in found) else None
 
 
-def _build(folder: Path, flags: list[str]) -> Path:
-    """Compiles all kernels, two files at a time, unless the folder has the library of these very files."""
-    kernels = sorted(SOURCES.glob("*.cu"))
-    headers = [*SOURCES.glob("*.h"), *SOURCES.glob("*.cuh"), *(HERE / "emulator").iterdir()]
-    key = hashlib.sha256(" ".join(flags).encode())
-    for path in [*kernels, *sorted(headers)]:
+SANITIZER = _find_sanitizer()
+
+
+def build(
+    folder: Path,
+    sources: Sequence[Path],
+    options: Sequence[str] = (),
+    libraries: Sequence[str] = (),
+    sanitize: bool = True,
+) -> Path:
+    """Compiles kernels, two files at a time, unless the folder has a library of these very files."""
+    sources = [*sources, HERE / "emulator" / "emulator.cpp"]
+    sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"] if SANITIZER and sanitize else []
+    compiler = ["g++", "-std=c++17", "-O0", "-g1", "-fPIC", *sanitizers]
+    compiler += ["-I", str(HERE / "emulator"), *options]
+    key = hashlib.sha256(" ".join([*compiler, *libraries]).encode())
+    for path in [*sources, *sorted(SOURCES.glob("*.h")), *sorted(SOURCES.glob("*.cuh")), *sorted(HEADERS)]:
         key.update(path.read_bytes())
     library = folder / f"emulated-{key.hexdigest()[:16]}.so"
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if library.exists():
-            return library
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            compiler = ["g++", "-std=c++17", "-O1", "-g1", "-fPIC", "-fno-sanitize-recover=all", *flags]
-            compiler += ["-I", str(HERE / "emulator")]
-            running: list[subprocess.Popen] = []
-            objects = []
-            for source in [*kernels, HERE / "emulator" / "emulator.cpp"]:
-                objects.append(str(Path(scratch) / f"{source.stem}.o"))
-                if len(running) == 2:
-                    _finish(running.pop(0))
-                running.append(
-                    subprocess.Popen(
-                        [*compiler, "-x", "c++", "-c", str(source), "-o", objects[-1]],
-                        stderr=subprocess.PIPE,
-                        text=True,
-                    )
-                )
-            for process in running:
-                _finish(process)
+    with open(folder / "lock", "w") as lock, tempfile.TemporaryDirectory(dir=folder) as scratch:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the workers of a run share the library
+        if not library.exists():
+            objects = [str(Path(scratch) / f"{source.name}.o") for source in sources]
+            commands = [
+                [*compiler, "-x", "c++", "-c", str(source), "-o", target]
+                for source, target in zip(sources, objects, strict=True)
+            ]
+            with ThreadPoolExecutor(2) as pool:
+                list(pool.map(_compile, commands))
             linked = Path(scratch) / library.name
-            subprocess.run(["g++", "-shared", *flags, *objects, "-o", str(linked)], check=True)
-            shutil.move(linked, library)
+            _compile(["g++", "-shared", *sanitizers, *objects, "-o", str(linked), *libraries])
+            linked.rename(library)
     return library
 
 
-def _finish(process: subprocess.Popen) -> None:
-    _, errors = process.communicate()
-    if process.returncode != 0:
-        raise RuntimeError(f"a kernel does not compile as C++:\n{errors}")
+def _compile(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"a kernel does not compile as C++:\n{done.stderr}")

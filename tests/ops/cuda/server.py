@@ -57,6 +57,7 @@ class Call:
 
 def main(path: str) -> None:
     library = ctypes.CDLL(path)
+    library.emulator_forget_shared_memory()
     while True:
         try:
             name, arguments, orders = pickle.load(sys.stdin.buffer)

@@ -26,6 +26,12 @@ void exchange(unsigned mask, int from, const void* mine, void* theirs, size_t si
 
 [[noreturn]] void fail(const char* what);
 
-extern "C" void emulator_set_order(int order);  // 0: first thread first, 1: last thread first, others: mixed
+extern "C" {
+
+void emulator_set_order(int order);  // 0: first thread first, 1: last thread first, others: mixed
+
+// From now on, shared memory is spoilt before every block. Only for libraries that hold kernels and nothing else.
+void emulator_forget_shared_memory();
+}
 
 }  // namespace emulator
