@@ -9,7 +9,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint docs bench clean distclean FORCE
+.PHONY: help demo test lint docs bench cuda emulate sanitize clean distclean FORCE
 
 # The first interpreter that is new enough and can make an environment; only asked for when there is none yet.
 CANDIDATES := python3.13 python3.12 python3.11 python3.10 python3
@@ -30,6 +30,9 @@ help:
 	@echo "make lint       ruff and mypy"
 	@echo "make docs       the documentation, in docs/_build/html; a warning is an error"
 	@echo "make bench      every benchmark: prints tables, writes JSON"
+	@echo "make cuda       compile the CUDA kernels, without a GPU, where there is nvcc"
+	@echo "make emulate    test the CUDA operators on an emulated GPU"
+	@echo "make sanitize   test the native operators, CUDA ones emulated, with g++'s sanitizers (many minutes)"
 	@echo "make clean      remove what was built; make distclean removes .venv too"
 
 demo: .venv/.stamp-plot
@@ -49,6 +52,41 @@ docs: .venv/.stamp-docs
 
 bench: .venv/.stamp-package
 	@set -e; for file in $(sort $(wildcard benchmarks/*/*.py)); do echo "== $$file"; $(PY) "$$file"; done
+
+# Two generations of GPUs stand for all. The library is loaded, to see that its kernels find their operators, and not run.
+BUILD_CUDA := TORCH_CUDA_ARCH_LIST="8.0 9.0" GRAPHKIT_BUILD_CUDA=only $(PY) setup.py -q build_ext
+cuda: .venv/.stamp-package
+	@if ! PATH="$$PATH:$$CUDA_HOME/bin:/usr/local/cuda/bin" command -v nvcc > /dev/null; then \
+	    echo "there is no nvcc: the CUDA kernels were not compiled"; \
+	else \
+	    $(BUILD_CUDA) --build-lib build/cuda --build-temp build/cuda && $(PY) -c "$$LIST_KERNELS"; \
+	fi
+
+define LIST_KERNELS
+import torch
+from graphkit.ops import describe
+from graphkit.ops._cuda import has_cuda_kernel
+
+torch.ops.load_library("build/cuda/graphkit/_cuda.abi3.so")
+names = [row.operator for row in describe() if row.backend == "native" and has_cuda_kernel(row.operator)]
+print("CUDA kernels, compiled for sm_80 and sm_90, not run:", *names)
+assert names
+endef
+export LIST_KERNELS
+
+EMULATE := $(PY) -m pytest -n 0 -p tests.ops.cuda.emulated_operators
+emulate: .venv/.stamp-test
+	@OMP_NUM_THREADS=1 $(EMULATE) tests/ops/cuda/test_gpu.py -k "not opcheck and not compiles" $(ARGS)
+
+# The sanitizers' own library must come first, and that of C++ with it, or exceptions end the process. What starts other
+# compilers is left out, and what makes an emulated GPU work for minutes.
+SANITIZED = OMP_NUM_THREADS=1 GRAPHKIT_LIBRARY=build/sanitize/graphkit ASAN_OPTIONS=detect_leaks=0 \
+    LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libstdc++.so)"
+sanitize: .venv/.stamp-test
+	@GRAPHKIT_SANITIZE=1 GRAPHKIT_BUILD_CUDA=0 $(PY) setup.py -q build_ext --build-lib build/sanitize --build-temp build/sanitize
+	@$(SANITIZED) $(PY) -m pytest -n 0 -s tests/ops --ignore=tests/ops/cuda -k "not compiles and not library_that" $(ARGS)
+	@$(SANITIZED) $(EMULATE) -s tests/ops/cuda/test_gpu.py tests/ops/test_segment*.py tests/ops/test_factor_aggregate.py \
+	    -k "not compiles and not two_runs" $(ARGS)
 
 clean:
 	rm -rf build dist graphkit.egg-info docs/_build .pytest_cache .mypy_cache .ruff_cache

@@ -184,7 +184,7 @@ def extensions() -> list[Extension]:
         extra_link_args=sanitizers if sanitize else ["-Wl,-s"] if sys.platform == "linux" else [],
         language="c++",
         py_limited_api=True,
-        optional=True,
+        optional=not sanitize,
     )
     only_cuda = os.environ.get("GRAPHKIT_BUILD_CUDA") == "only"
     cuda = Extension(
