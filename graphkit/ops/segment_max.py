@@ -37,8 +37,9 @@ def segment_max(x: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor]:
         - An empty segment has the maximum 0, as in PyTorch Geometric, and the row -1.
         - A NaN is larger than any number, as in :func:`torch.max`: a segment that holds one has the maximum NaN, and
           its row is that of the first NaN.
-        - Gradients can be taken any number of times. The native code serves float32 and float64 on the CPU, other
-          types and devices use PyTorch; the result is the same on every run and any number of threads.
+        - Gradients can be taken any number of times. The native code serves float32 and float64 on the CPU, and CUDA
+          tensors where that is switched on (see :mod:`graphkit.ops`); other types and devices use PyTorch. The result
+          is the same on every run and any number of threads.
 
     Reference:
         Blelloch, *Prefix Sums and Their Applications*, 1990 (segmented maxima).

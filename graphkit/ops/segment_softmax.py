@@ -41,7 +41,8 @@ def segment_softmax(x: Tensor, ptr: Tensor) -> Tensor:
         - Weights below 1e-37 in float32, or 1e-307 in float64, may come out as 0.
         - Gradients can be taken any number of times.
         - The native code serves float32 and float64 on the CPU, and gives the same bits on every run and any number of
-          threads. Other types and devices use PyTorch, which computes float16 and bfloat16 in float32.
+          threads, and so do the CUDA kernels, where they are switched on (see :mod:`graphkit.ops`). Other types and
+          devices use PyTorch, which computes float16 and bfloat16 in float32.
 
     Reference:
         Veličković et al., *Graph Attention Networks*, ICLR 2018 (softmax over the neighbours of a node).

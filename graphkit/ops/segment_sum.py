@@ -33,9 +33,9 @@ def segment_sum(x: Tensor, ptr: Tensor) -> Tensor:
     Notes:
         A NaN shows in the sum of its segment and nowhere else. Gradients can be taken any number of times.
         The native code serves float32 and float64 on the CPU, and gives the same bits on every run and any number of
-        threads: long segments are summed in blocks of a fixed size. Other types and devices use PyTorch, which adds up
-        float16 and bfloat16 in float32, and on CUDA in an order of its own unless
-        :func:`torch.use_deterministic_algorithms` is set.
+        threads: long segments are summed in blocks of a fixed size. So do the CUDA kernels, where they are switched on
+        (see :mod:`graphkit.ops`). Other types and devices use PyTorch, which adds up float16 and bfloat16 in float32,
+        and on CUDA in an order of its own unless :func:`torch.use_deterministic_algorithms` is set.
 
     Reference:
         Blelloch, *Prefix Sums and Their Applications*, 1990 (segmented sums).

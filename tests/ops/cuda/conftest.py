@@ -1,14 +1,11 @@
-"""An emulated GPU for the tests of the CUDA kernels, and a real one where there is one."""
+"""An emulated GPU for the tests of the CUDA kernels."""
 
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
-from graphkit.ops import describe
 from tests.ops.cuda.emulated import SOURCES, Emulator, build
 
 
@@ -27,22 +24,3 @@ def gpu(emulation: Path) -> Iterator[Emulator]:
     machine = Emulator(build(emulation, sorted(SOURCES.glob("*.cu"))))
     yield machine
     machine.close()
-
-
-@pytest.fixture
-def device() -> str:
-    """The device whose operators are the CUDA ones: a GPU, or the CPU if it plays one."""
-    if "tests.ops.cuda.emulated_operators" in sys.modules:
-        return "cpu"
-    if not torch.cuda.is_available():
-        pytest.skip("no GPU is seen")
-    info = next(row for row in describe() if row.operator == "factor_aggregate")
-    if info.cuda_backend != "native":
-        pytest.skip(f"{info.cuda_reason}; {info.cuda_remedy}")
-    return "cuda"
-
-
-@pytest.fixture
-def scale(device: str) -> int:
-    """How large inputs are: an emulated GPU is a slow one."""
-    return 5000 if device == "cuda" else 30
