@@ -1,10 +1,12 @@
 """Layers and models: plain PyTorch modules that know nothing of data sets or training."""
 
-from graphkit.nn.conv import FactorGCNConv, PathAttention, Projection, SPAGANConv, STInceptionConv
+from graphkit.nn.conv import FactorGCNConv, PathAttention, Projection, SPAGANConv, STGCNConv, STInceptionConv
 from graphkit.nn.factor_discriminator import FactorDiscriminator, discriminator_loss
+from graphkit.nn.fold_norms import fold_norms
 from graphkit.nn.frames import Frames
 from graphkit.nn.label_loss import label_loss
-from graphkit.nn.models import GAT, GCN, GIN, MLP, SPAGAN, STIGCN, FactorGCN, GraphModel, SkeletonModel
+from graphkit.nn.models import GAT, GCN, GIN, MLP, SPAGAN, STGCN, STIGCN, FactorGCN, GraphModel, SkeletonModel
+from graphkit.nn.neighbour_parts import neighbour_parts
 from graphkit.nn.paths import attention_cost
 from graphkit.nn.principal_start import principal_start
 from graphkit.nn.skeleton_supports import skeleton_supports
@@ -16,6 +18,8 @@ __all__ = [
     "GIN",
     "MLP",
     "SPAGAN",
+    "STGCN",
+    "STGCNConv",
     "STIGCN",
     "FactorDiscriminator",
     "FactorGCN",
@@ -29,7 +33,9 @@ __all__ = [
     "SkeletonModel",
     "attention_cost",
     "discriminator_loss",
+    "fold_norms",
     "label_loss",
+    "neighbour_parts",
     "principal_start",
     "skeleton_supports",
     "stigcn_weights",

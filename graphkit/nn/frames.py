@@ -77,12 +77,49 @@ class Frames:
         first, second = self._pairs
         return torch.maximum(x.index_select(0, first), x.index_select(0, second))
 
+    def strided(self, stride: int) -> "Frames":
+        """Returns where the frames lie if only every ``stride``-th one of each sequence is left."""
+        if self.every is not None:
+            return Frames.regular(self.ptr.numel() - 1, -(-self.every // stride), self.ptr.device)
+        counts = -(-self.counts // stride)
+        return Frames(torch.cat([counts.new_zeros(1), counts.cumsum(0)]))
+
+    def every_nth(self, x: Tensor, stride: int) -> Tensor:
+        """Returns every ``stride``-th frame of each sequence, ``[F, ...]`` to ``[F', ...]``."""
+        if stride == 1:
+            return x
+        if self.every is not None:
+            return x.unflatten(0, (-1, self.every))[:, ::stride].flatten(0, 1)
+        return x.index_select(0, self.neighbours(1, stride)[0])
+
+    def neighbours(self, window: int, stride: int = 1) -> list[Tensor]:
+        """Returns for each place in a window around every ``stride``-th frame which frame lies there.
+
+        Args:
+            window: Number of frames in the window, odd.
+            stride: Every how many frames there is a window.
+
+        Returns:
+            For each place ``[F']`` int64; F, one beyond the last frame, where the window reaches out of the sequence.
+        """
+        left = self.strided(stride)
+        number = torch.arange(left.owner.numel(), device=self.ptr.device) - left.ptr[left.owner]
+        first, last = self.ptr[left.owner], self.ptr[left.owner + 1]
+        rows = [first + number * stride + place - window // 2 for place in range(window)]
+        return [torch.where((row >= first) & (row < last), row, self.ptr[-1]) for row in rows]
+
     def mean(self, x: Tensor) -> Tensor:
         """Averages the frames of each sequence: ``[F, C]`` to ``[N, C]``."""
         if self.every is not None:
             return x.unflatten(0, (-1, self.every)).mean(dim=1)
         total = x.new_zeros(self.ptr.numel() - 1, x.size(1)).index_add(0, self.owner, x)
         return total / self.counts.unsqueeze(1).to(x.dtype)
+
+    def sizes(self, like: Tensor, width: int) -> Tensor | float:
+        """Returns the number of frames times ``width``: of all sequences, or of each for division of ``[N, ...]``."""
+        if self.every is not None:
+            return float(self.every * width)
+        return (self.counts * width).to(like.dtype).view(-1, *[1] * (like.dim() - 1))
 
     def for_each(self, persons: int) -> tuple["Frames", Tensor]:
         """Gives every person of a clip a sequence of their own.

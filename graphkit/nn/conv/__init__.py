@@ -2,6 +2,7 @@
 
 from graphkit.nn.conv.factorgcn_conv import FactorGCNConv, Projection
 from graphkit.nn.conv.spagan_conv import PathAttention, SPAGANConv
+from graphkit.nn.conv.st_gcn_conv import STGCNConv
 from graphkit.nn.conv.st_inception_conv import STInceptionConv
 
-__all__ = ["FactorGCNConv", "PathAttention", "Projection", "SPAGANConv", "STInceptionConv"]
+__all__ = ["FactorGCNConv", "PathAttention", "Projection", "SPAGANConv", "STGCNConv", "STInceptionConv"]

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from graphkit.nn.conv.folded_st_inception_conv import FoldedSTInceptionConv
 from graphkit.nn.frames import Frames
 from graphkit.ops import compare_joints, frame_window, mix_joints
 
@@ -88,15 +89,19 @@ class STInceptionConv(torch.nn.Module):
         self.norm_branch, self.norm_window, self.norm_space, self.norm_time = (
             torch.nn.BatchNorm1d(out_channels) for _ in range(4)
         )
-        if self._projects:
+        if self.projects:
             self.weight_shortcut = torch.nn.Parameter(torch.empty(in_channels, out_channels))
             self.norm_shortcut = torch.nn.BatchNorm1d(out_channels)
         self.reset_parameters()
 
     @property
-    def _projects(self) -> bool:
+    def projects(self) -> bool:
         """Whether the shortcut is a product."""
         return self.shortcut and self.in_channels != self.out_channels
+
+    def folded(self, dtype: torch.dtype | None = None) -> FoldedSTInceptionConv:
+        """Returns the block for evaluation with its norms folded into its products, which may have another type."""
+        return FoldedSTInceptionConv(self, dtype)
 
     def reset_parameters(self) -> None:
         """Draws new weights (Kaiming-normal by their outputs); with a shortcut, the block begins close to it."""
@@ -106,7 +111,7 @@ class STInceptionConv(torch.nn.Module):
             (self.weight_window, 3 * self.weight_window.size(3)),
             (self.weight_space, self.out_channels),
             (self.weight_time, self.out_channels),
-            *([(self.weight_shortcut, self.out_channels)] if self._projects else []),
+            *([(self.weight_shortcut, self.out_channels)] if self.projects else []),
         ):
             torch.nn.init.normal_(weight, 0.0, math.sqrt(2.0 / fan_out))
         torch.nn.init.zeros_(self.bias_embed)
@@ -138,7 +143,7 @@ class STInceptionConv(torch.nn.Module):
         time = frame_window(windowed, frames.ptr, frames.every)
         out = self.norm_space(F.relu(self.norm_branch(space.flatten(0, 1).flatten(1))) @ self.weight_space)
         out = out + self.norm_time(F.relu(self.norm_window(time.flatten(0, 1).flatten(1))) @ self.weight_time)
-        if self._projects:
+        if self.projects:
             out = out + self.norm_shortcut(x.flatten(0, 1) @ self.weight_shortcut)
         elif self.shortcut:
             out = out + x.flatten(0, 1)
@@ -148,9 +153,7 @@ class STInceptionConv(torch.nn.Module):
     def attention(self, embedded: Tensor, frames: Frames) -> Tensor:
         """Returns the matrix that depends on the data, ``[N, 1, V, V]``, from the embeddings ``[F, V, 2, D]``."""
         scores = compare_joints(embedded[:, :, :1], embedded[:, :, 1:], frames.ptr, frames.every)
-        size = embedded.size(-1) * (frames.counts if frames.every is None else frames.every)
-        scores = scores / (size.view(-1, 1, 1, 1) if isinstance(size, Tensor) else size)
-        return torch.softmax(scores, dim=-2)
+        return torch.softmax(scores / frames.sizes(scores, embedded.size(-1)), dim=-2)
 
     def __repr__(self) -> str:
         joints, branches = self.supports.size(1), self.supports.size(0)

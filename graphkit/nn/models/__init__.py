@@ -8,6 +8,7 @@ from graphkit.nn.models.graph_model import GraphModel
 from graphkit.nn.models.mlp import MLP
 from graphkit.nn.models.skeleton_model import SkeletonModel
 from graphkit.nn.models.spagan import SPAGAN
+from graphkit.nn.models.st_gcn import STGCN
 from graphkit.nn.models.stigcn import STIGCN
 
-__all__ = ["GAT", "GCN", "GIN", "MLP", "SPAGAN", "STIGCN", "FactorGCN", "GraphModel", "SkeletonModel"]
+__all__ = ["GAT", "GCN", "GIN", "MLP", "SPAGAN", "STGCN", "STIGCN", "FactorGCN", "GraphModel", "SkeletonModel"]

@@ -81,5 +81,5 @@ class SkeletonModel(GraphModel):
 
     def pooled(self, x: Tensor, each: Frames) -> Tensor:
         """Averages joints, frames and then the persons of each clip: ``[F P, V, C]`` to ``[N, C]``."""
-        means = each.mean(x.mean(dim=1))
+        means = each.mean(x.mean(dim=1, dtype=self.norm_data.weight.dtype))
         return means.unflatten(0, (-1, self.num_persons)).mean(dim=1)

@@ -1,0 +1,135 @@
+"""One block of ST-GCN: joints mixed over three parts of a neighbourhood, then a long convolution over frames."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from graphkit.nn.frames import Frames
+from graphkit.ops import mix_joints
+
+
+class STGCNConv(torch.nn.Module):
+    r"""The block of `Spatial Temporal Graph Convolutional Networks <https://arxiv.org/abs/1801.07455>`_ (AAAI 2018).
+
+    .. math::
+        \mathbf{Y} &= \mathrm{ReLU} \, \mathrm{BN} \left( \sum_k (\mathbf{A}_k \odot \mathbf{M}_k)^{\top} (\mathbf{X}
+        \mathbf{W}_k + \mathbf{b}_k) \right)
+
+        \mathbf{X}' &= \mathrm{ReLU} \left( \mathrm{dropout} \, \mathrm{BN} (\mathrm{conv}_9(\mathbf{Y}) + \mathbf{c}) +
+        \mathrm{shortcut}(\mathbf{X}) \right)
+
+    with learned factors :math:`\mathbf{M}_k`, ones at first. The shortcut is the input itself, or a product with a norm
+    where widths or the number of frames differ.
+
+    Args:
+        in_channels: Width of the input.
+        out_channels: Width of the output.
+        parts: The matrices :math:`\mathbf{A}_k` ``[K, V, V]``, see :func:`~graphkit.nn.neighbour_parts`.
+        stride: Every how many frames the output has one.
+        shortcut: Whether there is one.
+        dropout: Dropout before the sum.
+        window: Number of frames that the convolution sees, odd.
+
+    Shapes:
+        - **input:** ``x`` ``[F, V, in_channels]``, the frames of all sequences end to end, and where they lie as
+          :class:`~graphkit.nn.Frames`; without it, all frames are one sequence.
+        - **output:** ``[F', V, out_channels]`` with the frames of ``frames.strided(stride)``.
+
+    Reference:
+        Yan, Xiong and Lin, *Spatial Temporal Graph Convolutional Networks for Skeleton-Based Action Recognition*,
+        AAAI 2018.
+
+    Differences:
+        Sequences may be of any length: norms see no padding, since there is none.
+    """
+
+    parts: Tensor
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        parts: Tensor,
+        stride: int = 1,
+        shortcut: bool = True,
+        dropout: float = 0.0,
+        window: int = 9,
+    ) -> None:
+        super().__init__()
+        if parts.dim() != 3 or parts.size(1) != parts.size(2):
+            raise ValueError(f"`parts` must be [K, V, V] (got {list(parts.shape)})")
+        if window % 2 == 0 or stride < 1:
+            raise ValueError(f"`window` must be odd and `stride` at least 1 (got {window} and {stride})")
+        self.in_channels, self.out_channels = in_channels, out_channels
+        self.stride, self.shortcut, self.dropout, self.window = stride, shortcut, dropout, window
+        self.projects = shortcut and (in_channels != out_channels or stride != 1)
+        self.register_buffer("parts", parts.clone())
+        count = parts.size(0)
+        self.weight = torch.nn.Parameter(torch.empty(count, in_channels, out_channels))
+        self.bias = torch.nn.Parameter(torch.empty(count, out_channels))
+        self.importance = torch.nn.Parameter(torch.empty_like(parts))
+        self.norm_space = torch.nn.BatchNorm1d(out_channels)
+        self.weight_time = torch.nn.Parameter(torch.empty(window, out_channels, out_channels))
+        self.bias_time = torch.nn.Parameter(torch.empty(out_channels))
+        self.norm_time = torch.nn.BatchNorm1d(out_channels)
+        if self.projects:
+            self.weight_shortcut = torch.nn.Parameter(torch.empty(in_channels, out_channels))
+            self.norm_shortcut = torch.nn.BatchNorm1d(out_channels)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draws new weights (Kaiming-normal by their inputs)."""
+        for weight, fan_in in (
+            (self.weight, self.in_channels),
+            (self.weight_time, self.window * self.out_channels),
+            *([(self.weight_shortcut, self.in_channels)] if self.projects else []),
+        ):
+            torch.nn.init.normal_(weight, 0.0, math.sqrt(2.0 / fan_in))
+        torch.nn.init.zeros_(self.bias)
+        torch.nn.init.zeros_(self.bias_time)
+        torch.nn.init.ones_(self.importance)
+        for norm in self.children():
+            norm.reset_parameters()  # type: ignore[operator]
+
+    def forward(self, x: Tensor, frames: Frames | None = None) -> Tensor:
+        """Runs the block."""
+        if x.dim() != 3 or x.shape[1:] != (self.parts.size(1), self.in_channels):
+            wanted = f"[F, {self.parts.size(1)} joints, {self.in_channels} channels]"
+            raise ValueError(f"`x` must be {wanted} (got {list(x.shape)})")
+        if frames is None:
+            frames = Frames.regular(1, x.size(0), x.device)
+        matrices = (self.parts * self.importance).unsqueeze(0)
+        parts, joints = self.parts.shape[:2]
+        if self.in_channels < self.out_channels:  # joints are mixed where there are fewer channels
+            mixed = mix_joints(x.unsqueeze(2).expand(-1, -1, parts, -1), matrices, frames.ptr, frames.every)
+            space = (mixed.flatten(2).flatten(0, 1) @ self.weight.flatten(0, 1)).view(-1, joints, self.out_channels)
+        else:
+            each = (x.flatten(0, 1) @ self.weight.transpose(0, 1).flatten(1)).view(-1, joints, parts, self.out_channels)
+            space = mix_joints(each, matrices, frames.ptr, frames.every).sum(dim=2)
+        space = space + (matrices[0].sum(dim=1).t() @ self.bias)  # what joints receive of the biases
+        space = F.relu(self.norm_space(space.flatten(0, 1))).unflatten(0, (-1, joints))
+        time = self.norm_time(self._over_time(space, frames).flatten(0, 1))
+        out = F.dropout(time, self.dropout, self.training)
+        if self.shortcut:
+            rows = frames.every_nth(x, self.stride).flatten(0, 1)
+            out = out + (self.norm_shortcut(rows @ self.weight_shortcut) if self.projects else rows)
+        return F.relu(out).unflatten(0, (-1, joints))
+
+    def _over_time(self, x: Tensor, frames: Frames) -> Tensor:
+        """Convolves over frames: ``[F, V, C]`` to ``[F', V, C]``."""
+        if frames.every is not None:
+            image = x.unflatten(0, (-1, frames.every)).permute(0, 3, 1, 2)  # channels last in memory
+            kernel = self.weight_time.permute(2, 1, 0).unsqueeze(3).contiguous(memory_format=torch.channels_last)
+            out = F.conv2d(image, kernel, self.bias_time, (self.stride, 1), (self.window // 2, 0))
+            return out.permute(0, 2, 3, 1).flatten(0, 1)
+        padded = torch.cat([x, x.new_zeros(1, *x.shape[1:])])
+        out = self.bias_time.to(x.dtype)
+        for rows, weight in zip(frames.neighbours(self.window, self.stride), self.weight_time, strict=True):
+            out = out + padded.index_select(0, rows) @ weight
+        return out
+
+    def __repr__(self) -> str:
+        shape = f"{self.in_channels}, {self.out_channels}, joints={self.parts.size(1)}, stride={self.stride}"
+        return f"{self.__class__.__name__}({shape})"

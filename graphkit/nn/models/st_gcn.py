@@ -1,0 +1,86 @@
+"""ST-GCN as a baseline for skeleton clips."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from graphkit.nn.conv.st_gcn_conv import STGCNConv
+from graphkit.nn.models.skeleton_model import SkeletonModel
+from graphkit.nn.neighbour_parts import neighbour_parts
+from graphkit.registry import register_model
+
+if TYPE_CHECKING:
+    from graphkit.skeleton import SkeletonLayout
+
+
+@register_model("st-gcn")
+class STGCN(SkeletonModel):
+    """The network of `Spatial Temporal Graph Convolutional Networks <https://arxiv.org/abs/1801.07455>`_ (AAAI 2018).
+
+    A norm of the coordinates; stages of blocks, of which each but the first begins with a block that halves the number
+    of frames; the mean over frames, joints and persons; a linear layer.
+
+    Args:
+        in_channels: Coordinates of a joint C.
+        num_classes: Number of actions.
+        layout: The joints and bones: a name, see :func:`graphkit.skeleton.layout_names`, or a layout.
+        num_persons: Number of persons P.
+        channels: Width of the blocks of each stage.
+        blocks: Number of blocks of each stage.
+        dropout: Dropout in each block but the first, before its sum.
+        window: Number of frames that each block sees.
+
+    Shapes:
+        - **input:** clips end to end, ``x`` ``[F, P, V, C]`` with ``lengths``; or ``x`` ``[N, C, T, V, P]``.
+        - **output:** ``[N, num_classes]``.
+
+    Reference:
+        Yan, Xiong and Lin, *Spatial Temporal Graph Convolutional Networks for Skeleton-Based Action Recognition*,
+        AAAI 2018.
+    """
+
+    #: What the factors of the matrices are called: weight decay may spare them.
+    no_decay = ("importance",)
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        num_classes: int = 60,
+        layout: "str | SkeletonLayout" = "ntu-25",
+        num_persons: int = 2,
+        channels: Sequence[int] = (64, 128, 256),
+        blocks: Sequence[int] = (4, 3, 3),
+        dropout: float = 0.5,
+        window: int = 9,
+    ) -> None:
+        super().__init__(in_channels, layout, num_persons)
+        if len(channels) != len(blocks) or not channels or min(*channels, *blocks) < 1:
+            raise ValueError(
+                "`channels` and `blocks` must name as many widths as numbers of blocks, all at least 1 "
+                f"(got {list(channels)} and {list(blocks)})"
+            )
+        if not 0 <= dropout < 1:
+            raise ValueError(f"`dropout` must lie in [0, 1) (got {dropout})")
+        parts = neighbour_parts(self.layout.edges, self.layout.num_joints, self.layout.centre)
+        self.blocks = torch.nn.ModuleList()
+        width = in_channels
+        for stage, (out, count) in enumerate(zip(channels, blocks, strict=True)):
+            for position in range(count):
+                is_first = not self.blocks
+                stride = 2 if stage and not position else 1
+                share = 0.0 if is_first else dropout
+                self.blocks.append(STGCNConv(width, out, parts, stride, not is_first, share, window))
+                width = out
+        self.classifier = torch.nn.Linear(width, num_classes)
+        torch.nn.init.normal_(self.classifier.weight, 0.0, math.sqrt(1.0 / width))
+
+    def forward(self, x: Tensor, lengths: Sequence[int] | Tensor | None = None) -> Tensor:
+        """Returns the scores of the actions of each clip."""
+        x, frames = self.sequences(x, lengths)
+        for block in self.blocks:
+            x = block(x, frames)
+            frames = frames.strided(block.stride)  # type: ignore[arg-type]
+        return self.classifier(self.pooled(x, frames))
