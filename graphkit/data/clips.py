@@ -8,7 +8,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphkit.data.edges import pointers
-from graphkit.skeleton import SkeletonLayout, make_stream, repeat_to, resample
+from graphkit.skeleton import SkeletonLayout, fit_box, make_stream, repeat_to, resample
 
 #: Takes the frames of clips ``[F, P, V, C]``, their lengths and a generator; returns others.
 Augmentation = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
@@ -19,7 +19,7 @@ class ClipCollection(Sequence[Data]):
 
     ``collection[i]`` is the i-th clip: ``x`` ``[T, P, V, C]``, ``lengths`` ``[1]`` and ``y`` ``[1]``. :meth:`batch` is
     several of them with the attributes of a batch. What a network sees is made when a batch is: clips are brought to
-    the number of frames asked for, then augmented, and then become the stream.
+    the number of frames asked for, augmented, stretched if that is wanted, and then become the stream.
 
     Args:
         x: ``[F, P, V, C]``, the frames of all clips; they may lie in a file that is mapped into memory.
@@ -31,6 +31,7 @@ class ClipCollection(Sequence[Data]):
         coordinates: How many of the C channels are coordinates; all by default.
         frames: Number of frames that each clip is brought to; 0 leaves each as long as it is.
         fit: Whether clips are interpolated (``"resample"``) or played again and cut (``"repeat"``) for that.
+        box: Whether each clip is stretched, see :func:`graphkit.skeleton.fit_box`.
 
     Raises:
         ValueError: If sizes do not fit, or an option has none of its values.
@@ -47,6 +48,7 @@ class ClipCollection(Sequence[Data]):
         coordinates: int | None = None,
         frames: int = 0,
         fit: str = "resample",
+        box: bool = False,
     ) -> None:
         if x.dim() != 4 or x.size(2) != layout.num_joints:
             raise ValueError(f"`x` must be [F, P, {layout.num_joints} joints, C] (got {list(x.shape)})")
@@ -59,7 +61,7 @@ class ClipCollection(Sequence[Data]):
             raise ValueError(f"`frames` must not be negative; 0 leaves each clip as long as it is (got {frames})")
         if fit not in ("resample", "repeat"):
             raise ValueError(f"`fit` must be resample or repeat (got {fit!r})")
-        self.frames, self.fit = frames, fit
+        self.frames, self.fit, self.box = frames, fit, box
         self.x, self.lengths, self.y, self.layout = x, lengths, y, layout
         self.names = names
         self.stream = stream
@@ -115,6 +117,8 @@ class ClipCollection(Sequence[Data]):
             lengths = wanted
         if augment is not None:
             x, lengths = augment(x, lengths, generator or torch.default_generator)
+        if self.box:
+            x = fit_box(x, lengths, self.coordinates)
         x = make_stream(self.stream, x, pointers(lengths), self.layout, self.coordinates)
         data = Data(x=x, lengths=lengths, y=self.y[ids])
         data.num_graphs = ids.numel()

@@ -28,6 +28,7 @@ def nw_ucla(
     frames: int = 0,
     centre: str = "first",
     align: bool = False,
+    box: bool = False,
 ) -> SkeletonDataset:
     """Reads clips of 20 joints; cameras 1 and 2 train, camera 3 tests.
 
@@ -40,6 +41,7 @@ def nw_ucla(
         frames: Number of frames that each clip is interpolated to; 0 leaves each as long as it is.
         centre: ``"first"`` moves the spine of the first frame to the origin, ``"each"`` that of each frame.
         align: Whether each clip is turned so that the body of its first frame stands upright and looks one way.
+        box: Whether each clip is stretched so that each coordinate runs from -1 to 1.
     """
     layout = get_layout("nw-ucla-20")
     store = read_raw(request, _read)
@@ -53,7 +55,7 @@ def nw_ucla(
     return SkeletonDataset(
         name=request.name,
         task="skeleton-classification",
-        graphs=prepared_clips(store, layout, stream, frames, centre, align),
+        graphs=prepared_clips(store, layout, stream, frames, centre, align, box=box),
         splits=(split,),
         num_features=store.x.size(-1),
         num_outputs=len(ACTIONS),

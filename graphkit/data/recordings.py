@@ -15,6 +15,7 @@ def prepared_clips(
     around: str = "first",
     upright: bool = False,
     coordinates: int | None = None,
+    box: bool = False,
 ) -> ClipCollection:
     """Returns the clips of a store, moved, turned and with as many frames as asked for.
 
@@ -26,6 +27,7 @@ def prepared_clips(
         around: What is moved to the origin, see :func:`graphkit.skeleton.centre`.
         upright: Whether clips are turned, see :func:`graphkit.skeleton.align`.
         coordinates: How many of the channels are coordinates; all by default.
+        box: Whether each clip is stretched, see :func:`graphkit.skeleton.fit_box`.
     """
     x: Tensor = store.x
     ptr = pointers(store.lengths)
@@ -33,4 +35,6 @@ def prepared_clips(
         x = centre(x, ptr, layout.centre, around)
     if upright:
         x = align(x, ptr, layout.up, layout.across)
-    return ClipCollection(x, store.lengths, store.labels, layout, store.names, stream, coordinates, frames)
+    return ClipCollection(
+        x, store.lengths, store.labels, layout, store.names, stream, coordinates, frames, box=box
+    )

@@ -20,6 +20,7 @@ def synthetic_skeleton(
     frames: int = 0,
     centre: str = "first",
     align: bool = False,
+    box: bool = False,
 ) -> SkeletonDataset:
     """Generates clips in memory; the first 60 % train, the next 20 % validate, the rest test.
 
@@ -33,6 +34,7 @@ def synthetic_skeleton(
         centre: ``"first"`` moves the spine of the first frame to the origin, ``"each"`` that of each frame, ``"none"``
             nothing.
         align: Whether each clip is turned so that the body of its first frame stands upright and looks one way.
+        box: Whether each clip is stretched so that each coordinate runs from -1 to 1.
     """
     if num_clips < 10:
         raise ValueError(f"`num_clips` must be at least 10, so that no part of the split is empty (got {num_clips})")
@@ -42,7 +44,7 @@ def synthetic_skeleton(
     return SkeletonDataset(
         name=request.name,
         task="skeleton-classification",
-        graphs=prepared_clips(store, layout, stream, frames, centre, align),
+        graphs=prepared_clips(store, layout, stream, frames, centre, align, box=box),
         splits=(position_split(num_clips, (0.6, 0.2, 0.2)),),
         num_features=3,
         num_outputs=len(ACTIONS),

@@ -3,7 +3,7 @@
 from graphkit.registry import get_layout, layout_names
 from graphkit.skeleton.clip import Clip
 from graphkit.skeleton.layout import SkeletonLayout
-from graphkit.skeleton.prepare import align, centre
+from graphkit.skeleton.prepare import align, centre, fit_box
 from graphkit.skeleton.resample import repeat_to, resample
 from graphkit.skeleton.store import ClipStore, gather_clips, open_store, write_store
 from graphkit.skeleton.streams import STREAMS, make_stream
@@ -15,6 +15,7 @@ __all__ = [
     "SkeletonLayout",
     "align",
     "centre",
+    "fit_box",
     "gather_clips",
     "get_layout",
     "layout_names",

@@ -62,6 +62,29 @@ def align(x: Tensor, ptr: Tensor, up: tuple[int, ...], across: tuple[int, ...]) 
     return x
 
 
+def fit_box(x: Tensor, lengths: Tensor, coordinates: int) -> Tensor:
+    """Stretches each clip so that each of its coordinates runs from -1 to 1 over all joints, persons and frames.
+
+    Bodies of all sizes, near and far, then fill the same box.
+
+    Args:
+        x: ``[F, P, V, C]``.
+        lengths: ``[G]``, the number of frames of each clip.
+        coordinates: How many of the C channels are coordinates; the others stay.
+
+    Returns:
+        ``[F, P, V, C]``; joints that were not seen stay zero.
+    """
+    visible = seen(x[..., :coordinates])
+    place = x[..., :coordinates]
+    low = torch.where(visible, place, torch.inf).amin(dim=(1, 2))
+    high = torch.where(visible, place, -torch.inf).amax(dim=(1, 2))
+    least = torch.segment_reduce(low, "min", lengths=lengths).repeat_interleave(lengths, dim=0)[:, None, None]
+    most = torch.segment_reduce(high, "max", lengths=lengths).repeat_interleave(lengths, dim=0)[:, None, None]
+    place = torch.where(visible, 2.0 * (place - least) / (most - least).clamp(min=1e-6) - 1.0, 0.0)
+    return place if coordinates == x.size(-1) else torch.cat([place, x[..., coordinates:]], dim=-1)
+
+
 def rotation_between(start: Tensor, end: Tensor) -> Tensor:
     """Returns the smallest rotations that bring vectors to a direction: ``[G, 3]`` and ``[3]`` to ``[G, 3, 3]``.
 

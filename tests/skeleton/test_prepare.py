@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from graphkit.skeleton import align, centre
+from graphkit.skeleton import align, centre, fit_box
 from graphkit.skeleton.prepare import rotation_between
 
 PTR = torch.tensor([0, 3, 4])
@@ -59,3 +59,17 @@ def test_what_cannot_be_done_is_refused() -> None:
         centre(clips(), PTR, 0, "last")
     with pytest.raises(ValueError, match="only joints with three coordinates can be turned .got 2.; set `align`"):
         align(clips()[..., :2], PTR, (0, 1), ())
+
+
+def test_a_clip_fills_its_box() -> None:
+    x = torch.cat([clips(), torch.rand(4, 2, 5, 1, dtype=torch.float64)], dim=-1)
+    lengths = torch.tensor([3, 1])
+    boxed = fit_box(x, lengths, 3)
+    assert torch.equal(boxed[..., 3], x[..., 3]) and not boxed[1, 0, 3, :3].any() and not boxed[3, 1, :, :3].any()
+    for clip, before in zip(boxed.split([3, 1]), x.split([3, 1]), strict=True):
+        seen = before[..., :3].any(dim=-1)
+        inside, place = clip[..., :3][seen], before[..., :3][seen]
+        torch.testing.assert_close(inside.amin(dim=0), torch.full((3,), -1.0, dtype=x.dtype))
+        torch.testing.assert_close(inside.amax(dim=0), torch.ones(3, dtype=x.dtype))
+        middle, half = (place.amax(0) + place.amin(0)) / 2, (place.amax(0) - place.amin(0)) / 2
+        torch.testing.assert_close(inside, (place - middle) / half)

@@ -57,6 +57,7 @@ def _read(
     frames: int = 0,
     centre: str = "first",
     align: bool = False,
+    box: bool = False,
 ) -> SkeletonDataset:
     rows, where = read_table(path), f"'{path / TABLE}'"
     skeleton = _layout(path, layout)
@@ -72,7 +73,7 @@ def _read(
     return SkeletonDataset(
         name=path.name,
         task="skeleton-classification",
-        graphs=prepared_clips(store, skeleton, stream, frames, centre, align, min(coordinates, store.x.size(-1))),
+        graphs=prepared_clips(store, skeleton, stream, frames, centre, align, coordinates, box),
         splits=splits,
         num_features=store.x.size(-1),
         num_outputs=len(names),
