@@ -61,8 +61,14 @@ def path_attention(
             an option has no such value.
 
     Notes:
-        Gradients reach ``h``, ``att``, ``target`` and ``weight``, through the attention too where it is returned, and
-        can be taken twice.
+        - Gradients reach ``h``, ``att``, ``target`` and ``weight``, through the attention too where it is returned.
+          Gradients of gradients go through the plain PyTorch form.
+        - The native code makes no tensor with all paths and features: it walks the paths once, with a running maximum
+          and sum, and pools them again for the gradients. It gives the same bits on every run and any number of
+          threads. It serves float32 and float64 on the CPU; other types and devices use PyTorch, which computes
+          float16 and bfloat16 in float32.
+        - A NaN among the features of a path makes that node and head NaN. Attention below 1e-37 in float32, or 1e-307
+          in float64, may come out as 0 or about that.
 
     Reference:
         Yang et al., *SPAGAN: Shortest Path Graph Attention Network*, IJCAI 2019.

@@ -43,8 +43,10 @@ struct PathForward {
         for (int64_t e = begin; e < end; ++e) {
           T* to = own + (e - begin) * B::heads;
           const Sums s = load<T, B::heads>(to);
+          const int64_t place = a.place[e] * a.heads + k;
           total += s;
-          if (a.weight != nullptr) store<T, B::heads>(to, s * load<T, B::heads>(a.weight + a.place[e] * a.heads + k));
+          if (a.alpha != nullptr && !goes_on && ends) store<T, B::heads>(a.alpha + place, s);
+          if (a.weight != nullptr) store<T, B::heads>(to, s * load<T, B::heads>(a.weight + place));
         }
         const Sums inverse = T(1) / total;
         if (ends) store<T, B::heads>(a.inverse + at, inverse);
@@ -55,7 +57,7 @@ struct PathForward {
         for (int64_t v = 0; v < B::vectors(a); v += B::at_once) {
           weigh<T, W, G, NV>(rows, v * W, own, end - begin, scale, goes_on ? keep : nullptr, out + v * W);
         }
-        if (ends && a.alpha != nullptr) attention<T, B::heads>(a, i, k);
+        if (a.alpha != nullptr && ends) attention<T, B::heads>(a, i, k, goes_on);
       }
     }
   }
@@ -71,6 +73,7 @@ struct PathForward {
     using Sums = typename B::Sums;
     const int64_t column = k * a.width, size = B::vectors(a) * W;
     const Sums own = load<T, B::heads>(a.target + i * a.heads + k);
+    const bool is_part = end - begin < a.ptr[i + 1] - a.ptr[i];
     for (int64_t e = begin; e < end; ++e) {
       const int64_t j = e - window;
       phi[j] = a.hops == 1 ? a.h + a.paths[e] * a.heads * a.width + column : room + j * size;
@@ -86,7 +89,7 @@ struct PathForward {
       }
       Sums s = B::sums(product) + own;
       s = s > Sums{} ? s : s * a.slope;
-      if (a.alpha != nullptr) store<T, B::heads>(a.alpha + a.place[e] * a.heads + k, s);
+      if (a.alpha != nullptr && is_part) store<T, B::heads>(a.alpha + a.place[e] * a.heads + k, s);
       store<T, B::heads>(score + j * B::heads, s);
       highest = s > highest ? s : highest;
     }
@@ -117,14 +120,16 @@ struct PathForward {
     for (int v = 0; v < B::at_once; ++v) store<T, W>(out + v * W, sum[v]);
   }
 
-  // Makes attention of the scores, for `HB` heads of node i.
+  // Makes attention of the exponentials of node i, or of the scores if there were too many for one window.
   template <class T, int HB>
-  static GRAPHKIT_INLINE void attention(const PathPass<T>& a, int64_t i, int64_t k) {
+  static GRAPHKIT_INLINE void attention(const PathPass<T>& a, int64_t i, int64_t k, bool of_scores) {
     const Vector<T, HB> highest = load<T, HB>(a.highest + i * a.heads + k);
     const Vector<T, HB> inverse = load<T, HB>(a.inverse + i * a.heads + k);
     for (int64_t e = a.ptr[i]; e < a.ptr[i + 1]; ++e) {
       T* alpha = a.alpha + a.place[e] * a.heads + k;
-      store<T, HB>(alpha, exponential<T, HB>(load<T, HB>(alpha) - highest) * inverse);
+      Vector<T, HB> s = load<T, HB>(alpha);
+      if (of_scores) s = exponential<T, HB>(s - highest);
+      store<T, HB>(alpha, s * inverse);
     }
   }
 };

@@ -86,9 +86,6 @@ GRAPHKIT_INLINE auto add_neighbours(const Vector<T, W>* x) {
       sums[v] = every_second<T, W, 0>(x[2 * v], x[2 * v + 1], K()) + every_second<T, W, 1>(x[2 * v], x[2 * v + 1], K());
     }
     return add_neighbours<T, W, NV / 2, Times - 1>(sums);
-  } else if constexpr (W == 2) {
-    const Vector<T, 1> total = {(*x)[0] + (*x)[1]};
-    return total;
   } else {
     using K = std::make_integer_sequence<int, W / 2>;
     Vector<T, W / 2> half[2];
@@ -112,7 +109,10 @@ struct Block {
   static GRAPHKIT_INLINE int64_t vectors(const PathPass<T>& a) { return NV > 0 ? NV : a.width / W; }
 
   // The sums of x over each head. For a block of one head, x is one vector, already a sum of several.
-  static GRAPHKIT_INLINE Sums sums(const Vector<T, W>* x) { return add_neighbours<T, W, at_once, log2(W / G)>(x); }
+  static GRAPHKIT_INLINE Sums sums(const Vector<T, W>* x) {
+    if constexpr (heads == 1) return Sums{} + sum<T, W>(*x);
+    else return add_neighbours<T, W, at_once, log2(W / G)>(x);
+  }
 
   // What to multiply the vectors of a block by, given a number per head: reads whole vectors.
   static GRAPHKIT_INLINE void factors(const T* of_heads, Factor* to) {

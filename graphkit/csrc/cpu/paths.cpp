@@ -10,13 +10,18 @@
 namespace graphkit {
 namespace {
 
-// Whether all numbers are from 0 to bound - 1, without a branch: a sign bit tells of one that is not.
+// Has its highest bit set if a number is not from 0 to bound - 1. No branch is needed to find one among many.
+template <class I>
+std::make_unsigned_t<I> outside(I number, int64_t bound) {
+  using U = std::make_unsigned_t<I>;
+  return U(number) | (U(bound - 1) - U(number));
+}
+
 template <class I>
 bool all_below(const I* index, int64_t count, int64_t bound) {
-  using U = std::make_unsigned_t<I>;
-  U signs = 0;
-  for (int64_t k = 0; k < count; ++k) signs |= U(index[k]) | (U(bound - 1) - U(index[k]));
-  return (signs >> (8 * sizeof(I) - 1)) == 0;
+  std::make_unsigned_t<I> bits = 0;
+  for (int64_t k = 0; k < count; ++k) bits |= outside(index[k], bound);
+  return bits >> (8 * sizeof(I) - 1) == 0;
 }
 
 // Writes where the groups of a sorted `index` start. Returns false, having written anything, if it is not sorted.
@@ -30,6 +35,15 @@ bool starts_if_sorted(const int64_t* index, int64_t count, int64_t* ptr, int64_t
   return true;
 }
 
+// The same for any `index`, and its places in order of the nodes.
+void sort(const int64_t* index, int64_t count, int64_t* ptr, int64_t num_nodes, int32_t* places) {
+  std::fill(ptr, ptr + num_nodes + 1, int64_t(0));
+  for (int64_t e = 0; e < count; ++e) ++ptr[index[e] + 1];
+  for (int64_t i = 0; i < num_nodes; ++i) ptr[i + 1] += ptr[i];
+  std::vector<int64_t> next(ptr, ptr + num_nodes);
+  for (int64_t e = 0; e < count; ++e) places[next[index[e]]++] = int32_t(e);
+}
+
 std::tuple<Tensor, Tensor> group_paths(const Tensor& path_index, int64_t num_nodes) {
   STD_TORCH_CHECK(path_index.is_cpu() && path_index.scalar_type() == ScalarType::Long && path_index.dim() == 2 &&
                       path_index.size(0) >= 2,
@@ -39,27 +53,31 @@ std::tuple<Tensor, Tensor> group_paths(const Tensor& path_index, int64_t num_nod
   const int64_t rows = index.size(0), count = index.size(1);
   STD_TORCH_CHECK(num_nodes >= 0 && num_nodes <= kMost && count <= kMost, "there must be < 2^31 nodes and paths");
   const int64_t* from = index.const_data_ptr<int64_t>();
-  STD_TORCH_CHECK(all_below(from, rows * count, num_nodes), "a path names a node that does not exist");
+  const int64_t* own = from + (rows - 1) * count;
+  STD_TORCH_CHECK(all_below(own, count, num_nodes), "a path ends at a node that does not exist");
 
   Tensor ptr = torch::stable::new_empty(index, {num_nodes + 1});
   Tensor paths = torch::stable::new_empty(index, {rows, count}, ScalarType::Int);
   int64_t* starts = ptr.mutable_data_ptr<int64_t>();
   int32_t* to = paths.mutable_data_ptr<int32_t>();
   int32_t* places = to + (rows - 1) * count;
-  const int64_t* own = from + (rows - 1) * count;
+  uint64_t bits = 0;
   if (starts_if_sorted(own, count, starts, num_nodes)) {
-    for (int64_t k = 0; k < (rows - 1) * count; ++k) to[k] = int32_t(from[k]);
+    for (int64_t k = 0; k < (rows - 1) * count; ++k) {
+      bits |= outside(from[k], num_nodes);
+      to[k] = int32_t(from[k]);
+    }
     for (int64_t e = 0; e < count; ++e) places[e] = int32_t(e);
-    return {ptr, paths};
+  } else {
+    sort(own, count, starts, num_nodes, places);
+    for (int64_t k = 0; k < (rows - 1) * count; k += count) {
+      for (int64_t e = 0; e < count; ++e) {
+        bits |= outside(from[k + places[e]], num_nodes);
+        to[k + e] = int32_t(from[k + places[e]]);
+      }
+    }
   }
-  std::fill(starts, starts + num_nodes + 1, int64_t(0));
-  for (int64_t e = 0; e < count; ++e) ++starts[own[e] + 1];
-  for (int64_t i = 0; i < num_nodes; ++i) starts[i + 1] += starts[i];
-  std::vector<int64_t> next(starts, starts + num_nodes);
-  for (int64_t e = 0; e < count; ++e) places[next[own[e]]++] = int32_t(e);
-  for (int64_t l = 0; l + 1 < rows; ++l) {
-    for (int64_t e = 0; e < count; ++e) to[l * count + e] = int32_t(from[l * count + places[e]]);
-  }
+  STD_TORCH_CHECK(bits >> 63 == 0, "a path names a node that does not exist");
   return {ptr, paths};
 }
 
