@@ -6,10 +6,10 @@ Each cell is the median over interleaved runs (one of each form in turn), so tha
 is the peak of a forward and backward pass above what the inputs take, measured in a process of its own.
 
 The row "copy" is a copy of the least bytes that must move: paths, features and terms once, the result once; with the
-backward pass paths, features, result and its gradient again, and the gradients. What there is to do beside: with P paths
-of L hops, H heads and D features (L + 3) P H D operations forward and (2 L + 9) P H D backward, and 4 L P H D bytes
-(float32) gathered from the features forward, 4 (4 L - 1) P H D gathered and scattered backward, out of a cache that
-the features of a small graph fit and those of a large one do not. At 10k nodes, 200k paths of 2 hops and 8 x 8 features
+backward pass paths, features, result and its gradient again, and the gradients. What there is to do beside, with P
+paths of L hops, H heads and D features: (L + 3) P H D operations forward and (2 L + 9) P H D backward; 4 L P H D bytes
+(float32) gathered from the features forward, 4 (4 L - 1) P H D gathered and scattered backward, out of a cache that the
+features of a small graph fit and those of a large one do not. At 10k nodes, 200k paths of 2 hops and 8 x 8 features
 that is 102 MB forward and 358 MB backward, against 10 and 26 MB of a copy.
 
 More threads than idle cores make the figures worthless (a ratio then says who waited longest): the load is printed.
