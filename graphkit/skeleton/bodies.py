@@ -15,6 +15,8 @@ def select_bodies(x: np.ndarray, keep: int = 2) -> np.ndarray:
     Returns:
         ``[T, keep, V, C]``, with zeros for bodies that there are not.
     """
+    if x.shape[1] == 1:
+        return np.pad(x, ((0, 0), (0, keep - 1), (0, 0), (0, 0)))
     seen = np.asarray(x.any(axis=(2, 3)))  # [T, M]
     energy = np.array([x[seen[:, body], body].std(axis=(0, 1)).sum() if seen[:, body].any() else -1.0
                        for body in range(x.shape[1])])  # fmt: skip

@@ -2,12 +2,13 @@
 
 import math
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from graphkit.ops.skeleton_text import skeleton_text
 from graphkit.registry import get_layout
 from graphkit.skeleton.bodies import fill_frames, select_bodies
 from graphkit.skeleton.clip import Clip
@@ -16,6 +17,8 @@ from graphkit.skeleton.prepare import align, centre
 NUM_JOINTS = 25
 #: Numbers in the line of a joint, of which the first three are its coordinates in metres.
 _FIELDS = 12
+#: Clips that are prepared together: enough to forget about the cost of a call, few enough to fit into memory.
+_TOGETHER = 64
 _NAME = re.compile(r"S(?P<setup>\d{3})C(?P<camera>\d{3})P(?P<subject>\d{3})R(?P<repetition>\d{3})A(?P<action>\d{3})")
 
 
@@ -36,6 +39,7 @@ def read_ntu(folder: Path, left_out: Collection[str] = (), num_actions: int = 12
         ValueError: If a file is not named as it should be, or its content is wrong; name and line are given.
     """
     skipped = frozenset(left_out)
+    waiting: list[tuple[str, np.ndarray, int, dict[str, int]]] = []
     for path in sorted(folder.glob("*.skeleton")):
         match = _NAME.fullmatch(path.stem)
         if match is None:
@@ -50,15 +54,30 @@ def read_ntu(folder: Path, left_out: Collection[str] = (), num_actions: int = 12
                 "list of missing skeletons"
             )
         tags = {key: int(match[key]) for key in ("setup", "camera", "subject", "repetition")}
-        yield Clip(path.stem, prepare_ntu(bodies, frames), label, tags)
+        waiting.append((path.stem, bodies, label, tags))
+        if len(waiting) == _TOGETHER:
+            yield from _prepared(waiting, frames)
+            waiting.clear()
+    yield from _prepared(waiting, frames)
 
 
-def prepare_ntu(bodies: np.ndarray, frames: int = 0) -> np.ndarray:
-    """Selects, fills, centres and turns the bodies ``[T, M, 25, 3]`` of a clip: ``[T', 2, 25, 3]`` float32."""
+def _prepared(waiting: list[tuple[str, np.ndarray, int, dict[str, int]]], frames: int) -> Iterator[Clip]:
+    """Yields the clips that wait."""
+    clips = prepare_ntu([bodies for _, bodies, _, _ in waiting], frames)
+    for (name, _, label, tags), x in zip(waiting, clips, strict=True):
+        yield Clip(name, x, label, tags)
+
+
+def prepare_ntu(clips: Sequence[np.ndarray], frames: int = 0) -> list[np.ndarray]:
+    """Selects, fills, centres and turns the bodies ``[T, M, 25, 3]`` of clips: ``[T', 2, 25, 3]`` float32 each."""
+    if not clips:
+        return []
     layout = get_layout("ntu-25")
-    x = torch.from_numpy(fill_frames(select_bodies(bodies), frames))
-    ptr = torch.tensor([0, len(x)])
-    return align(centre(x, ptr, layout.centre), ptr, layout.up, layout.across).float().numpy()
+    kept = [fill_frames(select_bodies(bodies), frames) for bodies in clips]
+    lengths = [len(x) for x in kept]
+    x, ptr = torch.from_numpy(np.concatenate(kept)), torch.tensor([0, *lengths]).cumsum(0)
+    x = align(centre(x, ptr, layout.centre), ptr, layout.up, layout.across).float()
+    return [part.numpy() for part in x.split(lengths)]
 
 
 def read_skeleton_file(path: Path) -> np.ndarray:
@@ -71,7 +90,14 @@ def read_skeleton_file(path: Path) -> np.ndarray:
     Raises:
         ValueError: If the file is empty, ends too early or holds something else; its name and the line are given.
     """
-    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    text = path.read_bytes()
+    fast = skeleton_text(text, NUM_JOINTS)
+    return fast.numpy() if fast is not None else _read_lines(path, text.decode("utf-8", errors="replace"))
+
+
+def _read_lines(path: Path, text: str) -> np.ndarray:
+    """The same line by line, with words for whatever is wrong."""
+    lines = text.split("\n")
     while lines and not lines[-1].strip():
         lines.pop()
     if not lines:

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from graphkit.ops import skeleton_text as ops_text
 from graphkit.skeleton.bodies import fill_frames, select_bodies
-from graphkit.skeleton.readers.ntu import prepare_ntu, read_ntu, read_skeleton_file
+from graphkit.skeleton.readers.ntu import _read_lines, prepare_ntu, read_ntu, read_skeleton_file
 from tests.skeleton.recordings import random_bodies, skeleton_text, write_skeleton
 
 
@@ -44,6 +45,30 @@ def test_damaged_files_are_refused_with_name_and_line(tmp_path: Path, lines: lis
     assert message in str(error.value)
 
 
+def test_both_ways_of_reading_agree(native: None, tmp_path: Path) -> None:
+    bodies = random_bodies(4, 3)
+    bodies[1, 1:] = bodies[2] = 0.0
+    bodies[0, 0, 0] = [-1.25e-05, 12345.5, 3e2]
+    text = skeleton_text(bodies).replace("-0.000013", "-1.25e-05").replace("300.000000", "+3E+2")
+    tabs, returns = text.replace(" 1 2 3", "\t1 2 3"), text.replace("\n", "\r\n")
+    for variant in (text, text.rstrip("\n"), returns, text + "\n\n", tabs):
+        path = tmp_path / "a.skeleton"
+        path.write_bytes(variant.encode())
+        fast = ops_text.skeleton_text(path.read_bytes(), 25)
+        assert fast is not None and fast.shape == (4, 3, 25, 3)
+        assert np.allclose(fast.numpy(), _read_lines(path, variant), rtol=1e-15, atol=0)
+    assert np.allclose(fast.numpy(), bodies, atol=1e-6)
+
+
+def test_a_file_that_is_cut_anywhere_is_never_read_by_half(native: None) -> None:
+    text = skeleton_text(random_bodies(2)).encode()
+    whole = ops_text.skeleton_text(text, 25)
+    assert np.array_equal(ops_text.skeleton_text(text[:-1], 25).numpy(), whole.numpy())
+    for cut in range(3, len(text), 7):
+        part = ops_text.skeleton_text(text[:-cut], 25)
+        assert part is None or (cut < 30 and np.array_equal(part.numpy(), whole.numpy()))  # the last line says more
+
+
 def test_the_two_bodies_that_move_most_are_kept() -> None:
     x = random_bodies(6, 3)
     x[:, 0] *= 0.1
@@ -71,7 +96,10 @@ def test_preparation_agrees_with_a_loop_over_frames_persons_and_joints() -> None
     bodies[5:, 1] = 0.0
     bodies[4, 0, 9] = 0.0
     expected = by_loops(bodies, 10)
-    assert np.allclose(prepare_ntu(bodies, 10), expected, atol=1e-5)
+    other = random_bodies(3, 1, seed=5)
+    together = prepare_ntu([bodies, other], 10)
+    assert np.allclose(together[0], expected, atol=1e-5)
+    assert np.allclose(together[1], by_loops(other, 10), atol=1e-5)
 
 
 def by_loops(bodies: np.ndarray, frames: int) -> np.ndarray:
