@@ -1,4 +1,4 @@
-"""The one way to find a model, a data set or a joint layout by name.
+"""The one way to find a model, a data set, a joint layout or a strategy by name.
 
 A decorator on the class or function is the whole registration. The modules that hold them are imported when a name is
 first asked for, so importing :mod:`graphkit` stays cheap and adding a model means adding one file.
@@ -82,6 +82,7 @@ class Registry:
 _models = Registry("model", "graphkit.nn.models")
 _datasets = Registry("data set", "graphkit.data")
 _layouts = Registry("joint layout", "graphkit.skeleton.layouts")
+_strategies = Registry("strategy", "graphkit.continual.strategies")
 
 register_model = _models.register
 get_model = _models.get
@@ -92,3 +93,6 @@ dataset_names = _datasets.names
 register_layout = _layouts.register
 get_layout = _layouts.get
 layout_names = _layouts.names
+register_strategy = _strategies.register
+get_strategy = _strategies.get
+strategy_names = _strategies.names

@@ -26,6 +26,7 @@ LEVELS = (
     {"nn"},
     {"data", "skeleton", "loader", "transforms", "metrics"},
     {"tasks"},
+    {"continual"},
     {"train"},
     {"plot", "recipes"},
     {"cli", "testing"},

@@ -3,6 +3,13 @@
 from graphkit.metrics.accuracy import accuracy
 from graphkit.metrics.balanced_accuracy import balanced_accuracy
 from graphkit.metrics.class_weights import class_weights
+from graphkit.metrics.continual import (
+    average_forgetting,
+    average_performance,
+    forgetting,
+    forward_transfer,
+    learning_accuracy,
+)
 from graphkit.metrics.edge_auc import edge_auc
 from graphkit.metrics.edit_distance import EditDistances, edit_distances
 from graphkit.metrics.factor_matching import assign_factors, fixed_ged, fixed_matching, matched_ged
@@ -23,6 +30,8 @@ __all__ = [
     "FoldScore",
     "accuracy",
     "assign_factors",
+    "average_forgetting",
+    "average_performance",
     "balanced_accuracy",
     "c_score",
     "class_weights",
@@ -33,6 +42,9 @@ __all__ = [
     "fixed_ged",
     "fixed_matching",
     "fold_curve",
+    "forgetting",
+    "forward_transfer",
+    "learning_accuracy",
     "mae",
     "matched_ged",
     "micro_f1",

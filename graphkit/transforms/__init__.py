@@ -1,5 +1,6 @@
 """Transforms by name, each fit for one graph and for the disjoint union of many."""
 
+from graphkit.transforms.adjacency_features import AdjacencyFeatures
 from graphkit.transforms.build import Chain, build, register_transform, transform_names
 from graphkit.transforms.constant import Constant
 from graphkit.transforms.degree import Degree
@@ -13,6 +14,7 @@ from graphkit.transforms.sparse_features import SparseFeatures
 from graphkit.transforms.undirected import Undirected
 
 __all__ = [
+    "AdjacencyFeatures",
     "Chain",
     "Constant",
     "Degree",

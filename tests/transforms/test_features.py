@@ -7,7 +7,7 @@ import torch
 from torch_geometric.data import Data
 
 from graphkit.data import GraphCollection
-from graphkit.transforms import return_probabilities
+from graphkit.transforms import AdjacencyFeatures, return_probabilities
 from graphkit.transforms.constant import Constant
 from graphkit.transforms.degree import Degree
 from graphkit.transforms.normalize_features import NormalizeFeatures
@@ -89,3 +89,9 @@ def test_the_union_of_graphs_gives_what_each_graph_gives(block_floats: int, monk
     union = GraphCollection.from_list(graphs).map_union(ReturnProbabilities(4))
     for got, data in zip(union, graphs, strict=True):
         assert np.allclose(got.x, expected(data, 4), atol=1e-6)
+
+
+def test_adjacency_features_mark_a_node_and_the_sources_of_its_edges() -> None:
+    data = Data(edge_index=torch.tensor([[0, 2, 2], [1, 1, 0]]), num_nodes=3)
+    x = AdjacencyFeatures()(data).x
+    assert x.tolist() == [[1, 0, 1], [1, 1, 1], [0, 0, 1]]

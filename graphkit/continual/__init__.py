@@ -1,0 +1,62 @@
+"""Continual learning: streams of tasks, strategies against forgetting, and the functions that they are made of."""
+
+from graphkit.continual.consolidation import Consolidation
+from graphkit.continual.distillation import softened_binary_cross_entropy, softened_cross_entropy
+from graphkit.continual.episode import Episode
+from graphkit.continual.gradient_projection import project_gradient, project_on_reference
+from graphkit.continual.importance import importance, output_norm, scaled
+from graphkit.continual.memory import Memory
+from graphkit.continual.merged_penalty import MergedPenalty, merge_penalty, merged_penalty
+from graphkit.continual.strategies import (
+    AGEM,
+    ERGNN,
+    EWC,
+    GEM,
+    MAS,
+    TWP,
+    FineTune,
+    FineTuneNoDecay,
+    Joint,
+    LwF,
+    Uniform,
+)
+from graphkit.continual.strategy import Strategy
+from graphkit.continual.stream import TaskStream
+from graphkit.continual.stream_task import StreamTask
+from graphkit.continual.task_heads import TaskHeads
+from graphkit.continual.topology import Topology, generic_score, listen, topology_loss
+
+__all__ = [
+    "AGEM",
+    "ERGNN",
+    "EWC",
+    "GEM",
+    "MAS",
+    "TWP",
+    "Consolidation",
+    "Episode",
+    "FineTune",
+    "FineTuneNoDecay",
+    "Joint",
+    "LwF",
+    "Memory",
+    "MergedPenalty",
+    "Strategy",
+    "StreamTask",
+    "TaskHeads",
+    "TaskStream",
+    "Topology",
+    "Uniform",
+    "generic_score",
+    "importance",
+    "listen",
+    "merge_penalty",
+    "merged_penalty",
+    "output_norm",
+    "project_gradient",
+    "project_on_reference",
+    "scaled",
+    "softened_binary_cross_entropy",
+    "softened_cross_entropy",
+    "topology_loss",
+]

@@ -1,0 +1,58 @@
+"""The distillation term of learning without forgetting."""
+
+import torch
+from torch import Tensor
+
+
+def softened_cross_entropy(student: Tensor, teacher: Tensor, temperature: float = 2.0) -> Tensor:
+    r"""Returns the cross-entropy between softened outputs of the old and of the new model, averaged over items:
+
+    .. math::
+        -\frac1n \sum_i \sum_c \mathrm{softmax}(\mathbf{t}_i / T)_c \, \log \mathrm{softmax}(\mathbf{s}_i / T)_c
+
+    A gradient reaches the student only.
+
+    Args:
+        student: Outputs of the new model.
+        teacher: Outputs of the old model for the same items.
+        temperature: :math:`T`; large ones let small differences count.
+
+    Shapes:
+        - **input:** ``student`` and ``teacher`` ``[n, C]``.
+        - **output:** a scalar.
+
+    Reference:
+        Li and Hoiem, *Learning without Forgetting*, ECCV 2016.
+
+    Differences:
+        There is no factor :math:`T^2`. The released code of TWP detaches this term, which therefore has no effect.
+    """
+    _check(student, teacher, temperature)
+    target = torch.softmax(teacher.detach() / temperature, dim=-1)
+    return -(target * torch.log_softmax(student / temperature, dim=-1)).sum(dim=-1).mean()
+
+
+def softened_binary_cross_entropy(student: Tensor, teacher: Tensor, temperature: float = 2.0) -> Tensor:
+    r"""Returns the same for labels that are decided one by one: every output is a logit of its own.
+
+    Args:
+        student: Outputs of the new model.
+        teacher: Outputs of the old model for the same items.
+        temperature: :math:`T`.
+
+    Shapes:
+        - **input:** ``student`` and ``teacher`` ``[n, C]``.
+        - **output:** a scalar, averaged over items and outputs.
+    """
+    _check(student, teacher, temperature)
+    target = torch.sigmoid(teacher.detach() / temperature)
+    return torch.nn.functional.binary_cross_entropy_with_logits(student / temperature, target)
+
+
+def _check(student: Tensor, teacher: Tensor, temperature: float) -> None:
+    if student.shape != teacher.shape:
+        raise ValueError(
+            f"`student` and `teacher` must have one shape (got {tuple(student.shape)} and {tuple(teacher.shape)})"
+        )
+    if temperature <= 0:
+        raise ValueError(f"`temperature` must be positive (got {temperature})")

@@ -1,0 +1,108 @@
+"""What a strategy may ask of a task. A stream makes episodes; a user with a loop of their own makes them by hand."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Output = Callable[[torch.nn.Module, Any], Tensor]
+
+
+class Episode:
+    """A task as a strategy sees it: its training items, batch by batch, and what the model says about them.
+
+    Args:
+        batches: What training goes through, as often as it likes: ``[data]`` for one graph, or a loader.
+        output: ``output(model, batch)`` returns the outputs ``[n, C]`` of the training items of a batch.
+        target: ``target(batch)`` returns their targets, ``[n]`` or ``[n, C]``.
+        loss: ``loss(output, target)`` returns a mean over the items.
+        everything: ``everything(model, batch)`` returns the outputs of all items of a batch, those that do not train
+            included; by default the same as ``output``.
+        nodes: ``nodes(batch)`` returns a mask or the ids of the nodes that are trained on; by default all.
+    """
+
+    def __init__(
+        self,
+        batches: Iterable[Any],
+        output: Output,
+        target: Callable[[Any], Tensor],
+        loss: Callable[[Tensor, Tensor], Tensor] = torch.nn.functional.cross_entropy,
+        everything: Output | None = None,
+        nodes: Callable[[Any], Tensor | None] | None = None,
+    ) -> None:
+        self._batches = batches
+        self._output = output
+        self._target = target
+        self._loss = loss
+        self._everything = everything
+        self._nodes = nodes
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._batches)
+
+    def __len__(self) -> int:
+        """The number of training items."""
+        return sum(self.target(batch).size(0) for batch in self)
+
+    def output(self, model: torch.nn.Module, batch: Any) -> Tensor:
+        """Returns the outputs ``[n, C]`` of the training items of a batch."""
+        return self._output(model, batch)
+
+    def target(self, batch: Any) -> Tensor:
+        """Returns the targets of the training items of a batch."""
+        return self._target(batch)
+
+    def loss(self, output: Tensor, target: Tensor) -> Tensor:
+        """Returns the mean loss of some items."""
+        return self._loss(output, target)
+
+    def everything(self, model: torch.nn.Module, batch: Any) -> Tensor:
+        """Returns the outputs ``[N, C]`` of all items of a batch."""
+        return self.output(model, batch) if self._everything is None else self._everything(model, batch)
+
+    def nodes(self, batch: Any) -> Tensor | None:
+        """Returns the nodes that are trained on, as ids or a mask; ``None`` for all."""
+        return None if self._nodes is None else self._nodes(batch)
+
+    def features(self) -> Tensor | None:
+        """Returns what describes the training items ``[n, F]``, or ``None`` where only a model can tell."""
+        return None
+
+    def mean_loss(self, model: torch.nn.Module, batch: Any) -> Tensor:
+        """Returns the mean loss of the training items of a batch."""
+        return self.loss(self.output(model, batch), self.target(batch))
+
+    def subset(self, items: Tensor) -> "Episode":
+        """Returns the same task with some of its training items only, named by their places ``0 .. n - 1``."""
+        batches = list(self)
+        if len(batches) != 1:
+            raise ValueError(
+                f"a memory of single items needs an episode of one batch, or a task of a TaskStream "
+                f"(got {len(batches)} batches)"
+            )
+        return Episode(
+            batches,
+            lambda model, batch: self.output(model, batch)[items],
+            lambda batch: self.target(batch)[items],
+            self.loss,
+            self.everything,
+            self.nodes,
+        )
+
+    def questions(self, learnt: Sequence["Episode"], everything: bool = True) -> list["Episode"]:
+        """Returns what old tasks ask about the inputs of this one: its batches, with the outputs of each old task.
+
+        Args:
+            learnt: The old tasks in order.
+            everything: Whether they ask about all items that can be seen, or about the training items only.
+        """
+        return [self._asked(old, everything) for old in learnt]
+
+    def _asked(self, old: "Episode", everything: bool) -> "Episode":
+        output = old.everything if everything else old.output
+        return Episode(self._batches, output, self.target, old.loss)
+
+    def seen_from(self, task: "Episode") -> "Episode":
+        """Returns this (old) task as it looks while a later one is learnt; a graph may have grown in between."""
+        return self

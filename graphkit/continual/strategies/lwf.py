@@ -1,0 +1,105 @@
+"""Learning without forgetting."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphkit.continual.cycle import Cycle
+from graphkit.continual.distillation import softened_binary_cross_entropy, softened_cross_entropy
+from graphkit.continual.episode import Episode
+from graphkit.continual.gradients import evaluating
+from graphkit.continual.strategy import Strategy, check_network
+from graphkit.registry import register_strategy
+
+
+@register_strategy("lwf")
+class LwF(Strategy):
+    """`Learning without Forgetting <https://arxiv.org/abs/1606.09282>`_ (ECCV 2016).
+
+    A copy of the model after the last task says what old tasks would answer about the inputs of the new one, and the
+    model is held to it. No item of an old task is kept.
+
+    Args:
+        strength: Factor of the distillation.
+        temperature: How far outputs are softened.
+        items: What inputs old tasks are asked about: ``"visible"`` for all nodes of the new task's graph, or
+            ``"train"`` for its training items. On the training items alone old tasks see little that they know.
+
+    Differences:
+        The released code of TWP detaches the distillation, which has no gradient there.
+    """
+
+    grid = tuple({"strength": strength} for strength in (0.1, 1.0, 3.0, 10.0))
+
+    def __init__(self, strength: float = 1.0, temperature: float = 2.0, items: str = "visible") -> None:
+        if items not in ("visible", "train"):
+            raise ValueError(f"`items` must be 'visible' or 'train' (got {items!r})")
+        if temperature <= 0:
+            raise ValueError(f"`temperature` must be positive (got {temperature})")
+        self.strength, self.temperature, self.items = strength, temperature, items
+        self._learnt: list[Episode] = []
+        self._teacher: torch.nn.Module | None = None
+        self._questions: list[Episode] = []
+        self._cycle: Cycle | None = None
+        self._answers: list[Tensor] | None = None
+
+    def before_task(self, model: torch.nn.Module, task: Episode) -> None:
+        """Asks the old model about the inputs of the new task."""
+        self._questions = task.questions(self._learnt, self.items == "visible") if self.strength else []
+        self._cycle, self._answers = Cycle(task), None
+        batches = iter(task)
+        first = next(batches)
+        if self._teacher is not None and next(batches, None) is None:  # one graph: the answers stay the same
+            self._answers = self._ask(first)
+
+    def _ask(self, batch: Any) -> list[Tensor]:
+        """Returns what the old model says to all questions about a batch."""
+        teacher = self._teacher
+        assert teacher is not None
+        with torch.no_grad(), evaluating(teacher):
+            return [question.output(teacher, batch) for question in self._questions]
+
+    def penalty(self, model: torch.nn.Module, batch: Any = None) -> Tensor:
+        """Returns the distillation of all old tasks."""
+        total = super().penalty(model, batch)
+        if self._teacher is None or not self._questions or self._cycle is None:
+            return total
+        batch = self._cycle.next() if batch is None else batch
+        answers = self._ask(batch) if self._answers is None else self._answers
+        for question, answer in zip(self._questions, answers, strict=True):
+            student = question.output(model, batch)
+            several = question.target(batch).dim() > 1
+            term = softened_binary_cross_entropy if several else softened_cross_entropy
+            total = total + self.strength * term(student, answer, self.temperature)
+        return total
+
+    def after_task(self, model: torch.nn.Module, task: Episode) -> None:
+        """Keeps a copy of the model, in the place of the last one."""
+        self._learnt.append(task)
+        self._teacher = deepcopy(model).requires_grad_(False)
+        self._answers, self._questions = None, []
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns the weights of the old model."""
+        if self._teacher is None:
+            return {}
+        return {"teacher": self._teacher.state_dict(), "tasks": len(self._learnt)}
+
+    def load_state_dict(
+        self, state: dict[str, Any], model: torch.nn.Module, tasks: Sequence[Episode] = ()
+    ) -> None:
+        """Takes the old model, and the tasks it learnt."""
+        self._learnt, self._teacher = [], None
+        if state:
+            buffers = dict(model.named_buffers())
+            check_network({name: tensor for name, tensor in state["teacher"].items() if name not in buffers}, model)
+            if len(tasks) < state["tasks"]:
+                raise ValueError(
+                    f"{state['tasks']} tasks were learnt; pass these to `load_state_dict` (got {len(tasks)})"
+                )
+            self._learnt = list(tasks[: state["tasks"]])
+            self._teacher = deepcopy(model).requires_grad_(False)
+            self._teacher.load_state_dict(state["teacher"])

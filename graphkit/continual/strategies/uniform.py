@@ -1,0 +1,28 @@
+"""Uniform importance: the control of all strategies that weigh parameters."""
+
+import torch
+
+from graphkit.continual.consolidation import Consolidation
+from graphkit.continual.episode import Episode
+from graphkit.continual.gradients import Named, trainable
+from graphkit.continual.importance import scaled
+from graphkit.registry import register_strategy
+
+
+@register_strategy("uniform")
+class Uniform(Consolidation):
+    """Holds all parameters back alike. An importance that does no better than this has found nothing.
+
+    Args:
+        strength: Factor of the penalty, whose importances sum to one for each task.
+    """
+
+    grid = tuple({"strength": strength} for strength in (0.01, 0.1, 1.0, 10.0))
+
+    def __init__(self, strength: float = 1.0) -> None:
+        super().__init__()
+        self.strength = strength
+
+    def importance(self, model: torch.nn.Module, task: Episode) -> Named:
+        """Returns the same number for every parameter."""
+        return scaled({name: torch.ones_like(value) for name, value in trainable(model).items()}, self.strength)

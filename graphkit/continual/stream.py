@@ -1,0 +1,200 @@
+"""Streams: a data set cut into tasks that come one after the other."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, overload
+
+import torch
+from torch import Tensor
+
+from graphkit.continual.grouping import groups_of, node_time, window_of_edges, windows_of
+from graphkit.continual.stream_split import combinations, restricted, stratified_split
+from graphkit.continual.stream_targets import counts, labelled, renumbered, targets, with_targets
+from graphkit.continual.stream_task import StreamTask
+from graphkit.continual.visible_graph import VISIBLE, VisibleGraph
+from graphkit.data import GraphDataset, Split
+from graphkit.tasks import make_task
+
+SCENARIOS = ("task", "class", "time")
+
+
+class TaskStream(Sequence[StreamTask]):
+    r"""A data set as a row of tasks: groups of classes, of labels or of assays, or windows of time.
+
+    What a task is follows from the data: groups of classes where every node or graph has one class, groups of labels
+    where a node has several, groups of assays (one each with ``per_task=1``) for multi-task graph data, and windows of
+    time with ``scenario="time"``, in which all classes occur. Classes are numbered anew in the order of the stream.
+
+    Args:
+        dataset: A data set, see :func:`graphkit.data.load`.
+        per_task: Classes, labels or assays of each task; those that are left over are used by none.
+        tasks: The number of tasks in the place of ``per_task``.
+        scenario: ``"task"`` (at test time it is known which task an item belongs to, and only the classes of its task
+            compete), ``"class"`` (all classes so far compete) or ``"time"`` (all classes, always).
+        visible: What of the graph can be seen while a task is learnt: ``"whole"``, ``"so-far"`` (the graph grows by
+            the nodes of every task; also of the old ones, all is seen) or ``"task"`` (the nodes of the task alone).
+        inter_task_edges: Whether edges between nodes of different tasks exist.
+        order: ``"given"``, ``"shuffled"`` by the seed, or ``"balanced"``, which mixes large and small classes so that
+            tasks have about as many items, and shuffles the tasks.
+        seed: Seed of the order and of the split.
+        split: Shares of training, validation and test items, drawn in every class of every task; or ``"published"``
+            for the data set's own split. The nodes of graphs that are classified node by node are split by graphs.
+        min_items: Classes with fewer items are not used.
+        batch_size: Graphs in a batch, where the items are graphs; one graph is always one batch.
+        time: ``[N]`` when each node appears, for ``scenario="time"``; by default ``data.time`` or
+            ``data.node_year``, or the first of ``data.edge_time`` (``[E]``) at a node.
+
+    Raises:
+        ValueError: If there are fewer classes than tasks, a class has no training item, a part of a task is empty, or
+            an argument has no such value.
+
+    Example:
+        >>> for task in TaskStream(load("cora"), per_task=2):
+        ...     for data in task:
+        ...         out = model(data.x, data.edge_index)[data.train_mask]
+    """
+
+    def __init__(
+        self,
+        dataset: GraphDataset,
+        per_task: int = 2,
+        *,
+        tasks: int | None = None,
+        scenario: str = "task",
+        visible: str = "whole",
+        inter_task_edges: bool = True,
+        order: str = "given",
+        seed: int = 0,
+        split: str | Sequence[float] = (0.6, 0.2, 0.2),
+        min_items: int = 0,
+        batch_size: int = 128,
+        time: Tensor | None = None,
+    ) -> None:
+        if scenario not in SCENARIOS:
+            raise ValueError(f"`scenario` must be one of {', '.join(SCENARIOS)} (got {scenario!r})")
+        if visible not in VISIBLE:
+            raise ValueError(f"`visible` must be one of {', '.join(VISIBLE)} (got {visible!r})")
+        if dataset.task == "graph-regression":
+            raise ValueError(f"a stream needs classes or labels (got the regression '{dataset.name}')")
+        self.scenario, self.visible, self.inter_task_edges, self.seed = scenario, visible, inter_task_edges, seed
+        self.order, self.batch_size = order, batch_size
+        self.has_classes = dataset.task in ("node-classification", "graph-classification")
+        if scenario == "class" and not self.has_classes:
+            raise ValueError(f"labels do not compete, so that '{dataset.name}' has no class-incremental stream")
+        self.task = make_task(dataset.task, dataset.metric)
+        self.visible_graph: VisibleGraph | None = None
+        if not dataset.is_single_graph and (visible != "whole" or not inter_task_edges or scenario == "time"):
+            raise ValueError(f"'{dataset.name}' has many graphs: they are seen whole, and have no time")
+        y, edge_time, owner = targets(dataset), None, None
+        if scenario == "time":
+            data = dataset.graphs[0]
+            moment = node_time(data) if time is None else time
+            owner = windows_of(moment, labelled(y), tasks or per_task)
+            self.classes = torch.arange(dataset.num_outputs).repeat(int(owner.max()) + 1, 1)
+            if "edge_time" in data:
+                edge_time = window_of_edges(data.edge_time, moment, owner)
+        else:
+            sizes = counts(y, dataset.num_outputs)
+            what = "classes" if self.has_classes else "assays" if dataset.level == "graph" else "labels"
+            self.classes = groups_of(sizes, per_task, tasks, order, seed, min_items, what)
+            y = renumbered(y, self.classes, dataset.num_outputs)
+            if y.dim() == 1:
+                owner = y.div(self.classes.size(1), rounding_mode="floor").clamp(min=-1)
+        self.dataset = with_targets(dataset, y)
+        if dataset.is_single_graph:
+            if owner is None and (visible != "whole" or not inter_task_edges):
+                raise ValueError("the nodes of a stream of labels belong to all tasks, and can only be seen whole")
+            none = torch.full((y.size(0),), -1)
+            self.visible_graph = VisibleGraph(
+                self.dataset.graphs[0], none if owner is None else owner, visible, inter_task_edges, edge_time
+            )
+        self.splits = tuple(self._split(dataset, y, owner, index, split) for index in range(len(self.classes)))
+        self._check()
+
+    @property
+    def sizes(self) -> list[int]:
+        """The number of outputs of each task."""
+        return [int(group.numel()) for group in self.classes]
+
+    @property
+    def num_outputs(self) -> int:
+        """The number of outputs of a model that all tasks share."""
+        return self.classes.size(1) if self.scenario == "time" else self.classes.numel()
+
+    def columns(self, index: int, stage: int) -> slice:
+        """Returns the outputs that answer a task when the stream has come to a stage."""
+        size = self.classes.size(1)
+        if self.scenario == "time":
+            return slice(0, size)
+        if self.scenario == "class":
+            return slice(0, (max(index, stage) + 1) * size)
+        return slice(index * size, (index + 1) * size)
+
+    def at(self, index: int, stage: int) -> StreamTask:
+        """Returns a task as it looks when the stream has come to a stage."""
+        return StreamTask(self, index, stage, self.splits[index])
+
+    def protocol(self) -> dict[str, Any]:
+        """Returns what must be said beside every result of this stream."""
+        return {
+            "scenario": f"{self.scenario}-incremental",
+            "visible": self.visible,
+            "inter_task_edges": self.inter_task_edges,
+            "order": self.order,
+            "tasks": self.classes.tolist(),
+            "items": [[part.numel() for part in (split.train, split.val, split.test)] for split in self.splits],
+        }
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    @overload
+    def __getitem__(self, index: int) -> StreamTask: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[StreamTask]: ...
+
+    def __getitem__(self, index: int | slice) -> StreamTask | list[StreamTask]:
+        if isinstance(index, slice):
+            return [self.at(number, number) for number in range(len(self))[index]]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"there are {len(self)} tasks (asked for number {index})")
+        return self.at(index % len(self), index % len(self))
+
+    def __iter__(self) -> Iterator[StreamTask]:
+        return (self[index] for index in range(len(self)))
+
+    def __repr__(self) -> str:
+        edges = "" if self.inter_task_edges else ", no edges between tasks"
+        tasks = f"{len(self)} tasks of {self.classes.size(1)}, {self.scenario}-incremental"
+        return f"TaskStream({self.dataset.name}, {tasks}, {self.visible} visible{edges})"
+
+    def _split(
+        self, dataset: GraphDataset, y: Tensor, owner: Tensor | None, index: int, split: str | Sequence[float]
+    ) -> Split:
+        """Returns the items of a task in three parts."""
+        if dataset.level == "node" and not dataset.is_single_graph:
+            return dataset.splits[self.seed % len(dataset.splits)]
+        strata = y if y.dim() == 1 else combinations(y[:, self.columns(index, index)])
+        wanted = labelled(y if y.dim() == 1 else y[:, self.columns(index, index)])
+        if owner is not None:
+            wanted = wanted & (owner == index)
+        if split == "published":
+            return restricted(dataset.splits[self.seed % len(dataset.splits)], wanted)
+        return stratified_split(strata, wanted.nonzero().view(-1), split, self.seed)
+
+    def _check(self) -> None:
+        """Refuses tasks with a class that cannot be learnt, or with nothing to select or to test on."""
+        graph = self.dataset.graphs[0] if self.visible_graph is not None else None
+        for index, split in enumerate(self.splits):
+            if self.has_classes and self.scenario != "time":
+                y = graph.y if graph is not None else self.dataset.graphs.graph["y"].view(-1)  # type: ignore[attr-defined]
+                present = set((y[split.train] - index * self.classes.size(1)).tolist())
+                for place, original in enumerate(self.classes[index].tolist()):
+                    if place not in present:
+                        raise ValueError(
+                            f"class {original} of task {index} has no training item; leave small classes out with "
+                            "`min_items`, or draw another split"
+                        )
+            for part in ("train", "val", "test"):
+                if not getattr(split, part).numel():
+                    raise ValueError(f"task {index} has no {part} item; put more classes in it, or change the split")

@@ -1,0 +1,93 @@
+"""What of a graph can be seen while a task is learnt: all of it, what has come so far, or the task alone."""
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from graphkit.data.edges import plain_edge_index, sorted_edge_index
+
+VISIBLE = ("whole", "so-far", "task")
+
+
+class VisibleGraph:
+    """Cuts a graph to what can be seen; what is seen whole is shared, never copied.
+
+    Args:
+        data: The graph, edges sorted by target.
+        owner: ``[N]`` int64, the task that each node belongs to, -1 for none.
+        visible: ``"whole"``, ``"so-far"`` (the nodes of the tasks up to this one) or ``"task"`` (its nodes alone).
+            Nodes that belong to no task are seen with ``"whole"`` only.
+        inter_task_edges: Whether edges between nodes of different tasks exist.
+        edge_time: ``[E]`` task at which each edge appears; ``None`` where edges come with their nodes.
+    """
+
+    def __init__(
+        self, data: Data, owner: Tensor, visible: str, inter_task_edges: bool, edge_time: Tensor | None = None
+    ) -> None:
+        if visible not in VISIBLE:
+            raise ValueError(f"`visible` must be one of {', '.join(VISIBLE)} (got {visible!r})")
+        self.data, self.owner, self.visible, self.edge_time = data, owner, visible, edge_time
+        self.inter_task_edges = inter_task_edges
+        self._kept: dict[int, Data] = {}
+
+    def stage(self, index: int, stage: int) -> int:
+        """Returns the number of the graph on which task ``index`` is seen when the stream has come to ``stage``."""
+        return {"whole": 0, "so-far": max(index, stage), "task": index}[self.visible]
+
+    def graph(self, stage: int) -> Data:
+        """Returns a graph by its number; ``n_id`` holds the original ids of the nodes of one that was cut."""
+        if self.visible == "whole" and self.inter_task_edges:
+            return self.data
+        if stage not in self._kept:
+            if self.visible == "so-far" and len(self._kept) > 1:  # a growing graph is not kept in all its states
+                del self._kept[min(self._kept)]
+            self._kept[stage] = self._cut(stage)
+        return self._kept[stage]
+
+    def _cut(self, stage: int) -> Data:
+        """Returns the graph with the nodes and edges of a stage."""
+        owner, source = self.owner, plain_edge_index(self.data.edge_index)
+        if self.visible == "whole":
+            nodes = torch.ones_like(owner, dtype=torch.bool)
+        elif self.visible == "so-far":
+            nodes = (owner >= 0) & (owner <= stage)
+        else:
+            nodes = owner == stage
+        edges = nodes[source[0]] & nodes[source[1]]
+        if not self.inter_task_edges:
+            ends = owner[source]
+            edges &= (ends[0] == ends[1]) | (ends < 0).any(dim=0)
+        if self.edge_time is not None and self.visible != "whole":
+            edges &= self.edge_time <= stage
+        ids = nodes.nonzero().view(-1)
+        place = torch.full_like(owner, -1)
+        place[ids] = torch.arange(ids.numel(), device=ids.device)
+        everyone = ids.numel() == owner.numel()
+        cut = Data()
+        for name, value in self.data.to_dict().items():
+            if name == "edge_index" or not isinstance(value, Tensor):
+                continue
+            if self.data.is_edge_attr(name):
+                cut[name] = value[edges]
+            elif self.data.is_node_attr(name) and not everyone:
+                cut[name] = rows_of(value, ids)
+            else:
+                cut[name] = value
+        cut.edge_index = sorted_edge_index(place[source[:, edges]], ids.numel())
+        cut.num_nodes = ids.numel()
+        cut.n_id = ids
+        return cut
+
+    def places(self, ids: Tensor, stage: int) -> Tensor:
+        """Returns the places in a stage's graph of nodes that are named by their original ids."""
+        graph = self.graph(stage)
+        if "n_id" not in graph or graph.n_id.numel() == self.owner.numel():
+            return ids
+        return torch.searchsorted(graph.n_id, ids)
+
+
+def rows_of(value: Tensor, ids: Tensor) -> Tensor:
+    """Returns some rows of a tensor, dense or sparse, in its own layout."""
+    if value.layout != torch.sparse_csr:
+        return value.index_select(0, ids)
+    return value.to_sparse_coo().index_select(0, ids).to_sparse_csr()
