@@ -12,6 +12,7 @@ from graphkit.version import __version__
 #: Command name -> the line that ``graphkit --help`` shows; the command itself is ``graphkit/cli/NAME.py``.
 COMMANDS = {
     "train": "Train a model on a data set.",
+    "continual": "Learn the tasks of a stream one after the other.",
     "evaluate": "Compute the scores of a run again from its weights.",
     "predict": "Write the predictions of a run to a CSV file.",
     "report": "Write a run's report as one HTML file.",

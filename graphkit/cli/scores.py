@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 #: Metrics that are fractions and read better in per cent.
-_PERCENT = ("accuracy", "balanced-accuracy", "micro-f1", "roc-auc")
+PERCENT = ("accuracy", "balanced-accuracy", "micro-f1", "roc-auc")
 
 
 def describe(result: dict[str, Any]) -> str:
@@ -14,7 +14,7 @@ def describe(result: dict[str, Any]) -> str:
     for name in ("test", "validation"):
         if result.get(name):
             chosen = f", epoch chosen on {result['selected_on']}" if name == "test" else ""
-            lines.append(f"  {name} {metric:<18} {_spread(result[name], metric in _PERCENT)}{chosen}")
+            lines.append(f"  {name} {metric:<18} {_spread(result[name], metric in PERCENT)}{chosen}")
     lines += _factor_table(result)
     folder = Path(result["run"])
     pictures = [(f"picture of the {name}", f"figures/{name}.png") for name in ("factors", "paths")]

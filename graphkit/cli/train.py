@@ -46,7 +46,7 @@ def train(ctx: click.Context, **options: Any) -> None:
     progress = make_progress(options["quiet"])
     try:
         if options["run"] is not None:
-            _only_resume(ctx)
+            only_resume(ctx)
             result = resume(options["run"], progress, options["device"])
         else:
             result = fit(_config(options), options["output"], progress)
@@ -54,7 +54,7 @@ def train(ctx: click.Context, **options: Any) -> None:
         folder = options["run"] or stop.folder
         click.echo(f"{stop}; continue with: graphkit train --resume {folder}", err=True)
         ctx.exit(130)
-    unseen = _write_report(result["run"])
+    unseen = write_report(result["run"])
     if options["as_json"]:
         click.echo(json.dumps(result))
     else:
@@ -63,7 +63,7 @@ def train(ctx: click.Context, **options: Any) -> None:
         click.echo(unseen, err=True)
 
 
-def _write_report(run: str) -> str:
+def write_report(run: str) -> str:
     """Writes the report of a run; returns why where that cannot be done, since the training itself has succeeded."""
     try:
         from graphkit.plot import report
@@ -105,7 +105,7 @@ def _config(options: dict[str, Any]) -> dict[str, Any]:
     return merge(base, own, {"recipe": recipe})
 
 
-def _only_resume(ctx: click.Context) -> None:
+def only_resume(ctx: click.Context) -> None:
     """Refuses settings beside ``--resume``: a run goes on as it was begun."""
     allowed = ("run", "device", "quiet", "as_json")
     for name in ctx.params:

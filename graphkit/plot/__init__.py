@@ -1,6 +1,7 @@
 """Figures and the report of a run. Drawing needs matplotlib: ``pip install graphkit[plot]``."""
 
 from graphkit.plot.confusion import confusion_counts, confusion_matrix
+from graphkit.plot.continual import performance_matrices, performance_over_tasks
 from graphkit.plot.correlation import block_contrast, correlation_maps
 from graphkit.plot.curves import training_curves
 from graphkit.plot.factors import (
@@ -25,6 +26,8 @@ __all__ = [
     "factor_picture",
     "found_beside_true",
     "inline_svg",
+    "performance_matrices",
+    "performance_over_tasks",
     "report",
     "save_png",
     "training_curves",

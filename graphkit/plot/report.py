@@ -4,6 +4,7 @@ from pathlib import Path
 
 from graphkit.files import write_text
 from graphkit.plot import collect, html, scores
+from graphkit.plot.continual_report import is_continual, render_continual
 from graphkit.plot.factors import factor_graphs, found_beside_true
 from graphkit.plot.pictures import curves_section, picture_sections
 from graphkit.plot.style import require_matplotlib, save_png
@@ -28,10 +29,11 @@ def report(run: Run | str | Path) -> Path:
         ImportError: If matplotlib is missing.
     """
     require_matplotlib()
-    run = run if isinstance(run, Run) else open_run(run)
-    path = run.path / "report.html"
+    stream = not isinstance(run, Run) and is_continual(Path(run))
+    opened = run if isinstance(run, Run) or stream else open_run(run)
+    path = (opened.path if isinstance(opened, Run) else Path(opened)) / "report.html"
     try:
-        write_text(path, render(run))
+        write_text(path, render(opened) if isinstance(opened, Run) else render_continual(Path(opened)))
     except OSError as error:
         if isinstance(error, FileNotFoundError):
             raise

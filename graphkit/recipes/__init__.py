@@ -6,6 +6,6 @@ A recipe is a YAML file in this folder. It has the parts ``model``, ``data`` and
 the table it was read from.
 """
 
-from graphkit.recipes.recipe import find_recipe, load_recipe, recipe_config, recipe_names
+from graphkit.recipes.recipe import continual_config, find_recipe, load_recipe, recipe_config, recipe_names
 
-__all__ = ["find_recipe", "load_recipe", "recipe_config", "recipe_names"]
+__all__ = ["continual_config", "find_recipe", "load_recipe", "recipe_config", "recipe_names"]

@@ -9,6 +9,7 @@ from graphkit.registry import unknown_name
 
 #: What of a recipe is configuration; the rest describes it.
 _CONFIG = ("model", "data", "train")
+_CONTINUAL = ("model", "data", "stream", "train", "strategies")
 
 
 def recipe_names() -> list[str]:
@@ -32,6 +33,25 @@ def recipe_config(name: str) -> dict[str, Any]:
     """Returns the configuration of a recipe, as a layer for :func:`graphkit.train.resolve`."""
     recipe = load_recipe(name)
     return {**{key: recipe[key] for key in _CONFIG if key in recipe}, "recipe": name}
+
+
+def continual_config(name: str, protocol: str = "default") -> dict[str, Any]:
+    """Returns the configuration of a recipe for a stream, as a layer for a continual run.
+
+    Args:
+        name: The recipe; one for a stream has the part ``stream``.
+        protocol: What the recipe says under this name is laid over the rest.
+
+    Raises:
+        ValueError: If there is no such recipe, or it is not for a stream.
+    """
+    recipe = load_recipe(name)
+    if "stream" not in recipe:
+        raise ValueError(f"the recipe '{name}' is not for a stream of tasks; use it with graphkit train")
+    layer: dict[str, Any] = {key: dict(recipe[key]) for key in _CONTINUAL if key in recipe}
+    for key, part in recipe.get("protocols", {}).get(protocol, {}).items():
+        layer[key] = {**layer.get(key, {}), **part}
+    return layer
 
 
 def find_recipe(model: str, dataset: str) -> str | None:

@@ -1,0 +1,119 @@
+"""``graphkit continual``."""
+
+import json
+from typing import Any
+
+import click
+
+
+@click.command(short_help="Learn the tasks of a stream one after the other.")
+@click.option("--strategy", help="Strategy against forgetting. [twp]")
+@click.option("--compare", metavar="NAMES", help="Several strategies, such as twp,ewc,fine-tune, or all.")
+@click.option("--backbone", help="Model, see `graphkit models`. [gat]")
+@click.option("--dataset", help="Data set, see `graphkit datasets`, or a file or folder of your own. [cora]")
+@click.option("--recipe", help="Settings to start from, see `graphkit recipes`, or none. [continual-DATASET, if any]")
+@click.option("--protocol", help="default, or published: one output layer for all, Adam with coupled decay. [default]")
+@click.option("--classes-per-task", type=int, help="Classes, labels or assays of each task. [2]")
+@click.option("--tasks", type=int, help="Number of tasks, in the place of --classes-per-task.")
+@click.option("--scenario", help="task, class or time: what is known, or comes, at test time. [task]")
+@click.option("--visible", help="whole, so-far or task: what of the graph is seen while a task is learnt. [whole]")
+@click.option("--no-inter-task-edges", is_flag=True, help="Take out edges between nodes of different tasks.")
+@click.option("--root", type=click.Path(), help="Folder of raw files. [$GRAPHKIT_DATA, else the cache folder]")
+@click.option("--epochs", type=int, help="Largest number of epochs of each task.")
+@click.option("--lr", type=float, help="Learning rate.")
+@click.option("--search", is_flag=True, help="Try each strategy's grid first, with a seed of its own, on validation.")
+@click.option("--seed", type=int, help="Seed of the first run. [0]")
+@click.option("--seeds", "runs", type=int, help="Number of runs; run i has seed SEED + i, and a split of its own. [1]")
+@click.option("--device", help="auto, cpu, cuda or cuda:N. [auto]")
+@click.option("--config", type=click.Path(exists=True, dir_okay=False), help="YAML file of settings.")
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="One setting, such as strategies.twp.beta=0.1.")
+@click.option("--output", type=click.Path(), help="Run folder, empty or new. [runs/continual-DATASET-NNN]")
+@click.option("--resume", "run", type=click.Path(), metavar="RUN", help="Continue an interrupted run.")
+@click.option("--quiet", is_flag=True, help="Show nothing but the result.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@click.pass_context
+def continual(ctx: click.Context, **options: Any) -> None:
+    """Learn the tasks of a stream one after the other, and tell what was forgotten.
+
+    A data set is cut into tasks: groups of classes, of labels or of assays. The result is the score on every task after
+    every task. Settings come from the recipe, then --config, then --set and the other options. Ctrl-C leaves a run
+    that --resume continues after the last whole task.
+
+    \b
+    Examples:
+      graphkit continual --strategy twp --backbone gat --dataset sbm-continual
+      graphkit continual --strategy twp --backbone gat --dataset cora --classes-per-task 2 --seeds 5
+      graphkit continual --compare all --dataset citeseer --protocol published --search --seeds 5
+      graphkit continual --compare twp,ewc --dataset sbm-continual --visible so-far --set strategies.twp.lambda_t=1
+    """
+    from graphkit.cli.continual_scores import describe
+    from graphkit.cli.train import only_resume, write_report
+    from graphkit.train import make_progress
+    from graphkit.train.continual import StreamInterrupted, fit_continual, resume_continual
+
+    progress = make_progress(options["quiet"])
+    try:
+        if options["run"] is not None:
+            only_resume(ctx)
+            result = resume_continual(options["run"], progress, options["device"])
+        else:
+            result = fit_continual(_config(options), options["output"], progress)
+    except StreamInterrupted as stop:
+        folder = options["run"] or stop.folder
+        click.echo(f"{stop}; continue with: graphkit continual --resume {folder}", err=True)
+        ctx.exit(130)
+    unseen = write_report(result["run"])
+    if options["as_json"]:
+        click.echo(json.dumps(result))
+    else:
+        click.echo(describe(result))
+    if unseen and not options["quiet"]:
+        click.echo(unseen, err=True)
+
+
+def _config(options: dict[str, Any]) -> dict[str, Any]:
+    """Returns the settings of the command line over those of the file over those of the recipe."""
+    from graphkit.recipes import continual_config, find_recipe
+    from graphkit.train.config import parse_setting, read_config
+    from graphkit.train.continual import merge_continual
+    from graphkit.train.continual.config import chosen
+
+    parts = {
+        "model": {"name": options["backbone"]},
+        "data": {"name": options["dataset"], "root": options["root"]},
+        "stream": {
+            "per_task": options["classes_per_task"],
+            "tasks": options["tasks"],
+            "scenario": options["scenario"],
+            "visible": options["visible"],
+            "inter_task_edges": False if options["no_inter_task_edges"] else None,
+        },
+        "train": {"epochs": options["epochs"], "lr": options["lr"]},
+    }
+    given: dict[str, Any] = {
+        part: {name: value for name, value in values.items() if value is not None} for part, values in parts.items()
+    }
+    given |= {key: options[key] for key in ("seed", "runs", "device", "protocol") if options[key] is not None}
+    if options["search"]:
+        given["search"] = True
+    file = read_config(options["config"]) if options["config"] else {}
+    own = merge_continual(file, *[parse_setting(text) for text in options["sets"]], given)
+    if options["strategy"] is not None and options["compare"] is not None:
+        raise ValueError("--strategy is for one strategy and --compare for several; give one of them")
+    names = chosen(options["compare"] or options["strategy"]) if options["compare"] or options["strategy"] else None
+    if names is None:
+        names = list(own.get("strategies", {})) or ["twp"]
+    recipe = options["recipe"]
+    if recipe is None and "recipe" in own:  # the configuration of an earlier run says which, or that there was none
+        recipe = own["recipe"] or "none"
+    if recipe is None:
+        recipe = find_recipe("continual", str(own["data"].get("name", "cora"))) or "none"
+    base = {} if recipe == "none" else continual_config(recipe, str(own.get("protocol", "default")))
+    if recipe != "none" and own["data"].get("name", base["data"]["name"]) != base["data"]["name"]:
+        name = own["data"]["name"]
+        raise ValueError(f"the recipe '{recipe}' is for the data '{base['data']['name']}' (got '{name}')")
+    merged = merge_continual(base, own, {"recipe": None if recipe == "none" else recipe})
+    strategies = merged.get("strategies", {})
+    if unused := [name for name in own.get("strategies", {}) if name not in names]:
+        raise ValueError(f"there are settings for '{unused[0]}', which is not among {', '.join(names)}; remove them")
+    return {**merged, "strategies": {name: strategies.get(name, {}) for name in names}}

@@ -1,0 +1,62 @@
+"""The lines that tell a person the result of a continual run."""
+
+from pathlib import Path
+from typing import Any
+
+from graphkit.cli.scores import PERCENT
+
+_COLUMNS = (
+    ("average_performance", "performance"),
+    ("average_forgetting", "AF"),
+    ("learning_accuracy", "learning"),
+    ("forward_transfer", "transfer"),
+)
+
+
+def describe(result: dict[str, Any]) -> str:
+    """Returns a table of the strategies, what its columns mean, and the matrix if there is one strategy only."""
+    percent = result["metric"] in PERCENT
+    protocol, count = result["protocol"], len(result["protocol"]["tasks"])
+    edges = "" if protocol["inter_task_edges"] else ", no edges between tasks"
+    head = "".join(f"{title:>18}" for _, title in _COLUMNS)
+    lines = [
+        f"{result['model']} on {result['dataset']}: {count} tasks of {len(protocol['tasks'][0])}, "
+        f"{protocol['scenario']}, graph visible: {protocol['visible']}{edges}",
+        f"protocol {protocol['name']}: heads {protocol['heads']}, {protocol['optimizer']}, weight decay "
+        f"{protocol['weight_decay']:g}; {result['metric']}{' in %' if percent else ''}, {len(result['seeds'])} seed(s)",
+        f"  {'strategy':<20}{head}{'s per task':>12}{'MiB kept':>10}",
+    ]
+    for name, entry in result["strategies"].items():
+        cells = "".join(f"{_cell(entry[key], percent):>18}" for key, _ in _COLUMNS)
+        seconds = entry["seconds_per_task"]
+        lines.append(f"  {name:<20}{cells}{sum(seconds) / count:>12.1f}{entry['memory_mb_per_task'][-1]:>10.2f}")
+    lines.append(
+        "performance: mean over all tasks at the end; AF: mean change of a task since it was learnt, over T - 1 tasks, "
+        "negative is forgetting; learning: mean right after each task; transfer: before a task, above untrained"
+    )
+    if len(result["strategies"]) == 1:
+        lines += _matrix(next(iter(result["strategies"].values()))["matrix"], percent)
+    folder = Path(result["run"])
+    if (folder / "report.html").exists():
+        lines.append(f"report: {folder / 'report.html'}")
+    lines.append(f"run folder: {folder}")
+    return "\n".join(lines)
+
+
+def _cell(scores: dict[str, Any] | None, percent: bool) -> str:
+    """Returns mean and deviation."""
+    if scores is None:
+        return "-"
+    scale, digits = (100, 1) if percent else (1, 3)
+    text = f"{scores['mean'] * scale:.{digits}f}"
+    return text + (f" +- {scores['std'] * scale:.{digits}f}" if len(scores["runs"]) > 1 else "")
+
+
+def _matrix(matrix: list[list[float | None]], percent: bool) -> list[str]:
+    """Returns the performance matrix: a row for each task that has been learnt."""
+    scale, digits = (100, 1) if percent else (1, 3)
+    rows = ["  score on task " + "".join(f"{number + 1:>7}" for number in range(len(matrix)))]
+    for number, row in enumerate(matrix):
+        cells = "".join(f"{'-' if value is None else format(value * scale, f'.{digits}f'):>7}" for value in row)
+        rows.append(f"  after task {number + 1:>3}{cells}")
+    return rows

@@ -1,0 +1,83 @@
+"""The result of a continual run: what all its fits say, strategy by strategy."""
+
+from collections.abc import Sequence
+from math import isfinite
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from graphkit.data import GraphDataset
+from graphkit.train.result import summary
+
+#: How the numbers are meant; it stands beside every result.
+CONVENTION = (
+    "matrix[i][j] is the score on task j after task i; average_performance is the mean of the last row; "
+    "average_forgetting is the mean over all tasks but the last of matrix[T][j] - matrix[j][j], divided by T - 1, "
+    "negative where tasks were forgotten; forgetting is its negative; learning_accuracy is the mean of the diagonal"
+)
+SCORES = ("average_performance", "forgetting", "average_forgetting", "learning_accuracy", "forward_transfer")
+
+
+def combine_continual(
+    config: dict[str, Any],
+    dataset: GraphDataset,
+    fits: Sequence[dict[str, Any]],
+    search: dict[str, Any],
+    folder: Path,
+    peak_memory: float,
+) -> dict[str, Any]:
+    """Returns the content of ``result.json``; deviations are those of a sample of seeds."""
+    names = list(dict.fromkeys(fit["strategy"] for fit in fits))
+    strategies = {name: _strategy([fit for fit in fits if fit["strategy"] == name]) for name in names}
+    for name, entry in strategies.items():
+        entry["options"] = config["strategies"][name]
+        if name in search:
+            entry["search"] = search[name]
+    only = strategies[names[0]] if len(names) == 1 else {}
+    return {
+        "command": "continual",
+        "model": config["model"]["name"],
+        "dataset": dataset.name,
+        "task": dataset.task,
+        "metric": dataset.metric,
+        "test": only.get("average_performance"),
+        "validation": only.get("validation"),
+        "selected_on": "last epoch" if config["train"]["select"] == "last" else "validation",
+        "protocol": {
+            "name": config["protocol"],
+            "heads": config["stream"]["heads"],
+            "optimizer": config["train"]["optimizer"],
+            "weight_decay": config["train"]["weight_decay"],
+            "keep_optimizer": config["train"]["keep_optimizer"],
+            **fits[0]["protocol"],
+        },
+        "convention": CONVENTION,
+        "strategies": strategies,
+        "seeds": sorted({fit["seed"] for fit in fits}),
+        "parameters": fits[0]["parameters"],
+        "seconds": sum(fit["seconds"] for fit in fits),
+        "peak_memory_mb": round(peak_memory, 1) if isfinite(peak_memory) else None,
+        "run": str(folder),
+    }
+
+
+def _strategy(fits: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Returns the scores of one strategy over its seeds."""
+    count = len(fits[0]["matrix"])
+    entry: dict[str, Any] = {name: summary([fit[name] for fit in fits]) for name in (*SCORES, "validation")}
+    entry["matrix"] = [[_mean([fit["matrix"][i][j] for fit in fits]) for j in range(count)] for i in range(count)]
+    entry["matrices"] = [fit["matrix"] for fit in fits]
+    entry["seconds_per_task"] = _per_task(fits, "seconds")
+    entry["memory_mb_per_task"] = _per_task(fits, "memory_mb")
+    entry["seconds"] = sum(fit["seconds"] for fit in fits)
+    return entry
+
+
+def _per_task(fits: Sequence[dict[str, Any]], key: str) -> list[float | None]:
+    """Returns the mean over seeds for every learning of a task."""
+    return [_mean([fit["tasks"][k][key] for fit in fits]) for k in range(len(fits[0]["tasks"]))]
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None

@@ -1,0 +1,138 @@
+"""A continual run: all strategies and seeds of a configuration, in one folder, with one result."""
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from graphkit import data
+from graphkit.data import GraphDataset
+from graphkit.files import read_json, write_json, write_text
+from graphkit.registry import get_strategy
+from graphkit.train.config import read_config
+from graphkit.train.continual.config import resolve_continual
+from graphkit.train.continual.result import combine_continual
+from graphkit.train.continual.search import search_settings
+from graphkit.train.continual.stream_fit import StreamFit, StreamInterrupted, make_stream, make_stream_model
+from graphkit.train.environment import environment, peak_memory_mb, pick_device
+from graphkit.train.folder import make_folder
+from graphkit.train.interrupt import Interrupted, InterruptFlag
+from graphkit.train.progress import Progress
+from graphkit.train.run import data_key
+
+
+def fit_continual(
+    config: dict[str, Any], output: str | Path | None = None, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Learns the stream of a configuration by each of its strategies and writes a run folder.
+
+    Args:
+        config: Layers of settings, see :func:`resolve_continual`; what is not set has its default.
+        output: The run folder, which must be empty or not exist; by default a new one under ``runs/``.
+        progress: What a person sees; nothing by default.
+
+    Returns:
+        The content of ``result.json``.
+
+    Raises:
+        ValueError: For settings or data that cannot be used; nothing has been written then.
+        StreamInterrupted: After Ctrl-C; :func:`resume_continual` goes on.
+    """
+    config = resolve_continual(config)
+    if data.is_path(config["data"]["name"]):  # so that the run can be opened from any folder
+        config["data"]["name"] = str(Path(config["data"]["name"]).expanduser().resolve())
+    device = pick_device(config["device"])
+    dataset = load_stream_data(config)  # before the folder, so that a mistake leaves none behind
+    rehearse(config, dataset)
+    folder = make_folder(output, f"continual-{Path(config['data']['name']).stem}")
+    write_text(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
+    write_json(folder / "env.json", environment(device))
+    return _run(config, folder, device, progress or Progress(), dataset)
+
+
+def resume_continual(
+    folder: str | Path, progress: Progress | None = None, device: str | None = None
+) -> dict[str, Any]:
+    """Continues a run that was interrupted, after its last whole task, to the same numbers as without interruption.
+
+    Args:
+        folder: A run folder.
+        progress: What a person sees; nothing by default.
+        device: Another device than that of the run.
+
+    Raises:
+        FileNotFoundError: If the folder is not a run.
+        ValueError: If its configuration or a state cannot be used.
+    """
+    folder = Path(folder)
+    if not (folder / "config.yaml").is_file():
+        raise FileNotFoundError(f"'{folder}' is not a run folder (it has no config.yaml)")
+    content = read_config(folder / "config.yaml")
+    if "stream" not in content:
+        raise ValueError(f"'{folder}' is not a continual run; continue it with: graphkit train --resume {folder}")
+    config = resolve_continual(content)
+    return _run(config, folder, pick_device(device or config["device"]), progress or Progress())
+
+
+def load_stream_data(config: dict[str, Any]) -> GraphDataset:
+    """Returns the data set of a resolved configuration; generated data are drawn with the run's seed."""
+    options = {key: value for key, value in config["data"].items() if key != "name"}
+    if "seed" in data.options(config["data"]["name"]) and options.get("seed") is None:
+        options["seed"] = config["seed"]
+    return data.load(config["data"]["name"], **options)
+
+
+def rehearse(config: dict[str, Any], dataset: GraphDataset) -> None:
+    """Makes what a run needs once and throws it away; raises what would go wrong later."""
+    stream = make_stream(config, dataset)
+    model = make_stream_model(config, stream)
+    for name, options in config["strategies"].items():
+        strategy = get_strategy(name)(**options)
+        for task in stream:
+            strategy.before_task(model, task)
+
+
+def _run(
+    config: dict[str, Any], folder: Path, device: torch.device, progress: Progress, dataset: GraphDataset | None = None
+) -> dict[str, Any]:
+    """Does the fits that are not done yet and combines their results."""
+    loaded: dict[str, Any] = {"key": data_key(config), "dataset": dataset or load_stream_data(config)}
+    with InterruptFlag(progress) as interrupt:
+
+        def fit(child: dict[str, Any], name: str, place: str) -> dict[str, Any]:
+            path = folder / name / place
+            if (path / "fit.json").is_file():
+                return read_json(path / "fit.json")
+            if interrupt.raised:
+                raise StreamInterrupted(f"{name} {place} has not begun", folder)
+            if data_key(child) != loaded["key"]:
+                loaded.update(key=data_key(child), dataset=load_stream_data(child))
+            path.mkdir(parents=True, exist_ok=True)
+            try:
+                found = StreamFit(child, name, _moved(loaded["dataset"], device), path, device, progress).run(interrupt)
+            except Interrupted as stop:
+                raise StreamInterrupted(str(stop).removeprefix("interrupted; "), folder) from None
+            write_json(path / "fit.json", found)
+            return found
+
+        config = deepcopy(config)
+        search = search_settings(config, fit) if config["search"] else {}
+        fits = []
+        for name in config["strategies"]:
+            for index in range(config["runs"]):
+                child = {**config, "seed": config["seed"] + index, "runs": 1}
+                fits.append(fit(child, name, f"seed-{child['seed']}"))
+    result = combine_continual(config, loaded["dataset"], fits, search, folder, peak_memory_mb(device))
+    write_json(folder / "result.json", result)
+    return result
+
+
+def _moved(dataset: GraphDataset, device: torch.device) -> GraphDataset:
+    """Returns a data set on a device."""
+    if device.type == "cpu":
+        return dataset
+    graphs: Any = dataset.graphs
+    moved = graphs.to(device) if hasattr(graphs, "to") else tuple(graph.clone().to(device) for graph in graphs)
+    return dataset.replace(graphs=moved)

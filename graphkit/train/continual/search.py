@@ -1,0 +1,35 @@
+"""A search of the same size for every strategy, decided on validation items."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+from graphkit.registry import get_strategy
+
+#: From a configuration, a strategy and a name to what a fit returned.
+FitOne = Callable[[dict[str, Any], str, str], dict[str, Any]]
+
+
+def search_settings(config: dict[str, Any], fit: FitOne) -> dict[str, list[dict[str, Any]]]:
+    """Tries every setting in the grid of every strategy once, with a seed that none of the runs has.
+
+    Args:
+        config: A resolved configuration; the settings that win are written into its ``strategies``.
+        fit: Does one fit.
+
+    Returns:
+        What was tried: for each strategy a list of ``options`` and ``validation``, the mean score over the validation
+        items of all tasks at the end, by which the best was chosen (the first of several).
+    """
+    tried: dict[str, list[dict[str, Any]]] = {}
+    for name, options in config["strategies"].items():
+        tried[name] = []
+        for number, setting in enumerate(get_strategy(name).grid):
+            child = deepcopy(config)
+            child["seed"], child["runs"] = config["seed"] + config["runs"], 1
+            child["strategies"][name] = {**options, **setting}
+            validation = fit(child, name, f"search-{number}")["validation"]
+            tried[name].append({"options": child["strategies"][name], "validation": validation})
+        best = max(tried[name], key=lambda entry: -1.0 if entry["validation"] is None else entry["validation"])
+        config["strategies"][name] = best["options"]
+    return tried

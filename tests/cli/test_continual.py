@@ -1,0 +1,71 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import Result
+
+Command = Callable[..., Result]
+SMALL = ("continual", "--backbone", "gcn", "--dataset", "sbm-continual", "--recipe", "none", "--epochs", 2)
+TINY = ("--set", "data.num_classes=4", "--set", "data.size=10", "--set", "model.hidden_channels=4")
+
+
+def test_tells_the_scores_their_meaning_and_the_matrix(graphkit: Command) -> None:
+    result = graphkit(*SMALL, *TINY, "--strategy", "twp", "--seeds", 2)
+    assert result.exit_code == 0, result.output
+    assert "gcn on sbm-continual: 2 tasks of 2, task-incremental, graph visible: whole" in result.stdout
+    assert "protocol default: heads task, adamw, weight decay 0.0005; accuracy in %, 2 seed(s)" in result.stdout
+    assert "over T - 1 tasks, negative is forgetting" in result.stdout and "after task   2" in result.stdout
+    assert "run folder: runs/continual-sbm-continual-001" in result.stdout and "twp seed 1 task 2/2" in result.stderr
+    assert Path("runs/continual-sbm-continual-001/report.html").is_file()
+
+
+def test_compares_strategies_as_json(graphkit: Command) -> None:
+    options = ("--classes-per-task", 2, "--visible", "so-far", "--no-inter-task-edges", "--protocol", "published")
+    result = graphkit(*SMALL, *TINY, *options, "--compare", "twp, fine-tune", "--output", "out", "--json", "--quiet")
+    content = json.loads(result.stdout)
+    assert content == json.loads(Path("out/result.json").read_text()) and result.stderr == ""
+    assert list(content["strategies"]) == ["twp", "fine-tune"]
+    protocol = content["protocol"]
+    assert protocol["name"] == "published" and protocol["visible"] == "so-far" and not protocol["inter_task_edges"]
+    again = graphkit("continual", "--config", "out/config.yaml", "--output", "again", "--json", "--quiet")
+    repeated = json.loads(again.stdout)["strategies"]
+    assert all(repeated[name]["matrix"] == entry["matrix"] for name, entry in content["strategies"].items())
+
+
+def test_one_setting_of_a_strategy(graphkit: Command) -> None:
+    options = ("--compare", "twp,ewc", "--set", "strategies.twp.lambda_t=0.5", "--lr", 0.1, "--tasks", 2)
+    assert graphkit(*SMALL, *TINY, *options, "--output", "o").exit_code == 0
+    config = yaml.safe_load(Path("o/config.yaml").read_text())
+    assert config["strategies"] == {"twp": {"lambda_t": 0.5}, "ewc": {}} and config["train"]["lr"] == 0.1
+    assert config["stream"]["tasks"] == 2
+
+
+def test_resuming_what_is_done_gives_it_again(graphkit: Command) -> None:
+    result = graphkit(*SMALL, *TINY, "--compare", "fine-tune,joint", "--output", "out", "--quiet")
+    assert result.exit_code == 0, result.output
+    assert all(f"\n  {name} " in result.stdout for name in ("fine-tune", "joint"))
+    again = graphkit("continual", "--resume", "out", "--quiet")
+    assert again.exit_code == 0 and again.stdout == result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--strategy", "twpp"), "unknown strategy 'twpp'; did you mean 'twp'?"),
+        (("--strategy", "twp", "--compare", "all"), "--strategy is for one strategy and --compare for several"),
+        (("--backbone", "gta"), "unknown model 'gta'; did you mean"),
+        (("--protocol", "paper"), "unknown protocol 'paper'"),
+        (("--set", "strategies.gem.memory=3", "--strategy", "twp"), "settings for 'gem', which is not among twp"),
+        (("--tasks", 99), "99 tasks need at least as many classes (got 18)"),
+        (("--classes-per-task", 10), "at least two tasks (got 1: 18 classes, 10 per task)"),
+        (("--recipe", "factorgcn-cora"), "the recipe 'factorgcn-cora' is not for a stream of tasks"),
+        (("--resume", "none"), "--dataset cannot be given with --resume"),
+    ],
+)
+def test_a_mistake_is_one_line_and_leaves_nothing(graphkit: Command, arguments: tuple, message: str) -> None:
+    base = ("continual", "--dataset", "sbm-continual")
+    result = graphkit(*base, *(() if "--recipe" in arguments else ("--recipe", "none")), *arguments)
+    assert result.exit_code == 2 and message in result.stderr and len(result.stderr.strip().splitlines()) == 1
+    assert not Path("runs").exists()
