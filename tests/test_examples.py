@@ -33,6 +33,12 @@ def test_own_data(tmp_path: Path) -> None:
     assert (tmp_path / "preds.csv").read_text().count("member-") == 120
 
 
+def test_continual_learning_in_a_loop_of_ones_own(capsys: pytest.CaptureFixture[str]) -> None:
+    found = example("continual_own_loop").main(size=20, epochs=10)
+    assert set(found) == {"FineTune", "TWP"} and min(found.values()) > 0.5  # of two classes, guessing gets one half
+    assert capsys.readouterr().out.count("negative is forgetting") == 2
+
+
 def test_every_example_is_tested() -> None:
-    tested = {"own_model", "train_in_python", "own_data"}
+    tested = {"continual_own_loop", "own_model", "train_in_python", "own_data"}
     assert {path.stem for path in EXAMPLES.glob("*.py")} == tested
