@@ -4,17 +4,16 @@ from pathlib import Path
 from typing import Any
 
 #: Metrics that are fractions and read better in per cent.
-PERCENT = ("accuracy", "balanced-accuracy", "micro-f1", "roc-auc")
+PERCENT = ("accuracy", "balanced-accuracy", "micro-f1", "roc-auc", "top-5-accuracy")
 
 
 def describe(result: dict[str, Any]) -> str:
     """Returns the scores of a result, one per line, and the run folder."""
-    metric = result["metric"]
     lines = [f"{result['model']} on {result['dataset']}: {result['parameters']:,} parameters"]
     for name in ("test", "validation"):
         if result.get(name):
             chosen = f", epoch chosen on {result['selected_on']}" if name == "test" else ""
-            lines.append(f"  {name} {metric:<18} {_spread(result[name], metric in PERCENT)}{chosen}")
+            lines.append(score_line(result, name) + chosen)
     lines += _factor_table(result)
     folder = Path(result["run"])
     pictures = [(f"picture of the {name}", f"figures/{name}.png") for name in ("factors", "paths")]
@@ -23,6 +22,12 @@ def describe(result: dict[str, Any]) -> str:
             lines.append(f"{name}: {folder / path}")
     lines.append(f"run folder: {folder}")
     return "\n".join(lines)
+
+
+def score_line(result: dict[str, Any], name: str) -> str:
+    """Returns the line of one score, ``"test"`` or ``"validation"``."""
+    metric = result["metric"]
+    return f"  {name} {metric:<18} {_spread(result[name], metric in PERCENT)}"
 
 
 #: The scores of factors and how many digits they need.

@@ -18,6 +18,7 @@ from graphkit.metrics.feature_correlation import feature_correlation
 from graphkit.metrics.fold_curve import FoldScore, fold_curve
 from graphkit.metrics.mae import mae
 from graphkit.metrics.micro_f1 import micro_f1
+from graphkit.metrics.mixture_weights import mixture_weights
 from graphkit.metrics.random_factors import random_factors
 from graphkit.metrics.roc_auc import roc_auc
 from graphkit.metrics.saturated_share import saturated_share
@@ -48,6 +49,7 @@ __all__ = [
     "mae",
     "matched_ged",
     "micro_f1",
+    "mixture_weights",
     "random_factors",
     "roc_auc",
     "saturated_share",

@@ -3,7 +3,7 @@
 from typing import Any
 
 #: Scores that are fractions and read better in per cent.
-PERCENT = ("accuracy", "balanced-accuracy", "micro-f1", "roc-auc")
+PERCENT = ("accuracy", "balanced-accuracy", "micro-f1", "roc-auc", "top-5-accuracy")
 
 #: Names of the scores of factors, in the order of a table; an arrow says which way is better.
 FACTOR_SCORES = {

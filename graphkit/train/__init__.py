@@ -1,6 +1,7 @@
 """Training: configuration, the loop, checkpoints and the run folder."""
 
 from graphkit.train.config import TrainSettings, resolve
+from graphkit.train.ensemble import ensemble_runs
 from graphkit.train.evaluate import evaluate_run
 from graphkit.train.interrupt import Interrupted
 from graphkit.train.opened_run import Run, open_run
@@ -12,6 +13,7 @@ __all__ = [
     "Interrupted",
     "Run",
     "TrainSettings",
+    "ensemble_runs",
     "evaluate_run",
     "fit",
     "make_progress",

@@ -1,0 +1,37 @@
+"""``graphkit ensemble``."""
+
+import json
+from typing import Any
+
+import click
+
+
+@click.command(short_help="Add up the predictions of several runs.")
+@click.argument("runs", nargs=-1, required=True, type=click.Path())
+@click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N. [auto]")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+def ensemble(runs: tuple[str, ...], device: str, as_json: bool) -> None:
+    """Add up the probabilities of the run folders RUNS, such as those of the four streams of skeleton clips.
+
+    Weights are chosen on validation items, never on test items; without validation items they are equal. Several seeds
+    are added one by one.
+
+    \b
+    Example:
+      graphkit ensemble runs/stigcn-nw-ucla-001 runs/stigcn-nw-ucla-002
+    """
+    from graphkit.train import ensemble_runs, open_run
+
+    result = ensemble_runs([open_run(run) for run in runs], device)
+    click.echo(json.dumps(result) if as_json else "\n".join(_lines(result)))
+
+
+def _lines(result: dict[str, Any]) -> list[str]:
+    """Returns the lines that tell a person the result."""
+    from graphkit.cli.scores import score_line
+
+    lines = [f"{len(result['runs'])} runs on {result['dataset']}, weights chosen on {result['selected_on']}"]
+    lines += [score_line(result, name) for name in ("test", "validation") if result[name]]
+    for run, weight, single in zip(result["runs"], result["weights"], result["single"], strict=True):
+        lines.append(f"  weight {weight:.3f}, by itself {single:.2%}: {run}")
+    return lines

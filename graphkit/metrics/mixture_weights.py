@@ -1,0 +1,39 @@
+"""How much each of several models should say, so that together they explain what they have not learned from."""
+
+import torch
+from torch import Tensor
+
+from graphkit.metrics._checks import check_classes
+
+_STEPS = 500
+
+
+def mixture_weights(probabilities: Tensor, y: Tensor) -> Tensor:
+    r"""Returns the weights of models whose weighted mean gives the true classes the largest likelihood.
+
+    .. math::
+        \max_{w} \sum_n \log \sum_m w_m \, p_m(y_n), \qquad w_m \ge 0, \quad \sum_m w_m = 1
+
+    The function is concave; the weights come from expectation maximisation, which begins with equal ones.
+
+    Args:
+        probabilities: Probabilities of the classes by each model, for items that none of them was trained on.
+        y: True classes, int64.
+
+    Shapes:
+        - **input:** ``probabilities`` ``[M, B, C]``, ``y`` ``[B]``.
+        - **output:** ``[M]`` float64.
+
+    Raises:
+        ValueError: If the shapes do not fit, there is no item, or a class is out of range.
+    """
+    if probabilities.dim() != 3 or not probabilities.size(0):
+        raise ValueError(f"`probabilities` must be [M, B, C] with at least one model (got {list(probabilities.shape)})")
+    check_classes(probabilities[0], y)
+    own = probabilities.double().gather(2, y.view(1, -1, 1).expand(probabilities.size(0), -1, 1)).squeeze(2)
+    own = own.clamp(min=1e-12)  # an item that no model allows for says nothing about the weights
+    weights = torch.full((own.size(0), 1), 1.0 / own.size(0), dtype=torch.float64, device=own.device)
+    for _ in range(_STEPS):
+        share = weights * own
+        weights = (share / share.sum(dim=0)).mean(dim=1, keepdim=True)
+    return weights.flatten()
