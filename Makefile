@@ -76,7 +76,7 @@ export LIST_KERNELS
 
 EMULATE := $(PY) -m pytest -n 0 -p tests.ops.cuda.emulated_operators
 emulate: .venv/.stamp-test
-	@OMP_NUM_THREADS=1 $(EMULATE) tests/ops/cuda/test_gpu.py -k "not opcheck and not compiles" $(ARGS)
+	@OMP_NUM_THREADS=1 $(EMULATE) tests/ops/cuda/test_gpu_*.py -k "not opcheck and not compiles" $(ARGS)
 
 # The sanitizers' own library must come first, and that of C++ with it, or exceptions end the process. What starts other
 # compilers is left out, and what makes an emulated GPU work for minutes.
@@ -85,7 +85,7 @@ SANITIZED = OMP_NUM_THREADS=1 GRAPHKIT_LIBRARY=build/sanitize/graphkit ASAN_OPTI
 sanitize: .venv/.stamp-test
 	@GRAPHKIT_SANITIZE=1 GRAPHKIT_BUILD_CUDA=0 $(PY) setup.py -q build_ext --build-lib build/sanitize --build-temp build/sanitize
 	@$(SANITIZED) $(PY) -m pytest -n 0 -s tests/ops --ignore=tests/ops/cuda -k "not compiles and not library_that" $(ARGS)
-	@$(SANITIZED) $(EMULATE) -s tests/ops/cuda/test_gpu.py tests/ops/test_segment*.py tests/ops/test_factor_aggregate.py \
+	@$(SANITIZED) $(EMULATE) -s tests/ops/cuda/test_gpu_*.py tests/ops/test_segment*.py tests/ops/test_factor_aggregate.py \
 	    -k "not compiles and not two_runs" $(ARGS)
 
 clean:

@@ -7,10 +7,11 @@ import os
 from pathlib import Path
 
 import torch
-from torch import Tensor
+
+from graphkit.ops._cuda_groups import KERNELS
 
 CUDA_TYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
-CHECK = "GRAPHKIT_CUDA=1 python -m pytest tests/ops/cuda/test_gpu.py"  # in a clone, on a machine with a GPU
+CHECK = "GRAPHKIT_CUDA=1 python -m pytest tests/ops/cuda/test_gpu_*.py"  # in a clone, on a machine with a GPU
 
 _UNTRIED = "the CUDA kernels are off: they are compiled and tested by emulation, not yet run on a GPU"
 
@@ -35,34 +36,12 @@ def load_cuda(folder: Path, again: str) -> tuple[bool, str, str]:
         torch.ops.load_library(str(paths[0]))
     except (OSError, RuntimeError) as error:
         return False, f"{paths[0].name} does not load: {str(error).splitlines()[0]}", again
-    torch.library.register_kernel("graphkit::group_edges", "cuda", group_edges)
-    torch.library.register_kernel("graphkit::transpose_edges", "cuda", transpose_edges)
+    for name, kernel in KERNELS.items():
+        if hasattr(torch.ops.graphkit, name):
+            torch.library.register_kernel(f"graphkit::{name}", "cuda", kernel)
     return True, f"{paths[0].name} is loaded, at your wish (GRAPHKIT_CUDA=1)", ""
 
 
 def has_cuda_kernel(operator: str) -> bool:
     """Returns whether a loaded library has a CUDA kernel of ``operator``."""
     return torch._C._dispatch_has_kernel_for_dispatch_key(f"graphkit::{operator}", "CUDA")
-
-
-def group_edges(index: Tensor, other: Tensor, num_nodes: int) -> tuple[Tensor, Tensor]:
-    """The edges ``(index[e], other[e])`` grouped by ``index``, in their order, as the CPU operator does it.
-
-    Sorting is PyTorch's: it is stable, and a GPU's fastest way. A stream that is being captured cannot be waited for:
-    there the edges are not checked, and those that name no node reach kernels that leave them out.
-    """
-    captured = index.is_cuda and torch.cuda.is_current_stream_capturing()
-    if index.numel() > 0 and not captured:
-        ends = torch.stack([*index.aminmax(), *other.aminmax()]).tolist()
-        if not 0 <= min(ends) <= max(ends) < num_nodes:
-            raise RuntimeError("an edge names a node that does not exist")
-    ordered, order = index.sort(stable=True)
-    nodes = torch.arange(num_nodes + 1, device=index.device)
-    return torch.searchsorted(ordered, nodes), other.index_select(0, order)
-
-
-def transpose_edges(ptr: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
-    """The same edges grouped by their other end. Safe whatever ``ptr`` holds: it may not have been checked yet."""
-    edges = torch.arange(other.numel(), device=ptr.device)
-    own = torch.searchsorted(ptr, edges, right=True) - 1
-    return group_edges(other, own, ptr.numel() - 1)

@@ -20,7 +20,7 @@ def edge_measure(z: Tensor, source: Tensor, target: Tensor, measure: int) -> Ten
 
     The edges may come in any order; those sorted by target are read fastest.
     """
-    if _NATIVE and serves(z):
+    if _NATIVE and serves(z, "edge_similarity"):
         return torch.ops.graphkit.edge_similarity(z, source.long(), target.long(), measure)
     if torch.compiler.is_compiling():
         return _of_rows(z.index_select(0, target), z.index_select(0, source), measure)

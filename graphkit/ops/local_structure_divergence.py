@@ -108,7 +108,7 @@ def _parts(
     """Returns the divergence of every node, and the number of its in-edges."""
     num_nodes = student.size(0)
     networks = (student, teacher) if direction == "student_teacher" else (teacher, student)
-    if not (_NATIVE and all(serves(widen(z)) for z in networks)):
+    if not (_NATIVE and all(serves(widen(z), "local_structure_divergence") for z in networks)):
         row, col = edge_index[0], edge_index[1]
         p, q = (kernel_scores(z, row, col, *options) for z in networks)
         in_degree = torch.zeros(num_nodes, dtype=torch.long, device=col.device)

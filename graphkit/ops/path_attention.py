@@ -98,7 +98,7 @@ def _attend(
     slope: float,
     attention: bool,
 ) -> tuple[Tensor, Tensor]:
-    if not (_NATIVE and serves(h)):
+    if not (_NATIVE and serves(h, "path_attention")):
         return path_attention_reference(h, path_index, att, target, weight, pool, slope)
     ptr, paths = torch.ops.graphkit.group_paths(path_index, h.size(0))
     return torch.ops.graphkit.path_attention(
@@ -162,7 +162,7 @@ def _setup_double(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...])
 def _double_backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
     """Differentiates the gradient of the plain form. Views part what is differentiated here from the rest."""
     *given, ptr, paths = ctx.saved_tensors
-    own = torch.repeat_interleave(torch.arange(ptr.numel() - 1), ptr.diff())
+    own = torch.repeat_interleave(torch.arange(ptr.numel() - 1, device=ptr.device), ptr.diff())
     path_index = torch.cat([paths[:-1], own[None]])
     create_graph = torch.is_grad_enabled()
     with torch.enable_grad():
@@ -206,7 +206,7 @@ if _NATIVE:
     ) -> tuple[Tensor, Tensor, Tensor]:
         heads = h.size(1)
         alpha = h.new_empty(paths.size(1) if attention else 0, heads)
-        return h.new_empty(h.shape), alpha, h.new_empty(2, h.size(0), heads)
+        return h.new_empty(h.shape), alpha, widen(h).new_empty(2, h.size(0), heads)
 
     @torch.library.register_fake("graphkit::path_attention_backward")
     def _backward_fake(

@@ -28,7 +28,7 @@ def test_off_unless_asked_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_check_that_users_are_told_of_exists() -> None:
-    assert (ROOT / _cuda.CHECK.split()[-1]).is_file()
+    assert len(list(ROOT.glob(_cuda.CHECK.split()[-1]))) > 1
 
 
 def test_a_library_that_does_not_load_is_remembered(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,8 @@ Tensor factor_aggregate(const Tensor& h, const Tensor& source, const Tensor& tar
   STD_TORCH_CHECK(colptr.dim() == 1 && colptr.size(0) == x.size(0) + 1 && row.dim() == 1,
                   "`colptr` must hold one number more than there are nodes");
   const OnDeviceOf on(x);
-  edges.groups = check_groups(colptr, row.size(0), kLongestGroup, on, &row, x.size(0));
+  const Indices sources = indices_of(row, x.size(0));
+  edges.groups = check_groups(colptr, row.size(0), kLongestGroup, on, &sources);
   edges.other = row.const_data_ptr<int64_t>();
   Tensor out = torch::stable::new_empty(x, {x.size(0), edges.factors, edges.width});
   Tensor parts = make_parts(x, edges.groups, edges.factors * edges.width, sum_type(type));

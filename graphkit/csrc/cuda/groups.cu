@@ -7,25 +7,30 @@ namespace {
 constexpr int kThreads = 256;
 
 // found[0] is set if something is wrong, found[1] if there is a long group. All threads that write, write the same.
-__global__ void find_groups(Groups g, const int64_t* other, int64_t count_other, int64_t bound, int* found) {
+__global__ void find_groups(Groups g, int* found) {
   const int64_t k = int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (k <= g.count) {
-    const int64_t begin = g.ptr[k];
-    bool sound = begin >= 0 && begin <= g.rows && (k > 0 || begin == 0) && (k < g.count || begin == g.rows);
-    if (k < g.count && sound) {
-      const int64_t end = g.ptr[k + 1];
-      sound = end >= begin;
-      if (sound && end - begin > g.longest) found[1] = 1;
-    }
-    if (!sound) found[0] = 1;
+  if (k > g.count) return;
+  const int64_t begin = g.ptr[k];
+  bool sound = begin >= 0 && begin <= g.rows && (k > 0 || begin == 0) && (k < g.count || begin == g.rows);
+  if (k < g.count && sound) {
+    const int64_t end = g.ptr[k + 1];
+    sound = end >= begin;
+    if (sound && end - begin > g.longest) found[1] = 1;
   }
-  if (k < count_other && uint64_t(other[k]) >= uint64_t(bound)) found[0] = 1;
+  if (!sound) found[0] = 1;
+}
+
+__global__ void find_indices(Indices index, int* found) {
+  const int64_t k = int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (k >= index.count) return;
+  const int64_t value = index.wide != nullptr ? index.wide[k] : int64_t(index.narrow[k]);
+  if (value < 0 || value >= index.bound) found[0] = 1;
 }
 
 }  // namespace
 
-const char* graphkit_find_groups(const Groups* groups, const int64_t* other, int64_t count_other, int64_t bound,
-                                 int* scratch, void* stream, GroupsFound* found) {
+const char* graphkit_find_groups(const Groups* groups, const Indices* first, const Indices* second, int* scratch,
+                                 void* stream, GroupsFound* found) {
   *found = {true, true};
   const auto cuda_stream = static_cast<cudaStream_t>(stream);
   cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
@@ -33,10 +38,14 @@ const char* graphkit_find_groups(const Groups* groups, const int64_t* other, int
   if (capture != cudaStreamCaptureStatusNone) return nullptr;
 
   int read[2] = {0, 0};
-  if (const char* error = describe(cudaMemsetAsync(scratch, 0, sizeof(read), cuda_stream))) return error;
-  const int64_t threads = groups->count + 1 > count_other ? groups->count + 1 : count_other;
-  const char* error = launch(find_groups, divide_up(threads, kThreads), 1, kThreads, stream, *groups, other,
-                             count_other, bound, scratch);
+  const char* error = describe(cudaMemsetAsync(scratch, 0, sizeof(read), cuda_stream));
+  if (!error && groups != nullptr) {
+    error = launch(find_groups, divide_up(groups->count + 1, kThreads), 1, kThreads, stream, *groups, scratch);
+  }
+  for (const Indices* index : {first, second}) {
+    if (error || index == nullptr || index->count == 0) continue;
+    error = launch(find_indices, divide_up(index->count, kThreads), 1, kThreads, stream, *index, scratch);
+  }
   if (error) return error;
   if ((error = describe(cudaMemcpyAsync(read, scratch, sizeof(read), cudaMemcpyDeviceToHost, cuda_stream)))) {
     return error;

@@ -25,13 +25,21 @@ struct GroupsFound {
   bool sound, any_long;
 };
 
+// Numbers that must be from 0 to bound - 1: of 64 bits, or of 32 if `wide` is null.
+struct Indices {
+  const int64_t* wide;
+  const int32_t* narrow;
+  int64_t count, bound;
+};
+
 extern "C" {
 
-// Reads on the device whether `ptr` rises from 0 to `rows` and all `count_other` numbers of `other` are from 0 to
-// bound - 1, and waits for the answer. `scratch` is room for two int on the device. A stream that is being captured
-// cannot be waited for: there nothing is checked, and any group may be long. Returns nothing, or what went wrong.
-const char* graphkit_find_groups(const Groups* groups, const int64_t* other, int64_t count_other, int64_t bound,
-                                 int* scratch, void* stream, GroupsFound* found);
+// Reads on the device whether `ptr` rises from 0 to `rows` and all indices are within their bounds, and waits for the
+// answer. Null for groups or indices that there are not. `scratch` is room for two int on the device. A stream that is
+// being captured cannot be waited for: there nothing is checked, and any group may be long. Returns nothing, or what
+// went wrong.
+const char* graphkit_find_groups(const Groups* groups, const Indices* first, const Indices* second, int* scratch,
+                                 void* stream, GroupsFound* found);
 }
 
 }  // namespace graphkit

@@ -47,7 +47,7 @@ struct Max {
   };
 
   template <int V>
-  __device__ void add(State<V>& state, int64_t row, int64_t d) const {
+  __device__ void add(State<V>& state, int64_t, int64_t row, int64_t d) const {
     Wide<T> next[V];
     load<V>(x + row * width + d, next);
     for (int k = 0; k < V; ++k) state.take(k, next[k], row);

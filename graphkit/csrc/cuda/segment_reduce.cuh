@@ -1,10 +1,10 @@
 // The kernels that all reductions over segments share. An operation Op says what is added up and what becomes of it:
 //
 //   Op::State<V>                what is known of V columns of some rows: clear(), merge(other), of_lane(distance)
-//   add(state, row, d)          takes a row in
+//   add(state, group, row, d)   takes a row in
 //   put(group, d, state)        the result of a segment, where it has one
 //   put_part, get_part          the same state in a slot of its own, for the parts of long segments
-//   map(row, d, state)          writes a row anew, now that the state of its segment is known, if Op::kMaps
+//   map(group, row, d, state)   writes a row anew, now that the state of its segment is known, if Op::kMaps
 //
 // `across` neighbouring threads take the columns of a row, V each, and `down` such rows of threads take every
 // `down`-th row of the segment. Together they are no more than a warp, and meet by shuffles.
@@ -29,7 +29,7 @@ __global__ void __launch_bounds__(kSegmentThreads)
     state.clear();
     if (is_inside) {
 #pragma unroll 4
-      for (int64_t row = unit.begin + y; row < unit.end; row += down) op.add(state, row, d);
+      for (int64_t row = unit.begin + y; row < unit.end; row += down) op.add(state, unit.group, row, d);
     }
     for (int distance = across; distance < team; distance *= 2) state.merge(state.of_lane(distance));
     if (!is_inside) continue;
@@ -41,7 +41,7 @@ __global__ void __launch_bounds__(kSegmentThreads)
     if constexpr (Op::kMaps) {
       state.finish();
 #pragma unroll 4
-      for (int64_t row = unit.begin + y; row < unit.end; row += down) op.map(row, d, state);
+      for (int64_t row = unit.begin + y; row < unit.end; row += down) op.map(unit.group, row, d, state);
     }
   }
 }
@@ -91,7 +91,7 @@ __global__ void __launch_bounds__(kSegmentThreads) map_segments(Groups g, Op op,
     for (int k = 0; k < V; ++k) state.take(k, op.get_part(slot, d + k));
     state.finish();
 #pragma unroll 4
-    for (int64_t row = part.begin + y; row < part.end; row += down) op.map(row, d, state);
+    for (int64_t row = part.begin + y; row < part.end; row += down) op.map(part.group, row, d, state);
   }
 }
 

@@ -5,6 +5,25 @@
 
 namespace graphkit {
 
+template <class W, int V>
+struct SumState {
+  W sum[V];
+
+  __device__ void clear() {
+    for (int k = 0; k < V; ++k) sum[k] = 0;
+  }
+  __device__ void take(int k, const SumState<W, 1>& other) { sum[k] = other.sum[0]; }
+  __device__ void merge(const SumState& other) {
+    for (int k = 0; k < V; ++k) sum[k] += other.sum[k];
+  }
+  __device__ SumState of_lane(int distance) const {
+    SumState other;
+    for (int k = 0; k < V; ++k) other.sum[k] = __shfl_xor_sync(kAllLanes, sum[k], distance);
+    return other;
+  }
+  __device__ void finish() {}
+};
+
 template <class T>
 struct Sum {
   static constexpr bool kMaps = false;
@@ -14,24 +33,10 @@ struct Sum {
   int64_t width;
 
   template <int V>
-  struct State {
-    Wide<T> sum[V];
-
-    __device__ void clear() {
-      for (int k = 0; k < V; ++k) sum[k] = 0;
-    }
-    __device__ void merge(const State& other) {
-      for (int k = 0; k < V; ++k) sum[k] += other.sum[k];
-    }
-    __device__ State of_lane(int distance) const {
-      State other;
-      for (int k = 0; k < V; ++k) other.sum[k] = __shfl_xor_sync(kAllLanes, sum[k], distance);
-      return other;
-    }
-  };
+  using State = SumState<Wide<T>, V>;
 
   template <int V>
-  __device__ void add(State<V>& state, int64_t row, int64_t d) const {
+  __device__ void add(State<V>& state, int64_t, int64_t row, int64_t d) const {
     Wide<T> next[V];
     load<V>(x + row * width + d, next);
     for (int k = 0; k < V; ++k) state.sum[k] += next[k];

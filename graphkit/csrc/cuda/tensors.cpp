@@ -49,19 +49,31 @@ Groups trust_groups(const Tensor& ptr, int64_t rows, int64_t longest) {
   return {ptr.const_data_ptr<int64_t>(), ptr.size(0) - 1, rows, longest, rows > longest};
 }
 
-Groups check_groups(const Tensor& ptr, int64_t rows, int64_t longest, const OnDeviceOf& on, const Tensor* other,
-                    int64_t bound) {
+Groups check_groups(const Tensor& ptr, int64_t rows, int64_t longest, const OnDeviceOf& on, const Indices* first,
+                    const Indices* second) {
   Groups groups = trust_groups(ptr, rows, longest);
-  STD_TORCH_CHECK(other == nullptr || (is_index(*other) && other->size(0) == rows),
-                  "grouped edges must be contiguous int64 vectors on the CUDA device, as many as `ptr` says");
   Tensor scratch = torch::stable::new_empty(ptr, {2}, ScalarType::Int);
   GroupsFound found;
-  raise_if(graphkit_find_groups(&groups, other ? other->const_data_ptr<int64_t>() : nullptr,
-                                other ? other->size(0) : 0, bound, scratch.mutable_data_ptr<int32_t>(), on.stream(),
-                                &found));
-  STD_TORCH_CHECK(found.sound, "`ptr` must rise from 0 to the number of rows, and edges must name nodes that exist");
+  raise_if(graphkit_find_groups(&groups, first, second, scratch.mutable_data_ptr<int32_t>(), on.stream(), &found));
+  STD_TORCH_CHECK(found.sound, "`ptr` must rise from 0 to the number of rows, and edges and paths must name nodes that "
+                               "exist");
   groups.any_long = found.any_long;
   return groups;
+}
+
+Indices indices_of(const Tensor& index, int64_t bound) {
+  const bool wide = index.scalar_type() == ScalarType::Long;
+  STD_TORCH_CHECK(is_on_device(index) && index.is_contiguous() && (wide || index.scalar_type() == ScalarType::Int),
+                  "edges and paths must be contiguous int64 or int32 tensors on the CUDA device");
+  return {wide ? index.const_data_ptr<int64_t>() : nullptr, wide ? nullptr : index.const_data_ptr<int32_t>(),
+          index.numel(), bound};
+}
+
+void check_indices(const Tensor& like, const OnDeviceOf& on, const Indices& first, const Indices& second) {
+  Tensor scratch = torch::stable::new_empty(like, {2}, ScalarType::Int);
+  GroupsFound found;
+  raise_if(graphkit_find_groups(nullptr, &first, &second, scratch.mutable_data_ptr<int32_t>(), on.stream(), &found));
+  STD_TORCH_CHECK(found.sound, "an edge names a node that does not exist");
 }
 
 Tensor make_parts(const Tensor& x, const Groups& groups, int64_t width, ScalarType type) {

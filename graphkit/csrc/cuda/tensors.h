@@ -49,13 +49,19 @@ ScalarType sum_type(int type);
 std::vector<int64_t> with_rows(const Tensor& x, int64_t rows);
 int64_t row_width(const Tensor& x);
 
-// Groups of `rows` rows by `ptr`, which must be contiguous and outlive them. The first reads `ptr` (and `other`, if there
-// is one) on the device, waits for the answer, and raises unless they are sound: for operators that users call. The
+// Groups of `rows` rows by `ptr`, which must be contiguous and outlive them. The first reads `ptr`, and the indices that
+// there are, on the device, waits for the answer, and raises unless they are sound: for operators that users call. The
 // second looks at shapes only: for gradients, whose `ptr` came through the first. Kernels read nothing outside of their
 // tensors in any case.
 Groups check_groups(const Tensor& ptr, int64_t rows, int64_t longest, const OnDeviceOf& on,
-                    const Tensor* other = nullptr, int64_t bound = 0);
+                    const Indices* first = nullptr, const Indices* second = nullptr);
 Groups trust_groups(const Tensor& ptr, int64_t rows, int64_t longest);
+
+// Contiguous numbers that must be from 0 to bound - 1: int64, or int32.
+Indices indices_of(const Tensor& index, int64_t bound);
+
+// The same check where there are no groups.
+void check_indices(const Tensor& like, const OnDeviceOf& on, const Indices& first, const Indices& second);
 
 // Room for `width` numbers of each part of a long group: nothing, if there are no long groups.
 Tensor make_parts(const Tensor& x, const Groups& groups, int64_t width, ScalarType type);

@@ -91,7 +91,7 @@ class Emulator:
         assert error is None, error
         assert all(answer == answers[0] for answer in answers), "the result depends on which thread comes first"
         for tensor, content in zip(tensors, contents, strict=True):
-            if tensor.numel() > 0:
+            if content != _bytes(tensor):  # what was only read stays as it is, also to autograd
                 tensor.view(torch.uint8).flatten()[:] = torch.frombuffer(bytearray(content), dtype=torch.uint8)
 
     def close(self) -> None:
@@ -133,8 +133,11 @@ def _pack(argument: Any, tensors: list[Tensor]) -> tuple:
     tensor = argument.tensor if isinstance(argument, Shifted) else argument
     assert tensor.is_contiguous()
     tensors.append(tensor)
-    content = tensor.view(torch.uint8).numpy().tobytes() if tensor.numel() > 0 else b""
-    return ("buffer", content, tensor.element_size() if isinstance(argument, Shifted) else 0)
+    return ("buffer", _bytes(tensor), tensor.element_size() if isinstance(argument, Shifted) else 0)
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    return tensor.detach().view(torch.uint8).numpy().tobytes() if tensor.numel() > 0 else b""
 
 
 def _find_sanitizer() -> str | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from graphkit.ops import _cuda, _native
+from graphkit.ops._cuda_groups import KERNELS
 from tests.ops.cuda.emulated import HERE, SOURCES, build
 
 SANITIZED = "libasan" in os.environ.get("LD_PRELOAD", "")
@@ -26,8 +27,8 @@ def _load(folder: Path) -> None:
     own = sorted(path for path in sources if path != SOURCES / "stream.cpp")
     torch.ops.load_library(str(build(folder, own, options, libraries, SANITIZED)))
     _native.NATIVE_TYPES = _cuda.CUDA_TYPES
-    for name in ("group_edges", "transpose_edges"):
-        torch.library.register_kernel(f"graphkit::{name}", "cpu", getattr(_cuda, name))
+    for name, kernel in KERNELS.items():
+        torch.library.register_kernel(f"graphkit::{name}", "cpu", kernel)
 
 
 _load(Path("build") / "emulated-gpu")

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from graphkit.ops._cuda import group_edges
+from graphkit.ops._cuda_groups import group_edges
 from graphkit.ops.factor_aggregate import factor_aggregate_reference
 from tests.ops.cuda.emulated import TYPES, Emulator
 from tests.ops.cuda.launchers import Launchers, assert_close
