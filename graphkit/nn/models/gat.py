@@ -1,8 +1,9 @@
 """GAT as a baseline."""
 
-from typing import Any
+from typing import Any, cast
 
 import torch
+from torch_geometric.nn import GATConv
 from torch_geometric.nn.models import GAT as PyGGAT
 
 from graphkit.nn.models.baseline import Baseline
@@ -20,18 +21,27 @@ class GAT(Baseline):
         heads: Attention heads of the hidden layers; ``hidden_channels`` is divided among them.
         act: Activation between the layers.
         attention_dropout: Dropout of the attention; ``None`` for the same as between the layers.
+        out_heads: Heads of the last layer, which averages them; ``None`` for as many as the others have. The paper has
+            one on Cora and CiteSeer: with several, each gets a part of the gradient but all of the weight decay.
         options: The arguments of :class:`Baseline`.
     """
 
     def __init__(
         self, in_channels: int, out_channels: int, hidden_channels: int = 64, heads: int = 8, act: str = "elu",
-        attention_dropout: float | None = None, **options: Any,
+        attention_dropout: float | None = None, out_heads: int | None = None, **options: Any,
     ) -> None:
         super().__init__(in_channels, out_channels, hidden_channels, heads=heads, act=act, **options)
+        convs = cast(torch.nn.ModuleList, self.body.convs)
+        if out_heads is not None:
+            if out_heads < 1:
+                raise ValueError(f"`out_heads` must be at least 1 (got {out_heads})")
+            last = cast(GATConv, convs[-1])
+            widths = (cast(int, last.in_channels), last.out_channels)
+            convs[-1] = GATConv(*widths, heads=out_heads, concat=False, dropout=last.dropout)
         if attention_dropout is not None:
             check_options(hidden_channels, None, attention_dropout=attention_dropout)
-            for conv in self.body.convs:  # type: ignore[union-attr]
-                conv.dropout = attention_dropout
+            for conv in convs:
+                cast(GATConv, conv).dropout = attention_dropout
 
     def make_body(
         self, in_channels: int, hidden: int, num_layers: int, out_channels: int, dropout: float, norm: str | None,

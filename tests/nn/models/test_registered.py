@@ -67,3 +67,14 @@ def test_attention_of_a_gat_may_have_a_dropout_of_its_own() -> None:
     assert not torch.equal(model.train()(**model.inputs(graph)), model(**model.inputs(graph)))
     with pytest.raises(ValueError, match="`attention_dropout` must lie in"):
         get_model("gat").from_data(dataset("node-classification"), attention_dropout=1.5)
+
+
+def test_the_last_layer_of_a_gat_may_have_heads_of_its_own() -> None:
+    make = get_model("gat").from_data
+    model = make(dataset("node-classification"), out_heads=1)
+    assert model.body.convs[-1].heads == 1 and model.body.convs[0].heads == 8
+    assert sum(p.numel() for p in make(dataset("node-classification", num_features=1433, num_outputs=7), out_heads=1)
+               .parameters()) == 92_373  # as published  # fmt: skip
+    check_model(make(dataset("graph-classification"), out_heads=2), 6)
+    with pytest.raises(ValueError, match="`out_heads` must be at least 1 \\(got 0\\)"):
+        make(dataset("node-classification"), out_heads=0)
