@@ -2,5 +2,6 @@
 
 from graphkit.loader.clip_loader import ClipLoader
 from graphkit.loader.graph_loader import GraphLoader
+from graphkit.loader.shortest_path_loader import ShortestPathLoader
 
-__all__ = ["ClipLoader", "GraphLoader"]
+__all__ = ["ClipLoader", "GraphLoader", "ShortestPathLoader"]

@@ -120,3 +120,25 @@ def edges_of_paths(path_index: Tensor, edge_index: Tensor, num_nodes: int) -> tu
     if bool(moves.any()) and (keys.numel() == 0 or bool((keys[place] != wanted)[moves].any())):
         raise ValueError("every hop of `path_index` must be an edge of the graph (got one that is not)")
     return order[place] if keys.numel() else place, moves
+
+
+def lengths_of(data: Data, weight: str | None, reader: str) -> Tensor | None:
+    """Returns the lengths of a graph's edges ``[E]``, ``None`` where all are one.
+
+    Args:
+        data: The graph.
+        weight: Name of the attribute that holds them; ``None`` for a length of 1.
+        reader: What needs them, for the error.
+
+    Raises:
+        ValueError: If the graph has no such attribute.
+    """
+    if weight is None:
+        return None
+    lengths = data.get(weight)
+    if not isinstance(lengths, Tensor):
+        raise ValueError(
+            f"{reader} needs lengths in `{weight}`, which the graph does not have; "
+            "leave `weight` out for a length of 1"
+        )
+    return lengths.view(-1).to(lengths.dtype if lengths.is_floating_point() else torch.get_default_dtype())

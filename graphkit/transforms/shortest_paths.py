@@ -1,11 +1,10 @@
 """The shortest paths of every node, for layers that attend along them."""
 
-import torch
 from torch import Tensor
 from torch_geometric.data import Data, HeteroData
 from torch_geometric.transforms import BaseTransform
 
-from graphkit.nn.paths import put_paths, weighted_paths
+from graphkit.nn.paths import lengths_of, put_paths, weighted_paths
 from graphkit.transforms.build import register_transform
 from graphkit.transforms.columns import plain_edge_index
 
@@ -59,15 +58,7 @@ class ShortestPaths(BaseTransform):
 
     def lengths(self, data: Data) -> Tensor | None:
         """Returns the lengths of the edges, ``None`` where all are one."""
-        if self.weight is None:
-            return None
-        lengths = data.get(self.weight)
-        if not isinstance(lengths, Tensor):
-            raise ValueError(
-                f"the transform 'shortest-paths' needs lengths in `{self.weight}`, which the graph does not have; "
-                "leave `weight` out for a length of 1"
-            )
-        return lengths.view(-1).to(lengths.dtype if lengths.is_floating_point() else torch.get_default_dtype())
+        return lengths_of(data, self.weight, "the transform 'shortest-paths'")
 
     def __repr__(self) -> str:
         weight = f", weight={self.weight!r}" if self.weight is not None else ""

@@ -1,0 +1,123 @@
+"""The edges into some nodes of a large graph, and new numbers for some of its nodes: what a batch is cut out with."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+from torch_geometric import EdgeIndex
+
+
+def spans(ptr: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
+    """Finds the entries of some groups, group after group.
+
+    Args:
+        ptr: ``[G + 1]`` int64, where the entries of each group begin.
+        groups: ``[K]`` int64, the groups.
+
+    Returns:
+        ``[T]`` the positions of their entries, and ``[K]`` how many each group has.
+    """
+    first = ptr[groups]
+    counts = ptr[groups + 1] - first
+    total = int(counts.sum())
+    shift = torch.repeat_interleave(first - (counts.cumsum(0) - counts), counts, output_size=total)
+    return shift + torch.arange(total), counts
+
+
+class InEdges:
+    """The edges of a graph, grouped by the node that they end at; what is sorted so already is not copied.
+
+    Args:
+        edge_index: ``[2, E]``, row 0 = source and row 1 = target.
+        num_nodes: Number of nodes.
+
+    Raises:
+        ValueError: If an edge names a node that does not exist.
+    """
+
+    def __init__(self, edge_index: Tensor, num_nodes: int) -> None:
+        edges = edge_index.as_tensor() if isinstance(edge_index, EdgeIndex) else edge_index
+        row, col = edges.detach().cpu().long()
+        if col.numel():
+            low, high = min(int(row.min()), int(col.min())), max(int(row.max()), int(col.max()))
+            if low < 0 or high >= num_nodes:
+                what = f"got ids from {low} to {high}"
+                raise ValueError(f"`edge_index` must hold node ids from 0 to {num_nodes - 1} ({what})")
+        self.num_nodes = num_nodes
+        #: Position of each edge in the given order; nothing where it is the same.
+        self.order: Tensor | None = None
+        if bool((col[1:] < col[:-1]).any()):
+            self.order = col.argsort(stable=True)
+            row = row[self.order]
+        self.row = row
+        self.ptr = torch.zeros(num_nodes + 1, dtype=torch.long)
+        torch.cumsum(torch.bincount(col, minlength=num_nodes), 0, out=self.ptr[1:])
+
+    def into(self, nodes: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the places ``[T]`` of the edges into some nodes, node after node, and how many each has."""
+        return spans(self.ptr, nodes)
+
+    def given(self, places: Tensor) -> Tensor:
+        """Returns where the edges at some places stand in the graph as it was given."""
+        return places if self.order is None else self.order[places]
+
+
+class Numbering:
+    """Numbers some nodes of a graph from zero, in the order in which they come.
+
+    It writes into a table with one entry per node that all numberings share, and wipes out what it wrote when it is
+    left: what it costs depends on the nodes that come, not on the graph.
+
+    Args:
+        table: ``[N]`` int32, all -1.
+    """
+
+    def __init__(self, table: Tensor) -> None:
+        self._table = table
+        self._parts: list[Tensor] = []
+        self._size = 0
+
+    def __enter__(self) -> "Numbering":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for part in self._parts:
+            self._table[part] = -1
+
+    def __len__(self) -> int:
+        return self._size
+
+    @property
+    def nodes(self) -> Tensor:
+        """The nodes that have a number, in the order of their numbers."""
+        return torch.cat(self._parts) if self._parts else torch.empty(0, dtype=torch.long)
+
+    def add(self, nodes: Tensor) -> Tensor:
+        """Numbers those nodes that have no number yet, by their ids, and returns them."""
+        new = nodes[self._table[nodes] < 0].unique()
+        self._put(new)
+        return new
+
+    def begin(self, nodes: Tensor) -> None:
+        """Numbers the first nodes, none of which comes twice, in the order in which they are given."""
+        self._put(nodes)
+
+    def of(self, nodes: Tensor) -> Tensor:
+        """Returns the numbers of nodes that have one."""
+        return self._table[nodes].long()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Lends the table to another numbering for a while."""
+        nodes = self.nodes
+        self._table[nodes] = -1
+        try:
+            yield
+        finally:
+            self._table[nodes] = torch.arange(self._size, dtype=torch.int32)
+
+    def _put(self, nodes: Tensor) -> None:
+        self._table[nodes] = torch.arange(self._size, self._size + nodes.numel(), dtype=torch.int32)
+        self._parts.append(nodes)
+        self._size += nodes.numel()

@@ -1,0 +1,171 @@
+"""Sub-graphs of a large graph, each with all that path attention needs of it for a few nodes."""
+
+import torch
+from torch import Tensor
+from torch_geometric import EdgeIndex
+from torch_geometric.data import Data
+
+from graphkit.loader.in_edges import InEdges, Numbering
+from graphkit.loader.known_paths import KnownPaths
+from graphkit.loader.path_search import PathSearch
+from graphkit.loader.rows import take_rows
+from graphkit.nn.paths import lengths_of, paths_of
+
+#: Nodes whose paths are found in one go when they are to be kept.
+_BLOCK = 2**16
+#: What a sub-graph has of its own.
+_OWN = ("edge_index", "path_index_")
+
+
+class PathSubgraphs:
+    """Cuts sub-graphs out of one graph; see :class:`~graphkit.loader.ShortestPathLoader` for what they hold.
+
+    Args:
+        data: The graph.
+        max_hops: Largest number of hops of a path.
+        ratio: Share of its degree that a node keeps of each length above one hop; ``None`` for all paths.
+        weight: Name of the attribute with the length of each edge; ``None`` for 1.
+        num_layers: Number of layers of the model.
+        path_layers: How many of them, from the first one, attend to paths.
+        num_neighbors: How many edges a node keeps in the other layers; ``None`` for all.
+        keep_paths: Whether paths that have been found are kept.
+
+    Raises:
+        ValueError: If an edge or a path that the graph carries names a node that does not exist, or a length is
+            negative, infinite or not a number.
+    """
+
+    def __init__(
+        self,
+        data: Data,
+        max_hops: int = 2,
+        ratio: float | None = 1.0,
+        weight: str | None = None,
+        num_layers: int = 2,
+        path_layers: int = 1,
+        num_neighbors: int | None = None,
+        keep_paths: bool = False,
+    ) -> None:
+        self.data = data
+        self.num_nodes = int(data.num_nodes or 0)
+        self.num_layers, self.path_layers, self.num_neighbors = num_layers, path_layers, num_neighbors
+        self.edges = InEdges(torch.empty(2, 0).long() if data.edge_index is None else data.edge_index, self.num_nodes)
+        self.table = torch.full((self.num_nodes,), -1, dtype=torch.int32)
+        cost = lengths_of(data, weight, "`ShortestPathLoader`")
+        if cost is not None:
+            cost = cost.detach().cpu()
+            _check_lengths(cost, str(weight), self.edges.row.numel())
+        carried = paths_of(data) if path_layers else []
+        self.search = None if carried else PathSearch(self.edges, cost, max_hops, ratio, self.table)
+        self.known: KnownPaths | None = None
+        if carried:
+            self.known = KnownPaths.carried(carried, self.num_nodes)
+        elif keep_paths and path_layers:
+            self.known = KnownPaths(self.num_nodes, max_hops)
+        attributes = {name: data[name] for name in data.keys() if not name.startswith(_OWN)}  # noqa: SIM118
+        tensors = {name: value for name, value in attributes.items() if isinstance(value, Tensor)}
+        self._of_nodes = [name for name in tensors if data.is_node_attr(name)]
+        self._of_edges = [name for name in tensors if name not in self._of_nodes and data.is_edge_attr(name)]
+        self._shared = [name for name in attributes if name not in (*self._of_nodes, *self._of_edges, "num_nodes")]
+
+    def keep(self, seeds: Tensor) -> None:
+        """Finds all paths that the sub-graphs of these seeds need and that are not known yet, and keeps them.
+
+        Args:
+            seeds: ``[S]`` int64, none of them twice.
+        """
+        if self.known is None or self.search is None:
+            return
+        with Numbering(self.table) as number:
+            number.begin(seeds)
+            new = seeds
+            for _ in range(self.num_layers - self.path_layers):
+                new = number.add(self.edges.row[self.edges.into(new)[0]])
+            new = number.nodes
+            for layer in range(self.path_layers):
+                unknown = self.known.missing(new)
+                for block in unknown.split(_BLOCK) if unknown.numel() else ():
+                    self.known.add(block, self._searched(block, number))
+                if layer < self.path_layers - 1:
+                    new = number.add(torch.cat([paths.flatten() for paths in self.known.of(new)]))
+
+    def cut(self, seeds: Tensor, generator: torch.Generator | None = None) -> Data:
+        """Returns the sub-graph of some seeds.
+
+        Args:
+            seeds: ``[B]`` int64, none of them twice.
+            generator: What ``num_neighbors`` edges are drawn with.
+        """
+        parts: list[list[Tensor]] = []
+        places: list[Tensor] = []
+        counts: list[Tensor] = []
+        with Numbering(self.table) as number:
+            number.begin(seeds)
+            new = seeds
+            for _ in range(self.num_layers - self.path_layers):
+                found = self._sampled(*self.edges.into(new), generator)
+                places.append(found[0])
+                counts.append(found[1])
+                new = number.add(self.edges.row[found[0]])
+            new = number.nodes
+            for _ in range(self.path_layers):
+                found_paths = self._paths(new, number)
+                parts.append(found_paths)
+                new = number.add(torch.cat([path_index.flatten() for path_index in found_paths]))
+            nodes = number.nodes
+            place = torch.cat(places) if places else torch.empty(0, dtype=torch.long)
+            count = torch.cat(counts) if counts else torch.empty(0, dtype=torch.long)
+            source = number.of(self.edges.row[place])
+            local = [number.of(torch.cat(part, dim=1)) for part in zip(*parts, strict=True)]
+        target = torch.repeat_interleave(torch.arange(count.numel()), count)
+        batch = Data()
+        for name in self._of_nodes:
+            batch[name] = take_rows(self.data[name], nodes.to(self.data[name].device))
+        edge_ids = self.edges.given(place)
+        for name in self._of_edges:
+            batch[name] = take_rows(self.data[name], edge_ids.to(self.data[name].device))
+        for name in self._shared:
+            batch[name] = self.data[name]
+        size = nodes.numel()
+        batch.edge_index = EdgeIndex(torch.stack([source, target]), sparse_size=(size, size), sort_order="col")
+        for hops, path_index in enumerate(local, start=1):
+            batch[f"path_index_{hops}"] = path_index[:, path_index[-1].argsort(stable=True)]
+        batch.n_id, batch.e_id, batch.num_nodes, batch.batch_size = nodes, edge_ids, size, seeds.numel()
+        return batch
+
+    def _paths(self, centres: Tensor, number: Numbering) -> list[Tensor]:
+        """Returns the paths of nodes, from those that are known or by a search."""
+        if self.known is None:
+            return self._searched(centres, number)
+        if self.search is not None and (unknown := self.known.missing(centres)).numel():
+            self.known.add(unknown, self._searched(unknown, number))
+        return self.known.of(centres)
+
+    def _searched(self, centres: Tensor, number: Numbering) -> list[Tensor]:
+        """Returns the paths of nodes by a search, which numbers nodes in the same table."""
+        assert self.search is not None
+        with number.aside():
+            return self.search.find(centres)
+
+    def _sampled(
+        self, places: Tensor, counts: Tensor, generator: torch.Generator | None
+    ) -> tuple[Tensor, Tensor]:
+        """Draws ``num_neighbors`` of each node's edges, without putting any back; keeps their order."""
+        most = self.num_neighbors
+        if most is None or not counts.numel() or int(counts.max()) <= most:
+            return places, counts
+        group = torch.repeat_interleave(torch.arange(counts.numel()), counts)
+        order = (group + torch.rand(group.numel(), generator=generator, dtype=torch.float64)).argsort()
+        rank = torch.arange(group.numel()) - (counts.cumsum(0) - counts)[group]
+        kept = order[rank < most].sort().values
+        return places[kept], counts.clamp(max=most)
+
+
+def _check_lengths(cost: Tensor, name: str, num_edges: int) -> None:
+    """Refuses lengths that are not one for each edge, finite and not negative."""
+    if cost.numel() != num_edges:
+        raise ValueError(f"`{name}` must have one length per edge, {num_edges} in all (got {cost.numel()})")
+    wrong = (~(cost >= 0) | cost.isinf()).nonzero()
+    if wrong.numel():
+        at = int(wrong[0])
+        raise ValueError(f"`{name}` must be finite and not negative (got {float(cost[at])} for edge {at})")

@@ -1,0 +1,176 @@
+"""Mini-batches of a graph that is too large to attend to all its paths at once."""
+
+from collections.abc import Iterator
+from copy import copy
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from torch_geometric.data import Data
+
+from graphkit.loader.path_subgraphs import PathSubgraphs
+
+
+class ShortestPathLoader:
+    r"""Goes through nodes of a large graph in batches, each with all that path attention needs of the graph for them.
+
+    A batch is a sub-graph: its first ``batch_size`` nodes are the seeds, the others are what the seeds look at, through
+    all layers of a model. The last ``num_layers - path_layers`` layers look along edges, the first ``path_layers``
+    along the shortest paths; :class:`~graphkit.nn.SPAGAN` has two layers, the first of them along paths. The sub-graph
+    holds every edge into the nodes that the former attend from, and every path of those that the latter attend from,
+    found by :func:`graphkit.ops.shortest_paths` for these nodes alone. So a model gives the seeds what it gives them on
+    the whole graph; what it gives the other nodes means nothing.
+
+    Batches follow PyG's :class:`~torch_geometric.loader.NeighborLoader`, which this takes the place of:
+
+    * ``x``, ``y``, the masks and all else that the graph has for each node, of the nodes of the batch, seeds first;
+    * ``edge_index``, sorted by target, and what the graph has for each edge;
+    * ``path_index_1``, ``path_index_2``, ... as :class:`graphkit.transforms.ShortestPaths` makes them, with self paths,
+      sorted by the last row;
+    * ``n_id`` and ``e_id``, which nodes and edges of the graph these are, ``input_id``, the places of the seeds in
+      ``input_nodes``, and ``batch_size``, how many seeds there are.
+
+    Args:
+        data: The graph. If it carries paths already, those are used and none are found.
+        batch_size: Number of seeds in a batch.
+        max_hops: Largest number of hops of a path.
+        ratio: How many of its cheapest paths a node keeps of each length above one hop, as a share of its degree;
+            ``None`` for all.
+        shuffle: Whether every pass has another order of the seeds.
+        num_workers: Processes that make batches ahead of time; with 0 they are made when they are asked for.
+        input_nodes: The seeds, as ids ``[S]`` or as a mask ``[N]``; all nodes by default.
+        weight: Name of the attribute with the length of each edge, zero or more; by default all have the length 1.
+        num_layers: Number of layers of the model.
+        path_layers: How many of them, from the first one, attend to paths. With 0 batches carry no paths.
+        num_neighbors: How many edges, drawn at random in each batch, a node keeps in the layers that look along edges;
+            ``None`` for all of them, and results as on the whole graph.
+        keep_paths: Whether paths are found once, for all nodes that any batch needs, and kept, with 4 bytes per node of
+            a path. By default those of a batch are found with it and forgotten.
+        generator: Where the order and the seeds of the batches are drawn from; by default PyTorch's own.
+
+    Raises:
+        ValueError: If an option has no such value, an edge, a path or a seed names a node that does not exist, a seed
+            comes twice, or a length is negative, infinite or not a number.
+
+    Notes:
+        All batches share the graph as it was given, where the edges into each node are (8 bytes per node, and per edge
+        unless edges are sorted by target, as :func:`graphkit.data.load` sorts them) and a table to number nodes in (4
+        bytes per node). So do workers. What a batch needs beyond that depends on the batch, with one exception: where
+        edges have lengths and the ways round that paths have to be compared with lead through more than half of the
+        graph, the search takes the whole graph for a moment (about 80 bytes per edge).
+
+        Batches do not depend on the number of workers. For inference, go through all nodes without ``shuffle`` and put
+        the outputs together: ``torch.cat([model(**model.inputs(b))[: b.batch_size] for b in loader])``.
+
+        Looking through several layers, seeds see much of a graph without far-away parts: batches overlap, and a pass
+        takes longer than one step on the whole graph, where that fits into memory.
+    """
+
+    def __init__(
+        self,
+        data: Data,
+        batch_size: int = 1024,
+        max_hops: int = 2,
+        ratio: float | None = 1.0,
+        shuffle: bool = False,
+        num_workers: int = 0,
+        input_nodes: Tensor | None = None,
+        weight: str | None = None,
+        num_layers: int = 2,
+        path_layers: int = 1,
+        num_neighbors: int | None = None,
+        keep_paths: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        counts = {"batch_size": batch_size, "max_hops": max_hops, "num_layers": num_layers}
+        if num_neighbors is not None:
+            counts["num_neighbors"] = num_neighbors
+        for name, count in counts.items():
+            if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+                raise ValueError(f"`{name}` must be a whole number of at least 1 (got {count!r})")
+        if not 0 <= path_layers <= num_layers:
+            raise ValueError(f"`path_layers` must be from 0 to the {num_layers} layers there are (got {path_layers})")
+        if ratio is not None and not 0 < ratio < float("inf"):
+            raise ValueError(f"`ratio` must be greater than 0 and finite, or None for all paths (got {ratio})")
+        if num_workers < 0:
+            raise ValueError(f"`num_workers` must not be negative (got {num_workers})")
+        self.batch_size, self.shuffle, self.num_workers, self.generator = batch_size, shuffle, num_workers, generator
+        self.subgraphs = PathSubgraphs(
+            data, max_hops, ratio, weight, num_layers, path_layers, num_neighbors, keep_paths
+        )
+        self.input_nodes = _seeds(input_nodes, self.subgraphs.num_nodes)
+
+    def over(
+        self,
+        input_nodes: Tensor | None = None,
+        shuffle: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> "ShortestPathLoader":
+        """Returns a loader over other seeds of the same graph, which shares the graph and all paths that are kept."""
+        other = copy(self)
+        other.input_nodes = _seeds(input_nodes, self.subgraphs.num_nodes)
+        other.shuffle, other.generator = shuffle, generator
+        return other
+
+    def __len__(self) -> int:
+        return -(-self.input_nodes.numel() // self.batch_size)
+
+    def __iter__(self) -> Iterator[Data]:
+        self.subgraphs.keep(self.input_nodes)  # here, for what a worker finds is lost with it
+        count = self.input_nodes.numel()
+        order = torch.randperm(count, generator=self.generator) if self.shuffle else torch.arange(count)
+        parts = list(order.split(self.batch_size)) if count else []
+        # A seed of its own for each batch, so that batches are the same for any number of workers.
+        seeds = torch.randint(2**62, (len(parts) + 1,), generator=self.generator).tolist()
+        items = list(zip(parts, seeds, strict=False))
+        made = _Made(self.subgraphs, self.input_nodes)
+        if not self.num_workers:
+            return (made[item] for item in items)
+        own = torch.Generator().manual_seed(seeds[-1])  # or the workers' seeds would come from PyTorch's generator
+        loader = DataLoader(made, sampler=items, batch_size=None, num_workers=self.num_workers, generator=own)  # type: ignore[arg-type]
+        return iter(loader)
+
+    def __repr__(self) -> str:
+        return f"ShortestPathLoader({self.input_nodes.numel()} seeds, batch_size={self.batch_size})"
+
+
+class _Made(Dataset[Data]):
+    """Makes a batch from the places of its seeds and a random seed."""
+
+    def __init__(self, subgraphs: PathSubgraphs, input_nodes: Tensor) -> None:
+        self.subgraphs, self.input_nodes = subgraphs, input_nodes
+
+    def __getitem__(self, item: tuple[Tensor, int]) -> Data:
+        places, seed = item
+        batch = self.subgraphs.cut(self.input_nodes[places], torch.Generator().manual_seed(seed))
+        batch.input_id = places
+        return batch
+
+
+def _seeds(input_nodes: Tensor | None, num_nodes: int) -> Tensor:
+    """Returns the ids of the seeds.
+
+    Raises:
+        ValueError: If one of them does not exist or comes twice.
+    """
+    if input_nodes is None:
+        return torch.arange(num_nodes)
+    if input_nodes.dtype == torch.bool:
+        if input_nodes.shape != (num_nodes,):
+            raise ValueError(
+                f"`input_nodes` must have one entry per node, {num_nodes} in all, if it is a mask "
+                f"(got shape {list(input_nodes.shape)})"
+            )
+        return input_nodes.cpu().nonzero().view(-1)
+    if input_nodes.dim() != 1 or input_nodes.dtype not in (torch.int64, torch.int32):
+        what = f"got {input_nodes.dtype} of shape {list(input_nodes.shape)}"
+        raise ValueError(f"`input_nodes` must be ids [S] or a mask [N] of nodes ({what})")
+    ids = input_nodes.cpu().long()
+    if ids.numel():
+        low, high = int(ids.min()), int(ids.max())
+        if low < 0 or high >= num_nodes:
+            what = f"got ids from {low} to {high}"
+            raise ValueError(f"`input_nodes` must hold node ids from 0 to {num_nodes - 1} ({what})")
+        if ids.unique().numel() < ids.numel():
+            raise ValueError("`input_nodes` must name no node twice (got some more than once); take `unique()` of it")
+    return ids
