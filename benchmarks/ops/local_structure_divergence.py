@@ -19,15 +19,13 @@ More threads than idle cores make the figures worthless (a ratio then says who w
 """
 
 import argparse
-import json
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from measuring import announce, peak_memory_mb, write
 from torch import Tensor
 from torch_geometric import EdgeIndex
 from torch_geometric.utils import scatter, softmax
@@ -152,35 +150,6 @@ def time_forms(
     }
 
 
-def peak_memory_mb(form: Form, student: Tensor, teacher: Tensor) -> float | None:
-    """Returns what a forward and backward pass takes at its peak, in a forked process; None where Linux is not."""
-    if not Path("/proc/self/clear_refs").exists():
-        return None
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            torch.ones(2, requires_grad=True).exp().sum().backward()  # what the first backward pass sets up for good
-            Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew from here
-            before = _status_kb("VmHWM")
-            form(student, teacher).backward()
-            os.write(writer, str((_status_kb("VmHWM") - before) / 1024).encode())
-        finally:
-            os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader) as pipe:
-        text = pipe.read()
-    os.waitpid(child, 0)
-    return float(text) if text else None
-
-
-def _status_kb(key: str) -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(key):
-            return int(line.split()[1])
-    raise RuntimeError(f"/proc/self/status has no {key}")
-
-
 def run(seconds: float, threads: list[int], kernel: str) -> list[dict[str, object]]:
     """Measures everything and prints it as it comes. Memory first: forking is safe while there is one thread."""
     rows: list[dict[str, object]] = []
@@ -189,7 +158,7 @@ def run(seconds: float, threads: list[int], kernel: str) -> list[dict[str, objec
     for size in SIZES:
         student, teacher, plain, edge_index = make_inputs(*size[1:])
         for name, form in make_forms(plain, edge_index, kernel).items():
-            memory[size[1:], name] = peak_memory_mb(form, student, teacher)
+            memory[size[1:], name] = peak_memory_mb(lambda f=form, s=student, t=teacher: f(s, t).backward())
     for count in threads:
         torch.set_num_threads(count)
         for title, *size in SIZES:
@@ -222,13 +191,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--kernel", choices=["rbf", "l1exp"], default="rbf")
     options = parser.parse_args()
-    print(f"torch {torch.__version__}, {platform.machine()}, {os.cpu_count()} cores, operators: {backend()}")
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    print(f"load before the start: {load}")
+    environment = announce()
     rows = run(options.seconds, options.threads, options.kernel)
-    if options.json is not None:
-        environment = {"torch": torch.__version__, "machine": platform.machine(), "cores": os.cpu_count(), "load": load}
-        options.json.write_text(json.dumps({"environment": environment, "rows": rows}, indent=2) + "\n")
+    write(options.json, environment, rows=rows)
 
 
 if __name__ == "__main__":

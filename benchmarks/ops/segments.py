@@ -14,16 +14,13 @@ More threads than idle cores make the figures worthless (a ratio then says who w
 
 import argparse
 import importlib.util
-import json
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from factor_aggregate import peak_memory_mb  # the script beside this one
+from measuring import announce, peak_memory_mb, write
 from torch import Tensor
 from torch_geometric.utils import softmax
 
@@ -142,7 +139,9 @@ def run(
         x, index, ptr = make_inputs(*size)
         for operator in operators:
             for name, form in make_forms(operator, x, index, ptr).items():
-                memory[operator, name, tuple(size)] = None if name in COPIES else peak_memory_mb(form, (x,))
+                memory[operator, name, tuple(size)] = None if name in COPIES else peak_memory_mb(
+                    lambda f=form, i=x: f(i).sum().backward()
+                )
     for count in threads:
         torch.set_num_threads(count)
         for title, *size in SIZES:
@@ -171,15 +170,10 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=OPERATORS, default=list(OPERATORS), help="operators to measure")
     parser.add_argument("--clock", choices=["wall", "cpu"], default="wall")
     options = parser.parse_args()
-    print(f"torch {torch.__version__}, {platform.machine()}, {os.cpu_count()} cores, operators: {backend()}")
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    print(f"load before the start: {load}")
+    environment = announce() | {"clock": options.clock}
     clock = time.process_time if options.clock == "cpu" else time.perf_counter
     rows = run(options.only, options.seconds, options.threads, clock)
-    if options.json is not None:
-        environment = {"torch": torch.__version__, "machine": platform.machine(), "cores": os.cpu_count()}
-        environment |= {"load": load, "clock": options.clock}
-        options.json.write_text(json.dumps({"environment": environment, "rows": rows}, indent=2) + "\n")
+    write(options.json, environment, rows=rows)
 
 
 if __name__ == "__main__":

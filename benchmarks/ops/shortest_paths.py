@@ -13,9 +13,7 @@ Medians over runs; the runs of the two forms alternate. More threads than idle c
 """
 
 import argparse
-import json
 import os
-import platform
 import statistics
 import time
 from collections.abc import Callable
@@ -23,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from measuring import announce, peak_memory_mb, write
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 from torch import Tensor
@@ -129,34 +128,6 @@ def against_scipy(threads: list[int]) -> list[dict[str, object]]:
     return rows
 
 
-def peak_memory_mb(call: Callable[[], object]) -> float | None:
-    """Returns what a call takes at its peak, in a forked process; None where Linux is not."""
-    if not Path("/proc/self/clear_refs").exists():
-        return None
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew from here
-            before = _status_kb("VmHWM")
-            call()
-            os.write(writer, str((_status_kb("VmHWM") - before) / 1024).encode())
-        finally:
-            os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader) as pipe:
-        text = pipe.read()
-    os.waitpid(child, 0)
-    return float(text) if text else None
-
-
-def _status_kb(key: str) -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(key):
-            return int(line.split()[1])
-    raise RuntimeError(f"/proc/self/status has no {key}")
-
-
 def on_growing_graphs(sizes: list[int], threads: list[int]) -> list[dict[str, object]]:
     """Measures memory first: forking is safe while there is one thread."""
     torch.set_num_threads(1)
@@ -204,15 +175,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--large", action="store_true", help="a graph of a million nodes, too: some two minutes more")
     options = parser.parse_args()
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    print(f"torch {torch.__version__}, {platform.machine()}, {os.cpu_count()} cores, operators: {backend()}")
-    print(f"load before the start: {load}")
+    environment = announce()
     growing = on_growing_graphs(SIZES + [LARGE] * options.large, options.threads)
     rows = against_scipy(options.threads)
-    if options.json is not None:
-        environment = {"torch": torch.__version__, "machine": platform.machine(), "cores": os.cpu_count(), "load": load}
-        figures = {"environment": environment, "against_scipy": rows, "growing": growing}
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+    write(options.json, environment, against_scipy=rows, growing=growing)
 
 
 if __name__ == "__main__":
