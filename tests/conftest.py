@@ -1,7 +1,12 @@
 """What holds for every test: nothing is downloaded, and PyTorch keeps to one thread."""
 
+import os
+
 import pytest
 import torch
+
+if os.environ.get("GRAPHKIT_DATA"):  # some tests work in a folder of their own, from where a relative path leads nowhere
+    os.environ["GRAPHKIT_DATA"] = os.path.abspath(os.environ["GRAPHKIT_DATA"])
 
 
 @pytest.fixture(autouse=True)
