@@ -223,3 +223,23 @@ def _check_choice(ratio: float | None, degree: str, rounding: str) -> None:
         raise ValueError(f"`degree` must be 'graph' or 'tree' (got {degree!r})")
     if rounding not in ("round", "floor"):
         raise ValueError(f"`rounding` must be 'round' or 'floor' (got {rounding!r})")
+
+
+if _NATIVE:
+
+    @torch.library.register_fake("graphkit::shortest_paths")
+    def _fake(
+        edge_index: Tensor,
+        cost: Tensor | None,
+        sources: Tensor,
+        num_nodes: int,
+        max_hops: int,
+        ratio: float,
+        tree_degree: bool,
+        floor: bool,
+        self_paths: bool,
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """How many paths there are depends on the costs: sizes that are known only once it has run."""
+        sizes = [torch.library.get_ctx().new_dynamic_size() for _ in range(max_hops)]
+        paths = [edge_index.new_empty(hops + 2, size) for hops, size in enumerate(sizes)]
+        return paths, [edge_index.new_empty(size, dtype=torch.float64) for size in sizes]

@@ -298,8 +298,8 @@ def test_the_kernel_refuses_what_it_cannot_read(native):
             torch.ops.graphkit.shortest_paths(*{**good, **wrong}.values(), 0.0, False, False, False)
 
 
-def test_schema(native):
+def test_opcheck(native):
     edge_index, cost = small_graph()
     for costs in (cost, None):
         arguments = (edge_index, costs, torch.arange(5), 5, 2, 0.5, True, True, True)
-        torch.library.opcheck(torch.ops.graphkit.shortest_paths.default, arguments, test_utils="test_schema")
+        torch.library.opcheck(torch.ops.graphkit.shortest_paths.default, arguments)
