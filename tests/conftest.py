@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 
-if os.environ.get("GRAPHKIT_DATA"):  # some tests work in a folder of their own, from where a relative path leads nowhere
+if os.environ.get("GRAPHKIT_DATA"):  # some tests work elsewhere, from where a relative path leads nowhere
     os.environ["GRAPHKIT_DATA"] = os.path.abspath(os.environ["GRAPHKIT_DATA"])
 
 

@@ -4,6 +4,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch_geometric import EdgeIndex
 
 from graphkit.ops._edge_measure import ABSOLUTE, DOT, SQUARE, edge_measure
 from graphkit.ops._edges import check_edge_values, check_edges
@@ -72,6 +73,8 @@ def edge_similarity(
     check_features("z", z)
     check_edges(edge_index, z.device)
     check_kernel(kernel, sigma, c, degree, scale)
+    if isinstance(edge_index, EdgeIndex):  # its rows are a type of their own, which costs as much as a small graph
+        edge_index = edge_index.as_tensor()
     try:
         scores = kernel_scores(z, edge_index[0], edge_index[1], kernel, sigma, c, degree, scale, negate)
     except (IndexError, RuntimeError):
