@@ -15,6 +15,7 @@ COMMANDS = {
     "continual": "Learn the tasks of a stream one after the other.",
     "evaluate": "Compute the scores of a run again from its weights.",
     "predict": "Write the predictions of a run to a CSV file.",
+    "compare": "Compare runs seed by seed.",
     "ensemble": "Add up the predictions of several runs.",
     "report": "Write a run's report as one HTML file.",
     "paths": "Print the shortest paths of a node, and what attends to them.",

@@ -13,9 +13,11 @@ from graphkit.data.collection import GraphCollection
 from graphkit.data.dataset import GraphDataset, Split
 from graphkit.data.edges import by_target, plain_edge_index, sorted_edge_index
 from graphkit.data.source import DatasetEntry
-from graphkit.data.splits import PARTS, parse_fractions, random_split
+from graphkit.data.splits import PARTS, few_labels, parse_fractions, random_split
 from graphkit.registry import dataset_names, get_dataset
 
+#: Draws of a few labels where a data set has one split.
+FEW_LABEL_DRAWS = 10
 OWN_SUFFIXES = (".npz", ".pt", ".graphml", ".csv")
 
 
@@ -26,6 +28,7 @@ def load(
     transforms: Sequence[Any] = (),
     split: str | Sequence[float] | None = None,
     split_seed: int = 0,
+    labels_per_class: int | None = None,
     **options: Any,
 ) -> GraphDataset:
     """Loads a data set by its name, or a user's own graph by its path.
@@ -39,6 +42,8 @@ def load(
         transforms: Transforms by name, in order, see :mod:`graphkit.transforms`.
         split: Shares such as ``"0.6,0.2,0.2"``; replaces the published split, or the one in the file.
         split_seed: Seed of the split that is drawn.
+        labels_per_class: Training nodes of each class that are kept, drawn with ``split_seed``; validation and test
+            nodes stay. A single split becomes ten such draws.
         **options: Options of this data set, see :func:`options`.
 
     Returns:
@@ -63,6 +68,8 @@ def load(
         dataset, default_split = entry(resolve_root(root), options), entry.default_split
     if split is not None or not dataset.splits:
         dataset = draw_split(dataset, split if split is not None else default_split, split_seed)
+    if labels_per_class is not None:
+        dataset = draw_labels(dataset, labels_per_class, split_seed)
     return apply_transform(dataset, transform)
 
 
@@ -115,6 +122,21 @@ def draw_split(dataset: GraphDataset, split: str | Sequence[float], seed: int) -
     else:
         drawn = random_split(len(dataset.graphs), split, seed)
     return dataset.replace(splits=(drawn,), protocol="validation")
+
+
+def draw_labels(dataset: GraphDataset, count: int, seed: int) -> GraphDataset:
+    """Leaves a few training nodes of each class, in ten draws where there is one split.
+
+    Raises:
+        ValueError: If nodes do not have one class each, the count is not positive, or a class has fewer.
+    """
+    if dataset.task != "node-classification" or not dataset.is_single_graph:
+        raise ValueError(f"`labels_per_class` is for nodes of one class each ({dataset.name}: {dataset.task})")
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise ValueError(f"`labels_per_class` must be a whole number of at least 1 (got {count!r})")
+    splits = dataset.splits * FEW_LABEL_DRAWS if len(dataset.splits) == 1 else dataset.splits
+    y = dataset.graphs[0].y
+    return dataset.replace(splits=tuple(few_labels(split, y, count, seed + i) for i, split in enumerate(splits)))
 
 
 def apply_transform(dataset: GraphDataset, transform: Any) -> GraphDataset:

@@ -67,6 +67,31 @@ def random_split(
     return Split(*parts)
 
 
+def few_labels(split: Split, y: Tensor, count: int, seed: int = 0) -> Split:
+    """Returns a split that trains on a few items of each class; validation and test items stay.
+
+    Args:
+        split: The split whose training items are drawn from.
+        y: ``[num_items]`` int64 classes.
+        count: Training items of each class that are kept.
+        seed: Seed of the draw. With the same seed, more items of a class include the fewer ones.
+
+    Raises:
+        ValueError: If a class has fewer training items.
+    """
+    generator = np.random.default_rng(seed)
+    kept = []
+    for label in y.unique()[y.unique() >= 0].tolist():
+        members = split.train[y[split.train] == label]
+        if members.numel() < count:
+            raise ValueError(
+                f"`labels_per_class` must be at most the training items of each class (got {count}, and class {label} "
+                f"has {members.numel()}); ask for fewer, or give --split a larger first share"
+            )
+        kept.append(members[torch.from_numpy(generator.permutation(members.numel())[:count])])
+    return Split(torch.cat(kept).sort().values, split.val, split.test)
+
+
 def stratified_folds(y: Tensor, folds: int = 10, seed: int = 0) -> tuple[Split, ...]:
     """Returns one split per fold, without validation items; classes are spread evenly over the folds.
 

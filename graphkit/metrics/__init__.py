@@ -19,6 +19,7 @@ from graphkit.metrics.fold_curve import FoldScore, fold_curve
 from graphkit.metrics.mae import mae
 from graphkit.metrics.micro_f1 import micro_f1
 from graphkit.metrics.mixture_weights import mixture_weights
+from graphkit.metrics.paired_test import PairedTest, paired_test
 from graphkit.metrics.random_factors import random_factors
 from graphkit.metrics.roc_auc import roc_auc
 from graphkit.metrics.saturated_share import saturated_share
@@ -29,6 +30,7 @@ __all__ = [
     "EditDistances",
     "FactorScores",
     "FoldScore",
+    "PairedTest",
     "accuracy",
     "assign_factors",
     "average_forgetting",
@@ -50,6 +52,7 @@ __all__ = [
     "matched_ged",
     "micro_f1",
     "mixture_weights",
+    "paired_test",
     "random_factors",
     "roc_auc",
     "saturated_share",

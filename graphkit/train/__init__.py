@@ -1,5 +1,6 @@
 """Training: configuration, the loop, checkpoints and the run folder."""
 
+from graphkit.train.compare import compare_runs
 from graphkit.train.config import TrainSettings, resolve
 from graphkit.train.ensemble import ensemble_runs
 from graphkit.train.evaluate import evaluate_run
@@ -13,6 +14,7 @@ __all__ = [
     "Interrupted",
     "Run",
     "TrainSettings",
+    "compare_runs",
     "ensemble_runs",
     "evaluate_run",
     "fit",

@@ -107,7 +107,10 @@ class TrainSettings:
 
 
 #: The common part of ``data``; what a data set itself can be told comes beside it.
-_DATA = {"name": "factor-graphs", "root": None, "transforms": (), "split": None, "split_seed": 0, "fold": None}
+_DATA = {
+    "name": "factor-graphs", "root": None, "transforms": (), "split": None, "split_seed": 0, "labels_per_class": None,
+    "fold": None,
+}
 _EXAMPLES = {"model": "{name: gcn}", "data": "{name: cora}", "train": "{lr: 0.01}"}
 _TOP = {"model": {}, "data": {}, "train": {}, "seed": 0, "runs": 1, "device": "auto", "recipe": None}
 
@@ -117,8 +120,8 @@ def resolve(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         layers: Nested mappings with the keys ``model`` (``name`` and the arguments of its class), ``data`` (``name``,
-            ``root``, ``transforms``, ``split``, ``split_seed``, ``fold`` and the options of the data set), ``train``
-            (see :class:`TrainSettings`), ``seed``, ``runs`` and ``device``.
+            ``root``, ``transforms``, ``split``, ``split_seed``, ``labels_per_class``, ``fold`` and the options of the
+            data set), ``train`` (see :class:`TrainSettings`), ``seed``, ``runs`` and ``device``.
 
     Returns:
         A configuration of plain Python values, which can be written as YAML and resolves to itself. Arguments of the
@@ -192,7 +195,7 @@ def parse_setting(text: str) -> dict[str, Any]:
 
 
 #: Settings that are whole numbers where they are given at all.
-_WHOLE = ("train.patience", "train.threads", "data.fold", "data.seed")
+_WHOLE = ("train.patience", "train.threads", "data.fold", "data.labels_per_class", "data.seed")
 
 
 def coerce(name: str, value: Any, default: Any) -> Any:

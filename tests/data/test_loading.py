@@ -88,6 +88,20 @@ def test_karate_gets_a_stratified_split() -> None:
     assert torch.bincount(data.y[dataset.splits[0].train]).min() >= 2
 
 
+def test_few_labels_are_ten_draws_of_one_split() -> None:
+    dataset = load("karate", labels_per_class=2, split_seed=1)
+    whole = load("karate", split_seed=1).splits[0]
+    y = dataset.graphs[0].y
+    assert len(dataset.splits) == 10
+    for split in dataset.splits:
+        assert torch.bincount(y[split.train]).tolist() == [2] * 4 and torch.equal(split.test, whole.test)
+    assert len({tuple(split.train.tolist()) for split in dataset.splits}) > 1
+    with pytest.raises(ValueError, match="`labels_per_class` must be a whole number of at least 1 .got 0."):
+        load("karate", labels_per_class=0)
+    with pytest.raises(ValueError, match="for nodes of one class each .factor-graphs: multitask-graph-classification."):
+        load("factor-graphs", num_graphs=10, labels_per_class=1)
+
+
 def test_transforms_change_the_widths() -> None:
     plain = load("karate")
     wide = load("karate", transforms=["degree", {"return-probabilities": 3}, "self-loops", Constant()])

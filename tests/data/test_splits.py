@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from graphkit.data.splits import (
+    few_labels,
     parse_fractions,
     position_split,
     random_split,
@@ -94,3 +95,14 @@ def test_a_split_by_position() -> None:
     split = position_split(20, (0.7, 0.1, 0.2))
     assert split.train.tolist() == list(range(14))
     assert (split.val.tolist(), split.test.tolist()) == ([14, 15], [16, 17, 18, 19])
+
+
+def test_few_labels_leave_validation_and_test_alone() -> None:
+    y = torch.arange(60) % 3
+    split = random_split(60, "0.5,0.25,0.25", 0, y)
+    one, three, other = few_labels(split, y, 1), few_labels(split, y, 3), few_labels(split, y, 3, seed=1)
+    assert torch.bincount(y[three.train]).tolist() == [3, 3, 3] and torch.isin(three.train, split.train).all()
+    assert torch.isin(one.train, three.train).all() and not torch.equal(three.train, other.train)
+    assert three.val is split.val and three.test is split.test
+    with pytest.raises(ValueError, match=r"at most the training items of each class \(got 11, and class 0 has 10\)"):
+        few_labels(split, y, 11)

@@ -81,6 +81,7 @@ class Baseline(GraphModel):
         batch: Tensor | None = None,
         batch_size: int | None = None,
         edge_weight: Tensor | None = None,
+        edge_attr: Tensor | None = None,
     ) -> Tensor:
         """Returns the outputs of the nodes or of the graphs."""
         x = drop(embed(x, self.embedding), self.dropout, self.training)
@@ -88,6 +89,8 @@ class Baseline(GraphModel):
             x = self.body(x)
         elif edge_weight is not None:
             x = self.body(x, edge_index, edge_weight=edge_weight)
+        elif edge_attr is not None:
+            x = self.body(x, edge_index, edge_attr=edge_attr)
         else:
             x = self.body(x, edge_index)
         if self.readout is None or self.head is None:

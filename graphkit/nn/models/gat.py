@@ -3,6 +3,8 @@
 from typing import Any, cast
 
 import torch
+from torch import Tensor
+from torch_geometric.data import Data
 from torch_geometric.nn import GATConv
 from torch_geometric.nn.models import GAT as PyGGAT
 
@@ -23,25 +25,41 @@ class GAT(Baseline):
         attention_dropout: Dropout of the attention; ``None`` for the same as between the layers.
         out_heads: Heads of the last layer, which averages them; ``None`` for as many as the others have. The paper has
             one on Cora and CiteSeer: with several, each gets a part of the gradient but all of the weight decay.
+        edge_attr: Name of an attribute with one number per edge, such as ``"edge_weight"``, that attention takes into
+            account too; that of a node to itself counts as zero.
         options: The arguments of :class:`Baseline`.
     """
 
     def __init__(
         self, in_channels: int, out_channels: int, hidden_channels: int = 64, heads: int = 8, act: str = "elu",
-        attention_dropout: float | None = None, out_heads: int | None = None, **options: Any,
+        attention_dropout: float | None = None, out_heads: int | None = None, edge_attr: str | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(in_channels, out_channels, hidden_channels, heads=heads, act=act, **options)
+        of_edges: dict[str, Any] = {} if edge_attr is None else {"edge_dim": 1, "fill_value": 0.0}
+        super().__init__(in_channels, out_channels, hidden_channels, heads=heads, act=act, **of_edges, **options)
+        self.edge_attr = edge_attr
+        self.uses_edge_weight = edge_attr == "edge_weight"
         convs = cast(torch.nn.ModuleList, self.body.convs)
         if out_heads is not None:
             if out_heads < 1:
                 raise ValueError(f"`out_heads` must be at least 1 (got {out_heads})")
             last = cast(GATConv, convs[-1])
             widths = (cast(int, last.in_channels), last.out_channels)
-            convs[-1] = GATConv(*widths, heads=out_heads, concat=False, dropout=last.dropout)
+            convs[-1] = GATConv(*widths, heads=out_heads, concat=False, dropout=last.dropout, **of_edges)
         if attention_dropout is not None:
             check_options(hidden_channels, None, attention_dropout=attention_dropout)
             for conv in convs:
                 cast(GATConv, conv).dropout = attention_dropout
+
+    def inputs(self, data: Data) -> dict[str, Any]:
+        """Returns the arguments of ``forward``, with the attribute of the edges if attention takes one into account."""
+        inputs = super().inputs(data)
+        if self.edge_attr is None:
+            return inputs
+        value = data.get(self.edge_attr)
+        if not isinstance(value, Tensor) or value.numel() != data.edge_index.size(1):
+            raise ValueError(f"`edge_attr` must be an attribute with one number per edge (got '{self.edge_attr}')")
+        return {**inputs, "edge_attr": value.view(-1, 1).to(torch.get_default_dtype())}
 
     def make_body(
         self, in_channels: int, hidden: int, num_layers: int, out_channels: int, dropout: float, norm: str | None,

@@ -63,6 +63,8 @@ PROTOCOLS: dict[str, dict[str, Any]] = {
 }
 
 _PARTS = ("model", "data", "stream", "train", "strategies")
+#: Settings of a split, which a stream draws by itself.
+_SPLIT = ("split", "split_seed", "labels_per_class", "fold")
 _PLAIN = ("seed", "runs", "device", "recipe")
 _TOP = (*_PARTS, *_PLAIN, "protocol", "search")
 #: Settings without a default that are whole numbers where they are given.
@@ -157,7 +159,7 @@ def resolve_continual(*layers: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "protocol": protocol,
         "model": common["model"],
-        "data": {key: value for key, value in common["data"].items() if key not in ("split", "split_seed", "fold")},
+        "data": {key: value for key, value in common["data"].items() if key not in _SPLIT},
         "stream": {**stream, "heads": heads, "split": _split_text(stream["split"])},
         "train": asdict(LearnSettings(**_checked("train", merged.get("train", {}), asdict(LearnSettings())))),
         "strategies": {

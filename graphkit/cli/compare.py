@@ -1,0 +1,51 @@
+"""``graphkit compare``."""
+
+import json
+from typing import Any
+
+import click
+
+
+@click.command(short_help="Compare runs seed by seed.")
+@click.argument("runs", nargs=-1, required=True, type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as one JSON object.")
+def compare(runs: tuple[str, ...], as_json: bool) -> None:
+    """Compare the run folders RUNS on the same data: scores, and a paired t-test of each against the first.
+
+    Pairs are the runs of one seed. p is two-sided, and not corrected for several comparisons.
+
+    \b
+    Example:
+      graphkit compare runs/spagan-cora-001 runs/gat-cora-001 runs/gcn-cora-001
+    """
+    from graphkit.train import compare_runs, open_run
+
+    result = compare_runs([open_run(run) for run in runs])
+    click.echo(json.dumps(result) if as_json else "\n".join(_lines(result)))
+
+
+def _lines(result: dict[str, Any]) -> list[str]:
+    """Returns the table for a person to read."""
+    from graphkit.cli.scores import PERCENT
+
+    scale, digits, unit = (100, 2, " in %") if result["metric"] in PERCENT else (1, 4, "")
+    columns = ("test", "difference", "t", "p", "better/pairs")
+    width = max(len(entry["model"]) for entry in result["runs"]) + 2
+    lines = [
+        f"{result['dataset']}: test {result['metric']}{unit}; differences and tests are against the first run",
+        f"  {'model':<{width}}" + "".join(f"{column:>16}" for column in columns) + "  run",
+    ]
+    for entry in result["runs"]:
+        test, against = entry["test"], entry["against_first"]
+        cells = [f"{test['mean'] * scale:.{digits}f}"]
+        if len(test["runs"]) > 1:
+            cells[0] += f" +- {test['std'] * scale:.{digits}f}"
+        if against is None:
+            cells += ["-"] * 4
+        else:
+            cells.append(f"{against['difference'] * scale:+.{digits}f}")
+            cells += ["-", "-"] if against["p"] is None else [f"{against['t']:.2f}", f"{against['p']:.4f}"]
+            better = against["losses" if result["metric"] == "mae" else "wins"]
+            cells.append(f"{better}/{against['pairs']}")
+        lines.append(f"  {entry['model']:<{width}}" + "".join(f"{cell:>16}" for cell in cells) + f"  {entry['run']}")
+    return lines

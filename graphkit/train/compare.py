@@ -1,0 +1,77 @@
+"""Several runs side by side, with a paired test of each against the first."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from graphkit.metrics import paired_test
+from graphkit.train.opened_run import Run
+
+#: What runs on the same data may differ in.
+_FREE = ("root", "transforms", "stream")
+
+
+def compare_runs(runs: Sequence[Run]) -> dict[str, Any]:
+    """Compares runs on the same data: test scores, and a paired t-test of each against the first on shared seeds.
+
+    Args:
+        runs: At least two runs that have ended.
+
+    Returns:
+        ``{"command", "dataset", "metric", "runs"}``; each of ``runs`` has ``run``, ``model``, ``test``, ``validation``,
+        ``selected_on``, ``parameters``, ``seconds`` and ``against_first``, the fields of
+        :class:`~graphkit.metrics.PairedTest` for this run minus the first (``None`` for the first itself, and where no
+        seed is shared).
+
+    Raises:
+        ValueError: If there are fewer than two runs, one has not ended, or their data or splits differ.
+    """
+    if len(runs) < 2:
+        raise ValueError(f"a comparison needs at least two runs (got {len(runs)})")
+    for run in runs:
+        if not run.result:
+            remedy = f"continue it with: graphkit train --resume {run.path}"
+            raise ValueError(f"the run '{run.path}' has not ended; {remedy}")
+        if not run.result["test"]:
+            raise ValueError(f"the run '{run.path}' has no test score; its split has no test items")
+    first = runs[0]
+    for run in runs[1:]:
+        own, other = (({**each.config["data"], **dict.fromkeys(_FREE)}) for each in (first, run))
+        differ = [key for key in {**own, **other} if own.get(key) != other.get(key)]
+        if differ:
+            values = f"{own.get(differ[0])} and {other.get(differ[0])}"
+            raise ValueError(
+                f"the runs '{first.path}' and '{run.path}' differ in `data.{differ[0]}` (got {values}); "
+                "compare runs on the same data and split"
+            )
+    return {
+        "command": "compare",
+        "dataset": first.result["dataset"],
+        "metric": first.result["metric"],
+        "runs": [_entry(run, None if run is first else first) for run in runs],
+    }
+
+
+def scores_by_seed(result: dict[str, Any]) -> dict[int, float]:
+    """Returns the test score of each seed; of each fold, for the ten folds of one seed.
+
+    Raises:
+        ValueError: If scores are missing, so that it is not known whose the others are.
+    """
+    seeds, scores = result["seeds"], result["test"]["runs"]
+    if len(seeds) == 1 and len(scores) > 1:
+        return dict(enumerate(scores))
+    if len(seeds) != len(scores):
+        raise ValueError(f"the run '{result['run']}' has {len(scores)} test scores for {len(seeds)} seeds")
+    return dict(zip(seeds, scores, strict=True))
+
+
+def _entry(run: Run, first: Run | None) -> dict[str, Any]:
+    """Returns what is said about one run."""
+    against = None
+    if first is not None:
+        own, other = scores_by_seed(run.result), scores_by_seed(first.result)
+        shared = [seed for seed in own if seed in other]
+        if shared:
+            against = paired_test([own[seed] for seed in shared], [other[seed] for seed in shared])._asdict()
+    keys = ("model", "test", "validation", "selected_on", "parameters", "seconds")
+    return {"run": str(run.path), **{key: run.result[key] for key in keys}, "against_first": against}
