@@ -21,6 +21,9 @@ def recipes(ctx: click.Context) -> None:
         recipe = load_recipe(name)
         click.echo(f"{name:<28} {recipe['title']}")
         for entry in recipe.get("expected", []):
+            if entry["mean"] is None:
+                click.echo(f"{'':<28} {entry['metric']}: {entry['note']}")
+                continue
             spread = f" +- {entry['std']}" if entry.get("std") is not None else ""
             click.echo(f"{'':<28} {entry['metric']} {entry['mean']}{spread} ({entry['source']})")
 

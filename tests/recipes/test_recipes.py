@@ -20,7 +20,8 @@ def test_every_number_has_a_source(name: str) -> None:
     recipe = load_recipe(name)
     assert recipe["title"] and recipe["expected"]
     for entry in recipe["expected"]:
-        assert entry["metric"] and isinstance(entry["mean"], float | int) and entry["selected_on"]
+        assert entry["metric"] and entry["selected_on"]
+        assert isinstance(entry["mean"], float | int) or "no score of" in entry["note"]
         if entry["source"] == "measured":
             assert entry["command"].startswith("graphkit train") and entry["runs"] >= 5 and entry["std"] is not None
         else:
