@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "graphkit"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__main__.py")
 PACKAGES = [path for path in MODULES if path.name == "__init__.py"]
-OPTIONAL = ("matplotlib", "ogb", "rdkit", "torch_scatter", "pandas", "sklearn")
+OPTIONAL = ("matplotlib", "ogb", "rdkit", "torch_scatter", "pandas", "sklearn", "onnx", "onnxruntime", "onnxscript")
 
 #: The rooms from the ground up; a room may import from its own line and from those before it.
 LEVELS = (
@@ -28,7 +28,7 @@ LEVELS = (
     {"tasks"},
     {"continual"},
     {"train"},
-    {"plot", "recipes"},
+    {"plot", "recipes", "deploy"},
     {"cli", "testing"},
 )
 RANK = {room: rank for rank, level in enumerate(LEVELS) for room in level}

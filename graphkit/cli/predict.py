@@ -1,23 +1,92 @@
 """``graphkit predict``."""
 
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import click
 
+if TYPE_CHECKING:
+    from graphkit.deploy import ClipPrediction
 
-@click.command(short_help="Write the predictions of a run to a CSV file.")
+#: More clips than this are only written, not shown.
+_SHOWN = 40
+
+
+@click.command(short_help="Predict for a run's data set, or for new clips.")
 @click.argument("run", type=click.Path())
-@click.option("--output", default="preds.csv", show_default=True, type=click.Path(), help="The CSV file to write.")
+@click.argument("clips", nargs=-1, type=click.Path())
+@click.option("--output", default="preds.csv", show_default=True, type=click.Path(), help="The CSV file to write; "
+              "of clips, one that ends in .json is written as JSON.")  # fmt: skip
 @click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N. [auto]")
-def predict(run: str, output: str, device: str) -> None:
-    """Write the predictions of the run folder RUN for every node or graph of its data set.
+@click.option("--json", "as_json", is_flag=True, help="Print the predictions for clips as one JSON object.")
+@click.pass_context
+def predict(ctx: click.Context, run: str, clips: tuple[str, ...], output: str, device: str, as_json: bool) -> None:
+    """Write the predictions of the run folder RUN for every node or graph of its data set, or for the new CLIPS.
 
     Each row has the id, the part of the split it belongs to, the prediction and the probabilities. Of several seeds,
     the one with the best validation score predicts; of ten folds, each graph is predicted by the fold that held it out.
 
+    CLIPS are folders or files of skeleton clips: .npy, .csv, .skeleton (NTU RGB+D) or .json (NW-UCLA, Kinetics). RUN
+    may then also be a file of `graphkit export`. A clip that cannot be read is named and left out; the exit code is
+    then 1.
+
     \b
-    Example:
+    Examples:
       graphkit predict runs/factorgcn-cora-001 --output preds.csv
+      graphkit predict runs/stigcn-nw-ucla-001 clips/
+      graphkit predict model.onnx clips/ --output preds.json
     """
+    if clips:
+        ctx.exit(_clips(run, clips, output, device, as_json))
+    if as_json:
+        raise ValueError("--json is for clips; name files or folders of them after the run")
     from graphkit.train import open_run, predict_run
 
     rows = predict_run(open_run(run), output, device)
     click.echo(f"{rows} predictions written to {output}")
+
+
+def _clips(run: str, paths: tuple[str, ...], output: str, device: str, as_json: bool) -> int:
+    """Predicts for clips; returns the exit code."""
+    from graphkit.deploy import find_clips, open_predictor, predict_clips, write_predictions
+    from graphkit.deploy.predict_clips import prediction_row
+    from graphkit.train import open_run
+
+    files = find_clips(paths)
+    predictor = open_predictor(Path(run) if Path(run).is_file() else open_run(run), device)
+    classes = predictor.form.classes
+    found, bad = [], 0
+    for one in predict_clips(predictor, files):
+        found.append(one)
+        if one.problem:
+            bad += 1
+            click.echo(f"Error: {one.problem}", err=True)
+    good = [one for one in found if not one.problem]
+    if good:
+        write_predictions(good, classes, output)
+    if as_json:
+        rows = [prediction_row(one, classes) for one in good]
+        problems = {str(one.file): one.problem for one in found if one.problem}
+        click.echo(json.dumps({"command": "predict", "run": run, "predictions": rows, "problems": problems}))
+    elif good:
+        click.echo("\n".join(_table(good, classes)))
+        click.echo(f"{len(good)} predictions written to {output}")
+    return 1 if bad else 0
+
+
+def _table(found: "list[ClipPrediction]", classes: tuple[str, ...]) -> list[str]:
+    """Returns the lines of the table on the screen: file, prediction and the next best one."""
+    rows: list[tuple[str, ...]] = []
+    for one in found[:_SHOWN]:
+        probabilities: Any = one.probabilities
+        values, places = probabilities.topk(min(2, len(classes)))
+        cells = [f"{classes[place]} {value:.1%}" for value, place in zip(values.tolist(), places.tolist(), strict=True)]
+        rows.append((one.file.name, *cells, *[""] * (2 - len(cells))))
+    head = ("clip", "prediction", "next")
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(3)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+             for row in (head, *rows)]  # fmt: skip
+    if len(found) > _SHOWN:
+        lines.append(f"... and {len(found) - _SHOWN} more")
+    return lines

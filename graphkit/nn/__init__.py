@@ -8,6 +8,7 @@ from graphkit.nn.label_loss import label_loss
 from graphkit.nn.models import GAT, GCN, GIN, MLP, SPAGAN, STGCN, STIGCN, FactorGCN, GraphModel, SkeletonModel
 from graphkit.nn.neighbour_parts import neighbour_parts
 from graphkit.nn.paths import attention_cost
+from graphkit.nn.plain import plain_form
 from graphkit.nn.principal_start import principal_start
 from graphkit.nn.skeleton_supports import skeleton_supports
 from graphkit.nn.stigcn_weights import stigcn_weights
@@ -36,6 +37,7 @@ __all__ = [
     "fold_norms",
     "label_loss",
     "neighbour_parts",
+    "plain_form",
     "principal_start",
     "skeleton_supports",
     "stigcn_weights",

@@ -67,30 +67,55 @@ def read_folder(
         if ".." in Path(row["file"]).parts or not path.is_file():
             raise FileNotFoundError(f"'{folder / TABLE}' names '{row['file']}', which is not in '{folder}'")
         if path.suffix.lower() == ".npy":
-            x = _npy(path, layout.num_joints, coordinates)
+            x = read_npy(path, layout.num_joints, coordinates)
         elif path.suffix.lower() == ".csv":
-            x = _csv(path, layout.num_joints, coordinates)
+            x = read_csv(path, layout.num_joints, coordinates)
         else:
             raise ValueError(f"'{path}' must be a .npy or a .csv file (got '{path.suffix}')")
         yield Clip(row["file"], x)
 
 
-def _npy(path: Path, joints: int, coordinates: int) -> np.ndarray:
+def read_npy(path: Path, joints: int, coordinates: int) -> np.ndarray:
+    """Reads ``[T, V, C]`` or ``[T, P, V, C]`` from a ``.npy`` file as ``[T, P, V, C]`` float32.
+
+    Raises:
+        ValueError: If the file holds something else; where another order of the axes would fit, it is given.
+    """
     try:
         x = np.load(path, allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
         line = " ".join(str(error).split())
         raise ValueError(f"'{path}' is not an array ({line}); write it with numpy.save") from None
+    shape = x.shape
     x = x[:, None] if x.ndim == 3 else x
     if x.ndim != 4 or x.shape[2:] != (joints, coordinates) or not x.shape[0] or x.dtype.kind not in "fiu":
         raise ValueError(
             f"'{path}' must be [frames, {joints} joints, {coordinates}] or [frames, persons, {joints} joints, "
-            f"{coordinates}] of numbers (got {list(x.shape)} of {x.dtype}); see `data.layout` and `data.coordinates`"
+            f"{coordinates}] of numbers (got {list(shape)} of {x.dtype}); {_hint(shape, joints, coordinates)}"
         )
     return x.astype(np.float32)
 
 
-def _csv(path: Path, joints: int, coordinates: int) -> np.ndarray:
+def _hint(shape: tuple[int, ...], joints: int, coordinates: int) -> str:
+    """Returns what to do about an array of this shape."""
+    if len(shape) == 5:
+        return "it has five axes: save each clip as a file of its own, with its axes in that order"
+    if joints in shape and coordinates in shape and len(shape) in (3, 4) and shape[-2:] != (joints, coordinates):
+        place, channel = shape.index(joints), shape.index(coordinates)
+        rest = [axis for axis in range(len(shape)) if axis not in (place, channel)]
+        if len(rest) == len(shape) - 2:
+            rest.sort(key=lambda axis: -shape[axis])  # a clip has more frames than persons
+            order = ", ".join(map(str, (*rest, place, channel)))
+            return f"if its axes are in another order, save x.transpose({order})"
+    return "see `data.layout` and `data.coordinates`"
+
+
+def read_csv(path: Path, joints: int, coordinates: int) -> np.ndarray:
+    """Reads a ``.csv`` file with one frame of one person per line as ``[T, 1, V, C]`` float32.
+
+    Raises:
+        ValueError: If a line has another number of cells, or one that is no number; the line is given.
+    """
     width = joints * coordinates
     rows = []
     with path.open(encoding="utf-8-sig", newline="") as file:

@@ -36,7 +36,7 @@ def read_kinetics(folder: Path, tags: dict[str, int] | None = None, keep: int = 
         if not isinstance(content.get("label_index"), int) or content["label_index"] < 0:
             got = content.get("label_index")
             raise ValueError(f"'{path}' has no label: `label_index` must be a whole number (got {got!r}); leave it out")
-        x = _frames(path, entries)
+        x = kinetics_persons(path, entries)
         if x is None:
             continue
         yield Clip(path.stem, prepare_kinetics(x, keep), content["label_index"], tags or {})
@@ -53,12 +53,18 @@ def prepare_kinetics(x: np.ndarray, keep: int = 2) -> np.ndarray:
     return np.pad(kept, ((0, 0), (0, keep - kept.shape[1]), (0, 0), (0, 0))).astype(np.float32)
 
 
-def _frames(path: Path, entries: list[dict]) -> np.ndarray | None:
-    """Returns all persons of a clip, or nothing if there are none; the first frame is the first one with somebody."""
-    shown = [entry for entry in entries if entry.get("skeleton")]
-    if not shown:
-        return None
+def kinetics_persons(path: Path, entries: list[dict]) -> np.ndarray | None:
+    """Returns all persons of a clip, ``[T, M, 18, 3]`` with x, y and confidence, or nothing if there are none.
+
+    The first frame is the first one with somebody.
+
+    Raises:
+        ValueError: If an entry is no frame; the name of the file is given.
+    """
     try:
+        shown = [entry for entry in entries if entry.get("skeleton")]
+        if not shown:
+            return None
         numbers = [int(entry["frame_index"]) for entry in shown]
         most = min(MOST_PERSONS, max(len(entry["skeleton"]) for entry in shown))
         x = np.zeros((max(numbers) - min(numbers) + 1, most, NUM_JOINTS, 3))
@@ -66,7 +72,7 @@ def _frames(path: Path, entries: list[dict]) -> np.ndarray | None:
             for person, skeleton in enumerate(entry["skeleton"][:MOST_PERSONS]):
                 x[number - min(numbers), person, :, :2] = np.reshape(skeleton["pose"], (NUM_JOINTS, 2))
                 x[number - min(numbers), person, :, 2] = skeleton["score"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         line = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise ValueError(f"'{path}' must hold {NUM_JOINTS} joints of each person ({line})") from None
     return x if x.any() else None

@@ -5,6 +5,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -47,13 +48,31 @@ def read_nw_ucla(path: Path) -> Iterator[Clip]:
             match = _NAME.fullmatch(name)
             if match is None or int(match["action"]) not in _CODES:
                 raise ValueError(f"'{path}' holds '{member}', which is not named as its clips are (aAA_sSS_eEE_vVV)")
+            what = f"'{member}' in '{path}'"
             try:
                 content = json.loads(archive.read(member))
-                x = np.asarray(content["skeletons"], dtype=np.float32)
-            except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(f"'{member}' in '{path}' is no clip ({type(error).__name__}: {error})") from None
-            if x.ndim != 3 or x.shape[1:] != (20, 3):
-                wanted = "frames of 20 joints with 3 coordinates"
-                raise ValueError(f"'{member}' in '{path}' must hold {wanted} (got {x.shape})")
+            except ValueError as error:
+                raise ValueError(f"{what} is no clip ({type(error).__name__}: {error})") from None
+            x = nw_ucla_frames(content, what)
             tags = {key: int(match[key]) for key in ("subject", "repetition", "camera")}
             yield Clip(name, x[:, None], _CODES[int(match["action"])], tags)
+
+
+def nw_ucla_frames(content: Any, what: str) -> np.ndarray:
+    """Returns the frames ``[T, 20, 3]`` float32 in the content of a file.
+
+    Args:
+        content: What the JSON says.
+        what: What the file is called in errors.
+
+    Raises:
+        ValueError: If it has no frames of 20 joints with three coordinates.
+    """
+    try:
+        x = np.asarray(content["skeletons"], dtype=np.float32)
+    except (ValueError, KeyError, TypeError) as error:
+        line = " ".join(str(error).split())
+        raise ValueError(f"{what} is no clip ({type(error).__name__}: {line})") from None
+    if x.ndim != 3 or x.shape[1:] != (20, 3) or not len(x):
+        raise ValueError(f"{what} must hold frames of 20 joints with 3 coordinates (got {x.shape})")
+    return x

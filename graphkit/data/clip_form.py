@@ -1,0 +1,132 @@
+"""What a model of clips was trained on, as far as a new clip must be brought into the same form."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graphkit.data.clips import ClipCollection
+from graphkit.data.loading import is_path, options
+from graphkit.data.recordings import prepared_clips
+from graphkit.data.skeleton_dataset import SkeletonDataset
+from graphkit.skeleton import Clip, SkeletonLayout, gather_clips
+from graphkit.skeleton.readers.clip_file import read_clip_file
+from graphkit.skeleton.readers.kinetics import prepare_kinetics
+from graphkit.skeleton.readers.ntu import prepare_ntu
+
+
+@dataclass(frozen=True)
+class ClipForm:
+    """From the raw coordinates of a clip to what a network sees: the steps that training took, without its data.
+
+    Args:
+        layout: The joints and bones.
+        channels: Coordinates of a joint, and what else there is, such as a confidence.
+        persons: Number of persons P that the network knows.
+        classes: Names of the actions, or their numbers.
+        stream: What the network sees, see :func:`graphkit.skeleton.make_stream`.
+        coordinates: How many of the channels are coordinates.
+        frames: Number of frames that each clip is brought to; 0 leaves each as long as it is.
+        fit: How that is done, see :class:`~graphkit.data.ClipCollection`.
+        centre: What is moved to the origin, see :func:`graphkit.skeleton.centre`.
+        align: Whether clips are turned, see :func:`graphkit.skeleton.align`.
+        box: Whether clips are stretched, see :func:`graphkit.skeleton.fit_box`.
+        recorded: ``"ntu"`` or ``"kinetics"`` where clips are first treated as those sets are; else empty.
+    """
+
+    layout: SkeletonLayout
+    channels: int
+    persons: int
+    classes: tuple[str, ...]
+    stream: str = "joint"
+    coordinates: int = 3
+    frames: int = 0
+    fit: str = "resample"
+    centre: str = "none"
+    align: bool = False
+    box: bool = False
+    recorded: str = ""
+
+    @classmethod
+    def of_dataset(cls, dataset: SkeletonDataset, name: str, given: Mapping[str, Any]) -> "ClipForm":
+        """Returns the form of the clips of a data set.
+
+        Args:
+            dataset: The data set.
+            name: The name or the path that it was loaded by.
+            given: The options that it was loaded with; others have their defaults.
+        """
+        taken = {**options(name), **given}
+        clips = dataset.graphs
+        sets = () if is_path(name) else ("ntu", "kinetics")
+        return cls(
+            layout=dataset.layout,
+            channels=dataset.num_features,
+            persons=dataset.num_persons,
+            classes=dataset.class_names or tuple(map(str, range(dataset.num_outputs))),
+            stream=clips.stream,
+            coordinates=clips.coordinates,
+            frames=clips.frames,
+            fit=clips.fit,
+            centre=taken.get("centre", "none"),
+            align=taken.get("align", False),
+            box=clips.box,
+            recorded=next((kind for kind in sets if name.startswith(kind)), ""),
+        )
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "ClipForm":
+        """Returns the form that :meth:`to_dict` described.
+
+        Raises:
+            ValueError: If something is missing or unknown.
+        """
+        try:
+            layout = dict(content["layout"])
+            for key in ("joints", "up", "across"):
+                layout[key] = tuple(layout[key])
+            for key in ("edges", "mirrored"):
+                layout[key] = tuple((int(a), int(b)) for a, b in layout[key])
+            known = {**content, "layout": SkeletonLayout(**layout), "classes": tuple(content["classes"])}
+            return cls(**known)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"the form of clips is damaged ({type(error).__name__}: {error}); export again") from None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns all of it as plain values that JSON has words for."""
+        return asdict(self)
+
+    def read(self, path: Path) -> Clip:
+        """Reads the file of one clip and does what training did before frames, boxes and streams.
+
+        Raises:
+            ValueError: If the file is no clip of this form; its name is given.
+        """
+        x = read_clip_file(path, self.layout, self.channels)
+        if not np.isfinite(x).all():
+            frame = int(np.argwhere(~np.isfinite(x))[0, 0])
+            raise ValueError(f"'{path}' must hold finite numbers (got another one in frame {frame})")
+        if not x.any():
+            raise ValueError(f"'{path}' shows nobody: all its coordinates are zero; leave it out")
+        if self.recorded == "ntu":
+            x = prepare_ntu([x.astype(np.float64)])[0]
+        elif self.recorded == "kinetics":
+            x = prepare_kinetics(x, self.persons)
+        if x.shape[1] > self.persons:
+            raise ValueError(
+                f"'{path}' must show at most {self.persons} person(s), as the clips that the model was trained on "
+                f"(got {x.shape[1]}); leave the others out"
+            )
+        x = np.pad(x, ((0, 0), (0, self.persons - x.shape[1]), (0, 0), (0, 0)))
+        return Clip(path.name, x.astype(np.float32))
+
+    def collect(self, clips: list[Clip]) -> ClipCollection:
+        """Returns clips that were read, ready for batches."""
+        store = gather_clips(clips)
+        collection = prepared_clips(
+            store, self.layout, self.stream, self.frames, self.centre, self.align, self.coordinates, self.box
+        )
+        collection.fit = self.fit
+        return collection

@@ -1,0 +1,62 @@
+"""What the plain forms of all models of clips share: the norm of coordinates, the order of axes, means and scores."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from graphkit.nn.conv.folded_st_inception_conv import affine
+
+if TYPE_CHECKING:
+    from graphkit.nn.models.skeleton_model import SkeletonModel
+
+
+class PlainClipModel(torch.nn.Module):
+    """A model of clips ``[batch, C, T, V, P]`` in its plain form; all clips of a batch have T frames.
+
+    Args:
+        model: The model, whose norm of coordinates becomes a factor and a shift.
+        classifier: Its last product.
+        least_frames: Fewest frames that it takes.
+    """
+
+    factor: Tensor
+    shift: Tensor
+    weight_out: Tensor
+    bias_out: Tensor
+
+    def __init__(self, model: "SkeletonModel", classifier: torch.nn.Linear, least_frames: int) -> None:
+        super().__init__()
+        self.in_channels, self.num_persons = model.in_channels, model.num_persons
+        self.num_joints, self.least_frames = model.layout.num_joints, least_frames
+        shape = (self.num_persons, self.num_joints, self.in_channels)
+        with torch.no_grad():
+            for name, value in zip(("factor", "shift"), affine(model.norm_data), strict=True):
+                by_axis = value.view(shape).permute(2, 1, 0)  # [C, V, P]
+                self.register_buffer(name, by_axis[:, None].clone(memory_format=torch.contiguous_format))
+            self.register_buffer("weight_out", classifier.weight.clone())
+            self.register_buffer("bias_out", classifier.bias.clone())
+
+    def body(self, x: Tensor) -> Tensor:
+        """Takes every person of every clip by itself: ``[N P, C, T, V]`` to ``[N P, C', T', V]``."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns the scores of the actions of each clip, ``[batch, num_classes]``, from ``[batch, C, T, V, P]``."""
+        x = x * self.factor + self.shift
+        if self.num_persons == 1:
+            means = self.body(x.squeeze(4)).mean(dim=(2, 3))
+        else:
+            means = self.body(x.permute(0, 4, 1, 2, 3).flatten(0, 1)).mean(dim=(2, 3))
+            means = means.unflatten(0, (-1, self.num_persons)).mean(dim=1)
+        return torch.nn.functional.linear(means, self.weight_out, self.bias_out)
+
+
+def pointwise(weight: Tensor) -> Tensor:
+    """Returns a matrix ``[in, out]`` as the kernel of a convolution, ``[out, in, 1, 1]``."""
+    return weight.t()[:, :, None, None].contiguous()
+
+
+def over_frames(weight: Tensor) -> Tensor:
+    """Returns the matrices of the frames of a window, ``[W, in, out]``, as a kernel, ``[out, in, W, 1]``."""
+    return weight.permute(2, 1, 0).unsqueeze(3).contiguous()

@@ -1,0 +1,59 @@
+"""``graphkit export`` and ``graphkit predict`` for clips, as a shell would call them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from graphkit.cli.main import main
+from graphkit.data import load
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def clip_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cli") / "clips"
+    sets = ["model.channels=[8]", "model.blocks=[1]", "data.num_clips=30", "train.epochs=1"]
+    options = [part for one in sets for part in ("--set", one)]
+    arguments = ["train", "--model", "stigcn", "--dataset", "synthetic-skeleton", "--quiet", "--output", str(folder)]
+    result = CliRunner().invoke(main, [*arguments, *options])
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> Path:
+    folder = tmp_path / "new"
+    folder.mkdir()
+    raw = load("synthetic-skeleton", num_clips=12, seed=5, centre="none").graphs
+    for number in range(3):
+        np.save(folder / f"{number}.npy", raw[number].x.numpy())
+    return folder
+
+
+def test_new_clips_get_a_table_and_a_file(graphkit: Command, clip_run: Path, clips: Path) -> None:
+    result = graphkit("predict", clip_run, clips)
+    assert result.exit_code == 0 and result.stdout.splitlines()[-1] == "3 predictions written to preds.csv"
+    assert result.stdout.split()[:3] == ["clip", "prediction", "next"] and "0.npy" in result.stdout
+    assert Path("preds.csv").read_text().startswith("file,prediction,probability_walk,")
+    (clips / "bad.npy").write_text("no array")
+    result = graphkit("predict", clip_run, clips / "bad.npy", clips / "0.npy", "--output", "out.json", "--json")
+    assert result.exit_code == 1 and result.stderr.startswith(f"Error: '{clips / 'bad.npy'}' is not an array (")
+    found = json.loads(result.stdout)
+    assert [row["file"] for row in found["predictions"]] == ["0.npy"] and len(found["problems"]) == 1
+    assert json.loads(Path("out.json").read_text()) == found["predictions"]
+
+
+def test_export_writes_a_file_that_predicts(graphkit: Command, clip_run: Path, clips: Path, run: Path) -> None:
+    result = graphkit("export", clip_run, "--format", "pt2", "--out", "model.pt2")
+    assert result.exit_code == 0 and "largest difference from the model: " in result.stdout
+    again = [graphkit("predict", source, clips, "--json") for source in (clip_run, "model.pt2")]
+    ours, theirs = ([row["probability"] for row in json.loads(one.stdout)["predictions"]] for one in again)
+    assert theirs == pytest.approx(ours, abs=1e-5)
+    result = graphkit("export", run, "--format", "pt2")
+    assert result.exit_code == 2 and result.stderr.startswith("Error: only models of skeleton clips can be exported")
+    assert graphkit("predict", run, clips).exit_code == 2 and graphkit("predict", run, "--json").exit_code == 2
