@@ -39,6 +39,17 @@ def test_continual_learning_in_a_loop_of_ones_own(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out.count("negative is forgetting") == 2
 
 
+def test_a_path_layer_in_a_model_of_ones_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert example("own_path_model").main() > 0.75  # a linear model of the sensors gets about 0.4
+    assert "attention by length: 1 hops" in capsys.readouterr().out
+
+
+def test_a_large_graph_in_batches(capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = example("large_graph").main(nodes=4000, edges=20_000, batch_size=100, epochs=6)
+    assert first > 0.2 and second > 0.2  # of twenty classes
+    assert capsys.readouterr().out.count("unseen nodes") == 2
+
+
 def test_every_example_is_tested() -> None:
-    tested = {"continual_own_loop", "own_model", "train_in_python", "own_data"}
+    tested = {"large_graph", "own_path_model", "continual_own_loop", "own_model", "train_in_python", "own_data"}
     assert {path.stem for path in EXAMPLES.glob("*.py")} == tested

@@ -39,6 +39,7 @@ def paths(ctx: click.Context, **options: Any) -> None:
     """
     from graphkit.nn.attended_paths import attended_paths
     from graphkit.train import open_run
+    from graphkit.train.node_batches import attended
 
     if options["run"] is None:
         if options["dataset"] is None:
@@ -57,6 +58,8 @@ def paths(ctx: click.Context, **options: Any) -> None:
             raise ValueError(f"only spagan attends to paths (got a run of {run.config['model']['name']})")
 
         def find(data: Any, node: int) -> "list[NodePath]":
+            if dataset.is_single_graph:
+                return attended(model, dataset, [node], run.config["train"]["batch_size"])[node]  # type: ignore[arg-type]
             return attended_paths(model, data, [node])[node]  # type: ignore[arg-type]
 
     if not 0 <= options["graph"] < len(dataset.graphs):

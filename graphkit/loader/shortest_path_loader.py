@@ -120,8 +120,9 @@ class ShortestPathLoader:
         count = self.input_nodes.numel()
         order = torch.randperm(count, generator=self.generator) if self.shuffle else torch.arange(count)
         parts = list(order.split(self.batch_size)) if count else []
-        # A seed of its own for each batch, so that batches are the same for any number of workers.
-        seeds = torch.randint(2**62, (len(parts) + 1,), generator=self.generator).tolist()
+        seeds = [0] * (len(parts) + 1)
+        if self.subgraphs.num_neighbors is not None:  # one for each batch, so that workers do not matter
+            seeds = torch.randint(2**62, (len(parts) + 1,), generator=self.generator).tolist()
         items = list(zip(parts, seeds, strict=False))
         made = _Made(self.subgraphs, self.input_nodes)
         if not self.num_workers:

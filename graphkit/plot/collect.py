@@ -19,6 +19,7 @@ from graphkit.train import Run
 from graphkit.train.batches import Batches
 from graphkit.train.extras import found_factors
 from graphkit.train.loop import collect
+from graphkit.train.node_batches import node_loader
 
 #: Larger graphs are shown by the neighbourhood of a node.
 _SMALL = 60
@@ -45,7 +46,9 @@ def confusion(run: Run) -> Tensor:
     for fit in folds or (run.best,):
         task = make_task(fit.dataset.task, fit.dataset.metric)
         place = torch.device("cpu")
-        batches = Batches(fit.dataset, fit.split.test, fit.config["train"]["batch_size"], place)
+        batch_size = fit.config["train"]["batch_size"]
+        nodes = node_loader(fit.model, fit.dataset, batch_size)
+        batches = Batches(fit.dataset, fit.split.test, batch_size, place, nodes=nodes)
         output, y = collect(fit.model, batches)
         counts.append(confusion_counts(task.predict(output)[0], y.view(-1), fit.dataset.num_outputs))
     return torch.stack(counts).sum(dim=0)

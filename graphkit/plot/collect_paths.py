@@ -11,6 +11,9 @@ from graphkit.nn import SPAGAN
 from graphkit.nn.attended_paths import NodePath, attended_paths
 from graphkit.tasks import make_task
 from graphkit.train import Run
+from graphkit.train.batches import Batches
+from graphkit.train.loop import collect
+from graphkit.train.node_batches import attended, node_loader
 
 #: More paths than this cannot be told apart in a small picture.
 _PATHS = 30
@@ -57,7 +60,10 @@ def path_examples(fit: Run) -> list[PathExample]:
         if data.num_edges > _LARGE:
             raise ValueError(f"a graph of {data.num_edges:,} edges is too large to be drawn (at most {_LARGE:,})")
         nodes = ids[:500] if dataset.is_single_graph else torch.arange(int(data.num_nodes or 0))
-        found = attended_paths(model, data, nodes.tolist())
+        if dataset.is_single_graph:
+            found = attended(model, dataset, nodes.tolist(), fit.config["train"]["batch_size"])
+        else:
+            found = attended_paths(model, data, nodes.tolist())
         shares = (0.1, 0.5, 0.9) if dataset.is_single_graph else (0.5,)
         chosen = _spread([node for node in found if 2 <= _distinct(found[node]) <= _PATHS], found, shares)
         labels = _labels(fit, data, chosen) if dataset.is_single_graph else {}
@@ -87,10 +93,14 @@ def _name(fit: Run, node: int) -> str:
 @torch.no_grad()
 def _labels(fit: Run, data: Data, nodes: list[int]) -> dict[int, str]:
     """Returns what each node is and what it is taken for, where a node has one class."""
-    if fit.dataset.task != "node-classification":
+    if fit.dataset.task != "node-classification" or not nodes:
         return {}
     task = make_task(fit.dataset.task, fit.dataset.metric)
-    predicted = task.predict(fit.model(**fit.model.inputs(data)))[0]
+    batch_size, place = fit.config["train"]["batch_size"], torch.device("cpu")
+    loader = node_loader(fit.model, fit.dataset, batch_size)
+    batches = Batches(fit.dataset, torch.tensor(nodes), batch_size, place, nodes=loader)
+    classes = task.predict(collect(fit.model, batches)[0])[0]
+    predicted = dict(zip(nodes, classes.tolist(), strict=True))
     names = fit.dataset.class_names or tuple(f"class {index}" for index in range(fit.dataset.num_outputs))
     return {
         node: f" · {names[int(data.y[node])]}"

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import torch
 
 from graphkit.data import ClipCollection, GraphCollection, GraphDataset
+from graphkit.train.batches import GRAPHS
 
 #: Nodes and edges in a batch below which a second thread costs more than it brings.
 SMALL = 50_000
@@ -28,12 +29,12 @@ def arithmetic(threads: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def sensible_threads(dataset: GraphDataset, batch_size: int) -> int | None:
+def sensible_threads(dataset: GraphDataset, batch_size: int | None) -> int | None:
     """Returns the number of threads for a data set: one where batches are small, ``None`` for all otherwise."""
     graphs = dataset.graphs
     if isinstance(graphs, ClipCollection):
         return None
-    share = min(1.0, batch_size / len(graphs))
+    share = min(1.0, (batch_size or GRAPHS) / len(graphs))
     if isinstance(graphs, GraphCollection):
         size = share * (float(graphs.num_nodes.sum()) + float(graphs.num_edges.sum()))
     else:

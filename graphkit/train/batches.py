@@ -9,8 +9,11 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphkit.data import ClipCollection, GraphDataset
-from graphkit.loader import ClipLoader, GraphLoader
+from graphkit.loader import ClipLoader, GraphLoader, ShortestPathLoader
 from graphkit.skeleton.augment import build_augmentation
+
+#: Graphs in a batch where nothing is said.
+GRAPHS = 64
 
 
 class Batches:
@@ -19,28 +22,34 @@ class Batches:
     Args:
         dataset: The data set.
         ids: Ids of nodes if it is one graph, else of graphs.
-        batch_size: Graphs in a batch; one graph is always one batch.
+        batch_size: Graphs in a batch; ``None`` for 64.
         device: Where the batches go.
         generator: If given, the graphs are shuffled with it in every pass.
         augment: What changes clips at random, in the form of :func:`graphkit.skeleton.augment.build_augmentation`.
         workers: Processes that make batches of clips ahead of time.
+        nodes: What cuts batches of nodes out of a single graph; without it the graph is one batch.
     """
 
     def __init__(
         self,
         dataset: GraphDataset,
         ids: Tensor,
-        batch_size: int,
+        batch_size: int | None,
         device: torch.device,
         generator: torch.Generator | None = None,
         augment: Any = None,
         workers: int = 0,
+        nodes: ShortestPathLoader | None = None,
     ) -> None:
         self.device = device
+        batch_size = GRAPHS if batch_size is None else batch_size
         self.ids: Tensor | None = None
         self._graph: Data | None = None
         self._loader: GraphLoader | None = None
-        if dataset.is_single_graph:
+        self._nodes: ShortestPathLoader | None = None
+        if nodes is not None:
+            self._nodes = nodes.over(ids, generator is not None, generator)
+        elif dataset.is_single_graph:
             self.ids = ids.to(device)
             self._graph = copy(dataset.graphs[0]).to(device)  # moving works in place: the data set's own graph stays
         elif isinstance(dataset.graphs, ClipCollection):
@@ -50,7 +59,10 @@ class Batches:
             self._loader = GraphLoader(dataset.graphs, ids, batch_size, generator is not None, generator)
 
     def __iter__(self) -> Iterator[tuple[Data, Tensor | None]]:
-        if self._loader is None:
+        if self._nodes is not None:
+            for batch in self._nodes:
+                yield batch.to(self.device), torch.arange(batch.batch_size, device=self.device)
+        elif self._loader is None:
             yield self._graph, self.ids
         else:
             for batch in self._loader:

@@ -22,7 +22,9 @@ class TrainSettings:
 
     Args:
         epochs: Largest number of passes over the training data; in each phase, for a model that trains in phases.
-        batch_size: Graphs in a batch; a single graph is always one batch.
+        batch_size: Graphs in a batch, by default 64. Of a single graph, nodes in a batch, for the models that can be
+            trained on a part of it (spagan): by default it is one batch, or, if it has two million nodes and edges or
+            more, batches have 1024 nodes. For all other models a single graph is always one batch.
         optimizer: ``"adam"``, ``"adamw"`` or ``"sgd"``.
         lr: Learning rate.
         weight_decay: L2 penalty on all parameters (decoupled for ``"adamw"``).
@@ -46,12 +48,12 @@ class TrainSettings:
         accumulate: Batches whose gradients are added up before a step.
         precision: ``"float32"``, or ``"bfloat16"`` or ``"float16"`` (on a GPU) for mixed precision.
         augment: What changes clips at random, see :mod:`graphkit.skeleton.augment`.
-        workers: Processes that make batches of clips ahead of time.
+        workers: Processes that make batches of clips, or of nodes, ahead of time.
         threads: CPU threads; ``None`` takes one for small work and all for large work.
     """
 
     epochs: int = 200
-    batch_size: int = 64
+    batch_size: int | None = None
     optimizer: str = "adam"
     lr: float = 0.01
     weight_decay: float = 0.0
@@ -195,7 +197,9 @@ def parse_setting(text: str) -> dict[str, Any]:
 
 
 #: Settings that are whole numbers where they are given at all.
-_WHOLE = ("train.patience", "train.threads", "data.fold", "data.labels_per_class", "data.seed")
+_WHOLE = (
+    "train.batch_size", "train.patience", "train.threads", "data.fold", "data.labels_per_class", "data.seed"
+)  # fmt: skip
 
 
 def coerce(name: str, value: Any, default: Any) -> Any:

@@ -13,6 +13,7 @@ from graphkit.train.arithmetic import arithmetic, sensible_threads
 from graphkit.train.batches import Batches
 from graphkit.train.environment import pick_device
 from graphkit.train.loop import collect
+from graphkit.train.node_batches import node_loader
 from graphkit.train.opened_run import Run
 from graphkit.train.result import summary
 
@@ -102,7 +103,9 @@ def _probabilities(fits: Sequence[Run], part: str, place: torch.device) -> tuple
     for fit in fits:
         batch_size = fit.config["train"]["batch_size"]
         with arithmetic(fit.config["train"]["threads"] or sensible_threads(fit.dataset, batch_size)):
-            batches = Batches(fit.dataset, getattr(fit.split, part), batch_size, place)
-            output, y = collect(fit.model.to(place), batches)
+            model = fit.model.to(place)
+            nodes = node_loader(model, fit.dataset, batch_size)
+            batches = Batches(fit.dataset, getattr(fit.split, part), batch_size, place, nodes=nodes)
+            output, y = collect(model, batches)
         found.append(output.softmax(dim=-1).cpu())
     return torch.stack(found), y.cpu()

@@ -12,6 +12,7 @@ from graphkit.train.environment import peak_memory_mb, pick_device
 from graphkit.train.extras import extra_scores
 from graphkit.train.loop import evaluate
 from graphkit.train.model import start_model
+from graphkit.train.node_batches import node_loader
 from graphkit.train.opened_run import Run
 from graphkit.train.result import combine
 from graphkit.train.seeds import seed_everything
@@ -41,8 +42,9 @@ def _evaluate_fit(fit: Run, place: torch.device) -> dict[str, Any]:
     model = fit.model.to(place)
     scores: dict[str, Any] = {}
     with arithmetic(fit.config["train"]["threads"] or sensible_threads(dataset, batch_size)):
+        nodes = node_loader(model, dataset, batch_size)
         for name, ids in (("test", split.test), ("validation", split.val)):
-            batches = Batches(dataset, ids, batch_size, place)
+            batches = Batches(dataset, ids, batch_size, place, nodes=nodes)
             scores[name] = evaluate(model, task, batches)[1] if ids.numel() else None
         extras = extra_scores(model, untrained, dataset, split)
     return {

@@ -13,6 +13,7 @@ from graphkit.tasks import make_task
 from graphkit.train.batches import Batches
 from graphkit.train.environment import pick_device
 from graphkit.train.loop import collect
+from graphkit.train.node_batches import node_loader
 from graphkit.train.opened_run import Run
 
 
@@ -58,8 +59,9 @@ def _by_one(fit: Run, place: torch.device) -> tuple[Tensor, list[str]]:
     """Returns one fit's outputs for all items, and the part of its split that each belongs to."""
     dataset = fit.dataset
     count = int(dataset.graphs[0].num_nodes or 0) if dataset.is_single_graph else len(dataset.graphs)
-    everything = Batches(dataset, torch.arange(count), fit.config["train"]["batch_size"], place)
-    outputs, _ = collect(fit.model.to(place), everything)
+    model, batch_size = fit.model.to(place), fit.config["train"]["batch_size"]
+    nodes = node_loader(model, dataset, batch_size)
+    outputs, _ = collect(model, Batches(dataset, torch.arange(count), batch_size, place, nodes=nodes))
     parts = ["none"] * count
     for name in ("train", "val", "test"):
         for index in getattr(fit.split, name).tolist():

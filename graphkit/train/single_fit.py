@@ -19,6 +19,7 @@ from graphkit.train.extras import extra_scores
 from graphkit.train.interrupt import Interrupted, InterruptFlag
 from graphkit.train.loop import evaluate, train_epoch
 from graphkit.train.model import start_model
+from graphkit.train.node_batches import node_loader
 from graphkit.train.optimizer import Schedule, make_optimizer
 from graphkit.train.phases import phase_dataset
 from graphkit.train.precision import Precision
@@ -70,11 +71,14 @@ class Fit:
         options = self.settings
         self.selection = Selection(self.task, options.select, options.patience, options.min_epochs)
 
-        def batches(ids: torch.Tensor, *training: Any) -> Batches:
-            return Batches(dataset, ids, options.batch_size, self.device, *training)
+        self.nodes = nodes = node_loader(self.model, dataset, options.batch_size, options.workers)
+
+        def batches(ids: torch.Tensor, **training: Any) -> Batches:
+            return Batches(dataset, ids, options.batch_size, self.device, nodes=nodes, **training)
 
         augment = augmentation(dataset, options.augment)
-        self.train_batches = batches(self.split.train, self.generator, augment, options.workers)
+        training = {"generator": self.generator, "augment": augment, "workers": options.workers}
+        self.train_batches = batches(self.split.train, **training)
         self.test_batches = batches(self.split.test) if self.split.test.numel() else None
         # Where the held-out fold is all there is, its curve takes the place of the validation curve.
         held_out = self.split.test if dataset.protocol == "fold" else self.split.val
@@ -127,8 +131,10 @@ class Fit:
         if self.selects:
             self.model.load_state_dict(self.selection.weights)
         self.model.eval()
-        dataset = phase_dataset(self.dataset, self.model.next_phase, self.device)
-        if dataset is None:
+        dataset: GraphDataset | None = self.dataset
+        if self.nodes is None:
+            dataset = phase_dataset(self.dataset, self.model.next_phase, self.device)
+        if dataset is None or (self.nodes is not None and not self.model.advance(dataset.graphs[0])):
             return False
         self.phase, self.before = self.phase + 1, self.epoch
         self._begin_phase(dataset)
@@ -223,7 +229,8 @@ class Fit:
             self.phase, self.before = state["phase"], state["before"]
             if self.phase > 1:
                 self.model.eval()
-                self._begin_phase(phase_dataset(self.dataset, self.model.prepare, self.device) or self.dataset)
+                whole = self.nodes is None and phase_dataset(self.dataset, self.model.prepare, self.device)
+                self._begin_phase(whole or self.dataset)
             self.optimizer.load_state_dict(state["optimizer"])
             self.schedule.load_state_dict(state["schedule"])
             self.selection.load_state_dict(state["selection"])

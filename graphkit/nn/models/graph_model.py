@@ -1,6 +1,6 @@
 """What all models share: how they read a batch, the embedding of categories and the read-out of graphs."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -9,6 +9,22 @@ from torch_geometric.nn.resolver import activation_resolver
 from torch_geometric.utils import scatter
 
 READOUTS = ("mean", "sum", "max")
+
+
+class Reach(NamedTuple):
+    """How far a model looks from a node, so that what it needs can be cut out of a large graph.
+
+    Args:
+        num_layers: Number of layers.
+        path_layers: How many of them, from the first one, attend to paths; the others look along edges.
+        max_hops: Largest number of hops of a path.
+        ratio: Share of its degree that a node keeps of each length above one hop; ``None`` for all paths.
+    """
+
+    num_layers: int
+    path_layers: int = 0
+    max_hops: int = 1
+    ratio: float | None = None
 
 
 class GraphModel(torch.nn.Module):
@@ -48,6 +64,25 @@ class GraphModel(torch.nn.Module):
 
     def prepare(self, data: Data) -> Data:
         """Returns the data as the present phase reads them, where training goes on from a checkpoint."""
+        return data
+
+    def reach(self, data: Data) -> Reach | None:
+        """Returns how far the model looks from a node of a graph; ``None`` if it needs the graph as a whole."""
+        return None
+
+    def advance(self, data: Data) -> bool:
+        """Begins the next phase, as :meth:`next_phase` does, where the data are read in batches of nodes.
+
+        Returns:
+            Whether there is one.
+        """
+        return False
+
+    def with_lengths(self, data: Data) -> Data:
+        """Returns the graph with the lengths of its edges in the present phase, for paths to be found by.
+
+        They are in ``path_length``, which is not there where all edges have the length 1.
+        """
         return data
 
     def inputs(self, data: Data) -> dict[str, Any]:

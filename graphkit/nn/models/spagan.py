@@ -11,6 +11,7 @@ from torch_geometric.data import Data
 from graphkit.nn.conv import PathAttention, SPAGANConv
 from graphkit.nn.models.graph_model import (
     GraphModel,
+    Reach,
     check_options,
     embed,
     make_activation,
@@ -211,17 +212,39 @@ class SPAGAN(GraphModel):
 
     def next_phase(self, data: Data) -> Data | None:
         """Takes the first layer as the guide, begins the next phase, and returns the data with the new paths."""
+        return self.prepare(data) if self.advance(data) else None
+
+    def advance(self, data: Data) -> bool:
+        """Takes the first layer as the guide and begins the next phase, if there is one; finds no paths."""
         if not self.has_next_phase or paths_of(data):
-            return None
+            return False
         self._take_guide()
         self.phase += 1
         if not self.share_transform:
             self.reset_parameters()
-        return self.prepare(data)
+        return True
 
     def prepare(self, data: Data) -> Data:
         """Returns the graph with the paths of the present phase; the first one needs none."""
         return data if self.phase == 0 or paths_of(data) else put_paths(copy(data), self.find_paths(data)[0])
+
+    def reach(self, data: Data) -> Reach | None:
+        """Returns how far the model looks from a node in the present phase; not where it reads out whole graphs."""
+        if self.readout is not None:
+            return None
+        attends = self.phase > 0 or bool(paths_of(data))
+        return Reach(len(self.convs), self.path_layers if attends else 0, self.max_hops, self.ratio)
+
+    def with_lengths(self, data: Data) -> Data:
+        """Returns the graph with self loops and, in a phase that finds paths, the costs of its edges by the guide.
+
+        All attention is computed in one pass over the graph, without gradients: it takes the memory of the projected
+        features and of the attention of all edges and heads, not of a training step.
+        """
+        if self.phase == 0 or paths_of(data):
+            return data
+        edge_index, cost = self.edge_costs(data)
+        return Data(x=data.x, y=data.y, edge_index=edge_index, path_length=cost)
 
     def find_paths(self, data: Data) -> tuple[list[Tensor], list[Tensor]]:
         """Returns the cheapest paths of each length by the guide's costs, self paths included, and their costs."""

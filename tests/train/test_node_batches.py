@@ -1,0 +1,125 @@
+"""Training and using a model on batches of the nodes of one graph."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from graphkit.loader import ShortestPathLoader
+from graphkit.nn import SPAGAN
+from graphkit.nn.attended_paths import attended_paths
+from graphkit.plot.collect_paths import path_examples
+from graphkit.train import Interrupted, evaluate_run, fit, node_batches, open_run, predict_run, resolve, resume
+from graphkit.train.node_batches import attended, node_loader
+from graphkit.train.run import load_dataset
+from tests.train.test_run import StopAt, weights
+
+CONFIG: dict[str, Any] = {
+    "model": {"name": "spagan", "hidden_channels": 8, "heads": 2, "iterations": 2, "dropout": 0.0},
+    "data": {"name": "sbm-continual", "num_classes": 3, "size": 30, "noise": 1.0},
+    "train": {"epochs": 3, "lr": 0.02, "optimizer": "sgd", "batch_size": 20},
+}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("batches") / "run"
+    fit(CONFIG, folder)
+    return folder
+
+
+@pytest.mark.parametrize("transforms", [[], ["self-loops", {"shortest-paths": {"ratio": 0.5}}]])
+def test_one_batch_of_all_training_nodes_trains_as_the_whole_graph(tmp_path: Path, transforms: list) -> None:
+    states, tables = [], []
+    for name, batch_size in (("whole", None), ("batches", 54)):
+        layer = {"train": {"batch_size": batch_size, "momentum": 0.0}, "data": {"transforms": transforms}}
+        fit(resolve(CONFIG, layer), tmp_path / name)
+        states.append(weights(tmp_path / name))
+        tables.append(open_run(tmp_path / name).metrics)
+    assert [row["phase"] for row in tables[0]] == [row["phase"] for row in tables[1]]
+    for ours, theirs in zip(*tables, strict=True):
+        assert ours["loss"] == pytest.approx(theirs["loss"], abs=1e-5)
+        assert ours["validation_loss"] == pytest.approx(theirs["validation_loss"], abs=1e-5)
+    for name, weight in states[0].items():
+        torch.testing.assert_close(states[1][name], weight, atol=1e-5, rtol=1e-4)
+
+
+def test_an_epoch_takes_one_step_for_each_batch(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[int] = []
+    cut = ShortestPathLoader.__iter__
+
+    def watched(self: ShortestPathLoader) -> Any:
+        for batch in cut(self):
+            steps.append(batch.batch_size)
+            yield batch
+
+    monkeypatch.setattr(ShortestPathLoader, "__iter__", watched)
+    fit(resolve(CONFIG, {"train": {"epochs": 1}, "model": {"iterations": 0}}), tmp_path / "run")
+    assert steps == [20, 20, 14] + [18] + [18]  # training, validation, and the test at the end
+
+
+@pytest.mark.parametrize("epoch", [2, 3, 5])
+def test_an_interrupted_run_goes_on_to_the_same_weights(run: Path, tmp_path: Path, epoch: int) -> None:
+    label = "spagan" if epoch <= 3 else "spagan phase 2"
+    with pytest.raises(Interrupted):
+        fit(CONFIG, tmp_path / "run", StopAt(label, epoch))
+    resume(tmp_path / "run")
+    expected, resumed = weights(run), weights(tmp_path / "run")
+    assert all(torch.equal(expected[name], resumed[name]) for name in expected)
+
+
+def test_workers_change_nothing(run: Path, tmp_path: Path) -> None:
+    fit(resolve(CONFIG, {"train": {"workers": 1}}), tmp_path / "run")
+    expected, helped = weights(run), weights(tmp_path / "run")
+    assert all(torch.equal(expected[name], helped[name]) for name in expected)
+
+
+def test_scores_and_predictions_are_those_of_the_whole_graph(run: Path, tmp_path: Path) -> None:
+    opened = open_run(run)
+    assert evaluate_run(opened)["test"] == opened.result["test"]
+    data = opened.dataset.graphs[0]
+    expected = opened.model(**opened.model.inputs(data)).softmax(dim=-1)
+    assert predict_run(opened, tmp_path / "predictions.csv") == 90
+    with (tmp_path / "predictions.csv").open() as file:
+        rows = [[float(row[f"probability_{label}"]) for label in range(3)] for row in csv.DictReader(file)]
+    torch.testing.assert_close(torch.tensor(rows), expected.detach(), atol=1e-5, rtol=0)
+
+
+def test_attended_paths_are_those_of_the_whole_graph(run: Path) -> None:
+    opened = open_run(run)
+    assert isinstance(opened.model, SPAGAN)
+    nodes = [3, 70, 12]
+    whole, cut = attended_paths(opened.model, opened.dataset.graphs[0], nodes), attended(
+        opened.model, opened.dataset, nodes, 2
+    )  # fmt: skip
+    for node in nodes:
+        assert [path.nodes for path in cut[node]] == [path.nodes for path in whole[node]]
+        for ours, theirs in zip(cut[node], whole[node], strict=True):
+            assert ours[1:] == pytest.approx(theirs[1:], abs=1e-6)
+    assert all(example.centre in opened.split.test for example in path_examples(opened))
+
+
+def test_a_large_graph_is_gone_through_in_batches_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = load_dataset(resolve(CONFIG))
+    model = SPAGAN.from_data(dataset)
+    assert node_loader(model, dataset, None) is None
+    monkeypatch.setattr(node_batches, "LARGE", 90)
+    loader = node_loader(model, dataset, None)
+    assert loader is not None and loader.batch_size == 1024
+
+
+def test_models_that_need_the_whole_graph_get_it(tmp_path: Path) -> None:
+    train = {"epochs": 2, "optimizer": "sgd"}
+    for name, batch_size in (("batches", 20), ("whole", None)):
+        config = {"model": {"name": "gcn"}, "data": CONFIG["data"], "train": {**train, "batch_size": batch_size}}
+        fit(config, tmp_path / name)
+    assert all(torch.equal(a, b) for a, b in zip(*(weights(tmp_path / n).values() for n in ("batches", "whole")),
+                                                strict=True))  # fmt: skip
+
+
+@pytest.mark.parametrize("batch_size", [0, -3, 2.5, "many"])
+def test_a_batch_has_one_node_at_least(batch_size: object) -> None:
+    with pytest.raises(ValueError, match="`train.batch_size` must be a(t least 1| whole number)"):
+        resolve(CONFIG, {"train": {"batch_size": batch_size}})
