@@ -1,5 +1,7 @@
 """Figures and the report of a run. Drawing needs matplotlib: ``pip install graphkit[plot]``."""
 
+from graphkit.plot.clips import clip_animation, clip_strip, learned_graphs_picture
+from graphkit.plot.collect_clips import ClipExample, LearnedGraph, joint_weights
 from graphkit.plot.confusion import confusion_counts, confusion_matrix
 from graphkit.plot.continual import performance_matrices, performance_over_tasks
 from graphkit.plot.correlation import block_contrast, correlation_maps
@@ -15,9 +17,13 @@ from graphkit.plot.report import factor_picture, report
 from graphkit.plot.style import inline_svg, save_png
 
 __all__ = [
+    "ClipExample",
     "FactorExample",
+    "LearnedGraph",
     "Match",
     "block_contrast",
+    "clip_animation",
+    "clip_strip",
     "coefficient_histograms",
     "confusion_counts",
     "confusion_matrix",
@@ -26,6 +32,8 @@ __all__ = [
     "factor_picture",
     "found_beside_true",
     "inline_svg",
+    "joint_weights",
+    "learned_graphs_picture",
     "performance_matrices",
     "performance_over_tasks",
     "report",

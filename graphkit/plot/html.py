@@ -95,6 +95,12 @@ def picture(svg: str, caption: str, wide: bool = False) -> str:
     return f"<figure>\n{body}\n<figcaption>{escape(caption)}</figcaption>\n</figure>"
 
 
+def image(source: str, label: str, caption: str) -> str:
+    """Returns a figure of a picture in a ``data:`` address with a caption; ``label`` is for those who cannot see it."""
+    body = f'<img class="plot" src="{escape(source)}" alt="{escape(label)}">'
+    return f"<figure>\n{body}\n<figcaption>{escape(caption)}</figcaption>\n</figure>"
+
+
 def code(text: str) -> str:
     """Returns text to be copied as it is."""
     return f"<pre><code>{escape(text)}</code></pre>"

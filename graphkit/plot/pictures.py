@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphkit.plot import collect, collect_paths, html, scores
+from graphkit.plot import clip_sections, collect, collect_clips, collect_paths, html, scores
 from graphkit.plot.confusion import confusion_matrix
 from graphkit.plot.correlation import block_contrast, correlation_maps
 from graphkit.plot.curves import training_curves
@@ -18,6 +18,8 @@ from graphkit.train import Run
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+#: Tasks with one class for each item.
+_CONFUSED = ("node-classification", "graph-classification", "skeleton-classification")
 #: What can go wrong with a figure without making the rest of the report less true.
 ABSENT = (ValueError, FileNotFoundError, ImportError)
 
@@ -57,7 +59,11 @@ def picture_sections(run: Run) -> list[str]:
             parts.append(html.section("Correlation of features", _attempt(run, _correlation)))
     if collect_paths.has_paths(run.best):
         parts.append(html.section("Paths attended to", _attempt(run, _paths)))
-    if dataset.task in ("node-classification", "graph-classification") and run.result.get("test"):
+    if collect_clips.has_clips(run.best):
+        parts.append(html.section("Clips", _attempt(run, clip_sections.clips_part)))
+        if clip_sections.learns_graphs(run):
+            parts.append(html.section("Learned graphs", _attempt(run, clip_sections.learned_part)))
+    if dataset.task in _CONFUSED and run.result.get("test"):
         parts.append(html.section("Confusion", _attempt(run, _confusion)))
     return parts
 

@@ -1,0 +1,159 @@
+"""What the pictures of clips are drawn from: computed with a run's model on its test clips."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphkit.data import ClipCollection, SkeletonDataset
+from graphkit.nn import STIGCN, SkeletonModel
+from graphkit.skeleton import SkeletonLayout
+from graphkit.train import Run
+
+#: Test clips that are looked at for the choice of those that are drawn, and for the mean of matrices.
+LOOKED_AT, AVERAGED = 200, 32
+
+
+class ClipExample(NamedTuple):
+    """A clip and the joints that count.
+
+    Args:
+        title: What the clip is, and what it was taken for.
+        x: ``[T, P, V, C]``, the coordinates of the joints.
+        weights: ``[T, P, V]``, the share that a joint has in the score in a frame; all sum to one.
+        layout: The joints and bones.
+        coordinates: How many of the C channels are coordinates.
+    """
+
+    title: str
+    x: np.ndarray
+    weights: np.ndarray
+    layout: SkeletonLayout
+    coordinates: int
+
+    def strongest(self, count: int = 5) -> list[tuple[str, float]]:
+        """Returns the joints with the largest weights over the whole clip, and these."""
+        total = self.weights.sum(axis=(0, 1))
+        order = np.argsort(-total, kind="stable")[:count]
+        return [(self.layout.joints[joint], float(total[joint])) for joint in order]
+
+
+class LearnedGraph(NamedTuple):
+    """What a block has added to its fixed matrices.
+
+    Args:
+        added: ``[V, V]``, mean size of the additions over matrices and clips; row = sending, column = receiving joint.
+        fixed: ``[V, V]``, mean size of the fixed matrices.
+    """
+
+    added: np.ndarray
+    fixed: np.ndarray
+
+
+def has_clips(fit: Run) -> bool:
+    """Whether a run is on skeleton clips."""
+    return isinstance(fit.dataset, SkeletonDataset) and isinstance(fit.model, SkeletonModel)
+
+
+def clip_examples(fit: Run) -> list[ClipExample]:
+    """Returns three test clips: the one whose action the model is most sure of, a usual one, and the least sure one."""
+    dataset, model = fit.dataset, fit.model
+    assert isinstance(dataset, SkeletonDataset) and isinstance(model, SkeletonModel)
+    clips = dataset.graphs
+    ids = _test_clips(fit, LOOKED_AT)
+    probabilities = torch.cat([_probabilities(model, clips, part) for part in ids.split(50)])
+    sure = probabilities.gather(1, clips.y[ids][:, None]).view(-1)
+    order = sure.argsort(descending=True, stable=True).tolist()
+    names = dataset.class_names or tuple(map(str, range(dataset.num_outputs)))
+    joints = ClipCollection(
+        clips.x, clips.lengths, clips.y, clips.layout, clips.names, "joint", clips.coordinates, clips.frames, clips.fit
+    )
+    examples = []
+    for place in dict.fromkeys((order[0], order[len(order) // 2], order[-1])):
+        clip = int(ids[place])
+        taken, truth = int(probabilities[place].argmax()), int(clips.y[clip])
+        what = names[truth] if taken == truth else f"{names[truth]}, taken for {names[taken]}"
+        title = f"{what} ({float(probabilities[place, taken]):.0%})"
+        weights = joint_weights(model, clips.batch([clip]).x, taken)
+        x = joints.batch([clip]).x
+        examples.append(ClipExample(title, x.numpy(), weights.numpy(), dataset.layout, clips.coordinates))
+    return examples
+
+
+def joint_weights(model: SkeletonModel, x: Tensor, action: int) -> Tensor:
+    """Returns the share of each joint in the score of an action: the size of gradient times input.
+
+    The input is taken as the model's first norm leaves it, so that zero is the usual place of the joint over all
+    training clips, and a joint does not count more for being far from the origin.
+
+    Args:
+        model: A model of clips, in evaluation mode.
+        x: ``[T, P, V, C]``, one clip as the model sees it.
+        action: The action.
+
+    Returns:
+        ``[T, P, V]``, which sum to one.
+    """
+    kept: list[Tensor] = []
+
+    def keep(_module: object, _inputs: object, output: Tensor) -> Tensor:
+        kept.append(output.detach().requires_grad_())
+        return kept[0]
+
+    handle = model.norm_data.register_forward_hook(keep)
+    try:
+        with torch.enable_grad():
+            score = model(x, [x.size(0)])[0, action]
+            (gradient,) = torch.autograd.grad(score, kept)
+    finally:
+        handle.remove()
+    share = (gradient * kept[0].detach()).view(x.shape).sum(dim=-1).abs()
+    return share / share.sum().clamp(min=1e-12)
+
+
+def learned_graphs(fit: Run) -> list[LearnedGraph]:
+    """Returns what each block of an STIGCN has added to its fixed matrices, the mean over some test clips."""
+    model, dataset = fit.model, fit.dataset
+    assert isinstance(model, STIGCN)
+    batch = dataset.graphs.batch(_test_clips(fit, AVERAGED))  # type: ignore[attr-defined]
+    with torch.inference_mode():
+        _, matrices = model(batch.x, batch.lengths, return_attention=True)
+    blocks = [model.first, *(block for stage in model.stages for block in stage)]  # type: ignore[attr-defined]
+    found = []
+    for block, each in zip(blocks, matrices, strict=True):
+        supports = block.supports  # type: ignore[union-attr]
+        added = (each - supports).abs().mean(dim=(0, 1))
+        found.append(LearnedGraph(added.numpy(), supports.abs().mean(dim=0).numpy()))
+    return found
+
+
+def bones_between(layout: SkeletonLayout) -> np.ndarray:
+    """Returns how many bones lie between any two joints, ``[V, V]``; -1 where none leads from one to the other."""
+    count = layout.num_joints
+    steps = np.full((count, count), -1)
+    neighbours: list[list[int]] = [[] for _ in range(count)]
+    for child, parent in layout.edges:
+        neighbours[child].append(parent)
+        neighbours[parent].append(child)
+    for start in range(count):
+        steps[start, start], ring = 0, [start]
+        while ring:
+            after = [other for joint in ring for other in neighbours[joint] if steps[start, other] < 0]
+            for other in after:
+                steps[start, other] = min(steps[start, joint] for joint in neighbours[other] if joint in ring) + 1
+            ring = list(dict.fromkeys(after))
+    return steps
+
+
+def _test_clips(fit: Run, count: int) -> Tensor:
+    """Returns the ids of at most ``count`` test clips, spread over all of them."""
+    ids = fit.split.test
+    return ids[:: max(1, -(-ids.numel() // count))]
+
+
+def _probabilities(model: SkeletonModel, clips: ClipCollection, ids: Tensor | Sequence[int]) -> Tensor:
+    batch = clips.batch(ids)
+    with torch.inference_mode():
+        return model(batch.x, batch.lengths).softmax(dim=-1)
