@@ -1,4 +1,4 @@
-"""The one way to find a model, a data set, a joint layout or a strategy by name.
+"""The one way to find a model, a data set, a joint layout, a strategy or a distillation loss by name.
 
 A decorator on the class or function is the whole registration. The modules that hold them are imported when a name is
 first asked for, so importing :mod:`graphkit` stays cheap and adding a model means adding one file.
@@ -83,6 +83,7 @@ _models = Registry("model", "graphkit.nn.models")
 _datasets = Registry("data set", "graphkit.data")
 _layouts = Registry("joint layout", "graphkit.skeleton.layouts")
 _strategies = Registry("strategy", "graphkit.continual.strategies")
+_losses = Registry("distillation loss", "graphkit.distill.losses")
 
 register_model = _models.register
 get_model = _models.get
@@ -96,3 +97,6 @@ layout_names = _layouts.names
 register_strategy = _strategies.register
 get_strategy = _strategies.get
 strategy_names = _strategies.names
+register_loss = _losses.register
+get_loss = _losses.get
+loss_names = _losses.names

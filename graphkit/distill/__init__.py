@@ -1,0 +1,31 @@
+"""Distillation: losses between the layers of a large network and a small one, and the distiller that taps them."""
+
+from graphkit.distill.distiller import Distiller
+from graphkit.distill.local_structure import local_structure
+from graphkit.distill.loss import DistillationLoss
+from graphkit.distill.losses import (
+    AttentionTransfer,
+    FitNet,
+    GlobalStructure,
+    InterChannelCorrelation,
+    KnowledgeDistillation,
+    LocalStructureLoss,
+)
+from graphkit.distill.taps import Tap
+from graphkit.distill.union_edges import union_edges
+from graphkit.ops import local_structure_divergence
+
+__all__ = [
+    "AttentionTransfer",
+    "DistillationLoss",
+    "Distiller",
+    "FitNet",
+    "GlobalStructure",
+    "InterChannelCorrelation",
+    "KnowledgeDistillation",
+    "LocalStructureLoss",
+    "Tap",
+    "local_structure",
+    "local_structure_divergence",
+    "union_edges",
+]

@@ -1,0 +1,235 @@
+"""Teacher and student side by side, with any number of losses between their layers."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric import EdgeIndex
+
+from graphkit.distill.loss import check_pair, finite
+from graphkit.distill.taps import Heard, Tap, find_layer, listening
+from graphkit.distill.union_edges import union_edges
+
+Inputs = Mapping[str, Any] | Sequence[Any]
+
+
+class Distiller(torch.nn.Module):
+    """Calls a student and compares its layers with those of a teacher.
+
+    Named sub-modules of both are heard through forward hooks that exist only during a call: neither network is changed.
+    The teacher runs in evaluation mode without gradients, and what it says is kept until its input or its weights
+    change. Only parameters of the losses (the maps of :class:`FitNet`) are parameters of the distiller, so that
+    ``distiller.state_dict()`` holds all that training has to remember beside the student. ::
+
+        distiller = Distiller(teacher, student, [Tap(LocalStructureLoss(), "conv1", "conv2", weight=100)])
+        distiller.start(x, edge_index)  # makes the maps; needed for losses with parameters
+        optimizer = torch.optim.Adam([*student.parameters(), *distiller.parameters()])
+        for epoch in range(200):
+            optimizer.zero_grad()
+            out, distillation = distiller(x, edge_index)
+            (F.cross_entropy(out[train], y[train]) + distillation).backward()
+            optimizer.step()
+
+    Args:
+        teacher: Any module of PyTorch or PyG, trained.
+        student: Another one, on the same nodes; width, depth and kind may differ.
+        losses: What to compare, and where.
+
+    Raises:
+        ValueError: If there is no loss, or a layer does not exist; the closest name is offered.
+
+    Notes:
+        - Edges are those of both networks' inputs, and those that a tapped layer returns beside its features (a layer
+          that makes its own graph); the union of them, each once, is what structure is compared over. A network
+          without edges, such as a perceptron, can be the student.
+        - The teacher's features are kept for the latest input only, which serves one graph seen again and again; each
+          new mini-batch is computed. Changes of the inputs are seen by PyTorch's counters of changes in place; one
+          made through an array of NumPy that shares the memory is not.
+    """
+
+    def __init__(self, teacher: torch.nn.Module, student: torch.nn.Module, losses: Sequence[Tap]) -> None:
+        super().__init__()
+        if not losses:
+            raise ValueError("a distiller needs at least one loss (got none); give it a Tap")
+        self._networks = (teacher, student)  # in a tuple: they are not parts of this module
+        self.taps = tuple(losses)
+        self.losses = torch.nn.ModuleList(tap.loss for tap in losses)
+        self._layers = [
+            (
+                find_layer(teacher, tap.teacher_layer, "teacher"),
+                find_layer(student, tap.teacher_layer if tap.student_layer is None else tap.student_layer, "student"),
+            )
+            for tap in losses
+        ]
+        self._key: Any = None
+        self._kept: tuple[Any, ...] = ()
+        self._heard: dict[str, Heard] = {}
+        self._known: dict[int, tuple[Any, Any, Any]] = {}
+
+    @property
+    def teacher(self) -> torch.nn.Module:
+        """The teacher."""
+        return self._networks[0]
+
+    @property
+    def student(self) -> torch.nn.Module:
+        """The student."""
+        return self._networks[1]
+
+    @torch.no_grad()
+    def start(self, *args: Any, teacher_inputs: Inputs | None = None, **kwargs: Any) -> None:
+        """Lets both networks see an input once, so that the losses know the widths and make their parameters.
+
+        The arguments are those of :meth:`forward`. The networks are in evaluation mode meanwhile.
+        """
+        with _evaluating(self.student), self.listen() as heard:
+            self.student(*args, **kwargs)
+        taught = self._teach(_given(teacher_inputs, args, kwargs))
+        for tap, (theirs, own) in zip(self.taps, self._layers, strict=True):
+            check_pair(heard[own].features, taught[theirs].features)
+            tap.loss.start(heard[own].features.size(1), taught[theirs].features.size(1))
+
+    def forward(
+        self,
+        *args: Any,
+        teacher_inputs: Inputs | None = None,
+        structure: Tensor | None = None,
+        epoch: int | None = None,
+        **kwargs: Any,
+    ) -> tuple[Any, Tensor]:
+        """Returns what the student returns, and the weighted sum of the losses.
+
+        Args:
+            args: Arguments of the student, and of the teacher unless it has its own.
+            teacher_inputs: Arguments of the teacher, by position or by name, where they differ.
+            structure: Edges ``[2, E]`` to compare over, in the place of those of the two networks.
+            epoch: The epoch, the first of which is 0; needed where a tap has ``active_epochs``.
+            kwargs: Arguments by name.
+
+        Raises:
+            ValueError: If the networks are not on the same nodes, features are not finite, or a loss needs edges and
+                there are none.
+        """
+        with self.listen() as heard:
+            output = self.student(*args, **kwargs)
+        return output, self.compare(heard, args, kwargs, teacher_inputs, structure, epoch)
+
+    def listen(self) -> AbstractContextManager[dict[str, Heard]]:
+        """Returns a context in which calls of the student are heard, for loops that call it themselves."""
+        return listening(self.student, [own for _, own in self._layers])
+
+    def compare(
+        self,
+        heard: Mapping[str, Heard],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        teacher_inputs: Inputs | None = None,
+        structure: Tensor | None = None,
+        epoch: int | None = None,
+    ) -> Tensor:
+        """Returns the weighted sum of the losses for what :meth:`listen` noted; arguments as in :meth:`forward`."""
+        kwargs = kwargs or {}
+        active = [index for index, tap in enumerate(self.taps) if tap.active(epoch)]
+        if not active:
+            return torch.zeros((), device=next(iter(heard.values())).features.device)
+        given = _given(teacher_inputs, args, kwargs)
+        taught = self._teach(given)
+        edges = [e for e in (_edges_in(given), _edges_in((args, kwargs))) if e is not None]
+        total: Tensor | None = None
+        for index in active:
+            tap, (theirs, own) = self.taps[index], self._layers[index]
+            if own not in heard:
+                raise ValueError(f"the layer '{own}' of the student has not run; tap one that does")
+            student, teacher = heard[own].features, taught[theirs].features
+            check_pair(student, teacher)
+            made = [e for e in (taught[theirs].edge_index, heard[own].edge_index) if e is not None]
+            known = self._summary(index, teacher, [structure] if structure is not None else made or edges, kwargs)
+            tap.loss.start(student.size(1), teacher.size(1))
+            loss = tap.factor * finite(tap.loss.compare(student, known), student, teacher, f"'{theirs}:{own}'")
+            total = loss if total is None else total + loss
+        assert total is not None
+        return total
+
+    def _teach(self, given: tuple[Sequence[Any], Mapping[str, Any]]) -> dict[str, Heard]:
+        """Returns what the teacher's layers say of an input, kept or computed."""
+        args, kwargs = given
+        values = [*args, *kwargs.keys(), *kwargs.values()]
+        own = [*chain(self.teacher.parameters(), self.teacher.buffers())]
+        key = _key([*values, *own])
+        if key is not None and key == self._key:
+            return self._heard
+        with torch.no_grad(), _evaluating(self.teacher), listening(self.teacher, [t for t, _ in self._layers]) as heard:
+            self.teacher(*args, **kwargs)
+        for layer, _ in self._layers:
+            if layer not in heard:
+                raise ValueError(f"the layer '{layer}' of the teacher has not run; tap one that does")
+        self._key, self._heard, self._known = key, heard, {}
+        self._kept = (*values, *own)  # as long as they are kept, no other tensor can have their identity
+        return heard
+
+    def _summary(self, index: int, teacher: Tensor, edges: list[Tensor], kwargs: Mapping[str, Any]) -> Any:
+        """Returns what a loss has worked out from the teacher alone, kept or computed."""
+        loss, batch = self.taps[index].loss, kwargs.get("batch")
+        values = [batch, *edges] if loss.needs_edges else [batch]
+        key = _key(values)
+        if self._key is not None and key is not None and index in self._known and self._known[index][0] == key:
+            return self._known[index][2]
+        united = union_edges(*edges, num_nodes=teacher.size(0)) if loss.needs_edges and edges else None
+        known = loss.known(teacher, united, batch)
+        self._known[index] = (key, values, known)
+        return known
+
+
+def _given(
+    teacher_inputs: Inputs | None, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    """Returns the teacher's arguments by position and by name."""
+    if teacher_inputs is None:
+        return args, kwargs
+    if isinstance(teacher_inputs, Mapping):
+        return (), teacher_inputs
+    if isinstance(teacher_inputs, Tensor):
+        return (teacher_inputs,), {}
+    return teacher_inputs, {}
+
+
+def _edges_in(given: tuple[Sequence[Any], Mapping[str, Any]]) -> Tensor | None:
+    """Returns the edges among the arguments of a network: those called so, or the first integers ``[2, E]``."""
+    args, kwargs = given
+    for value in (kwargs.get("edge_index"), *args):
+        whole = isinstance(value, Tensor) and value.dtype in (torch.int64, torch.int32)
+        if whole and value.dim() == 2 and value.size(0) == 2:
+            return value
+    return None
+
+
+def _key(values: Sequence[Any]) -> tuple[Any, ...] | None:
+    """Returns what changes when one of the values does; ``None`` where that cannot be seen."""
+    key: list[Any] = []
+    for value in values:
+        if isinstance(value, Tensor):
+            if value.is_inference():
+                return None
+            key.append((id(value), value._version))
+            if isinstance(value, EdgeIndex):  # it and the tensor inside each count their own changes
+                key.append(value.as_tensor()._version)
+        elif value is None or isinstance(value, bool | int | float | str):
+            key.append(value)
+        else:
+            return None
+    return tuple(key)
+
+
+@contextmanager
+def _evaluating(network: torch.nn.Module) -> Iterator[None]:
+    """Puts a network into evaluation mode, and every part of it back into its own mode at the end."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training

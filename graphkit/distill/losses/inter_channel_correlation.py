@@ -1,0 +1,64 @@
+"""How the features of a layer go together."""
+
+import torch
+from torch import Tensor
+
+from graphkit.distill.loss import DistillationLoss
+from graphkit.distill.losses.fitnet import mapped, width_map
+from graphkit.registry import register_loss
+
+
+@register_loss("ickd")
+class InterChannelCorrelation(DistillationLoss):
+    r"""`Exploring Inter-Channel Correlation for Diversity-preserved Knowledge Distillation
+    <https://arxiv.org/abs/2202.03680>`_ (ICCV 2021).
+
+    With the columns of the features scaled to length 1, :math:`\hat{\mathbf{Z}}`, the similarities of all pairs of
+    channels are compared:
+
+    .. math::
+        L = \frac{1}{D_t^2} \left\lVert \hat{\mathbf{Z}}^{s \top} \hat{\mathbf{Z}}^s -
+        \hat{\mathbf{Z}}^{t \top} \hat{\mathbf{Z}}^t \right\rVert_F^2
+
+    Channels have to be as many on both sides: where they are not, a linear map of the student's features, a parameter
+    of the loss, makes them so.
+
+    Args:
+        student_channels: Width :math:`D_s`; by default that of the first features that come.
+        teacher_channels: Width :math:`D_t`.
+
+    Shapes:
+        - **input:** ``student`` ``[N, Ds]``, ``teacher`` ``[N, Dt]``.
+        - **output:** a scalar.
+
+    Differences:
+        Channels run over the nodes of a batch in the place of the positions of an image. The published code maps
+        always, with a norm after it.
+    """
+
+    default_weight = 10.0
+
+    def __init__(self, student_channels: int | None = None, teacher_channels: int | None = None) -> None:
+        super().__init__()
+        self.map: torch.nn.Linear | None = None
+        if student_channels is not None and teacher_channels is not None:
+            self.start(student_channels, teacher_channels)
+
+    def start(self, student_channels: int, teacher_channels: int) -> None:
+        """Makes the map if the widths differ."""
+        self.map = width_map(self.map, student_channels, teacher_channels)
+
+    def summarize(
+        self, teacher: Tensor, edge_index: Tensor | None = None, batch: Tensor | None = None
+    ) -> Tensor:
+        """Returns the similarities of the teacher's channels ``[Dt, Dt]``."""
+        return _correlation(teacher)
+
+    def compare(self, student: Tensor, known: Tensor) -> Tensor:
+        """Returns the mean squared difference of the similarities of channels."""
+        return torch.nn.functional.mse_loss(_correlation(mapped(student, self.map)), known)
+
+
+def _correlation(z: Tensor) -> Tensor:
+    scaled = torch.nn.functional.normalize(z, dim=0)
+    return scaled.t() @ scaled

@@ -1,0 +1,44 @@
+"""The edges over which the structures of two networks are compared, where their graphs differ."""
+
+import torch
+from torch import Tensor
+from torch_geometric import EdgeIndex
+
+from graphkit.distill.local_structure import plain_edges
+
+
+def union_edges(*edge_indices: Tensor, num_nodes: int) -> EdgeIndex:
+    r"""Returns the edges that are in any of several graphs on the same nodes, each of them once.
+
+    .. math::
+        \mathcal{E} = \mathcal{E}^t \cup \mathcal{E}^s
+
+    Similarities along edges that one of two networks does not have are computed from its features all the same.
+
+    Args:
+        edge_indices: Edges of the graphs, in any order.
+        num_nodes: Number of nodes :math:`N`.
+
+    Shapes:
+        - **input:** any number of ``[2, E]``.
+        - **output:** an :class:`torch_geometric.EdgeIndex` ``[2, E']``, sorted by target and then by source.
+
+    Raises:
+        ValueError: If there is no graph, or an edge names a node that does not exist.
+
+    Reference:
+        Yang et al., *Distilling Knowledge from Graph Convolutional Networks*, CVPR 2020 (dynamic graphs).
+    """
+    if not edge_indices:
+        raise ValueError("a union needs the edges of at least one graph (got none)")
+    edges = torch.cat([plain_edges(each).long() for each in edge_indices], dim=1)
+    if edges.numel() and (int(edges.min()) < 0 or int(edges.max()) >= num_nodes):
+        raise ValueError(
+            f"edges must hold node ids from 0 to {num_nodes - 1} (got ids from {int(edges.min())} to "
+            f"{int(edges.max())}); both graphs must have the same nodes"
+        )
+    keys = edges[1] * num_nodes + edges[0]
+    if bool((keys[1:] <= keys[:-1]).any()):
+        keys = torch.unique(keys)
+        edges = torch.stack([keys % num_nodes, keys // num_nodes])
+    return EdgeIndex(edges.contiguous(), sparse_size=(num_nodes, num_nodes), sort_order="col")
