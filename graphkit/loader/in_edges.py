@@ -95,7 +95,11 @@ class Numbering:
 
     def add(self, nodes: Tensor) -> Tensor:
         """Numbers those nodes that have no number yet, by their ids, and returns them."""
-        new = nodes[self._table[nodes] < 0].unique()
+        new = nodes[self._table[nodes] < 0]
+        # Of those that come more than once, the one whose place is left in the table: faster than to sort all.
+        places = torch.arange(new.numel(), dtype=torch.int32)
+        self._table[new] = places
+        new = new[self._table[new] == places].sort().values
         self._put(new)
         return new
 

@@ -57,6 +57,8 @@ class PathSearch:
             sure = self._sure(region, found, costs)
             parts.append([path_index[:, sure[region.local(path_index[-1])]] for path_index in found])
             centres, further = centres[~sure[region.local(centres)]], 2 * further
+        if len(parts) == 1:
+            return parts[0]
         merged = [torch.cat(part, dim=1) for part in zip(*parts, strict=True)]
         return [path_index[:, path_index[-1].argsort(stable=True)] for path_index in merged]
 

@@ -129,7 +129,9 @@ class PathSubgraphs:
         size = nodes.numel()
         batch.edge_index = EdgeIndex(torch.stack([source, target]), sparse_size=(size, size), sort_order="col")
         for hops, path_index in enumerate(local, start=1):
-            batch[f"path_index_{hops}"] = path_index[:, path_index[-1].argsort(stable=True)]
+            if bool((path_index[-1, 1:] < path_index[-1, :-1]).any()):
+                path_index = path_index[:, path_index[-1].argsort(stable=True)]
+            batch[f"path_index_{hops}"] = path_index
         batch.n_id, batch.e_id, batch.num_nodes, batch.batch_size = nodes, edge_ids, size, seeds.numel()
         return batch
 
