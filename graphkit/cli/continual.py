@@ -112,6 +112,9 @@ def _config(options: dict[str, Any]) -> dict[str, Any]:
     if recipe != "none" and own["data"].get("name", base["data"]["name"]) != base["data"]["name"]:
         name = own["data"]["name"]
         raise ValueError(f"the recipe '{recipe}' is for the data '{base['data']['name']}' (got '{name}')")
+    backbone = own["model"].get("name")
+    if "model" in base and backbone not in (None, base["model"].get("name")):
+        base = {key: part for key, part in base.items() if key != "model"}  # its settings are those of another model
     merged = merge_continual(base, own, {"recipe": None if recipe == "none" else recipe})
     strategies = merged.get("strategies", {})
     if unused := [name for name in own.get("strategies", {}) if name not in names]:

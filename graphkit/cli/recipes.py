@@ -25,7 +25,8 @@ def recipes(ctx: click.Context) -> None:
                 click.echo(f"{'':<28} {entry['metric']}: {entry['note']}")
                 continue
             spread = f" +- {entry['std']}" if entry.get("std") is not None else ""
-            click.echo(f"{'':<28} {entry['metric']} {entry['mean']}{spread} ({entry['source']})")
+            of = f"{entry['strategy']}, protocol {entry['protocol']}: " if "strategy" in entry else ""
+            click.echo(f"{'':<28} {of}{entry['metric']} {entry['mean']}{spread} ({entry['source']})")
 
 
 @recipes.command()

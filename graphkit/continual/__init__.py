@@ -7,6 +7,7 @@ from graphkit.continual.gradient_projection import project_gradient, project_on_
 from graphkit.continual.importance import importance, output_norm, scaled
 from graphkit.continual.memory import Memory
 from graphkit.continual.merged_penalty import MergedPenalty, merge_penalty, merged_penalty
+from graphkit.continual.shared_forward import shared_forward
 from graphkit.continual.strategies import (
     AGEM,
     ERGNN,
@@ -56,6 +57,7 @@ __all__ = [
     "project_gradient",
     "project_on_reference",
     "scaled",
+    "shared_forward",
     "softened_binary_cross_entropy",
     "softened_cross_entropy",
     "topology_loss",

@@ -9,7 +9,8 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphkit.continual.episode import Episode
-from graphkit.continual.task_heads import TaskHeads, call_model
+from graphkit.continual.shared_forward import call_model
+from graphkit.continual.task_heads import TaskHeads
 from graphkit.continual.visible_graph import rows_of
 from graphkit.data import Split
 from graphkit.loader import GraphLoader

@@ -103,17 +103,3 @@ def _output_layers(network: torch.nn.Module, other: torch.nn.Module) -> list[str
             f"{', '.join(changed) or 'no change'} in {type(network).__name__})"
         )
     return [name for name in owners if not any(name.startswith(f"{outer}.") for outer in owners)]
-
-
-def call_model(model: torch.nn.Module, data: Any, task: int, **options: Any) -> Any:
-    """Calls any model on a graph or a batch; one with a head for each task gives the outputs of the task asked for."""
-    inputs: dict[str, Any]
-    if isinstance(model, GraphModel):
-        inputs = model.inputs(data)
-    else:
-        inputs = {"x": data.x, "edge_index": data.edge_index}
-        if data.get("batch") is not None:
-            inputs["batch"] = data.batch
-    if isinstance(model, TaskHeads):
-        inputs["task"] = task
-    return model(**inputs, **options)

@@ -4,6 +4,10 @@ A recipe is a YAML file in this folder. It has the parts ``model``, ``data`` and
 (see :func:`graphkit.train.resolve`), a ``title``, and a list ``expected`` whose entries give ``metric``, ``mean``,
 ``std``, ``runs``, ``selected_on`` and ``source``: ``"measured"`` with the ``command``, or ``"published"`` with
 the table it was read from.
+
+A recipe for a stream of tasks is named ``continual-DATASET``. It also has the parts ``stream`` and ``strategies``, and
+``protocols`` with what another protocol changes. Its entries of ``expected`` say which ``strategy`` and ``protocol``
+they are of; ``mean`` is the average performance, and ``forgetting`` and ``learning`` stand beside it.
 """
 
 from graphkit.recipes.recipe import continual_config, find_recipe, load_recipe, recipe_config, recipe_names

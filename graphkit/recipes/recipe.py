@@ -30,8 +30,14 @@ def load_recipe(name: str) -> dict[str, Any]:
 
 
 def recipe_config(name: str) -> dict[str, Any]:
-    """Returns the configuration of a recipe, as a layer for :func:`graphkit.train.resolve`."""
+    """Returns the configuration of a recipe, as a layer for :func:`graphkit.train.resolve`.
+
+    Raises:
+        ValueError: If there is no such recipe, or it is for a stream of tasks.
+    """
     recipe = load_recipe(name)
+    if "stream" in recipe:
+        raise ValueError(f"the recipe '{name}' is for a stream of tasks; use it with graphkit continual")
     return {**{key: recipe[key] for key in _CONFIG if key in recipe}, "recipe": name}
 
 

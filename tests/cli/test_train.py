@@ -60,6 +60,7 @@ def test_a_run_is_repeated_from_its_own_configuration(graphkit: Command) -> None
         (("--dataset", "coar"), "unknown data set 'coar'; did you mean 'cora'?"),
         (("--set", "train.epoch=3"), "unknown configuration key 'train.epoch'; did you mean 'train.epochs'?"),
         (("--set", "lr"), "a setting must read key=value"),
+        (("--recipe", "continual-ppi"), "is for a stream of tasks; use it with graphkit continual"),
         (("--recipe", "factorgcn-coar"), "unknown recipe 'factorgcn-coar'; did you mean 'factorgcn-cora'?"),
         (("--recipe", "factorgcn-cora", "--model", "gcn"), "is for the model 'factorgcn' (got 'gcn')"),
         (("--dataset", "nowhere/graph.npz"), "nowhere/graph.npz"),

@@ -2,12 +2,16 @@
 
 import pytest
 
-from graphkit.recipes import find_recipe, load_recipe, recipe_config, recipe_names
-from graphkit.registry import dataset_names, model_names
+from graphkit.recipes import continual_config, find_recipe, load_recipe, recipe_config, recipe_names
+from graphkit.registry import dataset_names, model_names, strategy_names
 from graphkit.train import resolve
+from graphkit.train.continual import resolve_continual
+
+STREAMS = [name for name in recipe_names() if name.startswith("continual-")]
+OTHERS = [name for name in recipe_names() if name not in STREAMS]
 
 
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize("name", OTHERS)
 def test_resolves_to_a_configuration(name: str) -> None:
     config = resolve(recipe_config(name))
     assert config["recipe"] == name
@@ -15,7 +19,31 @@ def test_resolves_to_a_configuration(name: str) -> None:
     assert name.startswith(f"{config['model']['name']}-{config['data']['name']}")
 
 
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.parametrize("protocol", ["default", "published"])
+def test_resolves_to_the_configuration_of_a_stream(name: str, protocol: str) -> None:
+    config = resolve_continual({**continual_config(name, protocol), "protocol": protocol, "recipe": name})
+    assert config["data"]["name"] in dataset_names() and name == f"continual-{config['data']['name']}"
+    assert set(config["strategies"]) <= set(strategy_names()) and config["protocol"] == protocol
+    with pytest.raises(ValueError, match="is for a stream of tasks; use it with graphkit continual"):
+        recipe_config(name)
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_every_number_of_a_stream_has_a_source(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe["title"] and recipe["expected"]
+    for entry in recipe["expected"]:
+        assert entry["metric"] and entry["strategy"] in strategy_names()
+        assert entry["protocol"] in ("default", "published") and isinstance(entry["mean"], float | int)
+        if entry["source"] == "measured":
+            assert entry["command"].startswith("graphkit continual") and entry["runs"] >= 3
+            assert entry["std"] is not None and entry["selected_on"] and "learning" in entry
+        else:
+            assert entry["source"] == "published" and "not run here" in entry["note"]
+
+
+@pytest.mark.parametrize("name", OTHERS)
 def test_every_number_has_a_source(name: str) -> None:
     recipe = load_recipe(name)
     assert recipe["title"] and recipe["expected"]

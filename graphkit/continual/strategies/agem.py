@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from graphkit.continual.gradient_projection import project_on_reference
+from graphkit.continual.gradients import flatten, gradients
 from graphkit.continual.strategies.gem import GEM
 from graphkit.registry import register_strategy
 
@@ -20,11 +21,18 @@ class AGEM(GEM):
         selection: Which items are kept, see :class:`~graphkit.continual.Memory`.
     """
 
-    grid = tuple({"selection": selection} for selection in ("first", "mean", "coverage")) + ({"strength": 0.5},)
+    grid = tuple(
+        {"selection": selection, "strength": strength}
+        for selection, strength in (("first", 1.0), ("mean", 1.0), ("coverage", 1.0), ("first", 0.5))
+    )
 
     def __init__(self, memory: int = 20, strength: float = 1.0, selection: str = "first") -> None:
         super().__init__(memory, 0.0, strength, selection)
 
     def project(self, own: Tensor, old: Tensor) -> Tensor:
         """Returns the gradient to be used, ``[P]``."""
-        return project_on_reference(own, torch.mean(old, dim=0))
+        return project_on_reference(own, old[0])
+
+    def old_gradients(self, model: torch.nn.Module, parameters: dict[str, torch.nn.Parameter]) -> Tensor:
+        """Returns the mean gradient of all old tasks on their kept items, ``[1, P]``, in one backward pass."""
+        return flatten(gradients(torch.stack(self.old_losses(model)).mean(), parameters))[None]

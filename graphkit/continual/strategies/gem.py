@@ -10,6 +10,7 @@ from graphkit.continual.episode import Episode
 from graphkit.continual.gradient_projection import project_gradient
 from graphkit.continual.gradients import flatten, gradients, trainable
 from graphkit.continual.memory import Memory
+from graphkit.continual.shared_forward import shared_forward
 from graphkit.continual.strategy import Strategy
 from graphkit.registry import register_strategy
 
@@ -53,13 +54,20 @@ class GEM(Strategy):
 
     def old_gradients(self, model: torch.nn.Module, parameters: dict[str, torch.nn.Parameter]) -> Tensor:
         """Returns the gradients of all old tasks on their kept items, ``[K, P]``."""
-        rows = []
-        for task in self._old:
-            batches = list(task)
-            sizes = [task.target(batch).size(0) for batch in batches]
-            loss = sum(task.mean_loss(model, batch) * size for batch, size in zip(batches, sizes, strict=True))
-            rows.append(flatten(gradients(torch.as_tensor(loss) / sum(sizes), parameters)))
-        return torch.stack(rows)
+        losses = self.old_losses(model)
+        rows = [gradients(loss, parameters, retain_graph=loss is not losses[-1]) for loss in losses]
+        return torch.stack([flatten(row) for row in rows])
+
+    def old_losses(self, model: torch.nn.Module) -> list[Tensor]:
+        """Returns the mean losses of all old tasks on their kept items."""
+        losses = []
+        with shared_forward():
+            for task in self._old:
+                batches = list(task)
+                sizes = [task.target(batch).size(0) for batch in batches]
+                loss = sum(task.mean_loss(model, batch) * size for batch, size in zip(batches, sizes, strict=True))
+                losses.append(torch.as_tensor(loss) / sum(sizes))
+        return losses
 
     def project(self, own: Tensor, old: Tensor) -> Tensor:
         """Returns the gradient to be used, ``[P]``."""

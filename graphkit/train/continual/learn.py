@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from graphkit.continual import Strategy, StreamTask
+from graphkit.continual import Strategy, StreamTask, shared_forward
 from graphkit.train.continual.config import LearnSettings
 from graphkit.train.selection import Selection
 
@@ -44,7 +44,8 @@ def learn_task(
         loss = train_epoch(model, task, strategy, optimizer, generator)
         row: dict[str, Any] = {"epoch": epoch, "loss": loss, "validation": None}
         if settings.select != "last" and (epoch % settings.check == 0 or epoch == settings.epochs):
-            found = [validate(model, each) for each in tasks]
+            with shared_forward():
+                found = [validate(model, each) for each in tasks]
             row["validation"] = fmean(score for score, _ in found)
             selection.update(epoch, fmean(held_out for _, held_out in found), row["validation"], model)
         report(row)
@@ -72,7 +73,8 @@ def train_epoch(
     total, steps = 0.0, 0
     for batch in task.batches("train", generator):
         optimizer.zero_grad(set_to_none=True)
-        loss = task.training_loss(model, batch) + strategy.penalty(model, batch)
+        with shared_forward():
+            loss = task.training_loss(model, batch) + strategy.penalty(model, batch)
         loss.backward()
         strategy.after_backward(model)
         optimizer.step()

@@ -19,12 +19,16 @@ def search_settings(config: dict[str, Any], fit: FitOne) -> dict[str, list[dict[
 
     Returns:
         What was tried: for each strategy a list of ``options`` and ``validation``, the mean score over the validation
-        items of all tasks at the end, by which the best was chosen (the first of several).
+        items of all tasks at the end, by which the best was chosen (the first of several). A strategy without settings
+        is not there: it has nothing to try.
     """
     tried: dict[str, list[dict[str, Any]]] = {}
     for name, options in config["strategies"].items():
+        grid = get_strategy(name).grid
+        if len(grid) < 2:
+            continue
         tried[name] = []
-        for number, setting in enumerate(get_strategy(name).grid):
+        for number, setting in enumerate(grid):
             child = deepcopy(config)
             child["seed"], child["runs"] = config["seed"] + config["runs"], 1
             child["strategies"][name] = {**options, **setting}

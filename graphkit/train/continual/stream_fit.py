@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphkit.continual import StreamTask, TaskHeads, TaskStream
+from graphkit.continual import StreamTask, TaskHeads, TaskStream, shared_forward
 from graphkit.data import GraphDataset
 from graphkit.files import write_text
 from graphkit.metrics import average_forgetting, average_performance, forward_transfer, learning_accuracy
@@ -93,8 +93,9 @@ class StreamFit:
                 self._restore()
             elif self.stream.scenario == "task":
                 self.model.eval()
-                for task in self.stream:
-                    self.untrained[task.index] = task.scores(self.model)["test"]
+                with shared_forward():
+                    for task in self.stream:
+                        self.untrained[task.index] = task.scores(self.model)["test"]
             together = bool(getattr(self.strategy, "together", False))
             while self.done < len(self.stream):
                 first, last = self.done, len(self.stream) if together else self.done + 1
@@ -152,10 +153,11 @@ class StreamFit:
         """Fills a row of the matrices: all tasks so far, and the next one, which has not been learnt."""
         self.model.eval()
         last = stage + 1 if self.stream.scenario == "class" else stage + 2
-        for index in range(min(last, len(self.stream))):
-            scores = self.stream.at(index, stage).scores(self.model)
-            for part, matrix in self.matrices.items():
-                matrix[stage, index] = scores[part]
+        with shared_forward():
+            for index in range(min(last, len(self.stream))):
+                scores = self.stream.at(index, stage).scores(self.model)
+                for part, matrix in self.matrices.items():
+                    matrix[stage, index] = scores[part]
 
     def _finish(self) -> dict[str, Any]:
         """Writes the model and the table, and returns what the matrices say."""
