@@ -50,6 +50,17 @@ def test_a_large_graph_in_batches(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.count("unseen nodes") == 2
 
 
+@pytest.mark.skipif(
+    not all(importlib.util.find_spec(name) for name in ("onnx", "onnxscript", "onnxruntime")),
+    reason="needs onnx, onnxscript and onnxruntime: pip install graphkit[export]",
+)
+def test_skeletons_from_training_to_onnxruntime(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    right = example("skeleton_deploy").main(str(tmp_path), num_clips=60, epochs=3)
+    said = capsys.readouterr().out
+    assert f"{right:.3f} in training, {right:.3f} in onnxruntime" in said and (tmp_path / "model.onnx").is_file()
+
+
 def test_every_example_is_tested() -> None:
     tested = {"large_graph", "own_path_model", "continual_own_loop", "own_model", "train_in_python", "own_data"}
+    tested |= {"skeleton_deploy"}
     assert {path.stem for path in EXAMPLES.glob("*.py")} == tested

@@ -1,0 +1,104 @@
+"""Milliseconds per clip of a deployed STIGCN: onnxruntime and .pt2 against the model and its folded form, one thread.
+
+All forms have the same weights and get the same clips, and must give the same scores. They take turns, and the median
+of the processor's time counts. The sizes are those of NW-UCLA (one person, 20 joints, 52 frames) and of NTU RGB+D (two
+persons, 25 joints, 300 frames).
+
+    python benchmarks/models/exported.py --json exported.json
+"""
+
+import argparse
+import importlib.util
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from graphkit import ops
+from graphkit.deploy.formats import run_onnx, run_pt2, trace, write_onnx, write_pt2
+from graphkit.nn import STIGCN, fold_norms, plain_form
+from graphkit.train.environment import environment
+
+#: Joint layout, persons, classes and frames of a clip.
+SIZES = {"nw-ucla": ("nw-ucla-20", 1, 10, 52), "ntu": ("ntu-25", 2, 60, 300)}
+
+
+def lively(model: torch.nn.Module) -> None:
+    """Gives all norms something to do, as they have after training."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm1d):
+            module.running_mean.normal_(0.0, 0.1)
+            module.running_var.uniform_(0.5, 1.5)
+            module.weight.data.uniform_(0.2, 0.6)
+            module.bias.data.normal_(0.0, 0.1)
+
+
+def forms(model: STIGCN, shape: tuple[int, ...], folder: Path) -> dict[str, Callable[[Tensor], Tensor]]:
+    """Returns what is compared, by name."""
+    plain = plain_form(model)
+    program = trace(plain, (2, *shape), 2 * plain.least_frames)
+    found: dict[str, Callable[[Tensor], Tensor]] = {"model": model, "folded": fold_norms(model)}
+    write_pt2(program, folder / "model.pt2", {})
+    found["pt2"] = run_pt2(folder / "model.pt2")[0]
+    if all(importlib.util.find_spec(name) for name in ("onnx", "onnxscript", "onnxruntime")):
+        write_onnx(program, folder / "model.onnx", {})
+        found["onnxruntime"] = run_onnx(folder / "model.onnx", threads=1)[0]
+    else:
+        print("onnxruntime is left out: pip install graphkit[export]")
+    return found
+
+
+def measure(found: dict[str, Callable[[Tensor], Tensor]], x: Tensor, rounds: int) -> dict[str, float]:
+    """Returns the median milliseconds of each form for a clip of the batch; a first round warms up and compares."""
+    seconds: dict[str, list[float]] = {name: [] for name in found}
+    with torch.inference_mode():
+        expected = found["model"](x)
+        for number in range(rounds + 1):
+            for name, call in found.items():
+                begin = time.process_time()
+                out = call(x)
+                if number:
+                    seconds[name].append(time.process_time() - begin)
+                else:
+                    torch.testing.assert_close(out, expected, atol=1e-4 * float(expected.abs().max()), rtol=1e-4)
+    return {name: 1000 * statistics.median(each) / x.size(0) for name, each in seconds.items()}
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=list(SIZES))
+    parser.add_argument("--batches", nargs="+", type=int, default=[1, 8])
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--json")
+    args = parser.parse_args()
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    rows = []
+    print(f"operators: {ops.backend()}; milliseconds per clip, median of {args.rounds}")
+    for size in args.sizes:
+        layout, persons, classes, frames = SIZES[size]
+        model = STIGCN(3, classes, layout, persons)
+        lively(model)
+        model.eval()
+        shape = (3, frames, model.layout.num_joints, persons)
+        with tempfile.TemporaryDirectory() as folder:
+            found = forms(model, shape, Path(folder))
+            for batch in args.batches:
+                times = measure(found, torch.randn(batch, *shape), args.rounds)
+                rows.append({"size": size, "batch": batch, **times})
+                cells = "  ".join(f"{name} {value:8.2f}" for name, value in times.items())
+                print(f"{size:8}  batch {batch}  {cells}")
+    if args.json:
+        content = {"environment": environment(torch.device("cpu")), "rounds": args.rounds, "rows": rows}
+        Path(args.json).write_text(json.dumps(content, indent=2, default=str) + "\n")
+
+
+if __name__ == "__main__":
+    main()
