@@ -1,7 +1,7 @@
 """Actions of skeletons, from training to a file that runs without graphkit.
 
-Run it with ``python examples/skeleton_deploy.py``; it generates its clips and takes about a minute on a laptop. The format
-ONNX needs ``pip install graphkit[export]``.
+Run it with ``python examples/skeleton_deploy.py``; it generates its clips and takes about a minute on a laptop. The
+format ONNX needs ``pip install graphkit[export]``.
 """
 
 import json
