@@ -18,8 +18,8 @@ class ClipCollection(Sequence[Data]):
     """A sequence of clips whose frames lie end to end.
 
     ``collection[i]`` is the i-th clip: ``x`` ``[T, P, V, C]``, ``lengths`` ``[1]`` and ``y`` ``[1]``. :meth:`batch` is
-    several of them with the attributes of a batch. What a network sees is made when a batch is: clips are brought to
-    the number of frames asked for, augmented, stretched if that is wanted, and then become the stream.
+    several of them with the attributes of a batch. What a network sees is made when a batch is: clips are augmented,
+    brought to the number of frames asked for, stretched if that is wanted, and then become the stream.
 
     Args:
         x: ``[F, P, V, C]``, the frames of all clips; they may lie in a file that is mapped into memory.
@@ -111,12 +111,12 @@ class ClipCollection(Sequence[Data]):
         lengths, starts = self.lengths[ids], self.ptr[ids].tolist()
         # Slices, not rows by number: of a mapped file, only whole stretches are read.
         x = torch.cat([self.x[a : a + n] for a, n in zip(starts, lengths.tolist(), strict=True)])
+        if augment is not None:
+            x, lengths = augment(x, lengths, generator or torch.default_generator)
         if self.frames:
             wanted = torch.full_like(lengths, self.frames)
             x = repeat_to(x, lengths, self.frames) if self.fit == "repeat" else resample(x, lengths, wanted)
             lengths = wanted
-        if augment is not None:
-            x, lengths = augment(x, lengths, generator or torch.default_generator)
         if self.box:
             x = fit_box(x, lengths, self.coordinates)
         x = make_stream(self.stream, x, pointers(lengths), self.layout, self.coordinates)

@@ -72,8 +72,9 @@ class Frames:
         if self.every == 1:
             return x
         if self.every is not None:
-            pairs = x.unflatten(0, (-1, self.every))[:, : self.every // 2 * 2].unflatten(1, (-1, 2))
-            return torch.maximum(pairs[:, :, 0], pairs[:, :, 1]).flatten(0, 1)
+            if self.every % 2:
+                x = x.unflatten(0, (-1, self.every))[:, :-1].flatten(0, 1)
+            return x.unflatten(0, (-1, 2)).amax(dim=1)  # its gradient takes half the time of that of torch.maximum
         first, second = self._pairs
         return torch.maximum(x.index_select(0, first), x.index_select(0, second))
 

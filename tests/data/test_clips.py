@@ -36,6 +36,14 @@ def test_the_stream_is_made_of_augmented_joints() -> None:
     assert clips.batch([1]).x[:, 0, 0, 0].tolist() == [0, 0, 0, 0] and doubled.lengths.tolist() == [3]
 
 
+def test_clips_are_brought_to_a_number_of_frames_after_they_were_augmented() -> None:
+    def first_frames(x: torch.Tensor, lengths: torch.Tensor, generator: object) -> tuple[torch.Tensor, torch.Tensor]:
+        return x[:3], torch.tensor([3])
+
+    batch = collection(frames=5).batch([1], first_frames)
+    assert batch.x[:, 0, 0, 0].tolist() == [2, 2.5, 3, 3.5, 4] and batch.lengths.tolist() == [5]
+
+
 def test_what_does_not_fit_is_refused() -> None:
     x, y = torch.zeros(7, 1, 3, 1), torch.tensor([0, 1, 2])
     for arguments, message in (

@@ -46,12 +46,14 @@ def test_every_number_of_a_stream_has_a_source(name: str) -> None:
 @pytest.mark.parametrize("name", OTHERS)
 def test_every_number_has_a_source(name: str) -> None:
     recipe = load_recipe(name)
-    assert recipe["title"] and recipe["expected"]
+    assert recipe["title"] and (recipe["expected"] or "no published figure" in recipe["note"])
     for entry in recipe["expected"]:
         assert entry["metric"] and entry["selected_on"]
         assert isinstance(entry["mean"], float | int) or "no score of" in entry["note"]
         if entry["source"] == "measured":
-            assert entry["command"].startswith("graphkit train") and entry["runs"] >= 5 and entry["std"] is not None
+            assert entry["command"].startswith(("graphkit train", "graphkit ensemble"))
+            if "one seed" not in entry.get("note", ""):  # a few seeds and their spread, or it is said
+                assert entry["runs"] >= 3 and entry["std"] is not None
         else:
             assert entry["source"] == "published" and "not run here" in entry["note"]
 
