@@ -30,7 +30,9 @@ def _lines(result: dict[str, Any]) -> list[str]:
     """Returns the lines that tell a person the result."""
     from graphkit.cli.scores import score_line
 
-    lines = [f"{len(result['runs'])} runs on {result['dataset']}, weights chosen on {result['selected_on']}"]
+    chosen = result["selected_on"]  # "equal weights" where there are no validation items
+    how = chosen if chosen == "equal weights" else f"weights chosen on {chosen}"
+    lines = [f"{len(result['runs'])} runs on {result['dataset']}, {how}"]
     lines += [score_line(result, name) for name in ("test", "validation") if result[name]]
     for run, weight, single in zip(result["runs"], result["weights"], result["single"], strict=True):
         lines.append(f"  weight {weight:.3f}, by itself {single:.2%}: {run}")
