@@ -89,6 +89,7 @@ class Distiller(torch.nn.Module):
             self.student(*args, **kwargs)
         taught = self._teach(_given(teacher_inputs, args, kwargs))
         for tap, (theirs, own) in zip(self.taps, self._layers, strict=True):
+            _check_heard(heard, own, "student")
             check_pair(heard[own].features, taught[theirs].features)
             tap.loss.start(heard[own].features.size(1), taught[theirs].features.size(1))
 
@@ -141,8 +142,7 @@ class Distiller(torch.nn.Module):
         total: Tensor | None = None
         for index in active:
             tap, (theirs, own) = self.taps[index], self._layers[index]
-            if own not in heard:
-                raise ValueError(f"the layer '{own}' of the student has not run; tap one that does")
+            _check_heard(heard, own, "student")
             student, teacher = heard[own].features, taught[theirs].features
             check_pair(student, teacher)
             made = [e for e in (taught[theirs].edge_index, heard[own].edge_index) if e is not None]
@@ -164,8 +164,7 @@ class Distiller(torch.nn.Module):
         with torch.no_grad(), _evaluating(self.teacher), listening(self.teacher, [t for t, _ in self._layers]) as heard:
             self.teacher(*args, **kwargs)
         for layer, _ in self._layers:
-            if layer not in heard:
-                raise ValueError(f"the layer '{layer}' of the teacher has not run; tap one that does")
+            _check_heard(heard, layer, "teacher")
         self._key, self._heard, self._known = key, heard, {}
         self._kept = (*values, *own)  # as long as they are kept, no other tensor can have their identity
         return heard
@@ -181,6 +180,15 @@ class Distiller(torch.nn.Module):
         known = loss.known(teacher, united, batch)
         self._known[index] = (key, values, known)
         return known
+
+
+def _check_heard(heard: Mapping[str, Heard], layer: str, whose: str) -> None:
+    """Refuses a layer that was not called: one that is skipped, or of which a network uses the parts only."""
+    if layer not in heard:
+        raise ValueError(
+            f"the layer '{layer}' of the {whose} was not called, so that its features are not known; tap another, "
+            "such as the norm or the activation after it"
+        )
 
 
 def _given(

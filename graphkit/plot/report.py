@@ -145,7 +145,7 @@ def _settings(run: Run) -> str:
     """Returns the section with all settings and the environment."""
     config = run.config
     general = {key: value for key, value in config.items() if not isinstance(value, dict)}
-    parts = [(part, html.settings(config[part])) for part in ("model", "data", "train")]
+    parts = [(part, html.settings(config[part])) for part in ("model", "data", "train", "distill") if part in config]
     environment = (run if run.environment else run.best).environment
     rest = [("general", html.settings(general)), ("environment", html.settings(environment))]
     return html.section("Settings and environment", html.columns([*parts, *rest]))

@@ -113,8 +113,10 @@ _DATA = {
     "name": "factor-graphs", "root": None, "transforms": (), "split": None, "split_seed": 0, "labels_per_class": None,
     "fold": None,
 }
-_EXAMPLES = {"model": "{name: gcn}", "data": "{name: cora}", "train": "{lr: 0.01}"}
-_TOP = {"model": {}, "data": {}, "train": {}, "seed": 0, "runs": 1, "device": "auto", "recipe": None}
+_EXAMPLES = {
+    "model": "{name: gcn}", "data": "{name: cora}", "train": "{lr: 0.01}", "distill": "{teacher: runs/gat-cora-001}"
+}  # fmt: skip
+_TOP = {"model": {}, "data": {}, "train": {}, "distill": {}, "seed": 0, "runs": 1, "device": "auto", "recipe": None}
 
 
 def resolve(*layers: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,7 +125,9 @@ def resolve(*layers: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         layers: Nested mappings with the keys ``model`` (``name`` and the arguments of its class), ``data`` (``name``,
             ``root``, ``transforms``, ``split``, ``split_seed``, ``labels_per_class``, ``fold`` and the options of the
-            data set), ``train`` (see :class:`TrainSettings`), ``seed``, ``runs`` and ``device``.
+            data set), ``train`` (see :class:`TrainSettings`), ``seed``, ``runs`` and ``device``; and for a student
+            ``distill`` (``teacher``, a run folder, and ``losses``, a list of mappings with ``name``, ``layers``,
+            ``weight``, ``active_epochs`` and the options of the loss).
 
     Returns:
         A configuration of plain Python values, which can be written as YAML and resolves to itself. Arguments of the
@@ -144,6 +148,10 @@ def resolve(*layers: Mapping[str, Any]) -> dict[str, Any]:
         "train": asdict(TrainSettings(**_checked("train", merged.get("train", {}), asdict(TrainSettings())))),
         **{key: coerce(key, merged.get(key, _TOP[key]), _TOP[key]) for key in ("seed", "runs", "device", "recipe")},
     }
+    if merged.get("distill"):
+        from graphkit.train.teaching_config import resolve_distill  # which needs this module
+
+        config["distill"] = resolve_distill(merged["distill"])
     if config["runs"] < 1:
         raise ValueError(f"`runs` must be at least 1 (got {config['runs']})")
     if not 0 <= config["seed"] < 2**32 - config["runs"]:

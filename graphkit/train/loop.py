@@ -1,6 +1,7 @@
 """The training loop and the evaluation, for every model and task."""
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from graphkit.nn import GraphModel
 from graphkit.tasks import Task
 from graphkit.train.batches import select
 from graphkit.train.precision import Precision
+from graphkit.train.teaching import Teaching
 
 Pairs = Iterable[tuple[Data, Tensor | None]]
 
@@ -21,6 +23,7 @@ def train_epoch(
     optimizer: torch.optim.Optimizer,
     clip: float | None = None,
     precision: Precision | None = None,
+    teaching: Teaching | None = None,
 ) -> float:
     """Goes through the training data once.
 
@@ -31,9 +34,10 @@ def train_epoch(
         optimizer: What takes the steps.
         clip: Largest norm of the gradient; ``None`` for no limit.
         precision: With which numbers to compute, and how many batches make a step; float32 and one by default.
+        teaching: The losses of a student against its teacher, if it has one.
 
     Returns:
-        The mean training loss, the penalties of the model included.
+        The mean training loss, the penalties of the model and the losses against a teacher included.
 
     Raises:
         ValueError: If the loss is not finite: training cannot go on.
@@ -43,11 +47,14 @@ def train_epoch(
     total, weight = 0.0, 0
     optimizer.zero_grad(set_to_none=True)
     for data, ids in batches:
-        with precision.mixed():
+        inputs = model.inputs(data)
+        with precision.mixed(), nullcontext({}) if teaching is None else teaching.listen() as heard:
             if model.has_penalty:
-                output, penalty = model(**model.inputs(data), return_penalty=True)
+                output, penalty = model(**inputs, return_penalty=True)
             else:
-                output, penalty = model(**model.inputs(data)), 0.0
+                output, penalty = model(**inputs), 0.0
+            if teaching is not None:
+                penalty = penalty + teaching.loss(heard, inputs, data)
         output, y = select(output.float() if precision.dtype else output, data.y, ids)
         loss = task.loss(output, y) + penalty
         if precision.backward(loss):

@@ -22,6 +22,7 @@ from graphkit.train.precision import Precision
 from graphkit.train.progress import Progress
 from graphkit.train.result import combine
 from graphkit.train.single_fit import Fit
+from graphkit.train.teaching import Teaching
 
 
 def fit(config: dict[str, Any], output: str | Path | None = None, progress: Progress | None = None) -> dict[str, Any]:
@@ -42,6 +43,8 @@ def fit(config: dict[str, Any], output: str | Path | None = None, progress: Prog
     config = resolve(config)
     if data.is_path(config["data"]["name"]):  # so that the run can be opened from any folder
         config["data"]["name"] = str(Path(config["data"]["name"]).expanduser().resolve())
+    if "distill" in config:
+        config["distill"]["teacher"] = str(Path(config["distill"]["teacher"]).expanduser().resolve())
     device = pick_device(config["device"])
     dataset = load_dataset(config)  # before the folder, so that a mistake leaves none behind
     rehearse(config, dataset)
@@ -79,6 +82,8 @@ def rehearse(config: dict[str, Any], dataset: GraphDataset) -> None:
     make_task(dataset.task, dataset.metric, options.label_smoothing)
     augmentation(dataset, options.augment)
     Precision(options.precision, options.accumulate, pick_device(config["device"]))
+    if "distill" in config:
+        Teaching(next(iter(children(config, dataset).values())), dataset, split, model, torch.device("cpu"))
 
 
 def load_dataset(config: dict[str, Any]) -> GraphDataset:

@@ -26,6 +26,7 @@ from graphkit.train.precision import Precision
 from graphkit.train.progress import Progress
 from graphkit.train.seeds import random_state, restore_random_state, seed_everything
 from graphkit.train.selection import Selection
+from graphkit.train.teaching import Teaching
 
 COLUMNS = ("epoch", "phase", "loss", "validation", "validation_loss", "lr", "seconds")
 
@@ -59,6 +60,9 @@ class Fit:
         self.generator = generator
         self.model = start_model(config, dataset, self.split).to(device)
         self.device = device
+        self.teaching: Teaching | None = None
+        if config.get("distill"):
+            self.teaching = Teaching(config, dataset, self.split, self.model, device)
         self.rows: list[dict[str, Any]] = []
         self.epoch, self.seconds = 0, 0.0
         self.phase, self.before = 1, 0
@@ -67,11 +71,19 @@ class Fit:
     def _begin_phase(self, dataset: GraphDataset) -> None:
         """Sets up what every phase has anew: optimiser, schedule, selection, and the batches of its data."""
         self.optimizer = make_optimizer(self.model, self.settings)
+        maps = list(self.teaching.distiller.parameters()) if self.teaching is not None else []
+        if maps:
+            self.optimizer.add_param_group({"params": maps})
         self.schedule = Schedule(self.optimizer, self.settings)
         options = self.settings
         self.selection = Selection(self.task, options.select, options.patience, options.min_epochs)
 
         self.nodes = nodes = node_loader(self.model, dataset, options.batch_size, options.workers)
+        if nodes is not None and self.teaching is not None:
+            raise ValueError(
+                "a student is taught on the whole graph, not in batches of nodes (got "
+                f"train.batch_size {options.batch_size} for {dataset.name}); leave it out, or take another student"
+            )
 
         def batches(ids: torch.Tensor, **training: Any) -> Batches:
             return Batches(dataset, ids, options.batch_size, self.device, nodes=nodes, **training)
@@ -152,9 +164,12 @@ class Fit:
         """Trains and validates once."""
         begin = time.perf_counter()
         lr = self.schedule.lr
+        if self.teaching is not None:
+            self.teaching.epoch = self.epoch
         loss = train_epoch(
-            self.model, self.train_task, self.train_batches, self.optimizer, self.settings.clip, self.precision
-        )
+            self.model, self.train_task, self.train_batches, self.optimizer, self.settings.clip, self.precision,
+            self.teaching,
+        )  # fmt: skip
         self.epoch += 1
         val_loss = val_score = None
         if self.val_batches is not None:
@@ -205,6 +220,8 @@ class Fit:
             "selection": self.selection.state_dict(),
             "random": random_state(self.generator),
         }
+        if self.teaching is not None:
+            state["distill"] = self.teaching.distiller.state_dict()
         save_state(self.folder / "state.pt", state)
         self._write_table()
 
@@ -226,6 +243,8 @@ class Fit:
         state = load_state(path)
         try:
             self.model.load_state_dict(state["model"])
+            if self.teaching is not None:
+                self.teaching.distiller.load_state_dict(state["distill"])
             self.phase, self.before = state["phase"], state["before"]
             if self.phase > 1:
                 self.model.eval()

@@ -209,7 +209,7 @@ def test_what_cannot_be_distilled_is_refused(x: torch.Tensor, edges: torch.Tenso
         Tap(FitNet(), "conv1", weight=-1)
     with pytest.raises(ValueError, match="`active_epochs` must be at least 1"):
         Tap(FitNet(), "conv1", active_epochs=0)
-    with pytest.raises(ValueError, match="layer 'conv2' of the teacher has not run"):
+    with pytest.raises(ValueError, match="layer 'conv2' of the teacher was not called"):
         idle = Net(8)
         idle.forward = lambda x, e: idle.conv1(x, e)  # type: ignore[method-assign]
         Distiller(idle, student, [Tap(FitNet(), "conv2")])(x, edges)
