@@ -35,9 +35,19 @@ def test_persons_are_sorted_by_confidence_in_each_frame(tmp_path: Path) -> None:
     assert not clip.x[:, :, 17].any()  # a joint without confidence has no place
 
 
+def test_one_frame_is_a_clip_and_one_that_shows_nobody_is_left_out(tmp_path: Path) -> None:
+    write(tmp_path, "one", [{"frame_index": 9, "skeleton": [person(0.1, 0.3)]}])
+    write(tmp_path, "zero", [{"frame_index": 1, "skeleton": [{"pose": [0.0] * 36, "score": [0.0] * 18}]}])
+    (clip,) = read_kinetics(tmp_path)
+    assert clip.name == "one" and clip.x.shape == (1, 2, 18, 3) and not clip.x[0, 1].any()
+
+
 @pytest.mark.parametrize(
     ("data", "changed", "message"),
     [
+        ([{"frame_index": 1, "skeleton": [{"pose": [0.1] * 34, "score": [1] * 17}]}], {}, "must hold 18 joints of"),
+        (None, {}, "must hold 18 joints of each person (TypeError"),
+        ([], {"label_index": -1}, "`label_index` must be a whole number (got -1); leave it out"),
         ([], {"label_index": None}, "has no label: `label_index` must be a whole number (got None); leave it out"),
         ([{"frame_index": 1, "skeleton": [{"pose": [1, 2], "score": [1]}]}], {}, "must hold 18 joints of each person"),
         ([{"skeleton": [person(0.1, 0.2)]}], {}, "must hold 18 joints of each person (KeyError: 'frame_index')"),

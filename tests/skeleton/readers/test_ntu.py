@@ -45,6 +45,24 @@ def test_damaged_files_are_refused_with_name_and_line(tmp_path: Path, lines: lis
     assert message in str(error.value)
 
 
+def test_clips_of_one_frame_and_bodies_that_are_all_zero(tmp_path: Path) -> None:
+    write_skeleton(tmp_path, "S001C001P001R001A001", random_bodies(1))
+    (clip,) = read_ntu(tmp_path)
+    assert clip.x.shape == (1, 2, 25, 3) and not clip.x[:, 1].any()
+    zero = skeleton_text(np.full((2, 1, 25, 3), 7.0)).replace("7.000000", "0.000000")  # a body, but nowhere
+    for text in (zero, "0\n", "2\n0\n0\n"):
+        (tmp_path / "S001C001P001R001A001.skeleton").write_text(text)
+        with pytest.raises(ValueError, match="A001.skeleton' shows nobody: there is no body in any of its . frames"):
+            list(read_ntu(tmp_path))
+
+
+def test_a_file_of_bytes_that_are_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "S001C001P001R001A001.skeleton"
+    path.write_bytes(bytes(range(128, 256)))
+    with pytest.raises(ValueError, match="A001.skeleton', line 1: expected the number of frames .got"):
+        read_skeleton_file(path)
+
+
 def test_both_ways_of_reading_agree(native: None, tmp_path: Path) -> None:
     bodies = random_bodies(4, 3)
     bodies[1, 1:] = bodies[2] = 0.0
