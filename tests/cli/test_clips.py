@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from graphkit.cli.main import main
 from graphkit.data import load
+from graphkit.train import fit
 
 Command = Callable[..., Result]
 
@@ -17,11 +17,12 @@ Command = Callable[..., Result]
 @pytest.fixture(scope="module")
 def clip_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cli") / "clips"
-    sets = ["model.channels=[8]", "model.blocks=[1]", "data.num_clips=30", "train.epochs=1"]
-    options = [part for one in sets for part in ("--set", one)]
-    arguments = ["train", "--model", "stigcn", "--dataset", "synthetic-skeleton", "--quiet", "--output", str(folder)]
-    result = CliRunner().invoke(main, [*arguments, *options])
-    assert result.exit_code == 0, result.output
+    config = {
+        "model": {"name": "stigcn", "channels": [8], "blocks": [1]},
+        "data": {"name": "synthetic-skeleton", "num_clips": 30},
+        "train": {"epochs": 1},
+    }
+    fit(config, folder)
     return folder
 
 
