@@ -12,6 +12,9 @@ import click
 _EXTRAS = {
     "matplotlib": "plot",
     "ogb": "ogb",
+    "onnx": "export",
+    "onnxruntime": "export",
+    "onnxscript": "export",
     "rdkit": "molecules",
     "torch-scatter": "scatter",
 }

@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphkit.files import check_zip
+
 FORMATS = ("onnx", "pt2")
 #: Where the metadata lie: the key in an ONNX file, the name of the file beside the graph in a ``.pt2`` archive.
 KEY, BESIDE = "graphkit", "graphkit.json"
@@ -102,6 +104,7 @@ def run_pt2(path: Path) -> tuple[Runner, dict[str, Any]]:
     Raises:
         ValueError: If it cannot be read or graphkit did not write it.
     """
+    check_zip(path)
     beside = {BESIDE: ""}
     try:
         with _quiet():

@@ -12,6 +12,7 @@ from graphkit.data import GraphDataset
 from graphkit.metrics import edit_distances, factor_scores, feature_correlation
 from graphkit.metrics.edit_distance import SymmetricEdges, symmetric_edges
 from graphkit.nn import FactorGCN
+from graphkit.plot.collect_clips import COUNTED, has_clips, spread_out
 from graphkit.plot.confusion import confusion_counts
 from graphkit.plot.factors import FactorExample, Match
 from graphkit.tasks import make_task
@@ -40,7 +41,10 @@ def has_true_factors(dataset: GraphDataset) -> bool:
 
 
 def confusion(run: Run) -> Tensor:
-    """Returns the confusion matrix ``[C, C]`` of the test items: of the best fit, or of all folds together."""
+    """Returns the confusion matrix ``[C, C]`` of the test items: of the best fit, or of all folds together.
+
+    Of many clips only some are counted, spread over all.
+    """
     folds = run.children if run.result.get("selected_on") == "fold" else ()
     counts = []
     for fit in folds or (run.best,):
@@ -48,7 +52,8 @@ def confusion(run: Run) -> Tensor:
         place = torch.device("cpu")
         batch_size = fit.config["train"]["batch_size"]
         nodes = node_loader(fit.model, fit.dataset, batch_size)
-        batches = Batches(fit.dataset, fit.split.test, batch_size, place, nodes=nodes)
+        ids = spread_out(fit, COUNTED) if has_clips(fit) else fit.split.test
+        batches = Batches(fit.dataset, ids, batch_size, place, nodes=nodes)
         output, y = collect(fit.model, batches)
         counts.append(confusion_counts(task.predict(output)[0], y.view(-1), fit.dataset.num_outputs))
     return torch.stack(counts).sum(dim=0)

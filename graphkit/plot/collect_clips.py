@@ -12,8 +12,10 @@ from graphkit.nn import STIGCN, SkeletonModel
 from graphkit.skeleton import SkeletonLayout
 from graphkit.train import Run
 
-#: Test clips that are looked at for the choice of those that are drawn, and for the mean of matrices.
-LOOKED_AT, AVERAGED = 200, 32
+#: Test clips for the mean of matrices.
+AVERAGED = 32
+#: Frames of persons that a picture may cost: to choose the clips that are drawn, and for a confusion matrix.
+LOOKED_AT, COUNTED = 20_000, 60_000
 
 
 class ClipExample(NamedTuple):
@@ -62,7 +64,7 @@ def clip_examples(fit: Run) -> list[ClipExample]:
     dataset, model = fit.dataset, fit.model
     assert isinstance(dataset, SkeletonDataset) and isinstance(model, SkeletonModel)
     clips = dataset.graphs
-    ids = _test_clips(fit, LOOKED_AT)
+    ids = spread_out(fit, LOOKED_AT)
     probabilities = torch.cat([_probabilities(model, clips, part) for part in ids.split(50)])
     sure = probabilities.gather(1, clips.y[ids][:, None]).view(-1)
     order = sure.argsort(descending=True, stable=True).tolist()
@@ -117,7 +119,8 @@ def learned_graphs(fit: Run) -> list[LearnedGraph]:
     """Returns what each block of an STIGCN has added to its fixed matrices, the mean over some test clips."""
     model, dataset = fit.model, fit.dataset
     assert isinstance(model, STIGCN)
-    batch = dataset.graphs.batch(_test_clips(fit, AVERAGED))  # type: ignore[attr-defined]
+    ids = fit.split.test[:: max(1, -(-fit.split.test.numel() // AVERAGED))]
+    batch = dataset.graphs.batch(ids)  # type: ignore[attr-defined]
     with torch.inference_mode():
         _, matrices = model(batch.x, batch.lengths, return_attention=True)
     blocks = [model.first, *(block for stage in model.stages for block in stage)]  # type: ignore[attr-defined]
@@ -147,10 +150,13 @@ def bones_between(layout: SkeletonLayout) -> np.ndarray:
     return steps
 
 
-def _test_clips(fit: Run, count: int) -> Tensor:
-    """Returns the ids of at most ``count`` test clips, spread over all of them."""
-    ids = fit.split.test
-    return ids[:: max(1, -(-ids.numel() // count))]
+def spread_out(fit: Run, most: int) -> Tensor:
+    """Returns the ids of test clips, spread over all of them, with about ``most`` frames of persons in all."""
+    dataset, ids = fit.dataset, fit.split.test
+    assert isinstance(dataset, SkeletonDataset)
+    clips = dataset.graphs
+    frames = clips.frames * ids.numel() if clips.frames else int(clips.lengths[ids].sum())
+    return ids[:: max(1, -(-frames * dataset.num_persons // most))]
 
 
 def _probabilities(model: SkeletonModel, clips: ClipCollection, ids: Tensor | Sequence[int]) -> Tensor:

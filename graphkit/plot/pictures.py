@@ -147,6 +147,9 @@ def _confusion(run: Run) -> str:
     counts = collect.confusion(run)
     several = run.result.get("selected_on") == "fold" and len(run.children) > 1
     which = "all folds together, last epoch" if several else f"test items of {run.best.path.name}"
+    few, all_of_them = int(counts.sum()), run.best.split.test.numel()
+    if collect_clips.has_clips(run.best) and few < all_of_them:
+        which = f"{few:,} of the {all_of_them:,} {which}"
     share = float(counts.diagonal().sum() / counts.sum().clamp(min=1))
     caption = f"Counts over {which}; {share:.1%} on the diagonal. Shading is the share of the true class."
     figure = confusion_matrix(counts, run.best.dataset.class_names)

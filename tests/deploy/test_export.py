@@ -1,6 +1,7 @@
 import importlib.util
 import json
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,7 @@ def test_without_the_packages_the_error_says_what_to_install(
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.pt2", b"no archive", "a.pt2' is no .pt2 archive that can be run ("),
+        ("a.pt2", b"no archive", "a.pt2' is not a readable archive ("),
         ("a.onnx", b"no graph", "a.onnx' is no ONNX file that can be run ("),
         ("a.bin", b"", "a.bin' must end in .onnx or .pt2 (got '.bin')"),
     ],
@@ -98,6 +99,10 @@ def test_files_that_cannot_be_opened_are_one_line(tmp_path: Path, name: str, con
 
 
 def test_an_archive_of_someone_else_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "empty.pt2", "w") as archive:
+        archive.writestr("note", "hello")
+    with pytest.raises(ValueError, match="empty.pt2' is no .pt2 archive that can be run .*; export it again"):
+        open_exported(tmp_path / "empty.pt2")
     program = torch.export.export(torch.nn.Linear(2, 2), (torch.ones(1, 2),))
     torch.export.save(program, tmp_path / "other.pt2")
     with pytest.raises(ValueError, match="other.pt2' was not written by graphkit export: it says nothing about"):
