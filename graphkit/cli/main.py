@@ -12,6 +12,7 @@ from graphkit.version import __version__
 #: Command name -> the line that ``graphkit --help`` shows; the command itself is ``graphkit/cli/NAME.py``.
 COMMANDS = {
     "train": "Train a model on a data set.",
+    "distill": "Shrink a trained model, and tell whether a teacher helps.",
     "continual": "Learn the tasks of a stream one after the other.",
     "evaluate": "Compute the scores of a run again from its weights.",
     "predict": "Predict for a run's data set, or for new clips.",

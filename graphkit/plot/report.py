@@ -1,10 +1,12 @@
 """The report of a run: everything that its folder and its data say, on one page."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from graphkit.files import write_text
 from graphkit.plot import collect, html, scores
 from graphkit.plot.continual_report import is_continual, render_continual
+from graphkit.plot.distill_report import is_distill, render_distill
 from graphkit.plot.factors import factor_graphs, found_beside_true
 from graphkit.plot.pictures import curves_section, picture_sections
 from graphkit.plot.style import require_matplotlib, save_png
@@ -29,16 +31,26 @@ def report(run: Run | str | Path) -> Path:
         ImportError: If matplotlib is missing.
     """
     require_matplotlib()
-    stream = not isinstance(run, Run) and is_continual(Path(run))
-    opened = run if isinstance(run, Run) or stream else open_run(run)
+    render_folder = None if isinstance(run, Run) else _renderer(Path(run))
+    opened = run if isinstance(run, Run) or render_folder is not None else open_run(run)
     path = (opened.path if isinstance(opened, Run) else Path(opened)) / "report.html"
     try:
-        write_text(path, render(opened) if isinstance(opened, Run) else render_continual(Path(opened)))
+        if isinstance(opened, Run):
+            write_text(path, render(opened))
+        elif render_folder is not None:
+            write_text(path, render_folder(Path(opened)))
     except OSError as error:
         if isinstance(error, FileNotFoundError):
             raise
         raise ValueError(f"the report cannot be written to '{path}' ({error.strerror})") from None
     return path
+
+
+def _renderer(folder: Path) -> Callable[[Path], str] | None:
+    """Returns what makes the page of a folder that holds several runs of one command; nothing for an ordinary run."""
+    if is_continual(folder):
+        return render_continual
+    return render_distill if is_distill(folder) else None
 
 
 def factor_picture(run: Run | str | Path) -> Path:

@@ -8,8 +8,18 @@ the table it was read from. Where no figure is known, the list is empty and a ``
 A recipe for a stream of tasks is named ``continual-DATASET``. It also has the parts ``stream`` and ``strategies``, and
 ``protocols`` with what another protocol changes. Its entries of ``expected`` say which ``strategy`` and ``protocol``
 they are of; ``mean`` is the average performance, and ``forgetting`` and ``learning`` stand beside it.
+
+A recipe for distillation is named ``distill-DATASET``. It has the parts ``teacher``, ``student``, ``data`` and
+``losses``, and its entries of ``expected`` say which ``network`` they are of: the teacher, the student alone or a loss.
 """
 
-from graphkit.recipes.recipe import continual_config, find_recipe, load_recipe, recipe_config, recipe_names
+from graphkit.recipes.recipe import (
+    continual_config,
+    distill_config,
+    find_recipe,
+    load_recipe,
+    recipe_config,
+    recipe_names,
+)
 
-__all__ = ["continual_config", "find_recipe", "load_recipe", "recipe_config", "recipe_names"]
+__all__ = ["continual_config", "distill_config", "find_recipe", "load_recipe", "recipe_config", "recipe_names"]

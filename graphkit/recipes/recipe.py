@@ -9,6 +9,7 @@ from graphkit.registry import unknown_name
 
 #: What of a recipe is configuration; the rest describes it.
 _CONFIG = ("model", "data", "train")
+_DISTILL = ("teacher", "student", "data", "losses")
 _CONTINUAL = ("model", "data", "stream", "train", "strategies")
 
 
@@ -33,9 +34,11 @@ def recipe_config(name: str) -> dict[str, Any]:
     """Returns the configuration of a recipe, as a layer for :func:`graphkit.train.resolve`.
 
     Raises:
-        ValueError: If there is no such recipe, or it is for a stream of tasks.
+        ValueError: If there is no such recipe, or it is for a stream of tasks or for distillation.
     """
     recipe = load_recipe(name)
+    if "student" in recipe:
+        raise ValueError(f"the recipe '{name}' is for a teacher and a student; use it with graphkit distill")
     if "stream" in recipe:
         raise ValueError(f"the recipe '{name}' is for a stream of tasks; use it with graphkit continual")
     return {**{key: recipe[key] for key in _CONFIG if key in recipe}, "recipe": name}
@@ -58,6 +61,18 @@ def continual_config(name: str, protocol: str = "default") -> dict[str, Any]:
     for key, part in recipe.get("protocols", {}).get(protocol, {}).items():
         layer[key] = {**layer.get(key, {}), **part}
     return layer
+
+
+def distill_config(name: str) -> dict[str, Any]:
+    """Returns the configuration of a recipe for distillation, as a layer of :func:`resolve_experiment`'s.
+
+    Raises:
+        ValueError: If there is no such recipe, or it is not for distillation.
+    """
+    recipe = load_recipe(name)
+    if "student" not in recipe:
+        raise ValueError(f"the recipe '{name}' has no student; use it with graphkit train")
+    return {key: recipe[key] for key in _DISTILL if key in recipe}
 
 
 def find_recipe(model: str, dataset: str) -> str | None:

@@ -34,6 +34,7 @@ class Teaching:
         split: The split it trains on.
         student: The student.
         device: Where it is.
+        teacher: The fit that teaches, where it is known.
 
     Raises:
         FileNotFoundError: If the teacher's folder is not a run.
@@ -41,7 +42,13 @@ class Teaching:
     """
 
     def __init__(
-        self, config: dict[str, Any], dataset: GraphDataset, split: Split, student: GraphModel, device: torch.device
+        self,
+        config: dict[str, Any],
+        dataset: GraphDataset,
+        split: Split,
+        student: GraphModel,
+        device: torch.device,
+        teacher: "Run | None" = None,
     ) -> None:
         from graphkit.train.opened_run import open_run  # which needs this module
 
@@ -49,7 +56,7 @@ class Teaching:
         self.epoch = 0
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config["seed"])
-            fit = find_teacher(open_run(config["distill"]["teacher"]), config, dataset)
+            fit = teacher or find_teacher(open_run(config["distill"]["teacher"]), config, dataset)
             self.teacher = fit.model.to(device)
             taps = [make_tap(entry, self.teacher, student, dataset) for entry in config["distill"]["losses"]]
             self.distiller = Distiller(self.teacher, student, taps)

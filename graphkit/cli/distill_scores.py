@@ -1,0 +1,65 @@
+"""The lines that tell a person the result of a comparison of distilled students."""
+
+from pathlib import Path
+from typing import Any
+
+from graphkit.cli.scores import PERCENT
+
+
+def describe(result: dict[str, Any]) -> str:
+    """Returns a table of the networks, and what the paired tests say in words."""
+    percent = result["metric"] in PERCENT
+    seeds = f"{len(result['seeds'])} seed{'s' if len(result['seeds']) > 1 else ''}"
+    lines = [
+        f"{result['dataset']}: {result['metric']}{' in %' if percent else ''} over {seeds}, epochs"
+        " chosen on validation items; differences and tests are against the student alone",
+        f"  {'network':<10}{'model':<10}{'test':>16}{'validation':>16}{'difference':>12}{'p':>9}{'better':>8}"
+        f"{'parameters':>13}{'on disk':>11}{'forward':>11}",
+    ]
+    for entry in result["networks"]:
+        against = entry["against_alone"]
+        difference, p, better = "-", "-", "-"
+        if against is not None:
+            difference = f"{against['difference'] * (100 if percent else 1):+.{2 if percent else 4}f}"
+            p = "-" if against["p"] is None else f"{against['p']:.4f}"
+            wins = against["losses" if result["metric"] == "mae" else "wins"]
+            better = f"{wins}/{against['pairs']}"
+        lines.append(
+            f"  {entry['name']:<10}{entry['model']:<10}{_cell(entry['test'], percent):>16}"
+            f"{_cell(entry['validation'], percent):>16}{difference:>12}{p:>9}{better:>8}{entry['parameters']:>13,}"
+            f"{entry['size_bytes'] / 1024:>7.0f} KiB{entry['latency_ms']:>8.2f} ms"
+        )
+    lines.append(f"  {verdict(result)}")
+    folder = Path(result["run"])
+    if (folder / "report.html").exists():
+        lines.append(f"report: {folder / 'report.html'}")
+    lines.append(f"run folder: {folder}")
+    return "\n".join(lines)
+
+
+def verdict(result: dict[str, Any], level: float = 0.05) -> str:
+    """Returns what the comparison allows to be said, and no more."""
+    tests = {e["name"]: e["against_alone"] for e in result["networks"] if e["name"] != "teacher" and e["against_alone"]}
+    known = {name: test for name, test in tests.items() if test["p"] is not None}
+    if not known:
+        return "One seed does not tell whether a teacher helps: compare over several, such as --runs 5."
+    bound = level / len(known)  # of several comparisons one is likely to look good by chance
+    sign = -1 if result["metric"] == "mae" else 1
+    words = []
+    for word, factor in (("better", sign), ("worse", -sign)):
+        names = [name for name, test in known.items() if test["p"] < bound and factor * test["difference"] > 0]
+        if names:
+            words.append(f"{', '.join(names)} {word} than the student alone")
+    several = f" ({level:g} shared among {len(known)} tests)" if len(known) > 1 else ""
+    if not words:
+        return f"No loss made a difference that these seeds can tell from chance: no p below {bound:.3g}{several}."
+    return f"By the paired test at {bound:.3g}{several}: {'; '.join(words)}."
+
+
+def _cell(scores: dict[str, Any] | None, percent: bool) -> str:
+    """Returns mean and deviation."""
+    if scores is None:
+        return "-"
+    scale, digits = (100, 2) if percent else (1, 4)
+    text = f"{scores['mean'] * scale:.{digits}f}"
+    return text + (f" +- {scores['std'] * scale:.{digits}f}" if len(scores["runs"]) > 1 else "")

@@ -1,0 +1,128 @@
+"""The configuration of a comparison of distilled students: what there is to set, and the runs that follow from it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from graphkit.registry import loss_names, unknown_name
+from graphkit.train.config import coerce, merge, model_options, resolve
+from graphkit.train.opened_run import open_run
+from graphkit.train.teaching_config import resolve_loss
+
+_PARTS = {"teacher": ("run", "model", "train"), "student": ("model", "train")}
+_TOP = (*_PARTS, "data", "losses", "seed", "runs", "device", "recipe")
+#: The names of the two runs that are there whatever the losses.
+TEACHER, ALONE = "teacher", "alone"
+
+
+def merge_distill(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns layers of settings combined, later ones first, at any depth.
+
+    The settings of a model are not those of another: where a later layer names another one, the earlier are dropped.
+    """
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            old = merged.get(key)
+            if isinstance(value, Mapping):
+                names = [part.get("name") for part in (old, value) if isinstance(part, Mapping)]
+                other = key == "model" and len({name for name in names if name is not None}) > 1
+                merged[key] = merge_distill(old if isinstance(old, Mapping) and not other else {}, value)
+            else:
+                merged[key] = value
+    return merged
+
+
+def chosen_losses(names: str) -> list[str]:
+    """Returns the losses of a list such as ``"lsp,kd"``, or of ``"all"``.
+
+    Raises:
+        ValueError: If there is no such loss.
+    """
+    chosen = loss_names() if names.strip() == "all" else [name.strip() for name in names.split(",") if name.strip()]
+    for name in chosen:
+        if name not in loss_names():
+            raise unknown_name("distillation loss", name, [*loss_names(), "all"])
+    return list(dict.fromkeys(chosen))
+
+
+def resolve_experiment(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Combines layers of settings over the defaults, and checks every key and type.
+
+    Args:
+        layers: Nested mappings with the keys ``teacher`` (``run``, a run folder, or ``model`` and ``train`` of a
+            teacher to train), ``student`` (``model`` and ``train``), ``data``, ``losses`` (a mapping of names to
+            ``layers``, ``weight``, ``active_epochs`` and the options of the loss), ``seed``, ``runs``, ``device``.
+
+    Returns:
+        A configuration that resolves to itself. The student's training settings are those of the teacher where nothing
+        else is said, and its width half of the teacher's.
+
+    Raises:
+        ValueError: For an unknown name or key, with the closest known one, and for a value of a wrong type.
+    """
+    merged = merge_distill(*layers)
+    for key in merged:
+        if key not in _TOP:
+            raise unknown_name("configuration key", key, _TOP)
+    for part, known in _PARTS.items():
+        given = merged.setdefault(part, {})
+        if not isinstance(given, Mapping):
+            example = f"{part}: {{model: {{name: gat}}}}"
+            raise ValueError(f"`{part}` must hold keys and values, such as '{example}' (got {given!r})")
+        for key in given:
+            if key not in known:
+                raise unknown_name("configuration key", f"{part}.{key}", [f"{part}.{each}" for each in known])
+    common: dict[str, Any] = {key: merged[key] for key in ("seed", "runs", "device") if key in merged}
+    data = merged.get("data", {})
+    run = merged["teacher"].get("run")
+    if run is not None:
+        folder = Path(run).expanduser().resolve()
+        theirs = open_run(folder).config
+        teacher: dict[str, Any] = {"run": str(folder)}
+        common = {"seed": theirs["seed"], "runs": theirs["runs"], **common}
+        if data.get("name", theirs["data"]["name"]) == theirs["data"]["name"]:
+            data = {**theirs["data"], **data}
+    else:
+        theirs = resolve({"data": {"name": "cora"}, "model": {"name": "gat"}}, merge({"data": data}, merged["teacher"]))
+        teacher = {"model": theirs["model"], "train": theirs["train"]}
+        data = theirs["data"]
+    student = {"model": _student(merged["student"].get("model", {}), theirs["model"])}
+    student["train"] = {**theirs["train"], **merged["student"].get("train", {})}
+    own = resolve(common, {"data": data, **student})
+    losses = merged.get("losses") or {"lsp": {}}
+    if not isinstance(losses, Mapping):
+        example = "losses: {lsp: {weight: 10}}"
+        raise ValueError(f"`losses` must hold names and settings, such as '{example}' (got {losses!r})")
+    return {
+        "teacher": teacher,
+        "student": {"model": own["model"], "train": own["train"]},
+        "data": own["data"],
+        "losses": {name: resolve_loss(name, options or {}) for name, options in losses.items()},
+        **{key: own[key] for key in ("seed", "runs", "device")},
+        "recipe": coerce("recipe", merged.get("recipe"), None),
+    }
+
+
+def experiment_runs(config: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
+    """Returns the configurations of all runs by name, in order; a teacher that is there already is not among them."""
+    common = {key: config[key] for key in ("data", "seed", "runs", "device")}
+    runs: dict[str, dict[str, Any]] = {}
+    if "run" not in config["teacher"]:
+        runs[TEACHER] = {**common, **config["teacher"]}
+    runs[ALONE] = {**common, **config["student"]}
+    teacher = config["teacher"].get("run") or str((folder / TEACHER).resolve())
+    for name, options in config["losses"].items():
+        section = {"teacher": teacher, "losses": [{"name": name, **options}]}
+        runs[name] = {**common, **config["student"], "distill": section}
+    return runs
+
+
+def _student(given: Mapping[str, Any], teacher: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the model of the student: like the teacher where it is of the same kind, of half the width."""
+    name = given.get("name", teacher["name"])
+    model = {**(teacher if name == teacher["name"] else {}), **given, "name": name}
+    width = teacher.get("hidden_channels", model_options(teacher["name"]).get("hidden_channels"))
+    if "hidden_channels" in model_options(name) and "hidden_channels" not in given and isinstance(width, int):
+        model["hidden_channels"] = max(1, width // 2)
+    return model
