@@ -40,10 +40,10 @@ def score_against_cost(networks: Sequence[Mapping[str, Any]], metric: str, perce
         for axis, key, unit, factor in costs:
             apart = 0.02 * max(entry[key] for entry in networks) * factor  # students of one size would hide each other
             for number, entry in enumerate(networks):
-                place = entry[key] * factor + (0 if entry["name"] == "teacher" else apart * (number - len(networks) / 2))
+                shift = 0.0 if entry["name"] == "teacher" else apart * (number - len(networks) / 2)
                 axis.errorbar(
-                    place, entry["test"]["mean"] * scale, yerr=entry["test"]["std"] * scale, fmt="o",
-                    color=_colour(entry["name"]), markersize=5, linewidth=1.0, capsize=2,
+                    entry[key] * factor + shift, entry["test"]["mean"] * scale, yerr=entry["test"]["std"] * scale,
+                    fmt="o", color=_colour(entry["name"]), markersize=5, linewidth=1.0, capsize=2,
                 )  # fmt: skip
             axis.set(xlabel=unit, ylabel=label)
             axis.set_xlim(left=0)
