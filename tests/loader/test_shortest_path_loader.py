@@ -237,6 +237,32 @@ def test_memory_depends_on_the_batch_and_not_on_the_graph(weight: str | None, mo
     assert largest[60_000] < 1.5 * largest[6_000] < 6_000  # other random numbers, but not ten times as much
 
 
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("layers", [(2, 1), (3, 2)])
+def test_paths_are_searched_for_no_more_nodes_than_needed(keep: bool, layers: tuple[int, int], monkeypatch) -> None:
+    asked: list[Tensor] = []
+
+    def noted(edge_index: Tensor, *args: object, **options: object) -> object:
+        asked.append(options["sources"])
+        return shortest_paths(edge_index, *args, **options)
+
+    monkeypatch.setattr("graphkit.loader.path_search.shortest_paths", noted)
+    monkeypatch.setattr("graphkit.loader.path_subgraphs._BLOCK", 16)  # kept paths are found some at a time
+    data, seeds = large(5_000), torch.arange(30)
+    loader = ShortestPathLoader(
+        data, 10, input_nodes=seeds, keep_paths=keep, num_layers=layers[0], path_layers=layers[1]
+    )
+    first, second = list(loader), list(loader)
+    for ours, theirs in zip(first, second, strict=True):
+        assert torch.equal(ours.n_id, theirs.n_id) and torch.equal(ours.path_index_2, theirs.path_index_2)
+    needed = torch.cat([batch.n_id[batch.path_index_1[-1]] for batch in first]).unique()
+    assert needed.numel() < 500
+    if keep:  # each once, in both passes together
+        assert torch.cat(asked).numel() == needed.numel() and max(part.numel() for part in asked) == 16
+    else:
+        assert torch.cat(asked).numel() == 2 * sum(b.path_index_1[-1].unique().numel() for b in first)
+
+
 def test_a_sorted_graph_is_not_copied() -> None:
     data = large()
     data.edge_index = data.edge_index[:, data.edge_index[1].argsort(stable=True)].contiguous()
