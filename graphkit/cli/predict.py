@@ -54,7 +54,8 @@ def _clips(run: str, paths: tuple[str, ...], output: str, device: str, as_json: 
     from graphkit.train import open_run
 
     files = find_clips(paths)
-    predictor = open_predictor(Path(run) if Path(run).is_file() else open_run(run), device)
+    is_file = Path(run).is_file() or Path(run).suffix.lower() in (".onnx", ".pt2")
+    predictor = open_predictor(Path(run) if is_file else open_run(run), device)
     classes = predictor.form.classes
     found, bad = [], 0
     for one in predict_clips(predictor, files):

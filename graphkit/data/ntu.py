@@ -73,6 +73,7 @@ def ntu(
         num_outputs=actions,
         metric="accuracy",
         protocol=protocol,
+        class_names=tuple(f"A{number:03d}" for number in range(1, actions + 1)),  # as in the names of the files
         citation="Shahroudy et al., NTU RGB+D, CVPR 2016; Liu et al., NTU RGB+D 120, TPAMI 2019",
         layout=layout,
         num_persons=2,

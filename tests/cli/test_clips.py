@@ -57,4 +57,6 @@ def test_export_writes_a_file_that_predicts(graphkit: Command, clip_run: Path, c
     assert theirs == pytest.approx(ours, abs=1e-5)
     result = graphkit("export", run, "--format", "pt2")
     assert result.exit_code == 2 and result.stderr.startswith("Error: only models of skeleton clips can be exported")
+    missing = graphkit("predict", "absent.onnx", clips)
+    assert missing.stderr == "Error: there is no file 'absent.onnx'; write one with graphkit export\n"
     assert graphkit("predict", run, clips).exit_code == 2 and graphkit("predict", run, "--json").exit_code == 2

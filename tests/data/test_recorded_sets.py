@@ -45,6 +45,7 @@ def test_the_protocols_of_ntu(ntu: Path, name: str, count: int, test: list[str])
     assert sorted(names[i] for i in split.test.tolist()) == sorted(test)
     assert len(split.train) + len(split.test) == count and not len(split.val)
     assert dataset.num_persons == 2 and dataset.layout.name == "ntu-25"
+    assert dataset.class_names[:2] == ("A001", "A002") and len(dataset.class_names) == dataset.num_outputs
 
 
 def test_ntu_is_played_for_as_long_as_asked_and_both_protocols_share_a_store(ntu: Path) -> None:
