@@ -2,13 +2,15 @@
 
 import pytest
 
-from graphkit.recipes import continual_config, find_recipe, load_recipe, recipe_config, recipe_names
-from graphkit.registry import dataset_names, model_names, strategy_names
+from graphkit.recipes import continual_config, distill_config, find_recipe, load_recipe, recipe_config, recipe_names
+from graphkit.registry import dataset_names, loss_names, model_names, strategy_names
 from graphkit.train import resolve
 from graphkit.train.continual import resolve_continual
+from graphkit.train.distill import resolve_experiment
 
 STREAMS = [name for name in recipe_names() if name.startswith("continual-")]
-OTHERS = [name for name in recipe_names() if name not in STREAMS]
+STUDENTS = [name for name in recipe_names() if name.startswith("distill-")]
+OTHERS = [name for name in recipe_names() if name not in (*STREAMS, *STUDENTS)]
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -56,6 +58,21 @@ def test_every_number_has_a_source(name: str) -> None:
                 assert entry["runs"] >= 3 and entry["std"] is not None
         else:
             assert entry["source"] == "published" and "not run here" in entry["note"]
+
+
+@pytest.mark.parametrize("name", STUDENTS)
+def test_resolves_to_the_configuration_of_a_teacher_and_a_student(name: str) -> None:
+    config = resolve_experiment({**distill_config(name), "recipe": name})
+    assert name.startswith(f"distill-{config['data']['name']}") and set(config["losses"]) <= set(loss_names())
+    assert config["student"]["model"]["hidden_channels"] < config["teacher"]["model"]["hidden_channels"]
+    with pytest.raises(ValueError, match="is for a teacher and a student; use it with graphkit distill"):
+        recipe_config(name)
+    recipe = load_recipe(name)
+    assert recipe["title"] and recipe["expected"]
+    for entry in recipe["expected"]:
+        assert entry["network"] in ("teacher", "alone", *config["losses"]) and entry["metric"]
+        assert entry["source"] == "measured" and entry["command"].startswith("graphkit distill")
+        assert entry["runs"] >= 3 and entry["std"] is not None and entry["selected_on"] == "validation"
 
 
 def test_a_pair_with_a_recipe_finds_it() -> None:
