@@ -26,7 +26,7 @@ LEVELS = (
     {"nn"},
     {"data", "skeleton", "loader", "transforms", "metrics"},
     {"tasks"},
-    {"continual"},
+    {"continual", "distill"},
     {"train"},
     {"plot", "recipes", "deploy"},
     {"cli", "testing"},
