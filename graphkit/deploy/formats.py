@@ -1,6 +1,7 @@
 """The two formats of exported models: how each is written and run, and where the metadata lie in it."""
 
 import importlib.util
+import inspect
 import json
 import logging
 import re
@@ -39,17 +40,27 @@ def trace(model: torch.nn.Module, shape: tuple[int, ...], least_frames: int) -> 
         shape: The shape of clips to trace it with.
         least_frames: Fewest frames that the graph is to take; below 2 in the last layer, PyTorch would make a
             special case of it.
+
+    Raises:
+        ImportError: If this PyTorch is too old to leave the number of frames open.
     """
+    if "prefer_deferred_runtime_asserts_over_guards" not in inspect.signature(torch.export.export).parameters:
+        raise ImportError(f"torch {torch.__version__} cannot leave the number of frames open; pip install -U torch")
     dims = {0: torch.export.Dim("batch"), 2: torch.export.Dim("frames", min=least_frames)}
     with _quiet(), torch.no_grad():
         return torch.export.export(
-            model, (torch.zeros(shape),), dynamic_shapes=(dims,), prefer_deferred_runtime_asserts_over_guards=True
+            model,
+            (torch.zeros(shape),),
+            dynamic_shapes=(dims,),
+            strict=False,
+            # The other way, each reshaping would be one more condition on the number of frames.
+            prefer_deferred_runtime_asserts_over_guards=True,
         )
 
 
 def write_pt2(program: torch.export.ExportedProgram, path: Path, metadata: dict[str, Any]) -> None:
     """Writes a graph as a ``.pt2`` archive."""
-    # The name decides how torch.export.save complains, and the temporary file has another ending.
+    # As a stream: of a name, torch.export.save would want another ending than that of the temporary file.
     with _quiet(), path.open("wb") as file:
         torch.export.save(program, file, extra_files={BESIDE: json.dumps(metadata)})
 
@@ -140,8 +151,6 @@ def _line(error: BaseException) -> str:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keeps what PyTorch's exporters say about themselves from the user."""
-    logger = logging.getLogger("torch")
-    level = logger.level
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")]
     levels = [each.level for each in loggers]
     try:
@@ -151,6 +160,5 @@ def _quiet() -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
         for each, before in zip(loggers, levels, strict=True):
             each.setLevel(before)

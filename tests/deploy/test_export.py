@@ -80,6 +80,13 @@ def test_without_the_packages_the_error_says_what_to_install(
         export_run(open_run(clip_run), "onnx")
 
 
+def test_a_torch_that_is_too_old_says_so(clip_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.export, "export", lambda module, args, dynamic_shapes: None)
+    with pytest.raises(ImportError, match="cannot leave the number of frames open; pip install -U torch"):
+        export_run(open_run(clip_run), "pt2", tmp_path / "model.pt2")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
