@@ -95,8 +95,8 @@ def sbm_multilabel(
     """
     if size < 2 * NUM_COMMUNITIES or not 0 < degree <= size / 4:
         raise ValueError(
-            f"a graph must have at least {2 * NUM_COMMUNITIES} nodes, and a degree above 0 and at most a quarter of that "
-            f"(got {size} nodes of degree {degree})"
+            f"a graph must have at least {2 * NUM_COMMUNITIES} nodes, and a degree above 0 and at most a quarter of "
+            f"that (got {size} nodes of degree {degree})"
         )
     if not 0 <= inside <= 1 or not 0 <= flips < 0.5 or noise < 0:
         raise ValueError(

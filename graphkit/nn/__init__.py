@@ -1,11 +1,20 @@
 """Layers and models: plain PyTorch modules that know nothing of data sets or training."""
 
-from graphkit.nn.conv import FactorGCNConv, PathAttention, Projection, SPAGANConv, STGCNConv, STInceptionConv
+from graphkit.nn.conv import (
+    DynamicEdgeConv,
+    FactorGCNConv,
+    PathAttention,
+    Projection,
+    SPAGANConv,
+    STGCNConv,
+    STInceptionConv,
+)
 from graphkit.nn.factor_discriminator import FactorDiscriminator, discriminator_loss
 from graphkit.nn.fold_norms import fold_norms
 from graphkit.nn.frames import Frames
+from graphkit.nn.knn import knn_graph
 from graphkit.nn.label_loss import label_loss
-from graphkit.nn.models import GAT, GCN, GIN, MLP, SPAGAN, STGCN, STIGCN, FactorGCN, GraphModel, SkeletonModel
+from graphkit.nn.models import DGCNN, GAT, GCN, GIN, MLP, SPAGAN, STGCN, STIGCN, FactorGCN, GraphModel, SkeletonModel
 from graphkit.nn.neighbour_parts import neighbour_parts
 from graphkit.nn.paths import attention_cost
 from graphkit.nn.plain import plain_form
@@ -14,6 +23,7 @@ from graphkit.nn.skeleton_supports import skeleton_supports
 from graphkit.nn.stigcn_weights import stigcn_weights
 
 __all__ = [
+    "DGCNN",
     "GAT",
     "GCN",
     "GIN",
@@ -22,6 +32,7 @@ __all__ = [
     "STGCN",
     "STGCNConv",
     "STIGCN",
+    "DynamicEdgeConv",
     "FactorDiscriminator",
     "FactorGCN",
     "FactorGCNConv",
@@ -35,6 +46,7 @@ __all__ = [
     "attention_cost",
     "discriminator_loss",
     "fold_norms",
+    "knn_graph",
     "label_loss",
     "neighbour_parts",
     "plain_form",

@@ -1,5 +1,6 @@
 """Full models, one per file; ``@register_model(name)`` on the class is the whole registration."""
 
+from graphkit.nn.models.dgcnn import DGCNN
 from graphkit.nn.models.factorgcn import FactorGCN
 from graphkit.nn.models.gat import GAT
 from graphkit.nn.models.gcn import GCN
@@ -11,4 +12,16 @@ from graphkit.nn.models.spagan import SPAGAN
 from graphkit.nn.models.st_gcn import STGCN
 from graphkit.nn.models.stigcn import STIGCN
 
-__all__ = ["GAT", "GCN", "GIN", "MLP", "SPAGAN", "STGCN", "STIGCN", "FactorGCN", "GraphModel", "SkeletonModel"]
+__all__ = [
+    "DGCNN",
+    "GAT",
+    "GCN",
+    "GIN",
+    "MLP",
+    "SPAGAN",
+    "STGCN",
+    "STIGCN",
+    "FactorGCN",
+    "GraphModel",
+    "SkeletonModel",
+]

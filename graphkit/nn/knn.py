@@ -1,0 +1,91 @@
+"""The nearest neighbours of every point, without an extra package and without a tensor of all distances."""
+
+import torch
+from torch import Tensor
+from torch_geometric import EdgeIndex
+
+_BLOCK = 2**22  # distances of a block: 16 MB in float32
+
+
+def knn_graph(x: Tensor, k: int, batch: Tensor | None = None, loop: bool = False) -> EdgeIndex:
+    r"""Joins every point to the :math:`k` points of its cloud that are nearest to it.
+
+    .. math::
+        j \to i \iff j \text{ is among the } k \text{ points of least } \lVert \mathbf{x}_i - \mathbf{x}_j \rVert_2
+
+    Args:
+        x: Points, or features of any width.
+        k: Number of neighbours; a cloud of fewer points gives all there are.
+        batch: Cloud of each point, in rising order; by default all points are one cloud.
+        loop: Whether a point counts as a neighbour of itself.
+
+    Shapes:
+        - **input:** ``x`` ``[N, D]``, ``batch`` ``[N]``.
+        - **output:** an :class:`torch_geometric.EdgeIndex` ``[2, E]`` with row 0 = neighbour and row 1 = point, sorted
+          by point and then from near to far.
+
+    Raises:
+        ValueError: If shapes do not fit, ``batch`` is not in rising order, ``k`` is below 1, or ``x`` has values that
+            are not finite.
+
+    Notes:
+        Distances are computed for a block of points at a time, in :math:`O(N n D)` operations for clouds of :math:`n`
+        points: memory grows with ``N k``, not with the square of the points. Clouds of equal size are computed
+        together. Points are taken relative to the middle of their cloud, so that clouds far from the origin lose no
+        digits. Which of several points at equal distances comes first is left open. The edges have no gradient.
+    """
+    if x.dim() != 2 or not x.is_floating_point():
+        raise ValueError(f"`x` must be a float tensor [N, D] (got {x.dtype} of shape {list(x.shape)})")
+    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+        raise ValueError(f"`k` must be a whole number of at least 1 (got {k!r})")
+    x = x.detach()
+    if not bool(x.isfinite().all()):
+        raise ValueError("`x` must be finite: there is no distance to nan or infinity")
+    sizes = _sizes(x, batch)
+    starts = sizes.cumsum(0) - sizes
+    parts: list[Tensor] = []
+    if sizes.unique().numel() == 1 and sizes.numel():
+        parts = [_nearest(x.view(sizes.numel(), -1, x.size(1)), starts, k, loop)]
+    else:
+        for start, size in zip(starts.tolist(), sizes.tolist(), strict=True):
+            parts.append(_nearest(x[None, start : start + size], starts.new_tensor([start]), k, loop))
+    edges = torch.cat(parts, dim=1) if parts else torch.empty(2, 0, dtype=torch.long, device=x.device)
+    return EdgeIndex(edges.contiguous(), sparse_size=(x.size(0), x.size(0)), sort_order="col")
+
+
+def _sizes(x: Tensor, batch: Tensor | None) -> Tensor:
+    """Returns the number of points of each cloud, without those that are empty."""
+    if batch is None:
+        return torch.tensor([x.size(0)] if x.size(0) else [], dtype=torch.long, device=x.device)
+    if batch.shape != x.shape[:1] or batch.is_floating_point():
+        raise ValueError(
+            f"`batch` must hold the cloud of each of the {x.size(0)} points "
+            f"(got {batch.dtype} of shape {list(batch.shape)})"
+        )
+    if bool((batch.diff() < 0).any()):
+        raise ValueError("`batch` must be in rising order: the points of a cloud lie together")
+    return batch.unique_consecutive(return_counts=True)[1]
+
+
+def _nearest(clouds: Tensor, starts: Tensor, k: int, loop: bool) -> Tensor:
+    """Returns the edges of clouds ``[B, n, D]`` of equal size; ``starts`` ``[B]`` says where their ids begin."""
+    count, size, _ = clouds.shape
+    k = min(k, size if loop else size - 1)
+    if k == 0:
+        return torch.empty(2, 0, dtype=torch.long, device=clouds.device)
+    points = clouds - clouds.mean(dim=1, keepdim=True)
+    square = points.square().sum(dim=-1)
+    neighbours = torch.empty(count, size, k, dtype=torch.long, device=clouds.device)
+    rows = max(1, _BLOCK // size)  # points of a block, of one cloud or of several
+    own = torch.arange(size, device=clouds.device)
+    for first in range(0, count, max(1, rows // size)):
+        some = slice(first, first + max(1, rows // size))
+        for begin in range(0, size, min(rows, size)):
+            part = slice(begin, begin + min(rows, size))
+            # |x_i - x_j|^2 without |x_i|^2, which orders nothing.
+            distance = torch.baddbmm(square[some, None], points[some, part], points[some].mT, alpha=-2)
+            if not loop:
+                distance[:, own[part] - begin, own[part]] = float("inf")
+            neighbours[some, part] = distance.topk(k, dim=-1, largest=False).indices
+    target = starts[:, None, None] + own[:, None].expand(size, k)
+    return torch.stack([neighbours + starts[:, None, None], target]).view(2, -1)
