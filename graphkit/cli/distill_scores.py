@@ -5,14 +5,21 @@ from typing import Any
 
 from graphkit.cli.scores import PERCENT
 
+_CHOSEN = {
+    "validation": "epochs chosen on validation items",
+    "fold": "epochs chosen on the held-out folds",
+    "test": "epochs chosen on test items",
+    "last epoch": "scores of the last epoch",
+}
+
 
 def describe(result: dict[str, Any]) -> str:
     """Returns a table of the networks, and what the paired tests say in words."""
     percent = result["metric"] in PERCENT
     seeds = f"{len(result['seeds'])} seed{'s' if len(result['seeds']) > 1 else ''}"
     lines = [
-        f"{result['dataset']}: {result['metric']}{' in %' if percent else ''} over {seeds}, epochs"
-        " chosen on validation items; differences and tests are against the student alone",
+        f"{result['dataset']}: {result['metric']}{' in %' if percent else ''} over {seeds}, "
+        f"{_CHOSEN.get(result['selected_on'], '')}; differences and tests are against the student alone",
         f"  {'network':<10}{'model':<10}{'test':>16}{'validation':>16}{'difference':>12}{'p':>9}{'better':>8}"
         f"{'parameters':>13}{'on disk':>11}{'forward':>11}",
     ]
@@ -41,6 +48,8 @@ def verdict(result: dict[str, Any], level: float = 0.05) -> str:
     """Returns what the comparison allows to be said, and no more."""
     tests = {e["name"]: e["against_alone"] for e in result["networks"] if e["name"] != "teacher" and e["against_alone"]}
     known = {name: test for name, test in tests.items() if test["p"] is not None}
+    if not known and any(test["pairs"] > 1 for test in tests.values()):
+        return "No loss changed a score by more or less in one run than in another: there is nothing to test."
     if not known:
         return "One seed does not tell whether a teacher helps: compare over several, such as --runs 5."
     bound = level / len(known)  # of several comparisons one is likely to look good by chance

@@ -80,10 +80,13 @@ class Distiller(torch.nn.Module):
         return self._networks[1]
 
     @torch.no_grad()
-    def start(self, *args: Any, teacher_inputs: Inputs | None = None, **kwargs: Any) -> None:
+    def start(
+        self, *args: Any, teacher_inputs: Inputs | None = None, structure: Tensor | None = None, **kwargs: Any
+    ) -> None:
         """Lets both networks see an input once, so that the losses know the widths and make their parameters.
 
-        The arguments are those of :meth:`forward`. The networks are in evaluation mode meanwhile.
+        All losses are computed once, too: what is wrong with an input is said now. The arguments are those of
+        :meth:`forward`. The networks are in evaluation mode meanwhile.
         """
         with _evaluating(self.student), self.listen() as heard:
             self.student(*args, **kwargs)
@@ -92,6 +95,7 @@ class Distiller(torch.nn.Module):
             _check_heard(heard, own, "student")
             check_pair(heard[own].features, taught[theirs].features)
             tap.loss.start(heard[own].features.size(1), taught[theirs].features.size(1))
+        self.compare(heard, args, kwargs, teacher_inputs, structure, epoch=0)
 
     def forward(
         self,

@@ -35,7 +35,7 @@ def score_against_cost(networks: Sequence[Mapping[str, Any]], metric: str, perce
         bars.axvline(alone["test"]["mean"] * scale, color=LINE, linewidth=1.2, zorder=0)
         bars.set_yticks(places, [_named(entry["name"]) for entry in networks])
         bars.set(xlabel=label, title="each network, its runs and deviation")
-        bars.margins(y=0.12)
+        bars.set_ylim(-0.6, len(networks) - 0.4)
         costs = ((size, "size_bytes", "weights on disk (KiB)", 1 / 1024), (time, "latency_ms", "forward pass (ms)", 1))
         for axis, key, unit, factor in costs:
             apart = 0.02 * max(entry[key] for entry in networks) * factor  # students of one size would hide each other
@@ -46,8 +46,7 @@ def score_against_cost(networks: Sequence[Mapping[str, Any]], metric: str, perce
                     fmt="o", color=_colour(entry["name"]), markersize=5, linewidth=1.0, capsize=2,
                 )  # fmt: skip
             axis.set(xlabel=unit, ylabel=label)
-            axis.set_xlim(left=0)
-            axis.margins(x=0.15)
+            axis.set_xlim(0, 1.1 * factor * max(entry[key] for entry in networks))
             axis.grid(True)
             axis.set_axisbelow(True)
         return figure
@@ -68,7 +67,7 @@ def local_structures(students: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> "
 
         columns = min(len(students), 4)
         rows = -(-len(students) // columns)
-        figure = new_figure(2.35 * columns, 2.55 * rows)
+        figure = new_figure(2.35 * columns + 0.3, 2.75 * rows)
         axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
         for number, (axis, (name, (student, teacher))) in enumerate(zip(axes.flat, students.items(), strict=False)):
             colour = to_rgba(_colour(name))[:3]

@@ -14,7 +14,7 @@ from graphkit.plot.pictures import ABSENT
 from graphkit.plot.style import inline_svg, save_png
 
 _MEANING = (
-    "All students have the same seeds, splits, first weights and selection of the epoch on validation items. The "
+    "All students have the same seeds, splits, first weights and way of choosing the epoch. The "
     "difference is that of a student's test score minus that of the student alone, seed by seed, and p is that of the "
     "paired t-test of it. Of several losses one is likely to look good by chance: share the level among them. Size is "
     "that of the weights on disk, time the median of forward passes of the networks in turn; students of one "
@@ -49,13 +49,13 @@ def render_distill(folder: Path) -> str:
     text = (folder / "config.yaml").read_text(encoding="utf-8")
     config, percent = yaml.safe_load(text), result["metric"] in scores.PERCENT
     networks = result["networks"]
-    teacher = networks[0]["model"]
+    teacher, chosen = networks[0]["model"], scores.SELECTED.get(result["selected_on"], "")
     title = f"Distillation: {teacher} to {result['model']} on {result['dataset']}"
     cost = score_against_cost(networks, result["metric"], percent)
     parts = [
         html.heading(title, f"{len(networks) - 2} loss(es), run folder {folder.resolve().name}"),
         html.tiles(_tiles(result, percent)),
-        html.section("Scores", html.table(*_table(result, percent)), html.paragraph(_MEANING, "note")),
+        html.section("Scores", html.table(*_table(result, percent)), html.paragraph(f"{chosen} {_MEANING}", "note")),
         html.section(
             "Score against size and time",
             _picture(folder, cost, "cost", "Score against size and time", _COST),

@@ -70,9 +70,10 @@ class Teaching:
                 if edges and self._inputs["x"].size(0) == graph.num_nodes:
                     self._structure = union_edges(*edges, num_nodes=int(graph.num_nodes or 0))
             else:
-                batch = copy(dataset.graphs.batch(split.train[:2])).to(device)  # type: ignore[attr-defined]
+                batch = copy(dataset.graphs.batch(split.train[:16])).to(device)  # type: ignore[attr-defined]
                 inputs = student.inputs(batch)
-            self.distiller.start(**inputs, teacher_inputs=self._teacher_inputs(None if self._inputs else batch))
+            theirs = self._teacher_inputs(None if self._inputs else batch)
+            self.distiller.start(**inputs, teacher_inputs=theirs, structure=self._structure)
             self.distiller.to(device)
 
     def listen(self) -> AbstractContextManager[dict[str, Heard]]:

@@ -151,3 +151,17 @@ def test_a_teacher_that_cannot_teach_is_refused(teacher: Path, tmp_path: Path) -
     with pytest.raises(ValueError, match="`distill.teacher` must be the folder of a run"):
         resolve({"distill": {"losses": [loss]}})
     assert not (tmp_path / "run").exists()
+
+
+def test_a_graph_without_edges_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    def graph(path: Path, x: torch.Tensor, edge_index: torch.Tensor) -> dict[str, Any]:
+        torch.save({"x": x, "edge_index": edge_index, "y": torch.arange(30) % 3}, path)
+        return {"name": str(path), "split": "0.4,0.3,0.3"}
+
+    x = torch.randn(30, 4, generator=torch.Generator().manual_seed(0))
+    own = graph(tmp_path / "none.pt", x, torch.zeros(2, 0, dtype=torch.long))
+    fit({**TEACHER, "data": own}, tmp_path / "teacher")
+    with pytest.raises(ValueError, match="LocalStructureLoss compares over edges, and the graph has none"):
+        fit(student(tmp_path / "teacher", LSP, data=own), tmp_path / "run")
+    fit(student(tmp_path / "teacher", {"name": "kd"}, data=own), tmp_path / "kd")  # needs none
+    assert not (tmp_path / "run").exists()
