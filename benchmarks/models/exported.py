@@ -2,9 +2,10 @@
 
 All forms have the same weights and get the same clips, and must give the same scores. They take turns, and the median
 of the processor's time counts. The sizes are those of NW-UCLA (one person, 20 joints, 52 frames) and of NTU RGB+D (two
-persons, 25 joints, 300 frames).
+persons, 25 joints, 300 frames), with the published widths; or those of a trained run.
 
     python benchmarks/models/exported.py --json exported.json
+    python benchmarks/models/exported.py --run runs/stigcn-nw-ucla-001
 """
 
 import argparse
@@ -22,6 +23,7 @@ from torch import Tensor
 from graphkit import ops
 from graphkit.deploy.formats import run_onnx, run_pt2, trace, write_onnx, write_pt2
 from graphkit.nn import STIGCN, fold_norms, plain_form
+from graphkit.train import open_run
 from graphkit.train.environment import environment
 
 #: Joint layout, persons, classes and frames of a clip.
@@ -69,10 +71,25 @@ def measure(found: dict[str, Callable[[Tensor], Tensor]], x: Tensor, rounds: int
     return {name: 1000 * statistics.median(each) / x.size(0) for name, each in seconds.items()}
 
 
+def of_size(size: str) -> tuple[STIGCN, int]:
+    """Returns an untrained model of the published widths, and the number of frames of a clip."""
+    layout, persons, classes, frames = SIZES[size]
+    model = STIGCN(3, classes, layout, persons)
+    lively(model)
+    return model.eval(), frames
+
+
+def of_run(path: str) -> tuple[STIGCN, int]:
+    """Returns the model of a run, and the number of frames that it was trained with."""
+    fit = open_run(path).best
+    return fit.model, fit.dataset.graphs.frames or SIZES["nw-ucla"][-1]
+
+
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=list(SIZES))
+    parser.add_argument("--run", help="a run folder, whose model takes the place of the sizes")
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 8])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json")
@@ -82,12 +99,9 @@ def main() -> None:
     torch.manual_seed(0)
     rows = []
     print(f"operators: {ops.backend()}; milliseconds per clip, median of {args.rounds}")
-    for size in args.sizes:
-        layout, persons, classes, frames = SIZES[size]
-        model = STIGCN(3, classes, layout, persons)
-        lively(model)
-        model.eval()
-        shape = (3, frames, model.layout.num_joints, persons)
+    for size in [args.run] if args.run else args.sizes:
+        model, frames = of_run(size) if args.run else of_size(size)
+        shape = (model.in_channels, frames, model.layout.num_joints, model.num_persons)
         with tempfile.TemporaryDirectory() as folder:
             found = forms(model, shape, Path(folder))
             for batch in args.batches:
