@@ -37,6 +37,7 @@ def flat(x: np.ndarray, layout: SkeletonLayout, coordinates: int) -> np.ndarray:
     """
     place = x[..., :coordinates].astype(np.float64)
     seen = np.asarray(place.any(axis=-1, keepdims=True))
+    seen[:, 0, layout.centre] |= seen[:, 0].any(axis=1)  # centred clips have this joint at the origin
     if coordinates == 1:
         place = np.concatenate([place, np.zeros_like(place)], axis=-1)
     elif coordinates == 2:
