@@ -61,17 +61,21 @@ class DatasetEntry:
         Raises:
             ValueError: If an option is not one of this data set's.
         """
-        check_options(self.name, self.options, options)
+        options = check_options(self.name, self.options, options)
         return self.load(Request(self.name, self.source, root), **options)
 
 
-def check_options(name: str, known: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+def check_options(name: str, known: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Refuses options that a data set does not have, or of another type than their defaults.
+
+    Returns:
+        The options; a whole number where text is asked for, as YAML reads ``8``, is its digits.
 
     Raises:
         ValueError: If an option is unknown; the closest one is offered.
         TypeError: If a value has the wrong type.
     """
+    taken = dict(given)
     for option, value in given.items():
         if option not in known:
             if not known:
@@ -79,9 +83,15 @@ def check_options(name: str, known: Mapping[str, Any], given: Mapping[str, Any])
             raise unknown_name(f"option of the data set '{name}'", option, known)
         default = known[option]
         kind = bool if default is None else type(default)  # the options without a default are yes, no or neither
-        if type(value) is not kind and value is not default:
-            word = {bool: "true or false", int: "a whole number", str: "text"}.get(kind, kind.__name__)
+        if kind is str and type(value) is int:
+            taken[option] = str(value)
+        elif kind is float and type(value) is int:
+            taken[option] = float(value)
+        elif type(value) is not kind and value is not default:
+            words = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+            word = words.get(kind, kind.__name__)
             raise TypeError(f"the option '{option}' of the data set '{name}' must be {word} (got {value!r})")
+    return taken
 
 
 def dataset(

@@ -6,6 +6,7 @@ from torch_geometric import EdgeIndex
 from torch_geometric.transforms import Constant
 
 from graphkit.data import catalogue, load, options
+from graphkit.data.source import check_options
 from graphkit.registry import dataset_names
 
 NAMES = """cora citeseer pubmed cora-full cora-ml computers photo cs physics reddit ppi texas wisconsin cornell actor
@@ -139,3 +140,14 @@ def test_the_catalogue_loads_nothing(tmp_path: Path) -> None:
     assert rows["mutag"].origin.startswith("https://")
     assert rows["factor-graphs"].available and rows["pattern"].available
     assert not rows["cora"].available
+
+
+def test_whole_numbers_serve_where_text_or_other_numbers_are_asked_for() -> None:
+    """``--set data.noise=2`` and ``--set data.val_subjects=8`` come as whole numbers out of YAML."""
+    known = {"text": "2, 7", "share": 0.5, "count": 1}
+    taken = check_options("some", known, {"text": 8, "share": 2, "count": 3})
+    assert taken == {"text": "8", "share": 2.0, "count": 3} and type(taken["share"]) is float
+    with pytest.raises(TypeError, match=r"'share' of the data set 'some' must be a number \(got 'much'\)"):
+        check_options("some", known, {"share": "much"})
+    with pytest.raises(TypeError, match="'count' .* must be a whole number"):
+        check_options("some", known, {"count": 1.5})

@@ -36,7 +36,7 @@ def load_own(path: Path, options: Mapping[str, Any], use_split: bool = True) -> 
     """
     if holds_clips(path):
         return load_clips(path, options, use_split)
-    check_options(path.name, own_options(), options)
+    options = check_options(path.name, own_options(), options)
     return _read(path, use_split, **options)
 
 

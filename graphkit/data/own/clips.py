@@ -43,7 +43,7 @@ def load_clips(path: Path, options: Mapping[str, Any], use_split: bool = True) -
         FileNotFoundError: If a file is missing.
         ValueError: If an option or the content of a file is wrong.
     """
-    check_options(path.name, clip_options(), options)
+    options = check_options(path.name, clip_options(), options)
     return _read(path, use_split, **options)
 
 
