@@ -1,7 +1,7 @@
 """Path attention on a graph that is too large for one step: training and inference in batches of its nodes.
 
-Run it with ``python examples/large_graph.py``; it generates a graph of 200,000 nodes and a million edges and takes some
-minutes on two cores. ``--nodes 5000 --edges 25000`` makes it a matter of seconds.
+Run it with ``python examples/large_graph.py``; it generates a graph of 200,000 nodes and a million edges, and takes
+about a minute on one idle core and 1.3 GB of memory. ``--nodes 5000 --edges 25000`` makes it a matter of seconds.
 """
 
 import argparse
