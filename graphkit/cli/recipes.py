@@ -26,6 +26,7 @@ def recipes(ctx: click.Context) -> None:
                 continue
             spread = f" +- {entry['std']}" if entry.get("std") is not None else ""
             of = f"{entry['strategy']}, protocol {entry['protocol']}: " if "strategy" in entry else ""
+            of = f"{entry['network']}: " if "network" in entry else of
             click.echo(f"{'':<28} {of}{entry['metric']} {entry['mean']}{spread} ({entry['source']})")
 
 
