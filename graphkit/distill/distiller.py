@@ -42,9 +42,10 @@ class Distiller(torch.nn.Module):
         ValueError: If there is no loss, or a layer does not exist; the closest name is offered.
 
     Notes:
-        - Edges are those of both networks' inputs, and those that a tapped layer returns beside its features (a layer
-          that makes its own graph); the union of them, each once, is what structure is compared over. A network
-          without edges, such as a perceptron, can be the student.
+        - Structure is compared over the union of the edges of both networks, each once: those that a tapped layer
+          returns beside its features (a layer that makes its own graph, such as
+          :class:`~graphkit.nn.DynamicEdgeConv`), else those of the network's input. A network without edges, such as a
+          perceptron, can be the student.
         - The teacher's features are kept for the latest input only, which serves one graph seen again and again; each
           new mini-batch is computed. Changes of the inputs are seen by PyTorch's counters of changes in place; one
           made through an array of NumPy that shares the memory is not.
@@ -142,15 +143,17 @@ class Distiller(torch.nn.Module):
             return torch.zeros((), device=next(iter(heard.values())).features.device)
         given = _given(teacher_inputs, args, kwargs)
         taught = self._teach(given)
-        edges = [e for e in (_edges_in(given), _edges_in((args, kwargs))) if e is not None]
+        seen = _edges_in(given), _edges_in((args, kwargs))
         total: Tensor | None = None
         for index in active:
             tap, (theirs, own) = self.taps[index], self._layers[index]
             _check_heard(heard, own, "student")
             student, teacher = heard[own].features, taught[theirs].features
             check_pair(student, teacher)
-            made = [e for e in (taught[theirs].edge_index, heard[own].edge_index) if e is not None]
-            known = self._summary(index, teacher, [structure] if structure is not None else made or edges, kwargs)
+            made = taught[theirs].edge_index, heard[own].edge_index
+            edges = [b if a is None else a for a, b in zip(made, seen, strict=True)]
+            edges = edges if structure is None else [structure]
+            known = self._summary(index, teacher, [each for each in edges if each is not None], kwargs)
             tap.loss.start(student.size(1), teacher.size(1))
             loss = tap.factor * finite(tap.loss.compare(student, known), student, teacher, f"'{theirs}:{own}'")
             total = loss if total is None else total + loss

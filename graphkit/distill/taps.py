@@ -10,6 +10,7 @@ from torch import Tensor
 from torch_geometric.nn import MessagePassing
 
 from graphkit.distill.loss import DistillationLoss
+from graphkit.nn import DynamicEdgeConv
 from graphkit.registry import unknown_name
 
 #: The name of what the whole network returns.
@@ -75,7 +76,8 @@ def layer_aliases(network: torch.nn.Module) -> dict[str, str]:
     """Returns short names of layers, ``"conv1"`` and so on, and the names of their sub-modules; ``""`` is the whole."""
     convs: list[str] = []
     for name, module in network.named_modules():
-        if name and isinstance(module, MessagePassing) and not any(name.startswith(f"{outer}.") for outer in convs):
+        inside = any(name.startswith(f"{outer}.") for outer in convs)
+        if name and not inside and isinstance(module, MessagePassing | DynamicEdgeConv):
             convs.append(name)
     if convs:
         found = {f"conv{index + 1}": name for index, name in enumerate(convs)}

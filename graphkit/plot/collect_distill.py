@@ -47,8 +47,10 @@ def structures(folder: Path, config: dict[str, Any]) -> dict[str, tuple[np.ndarr
         theirs = _hear(teacher, layers[0], "teacher") if theirs is None else theirs
         own = _hear(student, layers[1], "student")
         num_nodes = own.features.size(0)
-        edges = [run.model.inputs(_data(run))["edge_index"] for run in (teacher, student)]
-        edge_index = union_edges(*edges, num_nodes=num_nodes)
+        made = (theirs.edge_index, own.edge_index)
+        given = (run.model.inputs(_data(run)).get("edge_index") for run in (teacher, student))
+        edges = [b if a is None else a for a, b in zip(made, given, strict=True)]
+        edge_index = union_edges(*[each for each in edges if each is not None], num_nodes=num_nodes)
         weights = [_weights(each.features, edge_index) for each in (own, theirs)]
         found[name] = (weights[0], weights[1])
     return found

@@ -8,6 +8,7 @@ from torch_geometric.nn.models import GAT, MLP
 
 from graphkit.distill import Distiller, FitNet, KnowledgeDistillation, LocalStructureLoss, Tap, union_edges
 from graphkit.distill.taps import find_layer, last_hidden_layer, layer_aliases, listening
+from graphkit.nn import DGCNN
 from tests.distill.test_losses import random_edges
 
 NODES = 12
@@ -156,6 +157,27 @@ def test_layers_that_make_their_own_graph_bring_it(x: torch.Tensor) -> None:
     both = union_edges(first, second, num_nodes=NODES)
     torch.testing.assert_close(loss, LocalStructureLoss()(student[0].lin(x), teacher[0].lin(x), both))
     assert both.size(1) == len({*map(tuple, torch.cat([first, second], 1).t().tolist())})
+
+
+def test_networks_on_point_clouds_each_make_their_own_graph() -> None:
+    x = torch.randn(30, 3, generator=torch.Generator().manual_seed(0))
+    batch = torch.arange(30) // 15
+    torch.manual_seed(0)
+    teacher, student = (DGCNN(3, 4, width, 2, k=k).eval() for width, k in ((8, 4), (4, 3)))
+    taps = [Tap(LocalStructureLoss(), "conv2", weight=1)]
+    _, loss = Distiller(teacher, student, taps)(x, batch=batch, batch_size=2)
+    (wide, theirs), (narrow, own) = (net.convs[1](net.convs[0](x, batch)[0], batch) for net in (teacher, student))
+    union = union_edges(theirs, own, num_nodes=30)
+    assert union.size(1) > max(theirs.size(1), own.size(1))  # they do not agree on who is near
+    torch.testing.assert_close(loss, LocalStructureLoss()(narrow, wide, union))
+    fixed = GCNConv(3, 5)
+    edges = random_edges(30, 40)
+    inputs = {"x": x, "batch": batch, "batch_size": 2}
+    _, mixed = Distiller(teacher, fixed, [Tap(LocalStructureLoss(), "conv2", "output", weight=1)])(
+        x, edges, teacher_inputs=inputs
+    )
+    expected = LocalStructureLoss()(fixed(x, edges), wide, union_edges(theirs, edges, num_nodes=30))
+    torch.testing.assert_close(mixed, expected)
 
 
 def test_losses_end_after_their_epochs(x: torch.Tensor, edges: torch.Tensor) -> None:
