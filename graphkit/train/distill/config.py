@@ -122,7 +122,8 @@ def _student(given: Mapping[str, Any], teacher: Mapping[str, Any]) -> dict[str, 
     """Returns the model of the student: like the teacher where it is of the same kind, of half the width."""
     name = given.get("name", teacher["name"])
     model = {**(teacher if name == teacher["name"] else {}), **given, "name": name}
-    width = teacher.get("hidden_channels", model_options(teacher["name"]).get("hidden_channels"))
-    if "hidden_channels" in model_options(name) and "hidden_channels" not in given and isinstance(width, int):
-        model["hidden_channels"] = max(1, width // 2)
+    for key in ("hidden_channels", "channels"):  # one width, or one for each stage
+        width = teacher.get(key, model_options(teacher["name"]).get(key))
+        if key in model_options(name) and key not in given and isinstance(width, int | list | tuple):
+            model[key] = max(1, width // 2) if isinstance(width, int) else [max(1, each // 2) for each in width]
     return model
