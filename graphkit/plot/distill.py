@@ -67,7 +67,7 @@ def local_structures(students: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> "
 
         columns = min(len(students), 4)
         rows = -(-len(students) // columns)
-        figure = new_figure(2.35 * columns + 0.3, 2.75 * rows)
+        figure = new_figure(2.35 * columns + 0.3, 2.9 * rows)
         axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
         for number, (axis, (name, (student, teacher))) in enumerate(zip(axes.flat, students.items(), strict=False)):
             colour = to_rgba(_colour(name))[:3]
