@@ -113,7 +113,10 @@ def open_run(path: str | Path) -> Run:
     path = Path(path)
     if not (path / "config.yaml").is_file():
         raise FileNotFoundError(f"'{path}' is not a run folder (it has no config.yaml)")
-    return Run(path, resolve(read_config(path / "config.yaml")))
+    content = read_config(path / "config.yaml")
+    if "student" in content:
+        raise ValueError(f"'{path}' compares several networks; take the run of one of them, such as {path / 'alone'}")
+    return Run(path, resolve(content))
 
 
 def _numbers(path: Path) -> list[int]:

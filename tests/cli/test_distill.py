@@ -26,6 +26,9 @@ def test_tells_scores_sizes_and_what_they_allow_to_say(graphkit: Command) -> Non
     assert (folder / "lsp" / "seed-2" / "model.safetensors").is_file()
     assert (folder / "report.html").is_file() and "lsp: the student, gcn, taught by lsp" in result.stderr
     assert graphkit("evaluate", folder / "lsp").exit_code == 0
+    assert graphkit("predict", folder / "kd", "--output", "preds.csv").exit_code == 0 and Path("preds.csv").is_file()
+    whole = graphkit("evaluate", folder)
+    assert whole.exit_code == 2 and f"take the run of one of them, such as {folder}/alone" in whole.stderr
 
 
 def test_one_json_object_that_can_be_had_again(graphkit: Command) -> None:
