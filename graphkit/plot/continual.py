@@ -75,10 +75,12 @@ def _numbers(axis: Any, shown: np.ndarray, low: float, high: float, percent: boo
     if shown.shape[0] > _ANNOTATED:
         return
     size = 8 if shown.shape[0] <= 6 else 5.5
+    close = high - low < 10 and shown.shape[0] <= 6  # scores that whole numbers would not tell apart
+    digits = (1 if close else 0) if percent else 2
     for (row, column), value in np.ndenumerate(shown):
         if np.isfinite(value):
             dark = (value - low) / max(high - low, 1e-9) > 0.6
-            text = f"{value:.0f}" if percent else f"{value:.2f}"
+            text = f"{value:.{digits}f}"
             axis.text(
                 column, row, text, ha="center", va="center", fontsize=size, color="white" if dark else INK
             )

@@ -42,6 +42,16 @@ def test_one_setting_of_a_strategy(graphkit: Command) -> None:
     assert config["stream"]["tasks"] == 2
 
 
+def test_another_backbone_keeps_the_rest_of_the_recipe(graphkit: Command) -> None:
+    options = ("--dataset", "sbm-continual", "--backbone", "gcn", "--compare", "ewc, joint", "--epochs", 1, "--quiet")
+    result = graphkit("continual", *options, *TINY, "--output", "out")
+    assert result.exit_code == 0, result.output
+    config = yaml.safe_load(Path("out/config.yaml").read_text())
+    assert config["model"] == {"name": "gcn", "hidden_channels": 4} and config["recipe"] == "continual-sbm-continual"
+    assert config["train"]["lr"] == 0.02 and list(config["strategies"]) == ["ewc", "joint"]
+    assert config["strategies"]["ewc"]["samples"] == 20
+
+
 def test_resuming_what_is_done_gives_it_again(graphkit: Command) -> None:
     result = graphkit(*SMALL, *TINY, "--compare", "fine-tune,joint", "--output", "out", "--quiet")
     assert result.exit_code == 0, result.output

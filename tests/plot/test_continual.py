@@ -28,6 +28,11 @@ def test_maps_of_many_tasks_have_no_numbers() -> None:
     assert not texts(figure.axes[0]) and [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["1", "11"]
 
 
+def test_scores_close_together_have_a_digit_more() -> None:
+    figure = performance_matrices({"twp": [[0.971, None], [0.962, 0.98]]}, percent=True)
+    assert texts(figure.axes[0]) == ["97.1", "96.2", "98.0"]
+
+
 def test_nothing_to_draw_is_refused() -> None:
     with pytest.raises(ValueError, match=r"at least one score \(got none\)"):
         performance_matrices({"twp": [[None]]})
