@@ -1,9 +1,9 @@
 """Where does preserving topology help? TWP's two parts alone and together, on streams and backbones of several kinds.
 
 For every setting there are four learners: fine-tuning, TWP with its loss part only, with its topology part only, and
-with both in equal parts. Each of the last three is tried with every strength on a seed of its own, and the best by
-validation is run on the others. The table has average performance and forgetting on test items; the last column is what
-the topology part adds to the loss part, as the mean and the deviation over pairs of runs with the same seed.
+with both in equal parts. With several strengths each of the last three is tried with all of them on a seed of its own,
+and the best by validation is run on the others. The table has average performance and AF on test items; the last column
+is what the topology part adds to the loss part, as mean and deviation over pairs of runs with the same seed.
 
     python benchmarks/continual/topology_map.py --seeds 3 --json topology_map.json
 """
@@ -45,11 +45,11 @@ def measure(config: dict[str, Any], strengths: list[float], seeds: int) -> dict[
     found: dict[str, Any] = {}
     chosen: dict[str, dict[str, Any]] = {"fine-tune": {}}
     for part, (loss, topology) in PARTS.items():
-        tried = []
-        for strength in strengths:
-            options = {"lambda_l": strength * loss, "lambda_t": strength * topology, "samples": 20}
-            tried.append((learn(config, "twp", options, seeds)["validation"]["mean"], options))
-        chosen[part] = max(tried, key=lambda pair: pair[0])[1]
+        settings = [{"lambda_l": s * loss, "lambda_t": s * topology, "samples": 20} for s in strengths]
+        chosen[part] = settings[0]
+        if len(settings) > 1:
+            tried = [learn(config, "twp", options, seeds)["validation"]["mean"] for options in settings]
+            chosen[part] = settings[tried.index(max(tried))]
     for name, options in chosen.items():
         runs = [learn(config, "twp" if options else "fine-tune", options, seed) for seed in range(seeds)]
         found[name] = {

@@ -37,7 +37,8 @@ def test_every_number_of_a_stream_has_a_source(name: str) -> None:
     assert recipe["title"] and recipe["expected"]
     for entry in recipe["expected"]:
         assert entry["metric"] and entry["strategy"] in strategy_names()
-        assert entry["protocol"] in ("default", "published") and isinstance(entry["mean"], float | int)
+        assert entry["protocol"] in ("default", "published")
+        assert isinstance(entry["mean"], float | int) or "no score of" in entry["note"]
         if entry["source"] == "measured":
             assert entry["command"].startswith("graphkit continual") and entry["runs"] >= 3
             assert entry["std"] is not None and entry["selected_on"] and "learning" in entry

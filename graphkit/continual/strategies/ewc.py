@@ -28,7 +28,7 @@ class EWC(Consolidation):
         several. There is no factor 1/2, as in that code.
     """
 
-    grid = tuple({"strength": strength} for strength in (0.01, 0.1, 1.0, 10.0))
+    grid = tuple({"strength": strength} for strength in (1.0, 10.0, 100.0, 1000.0))
 
     def __init__(
         self, strength: float = 1.0, fisher: str = "sample", scale: bool = True, samples: int | None = 50

@@ -26,7 +26,7 @@ class MAS(Consolidation):
         The released code of TWP keeps the importance of the latest task only, and squares the gradient of the mean.
     """
 
-    grid = tuple({"strength": strength} for strength in (0.01, 0.1, 1.0, 10.0))
+    grid = tuple({"strength": strength} for strength in (1.0, 10.0, 100.0, 1000.0))
     to_latest = True
 
     def __init__(self, strength: float = 1.0, scale: bool = True, samples: int | None = 50) -> None:

@@ -51,7 +51,7 @@ class TWP(Consolidation):
         uses strengths of 10,000 with importances of no fixed scale.
     """
 
-    grid = tuple({"lambda_l": strength, "lambda_t": 0.1 * strength} for strength in (0.01, 0.1, 1.0, 10.0))
+    grid = tuple({"lambda_l": strength, "lambda_t": 0.1 * strength} for strength in (1.0, 10.0, 100.0, 1000.0))
 
     def __init__(
         self,

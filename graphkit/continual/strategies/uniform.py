@@ -17,7 +17,7 @@ class Uniform(Consolidation):
         strength: Factor of the penalty, whose importances sum to one for each task.
     """
 
-    grid = tuple({"strength": strength} for strength in (0.01, 0.1, 1.0, 10.0))
+    grid = tuple({"strength": strength} for strength in (1.0, 10.0, 100.0, 1000.0))
 
     def __init__(self, strength: float = 1.0) -> None:
         super().__init__()

@@ -132,7 +132,7 @@ def test_search_is_decided_on_validation_with_a_seed_of_its_own(tmp_path: Path, 
     config = {**small, "strategies": {"uniform": {}, "fine-tune": {}}, "search": True, "train": {"epochs": 2}}
     result = fit_continual(config, tmp_path / "run")
     tried = result["strategies"]["uniform"]["search"]
-    assert [entry["options"]["strength"] for entry in tried] == [0.01, 0.1, 1.0, 10.0]
+    assert [entry["options"]["strength"] for entry in tried] == [1.0, 10.0, 100.0, 1000.0]
     best = max(entry["validation"] for entry in tried)
     chosen = next(entry["options"] for entry in tried if entry["validation"] == best)
     assert result["strategies"]["uniform"]["options"] == chosen
