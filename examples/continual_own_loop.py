@@ -52,7 +52,7 @@ def main(size: int = 60, epochs: int = 60) -> dict[str, float]:
     """Learns nine tasks of two classes with and without a strategy; returns the mean score of each at the end."""
     stream = TaskStream(load("sbm-continual", size=size), 2)
     found = {}
-    for strategy in (FineTune(), TWP(lambda_l=1.0, lambda_t=0.1)):
+    for strategy in (FineTune(), TWP(lambda_l=100.0, lambda_t=10.0)):
         matrix = learn(stream, strategy, epochs)
         name = type(strategy).__name__
         found[name] = average_performance(matrix)

@@ -48,7 +48,7 @@ def test_another_backbone_keeps_the_rest_of_the_recipe(graphkit: Command) -> Non
     assert result.exit_code == 0, result.output
     config = yaml.safe_load(Path("out/config.yaml").read_text())
     assert config["model"] == {"name": "gcn", "hidden_channels": 4} and config["recipe"] == "continual-sbm-continual"
-    assert config["train"]["lr"] == 0.02 and list(config["strategies"]) == ["ewc", "joint"]
+    assert config["train"]["lr"] == 0.03 and list(config["strategies"]) == ["ewc", "joint"]
     assert config["strategies"]["ewc"]["samples"] == 20
 
 

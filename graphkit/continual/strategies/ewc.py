@@ -31,7 +31,7 @@ class EWC(Consolidation):
     grid = tuple({"strength": strength} for strength in (1.0, 10.0, 100.0, 1000.0))
 
     def __init__(
-        self, strength: float = 1.0, fisher: str = "sample", scale: bool = True, samples: int | None = 50
+        self, strength: float = 100.0, fisher: str = "sample", scale: bool = True, samples: int | None = 50
     ) -> None:
         super().__init__()
         if fisher not in ("sample", "batch"):

@@ -29,7 +29,7 @@ class MAS(Consolidation):
     grid = tuple({"strength": strength} for strength in (1.0, 10.0, 100.0, 1000.0))
     to_latest = True
 
-    def __init__(self, strength: float = 1.0, scale: bool = True, samples: int | None = 50) -> None:
+    def __init__(self, strength: float = 100.0, scale: bool = True, samples: int | None = 50) -> None:
         super().__init__()
         self.strength, self.scale, self.samples = strength, scale, samples
 

@@ -55,8 +55,8 @@ class TWP(Consolidation):
 
     def __init__(
         self,
-        lambda_l: float = 1.0,
-        lambda_t: float = 0.1,
+        lambda_l: float = 100.0,
+        lambda_t: float = 10.0,
         beta: float = 0.0,
         gradients: str = "sample",
         measure: str = "abs",

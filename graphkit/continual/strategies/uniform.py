@@ -19,7 +19,7 @@ class Uniform(Consolidation):
 
     grid = tuple({"strength": strength} for strength in (1.0, 10.0, 100.0, 1000.0))
 
-    def __init__(self, strength: float = 1.0) -> None:
+    def __init__(self, strength: float = 100.0) -> None:
         super().__init__()
         self.strength = strength
 
