@@ -7,6 +7,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from graphkit.cli.ensemble import _lines
 from graphkit.cli.main import main
 from graphkit.train import ensemble_runs, fit, open_run
 
@@ -53,6 +54,7 @@ def test_without_validation_apart_from_the_test_items_weights_are_equal(runs: tu
             each.__dict__["dataset"] = each.dataset.replace(protocol="test")
     result = ensemble_runs(opened)
     assert result["weights"] == [0.5, 0.5] and result["selected_on"] == "equal weights" and not result["validation"]
+    assert _lines(result)[0] == "2 runs on synthetic-skeleton, equal weights"
 
 
 def test_runs_that_do_not_belong_together_are_refused(runs: tuple[Path, Path], tmp_path: Path) -> None:
