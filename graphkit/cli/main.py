@@ -60,6 +60,8 @@ class LazyGroup(click.Group):
         """Runs a command; a user's mistake becomes one line on standard error and exit code 2."""
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:  # whoever reads the output, such as `head`, has seen enough: click ends quietly
+            raise
         except (ValueError, TypeError, OSError, ImportError) as error:
             if os.environ.get("GRAPHKIT_TRACEBACK"):
                 raise

@@ -91,3 +91,13 @@ def test_doctor_says_which_operators_are_in_use(graphkit: Command, monkeypatch: 
     assert found["backend"] in ("native", "torch") and found["packages"]["torch"]
     for row in found["operators"]:
         assert row["cuda_reason"] in shown and row["cuda_remedy"] in shown
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    """As in ``graphkit datasets | head -1``."""
+    command = [sys.executable, "-m", "graphkit", "datasets"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()  # before anything was written
+        said = process.stderr.read()
+    assert said == ""
