@@ -8,14 +8,12 @@ is the peak of a forward and backward pass above what the inputs take, measured 
 More threads than idle cores make the figures worthless (a ratio then says who waited longest): the load is printed.
 """
 
-import argparse
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
-from measuring import announce, peak_memory_mb, write
+from measuring import announce, options_of, peak_memory_mb, write
 from torch import Tensor
 from torch_geometric import EdgeIndex
 
@@ -122,11 +120,7 @@ def run(seconds: float, threads: list[int]) -> list[dict[str, object]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
-    parser.add_argument("--seconds", type=float, default=2.0, help="time per size and number of threads")
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    options = parser.parse_args()
+    options = options_of(__doc__, seconds=2.0).parse_args()
     environment = announce()
     rows = run(options.seconds, options.threads)
     write(options.json, environment, rows=rows)

@@ -18,14 +18,12 @@ What the work amounts to, with features of 4 bytes, N nodes, E edges, and Ds and
 More threads than idle cores make the figures worthless (a ratio then says who waited longest): the load is printed.
 """
 
-import argparse
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
-from measuring import announce, peak_memory_mb, write
+from measuring import announce, options_of, peak_memory_mb, write
 from torch import Tensor
 from torch_geometric import EdgeIndex
 from torch_geometric.utils import scatter, softmax
@@ -185,10 +183,7 @@ def run(seconds: float, threads: list[int], kernel: str) -> list[dict[str, objec
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
-    parser.add_argument("--seconds", type=float, default=2.0, help="time per size and number of threads")
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser = options_of(__doc__, seconds=2.0)
     parser.add_argument("--kernel", choices=["rbf", "l1exp"], default="rbf")
     options = parser.parse_args()
     environment = announce()

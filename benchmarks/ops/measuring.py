@@ -1,5 +1,6 @@
 """What the scripts in this folder share: peak memory, and what a figure must be read with."""
 
+import argparse
 import json
 import os
 import platform
@@ -42,6 +43,15 @@ def announce() -> dict[str, object]:
     print(f"torch {torch.__version__}, {platform.machine()}, {os.cpu_count()} cores, operators: {backend()}")
     print(f"load before the start: {load}")
     return {"torch": torch.__version__, "machine": platform.machine(), "cores": os.cpu_count(), "load": load}
+
+
+def options_of(doc: str | None, seconds: float) -> argparse.ArgumentParser:
+    """Returns a parser with the options that the scripts share; ``seconds`` is the time for each of their cells."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument("--seconds", type=float, default=seconds, help="time for each row of cells")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    return parser
 
 
 def write(path: Path | None, environment: dict[str, object], **figures: object) -> None:

@@ -12,15 +12,13 @@ More threads than idle cores make the figures worthless (a ratio then says who w
 `--clock cpu` counts the time on the processor, with that of the system, and leaves out the waiting: for one thread.
 """
 
-import argparse
 import importlib.util
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
-from measuring import announce, peak_memory_mb, write
+from measuring import announce, options_of, peak_memory_mb, write
 from torch import Tensor
 from torch_geometric.utils import softmax
 
@@ -163,10 +161,7 @@ def run(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
-    parser.add_argument("--seconds", type=float, default=2.0, help="time per operator, size and number of threads")
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser = options_of(__doc__, seconds=2.0)
     parser.add_argument("--only", nargs="+", choices=OPERATORS, default=list(OPERATORS), help="operators to measure")
     parser.add_argument("--clock", choices=["wall", "cpu"], default="wall")
     options = parser.parse_args()

@@ -1,6 +1,5 @@
 """``graphkit continual``."""
 
-import json
 from typing import Any
 
 import click
@@ -47,28 +46,10 @@ def continual(ctx: click.Context, **options: Any) -> None:
       graphkit continual --compare twp,ewc --dataset sbm-continual --visible so-far --set strategies.twp.lambda_t=1
     """
     from graphkit.cli.continual_scores import describe
-    from graphkit.cli.train import only_resume, write_report
-    from graphkit.train import make_progress
-    from graphkit.train.continual import StreamInterrupted, fit_continual, resume_continual
+    from graphkit.cli.running import run_command
+    from graphkit.train.continual import fit_continual, resume_continual
 
-    progress = make_progress(options["quiet"])
-    try:
-        if options["run"] is not None:
-            only_resume(ctx)
-            result = resume_continual(options["run"], progress, options["device"])
-        else:
-            result = fit_continual(_config(options), options["output"], progress)
-    except StreamInterrupted as stop:
-        folder = options["run"] or stop.folder
-        click.echo(f"{stop}; continue with: graphkit continual --resume {folder}", err=True)
-        ctx.exit(130)
-    unseen = write_report(result["run"])
-    if options["as_json"]:
-        click.echo(json.dumps(result))
-    else:
-        click.echo(describe(result))
-    if unseen and not options["quiet"]:
-        click.echo(unseen, err=True)
+    run_command(ctx, options, fit_continual, resume_continual, _config, describe)
 
 
 def _config(options: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """``graphkit distill``."""
 
-import json
 from typing import Any
 
 import click
@@ -45,25 +44,10 @@ def distill(ctx: click.Context, **options: Any) -> None:
       graphkit distill --teacher runs/gat-cora-001 --student mlp --loss kd
     """
     from graphkit.cli.distill_scores import describe
-    from graphkit.cli.train import only_resume, write_report
-    from graphkit.train import make_progress
-    from graphkit.train.distill import DistillInterrupted, fit_distill, resume_distill
+    from graphkit.cli.running import run_command
+    from graphkit.train.distill import fit_distill, resume_distill
 
-    progress = make_progress(options["quiet"])
-    try:
-        if options["run"] is not None:
-            only_resume(ctx)
-            result = resume_distill(options["run"], progress, options["device"])
-        else:
-            result = fit_distill(_config(options), options["output"], progress)
-    except DistillInterrupted as stop:
-        folder = options["run"] or stop.folder
-        click.echo(f"{stop}; continue with: graphkit distill --resume {folder}", err=True)
-        ctx.exit(130)
-    unseen = write_report(result["run"])
-    click.echo(json.dumps(result) if options["as_json"] else describe(result))
-    if unseen and not options["quiet"]:
-        click.echo(unseen, err=True)
+    run_command(ctx, options, fit_distill, resume_distill, _config, describe)
 
 
 def _config(options: dict[str, Any]) -> dict[str, Any]:

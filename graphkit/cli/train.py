@@ -1,6 +1,5 @@
 """``graphkit train``."""
 
-import json
 from typing import Any
 
 import click
@@ -40,38 +39,11 @@ def train(ctx: click.Context, **options: Any) -> None:
       graphkit train --model stigcn --dataset nw-ucla --stream bone
       graphkit train --model gcn --dataset my-graph/ --split 0.6,0.2,0.2
     """
+    from graphkit.cli.running import run_command
     from graphkit.cli.scores import describe
-    from graphkit.train import Interrupted, fit, make_progress, resume
+    from graphkit.train import fit, resume
 
-    progress = make_progress(options["quiet"])
-    try:
-        if options["run"] is not None:
-            only_resume(ctx)
-            result = resume(options["run"], progress, options["device"])
-        else:
-            result = fit(_config(options), options["output"], progress)
-    except Interrupted as stop:
-        folder = options["run"] or stop.folder
-        click.echo(f"{stop}; continue with: graphkit train --resume {folder}", err=True)
-        ctx.exit(130)
-    unseen = write_report(result["run"])
-    if options["as_json"]:
-        click.echo(json.dumps(result))
-    else:
-        click.echo(describe(result))
-    if unseen and not options["quiet"]:
-        click.echo(unseen, err=True)
-
-
-def write_report(run: str) -> str:
-    """Writes the report of a run; returns why where that cannot be done, since the training itself has succeeded."""
-    try:
-        from graphkit.plot import report
-
-        report(run)
-    except (ImportError, ValueError, OSError) as error:
-        return f"no report was written: {error}"
-    return ""
+    run_command(ctx, options, fit, resume, _config, describe)
 
 
 def _config(options: dict[str, Any]) -> dict[str, Any]:
@@ -103,12 +75,3 @@ def _config(options: dict[str, Any]) -> dict[str, Any]:
         if name is not None and name != base[part]["name"]:
             raise ValueError(f"the recipe '{recipe}' is for the {part} '{base[part]['name']}' (got '{name}')")
     return merge(base, own, {"recipe": recipe})
-
-
-def only_resume(ctx: click.Context) -> None:
-    """Refuses settings beside ``--resume``: a run goes on as it was begun."""
-    allowed = ("run", "device", "quiet", "as_json")
-    for name in ctx.params:
-        if name not in allowed and ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
-            option = {"sets": "set"}.get(name, name).replace("_", "-")
-            raise ValueError(f"--{option} cannot be given with --resume: a run goes on with its own settings")

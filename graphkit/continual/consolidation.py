@@ -1,5 +1,6 @@
 """What EWC, MAS, TWP and the uniform control share: they hold parameters back in proportion to an importance."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -12,7 +13,7 @@ from graphkit.continual.merged_penalty import MergedPenalty, merge_penalty, merg
 from graphkit.continual.strategy import Strategy, check_network
 
 
-class Consolidation(Strategy):
+class Consolidation(Strategy, ABC):
     """Adds :math:`\\sum_n \\sum_m I_{n,m} (w_m - w_{n,m})^2` over the tasks so far to the loss.
 
     Sub-classes give the importance :math:`I_n` of a task that has just been learnt. The sum is kept as one, see
@@ -25,9 +26,9 @@ class Consolidation(Strategy):
     def __init__(self) -> None:
         self._merged: MergedPenalty | None = None
 
+    @abstractmethod
     def importance(self, model: torch.nn.Module, task: Episode) -> Named:
         """Returns the importance of every parameter for a task, with all strengths in it."""
-        raise NotImplementedError
 
     def before_task(self, model: torch.nn.Module, task: Episode) -> None:
         """Checks that the network is still the same."""

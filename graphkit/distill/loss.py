@@ -1,12 +1,13 @@
 """What all distillation losses have in common: one form, so that they can be exchanged for one another."""
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 
-class DistillationLoss(torch.nn.Module):
+class DistillationLoss(torch.nn.Module, ABC):
     """A loss that tells how far the features of a student are from those of its teacher, on the same nodes.
 
     A sub-class writes :meth:`compare`, and :meth:`summarize` if something can be worked out from the teacher alone: a
@@ -30,9 +31,9 @@ class DistillationLoss(torch.nn.Module):
         """Returns all that :meth:`compare` needs to know of the teacher; by default its features."""
         return teacher
 
+    @abstractmethod
     def compare(self, student: Tensor, known: Any) -> Tensor:
         """Returns the loss of a student's features against what :meth:`summarize` returned."""
-        raise NotImplementedError
 
     def forward(
         self, student: Tensor, teacher: Tensor, edge_index: Tensor | None = None, batch: Tensor | None = None

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from graphkit.files import read_json
 from graphkit.plot import html, scores
 from graphkit.plot.continual import performance_matrices, performance_over_tasks
@@ -24,15 +22,6 @@ _MEANING = (
     "right after it was learnt, shows that. Forward transfer is the score on a task before it is learnt, above that of "
     "the untrained model."
 )
-
-
-def is_continual(folder: Path) -> bool:
-    """Whether a folder is that of a continual run."""
-    try:
-        config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError):
-        return False
-    return isinstance(config, dict) and "stream" in config
 
 
 def render_continual(folder: Path) -> str:

@@ -28,15 +28,6 @@ _STRUCTURE = (
 )
 
 
-def is_distill(folder: Path) -> bool:
-    """Whether a folder is that of a comparison of distilled students."""
-    try:
-        config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError):
-        return False
-    return isinstance(config, dict) and "student" in config
-
-
 def render_distill(folder: Path) -> str:
     """Returns the page of a comparison as HTML; writes the pictures.
 

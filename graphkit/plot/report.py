@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import yaml
+
 from graphkit.files import write_text
 from graphkit.plot import collect, html, scores
-from graphkit.plot.continual_report import is_continual, render_continual
-from graphkit.plot.distill_report import is_distill, render_distill
+from graphkit.plot.continual_report import render_continual
+from graphkit.plot.distill_report import render_distill
 from graphkit.plot.factors import factor_graphs, found_beside_true
 from graphkit.plot.pictures import curves_section, picture_sections
 from graphkit.plot.style import require_matplotlib, save_png
@@ -48,9 +50,12 @@ def report(run: Run | str | Path) -> Path:
 
 def _renderer(folder: Path) -> Callable[[Path], str] | None:
     """Returns what makes the page of a folder that holds several runs of one command; nothing for an ordinary run."""
-    if is_continual(folder):
-        return render_continual
-    return render_distill if is_distill(folder) else None
+    try:
+        config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError):
+        return None
+    known = {"stream": render_continual, "student": render_distill}  # by the part that only their configuration has
+    return next((render for part, render in known.items() if isinstance(config, dict) and part in config), None)
 
 
 def factor_picture(run: Run | str | Path) -> Path:

@@ -1,7 +1,10 @@
 """Checkpoints: written atomically, read without executing anything."""
 
+import csv
 import io
 import pickle
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from graphkit.files import check_zip, write_atomically
+from graphkit.files import check_zip, write_atomically, write_text
 
 
 def save_state(path: str | Path, state: dict[str, Any]) -> None:
@@ -37,6 +40,29 @@ def load_state(path: str | Path) -> dict[str, Any]:
         if isinstance(error, pickle.UnpicklingError) and "GLOBAL" in str(error):
             raise ValueError(f"'{path}' holds Python objects, which could run code; it is refused") from None
         raise ValueError(f"the checkpoint '{path}' is damaged ({line}); delete it and train again") from None
+
+
+@contextmanager
+def of_this_run(path: str | Path) -> Iterator[None]:
+    """A context in which a state is taken over; what does not fit becomes one line that names the file.
+
+    Raises:
+        ValueError: If keys are missing, or tensors are not those of the networks.
+    """
+    try:
+        yield
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        line = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ValueError(f"the checkpoint '{path}' is not one of this run ({line}); delete it") from None
+
+
+def save_table(path: str | Path, columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
+    """Writes rows, such as one per epoch, as a CSV file, atomically."""
+    table = io.StringIO()
+    writer = csv.DictWriter(table, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, table.getvalue())
 
 
 def save_weights(path: str | Path, weights: dict[str, Tensor]) -> None:

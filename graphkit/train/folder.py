@@ -3,6 +3,9 @@
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
+
+from graphkit.train.config import read_config
 
 
 def make_folder(output: str | Path | None, name: str) -> Path:
@@ -28,6 +31,18 @@ def make_folder(output: str | Path | None, name: str) -> Path:
         raise ValueError(f"the output folder cannot be written: '{error.filename}' ({os.strerror(error.errno or 0)})") \
             from None
     return folder
+
+
+def folder_config(folder: Path) -> dict[str, Any]:
+    """Returns the settings that a run folder holds.
+
+    Raises:
+        FileNotFoundError: If the folder is not a run.
+        ValueError: If its ``config.yaml`` cannot be read.
+    """
+    if not (folder / "config.yaml").is_file():
+        raise FileNotFoundError(f"'{folder}' is not a run folder (it has no config.yaml)")
+    return read_config(folder / "config.yaml")
 
 
 def _next_free(parent: Path, name: str) -> Path:

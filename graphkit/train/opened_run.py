@@ -10,7 +10,8 @@ from graphkit.data import GraphDataset, Split
 from graphkit.files import read_json
 from graphkit.nn import GraphModel
 from graphkit.train.checkpoint import load_weights, put_weights
-from graphkit.train.config import read_config, resolve
+from graphkit.train.config import resolve
+from graphkit.train.folder import folder_config
 from graphkit.train.model import make_model
 from graphkit.train.run import data_key, load_dataset
 
@@ -111,9 +112,7 @@ def open_run(path: str | Path) -> Run:
         ValueError: If its configuration cannot be used.
     """
     path = Path(path)
-    if not (path / "config.yaml").is_file():
-        raise FileNotFoundError(f"'{path}' is not a run folder (it has no config.yaml)")
-    content = read_config(path / "config.yaml")
+    content = folder_config(path)
     if "student" in content:
         raise ValueError(f"'{path}' compares several networks; take the run of one of them, such as {path / 'alone'}")
     return Run(path, resolve(content))

@@ -12,9 +12,9 @@ from graphkit.data import GraphDataset
 from graphkit.files import read_json, write_json, write_text
 from graphkit.tasks import make_task
 from graphkit.train.batches import augmentation
-from graphkit.train.config import read_config, resolve, settings
+from graphkit.train.config import resolve, settings
 from graphkit.train.environment import environment, peak_memory_mb, pick_device
-from graphkit.train.folder import make_folder
+from graphkit.train.folder import folder_config, make_folder
 from graphkit.train.interrupt import Interrupted, InterruptFlag
 from graphkit.train.model import make_model
 from graphkit.train.optimizer import Schedule, make_optimizer
@@ -66,9 +66,7 @@ def resume(folder: str | Path, progress: Progress | None = None, device: str | N
         ValueError: If its configuration or checkpoint cannot be used.
     """
     folder = Path(folder)
-    if not (folder / "config.yaml").is_file():
-        raise FileNotFoundError(f"'{folder}' is not a run folder (it has no config.yaml)")
-    config = resolve(read_config(folder / "config.yaml"))
+    config = resolve(folder_config(folder))
     return _run(config, folder, pick_device(device or config["device"]), progress or Progress())
 
 

@@ -1,7 +1,5 @@
 """One fit: one seed on one split, from the model's first weights to its scores, continued where it was stopped."""
 
-import csv
-import io
 import time
 from pathlib import Path
 from typing import Any
@@ -9,11 +7,10 @@ from typing import Any
 import torch
 
 from graphkit.data import GraphDataset
-from graphkit.files import write_text
 from graphkit.tasks import make_task
 from graphkit.train.arithmetic import arithmetic, sensible_threads
 from graphkit.train.batches import Batches, augmentation
-from graphkit.train.checkpoint import load_state, save_state, save_weights
+from graphkit.train.checkpoint import load_state, of_this_run, save_state, save_table, save_weights
 from graphkit.train.config import settings
 from graphkit.train.extras import extra_scores
 from graphkit.train.interrupt import Interrupted, InterruptFlag
@@ -189,7 +186,7 @@ class Fit:
         if self.selects:
             self.model.load_state_dict(self.selection.weights)
         save_weights(self.folder / "model.safetensors", self.model.state_dict())
-        self._write_table()
+        save_table(self.folder / "metrics.csv", COLUMNS, self.rows)
         result: dict[str, Any] = {
             "epoch": self.selection.epoch if self.selects else self.epoch,
             "validation": self.selection.score if self.selects else None,
@@ -223,15 +220,7 @@ class Fit:
         if self.teaching is not None:
             state["distill"] = self.teaching.distiller.state_dict()
         save_state(self.folder / "state.pt", state)
-        self._write_table()
-
-    def _write_table(self) -> None:
-        """Writes one row per epoch."""
-        table = io.StringIO()
-        writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.rows)
-        write_text(self.folder / "metrics.csv", table.getvalue())
+        save_table(self.folder / "metrics.csv", COLUMNS, self.rows)
 
     def _restore(self) -> None:
         """Goes on from the checkpoint.
@@ -241,7 +230,7 @@ class Fit:
         """
         path = self.folder / "state.pt"
         state = load_state(path)
-        try:
+        with of_this_run(path):
             self.model.load_state_dict(state["model"])
             if self.teaching is not None:
                 self.teaching.distiller.load_state_dict(state["distill"])
@@ -255,6 +244,3 @@ class Fit:
             self.selection.load_state_dict(state["selection"])
             self.epoch, self.seconds, self.rows = state["epoch"], state["seconds"], state["rows"]
             restore_random_state(state["random"], self.generator)
-        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-            line = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise ValueError(f"the checkpoint '{path}' is not one of this run ({line}); delete it") from None

@@ -1,5 +1,6 @@
 """What the plain forms of all models of clips share: the norm of coordinates, the order of axes, means and scores."""
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from graphkit.nn.models.skeleton_model import SkeletonModel
 
 
-class PlainClipModel(torch.nn.Module):
+class PlainClipModel(torch.nn.Module, ABC):
     """A model of clips ``[batch, C, T, V, P]`` in its plain form; all clips of a batch have T frames.
 
     Args:
@@ -37,9 +38,9 @@ class PlainClipModel(torch.nn.Module):
             self.register_buffer("weight_out", classifier.weight.clone())
             self.register_buffer("bias_out", classifier.bias.clone())
 
+    @abstractmethod
     def body(self, x: Tensor) -> Tensor:
         """Takes every person of every clip by itself: ``[N P, C, T, V]`` to ``[N P, C', T', V]``."""
-        raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the scores of the actions of each clip, ``[batch, num_classes]``, from ``[batch, C, T, V, P]``."""

@@ -11,13 +11,12 @@ from graphkit import data
 from graphkit.data import GraphDataset
 from graphkit.files import read_json, write_json, write_text
 from graphkit.registry import get_strategy
-from graphkit.train.config import read_config
 from graphkit.train.continual.config import resolve_continual
 from graphkit.train.continual.result import combine_continual
 from graphkit.train.continual.search import search_settings
 from graphkit.train.continual.stream_fit import StreamFit, StreamInterrupted, make_stream, make_stream_model
 from graphkit.train.environment import environment, peak_memory_mb, pick_device
-from graphkit.train.folder import make_folder
+from graphkit.train.folder import folder_config, make_folder
 from graphkit.train.interrupt import Interrupted, InterruptFlag
 from graphkit.train.progress import Progress
 from graphkit.train.run import data_key
@@ -67,9 +66,7 @@ def resume_continual(
         ValueError: If its configuration or a state cannot be used.
     """
     folder = Path(folder)
-    if not (folder / "config.yaml").is_file():
-        raise FileNotFoundError(f"'{folder}' is not a run folder (it has no config.yaml)")
-    content = read_config(folder / "config.yaml")
+    content = folder_config(folder)
     if "stream" not in content:
         raise ValueError(f"'{folder}' is not a continual run; continue it with: graphkit train --resume {folder}")
     config = resolve_continual(content)

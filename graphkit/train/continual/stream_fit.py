@@ -1,7 +1,5 @@
 """One fit: one strategy on one stream with one seed, task after task, continued where it was stopped."""
 
-import csv
-import io
 import math
 import time
 from pathlib import Path
@@ -12,11 +10,10 @@ from torch import Tensor
 
 from graphkit.continual import StreamTask, TaskHeads, TaskStream, shared_forward
 from graphkit.data import GraphDataset
-from graphkit.files import write_text
 from graphkit.metrics import average_forgetting, average_performance, forward_transfer, learning_accuracy
 from graphkit.registry import get_strategy
 from graphkit.train.arithmetic import arithmetic, sensible_threads
-from graphkit.train.checkpoint import load_state, save_state, save_weights
+from graphkit.train.checkpoint import load_state, of_this_run, save_state, save_table, save_weights
 from graphkit.train.config import TrainSettings
 from graphkit.train.continual.config import LearnSettings
 from graphkit.train.continual.learn import learn_task
@@ -162,7 +159,7 @@ class StreamFit:
     def _finish(self) -> dict[str, Any]:
         """Writes the model and the table, and returns what the matrices say."""
         save_weights(self.folder / "model.safetensors", self.model.state_dict())
-        self._write_table()
+        save_table(self.folder / "metrics.csv", COLUMNS, self.rows)
         test, validation = self.matrices["test"], self.matrices["val"]
         result = {
             "strategy": self.name,
@@ -197,15 +194,7 @@ class StreamFit:
             "random": random_state(self.generator),
         }
         save_state(self.folder / "state.pt", state)
-        self._write_table()
-
-    def _write_table(self) -> None:
-        """Writes one row per epoch."""
-        table = io.StringIO()
-        writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.rows)
-        write_text(self.folder / "metrics.csv", table.getvalue())
+        save_table(self.folder / "metrics.csv", COLUMNS, self.rows)
 
     def _restore(self) -> None:
         """Goes on from the state after the last whole task.
@@ -215,7 +204,7 @@ class StreamFit:
         """
         path = self.folder / "state.pt"
         state = load_state(path)
-        try:
+        with of_this_run(path):
             self.model.load_state_dict(state["model"])
             self.strategy.load_state_dict(state["strategy"], self.model, list(self.stream))
             if state["optimizer"] is not None:
@@ -223,9 +212,6 @@ class StreamFit:
             self.done, self.rows, self.tasks = state["done"], state["rows"], state["tasks"]
             self.matrices, self.untrained = state["matrices"], state["untrained"]
             restore_random_state(state["random"], self.generator)
-        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-            line = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise ValueError(f"the checkpoint '{path}' is not one of this run ({line}); delete it") from None
 
 
 def make_stream(config: dict[str, Any], dataset: GraphDataset) -> TaskStream:

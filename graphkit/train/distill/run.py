@@ -8,11 +8,11 @@ import yaml
 
 from graphkit import data
 from graphkit.files import write_json, write_text
-from graphkit.train.config import read_config, resolve
+from graphkit.train.config import resolve
 from graphkit.train.distill.config import experiment_runs, resolve_experiment
 from graphkit.train.distill.result import combine_distill
 from graphkit.train.environment import environment, peak_memory_mb, pick_device
-from graphkit.train.folder import make_folder
+from graphkit.train.folder import folder_config, make_folder
 from graphkit.train.interrupt import Interrupted
 from graphkit.train.model import make_model
 from graphkit.train.opened_run import Run, open_run
@@ -82,9 +82,7 @@ def resume_distill(
         ValueError: If its configuration or a checkpoint cannot be used.
     """
     folder = Path(folder)
-    if not (folder / "config.yaml").is_file():
-        raise FileNotFoundError(f"'{folder}' is not a run folder (it has no config.yaml)")
-    content = read_config(folder / "config.yaml")
+    content = folder_config(folder)
     if "student" not in content:
         raise ValueError(f"'{folder}' does not compare students; continue it with: graphkit train --resume {folder}")
     config = resolve_experiment(content)

@@ -53,10 +53,12 @@ def test_measures_of_edges(
 
 
 def test_edges_that_name_no_node(gpu: Emulator) -> None:
+    """They count as edges of node 0: nothing outside is read, and the other edges are served."""
     z = torch.randn(3, 8)
-    source, target = torch.tensor([0, -1, 2**62, 3]), torch.tensor([7, -(2**62), 1, 0])
+    source, target = torch.tensor([0, -1, 2**62, 3, 2]), torch.tensor([7, -(2**62), 1, 0, 1])
+    inside = [torch.where((ends >= 0) & (ends < 3), ends, 0) for ends in (source, target)]
     for kind in (0, 1, 2):
-        measure(gpu, z, source, target, kind)
+        assert_close(measure(gpu, z, source, target, kind), edge_measure_reference(z.double(), *inside, kind))
 
 
 def divergence(

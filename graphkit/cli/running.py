@@ -1,0 +1,66 @@
+"""What the commands that train have in common: begin or go on, stop at Ctrl-C, write the report, print the result."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+Result = dict[str, Any]
+
+
+def run_command(
+    ctx: click.Context,
+    options: dict[str, Any],
+    begin: Callable[..., Result],
+    go_on: Callable[..., Result],
+    configure: Callable[[dict[str, Any]], dict[str, Any]],
+    describe: Callable[[Result], str],
+) -> None:
+    """Carries out a command with the options ``--output``, ``--resume``, ``--device``, ``--quiet`` and ``--json``.
+
+    Args:
+        ctx: The command.
+        options: Its options.
+        begin: Takes settings, output folder and progress, and returns the result.
+        go_on: Takes a run folder, progress and device, and returns the result.
+        configure: Makes the settings of the options.
+        describe: Makes the text for a person of the result.
+    """
+    from graphkit.train import Interrupted, make_progress
+
+    progress = make_progress(options["quiet"])
+    try:
+        if options["run"] is not None:
+            only_resume(ctx)
+            result = go_on(options["run"], progress, options["device"])
+        else:
+            result = begin(configure(options), options["output"], progress)
+    except Interrupted as stop:
+        folder = options["run"] or stop.folder
+        click.echo(f"{stop}; continue with: graphkit {ctx.info_name} --resume {folder}", err=True)
+        ctx.exit(130)
+    unseen = write_report(result["run"])
+    click.echo(json.dumps(result) if options["as_json"] else describe(result))
+    if unseen and not options["quiet"]:
+        click.echo(unseen, err=True)
+
+
+def write_report(run: str) -> str:
+    """Writes the report of a run; returns why where that cannot be done, since the training itself has succeeded."""
+    try:
+        from graphkit.plot import report
+
+        report(run)
+    except (ImportError, ValueError, OSError) as error:
+        return f"no report was written: {error}"
+    return ""
+
+
+def only_resume(ctx: click.Context) -> None:
+    """Refuses settings beside ``--resume``: a run goes on as it was begun."""
+    allowed = ("run", "device", "quiet", "as_json")
+    for name in ctx.params:
+        if name not in allowed and ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
+            option = {"sets": "set"}.get(name, name).replace("_", "-")
+            raise ValueError(f"--{option} cannot be given with --resume: a run goes on with its own settings")
