@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from graphkit.processes import alive, machine_id
+
 
 def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
     """Writes a file so that a reader, or a kill at any moment, finds the old content or the new one.
@@ -20,10 +22,11 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
         write: Called with the path of the temporary file, which it fills.
     """
     path = Path(path)
-    for left in path.parent.glob(f".{glob.escape(path.name)}.[0-9]*-*.part"):
-        if not _alive(int(left.name.removeprefix(f".{path.name}.").split("-")[0])):  # it was killed while it wrote
+    own = f".{path.name}.{machine_id()}-"  # processes of other machines may write the same file in a shared folder
+    for left in path.parent.glob(f"{glob.escape(own)}[0-9]*-*.part"):
+        if not alive(int(left.name.removeprefix(own).split("-")[0])):  # it was killed while it wrote
             left.unlink(missing_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.{os.getpid()}-", suffix=".part", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=f"{own}{os.getpid()}-", suffix=".part", dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -34,19 +37,6 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _alive(process: int) -> bool:
-    """Returns whether a process of this number exists; where that cannot be asked, as if it did."""
-    if os.name != "posix":
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def write_text(path: str | Path, text: str) -> None:

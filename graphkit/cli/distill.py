@@ -26,6 +26,7 @@ import click
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Such as student.model.hidden_channels=16.")
 @click.option("--output", type=click.Path(), help="Folder, empty or new. [runs/distill-DATASET-NNN]")
 @click.option("--resume", "run", type=click.Path(), metavar="RUN", help="Continue what was interrupted.")
+@click.option("--shard", metavar="I/N", help="Do part I of N, from 0; the others share --output. See docs/shards.md.")
 @click.option("--quiet", is_flag=True, help="Show nothing but the result.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @click.pass_context

@@ -17,13 +17,13 @@ def run_command(
     configure: Callable[[dict[str, Any]], dict[str, Any]],
     describe: Callable[[Result], str],
 ) -> None:
-    """Carries out a command with the options ``--output``, ``--resume``, ``--device``, ``--quiet`` and ``--json``.
+    """Carries out a command with ``--output``, ``--resume``, ``--shard``, ``--device``, ``--quiet`` and ``--json``.
 
     Args:
         ctx: The command.
         options: Its options.
-        begin: Takes settings, output folder and progress, and returns the result.
-        go_on: Takes a run folder, progress and device, and returns the result.
+        begin: Takes settings, output folder, progress and shard, and returns the result.
+        go_on: Takes a run folder, progress, device and shard, and returns the result.
         configure: Makes the settings of the options.
         describe: Makes the text for a person of the result.
     """
@@ -33,17 +33,35 @@ def run_command(
     try:
         if options["run"] is not None:
             only_resume(ctx)
-            result = go_on(options["run"], progress, options["device"])
+            result = go_on(options["run"], progress, options["device"], options["shard"])
         else:
-            result = begin(configure(options), options["output"], progress)
+            result = begin(configure(options), options["output"], progress, options["shard"])
     except Interrupted as stop:
-        folder = options["run"] or stop.folder
-        click.echo(f"{stop}; continue with: graphkit {ctx.info_name} --resume {folder}", err=True)
+        folder = options["run"] or (options["output"] if options["shard"] else stop.folder)
+        part = f" --shard {options['shard']}" if options["shard"] else ""
+        click.echo(f"{stop}; continue with: graphkit {ctx.info_name} --resume {folder}{part}", err=True)
         ctx.exit(130)
+    if "left" in result:  # other shards have something to do yet
+        click.echo(json.dumps(result) if options["as_json"] else describe_share(result))
+        return
     unseen = write_report(result["run"])
     click.echo(json.dumps(result) if options["as_json"] else describe(result))
     if unseen and not options["quiet"]:
         click.echo(unseen, err=True)
+
+
+def describe_share(result: Result) -> str:
+    """Returns what a shard has done, and what is left to others."""
+    by_shard: dict[str, list[str]] = {}
+    for unit, shard in result["left"].items():
+        by_shard.setdefault(shard, []).append(unit)
+    count = len(result["done"])
+    lines = [
+        f"shard {result['shard']}: {', '.join(result['did']) or 'nothing'} done now, {count} of "
+        f"{count + len(result['left'])} done by all; the last one to end merges the result"
+    ]
+    lines += [f"  left to --shard {shard}: {', '.join(units)}" for shard, units in sorted(by_shard.items())]
+    return "\n".join([*lines, f"run folder: {result['run']}"])
 
 
 def write_report(run: str) -> str:
@@ -59,7 +77,7 @@ def write_report(run: str) -> str:
 
 def only_resume(ctx: click.Context) -> None:
     """Refuses settings beside ``--resume``: a run goes on as it was begun."""
-    allowed = ("run", "device", "quiet", "as_json")
+    allowed = ("run", "device", "shard", "quiet", "as_json")
     for name in ctx.params:
         if name not in allowed and ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
             option = {"sets": "set"}.get(name, name).replace("_", "-")

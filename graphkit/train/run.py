@@ -1,5 +1,6 @@
 """A run: all seeds and folds of a configuration, in one folder, with one result."""
 
+from contextlib import nullcontext
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -21,26 +22,34 @@ from graphkit.train.optimizer import Schedule, make_optimizer
 from graphkit.train.precision import Precision
 from graphkit.train.progress import Progress
 from graphkit.train.result import combine
+from graphkit.train.shards import FOLDER, Shard, open_folder, parse_shard
 from graphkit.train.single_fit import Fit
 from graphkit.train.teaching import Teaching
 
 
-def fit(config: dict[str, Any], output: str | Path | None = None, progress: Progress | None = None) -> dict[str, Any]:
+def fit(
+    config: dict[str, Any], output: str | Path | None = None, progress: Progress | None = None, shard: str | None = None
+) -> dict[str, Any]:
     """Trains what a configuration describes and writes a run folder.
 
     Args:
         config: Layers of settings, see :func:`~graphkit.train.resolve`; what is not set has its default.
         output: The run folder, which must be empty or not exist; by default a new one under ``runs/``.
         progress: What a person sees; nothing by default.
+        shard: Such as ``"0/2"``: this process does the first half of the seeds and folds, and others, which share the
+            folder, the rest.
 
     Returns:
-        The content of ``result.json``. Scores are fractions; ``validation`` is ``None`` where there is none.
+        The content of ``result.json``. Scores are fractions; ``validation`` is ``None`` where there is none. While
+        other shards have something left, what is done so far, with the keys ``did``, ``done`` and ``left``.
 
     Raises:
         ValueError: For settings or data that cannot be used; nothing has been written then.
         Interrupted: After Ctrl-C; :func:`resume` goes on.
     """
-    config = resolve(config)
+    config, progress = resolve(config), progress or Progress()
+    if shard is not None:
+        parse_shard(shard)
     if data.is_path(config["data"]["name"]):  # so that the run can be opened from any folder
         config["data"]["name"] = str(Path(config["data"]["name"]).expanduser().resolve())
     if "distill" in config:
@@ -48,26 +57,49 @@ def fit(config: dict[str, Any], output: str | Path | None = None, progress: Prog
     device = pick_device(config["device"])
     dataset = load_dataset(config)  # before the folder, so that a mistake leaves none behind
     rehearse(config, dataset)
-    folder = make_folder(output, f"{config['model']['name']}-{Path(config['data']['name']).stem}")
-    _describe(folder, config, device)
-    return _run(config, folder, device, progress or Progress(), dataset)
+    work = None
+    if shard is None:
+        folder = make_folder(output, f"{config['model']['name']}-{Path(config['data']['name']).stem}")
+        _describe(folder, config, device)
+    else:
+        folder = open_folder(output)
+        work = Shard(folder, "train", config, [*children(config, dataset)], shard, progress)
+    with work or nullcontext():
+        return _run(config, folder, device, progress, dataset, work)
 
 
-def resume(folder: str | Path, progress: Progress | None = None, device: str | None = None) -> dict[str, Any]:
+def resume(
+    folder: str | Path, progress: Progress | None = None, device: str | None = None, shard: str | None = None
+) -> dict[str, Any]:
     """Continues a run that was interrupted, to the same numbers as without the interruption.
 
     Args:
         folder: A run folder.
         progress: What a person sees; nothing by default.
         device: Another device than that of the run.
+        shard: The part of what is left that this process does, such as ``"0/2"``; by default all of it, also of a run
+            that was begun in shards.
 
     Raises:
         FileNotFoundError: If the folder is not a run.
-        ValueError: If its configuration or checkpoint cannot be used.
+        ValueError: If its configuration or checkpoint cannot be used, or another process works on it as a shard.
     """
-    folder = Path(folder)
+    folder, progress, work = Path(folder), progress or Progress(), None
     config = resolve(folder_config(folder))
-    return _run(config, folder, pick_device(device or config["device"]), progress or Progress())
+    dataset = load_dataset(config)
+    if shard is not None or (folder / FOLDER).is_dir():
+        work = Shard(folder, "train", config, [*children(config, dataset)], shard, progress)
+    with work or nullcontext():
+        return _run(config, folder, pick_device(device or config["device"]), progress, dataset, work)
+
+
+def share(config: dict[str, Any], folder: Path, progress: Progress, shard: Shard) -> dict[str, Any]:
+    """Does a shard's part of a run that lies within a larger one; returns as :func:`fit` does."""
+    config = resolve(config)
+    folder.mkdir(exist_ok=True)
+    if not (folder / "config.yaml").is_file():
+        _describe(folder, config, pick_device(config["device"]))
+    return _run(config, folder, pick_device(config["device"]), progress, None, shard)
 
 
 def rehearse(config: dict[str, Any], dataset: GraphDataset) -> None:
@@ -119,9 +151,10 @@ def children(config: dict[str, Any], dataset: GraphDataset) -> dict[str, dict[st
 
 
 def _run(
-    config: dict[str, Any], folder: Path, device: torch.device, progress: Progress, dataset: GraphDataset | None = None
+    config: dict[str, Any], folder: Path, device: torch.device, progress: Progress, dataset: GraphDataset | None = None,
+    shard: Shard | None = None,
 ) -> dict[str, Any]:
-    """Does the fits that are not done yet and combines their results."""
+    """Does the fits that are not done yet, or a shard's part of them, and combines their results once all are done."""
     dataset = dataset or load_dataset(config)
     fits = children(config, dataset)
     if not (folder / "env.json").is_file():
@@ -129,13 +162,13 @@ def _run(
     results: list[dict[str, Any]] = []
     loaded = data_key(config)
     with InterruptFlag(progress) as interrupt:
-        for name, child in fits.items():
+        for name, child in shard.turns(fits, interrupt) if shard is not None else fits.items():
             place = folder / name
             if (place / "fit.json").is_file():
                 results.append(read_json(place / "fit.json"))
                 continue
             if interrupt.raised:  # in the last epoch of a fit, or while its scores were computed
-                raise Interrupted(int(results[-1]["epoch"]), folder)
+                raise Interrupted(int(results[-1]["epoch"]) if results else 0, folder)
             if data_key(child) != loaded:
                 dataset, loaded = load_dataset(child), data_key(child)
             if name:
@@ -151,6 +184,12 @@ def _run(
                 own = combine(child, dataset, results[-1:], place, peak_memory_mb(device))
                 write_json(place / "result.json", own)
             write_json(place / "fit.json", results[-1])
+    if shard is not None:
+        if shard.left():
+            return shard.so_far()
+        if not shard.did and (folder / "result.json").is_file():
+            return read_json(folder / "result.json")
+        results = [read_json(folder / name / "fit.json") for name in fits]
     result = combine(config, dataset, results, folder, peak_memory_mb(device))
     write_json(folder / "result.json", result)
     return result

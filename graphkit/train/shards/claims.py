@@ -1,0 +1,174 @@
+"""Who works on what: claims in a folder that several machines share, made without any lock of the file system."""
+
+import contextlib
+import json
+import os
+import secrets
+import socket
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from graphkit.files import write_json
+from graphkit.processes import alive, machine_id, started
+
+#: Seconds between two signs of life.
+BEAT = 5.0
+#: Seconds without one after which a process of another machine is taken for dead: more than a shared folder may lag.
+SILENCE = 90.0
+
+
+class Worker:
+    """This process, as the others see it: a small file that is touched every few seconds, and gone at the end.
+
+    Args:
+        folder: Where such files are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.token = secrets.token_hex(6)
+        self.path = folder / f"{self.token}.json"
+        self._over = threading.Event()
+
+    def __enter__(self) -> "Worker":
+        for path in self.path.parent.glob("*.json"):
+            other = _read(path)
+            if other and other.get("machine") == machine_id() and not _runs(other):  # it was killed
+                path.unlink(missing_ok=True)
+        here = {"host": socket.gethostname(), "machine": machine_id()}
+        write_json(self.path, {**here, "process": os.getpid(), "started": started(os.getpid())})
+        threading.Thread(target=self._beat, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self.path.unlink(missing_ok=True)
+
+    def _beat(self) -> None:
+        while not self._over.wait(BEAT):
+            with contextlib.suppress(OSError):  # the folder may be away for a moment
+                os.utime(self.path)
+
+
+class Claims:
+    r"""Claims of a process, and a look at those of the others.
+
+    The :math:`g`-th claim of something is the file ``NAME.g``, which only one process can create. It says who made it
+    and what became of it: ``working``, ``done`` or ``left``. Whoever finds that the last one was left, or that its
+    process is dead, may create the next one. No file is ever removed, so that nobody can remove the wrong one.
+
+    Args:
+        folder: Where the files are.
+        worker: This process.
+    """
+
+    def __init__(self, folder: Path, worker: Worker) -> None:
+        self.folder, self.worker = folder, worker
+        self._mine: dict[str, Path] = {}
+        self._seen: dict[str, tuple[int, float, bool]] = {}
+
+    def take(self, name: str) -> bool:
+        """Claims something; returns whether that succeeded, which it does not while another process may hold it."""
+        last = self._last(name)
+        if last and self._held(self.folder / f"{name}.{last}"):
+            return False
+        path = self.folder / f"{name}.{last + 1}"
+        try:
+            handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+        except FileExistsError:  # another one was faster
+            return False
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(self._content("working"))
+        self._mine[name] = path
+        return True
+
+    def end(self, name: str, state: str) -> None:
+        """Says what became of a claim of this process: ``"done"`` or ``"left"``."""
+        path = self._mine.pop(name, None)
+        if path is not None:
+            write_json(path, json.loads(self._content(state)))
+
+    def end_all(self) -> None:
+        """Leaves all that this process has claimed."""
+        for name in list(self._mine):
+            self.end(name, "left")
+
+    def holder(self, name: str) -> tuple[str, bool | None]:
+        """Returns in words who made the last claim of something, and whether that process lives.
+
+        ``None`` stands for not known yet: it is on another machine, and has to be watched for longer.
+        """
+        last = self._last(name)
+        content = _read(self.folder / f"{name}.{last}") if last else {}
+        if content is None:
+            return "a process that is about to begin", None
+        token = str(content.get("worker"))
+        other = _read(self._place(token))
+        if content.get("state") != "working" or (other is None and not self._place(token).exists()):
+            return "no process", False
+        other = other or {}
+        return f"process {other.get('process')} on {other.get('host')}", self._lives(token, self._place(token))
+
+    def _held(self, path: Path) -> bool:
+        """Returns whether the process that made a claim may still be at it."""
+        content = _read(path)
+        if content is None:  # just created, or by a process that was killed at that very moment
+            return self._lives(path.name, path) is not False
+        if content.get("state") != "working":
+            return False
+        token = str(content.get("worker"))
+        return self._lives(token, self._place(token)) is not False
+
+    def _lives(self, token: str, path: Path) -> bool | None:
+        """Returns whether a process lives: at once on this machine, by the signs that it gives on another one."""
+        other = _read(path)
+        if other is not None and other.get("machine") == machine_id():
+            return _runs(other)
+        try:
+            with path.open("rb") as file:  # to open it asks the file server, where a look alone may be answered here
+                beat = os.fstat(file.fileno()).st_mtime_ns
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return None
+        now = time.monotonic()
+        before, since, ever = self._seen.setdefault(token, (beat, now, False))
+        if beat != before:
+            since, ever = now, True
+            self._seen[token] = (beat, since, ever)
+        if now - since > SILENCE:
+            return False
+        return True if ever else None
+
+    def _last(self, name: str) -> int:
+        """Returns the number of the last claim of something, 0 for none."""
+        numbers = [0]
+        for entry in os.listdir(self.folder):
+            stem, _, number = entry.rpartition(".")
+            if stem == name and number.isdecimal():
+                numbers.append(int(number))
+        return max(numbers)
+
+    def _place(self, token: str) -> Path:
+        return self.worker.path.with_name(f"{token}.json")
+
+    def _content(self, state: str) -> str:
+        return json.dumps({"state": state, "worker": self.worker.token}) + "\n"
+
+
+def _runs(worker: dict[str, Any]) -> bool:
+    """Returns whether a process of this machine runs."""
+    return alive(int(worker["process"]), str(worker["started"]))
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """Returns what a small file says; nothing if it is not there, or not whole yet."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
