@@ -135,14 +135,19 @@ class Distiller(torch.nn.Module):
         teacher_inputs: Inputs | None = None,
         structure: Tensor | None = None,
         epoch: int | None = None,
+        taught: Mapping[str, Heard] | None = None,
     ) -> Tensor:
-        """Returns the weighted sum of the losses for what :meth:`listen` noted; arguments as in :meth:`forward`."""
+        """Returns the weighted sum of the losses for what :meth:`listen` noted.
+
+        Arguments are those of :meth:`forward`, and ``taught``: what :meth:`teach` returned, where that is known.
+        """
         kwargs = kwargs or {}
         active = [index for index, tap in enumerate(self.taps) if tap.active(epoch)]
         if not active:
             return torch.zeros((), device=next(iter(heard.values())).features.device)
         given = _given(teacher_inputs, args, kwargs)
-        taught = self._teach(given)
+        keep = taught is None
+        taught = self._teach(given) if taught is None else taught
         seen = _edges_in(given), _edges_in((args, kwargs))
         total: Tensor | None = None
         for index in active:
@@ -153,12 +158,20 @@ class Distiller(torch.nn.Module):
             made = taught[theirs].edge_index, heard[own].edge_index
             edges = [b if a is None else a for a, b in zip(made, seen, strict=True)]
             edges = edges if structure is None else [structure]
-            known = self._summary(index, teacher, [each for each in edges if each is not None], kwargs)
+            known = self._summary(index, teacher, [each for each in edges if each is not None], kwargs, keep)
             tap.loss.start(student.size(1), teacher.size(1))
             loss = tap.factor * finite(tap.loss.compare(student, known), student, teacher, f"'{theirs}:{own}'")
             total = loss if total is None else total + loss
         assert total is not None
         return total
+
+    def teach(self, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None) -> dict[str, Heard]:
+        """Returns what the tapped layers of the teacher say of an input, without keeping it."""
+        with torch.no_grad(), _evaluating(self.teacher), listening(self.teacher, [t for t, _ in self._layers]) as heard:
+            self.teacher(*args, **(kwargs or {}))
+        for layer, _ in self._layers:
+            _check_heard(heard, layer, "teacher")
+        return heard
 
     def _teach(self, given: tuple[Sequence[Any], Mapping[str, Any]]) -> dict[str, Heard]:
         """Returns what the teacher's layers say of an input, kept or computed."""
@@ -168,24 +181,25 @@ class Distiller(torch.nn.Module):
         key = _key([*values, *own])
         if key is not None and key == self._key:
             return self._heard
-        with torch.no_grad(), _evaluating(self.teacher), listening(self.teacher, [t for t, _ in self._layers]) as heard:
-            self.teacher(*args, **kwargs)
-        for layer, _ in self._layers:
-            _check_heard(heard, layer, "teacher")
+        heard = self.teach(args, kwargs)
         self._key, self._heard, self._known = key, heard, {}
         self._kept = (*values, *own)  # as long as they are kept, no other tensor can have their identity
         return heard
 
-    def _summary(self, index: int, teacher: Tensor, edges: list[Tensor], kwargs: Mapping[str, Any]) -> Any:
-        """Returns what a loss has worked out from the teacher alone, kept or computed."""
+    def _summary(
+        self, index: int, teacher: Tensor, edges: list[Tensor], kwargs: Mapping[str, Any], keep: bool
+    ) -> Any:
+        """Returns what a loss has worked out from the teacher alone, kept (where it may be) or computed."""
         loss, batch = self.taps[index].loss, kwargs.get("batch")
         values = [batch, *edges] if loss.needs_edges else [batch]
         key = _key(values)
-        if self._key is not None and key is not None and index in self._known and self._known[index][0] == key:
+        keep = keep and self._key is not None and key is not None
+        if keep and index in self._known and self._known[index][0] == key:
             return self._known[index][2]
         united = union_edges(*edges, num_nodes=teacher.size(0)) if loss.needs_edges and edges else None
         known = loss.known(teacher, united, batch)
-        self._known[index] = (key, values, known)
+        if keep:
+            self._known[index] = (key, values, known)
         return known
 
 

@@ -3,6 +3,7 @@
 from graphkit.nn.conv import (
     DynamicEdgeConv,
     FactorGCNConv,
+    FusedGATConv,
     PathAttention,
     Projection,
     SPAGANConv,
@@ -37,6 +38,7 @@ __all__ = [
     "FactorGCN",
     "FactorGCNConv",
     "Frames",
+    "FusedGATConv",
     "GraphModel",
     "PathAttention",
     "Projection",

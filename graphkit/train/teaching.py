@@ -9,11 +9,12 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphkit import data
-from graphkit.data import ClipCollection, GraphDataset, Split
+from graphkit.data import ClipCollection, GraphCollection, GraphDataset, Split
 from graphkit.distill import Distiller, Tap, union_edges
 from graphkit.distill.taps import OUTPUT, Heard, last_hidden_layer
 from graphkit.nn import FactorGCN, GraphModel
 from graphkit.registry import get_loss
+from graphkit.train.taught_graphs import TaughtGraphs
 from graphkit.train.teaching_config import split_layers
 
 if TYPE_CHECKING:
@@ -73,6 +74,9 @@ class Teaching:
                 batch = copy(dataset.graphs.batch(split.train[:16])).to(device)  # type: ignore[attr-defined]
                 inputs = student.inputs(batch)
             theirs = self._teacher_inputs(None if self._inputs else batch)
+            self._taught: TaughtGraphs | None = None
+            if isinstance(dataset.graphs, GraphCollection):
+                self._taught = TaughtGraphs(self.distiller, self.teacher, dataset.graphs, device)
             self.distiller.start(**inputs, teacher_inputs=theirs, structure=self._structure)
             self.distiller.to(device)
 
@@ -83,7 +87,8 @@ class Teaching:
     def loss(self, heard: dict[str, Heard], inputs: dict[str, Any], batch: Data) -> Tensor:
         """Returns the weighted sum of the losses of one batch."""
         theirs = self._teacher_inputs(batch)
-        return self.distiller.compare(heard, (), inputs, theirs, self._structure, self.epoch)
+        taught = self._taught(batch) if self._taught is not None else None
+        return self.distiller.compare(heard, (), inputs, theirs, self._structure, self.epoch, taught)
 
     def _teacher_inputs(self, batch: Data | None) -> dict[str, Any]:
         """Returns what the teacher sees; for a single graph always the same tensors, so that it is asked once."""

@@ -6,8 +6,10 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.nn import GATConv
+from torch_geometric.nn import Linear as PyGLinear
 from torch_geometric.nn.models import GAT as PyGGAT
 
+from graphkit.nn.conv.fused_gat_conv import FusedGATConv, HeadMeanLinear
 from graphkit.nn.models.baseline import Baseline
 from graphkit.nn.models.graph_model import check_options
 from graphkit.registry import register_model
@@ -25,6 +27,11 @@ class GAT(Baseline):
         attention_dropout: Dropout of the attention; ``None`` for the same as between the layers.
         out_heads: Heads of the last layer, which averages them; ``None`` for as many as the others have. The paper has
             one on Cora and CiteSeer: with several, each gets a part of the gradient but all of the weight decay.
+        residual: Whether every layer but the first adds a linear map of its input to its output, one for each head; in
+            the last layer the maps are averaged as the heads are.
+        bias: Whether the layers have a bias.
+        fused: Whether the layers are :class:`~graphkit.nn.FusedGATConv`: the same up to rounding, without a tensor of
+            all messages, and several times faster where layers are wide.
         edge_attr: Name of an attribute with one number per edge, such as ``"edge_weight"``, that attention takes into
             account too; that of a node to itself counts as zero.
         options: The arguments of :class:`Baseline`.
@@ -32,11 +39,13 @@ class GAT(Baseline):
 
     def __init__(
         self, in_channels: int, out_channels: int, hidden_channels: int = 64, heads: int = 8, act: str = "elu",
-        attention_dropout: float | None = None, out_heads: int | None = None, edge_attr: str | None = None,
-        **options: Any,
+        attention_dropout: float | None = None, out_heads: int | None = None, residual: bool = False,
+        bias: bool = True, fused: bool = False, edge_attr: str | None = None, **options: Any,
     ) -> None:
-        of_edges: dict[str, Any] = {} if edge_attr is None else {"edge_dim": 1, "fill_value": 0.0}
-        super().__init__(in_channels, out_channels, hidden_channels, heads=heads, act=act, **of_edges, **options)
+        of_convs: dict[str, Any] = {"bias": bias}
+        if edge_attr is not None:
+            of_convs = {**of_convs, "edge_dim": 1, "fill_value": 0.0}
+        super().__init__(in_channels, out_channels, hidden_channels, heads=heads, act=act, **of_convs, **options)
         self.edge_attr = edge_attr
         self.uses_edge_weight = edge_attr == "edge_weight"
         convs = cast(torch.nn.ModuleList, self.body.convs)
@@ -45,7 +54,12 @@ class GAT(Baseline):
                 raise ValueError(f"`out_heads` must be at least 1 (got {out_heads})")
             last = cast(GATConv, convs[-1])
             widths = (cast(int, last.in_channels), last.out_channels)
-            convs[-1] = GATConv(*widths, heads=out_heads, concat=False, dropout=last.dropout, **of_edges)
+            convs[-1] = GATConv(*widths, heads=out_heads, concat=False, dropout=last.dropout, **of_convs)
+        if fused:
+            for index, conv in enumerate(convs):
+                convs[index] = _fused(conv, of_convs)
+        for conv in list(convs)[1:] if residual else []:
+            _add_residual(cast(GATConv, conv))
         if attention_dropout is not None:
             check_options(hidden_channels, None, attention_dropout=attention_dropout)
             for conv in convs:
@@ -67,3 +81,23 @@ class GAT(Baseline):
     ) -> torch.nn.Module:
         """Returns PyG's stack; the output layer averages its heads."""
         return PyGGAT(in_channels, hidden, num_layers, out_channels, dropout=dropout, norm=norm, **options)
+
+
+def _fused(conv: torch.nn.Module, options: dict[str, Any]) -> FusedGATConv:
+    """Returns the fused layer of the same widths."""
+    if not isinstance(conv, GATConv):
+        raise ValueError(f"`fused` is for layers of GAT (got {type(conv).__name__}); leave it out")
+    return FusedGATConv(
+        conv.in_channels, conv.out_channels, heads=conv.heads, concat=conv.concat, dropout=conv.dropout, **options
+    )
+
+
+def _add_residual(conv: GATConv) -> None:
+    """Gives a layer a linear residual with a map for each head."""
+    conv.residual = True
+    del conv.res  # PyG's place of it is a parameter that is none
+    width = cast(int, conv.in_channels)
+    if conv.concat:
+        conv.res = PyGLinear(width, conv.heads * conv.out_channels, bias=False, weight_initializer="glorot")
+    else:
+        conv.res = HeadMeanLinear(width, conv.out_channels, conv.heads)

@@ -38,3 +38,36 @@ def test_an_attribute_that_is_not_there_is_refused() -> None:
     with pytest.raises(ValueError, match="one number per edge .got 'edge_weight'."):
         make(edge_attr="edge_weight").inputs(graph())
     assert make(edge_attr="edge_weight").uses_edge_weight and not make(edge_attr="edge_length").uses_edge_weight
+
+
+def published(layers: int, hidden: int, heads: int, out_heads: int, fused: bool = False) -> GraphModel:
+    return get_model("gat")(
+        50, 121, hidden_channels=hidden, num_layers=layers, heads=heads, out_heads=out_heads, residual=True, bias=False,
+        dropout=0.0, fused=fused,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_the_networks_of_the_distillation_paper_have_as_many_parameters_as_published(fused: bool) -> None:
+    teacher, student = published(3, 1024, 4, 6, fused), published(5, 136, 2, 2, fused)
+    assert sum(p.numel() for p in teacher.parameters()) == 3_640_748
+    assert sum(p.numel() for p in student.parameters()) == 185_172
+
+
+def test_fused_layers_and_residuals_give_what_plain_layers_give() -> None:
+    plain = make(num_layers=3, residual=True, out_heads=3)
+    fused = make(num_layers=3, residual=True, out_heads=3, fused=True)
+    assert [conv.res is not None for conv in plain.body.convs] == [False, True, True]
+    fused.load_state_dict(plain.state_dict())
+    inputs = plain.inputs(graph())
+    torch.testing.assert_close(fused(**inputs), plain(**inputs))
+    # The residual of the last layer is the mean over its heads of a map of each.
+    last, x = plain.body.convs[-1], torch.randn(4, 8)
+    each = torch.stack([x @ weight.t() for weight in last.res.weight])
+    torch.testing.assert_close(last.res(x), each.mean(dim=0))
+    assert make(fused=True, edge_attr="edge_length").body.convs[0].lin_edge is not None
+
+
+def test_fused_is_for_gat_only() -> None:
+    with pytest.raises(ValueError, match="`fused` is for layers of GAT .got GATv2Conv.; leave it out"):
+        make(fused=True, v2=True)

@@ -1,0 +1,91 @@
+"""PyG's attention layer by the fused operator, and a residual for each of its heads."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch_geometric import EdgeIndex
+from torch_geometric.nn import GATConv
+from torch_geometric.nn.inits import glorot
+from torch_geometric.utils import add_self_loops, remove_self_loops
+
+from graphkit.nn.hooks import has_listeners
+from graphkit.ops import path_attention
+
+
+class FusedGATConv(GATConv):
+    r"""The layer of `Graph Attention Networks <https://arxiv.org/abs/1710.10903>`_ without a tensor of all messages.
+
+    Arguments, parameters and results are those of :class:`torch_geometric.nn.GATConv`, up to rounding:
+
+    .. math::
+        \mathbf{x}'_i = \sum_{j \to i} \alpha_{ij} \mathbf{W} \mathbf{x}_j, \qquad
+        \alpha_{ij} = \operatorname{softmax}_j \bigl( \mathrm{LeakyReLU} \left(
+        \mathbf{a}_s^\top \mathbf{W} \mathbf{x}_j + \mathbf{a}_t^\top \mathbf{W} \mathbf{x}_i \right) \bigr)
+
+    Shapes:
+        - **input:** ``x`` ``[N, F]``, ``edge_index`` ``[2, E]``.
+        - **output:** ``[N, heads * out_channels]``, or ``[N, out_channels]`` where heads are averaged.
+
+    Notes:
+        Attention goes through :func:`graphkit.ops.path_attention`, with paths of one hop. Calls that need messages one
+        by one (attributes of edges, an explainer, a hook on messages, the attention itself, two sets of nodes) are
+        those of PyG.
+    """
+
+    def forward(self, x: Any, edge_index: Any, *args: Any, **kwargs: Any) -> Any:
+        """Returns the new features of the nodes."""
+        plain = isinstance(x, Tensor) and isinstance(edge_index, Tensor) and edge_index.layout == torch.strided
+        asked = any(value is not None for value in (*args, *kwargs.values()))
+        if not plain or asked or self.lin is None or self.lin_edge is not None or has_listeners(self):
+            return super().forward(x, edge_index, *args, **kwargs)
+        edges = edge_index.as_tensor() if isinstance(edge_index, EdgeIndex) else edge_index
+        if self.add_self_loops:
+            edges, _ = remove_self_loops(edges)
+            edges, _ = add_self_loops(edges, num_nodes=x.size(0))
+        h = self.lin(x).view(-1, self.heads, self.out_channels)
+        weight = None
+        if self.training and self.dropout > 0:
+            weight = F.dropout(h.new_ones(edges.size(1), self.heads), self.dropout)
+        own = (h * self.att_dst).sum(dim=-1)
+        out = path_attention(
+            h, edges, self.att_src[0].to(h.dtype), own, negative_slope=self.negative_slope, weight=weight
+        )
+        assert isinstance(out, Tensor)
+        out = out.flatten(1) if self.concat else out.mean(dim=1)
+        out = out if self.res is None else out + self.res(x)
+        return out if self.bias is None else out + self.bias
+
+
+class HeadMeanLinear(torch.nn.Module):
+    r"""A linear map of its own for each head of a layer that averages its heads.
+
+    .. math::
+        \mathbf{x}'_i = \frac{1}{H} \sum_h \mathbf{W}_h \mathbf{x}_i
+
+    Args:
+        in_channels: Width of the input.
+        out_channels: Width of the output.
+        heads: Number of heads :math:`H`.
+
+    Shapes:
+        - **input:** ``[N, in_channels]``.
+        - **output:** ``[N, out_channels]``.
+
+    Notes:
+        The matrices are averaged before the product, which is the same for a fraction of the work.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, heads: int) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.empty(heads, out_channels, in_channels))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draws new weights, Glorot-uniform."""
+        glorot(self.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns the mean of the maps."""
+        return F.linear(x, self.weight.mean(dim=0))
