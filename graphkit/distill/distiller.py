@@ -11,7 +11,7 @@ from torch_geometric import EdgeIndex
 
 from graphkit.distill.loss import check_pair, finite
 from graphkit.distill.taps import Heard, Tap, find_layer, listening
-from graphkit.distill.union_edges import union_edges
+from graphkit.distill.union_edges import united_edges
 
 Inputs = Mapping[str, Any] | Sequence[Any]
 
@@ -46,6 +46,8 @@ class Distiller(torch.nn.Module):
           returns beside its features (a layer that makes its own graph, such as
           :class:`~graphkit.nn.DynamicEdgeConv`), else those of the network's input. A network without edges, such as a
           perceptron, can be the student.
+        - Features ``[S, V, D]`` are those of one graph of ``V`` nodes that comes ``S`` times, such as a skeleton in
+          each frame of a clip; ``structure`` then names the edges of one copy.
         - The teacher's features are kept for the latest input only, which serves one graph seen again and again; each
           new mini-batch is computed. Changes of the inputs are seen by PyTorch's counters of changes in place; one
           made through an array of NumPy that shares the memory is not.
@@ -111,7 +113,8 @@ class Distiller(torch.nn.Module):
         Args:
             args: Arguments of the student, and of the teacher unless it has its own.
             teacher_inputs: Arguments of the teacher, by position or by name, where they differ.
-            structure: Edges ``[2, E]`` to compare over, in the place of those of the two networks.
+            structure: Edges ``[2, E]`` to compare over, in the place of those of the two networks; of one copy, where
+                a graph comes several times.
             epoch: The epoch, the first of which is 0; needed where a tap has ``active_epochs``.
             kwargs: Arguments by name.
 
@@ -155,10 +158,17 @@ class Distiller(torch.nn.Module):
             _check_heard(heard, own, "student")
             student, teacher = heard[own].features, taught[theirs].features
             check_pair(student, teacher)
+            if heard[own].nodes != taught[theirs].nodes:
+                each = (taught[theirs].nodes, heard[own].nodes)
+                a, b = ("one graph" if nodes is None else f"copies of {nodes} nodes" for nodes in each)
+                raise ValueError(
+                    f"teacher and student must be on the same nodes (got {a} at '{theirs}' and {b} at '{own}')"
+                )
             made = taught[theirs].edge_index, heard[own].edge_index
             edges = [b if a is None else a for a, b in zip(made, seen, strict=True)]
             edges = edges if structure is None else [structure]
-            known = self._summary(index, teacher, [each for each in edges if each is not None], kwargs, keep)
+            united = [each for each in edges if each is not None]
+            known = self._summary(index, teacher, united, heard[own].nodes, kwargs, keep)
             tap.loss.start(student.size(1), teacher.size(1))
             loss = tap.factor * finite(tap.loss.compare(student, known), student, teacher, f"'{theirs}:{own}'")
             total = loss if total is None else total + loss
@@ -187,7 +197,7 @@ class Distiller(torch.nn.Module):
         return heard
 
     def _summary(
-        self, index: int, teacher: Tensor, edges: list[Tensor], kwargs: Mapping[str, Any], keep: bool
+        self, index: int, teacher: Tensor, edges: list[Tensor], nodes: int | None, kwargs: Mapping[str, Any], keep: bool
     ) -> Any:
         """Returns what a loss has worked out from the teacher alone, kept (where it may be) or computed."""
         loss, batch = self.taps[index].loss, kwargs.get("batch")
@@ -196,7 +206,7 @@ class Distiller(torch.nn.Module):
         keep = keep and self._key is not None and key is not None
         if keep and index in self._known and self._known[index][0] == key:
             return self._known[index][2]
-        united = union_edges(*edges, num_nodes=teacher.size(0)) if loss.needs_edges and edges else None
+        united = united_edges(edges, teacher.size(0), nodes) if loss.needs_edges and edges else None
         known = loss.known(teacher, united, batch)
         if keep:
             self._known[index] = (key, values, known)

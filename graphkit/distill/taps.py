@@ -10,9 +10,11 @@ from torch import Tensor
 from torch_geometric.nn import MessagePassing
 
 from graphkit.distill.loss import DistillationLoss
-from graphkit.nn import DynamicEdgeConv
+from graphkit.nn import DynamicEdgeConv, STGCNConv, STInceptionConv
 from graphkit.registry import unknown_name
 
+#: Layers that see a graph: those of PyG, and those that make or hold their own.
+_GRAPH_LAYERS = (MessagePassing, DynamicEdgeConv, STGCNConv, STInceptionConv)
 #: The name of what the whole network returns.
 OUTPUT = "output"
 
@@ -64,12 +66,15 @@ class Heard(NamedTuple):
     """What a layer returned.
 
     Args:
-        features: Its features, the first tensor of what it returned.
+        features: Its features ``[N, D]``, from the first tensor of what it returned. Features ``[S, V, D]`` of a graph
+            of ``V`` nodes that comes ``S`` times, such as a skeleton in each frame, are one below the other.
         edge_index: The edges it returned beside them, if any: those of a layer that makes its own graph.
+        nodes: Number of nodes ``V`` of the graph that comes several times; ``None`` for any other.
     """
 
     features: Tensor
     edge_index: Tensor | None
+    nodes: int | None = None
 
 
 def layer_aliases(network: torch.nn.Module) -> dict[str, str]:
@@ -77,7 +82,7 @@ def layer_aliases(network: torch.nn.Module) -> dict[str, str]:
     convs: list[str] = []
     for name, module in network.named_modules():
         inside = any(name.startswith(f"{outer}.") for outer in convs)
-        if name and not inside and isinstance(module, MessagePassing | DynamicEdgeConv):
+        if name and not inside and isinstance(module, _GRAPH_LAYERS):
             convs.append(name)
     if convs:
         found = {f"conv{index + 1}": name for index, name in enumerate(convs)}
@@ -146,7 +151,10 @@ def _heard(name: str, output: Any) -> Heard:
     if not tensors or not tensors[0].is_floating_point():
         raise ValueError(f"the layer '{name}' must return features, or a tuple that begins with them (got {output!r})")
     edges = [t for t in tensors[1:] if t.dim() == 2 and t.size(0) == 2 and not t.is_floating_point()]
-    return Heard(tensors[0], edges[0] if edges else None)
+    features = tensors[0]
+    if features.dim() == 3:
+        return Heard(features.flatten(0, 1), edges[0] if edges else None, features.size(1))
+    return Heard(features, edges[0] if edges else None)
 
 
 def _is_linear(module: torch.nn.Module) -> bool:

@@ -1,5 +1,7 @@
 """The edges over which the structures of two networks are compared, where their graphs differ."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch_geometric import EdgeIndex
@@ -42,3 +44,26 @@ def union_edges(*edge_indices: Tensor, num_nodes: int) -> EdgeIndex:
         keys = torch.unique(keys)
         edges = torch.stack([keys % num_nodes, keys // num_nodes])
     return EdgeIndex(edges.contiguous(), sparse_size=(num_nodes, num_nodes), sort_order="col")
+
+
+def united_edges(edge_indices: Sequence[Tensor], rows: int, nodes: int | None = None) -> Tensor:
+    """Returns the union of several graphs on the nodes of some features.
+
+    Args:
+        edge_indices: Edges of the graphs.
+        rows: Number of rows of the features.
+        nodes: Where the features are those of copies of one graph, one below the other, the number of its nodes; the
+            edges are then those of one copy.
+
+    Shapes:
+        - **input:** any number of ``[2, E]``.
+        - **output:** ``[2, E']``, sorted by target.
+
+    Raises:
+        ValueError: As :func:`union_edges`.
+    """
+    if nodes is None:
+        return union_edges(*edge_indices, num_nodes=rows)
+    edges = union_edges(*edge_indices, num_nodes=nodes).as_tensor()
+    shift = nodes * torch.arange(rows // max(1, nodes), device=edges.device)
+    return (edges.unsqueeze(1) + shift.view(1, -1, 1)).flatten(1)

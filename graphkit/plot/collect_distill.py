@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch_geometric import EdgeIndex
 
-from graphkit.distill import local_structure, union_edges
+from graphkit.distill import local_structure
 from graphkit.distill.taps import Heard, find_layer, listening
+from graphkit.distill.union_edges import united_edges
 from graphkit.train import Run, open_run
-from graphkit.train.teaching import find_teacher, hidden_layer
+from graphkit.train.teaching import bones, find_teacher, hidden_layer
 from graphkit.train.teaching_config import split_layers
 
 #: Graphs of a batch that local structures are computed for.
@@ -46,11 +48,11 @@ def structures(folder: Path, config: dict[str, Any]) -> dict[str, tuple[np.ndarr
             layers = split_layers(chosen)
         theirs = _hear(teacher, layers[0], "teacher") if theirs is None else theirs
         own = _hear(student, layers[1], "student")
-        num_nodes = own.features.size(0)
         made = (theirs.edge_index, own.edge_index)
         given = (run.model.inputs(_data(run)).get("edge_index") for run in (teacher, student))
-        edges = [b if a is None else a for a, b in zip(made, given, strict=True)]
-        edge_index = union_edges(*[each for each in edges if each is not None], num_nodes=num_nodes)
+        edges = [bones(dataset), *(b if a is None else a for a, b in zip(made, given, strict=True))]
+        there = [each for each in edges if each is not None]
+        edge_index = united_edges(there, own.features.size(0), own.nodes)
         weights = [_weights(each.features, edge_index) for each in (own, theirs)]
         found[name] = (weights[0], weights[1])
     return found
@@ -75,7 +77,7 @@ def _hear(run: Run, layer: str, whose: str) -> Heard:
 
 def _weights(z: Tensor, edge_index: Tensor) -> np.ndarray:
     """Returns the local structure along the edges into nodes with several, relative to an even one."""
-    plain = edge_index.as_tensor()  # type: ignore[attr-defined]
+    plain = edge_index.as_tensor() if isinstance(edge_index, EdgeIndex) else edge_index
     degree = torch.bincount(plain[1], minlength=z.size(0))[plain[1]]
     if not bool((degree > 1).any()):
         raise ValueError("no node has two or more edges into it: there is no local structure to be seen")

@@ -40,7 +40,7 @@ class TaughtGraphs:
     ) -> None:
         self.distiller, self.teacher, self.graphs, self.device = distiller, teacher, graphs, device
         self._kept: dict[int, dict[str, Heard]] = {}
-        first = [t for heard in self._block(0).values() for t in heard if t is not None] if len(graphs) else []
+        first = [t for each in self._block(0).values() for t in each[:2] if t is not None]
         nodes = int(graphs.num_nodes[:BLOCK].sum())
         whole = sum(t.numel() * t.element_size() for t in first) / max(1, nodes) * int(graphs.num_nodes.sum())
         self.fits = whole <= limit
@@ -85,7 +85,7 @@ class TaughtGraphs:
 
 def _cut(heard: Heard, sizes: list[int]) -> list[Heard]:
     """Cuts what was said of a block into that of each graph: rows of its nodes, or one row; nothing for other rows."""
-    features, made = heard
+    features, made, _ = heard
     rows = sizes if features.size(0) == sum(sizes) else [1] * len(sizes)
     if features.size(0) != sum(rows):
         return []

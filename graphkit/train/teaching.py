@@ -73,6 +73,8 @@ class Teaching:
             else:
                 batch = copy(dataset.graphs.batch(split.train[:16])).to(device)  # type: ignore[attr-defined]
                 inputs = student.inputs(batch)
+                joints = bones(dataset)
+                self._structure = None if joints is None else joints.to(device)
             theirs = self._teacher_inputs(None if self._inputs else batch)
             self._taught: TaughtGraphs | None = None
             if isinstance(dataset.graphs, GraphCollection):
@@ -95,6 +97,14 @@ class Teaching:
         if self._inputs is not None:
             return self._inputs
         return self.teacher.inputs(batch)  # type: ignore[arg-type]
+
+
+def bones(dataset: GraphDataset) -> Tensor | None:
+    """Returns the bones of the skeleton of a data set as edges ``[2, E]`` in both directions, if it has one."""
+    if not isinstance(dataset.graphs, ClipCollection):
+        return None
+    pairs = torch.tensor(dataset.graphs.layout.edges, dtype=torch.long).view(-1, 2).t()
+    return torch.cat([pairs, pairs.flip(0)], dim=1)
 
 
 def make_tap(entry: dict[str, Any], teacher: GraphModel, student: GraphModel, dataset: GraphDataset) -> Tap:

@@ -253,3 +253,27 @@ def test_the_loss_of_a_student_reaches_attention_layers_that_return_more(x: torc
         conv(x, edges, return_attention_weights=True)
     assert heard[""].features.shape == (NODES, 3)
     assert F.relu(heard[""].features).sum().requires_grad
+
+
+class Copies(torch.nn.Module):
+    """A layer over a graph of three nodes that comes several times."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(4, width)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x.view(-1, 3, 4))
+
+
+def test_a_graph_that_comes_several_times_is_compared_copy_by_copy(x: torch.Tensor) -> None:
+    teacher, student, loss = Copies(8), Copies(5), LocalStructureLoss()
+    bones = torch.tensor([[1, 2, 0, 0], [0, 0, 1, 2]])
+    out, found = Distiller(teacher, student, [Tap(loss, "layer", weight=1.0)])(x, structure=bones)
+    alone = [loss(s, t, bones) for s, t in zip(out, teacher(x), strict=True)]
+    torch.testing.assert_close(found, torch.stack(alone).mean())
+    with pytest.raises(ValueError, match="edges must hold node ids from 0 to 2"):
+        Distiller(teacher, student, [Tap(loss, "layer")])(x, structure=bones + 3)
+    with pytest.raises(ValueError, match="one graph at '0' and copies of 3 nodes at 'layer'"):
+        flat = torch.nn.Sequential(torch.nn.Linear(4, 8))
+        Distiller(flat, student, [Tap(loss, "0", "layer")])(x, structure=bones)

@@ -29,7 +29,7 @@ def test_a_batch_is_what_its_graphs_are(name: str, layer: str, options: dict[str
     batch = graphs.batch([BLOCK + 2, 3, 3, 0, BLOCK + 1])
     heard, expected = taught(batch), taught.distiller.teach((), taught.teacher.inputs(batch))
     assert heard is not None and heard.keys() == expected.keys()
-    for layer_name, (features, edges) in expected.items():
+    for layer_name, (features, edges, _) in expected.items():
         torch.testing.assert_close(heard[layer_name].features, features)
         if edges is not None:
             assert torch.equal(heard[layer_name].edge_index, edges.as_tensor())

@@ -165,3 +165,19 @@ def test_a_graph_without_edges_is_refused_before_anything_is_written(tmp_path: P
         fit(student(tmp_path / "teacher", LSP, data=own), tmp_path / "run")
     fit(student(tmp_path / "teacher", {"name": "kd"}, data=own), tmp_path / "kd")  # needs none
     assert not (tmp_path / "run").exists()
+
+
+def test_local_structure_over_a_skeleton(tmp_path: Path) -> None:
+    clips: dict[str, Any] = {
+        "model": {"name": "stigcn", "channels": [8], "blocks": [1], "dropout": 0.0},
+        "data": {"name": "synthetic-skeleton", "num_clips": 24, "frames": 8, "seed": 0},
+        "train": {"epochs": 1, "batch_size": 12, "optimizer": "sgd", "lr": 0.05, "precision": "bfloat16"},
+    }
+    fit(clips, tmp_path / "teacher")
+    small = {**clips, "model": {**clips["model"], "channels": [4]}}
+    losses = [{"name": name} for name in ("lsp", "kd", "fitnet", "at", "gsp", "ickd")]
+    result = fit({**small, "distill": {"teacher": str(tmp_path / "teacher"), "losses": losses}}, tmp_path / "student")
+    assert result["test"] is not None
+    other = [{"name": "lsp", "layers": "conv1:conv2"}]  # half of the frames are left there
+    with pytest.raises(ValueError, match="teacher and student must be on the same nodes"):
+        fit({**small, "distill": {"teacher": str(tmp_path / "teacher"), "losses": other}})
