@@ -1,5 +1,7 @@
 """A continual run: all strategies and seeds of a configuration, in one folder, with one result."""
 
+from collections.abc import Iterator
+from contextlib import nullcontext
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -13,17 +15,18 @@ from graphkit.files import read_json, write_json, write_text
 from graphkit.registry import get_strategy
 from graphkit.train.continual.config import resolve_continual
 from graphkit.train.continual.result import combine_continual
-from graphkit.train.continual.search import search_settings
+from graphkit.train.continual.search import FitOne, search_settings, search_trials
 from graphkit.train.continual.stream_fit import StreamFit, StreamInterrupted, make_stream, make_stream_model
 from graphkit.train.environment import environment, peak_memory_mb, pick_device
 from graphkit.train.folder import folder_config, make_folder
 from graphkit.train.interrupt import Interrupted, InterruptFlag
 from graphkit.train.progress import Progress
 from graphkit.train.run import data_key
+from graphkit.train.shards import FOLDER, Shard, open_folder, parse_shard
 
 
 def fit_continual(
-    config: dict[str, Any], output: str | Path | None = None, progress: Progress | None = None
+    config: dict[str, Any], output: str | Path | None = None, progress: Progress | None = None, shard: str | None = None
 ) -> dict[str, Any]:
     """Learns the stream of a configuration by each of its strategies and writes a run folder.
 
@@ -31,28 +34,38 @@ def fit_continual(
         config: Layers of settings, see :func:`resolve_continual`; what is not set has its default.
         output: The run folder, which must be empty or not exist; by default a new one under ``runs/``.
         progress: What a person sees; nothing by default.
+        shard: Such as ``"0/2"``: this process does the first half of the strategies' seeds and of the settings that
+            are searched, and others, which share the folder, the rest.
 
     Returns:
-        The content of ``result.json``.
+        The content of ``result.json``; while other shards have something left, what is done so far.
 
     Raises:
         ValueError: For settings or data that cannot be used; nothing has been written then.
         StreamInterrupted: After Ctrl-C; :func:`resume_continual` goes on.
     """
-    config = resolve_continual(config)
+    config, progress = resolve_continual(config), progress or Progress()
+    if shard is not None:
+        parse_shard(shard)
     if data.is_path(config["data"]["name"]):  # so that the run can be opened from any folder
         config["data"]["name"] = str(Path(config["data"]["name"]).expanduser().resolve())
     device = pick_device(config["device"])
     dataset = load_stream_data(config)  # before the folder, so that a mistake leaves none behind
     rehearse(config, dataset)
-    folder = make_folder(output, f"continual-{Path(config['data']['name']).stem}")
-    write_text(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
-    write_json(folder / "env.json", environment(device))
-    return _run(config, folder, device, progress or Progress(), dataset)
+    work = None
+    if shard is None:
+        folder = make_folder(output, f"continual-{Path(config['data']['name']).stem}")
+    else:
+        folder = open_folder(output)
+        work = Shard(folder, "continual", config, _units(config), shard, progress)
+    with work or nullcontext():
+        write_text(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
+        write_json(folder / "env.json", environment(device))
+        return _run(config, folder, device, progress, dataset, work)
 
 
 def resume_continual(
-    folder: str | Path, progress: Progress | None = None, device: str | None = None
+    folder: str | Path, progress: Progress | None = None, device: str | None = None, shard: str | None = None
 ) -> dict[str, Any]:
     """Continues a run that was interrupted, after its last whole task, to the same numbers as without interruption.
 
@@ -60,17 +73,21 @@ def resume_continual(
         folder: A run folder.
         progress: What a person sees; nothing by default.
         device: Another device than that of the run.
+        shard: The part of what is left that this process does, such as ``"0/2"``; by default all of it.
 
     Raises:
         FileNotFoundError: If the folder is not a run.
-        ValueError: If its configuration or a state cannot be used.
+        ValueError: If its configuration or a state cannot be used, or another process works on it as a shard.
     """
-    folder = Path(folder)
+    folder, progress, work = Path(folder), progress or Progress(), None
     content = folder_config(folder)
     if "stream" not in content:
         raise ValueError(f"'{folder}' is not a continual run; continue it with: graphkit train --resume {folder}")
     config = resolve_continual(content)
-    return _run(config, folder, pick_device(device or config["device"]), progress or Progress())
+    if shard is not None or (folder / FOLDER).is_dir():
+        work = Shard(folder, "continual", config, _units(config), shard, progress)
+    with work or nullcontext():
+        return _run(config, folder, pick_device(device or config["device"]), progress, None, work)
 
 
 def load_stream_data(config: dict[str, Any]) -> GraphDataset:
@@ -91,10 +108,40 @@ def rehearse(config: dict[str, Any], dataset: GraphDataset) -> None:
             strategy.before_task(model, task)
 
 
+def _units(config: dict[str, Any]) -> list[str]:
+    """Returns the folders of all fits: what the others need first, then the seeds."""
+    trials = search_trials(config) if config["search"] else {}
+    units = [f"{name}/{place}" for name, each in trials.items() for place in each]
+    return units + [f"{name}/{place}" for name in config["strategies"] for place, _ in _seeds(config)]
+
+
+def _seeds(config: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields the folders and the configurations of the runs of a strategy."""
+    for index in range(config["runs"]):
+        yield f"seed-{config['seed'] + index}", {**config, "seed": config["seed"] + index, "runs": 1}
+
+
+def _share(config: dict[str, Any], shard: Shard, fit: FitOne, interrupt: InterruptFlag) -> None:
+    """Does a shard's part of the fits; helps with a strategy's search where its own seeds need the outcome."""
+    trials = search_trials(config) if config["search"] else {}
+    for name, each in trials.items():
+        for place, child in shard.within(name).turns(each, interrupt):
+            fit(child, name, place)
+    for name, options in config["strategies"].items():
+        chosen = {**config, "strategies": {name: options}}
+        if name in trials and shard.within(name).own(dict(_seeds(config))):
+            for place, child in shard.within(name, helps=True).turns(trials[name], interrupt):
+                fit(child, name, place)
+            search_settings(chosen, fit)
+        for place, child in shard.within(name).turns(dict(_seeds(chosen)), interrupt):
+            fit(child, name, place)
+
+
 def _run(
-    config: dict[str, Any], folder: Path, device: torch.device, progress: Progress, dataset: GraphDataset | None = None
+    config: dict[str, Any], folder: Path, device: torch.device, progress: Progress, dataset: GraphDataset | None = None,
+    shard: Shard | None = None,
 ) -> dict[str, Any]:
-    """Does the fits that are not done yet and combines their results."""
+    """Does the fits that are not done yet, or a shard's part of them, and combines their results once all are done."""
     loaded: dict[str, Any] = {"key": data_key(config), "dataset": dataset or load_stream_data(config)}
     with InterruptFlag(progress) as interrupt:
 
@@ -115,12 +162,17 @@ def _run(
             return found
 
         config = deepcopy(config)
+        if shard is not None:
+            _share(config, shard, fit, interrupt)
+            if shard.left():
+                return shard.so_far()
+            if not shard.did and (folder / "result.json").is_file():
+                return read_json(folder / "result.json")
         search = search_settings(config, fit) if config["search"] else {}
         fits = []
         for name in config["strategies"]:
-            for index in range(config["runs"]):
-                child = {**config, "seed": config["seed"] + index, "runs": 1}
-                fits.append(fit(child, name, f"seed-{child['seed']}"))
+            for place, child in _seeds(config):
+                fits.append(fit(child, name, place))
     result = combine_continual(config, loaded["dataset"], fits, search, folder, peak_memory_mb(device))
     write_json(folder / "result.json", result)
     return result

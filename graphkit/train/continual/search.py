@@ -1,6 +1,6 @@
 """A search of the same size for every strategy, decided on validation items."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Any
 
@@ -8,6 +8,22 @@ from graphkit.registry import get_strategy
 
 #: From a configuration, a strategy and a name to what a fit returned.
 FitOne = Callable[[dict[str, Any], str, str], dict[str, Any]]
+
+
+def search_trials(config: dict[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Returns the configurations of all fits of a search, by strategy and then by the folder of each.
+
+    They have a seed that none of the runs has. A strategy without settings is not there: it has nothing to try.
+    """
+    return {name: dict(_trials(config, name)) for name in config["strategies"] if len(get_strategy(name).grid) > 1}
+
+
+def _trials(config: dict[str, Any], name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for number, setting in enumerate(get_strategy(name).grid):
+        child = deepcopy(config)
+        child["seed"], child["runs"] = config["seed"] + config["runs"], 1
+        child["strategies"][name] = {**config["strategies"][name], **setting}
+        yield f"search-{number}", child
 
 
 def search_settings(config: dict[str, Any], fit: FitOne) -> dict[str, list[dict[str, Any]]]:
@@ -23,16 +39,10 @@ def search_settings(config: dict[str, Any], fit: FitOne) -> dict[str, list[dict[
         is not there: it has nothing to try.
     """
     tried: dict[str, list[dict[str, Any]]] = {}
-    for name, options in config["strategies"].items():
-        grid = get_strategy(name).grid
-        if len(grid) < 2:
-            continue
+    for name, trials in search_trials(config).items():
         tried[name] = []
-        for number, setting in enumerate(grid):
-            child = deepcopy(config)
-            child["seed"], child["runs"] = config["seed"] + config["runs"], 1
-            child["strategies"][name] = {**options, **setting}
-            validation = fit(child, name, f"search-{number}")["validation"]
+        for place, child in trials.items():
+            validation = fit(child, name, place)["validation"]
             tried[name].append({"options": child["strategies"][name], "validation": validation})
         best = max(tried[name], key=lambda entry: -1.0 if entry["validation"] is None else entry["validation"])
         config["strategies"][name] = best["options"]

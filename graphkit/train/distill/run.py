@@ -1,5 +1,6 @@
 """A comparison of distilled students: the teacher, the student alone and one student per loss, in one folder."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,9 @@ import torch
 import yaml
 
 from graphkit import data
-from graphkit.files import write_json, write_text
+from graphkit.files import read_json, write_json, write_text
 from graphkit.train.config import resolve
-from graphkit.train.distill.config import experiment_runs, resolve_experiment
+from graphkit.train.distill.config import TEACHER, experiment_runs, resolve_experiment
 from graphkit.train.distill.result import combine_distill
 from graphkit.train.environment import environment, peak_memory_mb, pick_device
 from graphkit.train.folder import folder_config, make_folder
@@ -18,7 +19,8 @@ from graphkit.train.model import make_model
 from graphkit.train.opened_run import Run, open_run
 from graphkit.train.progress import Progress
 from graphkit.train.run import children as children_of
-from graphkit.train.run import fit, load_dataset, rehearse, resume
+from graphkit.train.run import fit, load_dataset, rehearse, resume, share
+from graphkit.train.shards import FOLDER, Shard, open_folder, parse_shard
 from graphkit.train.teaching import Teaching, find_teacher
 
 
@@ -37,7 +39,7 @@ class DistillInterrupted(Interrupted):
 
 
 def fit_distill(
-    config: dict[str, Any], output: str | Path | None = None, progress: Progress | None = None
+    config: dict[str, Any], output: str | Path | None = None, progress: Progress | None = None, shard: str | None = None
 ) -> dict[str, Any]:
     """Trains the teacher if there is none, the student alone, and a student for each loss, and compares them.
 
@@ -47,28 +49,38 @@ def fit_distill(
         config: Layers of settings, see :func:`resolve_experiment`; what is not set has its default.
         output: The folder, which must be empty or not exist; by default a new one under ``runs/``.
         progress: What a person sees; nothing by default.
+        shard: Such as ``"0/2"``: this process does the first half of the networks' seeds and folds, and others, which
+            share the folder, the rest.
 
     Returns:
-        The content of ``result.json``.
+        The content of ``result.json``; while other shards have something left, what is done so far.
 
     Raises:
         FileNotFoundError: If the teacher's folder is not a run.
         ValueError: For settings or data that cannot be used; nothing has been written then.
         DistillInterrupted: After Ctrl-C; :func:`resume_distill` goes on.
     """
-    config = resolve_experiment(config)
+    config, progress = resolve_experiment(config), progress or Progress()
+    if shard is not None:
+        parse_shard(shard)
     if data.is_path(config["data"]["name"]):  # so that the runs can be opened from any folder
         config["data"]["name"] = str(Path(config["data"]["name"]).expanduser().resolve())
     device = pick_device(config["device"])
     _rehearse(config)
-    folder = make_folder(output, f"distill-{Path(config['data']['name']).stem}")
-    write_text(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
-    write_json(folder / "env.json", environment(device))
-    return _run(config, folder, progress or Progress())
+    work = None
+    if shard is None:
+        folder = make_folder(output, f"distill-{Path(config['data']['name']).stem}")
+    else:
+        folder = open_folder(output)
+        work = Shard(folder, "distill", config, _units(config), shard, progress)
+    with work or nullcontext():
+        write_text(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
+        write_json(folder / "env.json", environment(device))
+        return _run(config, folder, progress, work)
 
 
 def resume_distill(
-    folder: str | Path, progress: Progress | None = None, device: str | None = None
+    folder: str | Path, progress: Progress | None = None, device: str | None = None, shard: str | None = None
 ) -> dict[str, Any]:
     """Continues a comparison that was interrupted, to the same numbers as without the interruption.
 
@@ -76,17 +88,21 @@ def resume_distill(
         folder: The folder of the comparison.
         progress: What a person sees; nothing by default.
         device: Another device.
+        shard: The part of what is left that this process does, such as ``"0/2"``; by default all of it.
 
     Raises:
         FileNotFoundError: If the folder is not a run.
-        ValueError: If its configuration or a checkpoint cannot be used.
+        ValueError: If its configuration or a checkpoint cannot be used, or another process works on it as a shard.
     """
-    folder = Path(folder)
+    folder, progress, work = Path(folder), progress or Progress(), None
     content = folder_config(folder)
     if "student" not in content:
         raise ValueError(f"'{folder}' does not compare students; continue it with: graphkit train --resume {folder}")
     config = resolve_experiment(content)
-    return _run({**config, "device": device or config["device"]}, folder, progress or Progress())
+    if shard is not None or (folder / FOLDER).is_dir():
+        work = Shard(folder, "distill", config, _units(config), shard, progress)
+    with work or nullcontext():
+        return _run({**config, "device": device or config["device"]}, folder, progress, work)
 
 
 def _rehearse(config: dict[str, Any]) -> None:
@@ -109,9 +125,35 @@ def _rehearse(config: dict[str, Any]) -> None:
         Teaching(child, dataset, dataset.splits[0], student, torch.device("cpu"), teacher)
 
 
-def _run(config: dict[str, Any], folder: Path, progress: Progress) -> dict[str, Any]:
-    """Does the runs that are not done yet and compares their results."""
+def _units(config: dict[str, Any]) -> list[str]:
+    """Returns the folders of the fits of all networks, the teacher's first."""
+    runs = {name: resolve(each) for name, each in experiment_runs(config, Path("nowhere")).items()}
+    dataset = load_dataset(runs["alone"])
+    return [f"{name}/{fit}".strip("/") for name, each in runs.items() for fit in children_of(each, dataset)]
+
+
+def _share(runs: dict[str, dict[str, Any]], folder: Path, progress: Progress, shard: Shard) -> None:
+    """Does a shard's part of the fits; helps with the teacher where its own students need one."""
+    for name, each in runs.items():
+        if not shard.within(name).own():
+            continue
+        try:
+            if "distill" in each and TEACHER in runs:
+                share(runs[TEACHER], folder / TEACHER, progress, shard.within(TEACHER, helps=True))
+            share(each, folder / name, progress, shard.within(name))
+        except Interrupted as stop:
+            raise DistillInterrupted(name, stop.epoch, folder) from None
+
+
+def _run(config: dict[str, Any], folder: Path, progress: Progress, shard: Shard | None = None) -> dict[str, Any]:
+    """Does the runs that are not done yet, or a shard's part of them, and compares their results."""
     runs = experiment_runs(config, folder)
+    if shard is not None:
+        _share(runs, folder, progress, shard)
+        if shard.left():
+            return shard.so_far()
+        if not shard.did and (folder / "result.json").is_file():
+            return read_json(folder / "result.json")
     for name, each in runs.items():
         place = folder / name
         try:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from pathlib import Path
 from types import TracebackType
@@ -120,8 +120,15 @@ class Shard:
                 return
             if waiting:
                 if interrupt is not None and interrupt.raised:
-                    raise Interrupted(0, self.folder)
+                    stop = Interrupted(0, self.folder)
+                    stop.args = ("interrupted while other shards were waited for",)
+                    raise stop
                 time.sleep(POLL)
+
+    def own(self, names: Iterable[str] | None = None) -> list[str]:
+        """Returns the units of this shard that are not done, of some names or of all in this folder."""
+        units = self._within() if names is None else [self._unit(name) for name in names]
+        return [unit for unit in units if self.units[unit] in self.indices and not self.done(unit)]
 
     def done(self, unit: str) -> bool:
         """Returns whether a unit is done, by any process."""
@@ -137,9 +144,7 @@ class Shard:
 
     def left(self) -> dict[str, str]:
         """Returns the units (of this folder) that are not done, and the shard that each belongs to."""
-        start = f"{self._prefix}/".lstrip("/")
-        own = [unit for unit in self.units if f"{unit}/".startswith(start) and not self.done(unit)]
-        return {unit: f"{self.units[unit]}/{self.count}" for unit in own}
+        return {unit: f"{self.units[unit]}/{self.count}" for unit in self._within() if not self.done(unit)}
 
     def so_far(self) -> dict[str, Any]:
         """Returns what is done and what is left: what takes the place of a result until all is done."""
@@ -155,6 +160,11 @@ class Shard:
 
     def __str__(self) -> str:
         return f"shard {self.indices[0]}/{self.count}" if len(self.indices) == 1 else f"all {self.count} shards"
+
+    def _within(self) -> list[str]:
+        """Returns the units of this folder."""
+        start = f"{self._prefix}/".lstrip("/")
+        return [unit for unit in self.units if f"{unit}/".startswith(start)]
 
     def _unit(self, name: str) -> str:
         return f"{self._prefix}/{name}".strip("/") or "."
