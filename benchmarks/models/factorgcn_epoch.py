@@ -44,7 +44,7 @@ def aggregate_by_loop(
 class LoopConv(FactorGCNConv):
     """The layer with the loop in the place of the fused operator."""
 
-    def aggregate_factors(self, projection: Projection, edge_index: Tensor) -> Tensor:
+    def aggregate_factors(self, projection: Projection, edge_index: Tensor, part: Any = None) -> Tensor:
         """Returns the concatenated factors."""
         norm = loop_norm(edge_index, projection.hidden)
         return aggregate_by_loop(*projection, edge_index, norm, self.gain).flatten(1)
@@ -53,7 +53,9 @@ class LoopConv(FactorGCNConv):
 class LoopDiscriminator(FactorDiscriminator):
     """The discriminator with the loop in the place of the fused operator."""
 
-    def forward(self, projection: Projection, edge_index: Tensor, batch: Any = None, batch_size: Any = None) -> Tensor:
+    def forward(
+        self, projection: Projection, edge_index: Tensor, batch: Any = None, batch_size: Any = None, part: Any = None
+    ) -> Tensor:
         """Returns the logits."""
         hidden, source, target = projection
         norm = loop_norm(edge_index, hidden)

@@ -49,6 +49,7 @@ class GraphDataset:
         class_names: Names of the outputs, where they are known.
         node_names: The user's own node ids, in the order of the rows of ``x``.
         citation: One line on where the data come from.
+        mapped: Whether the features of its only graph stay in their file and are read where they are used.
     """
 
     name: str
@@ -63,6 +64,7 @@ class GraphDataset:
     class_names: tuple[str, ...] = ()
     node_names: tuple[str, ...] = ()
     citation: str = ""
+    mapped: bool = False
 
     def __repr__(self) -> str:
         size = f"{self.graphs[0].num_nodes} nodes" if self.is_single_graph else f"{len(self.graphs)} graphs"

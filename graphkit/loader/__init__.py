@@ -2,6 +2,8 @@
 
 from graphkit.loader.clip_loader import ClipLoader
 from graphkit.loader.graph_loader import GraphLoader
+from graphkit.loader.neighbor_loader import NeighborLoader
+from graphkit.loader.node_loader import NodeLoader
 from graphkit.loader.shortest_path_loader import ShortestPathLoader
 
-__all__ = ["ClipLoader", "GraphLoader", "ShortestPathLoader"]
+__all__ = ["ClipLoader", "GraphLoader", "NeighborLoader", "NodeLoader", "ShortestPathLoader"]

@@ -25,6 +25,19 @@ def spans(ptr: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
     return shift + torch.arange(total), counts
 
 
+def check_ends(edge_index: Tensor, num_nodes: int) -> None:
+    """Refuses edges that name a node that does not exist.
+
+    Raises:
+        ValueError: If there is one.
+    """
+    if edge_index.numel():
+        low, high = int(edge_index.min()), int(edge_index.max())
+        if low < 0 or high >= num_nodes:
+            what = f"got ids from {low} to {high}"
+            raise ValueError(f"`edge_index` must hold node ids from 0 to {num_nodes - 1} ({what})")
+
+
 class InEdges:
     """The edges of a graph, grouped by the node that they end at; what is sorted so already is not copied.
 
@@ -39,11 +52,7 @@ class InEdges:
     def __init__(self, edge_index: Tensor, num_nodes: int) -> None:
         edges = edge_index.as_tensor() if isinstance(edge_index, EdgeIndex) else edge_index
         row, col = edges.detach().cpu().long()
-        if col.numel():
-            low, high = min(int(row.min()), int(col.min())), max(int(row.max()), int(col.max()))
-            if low < 0 or high >= num_nodes:
-                what = f"got ids from {low} to {high}"
-                raise ValueError(f"`edge_index` must hold node ids from 0 to {num_nodes - 1} ({what})")
+        check_ends(edges, num_nodes)
         self.num_nodes = num_nodes
         #: Position of each edge in the given order; nothing where it is the same.
         self.order: Tensor | None = None
@@ -58,9 +67,47 @@ class InEdges:
         """Returns the places ``[T]`` of the edges into some nodes, node after node, and how many each has."""
         return spans(self.ptr, nodes)
 
+    def some_into(self, nodes: Tensor, most: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """Returns the places of at most ``most`` edges into each of some nodes, drawn without putting any back.
+
+        The edges of a node stay in their order. What it costs depends on what is drawn, not on how many edges there are
+        to draw from.
+
+        Args:
+            nodes: ``[K]`` int64, the nodes.
+            most: How many edges a node keeps.
+            generator: What they are drawn with.
+
+        Returns:
+            The places ``[T]``, node after node, and how many each node has ``[K]``.
+        """
+        first = self.ptr[nodes]
+        counts = self.ptr[nodes + 1] - first
+        rank = torch.arange(most).repeat(nodes.numel(), 1)
+        many = (counts > most).nonzero().view(-1)
+        rank[many] = _draw(counts[many], most, generator)
+        kept = counts.clamp(max=most)
+        return (first[:, None] + rank)[torch.arange(most) < kept[:, None]], kept
+
     def given(self, places: Tensor) -> Tensor:
         """Returns where the edges at some places stand in the graph as it was given."""
         return places if self.order is None else self.order[places]
+
+
+def _draw(counts: Tensor, most: int, generator: torch.Generator | None) -> Tensor:
+    """Draws ``most`` different whole numbers below each of some counts ``[K]``, all larger: ``[K, most]``, ascending.
+
+    Every set of numbers has the same chance (Floyd's way: of the numbers up to ``counts - most + i`` one is drawn in
+    step ``i``, and where that one has been drawn before, the largest of them is taken, which cannot have been).
+    """
+    drawn = torch.empty(counts.numel(), most, dtype=torch.long)
+    chance = torch.rand(counts.numel(), most, generator=generator, dtype=torch.float64)
+    for step in range(most):
+        last = counts - most + step
+        number = (chance[:, step] * (last + 1)).long()
+        again = (drawn[:, :step] == number[:, None]).any(dim=1)
+        drawn[:, step] = torch.where(again, last, number)
+    return drawn.sort(dim=1).values
 
 
 class Numbering:

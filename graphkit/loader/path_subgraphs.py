@@ -1,5 +1,8 @@
 """Sub-graphs of a large graph, each with all that path attention needs of it for a few nodes."""
 
+from collections.abc import Sequence
+from copy import copy
+
 import torch
 from torch import Tensor
 from torch_geometric import EdgeIndex
@@ -7,6 +10,7 @@ from torch_geometric.data import Data
 
 from graphkit.loader.in_edges import InEdges, Numbering
 from graphkit.loader.known_paths import KnownPaths
+from graphkit.loader.node_loader import Subgraphs
 from graphkit.loader.path_search import PathSearch
 from graphkit.loader.rows import take_rows
 from graphkit.nn.paths import lengths_of, paths_of
@@ -17,17 +21,17 @@ _BLOCK = 2**16
 _OWN = ("edge_index", "path_index_")
 
 
-class PathSubgraphs:
+class PathSubgraphs(Subgraphs):
     """Cuts sub-graphs out of one graph; see :class:`~graphkit.loader.ShortestPathLoader` for what they hold.
 
     Args:
         data: The graph.
+        num_neighbors: How many edges a node keeps in each layer that looks along edges, from the last one back;
+            ``None`` for all.
         max_hops: Largest number of hops of a path.
         ratio: Share of its degree that a node keeps of each length above one hop; ``None`` for all paths.
         weight: Name of the attribute with the length of each edge; ``None`` for 1.
-        num_layers: Number of layers of the model.
-        path_layers: How many of them, from the first one, attend to paths.
-        num_neighbors: How many edges a node keeps in the other layers; ``None`` for all.
+        path_layers: How many further layers, the first ones of the model, attend to paths.
         keep_paths: Whether paths that have been found are kept.
 
     Raises:
@@ -38,17 +42,16 @@ class PathSubgraphs:
     def __init__(
         self,
         data: Data,
+        num_neighbors: Sequence[int | None] = (None,),
         max_hops: int = 2,
         ratio: float | None = 1.0,
         weight: str | None = None,
-        num_layers: int = 2,
         path_layers: int = 1,
-        num_neighbors: int | None = None,
         keep_paths: bool = False,
     ) -> None:
         self.data = data
         self.num_nodes = int(data.num_nodes or 0)
-        self.num_layers, self.path_layers, self.num_neighbors = num_layers, path_layers, num_neighbors
+        self.num_neighbors, self.path_layers = tuple(num_neighbors), path_layers
         self.edges = InEdges(torch.empty(2, 0).long() if data.edge_index is None else data.edge_index, self.num_nodes)
         self.table = torch.full((self.num_nodes,), -1, dtype=torch.int32)
         cost = lengths_of(data, weight, "`ShortestPathLoader`")
@@ -68,6 +71,12 @@ class PathSubgraphs:
         self._of_edges = [name for name in tensors if name not in self._of_nodes and data.is_edge_attr(name)]
         self._shared = [name for name in attributes if name not in (*self._of_nodes, *self._of_edges, "num_nodes")]
 
+    def drawing(self, num_neighbors: Sequence[int | None]) -> "PathSubgraphs":
+        """Returns what cuts sub-graphs with other numbers of edges out of the same graph and shares all that it has."""
+        other = copy(self)
+        other.num_neighbors = tuple(num_neighbors)
+        return other
+
     def keep(self, seeds: Tensor) -> None:
         """Finds all paths that the sub-graphs of these seeds need and that are not known yet, and keeps them.
 
@@ -79,7 +88,7 @@ class PathSubgraphs:
         with Numbering(self.table) as number:
             number.begin(seeds)
             new = seeds
-            for _ in range(self.num_layers - self.path_layers):
+            for _ in self.num_neighbors:
                 new = number.add(self.edges.row[self.edges.into(new)[0]])
             new = number.nodes
             for layer in range(self.path_layers):
@@ -94,7 +103,7 @@ class PathSubgraphs:
 
         Args:
             seeds: ``[B]`` int64, none of them twice.
-            generator: What ``num_neighbors`` edges are drawn with.
+            generator: What edges are drawn with, where a node does not keep all.
         """
         parts: list[list[Tensor]] = []
         places: list[Tensor] = []
@@ -102,8 +111,8 @@ class PathSubgraphs:
         with Numbering(self.table) as number:
             number.begin(seeds)
             new = seeds
-            for _ in range(self.num_layers - self.path_layers):
-                found = self._sampled(*self.edges.into(new), generator)
+            for most in self.num_neighbors:
+                found = self.edges.into(new) if most is None else self.edges.some_into(new, most, generator)
                 places.append(found[0])
                 counts.append(found[1])
                 new = number.add(self.edges.row[found[0]])
@@ -148,19 +157,6 @@ class PathSubgraphs:
         assert self.search is not None
         with number.aside():
             return self.search.find(centres)
-
-    def _sampled(
-        self, places: Tensor, counts: Tensor, generator: torch.Generator | None
-    ) -> tuple[Tensor, Tensor]:
-        """Draws ``num_neighbors`` of each node's edges, without putting any back; keeps their order."""
-        most = self.num_neighbors
-        if most is None or not counts.numel() or int(counts.max()) <= most:
-            return places, counts
-        group = torch.repeat_interleave(torch.arange(counts.numel()), counts)
-        order = (group + torch.rand(group.numel(), generator=generator, dtype=torch.float64)).argsort()
-        rank = torch.arange(group.numel()) - (counts.cumsum(0) - counts)[group]
-        kept = order[rank < most].sort().values
-        return places[kept], counts.clamp(max=most)
 
 
 def _check_lengths(cost: Tensor, name: str, num_edges: int) -> None:

@@ -1,17 +1,14 @@
 """Mini-batches of a graph that is too large to attend to all its paths at once."""
 
-from collections.abc import Iterator
-from copy import copy
-
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 from torch_geometric.data import Data
 
+from graphkit.loader.node_loader import NodeLoader, check_counts
 from graphkit.loader.path_subgraphs import PathSubgraphs
 
 
-class ShortestPathLoader:
+class ShortestPathLoader(NodeLoader):
     r"""Goes through nodes of a large graph in batches, each with all that path attention needs of the graph for them.
 
     A batch is a sub-graph: its first ``batch_size`` nodes are the seeds, the others are what the seeds look at, through
@@ -82,96 +79,14 @@ class ShortestPathLoader:
         keep_paths: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
-        counts = {"batch_size": batch_size, "max_hops": max_hops, "num_layers": num_layers}
+        counts = {"max_hops": max_hops, "num_layers": num_layers}
         if num_neighbors is not None:
             counts["num_neighbors"] = num_neighbors
-        for name, count in counts.items():
-            if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-                raise ValueError(f"`{name}` must be a whole number of at least 1 (got {count!r})")
+        check_counts(batch_size=batch_size, **counts)
         if not 0 <= path_layers <= num_layers:
             raise ValueError(f"`path_layers` must be from 0 to the {num_layers} layers there are (got {path_layers})")
         if ratio is not None and not 0 < ratio < float("inf"):
             raise ValueError(f"`ratio` must be greater than 0 and finite, or None for all paths (got {ratio})")
-        if num_workers < 0:
-            raise ValueError(f"`num_workers` must not be negative (got {num_workers})")
-        self.batch_size, self.shuffle, self.num_workers, self.generator = batch_size, shuffle, num_workers, generator
-        self.subgraphs = PathSubgraphs(
-            data, max_hops, ratio, weight, num_layers, path_layers, num_neighbors, keep_paths
-        )
-        self.input_nodes = _seeds(input_nodes, self.subgraphs.num_nodes)
-
-    def over(
-        self,
-        input_nodes: Tensor | None = None,
-        shuffle: bool = False,
-        generator: torch.Generator | None = None,
-    ) -> "ShortestPathLoader":
-        """Returns a loader over other seeds of the same graph, which shares the graph and all paths that are kept."""
-        other = copy(self)
-        other.input_nodes = _seeds(input_nodes, self.subgraphs.num_nodes)
-        other.shuffle, other.generator = shuffle, generator
-        return other
-
-    def __len__(self) -> int:
-        return -(-self.input_nodes.numel() // self.batch_size)
-
-    def __iter__(self) -> Iterator[Data]:
-        self.subgraphs.keep(self.input_nodes)  # here, for what a worker finds is lost with it
-        count = self.input_nodes.numel()
-        order = torch.randperm(count, generator=self.generator) if self.shuffle else torch.arange(count)
-        parts = list(order.split(self.batch_size)) if count else []
-        seeds = [0] * (len(parts) + 1)
-        if self.subgraphs.num_neighbors is not None:  # one for each batch, so that workers do not matter
-            seeds = torch.randint(2**62, (len(parts) + 1,), generator=self.generator).tolist()
-        items = list(zip(parts, seeds, strict=False))
-        made = _Made(self.subgraphs, self.input_nodes)
-        if not self.num_workers:
-            return (made[item] for item in items)
-        own = torch.Generator().manual_seed(seeds[-1])  # or the workers' seeds would come from PyTorch's generator
-        loader = DataLoader(made, sampler=items, batch_size=None, num_workers=self.num_workers, generator=own)  # type: ignore[arg-type]
-        return iter(loader)
-
-    def __repr__(self) -> str:
-        return f"ShortestPathLoader({self.input_nodes.numel()} seeds, batch_size={self.batch_size})"
-
-
-class _Made(Dataset[Data]):
-    """Makes a batch from the places of its seeds and a random seed."""
-
-    def __init__(self, subgraphs: PathSubgraphs, input_nodes: Tensor) -> None:
-        self.subgraphs, self.input_nodes = subgraphs, input_nodes
-
-    def __getitem__(self, item: tuple[Tensor, int]) -> Data:
-        places, seed = item
-        batch = self.subgraphs.cut(self.input_nodes[places], torch.Generator().manual_seed(seed))
-        batch.input_id = places
-        return batch
-
-
-def _seeds(input_nodes: Tensor | None, num_nodes: int) -> Tensor:
-    """Returns the ids of the seeds.
-
-    Raises:
-        ValueError: If one of them does not exist or comes twice.
-    """
-    if input_nodes is None:
-        return torch.arange(num_nodes)
-    if input_nodes.dtype == torch.bool:
-        if input_nodes.shape != (num_nodes,):
-            raise ValueError(
-                f"`input_nodes` must have one entry per node, {num_nodes} in all, if it is a mask "
-                f"(got shape {list(input_nodes.shape)})"
-            )
-        return input_nodes.cpu().nonzero().view(-1)
-    if input_nodes.dim() != 1 or input_nodes.dtype not in (torch.int64, torch.int32):
-        what = f"got {input_nodes.dtype} of shape {list(input_nodes.shape)}"
-        raise ValueError(f"`input_nodes` must be ids [S] or a mask [N] of nodes ({what})")
-    ids = input_nodes.cpu().long()
-    if ids.numel():
-        low, high = int(ids.min()), int(ids.max())
-        if low < 0 or high >= num_nodes:
-            what = f"got ids from {low} to {high}"
-            raise ValueError(f"`input_nodes` must hold node ids from 0 to {num_nodes - 1} ({what})")
-        if ids.unique().numel() < ids.numel():
-            raise ValueError("`input_nodes` must name no node twice (got some more than once); take `unique()` of it")
-    return ids
+        drawn = [num_neighbors] * (num_layers - path_layers)
+        subgraphs = PathSubgraphs(data, drawn, max_hops, ratio, weight, path_layers, keep_paths)
+        super().__init__(subgraphs, batch_size, shuffle, num_workers, input_nodes, generator)

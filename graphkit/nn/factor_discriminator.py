@@ -6,7 +6,7 @@ from torch.nn import functional as F
 from torch_geometric.utils import scatter
 
 from graphkit.nn.conv.factorgcn_conv import Projection
-from graphkit.nn.degree import source_norm
+from graphkit.nn.degree import Part, source_norm
 from graphkit.ops import factor_aggregate
 
 
@@ -64,18 +64,28 @@ class FactorDiscriminator(torch.nn.Module):
         edge_index: Tensor,
         batch: Tensor | None = None,
         batch_size: int | None = None,
+        part: Part | None = None,
     ) -> Tensor:
-        """Returns the logits ``[B, M, M]`` of all factor graphs of all graphs."""
+        """Returns the logits ``[B, M, M]`` of all factor graphs of all graphs.
+
+        Of a part of a graph the mean goes over its seeds, which stand for all nodes.
+        """
         hidden, source, target = projection
-        norm = source_norm(edge_index, hidden)
+        norm = source_norm(edge_index, hidden, part)
+        scale = norm[:, None, None] if self.norm == "both" else None
+        if part is not None:
+            drawn = part.scale(edge_index, hidden)[:, None, None]
+            scale = drawn if scale is None else scale * drawn
 
         def convolve(y: Tensor) -> Tensor:
             out = factor_aggregate(y, source, target, edge_index, norm, self.gain)
-            return torch.tanh(out * norm[:, None, None] if self.norm == "both" else out)
+            return torch.tanh(out if scale is None else out * scale)
 
         z = convolve(self.lin1(hidden))
         z = convolve(self.lin2(z))
-        if batch is None:
+        if part is not None:
+            mean = z[: part.seeds].mean(dim=0, keepdim=True)
+        elif batch is None:
             mean = z.mean(dim=0, keepdim=True)
         else:
             mean = scatter(z, batch, dim=0, dim_size=batch_size, reduce="mean")

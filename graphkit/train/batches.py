@@ -9,7 +9,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphkit.data import ClipCollection, GraphDataset
-from graphkit.loader import ClipLoader, GraphLoader, ShortestPathLoader
+from graphkit.loader import ClipLoader, GraphLoader, NodeLoader
 from graphkit.skeleton.augment import build_augmentation
 
 #: Graphs in a batch where nothing is said.
@@ -39,14 +39,14 @@ class Batches:
         generator: torch.Generator | None = None,
         augment: Any = None,
         workers: int = 0,
-        nodes: ShortestPathLoader | None = None,
+        nodes: NodeLoader | None = None,
     ) -> None:
         self.device = device
         batch_size = GRAPHS if batch_size is None else batch_size
         self.ids: Tensor | None = None
         self._graph: Data | None = None
         self._loader: GraphLoader | None = None
-        self._nodes: ShortestPathLoader | None = None
+        self._nodes: NodeLoader | None = None
         if nodes is not None:
             self._nodes = nodes.over(ids, generator is not None, generator)
         elif dataset.is_single_graph:

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from graphkit import data
+from graphkit.loader.node_loader import check_neighbors
 from graphkit.registry import get_model, unknown_name
 
 #: Arguments of a model that its data set or the loop decides.
@@ -22,9 +23,12 @@ class TrainSettings:
 
     Args:
         epochs: Largest number of passes over the training data; in each phase, for a model that trains in phases.
-        batch_size: Graphs in a batch, by default 64. Of a single graph, nodes in a batch, for the models that can be
-            trained on a part of it (spagan): by default it is one batch, or, if it has two million nodes and edges or
-            more, batches have 1024 nodes. For all other models a single graph is always one batch.
+        batch_size: Graphs in a batch, by default 64. Of a single graph, nodes in a batch: by default it is one batch,
+            or, if it has two million nodes and edges or more, batches have 1024 nodes. For models that need the graph
+            as a whole (dgcnn) it is always one batch.
+        num_neighbors: Where a single graph is gone through in batches of nodes, how many edges into each node are drawn
+            in training: one number, or one for each layer, from the last one back; -1 for all, as by default.
+            Validation and test look at all.
         optimizer: ``"adam"``, ``"adamw"`` or ``"sgd"``.
         lr: Learning rate.
         weight_decay: L2 penalty on all parameters (decoupled for ``"adamw"``).
@@ -54,6 +58,7 @@ class TrainSettings:
 
     epochs: int = 200
     batch_size: int | None = None
+    num_neighbors: Sequence[int] = ()
     optimizer: str = "adam"
     lr: float = 0.01
     weight_decay: float = 0.0
@@ -100,6 +105,7 @@ class TrainSettings:
         for name in ("momentum", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"`train.{name}` must lie in [0, 1) (got {getattr(self, name)})")
+        check_neighbors(self.num_neighbors, "train.num_neighbors")
         if self.nesterov and not self.momentum:
             raise ValueError("`train.nesterov` needs a momentum (got 0); set `train.momentum`, such as 0.9")
         if self.warmup >= self.epochs:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from graphkit.data import GraphDataset
-from graphkit.loader import ShortestPathLoader
+from graphkit.loader import NeighborLoader, NodeLoader, ShortestPathLoader
 from graphkit.nn import SPAGAN, GraphModel
 from graphkit.nn.attended_paths import NodePath, attended_paths
 from graphkit.nn.paths import edges_of_paths
@@ -20,7 +20,7 @@ NODES = 1024
 
 def node_loader(
     model: GraphModel, dataset: GraphDataset, batch_size: int | None, workers: int = 0
-) -> ShortestPathLoader | None:
+) -> NodeLoader | None:
     """Returns a loader over all nodes of the graph of a data set, with what a model needs in its present phase.
 
     Paths that have been found are kept: training goes through the same nodes again and again.
@@ -39,10 +39,12 @@ def node_loader(
         return None
     graph = dataset.graphs[0]
     reach = model.reach(graph)
-    if reach is None or (batch_size is None and int(graph.num_nodes or 0) + graph.num_edges < LARGE):
+    if reach is None or (batch_size is None and not _is_large(dataset)):
         return None
-    if reach.path_layers:
-        graph = model.with_lengths(copy(graph).to(next(model.parameters()).device)).to("cpu")
+    if not reach.path_layers:
+        everything = [-1] * reach.num_layers
+        return NeighborLoader(model.for_parts(graph), everything, batch_size=batch_size or NODES, num_workers=workers)
+    graph = model.with_lengths(copy(graph).to(next(model.parameters()).device)).to("cpu")
     return ShortestPathLoader(
         graph,
         batch_size or NODES,
@@ -54,6 +56,41 @@ def node_loader(
         path_layers=reach.path_layers,
         keep_paths=True,
     )
+
+
+def drawing(loader: NodeLoader | None, num_neighbors: Sequence[int]) -> NodeLoader | None:
+    """Returns a loader that draws some of the edges into each node, for training, and shares all else.
+
+    Args:
+        loader: One that takes all edges, from :func:`node_loader`.
+        num_neighbors: How many edges are drawn in each layer that looks along edges, from the last one back, -1 for
+            all; a single number counts for all layers; nothing for all edges.
+
+    Raises:
+        ValueError: If the numbers are not as many as the layers, or nothing is gone through in batches.
+    """
+    if not num_neighbors:
+        return loader
+    if loader is None:
+        raise ValueError(
+            f"`train.num_neighbors` is for batches of nodes, and there are none here (got {list(num_neighbors)}); "
+            "set train.batch_size, or leave it out"
+        )
+    layers, given = len(loader.subgraphs.num_neighbors), list(num_neighbors)
+    if len(given) == 1:
+        given = given * layers
+    if len(given) != layers:
+        raise ValueError(
+            f"`train.num_neighbors` must be one number, or one for each of the {layers} layers that look along edges "
+            f"(got {given})"
+        )
+    return loader.drawing(given)
+
+
+def _is_large(dataset: GraphDataset) -> bool:
+    """Returns whether a graph is gone through in batches even if no batch size is given."""
+    graph = dataset.graphs[0]
+    return dataset.mapped or int(graph.num_nodes or 0) + graph.num_edges >= LARGE
 
 
 def attended(

@@ -18,6 +18,7 @@ from graphkit.train.environment import environment, peak_memory_mb, pick_device
 from graphkit.train.folder import folder_config, make_folder
 from graphkit.train.interrupt import Interrupted, InterruptFlag
 from graphkit.train.model import make_model
+from graphkit.train.node_batches import drawing, node_loader
 from graphkit.train.optimizer import Schedule, make_optimizer
 from graphkit.train.precision import Precision
 from graphkit.train.progress import Progress
@@ -112,6 +113,8 @@ def rehearse(config: dict[str, Any], dataset: GraphDataset) -> None:
     make_task(dataset.task, dataset.metric, options.label_smoothing)
     augmentation(dataset, options.augment)
     Precision(options.precision, options.accumulate, pick_device(config["device"]))
+    if options.num_neighbors:
+        drawing(node_loader(model, dataset, options.batch_size), options.num_neighbors)
     if "distill" in config:
         Teaching(next(iter(children(config, dataset).values())), dataset, split, model, torch.device("cpu"))
 

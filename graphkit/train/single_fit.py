@@ -16,7 +16,7 @@ from graphkit.train.extras import extra_scores
 from graphkit.train.interrupt import Interrupted, InterruptFlag
 from graphkit.train.loop import evaluate, train_epoch
 from graphkit.train.model import start_model
-from graphkit.train.node_batches import node_loader
+from graphkit.train.node_batches import drawing, node_loader
 from graphkit.train.optimizer import Schedule, make_optimizer
 from graphkit.train.phases import phase_dataset
 from graphkit.train.precision import Precision
@@ -75,7 +75,11 @@ class Fit:
         options = self.settings
         self.selection = Selection(self.task, options.select, options.patience, options.min_epochs)
 
-        self.nodes = nodes = node_loader(self.model, dataset, options.batch_size, options.workers)
+        taught_whole = self.teaching is not None and options.batch_size is None
+        self.nodes = nodes = (
+            None if taught_whole else node_loader(self.model, dataset, options.batch_size, options.workers)
+        )
+        drawn = drawing(nodes, options.num_neighbors)
         if nodes is not None and self.teaching is not None:
             raise ValueError(
                 "a student is taught on the whole graph, not in batches of nodes (got "
@@ -83,7 +87,8 @@ class Fit:
             )
 
         def batches(ids: torch.Tensor, **training: Any) -> Batches:
-            return Batches(dataset, ids, options.batch_size, self.device, nodes=nodes, **training)
+            cut = drawn if training else nodes  # what is evaluated looks at all neighbours
+            return Batches(dataset, ids, options.batch_size, self.device, nodes=cut, **training)
 
         augment = augmentation(dataset, options.augment)
         training = {"generator": self.generator, "augment": augment, "workers": options.workers}

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import torch
 
-from graphkit.loader import ShortestPathLoader
+from graphkit.loader import NodeLoader
 from graphkit.nn import SPAGAN
 from graphkit.nn.attended_paths import attended_paths
 from graphkit.plot.collect_paths import path_examples
 from graphkit.train import Interrupted, evaluate_run, fit, node_batches, open_run, predict_run, resolve, resume
-from graphkit.train.node_batches import attended, node_loader
+from graphkit.train.node_batches import attended, drawing, node_loader
 from graphkit.train.run import load_dataset
 from tests.train.test_run import StopAt, weights
 
@@ -48,14 +48,14 @@ def test_one_batch_of_all_training_nodes_trains_as_the_whole_graph(tmp_path: Pat
 
 def test_an_epoch_takes_one_step_for_each_batch(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps: list[int] = []
-    cut = ShortestPathLoader.__iter__
+    cut = NodeLoader.__iter__
 
-    def watched(self: ShortestPathLoader) -> Any:
+    def watched(self: NodeLoader) -> Any:
         for batch in cut(self):
             steps.append(batch.batch_size)
             yield batch
 
-    monkeypatch.setattr(ShortestPathLoader, "__iter__", watched)
+    monkeypatch.setattr(NodeLoader, "__iter__", watched)
     fit(resolve(CONFIG, {"train": {"epochs": 1}, "model": {"iterations": 0}}), tmp_path / "run")
     assert steps == [20, 20, 14] + [18] + [18]  # training, validation, and the test at the end
 
@@ -111,12 +111,67 @@ def test_a_large_graph_is_gone_through_in_batches_by_itself(monkeypatch: pytest.
 
 
 def test_models_that_need_the_whole_graph_get_it(tmp_path: Path) -> None:
-    train = {"epochs": 2, "optimizer": "sgd"}
     for name, batch_size in (("batches", 20), ("whole", None)):
-        config = {"model": {"name": "gcn"}, "data": CONFIG["data"], "train": {**train, "batch_size": batch_size}}
-        fit(config, tmp_path / name)
+        train = {"epochs": 1, "optimizer": "sgd", "batch_size": batch_size}
+        fit({"model": {"name": "dgcnn", "hidden_channels": 4, "k": 3}, "data": CONFIG["data"], "train": train},
+            tmp_path / name)  # fmt: skip
     assert all(torch.equal(a, b) for a, b in zip(*(weights(tmp_path / n).values() for n in ("batches", "whole")),
                                                 strict=True))  # fmt: skip
+
+
+MODELS: list[dict[str, Any]] = [
+    {"name": "gcn"}, {"name": "gcn", "num_layers": 3}, {"name": "gat", "heads": 2}, {"name": "gin"}, {"name": "mlp"},
+    {"name": "factorgcn", "discriminator": 0.0}, {"name": "factorgcn", "norm": "source", "size_norm": True, "gain": 1.0,
+                                                  "discriminator": 0.0},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: "-".join(map(str, model.values())))
+def test_every_model_trains_on_one_batch_as_on_the_whole_graph(model: dict[str, Any], tmp_path: Path) -> None:
+    states, tables, results = [], [], []
+    for name, batch_size in (("whole", None), ("batches", 54)):
+        train = {"epochs": 3, "lr": 0.02, "optimizer": "sgd", "momentum": 0.0, "batch_size": batch_size}
+        layer = {"model": {"hidden_channels": 8, "dropout": 0.0, **model}, "data": CONFIG["data"], "train": train}
+        results.append(fit(layer, tmp_path / name))
+        states.append(weights(tmp_path / name))
+        tables.append(open_run(tmp_path / name).metrics)
+    for ours, theirs in zip(*tables, strict=True):
+        assert ours["loss"] == pytest.approx(theirs["loss"], abs=1e-5)
+        assert ours["validation_loss"] == pytest.approx(theirs["validation_loss"], abs=1e-5)
+    for name, weight in states[0].items():
+        torch.testing.assert_close(states[1][name], weight, atol=1e-5, rtol=1e-4)
+    assert results[0]["test"] == results[1]["test"]
+
+
+@pytest.mark.parametrize("name", ["gcn", "gat", "factorgcn", "mlp"])
+def test_neighbours_are_drawn_in_training_and_never_in_validation(name: str, tmp_path: Path) -> None:
+    config = {"model": {"name": name}, "data": CONFIG["data"],
+              "train": {"epochs": 2, "batch_size": 20, "num_neighbors": 2}}  # fmt: skip
+    once, again = (fit(config, tmp_path / part) for part in ("once", "again"))
+    assert once["validation"] == again["validation"]
+    opened = open_run(tmp_path / "once")
+    data = opened.dataset.graphs[0]
+    with torch.no_grad():
+        found = opened.model(**opened.model.inputs(data)).argmax(dim=1) == data.y
+    assert once["validation"]["mean"] == pytest.approx(float(found[opened.split.val].float().mean()))
+    edges = [batch.num_edges for batch in drawing(node_loader(opened.model, opened.dataset, 20), [2])]
+    whole = [batch.num_edges for batch in node_loader(opened.model, opened.dataset, 20)]
+    assert edges == whole == [0] * 5 if name == "mlp" else max(edges) < min(whole) // 2
+
+
+@pytest.mark.parametrize(
+    ("train", "message"),
+    [
+        ({"num_neighbors": 5}, "batches of nodes, and there are none here \\(got \\[5\\]\\); set train.batch_size"),
+        ({"num_neighbors": [5, 5, 5], "batch_size": 20}, "one for each of the 2 layers .* \\(got \\[5, 5, 5\\]\\)"),
+        ({"num_neighbors": [0], "batch_size": 20}, "`train.num_neighbors` must be a list of whole numbers"),
+        ({"num_neighbors": 2.5, "batch_size": 20}, "`train.num_neighbors` must be a list of whole numbers"),
+    ],
+)
+def test_wrong_numbers_of_neighbours_leave_no_folder(train: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=message):
+        fit({"model": {"name": "gcn"}, "data": CONFIG["data"], "train": train}, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("batch_size", [0, -3, 2.5, "many"])

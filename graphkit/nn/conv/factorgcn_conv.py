@@ -7,7 +7,7 @@ from torch import Tensor
 from torch_geometric.nn import MessagePassing
 from torch_geometric.nn.inits import glorot, zeros
 
-from graphkit.nn.degree import source_norm
+from graphkit.nn.degree import Part, source_norm
 from graphkit.nn.hooks import has_listeners
 from graphkit.ops import factor_aggregate
 
@@ -134,9 +134,15 @@ class FactorGCNConv(MessagePassing):
         row, col = edge_index[0], edge_index[1]
         return torch.sigmoid(self.gain * (projection.source[row] + projection.target[col]))
 
-    def aggregate_factors(self, projection: Projection, edge_index: Tensor) -> Tensor:
-        """Convolves the projected features: ``[N, M * D]``, or ``[N, D]`` if ``concat`` is off."""
-        norm = source_norm(edge_index, projection.hidden)
+    def aggregate_factors(self, projection: Projection, edge_index: Tensor, part: Part | None = None) -> Tensor:
+        """Convolves the projected features: ``[N, M * D]``, or ``[N, D]`` if ``concat`` is off.
+
+        Args:
+            projection: What :meth:`project` returned.
+            edge_index: ``[2, E]``, the edges.
+            part: What a part of a graph knows of the whole, whose degrees are taken then.
+        """
+        norm = source_norm(edge_index, projection.hidden, part)
         if has_listeners(self):  # the same numbers through `message`, for explainers and hooks
             hidden, source, target = projection
             h = hidden * norm[:, None]
@@ -145,6 +151,8 @@ class FactorGCNConv(MessagePassing):
             out = factor_aggregate(*projection, edge_index, norm, self.gain)
         if self.norm == "both":
             out = out * norm[:, None, None]
+        if part is not None:
+            out = out * part.scale(edge_index, out)[:, None, None]
         return out.flatten(1) if self.concat else out.mean(dim=1)
 
     def message(self, h_j: Tensor, source_j: Tensor, target_i: Tensor) -> Tensor:

@@ -4,9 +4,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch_geometric.data import Data
 from torch_geometric.nn.models import MLP as PyGMLP
 
-from graphkit.nn.models.graph_model import GraphModel, check_options, embed, read_out, refuse_readout_of_nodes
+from graphkit.nn.models.graph_model import GraphModel, Reach, check_options, embed, read_out, refuse_readout_of_nodes
 from graphkit.nn.sparse import drop
 
 
@@ -46,6 +47,7 @@ class Baseline(GraphModel):
         super().__init__()
         check_options(hidden_channels, readout, num_layers, dropout=dropout)
         self.readout = readout
+        self.num_layers = num_layers
         self.dropout = dropout
         self.embedding = None if num_categories is None else torch.nn.Embedding(num_categories, in_channels)
         width = out_channels if readout is None else hidden_channels
@@ -61,6 +63,12 @@ class Baseline(GraphModel):
         """Returns the stack of PyG's layers; without graph layers this is a perceptron on each node."""
         channels = [in_channels, *[hidden] * (num_layers - 1), out_channels]
         return PyGMLP(channels, dropout=dropout, norm=norm, **options)
+
+    def reach(self, data: Data) -> Reach | None:
+        """Returns how far the model looks from a node; not where it reads out whole graphs."""
+        if self.readout is not None:
+            return None
+        return Reach(0 if isinstance(self.body, PyGMLP) else self.num_layers)
 
     @classmethod
     def from_data(cls, dataset: Any, **options: Any) -> "Baseline":

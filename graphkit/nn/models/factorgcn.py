@@ -1,6 +1,7 @@
 """FactorGCN: a stack of factorizable convolutions with a discriminator beside each."""
 
 import math
+from copy import copy
 from typing import Any, cast
 
 import torch
@@ -9,10 +10,12 @@ from torch.nn import functional as F
 from torch_geometric.data import Data
 
 from graphkit.nn.conv import FactorGCNConv
+from graphkit.nn.degree import Part, in_degree
 from graphkit.nn.factor_discriminator import FactorDiscriminator, discriminator_loss
 from graphkit.nn.label_loss import label_loss
 from graphkit.nn.models.graph_model import (
     GraphModel,
+    Reach,
     check_options,
     embed,
     make_activation,
@@ -203,7 +206,26 @@ class FactorGCN(GraphModel):
         inputs = super().inputs(data)
         if self.weak_supervision:
             inputs["y"] = data.y
+        if "whole_degree" in data:
+            inputs["part"] = Part(data.whole_degree, data.whole_size, data.get("batch_size", data.num_nodes))
         return inputs
+
+    def reach(self, data: Data) -> Reach | None:
+        """Returns how far the model looks from a node; not where it reads out whole graphs.
+
+        A discriminator looks two hops beyond the input of its layer: one further than the model, if it is that of the
+        last layer.
+        """
+        if self.readout is not None:
+            return None
+        return Reach(len(self.factors) + int(self.discriminator > 0 and self.factors[-1] > 1))
+
+    def for_parts(self, data: Data) -> Data:
+        """Returns the graph with the degrees of its nodes, and with their number."""
+        data = copy(data)
+        data.whole_degree = in_degree(data.edge_index, int(data.num_nodes or 0)).int()
+        data.whole_size = int(data.num_nodes or 0)
+        return data
 
     def forward(
         self,
@@ -214,6 +236,7 @@ class FactorGCN(GraphModel):
         y: Tensor | None = None,
         return_factors: bool = False,
         return_penalty: bool = False,
+        part: Part | None = None,
     ) -> Any:
         """Returns the outputs, and the factors and the penalty where they are asked for, in this order."""
         x = self.input_norm(embed(x, self.embedding))
@@ -221,17 +244,17 @@ class FactorGCN(GraphModel):
         for layer, norm in enumerate(self.norms):
             conv, judge = self._layer(layer)
             projection = conv.project(F.dropout(x, self.dropout, self.training))
-            x = conv.aggregate_factors(projection, edge_index)
+            x = conv.aggregate_factors(projection, edge_index, part)
             if return_factors:
                 factors.append(conv.coefficients(projection, edge_index))
             if return_penalty and self.discriminator and conv.factors > 1:  # with one factor the loss is zero
-                logits = judge(projection, edge_index, batch, batch_size)
+                logits = judge(projection, edge_index, batch, batch_size, part)
                 penalties.append(self.discriminator * discriminator_loss(logits))
             if return_penalty and self.weak_supervision and layer == 0 and y is not None:
                 coefficients = conv.coefficients(projection, edge_index)[:, : self.out_channels]
                 penalties.append(self.weak_supervision * label_loss(coefficients, edge_index, y, batch))
             if self.size_norm:
-                x = x * _inverse_root_size(x, batch, batch_size)
+                x = x * _inverse_root_size(x, batch, batch_size, part)
             x = norm(x)
             if self.head != "conv" or layer < len(self.convs) - 1:
                 x = self.act(x)
@@ -261,9 +284,10 @@ class FactorGCN(GraphModel):
         return torch.stack(outs).sum(dim=0)
 
 
-def _inverse_root_size(x: Tensor, batch: Tensor | None, batch_size: int | None) -> Tensor:
+def _inverse_root_size(x: Tensor, batch: Tensor | None, batch_size: int | None, part: Part | None) -> Tensor:
     """Returns one over the square root of the number of nodes of each node's graph, ``[N, 1]``."""
     if batch is None:
-        return x.new_full((x.size(0), 1), max(x.size(0), 1) ** -0.5)
+        count = x.size(0) if part is None else part.num_nodes
+        return x.new_full((x.size(0), 1), max(count, 1) ** -0.5)
     sizes = read_out(x.new_ones(x.size(0), 1), batch, batch_size, "sum")
     return sizes.rsqrt()[batch]

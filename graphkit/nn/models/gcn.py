@@ -1,12 +1,19 @@
 """GCN as a baseline."""
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from copy import copy
+from typing import Any, cast
 
 import torch
+from torch import Tensor
 from torch_geometric.data import Data
+from torch_geometric.nn import GCNConv
 from torch_geometric.nn.models import GCN as PyGGCN
 
+from graphkit.nn.degree import in_degree
 from graphkit.nn.models.baseline import Baseline
+from graphkit.nn.models.graph_model import Reach
 from graphkit.registry import register_model
 
 
@@ -23,7 +30,69 @@ class GCN(Baseline):
 
     def inputs(self, data: Data) -> dict[str, Any]:
         """Returns the arguments of ``forward``, the weights of the edges among them."""
-        return {**super().inputs(data), "edge_weight": data.get("edge_weight")}
+        inputs = {**super().inputs(data), "edge_weight": data.get("edge_weight")}
+        if "whole_degree" in data:
+            inputs["edge_index"], inputs["edge_weight"] = _normalised(data)
+            inputs["normalised"] = True
+        return inputs
+
+    def reach(self, data: Data) -> Reach | None:
+        """Returns how far the model looks from a node; not where a layer remembers the first graph it has seen."""
+        return None if any(conv.cached for conv in self._convs()) else super().reach(data)
+
+    def for_parts(self, data: Data) -> Data:
+        """Returns the graph with what the edges into a node are normalised by.
+
+        These are ``whole_count``, how many edges there are, ``whole_degree``, the sum of their weights, and
+        ``whole_loop``, the weight of the self loop that the layers add, which is zero where there is one. The degree
+        counts that self loop too.
+        """
+        first = self._convs()[0]
+        if not first.normalize:
+            return data
+        num_nodes = int(data.num_nodes or 0)
+        row, col = data.edge_index[0], data.edge_index[1]
+        data = copy(data)
+        data.whole_count = in_degree(data.edge_index, num_nodes).int()
+        weight = data.get("edge_weight")
+        degree = data.whole_count.float()
+        if weight is not None:
+            degree = torch.zeros(num_nodes, device=col.device).index_add_(0, col, weight.view(-1).float())
+        own = 2.0 if first.improved and weight is not None else 1.0  # without weights, PyG's layer gives each loop a 1
+        loop = torch.full_like(degree, own if first.add_self_loops else 0.0)
+        loop[row[row == col]] = 0.0
+        data.whole_loop, data.whole_degree = loop, degree + loop
+        return data
+
+    def forward(
+        self,
+        x: Tensor,
+        edge_index: Tensor,
+        batch: Tensor | None = None,
+        batch_size: int | None = None,
+        edge_weight: Tensor | None = None,
+        edge_attr: Tensor | None = None,
+        normalised: bool = False,
+    ) -> Tensor:
+        """Returns the outputs of the nodes or of the graphs; ``normalised`` weights are taken as they are."""
+        with self._weights_as_given() if normalised else nullcontext():
+            return super().forward(x, edge_index, batch, batch_size, edge_weight, edge_attr)
+
+    def _convs(self) -> list[GCNConv]:
+        """Returns the layers."""
+        return list(cast(Any, self.body).convs)
+
+    @contextmanager
+    def _weights_as_given(self) -> Iterator[None]:
+        """Keeps the layers from normalising the weights of edges for a while."""
+        before = [conv.normalize for conv in self._convs()]
+        for conv in self._convs():
+            conv.normalize = False
+        try:
+            yield
+        finally:
+            for conv, normalize in zip(self._convs(), before, strict=True):
+                conv.normalize = normalize
 
     def make_body(
         self, in_channels: int, hidden: int, num_layers: int, out_channels: int, dropout: float, norm: str | None,
@@ -31,3 +100,17 @@ class GCN(Baseline):
     ) -> torch.nn.Module:
         """Returns PyG's stack."""
         return PyGGCN(in_channels, hidden, num_layers, out_channels, dropout=dropout, norm=norm, **options)
+
+
+def _normalised(data: Data) -> tuple[Tensor, Tensor]:
+    """Returns the edges of a part of a graph with self loops, and their weights by the degrees in the whole graph."""
+    size = data.whole_degree.size(0)
+    row, col = data.edge_index[0], data.edge_index[1]
+    root = torch.where(data.whole_degree > 0, data.whole_degree.rsqrt(), 0.0)
+    stands_for = data.whole_count / in_degree(data.edge_index, size).clamp(min=1)
+    weight = root[row] * (root * stands_for)[col]
+    if data.get("edge_weight") is not None:
+        weight = weight * data.edge_weight.view(-1)
+    nodes = torch.arange(size, device=col.device)
+    edge_index = torch.stack([torch.cat([row, nodes]), torch.cat([col, nodes])])
+    return edge_index, torch.cat([weight, root * data.whole_loop * root])

@@ -70,6 +70,14 @@ class GraphModel(torch.nn.Module):
         """Returns how far the model looks from a node of a graph; ``None`` if it needs the graph as a whole."""
         return None
 
+    def for_parts(self, data: Data) -> Data:
+        """Returns the graph with what a part of it must know of the whole, as attributes of its nodes.
+
+        Batches of nodes carry these attributes, and :meth:`inputs` reads them. Models that look at the features of
+        nodes alone need none.
+        """
+        return data
+
     def advance(self, data: Data) -> bool:
         """Begins the next phase, as :meth:`next_phase` does, where the data are read in batches of nodes.
 
