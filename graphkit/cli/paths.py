@@ -14,15 +14,23 @@ if TYPE_CHECKING:
 _SEARCH = ("root", "max_hops", "ratio", "weight")
 
 
+#: What only counts with --all.
+_OF_ALL = ("output", "shard", "block")
+
+
 @click.command(short_help="Print the shortest paths of a node, and what attends to them.")
 @click.option("--dataset", help="Data set, see `graphkit datasets`, or a file or folder of your own.")
-@click.option("--node", required=True, help="The node: its number, or its name in your own data.")
+@click.option("--node", help="The node: its number, or its name in your own data.")
 @click.option("--graph", type=int, default=0, help="Number of the graph in a set of graphs. [0]")
 @click.option("--run", type=click.Path(), metavar="RUN", help="Run folder of a spagan: its data, paths and attention.")
 @click.option("--root", type=click.Path(), help="Folder of raw files. [$GRAPHKIT_DATA, else the cache folder]")
 @click.option("--max-hops", type=int, default=2, help="Largest number of hops. [2]")
 @click.option("--ratio", type=float, help="Paths kept of each length above one, as a share of the degree. [all]")
 @click.option("--weight", help="Edge attribute with the lengths of the edges, such as edge_weight. [1 each]")
+@click.option("--all", "all_nodes", is_flag=True, help="Write the paths of all nodes into --output, for a loader.")
+@click.option("--output", type=click.Path(), help="With --all: the folder, empty or new, or begun by the same command.")
+@click.option("--shard", metavar="I/N", help="With --all: write part I of N, from 0; the others share --output.")
+@click.option("--block", type=int, help="With --all: nodes in one file of each length. [65536]")
 @click.option("--json", "as_json", is_flag=True, help="Print the paths as one JSON object.")
 @click.pass_context
 def paths(ctx: click.Context, **options: Any) -> None:
@@ -31,12 +39,24 @@ def paths(ctx: click.Context, **options: Any) -> None:
     With --run, they are those that a trained spagan attends to, found by the costs that it has learned, with the share
     of the attention that each has among the paths of its length and in all, the means of the heads of the first layer.
 
+    With --all, the paths of all nodes go into files, one block of nodes after the other, from which batches are read
+    later (graphkit.loader.PathSet); the same command again goes on where it was stopped.
+
     \b
     Examples:
       graphkit paths --dataset cora --node 12
       graphkit paths --dataset karate --node 33 --max-hops 3 --ratio 0.5
       graphkit paths --run runs/spagan-cora-001 --node 12
+      graphkit paths --dataset sbm-200k --all --ratio 1 --output sbm-paths --shard 0/2
     """
+    if options["all_nodes"]:
+        _write_all(ctx, options)
+        return
+    for name in _OF_ALL:
+        if options[name] is not None:
+            raise ValueError(f"--{name} is for --all, which writes the paths of all nodes; give both, or leave it out")
+    if options["node"] is None:
+        raise ValueError("`graphkit paths` needs --node, or --all with --output (got neither)")
     from graphkit.nn.attended_paths import attended_paths
     from graphkit.train import open_run
     from graphkit.train.node_batches import attended
@@ -62,9 +82,7 @@ def paths(ctx: click.Context, **options: Any) -> None:
                 return attended(model, dataset, [node], run.config["train"]["batch_size"])[node]  # type: ignore[arg-type]
             return attended_paths(model, data, [node])[node]  # type: ignore[arg-type]
 
-    if not 0 <= options["graph"] < len(dataset.graphs):
-        raise ValueError(f"--graph must be from 0 to {len(dataset.graphs) - 1} (got {options['graph']})")
-    data = dataset.graphs[options["graph"]]
+    data = _graph(dataset, options["graph"])
     node = _number(dataset, options["node"], int(data.num_nodes or 0))
     rows = find(data, node)
     if options["as_json"]:
@@ -72,6 +90,47 @@ def paths(ctx: click.Context, **options: Any) -> None:
         click.echo(json.dumps({"command": "paths", "dataset": dataset.name, "node": node, "paths": listed}))
     else:
         click.echo("\n".join(_lines(dataset, node, rows)))
+
+
+def _write_all(ctx: click.Context, options: dict[str, Any]) -> None:
+    """Writes the paths of all nodes into files, or a shard's part of them."""
+    from graphkit import data as room
+    from graphkit.cli.running import describe_share
+    from graphkit.loader.path_set import BLOCK
+    from graphkit.train import Interrupted, make_progress
+    from graphkit.train.path_files import write_paths
+
+    for name in ("run", "node"):
+        if options[name] is not None:
+            raise ValueError(f"--{name} cannot be given with --all, which is about all nodes of --dataset")
+    for name in ("dataset", "output"):
+        if options[name] is None:
+            raise ValueError(f"`graphkit paths --all` needs --{name} (got none)")
+    dataset = room.load(options["dataset"], root=options["root"])
+    search = {name: options[name] for name in ("max_hops", "ratio", "weight", "output", "shard")}
+    block = BLOCK if options["block"] is None else options["block"]
+    origin = {"dataset": dataset.name, "of": options["graph"]}
+    data = _graph(dataset, options["graph"])
+    try:
+        result = write_paths(data, **search, block=block, progress=make_progress(options["as_json"]), origin=origin)
+    except Interrupted as stop:
+        click.echo(f"stopped; the same command goes on: graphkit paths --all --output {stop.folder}", err=True)
+        ctx.exit(130)
+    if options["as_json"]:
+        click.echo(json.dumps(result))
+    elif "left" in result:
+        click.echo(describe_share(result))
+    else:
+        counts = ", ".join(f"{count:,} of {hops}" for hops, count in enumerate(result["paths"], start=1))
+        click.echo(f"{dataset.name}: {result['nodes']:,} nodes, paths by hops, themselves included: {counts}")
+        click.echo(f"path set: {options['output']}, {result['blocks']} blocks, for ShortestPathLoader(paths=...)")
+
+
+def _graph(dataset: "GraphDataset", number: int) -> Any:
+    """Returns a graph of a data set by its number."""
+    if not 0 <= number < len(dataset.graphs):
+        raise ValueError(f"--graph must be from 0 to {len(dataset.graphs) - 1} (got {number})")
+    return dataset.graphs[number]
 
 
 def _searched(options: dict[str, Any]) -> "tuple[GraphDataset, Callable[[Any, int], list[NodePath]]]":

@@ -12,6 +12,7 @@ from graphkit.loader.in_edges import InEdges, Numbering
 from graphkit.loader.known_paths import KnownPaths
 from graphkit.loader.node_loader import Subgraphs
 from graphkit.loader.path_search import PathSearch
+from graphkit.loader.path_set import PathSet
 from graphkit.loader.rows import take_rows
 from graphkit.nn.paths import lengths_of, paths_of
 
@@ -33,6 +34,7 @@ class PathSubgraphs(Subgraphs):
         weight: Name of the attribute with the length of each edge; ``None`` for 1.
         path_layers: How many further layers, the first ones of the model, attend to paths.
         keep_paths: Whether paths that have been found are kept.
+        paths: Paths of this graph in files, which take the place of a search.
 
     Raises:
         ValueError: If an edge or a path that the graph carries names a node that does not exist, or a length is
@@ -48,20 +50,29 @@ class PathSubgraphs(Subgraphs):
         weight: str | None = None,
         path_layers: int = 1,
         keep_paths: bool = False,
+        paths: PathSet | None = None,
     ) -> None:
         self.data = data
         self.num_nodes = int(data.num_nodes or 0)
         self.num_neighbors, self.path_layers = tuple(num_neighbors), path_layers
         self.edges = InEdges(torch.empty(2, 0).long() if data.edge_index is None else data.edge_index, self.num_nodes)
         self.table = torch.full((self.num_nodes,), -1, dtype=torch.int32)
-        cost = lengths_of(data, weight, "`ShortestPathLoader`")
+        cost = lengths_of(data, weight if paths is None else paths.weight, "`ShortestPathLoader`")
         if cost is not None:
             cost = cost.detach().cpu()
             _check_lengths(cost, str(weight), self.edges.row.numel())
         carried = paths_of(data) if path_layers else []
-        self.search = None if carried else PathSearch(self.edges, cost, max_hops, ratio, self.table)
-        self.known: KnownPaths | None = None
-        if carried:
+        if paths is not None and carried:
+            raise ValueError("the graph must not carry paths if `paths` are given (got both); leave one of them out")
+        self.search: PathSearch | None = None
+        if not carried and paths is None:
+            self.search = PathSearch(self.edges, cost, max_hops, ratio, self.table)
+        self.known: KnownPaths | PathSet | None = None
+        if paths is not None:
+            edges = torch.empty(2, 0).long() if data.edge_index is None else data.edge_index
+            paths.check(edges, cost, self.num_nodes)
+            self.known = paths if path_layers else None
+        elif carried:
             self.known = KnownPaths.carried(carried, self.num_nodes)
         elif keep_paths and path_layers:
             self.known = KnownPaths(self.num_nodes, max_hops)
@@ -83,7 +94,7 @@ class PathSubgraphs(Subgraphs):
         Args:
             seeds: ``[S]`` int64, none of them twice.
         """
-        if self.known is None or self.search is None:
+        if not isinstance(self.known, KnownPaths) or self.search is None:
             return
         with Numbering(self.table) as number:
             number.begin(seeds)
@@ -148,8 +159,10 @@ class PathSubgraphs(Subgraphs):
         """Returns the paths of nodes, from those that are known or by a search."""
         if self.known is None:
             return self._searched(centres, number)
-        if self.search is not None and (unknown := self.known.missing(centres)).numel():
-            self.known.add(unknown, self._searched(unknown, number))
+        if self.search is not None and isinstance(self.known, KnownPaths):
+            unknown = self.known.missing(centres)
+            if unknown.numel():
+                self.known.add(unknown, self._searched(unknown, number))
         return self.known.of(centres)
 
     def _searched(self, centres: Tensor, number: Numbering) -> list[Tensor]:

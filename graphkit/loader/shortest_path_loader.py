@@ -1,10 +1,13 @@
 """Mini-batches of a graph that is too large to attend to all its paths at once."""
 
+from pathlib import Path
+
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
 from graphkit.loader.node_loader import NodeLoader, check_counts
+from graphkit.loader.path_set import PathSet
 from graphkit.loader.path_subgraphs import PathSubgraphs
 
 
@@ -44,10 +47,13 @@ class ShortestPathLoader(NodeLoader):
         keep_paths: Whether paths are found once, for all nodes that any batch needs, and kept, with 4 bytes per node of
             a path. By default those of a batch are found with it and forgotten.
         generator: Where the order and the seeds of the batches are drawn from; by default PyTorch's own.
+        paths: A :class:`~graphkit.loader.PathSet` of this graph, or its folder, from which each batch reads its paths;
+            none are found then, and ``max_hops``, ``ratio`` and ``weight`` are those of the set.
 
     Raises:
-        ValueError: If an option has no such value, an edge, a path or a seed names a node that does not exist, a seed
-            comes twice, or a length is negative, infinite or not a number.
+        FileNotFoundError: If ``paths`` is a folder without a whole path set.
+        ValueError: If ``paths`` are those of another graph, an option has no such value, an edge, a path or a seed
+            names a node that does not exist, a seed comes twice, or a length is negative, infinite or not a number.
 
     Notes:
         All batches share the graph as it was given, where the edges into each node are (8 bytes per node, and per edge
@@ -78,6 +84,7 @@ class ShortestPathLoader(NodeLoader):
         num_neighbors: int | None = None,
         keep_paths: bool = False,
         generator: torch.Generator | None = None,
+        paths: PathSet | str | Path | None = None,
     ) -> None:
         counts = {"max_hops": max_hops, "num_layers": num_layers}
         if num_neighbors is not None:
@@ -88,5 +95,6 @@ class ShortestPathLoader(NodeLoader):
         if ratio is not None and not 0 < ratio < float("inf"):
             raise ValueError(f"`ratio` must be greater than 0 and finite, or None for all paths (got {ratio})")
         drawn = [num_neighbors] * (num_layers - path_layers)
-        subgraphs = PathSubgraphs(data, drawn, max_hops, ratio, weight, path_layers, keep_paths)
+        known = PathSet(paths) if isinstance(paths, str | Path) else paths
+        subgraphs = PathSubgraphs(data, drawn, max_hops, ratio, weight, path_layers, keep_paths, known)
         super().__init__(subgraphs, batch_size, shuffle, num_workers, input_nodes, generator)

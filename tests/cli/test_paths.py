@@ -3,9 +3,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner, Result
 
 from graphkit.cli.main import main
+from graphkit.loader import PathSet
 from graphkit.nn.attended_paths import attended_paths
 from graphkit.train import open_run
 
@@ -88,3 +90,35 @@ def test_a_mistake_is_one_line(graphkit: Command, trained: Path, arguments: tupl
 
 def test_a_run_of_another_model_is_refused(graphkit: Command, run: Path) -> None:
     assert "only spagan attends to paths (got a run of gcn)" in graphkit("paths", "--run", run, "--node", 3).stderr
+
+
+def test_the_paths_of_all_nodes_go_into_files_in_shards(graphkit: Command) -> None:
+    arguments = ("paths", "--dataset", "karate", "--all", "--output", "set", "--block", 10, "--max-hops", 3)
+    first = graphkit(*arguments, "--shard", "0/2")
+    assert first.exit_code == 0, first.stderr
+    assert first.stdout.splitlines()[1] == "  left to --shard 1/2: block-00001, block-00003"
+    last = graphkit(*arguments, "--shard", "1/2")
+    assert last.stdout.splitlines()[-1] == "path set: set, 4 blocks, for ShortestPathLoader(paths=...)"
+    again = json.loads(graphkit(*arguments, "--shard", "0/2", "--json").stdout)
+    assert again["nodes"] == 34 and again["dataset"] == "karate" and again["paths"][0] == 34 + 2 * 78
+    paths = PathSet("set").of(torch.tensor([11]))
+    listed = json.loads(graphkit("paths", "--dataset", "karate", "--node", 11, "--max-hops", 3, "--json").stdout)
+    assert [path for part in paths for path in part.t().tolist()] == [path["nodes"] for path in listed["paths"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--dataset", "karate"), "`graphkit paths` needs --node, or --all with --output (got neither)"),
+        (("--dataset", "karate", "--all"), "`graphkit paths --all` needs --output (got none)"),
+        (("--all", "--output", "set"), "`graphkit paths --all` needs --dataset (got none)"),
+        (("--dataset", "karate", "--all", "--output", "set", "--node", 3), "--node cannot be given with --all"),
+        (("--dataset", "karate", "--node", 3, "--shard", "0/2"), "--shard is for --all"),
+        (("--dataset", "karate", "--all", "--output", "set", "--block", 0), "`block` must be at least 1 (got 0)"),
+        (("--dataset", "karate", "--all", "--output", "set", "--shard", "3/2"), "--shard I/N must be from 0/2 to 1/2"),
+    ],
+)
+def test_a_mistake_about_all_nodes_is_one_line(graphkit: Command, arguments: tuple, message: str) -> None:
+    result = graphkit("paths", *arguments)
+    assert result.exit_code == 2 and message in result.stderr and len(result.stderr.splitlines()) == 1
+    assert not Path("set").exists()

@@ -1,0 +1,141 @@
+import json
+import pickle
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch_geometric.data import Data
+
+from graphkit.loader import PathSet, ShortestPathLoader
+from graphkit.loader.path_set import fingerprint
+from graphkit.nn import SPAGAN
+from graphkit.ops import shortest_paths
+from graphkit.train.path_files import write_paths
+from tests.loader.test_shortest_path_loader import large
+
+
+@pytest.fixture(scope="module")
+def graph() -> Data:
+    return large(num_nodes=300)
+
+
+@pytest.fixture(scope="module")
+def folder(graph: Data, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("paths") / "set"
+    write_paths(graph, folder, max_hops=3, ratio=1.0, block=64)
+    return folder
+
+
+def test_rows_are_those_of_a_search_in_memory(graph: Data, folder: Path) -> None:
+    expected = shortest_paths(graph.edge_index, None, 3, num_nodes=300, ratio=1.0, self_paths=True)[0]
+    paths = PathSet(folder)
+    assert paths.num_paths == [each.size(1) for each in expected] and paths.max_hops == 3 and paths.ratio == 1.0
+    for own, whole in zip(paths.of(torch.arange(300)), expected, strict=True):
+        assert torch.equal(own, whole) and own.dtype == torch.int64
+    nodes = torch.tensor([299, 3, 64, 63, 128, 0])  # of several blocks, in an order of their own
+    for own, whole in zip(paths.of(nodes), expected, strict=True):
+        assert torch.equal(own, torch.cat([whole[:, whole[-1] == node] for node in nodes], dim=1))
+    assert [each.shape for each in paths.of(nodes[:0])] == [(2, 0), (3, 0), (4, 0)]
+
+
+def test_files_are_plain_arrays_mapped_path_by_path(folder: Path) -> None:
+    assert sorted(path.name for path in folder.glob("block-*")) == [f"block-0000{k}" for k in range(5)]
+    last = np.load(folder / "block-00004" / "2.npy", mmap_mode="r")
+    assert last.shape[0] == 3 and last.dtype == np.int32 and last.flags.f_contiguous
+    assert set(np.unique(last[-1])) == set(range(256, 300))
+    begin = np.load(folder / "block-00004" / "2-ptr.npy")
+    assert begin.shape == (45,) and begin[-1] == last.shape[1]
+
+
+def test_a_look_opens_only_the_blocks_of_its_nodes(folder: Path) -> None:
+    paths = PathSet(folder)
+    paths.of(torch.tensor([70, 100]))
+    assert {block for block, _ in paths._open} == {1} and all(isinstance(m, np.memmap) for m in paths._open.values())
+    assert pickle.loads(pickle.dumps(paths))._open == {}
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_batches_are_those_of_a_search(graph: Data, folder: Path, workers: int) -> None:
+    options = {"batch_size": 70, "num_workers": workers, "input_nodes": graph.train_mask}
+    searched = list(ShortestPathLoader(graph, max_hops=3, ratio=1.0, **options))
+    read = list(ShortestPathLoader(graph, paths=folder, **options))
+    assert len(read) == len(searched)
+    for one, other in zip(read, searched, strict=True):
+        assert torch.equal(one.n_id, other.n_id)
+        for key in ("path_index_1", "path_index_2", "path_index_3", "edge_index"):
+            assert torch.equal(one[key], other[key])
+
+
+def test_lengths_of_edges_count_and_a_model_sees_the_same(graph: Data, tmp_path: Path) -> None:
+    write_paths(graph, tmp_path / "set", weight="length", ratio=0.5, block=100)
+    torch.manual_seed(0)
+    model = SPAGAN(5, 3).eval()
+    searched = ShortestPathLoader(graph, 128, ratio=0.5, weight="length")
+    read = ShortestPathLoader(graph, 128, paths=PathSet(tmp_path / "set"))
+    for one, other in zip(read, searched, strict=True):
+        assert torch.equal(model(**model.inputs(one)), model(**model.inputs(other)))
+    other = graph.clone()
+    other.length = graph.length * 2
+    with pytest.raises(ValueError, match="must be of the same graph and lengths"):
+        ShortestPathLoader(other, paths=tmp_path / "set")
+
+
+def test_another_graph_is_refused_but_not_another_order_of_its_edges(graph: Data, folder: Path) -> None:
+    order = torch.randperm(graph.num_edges, generator=torch.Generator().manual_seed(0))
+    shuffled = Data(edge_index=graph.edge_index[:, order], num_nodes=300)
+    ShortestPathLoader(shuffled, paths=folder)
+    turned = Data(edge_index=graph.edge_index[:, 1:], num_nodes=300)
+    with pytest.raises(ValueError, match="got another graph of 300 nodes, the set has 300"):
+        ShortestPathLoader(turned, paths=folder)
+    with pytest.raises(ValueError, match="must not carry paths if `paths` are given"):
+        carries = Data(edge_index=graph.edge_index, path_index_1=graph.edge_index, num_nodes=300)
+        ShortestPathLoader(carries, paths=folder)
+
+
+def test_fingerprints_differ_with_an_edge_its_direction_and_its_cost() -> None:
+    edges = torch.tensor([[0, 1, 2], [1, 2, 0]])
+    cost = torch.tensor([0.5, 1.0, 2.0])
+    swapped = cost[[1, 0, 2]]
+    prints = [fingerprint(edges, None, 3), fingerprint(edges.flip(0), None, 3), fingerprint(edges, None, 4)]
+    prints += [fingerprint(edges, cost, 3), fingerprint(edges, swapped, 3), fingerprint(edges[:, :2], None, 3)]
+    assert len(set(prints)) == 6 and fingerprint(edges[:, [2, 0, 1]], cost[[2, 0, 1]], 3) == prints[3]
+
+
+def test_shards_write_the_same_files(graph: Data, folder: Path, tmp_path: Path) -> None:
+    first = write_paths(graph, tmp_path / "set", 3, 1.0, block=64, shard="0/2")
+    assert first["did"] == ["block-00000", "block-00002", "block-00004"]
+    with pytest.raises(FileNotFoundError, match="is not whole .*run the command that began it again"):
+        PathSet(tmp_path / "set")
+    write_paths(graph, tmp_path / "set", 3, 1.0, block=64, shard="1/2")
+    files = sorted(path.relative_to(folder) for path in folder.rglob("*.npy"))
+    assert len(files) == 30
+    for path in [*files, Path("index.json")]:
+        assert (folder / path).read_bytes() == (tmp_path / "set" / path).read_bytes()
+
+
+def test_what_is_there_is_not_done_again(graph: Data, folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "set"
+    shutil.copytree(folder, copy)
+    shutil.rmtree(copy / "block-00003")
+    kept = (copy / "block-00001" / "1.npy").stat().st_mtime_ns
+    write_paths(graph, copy, 3, 1.0, block=64)
+    assert (copy / "block-00001" / "1.npy").stat().st_mtime_ns == kept
+    assert (copy / "block-00003" / "3.npy").read_bytes() == (folder / "block-00003" / "3.npy").read_bytes()
+    with pytest.raises(ValueError, match=r"was begun with ratio = 1.0 \(got None\)"):
+        write_paths(graph, copy, 3, block=64)
+
+
+def test_what_is_no_path_set_is_refused(graph: Data, folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="is no path set .*write one with: graphkit paths --all"):
+        PathSet(tmp_path)
+    (tmp_path / "index.json").write_text(json.dumps({"nodes": 3}))
+    with pytest.raises(ValueError, match="is no index of a path set"):
+        PathSet(tmp_path)
+    with pytest.raises(ValueError, match="nodes must be from 0 to 299"):
+        PathSet(folder).of(torch.tensor([300]))
+    for option, value in (("block", 0), ("max_hops", 0), ("ratio", 0.0)):
+        with pytest.raises(ValueError, match=f"`{option}` must be"):
+            write_paths(graph, tmp_path / "new", **{option: value})
+    assert not (tmp_path / "new").exists()
