@@ -6,6 +6,7 @@ from graphkit.train.ensemble import ensemble_runs
 from graphkit.train.evaluate import evaluate_run
 from graphkit.train.interrupt import Interrupted
 from graphkit.train.opened_run import Run, open_run
+from graphkit.train.path_files import write_paths
 from graphkit.train.predict import predict_run
 from graphkit.train.progress import make_progress
 from graphkit.train.run import fit, resume
@@ -23,4 +24,5 @@ __all__ = [
     "predict_run",
     "resolve",
     "resume",
+    "write_paths",
 ]

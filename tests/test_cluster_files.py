@@ -1,0 +1,126 @@
+"""What the files for clusters start is there: scripts run with stand-ins for the cluster, manifests are read."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from torch.distributed.run import get_args_parser
+
+from graphkit.cli.main import main
+
+FOLDER = Path(__file__).resolve().parent.parent / "examples" / "cluster"
+SCRIPTS = sorted(path.name for path in FOLDER.glob("*.sh"))
+MANIFESTS = sorted(path.name for path in FOLDER.glob("*.yaml"))
+
+#: Stands for a command of the cluster: writes down what it was called with.
+STAND_IN = f"""#!{sys.executable}
+import json, sys
+with open("calls", "a") as file:
+    file.write(json.dumps([sys.argv[0].rpartition("/")[2], *sys.argv[1:]]) + "\\n")
+"""
+
+
+def check_graphkit(arguments: list[str]) -> dict[str, Any]:
+    """Parses a graphkit command with the command's own options, and returns their values."""
+    command = main.get_command(main.make_context("graphkit", list(arguments)), arguments[0])
+    assert command is not None
+    return command.make_context(arguments[0], arguments[1:]).params
+
+
+def check_torchrun(arguments: list[str]) -> tuple[Any, dict[str, Any]]:
+    """Parses a torchrun command, and the graphkit command within it."""
+    options = get_args_parser().parse_args(arguments)
+    assert options.module and options.training_script == "graphkit"
+    return options, check_graphkit(options.training_script_args)
+
+
+def run_script(name: str, folder: Path, **variables: str) -> list[list[str]]:
+    """Runs a script with stand-ins, and returns the commands that it called."""
+    bin = folder / "bin"
+    bin.mkdir()
+    for command in ("graphkit", "torchrun", "srun"):
+        (bin / command).write_text(STAND_IN)
+        (bin / command).chmod(0o755)
+    names = '[ "$1 $2 $3" = "show hostnames node[3-4]" ] && printf "node3\\nnode4\\n"'
+    (bin / "scontrol").write_text(f"#!/bin/sh\n{names}\n")
+    (bin / "scontrol").chmod(0o755)
+    environment = {"PATH": f"{bin}{os.pathsep}{os.environ['PATH']}", "HOME": str(folder), **variables}
+    subprocess.run(["bash", FOLDER / name], cwd=folder, env=environment, check=True)
+    return [json.loads(line) for line in (folder / "calls").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_scripts_are_sound(name: str) -> None:
+    subprocess.run(["bash", "-n", FOLDER / name], check=True)
+    lines = (FOLDER / name).read_text().splitlines()
+    first_command = next(number for number, line in enumerate(lines) if line and not line.startswith("#"))
+    assert all(number < first_command for number, line in enumerate(lines) if line.startswith("#SBATCH"))
+    assert os.access(FOLDER / name, os.X_OK)
+
+
+def test_a_training_on_two_nodes(tmp_path: Path) -> None:
+    slurm = {
+        "SLURM_SUBMIT_DIR": "/scratch/me", "SLURM_JOB_ID": "77", "SLURM_JOB_NODELIST": "node[3-4]",
+        "SLURM_JOB_NUM_NODES": "2", "SLURM_CPUS_PER_TASK": "16",
+    }  # fmt: skip
+    ((srun, option, torchrun, *arguments),) = run_script("slurm_torchrun.sh", tmp_path, **slurm)
+    assert (srun, option, torchrun) == ("srun", "--kill-on-bad-exit=1", "torchrun")
+    options, params = check_torchrun(arguments)
+    assert (options.nnodes, options.rdzv_endpoint, options.rdzv_id) == ("2", "node3:29500", "77")
+    assert params["output"] == "/scratch/me/runs/stigcn-77"
+
+
+@pytest.mark.parametrize(("more", "shard"), [({}, "3/8"), ({"SHARDS": "16"}, "3/16")])
+def test_an_array_of_shards(tmp_path: Path, more: dict[str, str], shard: str) -> None:
+    slurm = {
+        "SLURM_SUBMIT_DIR": "/scratch/me", "SLURM_ARRAY_TASK_ID": "3", "SLURM_ARRAY_TASK_COUNT": "8",
+        "SLURM_CPUS_PER_TASK": "2",
+    }  # fmt: skip
+    ((command, *arguments),) = run_script("slurm_shards.sh", tmp_path, **slurm, **more)
+    params = check_graphkit(arguments)
+    assert command == "graphkit" and params["shard"] == shard and params["output"] == "/scratch/me/runs/gat-cora-shards"
+
+
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_manifests_are_whole(name: str) -> None:
+    objects = list(yaml.safe_load_all((FOLDER / name).read_text()))
+    assert all({"apiVersion", "kind", "metadata", "spec"} <= each.keys() for each in objects)
+    pod = pod_of(objects[0])
+    container = pod["containers"][0]
+    assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
+    assert all(isinstance(each, str) for each in [*container["command"], *container["args"]])
+    assert all(isinstance(variable["value"], str) for variable in container["env"])  # or Kubernetes refuses it
+
+
+def pod_of(job: dict[str, Any]) -> dict[str, Any]:
+    """Returns the pod of a job."""
+    spec = job["spec"]["pytorchReplicaSpecs"]["Worker"] if job["kind"] == "PyTorchJob" else job["spec"]
+    return spec["template"]["spec"]
+
+
+def test_a_pytorchjob_trains() -> None:
+    job, claim = yaml.safe_load_all((FOLDER / "pytorchjob.yaml").read_text())
+    assert (job["apiVersion"], job["kind"]) == ("kubeflow.org/v1", "PyTorchJob")
+    container = pod_of(job)["containers"][0]
+    assert container["name"] == "pytorch" and container["command"] == ["torchrun"]
+    options, params = check_torchrun(container["args"])
+    policy, worker = job["spec"]["elasticPolicy"], job["spec"]["pytorchReplicaSpecs"]["Worker"]
+    assert policy["minReplicas"] == policy["maxReplicas"] == worker["replicas"] == int(options.nnodes)
+    assert options.max_restarts == policy["maxRestarts"] and options.rdzv_backend == policy["rdzvBackend"]
+    assert options.rdzv_id == job["metadata"]["name"] and worker["restartPolicy"] == "OnFailure"
+    assert params["output"].startswith(container["volumeMounts"][0]["mountPath"])
+    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+
+
+def test_an_indexed_job_works_off_shards() -> None:
+    (job,) = yaml.safe_load_all((FOLDER / "kubernetes_shards.yaml").read_text())
+    container = pod_of(job)["containers"][0]
+    arguments = [*container["command"][1:], *container["args"]]
+    arguments = [each.replace("$(JOB_COMPLETION_INDEX)", "5") for each in arguments]
+    assert check_graphkit(arguments)["shard"] == f"5/{job['spec']['completions']}"
+    assert job["spec"]["completionMode"] == "Indexed"
