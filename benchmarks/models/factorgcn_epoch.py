@@ -25,6 +25,7 @@ from graphkit.tasks import make_task
 from graphkit.train.batches import Batches
 from graphkit.train.environment import environment
 from graphkit.train.loop import train_epoch
+from graphkit.train.objective import Objective
 
 
 def aggregate_by_loop(
@@ -118,7 +119,8 @@ def main() -> None:
     for name, each in models.items():
         optimizer = torch.optim.Adam(each.parameters(), lr=0.005)
         source = given if name == "graphkit" else unsorted
-        steps[name] = lambda e=each, o=optimizer, s=source: train_epoch(e, task, s, o)
+        objective = Objective(each, task)
+        steps[name] = lambda e=objective, o=optimizer, s=source: train_epoch(e, s, o)
     steps["batching alone"] = lambda: float(sum(1 for _ in batches))
 
     seconds: dict[str, list[float]] = {name: [] for name in steps}

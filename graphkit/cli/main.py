@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+import time
 from typing import Any
 
 import click
@@ -66,11 +67,28 @@ class LazyGroup(click.Group):
             if os.environ.get("GRAPHKIT_TRACEBACK"):
                 raise
             line = " ".join(str(error).split())
+            if "TORCHELASTIC_ERROR_FILE" in os.environ:
+                line = _as_one_of_several(error, line)
             click.echo(f"Error: {line}", err=True)
             ctx.exit(2)
         except KeyboardInterrupt:
             click.echo("Error: stopped", err=True)
             ctx.exit(130)
+
+
+def _as_one_of_several(error: Exception, line: str) -> str:
+    """Tells ``torchrun`` of an error, for its summary, and returns the line to print."""
+    from torch.distributed.elastic.multiprocessing.errors import get_error_handler
+
+    try:
+        raise type(error)(line) from None  # the line alone, for where it came from is of no use to a person
+    except Exception as plain:
+        get_error_handler().record_exception(plain)
+    process = os.environ.get("RANK", "0")
+    if process == "0":
+        return line
+    time.sleep(5)  # all make the same mistake as a rule: this one is ended before it repeats what the first has said
+    return f"(process {process}) {line}"
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -88,3 +106,5 @@ def main() -> None:
     # Large results are slow to allocate with small pages; PyTorch reads this switch when it is first imported.
     if "torch" not in sys.modules:
         os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+        if "TORCHELASTIC_RUN_ID" in os.environ:  # or every process warns that some phases use all parameters
+            os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")

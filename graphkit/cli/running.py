@@ -28,8 +28,9 @@ def run_command(
         describe: Makes the text for a person of the result.
     """
     from graphkit.train import Interrupted, make_progress
+    from graphkit.train.team import rank
 
-    progress = make_progress(options["quiet"])
+    progress = make_progress(options["quiet"] or rank() > 0)
     try:
         if options["run"] is not None:
             only_resume(ctx)
@@ -39,8 +40,11 @@ def run_command(
     except Interrupted as stop:
         folder = options["run"] or (options["output"] if options["shard"] else stop.folder)
         part = f" --shard {options['shard']}" if options["shard"] else ""
-        click.echo(f"{stop}; continue with: graphkit {ctx.info_name} --resume {folder}{part}", err=True)
+        if rank() == 0:
+            click.echo(f"{stop}; continue with: graphkit {ctx.info_name} --resume {folder}{part}", err=True)
         ctx.exit(130)
+    if rank() > 0:  # the first of several processes writes and says everything
+        return
     if "left" in result:  # other shards have something to do yet
         click.echo(json.dumps(result) if options["as_json"] else describe_share(result))
         return

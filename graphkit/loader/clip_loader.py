@@ -9,9 +9,10 @@ from torch.utils.data import DataLoader, Dataset
 from torch_geometric.data import Data
 
 from graphkit.loader.graph_loader import GraphLoader
+from graphkit.loader.share import Share
 
-#: What a worker is asked for: the ids of the clips of a batch, and the seed of its augmentation.
-Item = tuple[Tensor, int]
+#: What a worker is asked for: the clips of a batch, whether they count, and the seed of their augmentation.
+Item = tuple[Tensor, bool, int]
 
 
 class ClipLoader(GraphLoader):
@@ -28,6 +29,8 @@ class ClipLoader(GraphLoader):
         generator: Where the order and the seeds are drawn from.
         augment: What changes the clips of a batch; nothing by default.
         workers: Processes that make batches ahead of time; with 0 they are made when they are asked for.
+        share: Which part of each batch to make, where several processes go through the clips together; each augments
+            its part with a seed of its own.
     """
 
     def __init__(
@@ -39,8 +42,9 @@ class ClipLoader(GraphLoader):
         generator: torch.Generator | None = None,
         augment: Any = None,
         workers: int = 0,
+        share: Share | None = None,
     ) -> None:
-        super().__init__(graphs, ids, batch_size, shuffle, generator)
+        super().__init__(graphs, ids, batch_size, shuffle, generator, share, getattr(graphs, "lengths", None))
         self.augment = augment
         self.workers = workers
 
@@ -50,7 +54,7 @@ class ClipLoader(GraphLoader):
         seeds = [0] * len(parts)
         if self.augment is not None:
             seeds = torch.randint(2**62, (len(parts),), generator=self.generator).tolist()
-        items = list(zip(parts, seeds, strict=True))
+        items = [(*self.own(part), seed + self.share.rank) for part, seed in zip(parts, seeds, strict=True)]
         made = _Made(self.graphs, self.augment)
         if not self.workers:
             return (made[item] for item in items)
@@ -64,5 +68,8 @@ class _Made(Dataset[Data]):
         self.graphs, self.augment = graphs, augment
 
     def __getitem__(self, item: Item) -> Data:
-        ids, seed = item
-        return self.graphs.batch(ids, self.augment, torch.Generator().manual_seed(seed))
+        ids, counts, seed = item
+        batch = self.graphs.batch(ids, self.augment, torch.Generator().manual_seed(seed))
+        if not counts:
+            batch.stand_in = True
+        return batch

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphkit.loader.share import Share
+
 
 class GraphLoader:
     """Goes through the graphs of a collection in batches.
@@ -20,6 +22,10 @@ class GraphLoader:
         batch_size: Number of graphs in a batch.
         shuffle: Whether every pass has another order.
         generator: Where the order is drawn from; its state is all that a pass depends on.
+        share: Which part of each batch to make, where several processes go through the graphs together. Graphs are
+            dealt out so that the parts are about as large. A batch that is only there to be computed along, because
+            there are fewer graphs than processes, carries ``stand_in``.
+        sizes: ``[G]``, how much work each graph of the collection is; all the same by default.
     """
 
     def __init__(
@@ -29,6 +35,8 @@ class GraphLoader:
         batch_size: int,
         shuffle: bool = False,
         generator: torch.Generator | None = None,
+        share: Share | None = None,
+        sizes: Tensor | None = None,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"`batch_size` must be at least 1 (got {batch_size})")
@@ -37,6 +45,8 @@ class GraphLoader:
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.generator = generator
+        self.share = share or Share()
+        self.sizes = sizes
         self._kept: list[Data] | None = None
 
     def __len__(self) -> int:
@@ -45,10 +55,22 @@ class GraphLoader:
     def __iter__(self) -> Iterator[Data]:
         if self.shuffle:
             order = torch.randperm(self.ids.numel(), generator=self.generator)
-            return (self.graphs.batch(ids) for ids in self._split(self.ids[order]))
+            return (self._make(ids) for ids in self._split(self.ids[order]))
         if self._kept is None:
-            self._kept = [self.graphs.batch(ids) for ids in self._split(self.ids)]
+            self._kept = [self._make(ids) for ids in self._split(self.ids)]
         return iter(self._kept)
+
+    def _make(self, ids: Tensor) -> Data:
+        """Returns the own part of a batch."""
+        own, counts = self.own(ids)
+        batch = self.graphs.batch(own)
+        if not counts:
+            batch.stand_in = True
+        return batch
+
+    def own(self, ids: Tensor) -> tuple[Tensor, bool]:
+        """Returns the graphs of the own part of a batch, and whether they count."""
+        return self.share.item(ids, None if self.sizes is None else self.sizes[ids])
 
     def _split(self, ids: Tensor) -> list[Tensor]:
         """Cuts ids into batches; one that is left over joins the last batch, for batch norm cannot do with one node."""

@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torch_geometric.data import Data
 
+from graphkit.loader.share import Share
+
 Self = TypeVar("Self", bound="NodeLoader")
 
 
@@ -68,12 +70,26 @@ class NodeLoader:
         self.subgraphs = subgraphs
         self.batch_size, self.shuffle, self.num_workers, self.generator = batch_size, shuffle, num_workers, generator
         self.input_nodes = _seeds(input_nodes, subgraphs.num_nodes)
+        self.share = Share()
 
     def over(
-        self: Self, input_nodes: Tensor | None = None, shuffle: bool = False, generator: torch.Generator | None = None
+        self: Self,
+        input_nodes: Tensor | None = None,
+        shuffle: bool = False,
+        generator: torch.Generator | None = None,
+        share: Share | None = None,
     ) -> Self:
-        """Returns a loader over other seeds of the same graph, which shares the graph and all that is kept."""
+        """Returns a loader over other seeds of the same graph, which shares the graph and all that is kept.
+
+        Args:
+            input_nodes: The seeds, as ids ``[S]`` or as a mask ``[N]``; all nodes by default.
+            shuffle: Whether every pass has another order of the seeds.
+            generator: Where the order and the seeds of the batches are drawn from; by default PyTorch's own.
+            share: Which part of the seeds of each batch to take, where several processes go through them together. A
+                batch that is only there to be computed along carries ``stand_in``.
+        """
         other = copy(self)
+        other.share = share or Share()
         other.input_nodes = _seeds(input_nodes, self.subgraphs.num_nodes)
         other.shuffle, other.generator = shuffle, generator
         return other
@@ -107,7 +123,7 @@ class NodeLoader:
         seeds = [0] * (len(parts) + 1)
         if self.subgraphs.draws:  # one for each batch, so that workers do not matter
             seeds = torch.randint(2**62, (len(parts) + 1,), generator=self.generator).tolist()
-        items = list(zip(parts, seeds, strict=False))
+        items = [(*self.share.item(part), seed + self.share.rank) for part, seed in zip(parts, seeds, strict=False)]
         made = _Made(self.subgraphs, self.input_nodes)
         if not self.num_workers:
             return (made[item] for item in items)
@@ -125,10 +141,12 @@ class _Made(Dataset[Data]):
     def __init__(self, subgraphs: Subgraphs, input_nodes: Tensor) -> None:
         self.subgraphs, self.input_nodes = subgraphs, input_nodes
 
-    def __getitem__(self, item: tuple[Tensor, int]) -> Data:
-        places, seed = item
+    def __getitem__(self, item: tuple[Tensor, bool, int]) -> Data:
+        places, counts, seed = item
         batch = self.subgraphs.cut(self.input_nodes[places], torch.Generator().manual_seed(seed))
         batch.input_id = places
+        if not counts:
+            batch.stand_in = True
         return batch
 
 

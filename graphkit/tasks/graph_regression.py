@@ -12,7 +12,7 @@ class GraphRegression(Task):
     name = "graph-regression"
     metrics = ("mae",)
 
-    def loss(self, output: Tensor, y: Tensor) -> Tensor:
+    def loss(self, output: Tensor, y: Tensor, among: Tensor | None = None) -> Tensor:
         """Returns the mean absolute error."""
         return F.l1_loss(output, y.view_as(output).to(output.dtype))
 

@@ -44,13 +44,28 @@ class Task(ABC):
         """Whether a larger score is the better one."""
         return self.metric != "mae"
 
+    @property
+    def looks_around(self) -> bool:
+        """Whether the loss of an item depends on the other targets of its batch."""
+        return False
+
     @abstractmethod
-    def loss(self, output: Tensor, y: Tensor) -> Tensor:
-        """Returns the mean loss of the outputs ``[B, C]`` against the targets."""
+    def loss(self, output: Tensor, y: Tensor, among: Tensor | None = None) -> Tensor:
+        """Returns the mean loss of the outputs ``[B, C]`` against the targets.
+
+        Args:
+            output: The outputs.
+            y: The targets.
+            among: The targets of the whole batch, if these are a part of it.
+        """
 
     @abstractmethod
     def weight(self, y: Tensor) -> int:
         """Returns the number of terms that :meth:`loss` averages over, to average it again over batches."""
+
+    def share(self, y: Tensor, among: Tensor | None = None) -> float:
+        """Returns what :meth:`loss` divides by: of the parts of a batch, each counts by this."""
+        return float(self.weight(y))
 
     @abstractmethod
     def predict(self, output: Tensor) -> tuple[Tensor, Tensor]:
@@ -68,17 +83,33 @@ class Classification(Task):
     #: Share of every target that is spread over all classes.
     label_smoothing = 0.0
 
-    def loss(self, output: Tensor, y: Tensor) -> Tensor:
+    @property
+    def looks_around(self) -> bool:
+        """Whether classes are weighted by how often they come in the batch."""
+        return self.metric == "balanced-accuracy"
+
+    def loss(self, output: Tensor, y: Tensor, among: Tensor | None = None) -> Tensor:
         """Returns the cross-entropy; weighted by class where the metric is the balanced accuracy."""
-        weight = None
-        if self.metric == "balanced-accuracy":
-            weight = class_weights(y, output.size(-1)).to(output.dtype)
-            weight = weight if float(weight.sum()) > 0 else None  # a batch of a single class has nothing to balance
+        weight = self._weights(y if among is None else among, output.size(-1))
+        weight = None if weight is None else weight.to(output.dtype)
         return torch.nn.functional.cross_entropy(output, y, weight=weight, label_smoothing=self.label_smoothing)
 
     def weight(self, y: Tensor) -> int:
         """Returns the number of targets."""
         return y.size(0)
+
+    def share(self, y: Tensor, among: Tensor | None = None) -> float:
+        """Returns the number of targets, or the sum of their weights."""
+        among = y if among is None else among
+        weight = self._weights(among, int(among.max()) + 1 if among.numel() else 1)
+        return float(y.size(0) if weight is None else weight[y].sum())
+
+    def _weights(self, y: Tensor, num_classes: int) -> Tensor | None:
+        """Returns the weights of the classes, if they differ."""
+        if not self.looks_around:
+            return None
+        weight = class_weights(y, num_classes)
+        return weight if float(weight.sum()) > 0 else None  # a batch of a single class has nothing to balance
 
     def predict(self, output: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the most probable class ``[B]`` and the probabilities ``[B, C]``."""
@@ -90,7 +121,7 @@ class MultiLabel(Task):
 
     metrics = ("micro-f1", "roc-auc")
 
-    def loss(self, output: Tensor, y: Tensor) -> Tensor:
+    def loss(self, output: Tensor, y: Tensor, among: Tensor | None = None) -> Tensor:
         """Returns the binary cross-entropy over the labels that are known."""
         known = ~y.isnan()
         if not bool(known.any()):

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphkit.data import ClipCollection, GraphDataset
-from graphkit.loader import ClipLoader, GraphLoader, NodeLoader
+from graphkit.data import ClipCollection, GraphCollection, GraphDataset
+from graphkit.loader import ClipLoader, GraphLoader, NodeLoader, Share
 from graphkit.skeleton.augment import build_augmentation
 
 #: Graphs in a batch where nothing is said.
@@ -28,6 +28,8 @@ class Batches:
         augment: What changes clips at random, in the form of :func:`graphkit.skeleton.augment.build_augmentation`.
         workers: Processes that make batches of clips ahead of time.
         nodes: What cuts batches of nodes out of a single graph; without it the graph is one batch.
+        share: Which part of each batch is this process's, where there are several. Where the graph is one batch, every
+            process has all of it, and a part of the ids.
     """
 
     def __init__(
@@ -40,33 +42,39 @@ class Batches:
         augment: Any = None,
         workers: int = 0,
         nodes: NodeLoader | None = None,
+        share: Share | None = None,
     ) -> None:
         self.device = device
+        share = share or Share()
         batch_size = GRAPHS if batch_size is None else batch_size
         self.ids: Tensor | None = None
+        self._none = torch.empty(0, dtype=torch.long, device=device)
         self._graph: Data | None = None
         self._loader: GraphLoader | None = None
         self._nodes: NodeLoader | None = None
         if nodes is not None:
-            self._nodes = nodes.over(ids, generator is not None, generator)
+            self._nodes = nodes.over(ids, generator is not None, generator, share)
         elif dataset.is_single_graph:
-            self.ids = ids.to(device)
+            self.ids = share.of(ids).to(device)
             self._graph = copy(dataset.graphs[0]).to(device)  # moving works in place: the data set's own graph stays
         elif isinstance(dataset.graphs, ClipCollection):
             shuffle = generator is not None
-            self._loader = ClipLoader(dataset.graphs, ids, batch_size, shuffle, generator, augment, workers)
+            self._loader = ClipLoader(dataset.graphs, ids, batch_size, shuffle, generator, augment, workers, share)
         else:
-            self._loader = GraphLoader(dataset.graphs, ids, batch_size, generator is not None, generator)
+            graphs = dataset.graphs
+            sizes = graphs.num_nodes + graphs.num_edges if isinstance(graphs, GraphCollection) else None
+            self._loader = GraphLoader(graphs, ids, batch_size, generator is not None, generator, share, sizes)
 
     def __iter__(self) -> Iterator[tuple[Data, Tensor | None]]:
         if self._nodes is not None:
             for batch in self._nodes:
-                yield batch.to(self.device), torch.arange(batch.batch_size, device=self.device)
+                count = 0 if "stand_in" in batch else batch.batch_size
+                yield batch.to(self.device), torch.arange(count, device=self.device)
         elif self._loader is None:
             yield self._graph, self.ids
         else:
             for batch in self._loader:
-                yield copy(batch).to(self.device), None
+                yield copy(batch).to(self.device), self._none if "stand_in" in batch else None
 
 
 def augmentation(dataset: GraphDataset, items: Sequence[Any]) -> Any:

@@ -10,6 +10,7 @@ import torch
 import torch_geometric
 
 from graphkit import ops
+from graphkit.train.team import local_rank, team
 from graphkit.version import __version__
 
 
@@ -25,6 +26,7 @@ def environment(device: torch.device) -> dict[str, Any]:
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "cpus": os.cpu_count(),
         "threads": torch.get_num_threads(),
+        "processes": team().world,
         "operators": ops.backend(),
     }
 
@@ -36,13 +38,15 @@ def pick_device(name: str) -> torch.device:
         ValueError: If the name is no device, or one that is not there.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
     except RuntimeError:
         raise ValueError(f"`device` must be auto, cpu, cuda or cuda:N (got '{name}')") from None
     if device.type not in ("cpu", "cuda"):
         raise ValueError(f"`device` must be auto, cpu, cuda or cuda:N (got '{name}')")
+    if device.type == "cuda" and device.index is None and team().world > 1:  # one GPU for each process of a machine
+        device = torch.device("cuda", local_rank() % max(torch.cuda.device_count(), 1))
     if device.type == "cuda" and (device.index or 0) >= (torch.cuda.device_count() if torch.cuda.is_available() else 0):
         raise ValueError(
             f"`device` is '{name}', but PyTorch {torch.__version__} sees {torch.cuda.device_count()} CUDA devices; "

@@ -5,7 +5,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from graphkit.files import write_text
 from graphkit.train.config import read_config
+from graphkit.train.team import job, team
+
+#: The file that says which job made a folder.
+_JOB = ".job"
 
 
 def make_folder(output: str | Path | None, name: str) -> Path:
@@ -33,6 +40,23 @@ def make_folder(output: str | Path | None, name: str) -> Path:
     return folder
 
 
+def start_folder(output: str | Path | None, name: str, config: dict[str, Any]) -> Path:
+    """Makes the folder of a new run, in the first of several processes; all get to know it.
+
+    Where ``torchrun`` has started the processes of a job again, because one of them died, the folder is that which the
+    job made before: the run in it goes on.
+
+    Args:
+        output: As for :func:`make_folder`.
+        name: As for :func:`make_folder`.
+        config: The settings of the run.
+
+    Raises:
+        ValueError: If the folder cannot be made, or is not empty and not of this job.
+    """
+    return team().first(lambda: _of_job(output, name, config) or _marked(make_folder(output, name)))
+
+
 def folder_config(folder: Path) -> dict[str, Any]:
     """Returns the settings that a run folder holds.
 
@@ -56,3 +80,31 @@ def _next_free(parent: Path, name: str) -> Path:
             return folder
         except FileExistsError:  # taken, perhaps a moment ago by another process
             number += 1
+
+
+def _of_job(output: str | Path | None, name: str, config: dict[str, Any]) -> Path | None:
+    """Returns the folder that this job has begun, if it has.
+
+    Raises:
+        ValueError: If its settings are others.
+    """
+    if job() is None:
+        return None
+    known = Path("runs").glob(f"{name}-[0-9]*") if output is None else [Path(output)]
+    for folder in known:
+        mark, settings = folder / _JOB, folder / "config.yaml"
+        if mark.is_file() and mark.read_text(encoding="utf-8").strip() == job():
+            if settings.is_file() and read_config(settings) != yaml.safe_load(yaml.safe_dump(config)):
+                raise ValueError(
+                    f"the folder '{folder}' belongs to this job, but its settings are others; give another --output"
+                )
+            return folder
+    return None
+
+
+def _marked(folder: Path) -> Path:
+    """Notes which job a new folder is of, if there is one."""
+    name = job()
+    if name is not None:
+        write_text(folder / _JOB, f"{name}\n")
+    return folder

@@ -1,7 +1,7 @@
 """The training loop and the evaluation, for every model and task."""
 
 from collections.abc import Iterable
-from contextlib import nullcontext
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -10,31 +10,23 @@ from torch_geometric.data import Data
 from graphkit.nn import GraphModel
 from graphkit.tasks import Task
 from graphkit.train.batches import select
-from graphkit.train.precision import Precision
-from graphkit.train.teaching import Teaching
+from graphkit.train.objective import Objective
+from graphkit.train.team import Team
 
 Pairs = Iterable[tuple[Data, Tensor | None]]
 
 
 def train_epoch(
-    model: GraphModel,
-    task: Task,
-    batches: Pairs,
-    optimizer: torch.optim.Optimizer,
-    clip: float | None = None,
-    precision: Precision | None = None,
-    teaching: Teaching | None = None,
+    objective: torch.nn.Module, batches: Pairs, optimizer: torch.optim.Optimizer, clip: float | None = None
 ) -> float:
     """Goes through the training data once.
 
     Args:
-        model: The model.
-        task: Its loss.
+        objective: The :class:`~graphkit.train.objective.Objective`, as it is or as several processes train it; its
+            precision says how many batches make a step.
         batches: The training data.
         optimizer: What takes the steps.
         clip: Largest norm of the gradient; ``None`` for no limit.
-        precision: With which numbers to compute, and how many batches make a step; float32 and one by default.
-        teaching: The losses of a student against its teacher, if it has one.
 
     Returns:
         The mean training loss, the penalties of the model and the losses against a teacher included.
@@ -42,28 +34,20 @@ def train_epoch(
     Raises:
         ValueError: If the loss is not finite: training cannot go on.
     """
+    inner = cast(Objective, getattr(objective, "module", objective))
+    model, precision = inner.model, inner.precision
     model.train()
-    precision = precision or Precision()
-    total, weight = 0.0, 0
+    total, weight = 0.0, 0.0
     optimizer.zero_grad(set_to_none=True)
     for data, ids in batches:
-        inputs = model.inputs(data)
-        with precision.mixed(), nullcontext({}) if teaching is None else teaching.listen() as heard:
-            if model.has_penalty:
-                output, penalty = model(**inputs, return_penalty=True)
-            else:
-                output, penalty = model(**inputs), 0.0
-            if teaching is not None:
-                penalty = penalty + teaching.loss(heard, inputs, data)
-        output, y = select(output.float() if precision.dtype else output, data.y, ids)
-        loss = task.loss(output, y) + penalty
+        loss, share, terms = objective(data, ids)
         if precision.backward(loss):
             precision.step(model, optimizer, clip)
-        terms = task.weight(y)
-        total += float(loss.detach()) * terms
+        total += share
         weight += terms
     precision.step(model, optimizer, clip)  # what is left over where batches do not divide evenly
-    mean = total / max(weight, 1)
+    (total,) = inner.processes.total(total)
+    mean = total / max(weight, 1.0)
     if mean != mean or mean in (float("inf"), float("-inf")):
         raise ValueError(f"the training loss is not finite (got {mean}); lower `train.lr` or look for huge features")
     return mean
@@ -78,7 +62,16 @@ def collect(model: GraphModel, batches: Pairs) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def evaluate(model: GraphModel, task: Task, batches: Pairs) -> tuple[float, float]:
-    """Returns the mean loss and the score over all items, in evaluation mode."""
+def evaluate(model: GraphModel, task: Task, batches: Pairs, processes: Team | None = None) -> tuple[float, float]:
+    """Returns the mean loss and the score over all items, in evaluation mode.
+
+    Args:
+        model: The model.
+        task: Its loss and its metric.
+        batches: The items; of several processes, each has its part of every batch.
+        processes: Those processes. The score is that of all items at once, never a mean of the processes' scores.
+    """
     output, y = collect(model, batches)
+    if processes is not None:
+        output, y = processes.rows(output), processes.rows(y)
     return float(task.loss(output, y)), task.score(output, y)

@@ -15,7 +15,7 @@ from graphkit.tasks import make_task
 from graphkit.train.batches import augmentation
 from graphkit.train.config import resolve, settings
 from graphkit.train.environment import environment, peak_memory_mb, pick_device
-from graphkit.train.folder import folder_config, make_folder
+from graphkit.train.folder import folder_config, start_folder
 from graphkit.train.interrupt import Interrupted, InterruptFlag
 from graphkit.train.model import make_model
 from graphkit.train.node_batches import drawing, node_loader
@@ -23,9 +23,10 @@ from graphkit.train.optimizer import Schedule, make_optimizer
 from graphkit.train.precision import Precision
 from graphkit.train.progress import Progress
 from graphkit.train.result import combine
-from graphkit.train.shards import FOLDER, Shard, open_folder, parse_shard
+from graphkit.train.shards import FOLDER, Shard, open_folder, parse_shard, refuse_processes
 from graphkit.train.single_fit import Fit
 from graphkit.train.teaching import Teaching
+from graphkit.train.team import team, together
 
 
 def fit(
@@ -51,22 +52,25 @@ def fit(
     config, progress = resolve(config), progress or Progress()
     if shard is not None:
         parse_shard(shard)
+        refuse_processes()
     if data.is_path(config["data"]["name"]):  # so that the run can be opened from any folder
         config["data"]["name"] = str(Path(config["data"]["name"]).expanduser().resolve())
     if "distill" in config:
         config["distill"]["teacher"] = str(Path(config["distill"]["teacher"]).expanduser().resolve())
-    device = pick_device(config["device"])
-    dataset = load_dataset(config)  # before the folder, so that a mistake leaves none behind
-    rehearse(config, dataset)
-    work = None
-    if shard is None:
-        folder = make_folder(output, f"{config['model']['name']}-{Path(config['data']['name']).stem}")
-        _describe(folder, config, device)
-    else:
-        folder = open_folder(output)
-        work = Shard(folder, "train", config, [*children(config, dataset)], shard, progress)
-    with work or nullcontext():
-        return _run(config, folder, device, progress, dataset, work)
+    with together() as processes:
+        device = pick_device(config["device"])
+        dataset = processes.in_turn(lambda: load_dataset(config))  # before the folder: a mistake leaves none behind
+        rehearse(config, dataset)
+        work = None
+        if shard is None:
+            name = f"{config['model']['name']}-{Path(config['data']['name']).stem}"
+            folder = start_folder(output, name, config)
+            processes.first(lambda: _describe(folder, config, device))
+        else:
+            folder = open_folder(output)
+            work = Shard(folder, "train", config, [*children(config, dataset)], shard, progress)
+        with work or nullcontext():
+            return _run(config, folder, device, progress, dataset, work)
 
 
 def resume(
@@ -87,11 +91,12 @@ def resume(
     """
     folder, progress, work = Path(folder), progress or Progress(), None
     config = resolve(folder_config(folder))
-    dataset = load_dataset(config)
-    if shard is not None or (folder / FOLDER).is_dir():
-        work = Shard(folder, "train", config, [*children(config, dataset)], shard, progress)
-    with work or nullcontext():
-        return _run(config, folder, pick_device(device or config["device"]), progress, dataset, work)
+    with together() as processes:
+        dataset = processes.in_turn(lambda: load_dataset(config))
+        if shard is not None or (folder / FOLDER).is_dir():
+            work = Shard(folder, "train", config, [*children(config, dataset)], shard, progress)
+        with work or nullcontext():
+            return _run(config, folder, pick_device(device or config["device"]), progress, dataset, work)
 
 
 def share(config: dict[str, Any], folder: Path, progress: Progress, shard: Shard) -> dict[str, Any]:
@@ -158,48 +163,64 @@ def _run(
     shard: Shard | None = None,
 ) -> dict[str, Any]:
     """Does the fits that are not done yet, or a shard's part of them, and combines their results once all are done."""
-    dataset = dataset or load_dataset(config)
+    processes = team()
+    if processes.rank:
+        progress = Progress()
+    dataset = dataset or processes.in_turn(lambda: load_dataset(config))
     fits = children(config, dataset)
-    if not (folder / "env.json").is_file():
-        _describe(folder, config, device)
+    processes.first(lambda: None if (folder / "env.json").is_file() else _describe(folder, config, device))
     results: list[dict[str, Any]] = []
     loaded = data_key(config)
     with InterruptFlag(progress) as interrupt:
         for name, child in shard.turns(fits, interrupt) if shard is not None else fits.items():
             place = folder / name
-            if (place / "fit.json").is_file():
-                results.append(read_json(place / "fit.json"))
+            done = processes.first(lambda place=place: _fitted(place))  # type: ignore[misc]
+            if done is not None:
+                results.append(done)
                 continue
-            if interrupt.raised:  # in the last epoch of a fit, or while its scores were computed
+            if processes.largest(interrupt.raised)[0]:  # in the last epoch of a fit, or while its scores were computed
                 raise Interrupted(int(results[-1]["epoch"]) if results else 0, folder)
             if data_key(child) != loaded:
-                dataset, loaded = load_dataset(child), data_key(child)
+                dataset = processes.in_turn(lambda child=child: load_dataset(child))  # type: ignore[misc]
+                loaded = data_key(child)
             if name:
-                place.mkdir(exist_ok=True)
-                _describe(place, child, device)
+                processes.first(lambda place=place, child=child: _describe(place, child, device))  # type: ignore[misc]
             label = f"{config['model']['name']} {name}".strip()
             try:
                 fitted = Fit(child, dataset, place, device, progress, label).run(interrupt)
             except Interrupted as stop:
                 raise Interrupted(stop.epoch, folder) from None  # what is continued is the whole run
             results.append({**fitted, "seed": child["seed"], "fold": child["data"]["fold"]})
-            if name:
-                own = combine(child, dataset, results[-1:], place, peak_memory_mb(device))
-                write_json(place / "result.json", own)
-            write_json(place / "fit.json", results[-1])
+            (peak,) = processes.largest(peak_memory_mb(device))
+            own = combine(child, dataset, results[-1:], place, peak) if name else None
+            processes.first(lambda place=place, own=own: _write(place, own, results[-1]))  # type: ignore[misc]
     if shard is not None:
         if shard.left():
             return shard.so_far()
         if not shard.did and (folder / "result.json").is_file():
             return read_json(folder / "result.json")
         results = [read_json(folder / name / "fit.json") for name in fits]
-    result = combine(config, dataset, results, folder, peak_memory_mb(device))
-    write_json(folder / "result.json", result)
+    (peak,) = processes.largest(peak_memory_mb(device))
+    result = combine(config, dataset, results, folder, peak)
+    processes.first(lambda: write_json(folder / "result.json", result))
     return result
+
+
+def _fitted(place: Path) -> dict[str, Any] | None:
+    """Returns the scores of a fit that is done."""
+    return read_json(place / "fit.json") if (place / "fit.json").is_file() else None
+
+
+def _write(place: Path, result: dict[str, Any] | None, fitted: dict[str, Any]) -> None:
+    """Writes the scores of a fit, last those that say it is done."""
+    if result is not None:
+        write_json(place / "result.json", result)
+    write_json(place / "fit.json", fitted)
 
 
 def _describe(folder: Path, config: dict[str, Any], device: torch.device) -> None:
     """Writes what a run is about, before it starts."""
+    folder.mkdir(exist_ok=True)
     write_text(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
     write_json(folder / "env.json", environment(device))
 

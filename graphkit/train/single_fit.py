@@ -17,6 +17,7 @@ from graphkit.train.interrupt import Interrupted, InterruptFlag
 from graphkit.train.loop import evaluate, train_epoch
 from graphkit.train.model import start_model
 from graphkit.train.node_batches import drawing, node_loader
+from graphkit.train.objective import Objective, parallel
 from graphkit.train.optimizer import Schedule, make_optimizer
 from graphkit.train.phases import phase_dataset
 from graphkit.train.precision import Precision
@@ -24,15 +25,23 @@ from graphkit.train.progress import Progress
 from graphkit.train.seeds import random_state, restore_random_state, seed_everything
 from graphkit.train.selection import Selection
 from graphkit.train.teaching import Teaching
+from graphkit.train.team import team
 
 COLUMNS = ("epoch", "phase", "loss", "validation", "validation_loss", "lr", "seconds")
 
 #: Seconds of training between two checkpoints.
 CHECKPOINT_SECONDS = 15.0
 
+#: What the seeds of processes that draw random numbers of their own differ by.
+APART = 1_000_003
+
 
 class Fit:
-    """Trains one model on one split.
+    """Trains one model on one split, in this process or together with others.
+
+    Several processes begin with the same weights and go through the batches in the same order, each through its part;
+    see :class:`~graphkit.train.objective.Objective`. They agree on everything that decides how training goes on, and
+    only the first one writes.
 
     Args:
         config: A resolved configuration with the seed and the ``fold`` of this fit.
@@ -52,6 +61,7 @@ class Fit:
         self.task = make_task(dataset.task, dataset.metric)
         self.train_task = make_task(dataset.task, dataset.metric, self.settings.label_smoothing)
         self.precision = Precision(self.settings.precision, self.settings.accumulate, device)
+        self.team = team()
         self.split = dataset.splits[(config["data"]["fold"] or 0) % len(dataset.splits)]
         generator = seed_everything(config["seed"])
         self.generator = generator
@@ -64,6 +74,8 @@ class Fit:
         self.epoch, self.seconds = 0, 0.0
         self.phase, self.before = 1, 0
         self._begin_phase(dataset)
+        if self.shared and self.team.rank:  # or all parts of a batch would have the same units dropped
+            torch.manual_seed(config["seed"] + APART * self.team.rank)
 
     def _begin_phase(self, dataset: GraphDataset) -> None:
         """Sets up what every phase has anew: optimiser, schedule, selection, and the batches of its data."""
@@ -86,9 +98,15 @@ class Fit:
                 f"train.batch_size {options.batch_size} for {dataset.name}); leave it out, or take another student"
             )
 
+        #: Whether processes go through different items, and not each through the whole graph.
+        self.shared = nodes is not None or not dataset.is_single_graph
+        objective = Objective(self.model, self.train_task, self.precision, self.teaching, self.team)
+        self.objective = parallel(objective, self.shared)
+
         def batches(ids: torch.Tensor, **training: Any) -> Batches:
             cut = drawn if training else nodes  # what is evaluated looks at all neighbours
-            return Batches(dataset, ids, options.batch_size, self.device, nodes=cut, **training)
+            share = self.team.share if self.shared or training else None
+            return Batches(dataset, ids, options.batch_size, self.device, nodes=cut, share=share, **training)
 
         augment = augmentation(dataset, options.augment)
         training = {"generator": self.generator, "augment": augment, "workers": options.workers}
@@ -110,8 +128,9 @@ class Fit:
             Interrupted: If Ctrl-C came in an epoch that is not the last one; the run folder then holds a checkpoint of
                 the last whole epoch.
         """
-        if (self.folder / "state.pt").exists():
-            self._restore()
+        state = self.team.first(self._checkpoint)
+        if state is not None:
+            self._restore(state)
         if not self.model.uses_edge_weight and "edge_weight" in self.dataset.graphs[0]:
             name = self.config["model"]["name"]
             self.progress.say(f"note: {name} uses the edges of {self.dataset.name}, not their weights; gcn uses both")
@@ -123,10 +142,12 @@ class Fit:
                 while not done:
                     self._epoch()
                     done = self._phase_is_over and not self._next_phase()
-                    if interrupt.raised or done or time.monotonic() - saved > CHECKPOINT_SECONDS:
+                    due = self.team.rank == 0 and time.monotonic() - saved > CHECKPOINT_SECONDS
+                    stop, save = self.team.largest(interrupt.raised, due)
+                    if stop or done or save:
                         self._save()
                         saved = time.monotonic()
-                    if interrupt.raised and not done:
+                    if stop and not done:
                         raise Interrupted(self.epoch, self.folder)
                 return self._finish()
         finally:
@@ -168,14 +189,11 @@ class Fit:
         lr = self.schedule.lr
         if self.teaching is not None:
             self.teaching.epoch = self.epoch
-        loss = train_epoch(
-            self.model, self.train_task, self.train_batches, self.optimizer, self.settings.clip, self.precision,
-            self.teaching,
-        )  # fmt: skip
+        loss = train_epoch(self.objective, self.train_batches, self.optimizer, self.settings.clip)
         self.epoch += 1
         val_loss = val_score = None
         if self.val_batches is not None:
-            val_loss, val_score = evaluate(self.model, self.task, self.val_batches)
+            val_loss, val_score = self._evaluate(self.val_batches)
         if self.selects and val_loss is not None and val_score is not None:
             self.selection.update(self.epoch, val_loss, val_score, self.model)
         # Without validation, and where the fold must not steer, the training loss is all that a schedule may see.
@@ -186,16 +204,26 @@ class Fit:
         self.rows.append(dict(zip(COLUMNS, values, strict=True)))
         self.progress.update(self.rows[-1])
 
+    def _evaluate(self, batches: Batches) -> tuple[float, float]:
+        """Returns the loss and the score, the same in all processes."""
+        found = evaluate(self.model, self.task, batches, self.team if self.shared else None)
+        return self.team.first(lambda: found)
+
     def _finish(self) -> dict[str, Any]:
         """Puts the weights chosen in the last phase in, writes them and computes the test score, once."""
         if self.selects:
             self.model.load_state_dict(self.selection.weights)
+        test = self._evaluate(self.test_batches)[1] if self.test_batches is not None else None
+        return self.team.first(lambda: self._result(test))
+
+    def _result(self, test: float | None) -> dict[str, Any]:
+        """Writes the weights and the table of epochs, and returns the scores."""
         save_weights(self.folder / "model.safetensors", self.model.state_dict())
         save_table(self.folder / "metrics.csv", COLUMNS, self.rows)
         result: dict[str, Any] = {
             "epoch": self.selection.epoch if self.selects else self.epoch,
             "validation": self.selection.score if self.selects else None,
-            "test": evaluate(self.model, self.task, self.test_batches)[1] if self.test_batches is not None else None,
+            "test": test,
             "parameters": sum(p.numel() for p in self.model.parameters()),
             "seconds": self.seconds,
             "curve": self._curve() if self.dataset.protocol == "fold" else None,
@@ -210,6 +238,11 @@ class Fit:
 
     def _save(self) -> None:
         """Writes a checkpoint and the table of epochs."""
+        random = self.team.each(random_state(self.generator))
+        self.team.first(lambda: self._write(random))
+
+    def _write(self, random: list[dict[str, Any]]) -> None:
+        """Writes a checkpoint with the random states of all processes."""
         state = {
             "epoch": self.epoch,
             "phase": self.phase,
@@ -220,22 +253,30 @@ class Fit:
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "selection": self.selection.state_dict(),
-            "random": random_state(self.generator),
+            "random": random[0],
+            "random_of_others": random[1:],
         }
         if self.teaching is not None:
             state["distill"] = self.teaching.distiller.state_dict()
         save_state(self.folder / "state.pt", state)
         save_table(self.folder / "metrics.csv", COLUMNS, self.rows)
 
-    def _restore(self) -> None:
-        """Goes on from the checkpoint.
+    def _checkpoint(self) -> dict[str, Any] | None:
+        """Returns the last checkpoint, if there is one.
 
         Raises:
-            ValueError: If the checkpoint is damaged or not of this model.
+            ValueError: If it is damaged.
         """
         path = self.folder / "state.pt"
-        state = load_state(path)
-        with of_this_run(path):
+        return load_state(path) if path.exists() else None
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        """Goes on from a checkpoint, with as many processes as it was written by or with others.
+
+        Raises:
+            ValueError: If it is not of this model.
+        """
+        with of_this_run(self.folder / "state.pt"):
             self.model.load_state_dict(state["model"])
             if self.teaching is not None:
                 self.teaching.distiller.load_state_dict(state["distill"])
@@ -249,3 +290,8 @@ class Fit:
             self.selection.load_state_dict(state["selection"])
             self.epoch, self.seconds, self.rows = state["epoch"], state["seconds"], state["rows"]
             restore_random_state(state["random"], self.generator)
+            others = state.get("random_of_others", [])
+            if self.shared and 0 < self.team.rank <= len(others):
+                torch.set_rng_state(others[self.team.rank - 1]["torch"])
+            elif self.shared and self.team.rank:  # there were fewer processes
+                torch.manual_seed(self.config["seed"] + APART * self.team.rank + self.epoch)

@@ -6,6 +6,7 @@ from graphkit.nn import GCN
 from graphkit.tasks import make_task
 from graphkit.train.config import TrainSettings
 from graphkit.train.loop import collect, evaluate, train_epoch
+from graphkit.train.objective import Objective
 from graphkit.train.optimizer import Schedule, make_optimizer
 
 
@@ -18,7 +19,7 @@ def test_training_lowers_the_loss_of_the_nodes_that_count() -> None:
     model, task = GCN(4, 2, dropout=0.0), make_task("node-classification")
     batches = [(graph(), torch.tensor([0, 2]))]
     optimizer = make_optimizer(model, TrainSettings(lr=0.1))
-    losses = [train_epoch(model, task, batches, optimizer) for _ in range(30)]
+    losses = [train_epoch(Objective(model, task), batches, optimizer) for _ in range(30)]
     assert losses[-1] < 0.01 < losses[0]
     assert evaluate(model, task, batches)[1] == 1.0
 
@@ -34,16 +35,16 @@ def test_a_loss_that_is_not_finite_stops_the_training() -> None:
     data.x = data.x * float("nan")
     model = GCN(4, 2)
     with pytest.raises(ValueError, match="the training loss is not finite"):
-        train_epoch(
-            model, make_task("node-classification"), [(data, torch.arange(4))], make_optimizer(model, TrainSettings())
-        )
+        objective = Objective(model, make_task("node-classification"))
+        train_epoch(objective, [(data, torch.arange(4))], make_optimizer(model, TrainSettings()))
 
 
 def test_the_gradient_is_clipped() -> None:
     model = GCN(4, 2, dropout=0.0)
     before = [p.detach().clone() for p in model.parameters()]
     optimizer = make_optimizer(model, TrainSettings(optimizer="sgd", lr=1.0))
-    train_epoch(model, make_task("node-classification"), [(graph(), torch.arange(4))], optimizer, clip=1e-3)
+    objective = Objective(model, make_task("node-classification"))
+    train_epoch(objective, [(graph(), torch.arange(4))], optimizer, clip=1e-3)
     moved = torch.cat([(p.detach() - old).flatten() for p, old in zip(model.parameters(), before, strict=True)])
     assert 0 < float(moved.norm()) <= 1.001e-3
 

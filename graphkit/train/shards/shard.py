@@ -19,6 +19,15 @@ Item = TypeVar("Item")
 POLL = 0.5
 
 
+def refuse_processes() -> None:
+    """Refuses a process that ``torchrun`` started together with others."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ValueError(
+            "--shard is for independent work, and torchrun for several processes at the same fit (got both); start "
+            "each shard by itself"
+        )
+
+
 class Shard:
     """One or all shards of a folder, while a process works on them.
 
@@ -50,11 +59,7 @@ class Shard:
         progress: Progress,
         mark: str = "fit.json",
     ) -> None:
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-            raise ValueError(
-                "--shard is for independent work, and torchrun for several processes at the same fit (got both); start "
-                "each shard by itself"
-            )
+        refuse_processes()
         index, count = (None, None) if which is None else parse_shard(which)
         manifest = agree(folder, count, command, config, [unit or "." for unit in units])
         self.folder, self.command, self.progress, self.mark = folder, command, progress, mark

@@ -1,0 +1,113 @@
+"""The loss of one batch, and of the part of it that one of several processes computes."""
+
+import inspect
+from contextlib import nullcontext
+
+import torch
+from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
+from torch_geometric.data import Data
+
+from graphkit.nn import GraphModel
+from graphkit.nn.shared_norm import Together, share_norms
+from graphkit.tasks import Task
+from graphkit.train.batches import select
+from graphkit.train.precision import Precision
+from graphkit.train.teaching import Teaching
+from graphkit.train.team import Team, team
+
+
+class Objective(torch.nn.Module):
+    r"""What training makes small: the loss of the task, the penalties of the model and the losses against a teacher.
+
+    Of several processes, each computes a part :math:`B_r` of a batch :math:`B`. The loss of the batch is the mean over
+    its terms (items, or known labels), and :class:`~torch.nn.parallel.DistributedDataParallel` takes the mean over the
+    :math:`p` processes, so that a process returns
+
+    .. math::
+        p \, \frac{n_r}{n} \, L_{B_r} + p \, \frac{g_r}{g} \, P_{B_r}, \qquad n = \sum_r n_r, \quad g = \sum_r g_r
+
+    where :math:`n_r` is its number of terms and :math:`g_r` its number of graphs, which penalties are means over, or of
+    nodes, for the losses against a teacher. The gradient is then that of the batch, whatever the sizes of the parts.
+
+    Args:
+        model: The model.
+        task: Its loss.
+        precision: With which numbers to compute; float32 by default.
+        teaching: The losses of a student against its teacher, if it has one.
+        processes: Those that go through batches together; the ones there are by default.
+    """
+
+    def __init__(
+        self,
+        model: GraphModel,
+        task: Task,
+        precision: Precision | None = None,
+        teaching: Teaching | None = None,
+        processes: Team | None = None,
+    ) -> None:
+        super().__init__()
+        self.model, self.task, self.teaching = model, task, teaching
+        self.precision = precision or Precision()
+        self.processes = processes or team()
+        self.maps = None if teaching is None else teaching.distiller  # which has parameters of its own
+        self.together: Together | None = None
+
+    def forward(self, data: Data, ids: Tensor | None) -> tuple[Tensor, float, float]:
+        """Returns the loss to go back from, its share in the sum over the epoch, and the terms of the whole batch."""
+        model, teaching = self.model, self.teaching
+        if self.together is not None:
+            self.together.counts = "stand_in" not in data
+        inputs = model.inputs(data)
+        with self.precision.mixed(), nullcontext({}) if teaching is None else teaching.listen() as heard:
+            if model.has_penalty:
+                output, penalty = model(**inputs, return_penalty=True)
+            else:
+                output, penalty = model(**inputs), None
+            taught = None if teaching is None else teaching.loss(heard, inputs, data)
+        output, y = select(output.float() if self.precision.dtype else output, data.y, ids)
+        if self.processes.world == 1:
+            loss = self.task.loss(output, y)
+            for extra in (penalty, taught):
+                loss = loss if extra is None else loss + extra
+            terms = self.task.weight(y)
+            return loss, float(loss.detach()) * terms, terms
+        return self._part(data, output, y, penalty, taught)
+
+    def _part(
+        self, data: Data, output: Tensor, y: Tensor, penalty: Tensor | None, taught: Tensor | None
+    ) -> tuple[Tensor, float, float]:
+        """Returns what :meth:`forward` does, for a part of a batch."""
+        among = self.processes.rows(y) if self.task.looks_around else None
+        counts = "stand_in" not in data
+        graphs = float(data.num_graphs if data.get("batch") is not None or "lengths" in data else 1) * counts
+        nodes = float(data.x.size(0)) * counts
+        own = (self.task.share(y, among), graphs, nodes, float(self.task.weight(y)))
+        whole = self.processes.total(*own)
+        loss = output.sum() * 0.0  # what a process without terms sends back: nothing, for every parameter
+        if own[0]:
+            loss = loss + self.task.loss(output, y, among) * (own[0] / whole[0])
+        for extra, mine, all_of_them in zip((penalty, taught), own[1:3], whole[1:3], strict=True):
+            if extra is not None:
+                loss = loss + extra * (mine / all_of_them)
+        return loss * self.processes.world, float(loss.detach()) * whole[3], whole[3]
+
+
+def parallel(objective: Objective, shared: bool) -> torch.nn.Module:
+    """Returns the objective as all processes train it: gradients, and statistics of norms, are those of the batch.
+
+    Args:
+        objective: The objective; in one process it is returned as it is.
+        shared: Whether processes go through different items. They do not where the graph is one batch: then each
+            computes all of it, and only the loss is split.
+    """
+    processes = objective.processes
+    if processes.world == 1:
+        return objective
+    if shared:
+        objective.together = share_norms(objective.model, processes.norms)
+    # Buffers are alike from the start and stay so, by the norms' own messages; they need not be sent at every step.
+    known = inspect.signature(DistributedDataParallel).parameters
+    keep = {"forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers": False}
+    # Phases, and losses that end, leave parameters out.
+    return DistributedDataParallel(objective, find_unused_parameters=True, **keep)  # type: ignore[arg-type]

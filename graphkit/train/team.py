@@ -1,0 +1,206 @@
+"""The processes that train one model together: who they are, and what they tell each other."""
+
+import hashlib
+import os
+import re
+import socket
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, TypeVar, cast
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from graphkit.loader import Share
+
+T = TypeVar("T")
+
+#: The process group for batch norms, whose messages come while gradients are exchanged in the default one.
+_norms: dict[str, Any] = {}
+#: How long a process waits for another: reading a large data set takes its time, a process that died is known at once.
+_PATIENCE = timedelta(hours=6)
+#: What the messages of gloo and nccl say when another process is gone.
+_LOST = re.compile("connection|peer|socket|broken pipe|timed? ?out|nccl", re.IGNORECASE)
+
+
+class Team:
+    """One process alone; what it says to all comes back to it.
+
+    Every method must be called by all processes of a team, in the same order.
+    """
+
+    rank = 0
+    world = 1
+
+    @property
+    def share(self) -> Share:
+        """Which part of a batch is this process's."""
+        return Share(self.rank, self.world)
+
+    @property
+    def norms(self) -> Any:
+        """The process group for batch norms."""
+        return None
+
+    def total(self, *numbers: float) -> list[float]:
+        """Returns the sums of some numbers over all processes."""
+        return list(numbers)
+
+    def largest(self, *numbers: float) -> list[float]:
+        """Returns the largest of some numbers over all processes."""
+        return list(numbers)
+
+    def each(self, value: Any) -> list[Any]:
+        """Returns the values of all processes."""
+        return [value]
+
+    def rows(self, tensor: Tensor) -> Tensor:
+        """Returns the rows of all processes' tensors; they may have different numbers of them."""
+        return tensor
+
+    def first(self, make: Callable[[], T]) -> T:
+        """Returns what the first process makes, to all; the others make nothing. Its error is everyone's."""
+        return make()
+
+    def in_turn(self, make: Callable[[], T]) -> T:
+        """Lets every process make something, the first one before the others; its error is everyone's."""
+        return make()
+
+
+class Processes(Team):
+    """The processes of the default group of :mod:`torch.distributed`."""
+
+    def __init__(self) -> None:
+        self.rank, self.world = dist.get_rank(), dist.get_world_size()
+
+    @property
+    def norms(self) -> Any:
+        """The process group for batch norms."""
+        return _norms.get("group")
+
+    def total(self, *numbers: float) -> list[float]:
+        """Returns the sums of some numbers over all processes."""
+        return self._reduced(numbers, dist.ReduceOp.SUM)
+
+    def largest(self, *numbers: float) -> list[float]:
+        """Returns the largest of some numbers over all processes."""
+        return self._reduced(numbers, dist.ReduceOp.MAX)
+
+    def each(self, value: Any) -> list[Any]:
+        """Returns the values of all processes."""
+        values: list[Any] = [None] * self.world
+        dist.all_gather_object(values, value)
+        return values
+
+    def rows(self, tensor: Tensor) -> Tensor:
+        """Returns the rows of all processes' tensors; they may have different numbers of them."""
+        sizes = [int(size) for size in self.each(tensor.size(0))]
+        padded = tensor.new_zeros(max(sizes), *tensor.shape[1:])
+        padded[: tensor.size(0)] = tensor
+        every = [torch.empty_like(padded) for _ in sizes]
+        dist.all_gather(every, padded)
+        return torch.cat([part[:size] for part, size in zip(every, sizes, strict=True)])
+
+    def first(self, make: Callable[[], T]) -> T:
+        """Returns what the first process makes, to all; the others make nothing. Its error is everyone's."""
+        made: list[Any] = [None, None]
+        if self.rank == 0:
+            made = _attempt(make)
+        dist.broadcast_object_list(made)
+        if made[1] is not None:
+            raise made[1]
+        return cast(T, made[0])
+
+    def in_turn(self, make: Callable[[], T]) -> T:
+        """Lets every process make something, the first one before the others; its error is everyone's."""
+        made = _attempt(make) if self.rank == 0 else [None, None]
+        told = [made[1]]
+        dist.broadcast_object_list(told)
+        if told[0] is not None:
+            raise told[0]
+        return cast(T, made[0]) if self.rank == 0 else make()
+
+    def _reduced(self, numbers: tuple[float, ...], how: Any) -> list[float]:
+        tensor = torch.tensor(numbers, dtype=torch.float64)
+        dist.all_reduce(tensor, how)
+        return cast(list[float], tensor.tolist())
+
+
+def team() -> Team:
+    """Returns the processes that this one is working with."""
+    return Processes() if dist.is_available() and dist.is_initialized() else Team()
+
+
+@contextmanager
+def together() -> Iterator[Team]:
+    """Joins the other processes where ``torchrun`` started several, and leaves them at the end.
+
+    Numbers on the CPU are sent by gloo and numbers on GPUs by nccl. A process group that is there already is used.
+    """
+    if dist.is_available() and not dist.is_initialized() and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        on_gpus = torch.cuda.is_available() and dist.is_nccl_available()
+        if on_gpus:
+            torch.cuda.set_device(local_rank() % torch.cuda.device_count())
+        dist.init_process_group("cpu:gloo,cuda:nccl" if on_gpus else "gloo", timeout=_PATIENCE, **_meeting_place())
+        try:
+            _norms["group"] = dist.new_group(timeout=_PATIENCE)
+            with warnings.catch_warnings():  # of weights with an axis of length one, whose strides mean nothing
+                warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
+                yield Processes()
+        except RuntimeError as error:
+            line = (str(error).strip() or type(error).__name__).splitlines()[0]
+            if not _LOST.search(line):
+                raise
+            raise ConnectionError(f"another process of this job has stopped ({line}); its own error says why") from None
+        finally:
+            _norms.clear()
+            dist.destroy_process_group()
+    else:
+        yield team()
+
+
+def _meeting_place() -> dict[str, Any]:
+    """Returns where the processes of one machine meet; nothing where PyTorch's own way will do.
+
+    The launcher's store outlives a restart, and with it the addresses of the processes before: one that looks too early
+    would call a process that is gone. Every start has a part of the store for itself.
+    """
+    of = os.environ.get
+    if of("TORCHELASTIC_USE_AGENT_STORE") != "True" or of("LOCAL_WORLD_SIZE") != of("WORLD_SIZE"):
+        return {}
+    store = dist.TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), timeout=_PATIENCE)
+    start = dist.PrefixStore(f"graphkit-{of('TORCHELASTIC_RESTART_COUNT', '0')}", store)
+    return {"store": start, "rank": rank(), "world_size": int(os.environ["WORLD_SIZE"])}
+
+
+def rank() -> int:
+    """Returns the number of this process among those that ``torchrun`` started, also before they have joined."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def local_rank() -> int:
+    """Returns the number of this process among those on its machine."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+def job() -> str | None:
+    """Returns what names the job that ``torchrun`` runs this process in, through all its restarts; else nothing.
+
+    That is its ``--rdzv-id``. Where none was given it is made of the launcher's process, without naming the machine.
+    """
+    name = os.environ.get("TORCHELASTIC_RUN_ID")
+    if name in (None, "none"):
+        own = f"{socket.gethostname()} {os.getppid()}"
+        return None if name is None else hashlib.sha256(own.encode()).hexdigest()[:16]
+    return name
+
+
+def _attempt(make: Callable[[], Any]) -> list[Any]:
+    """Returns what is made, and the error if it cannot be made."""
+    try:
+        return [make(), None]
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        return [None, error]
