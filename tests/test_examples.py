@@ -66,7 +66,12 @@ def test_distillation_in_a_loop_of_ones_own(capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().out.count("parameters, test accuracy") == 3
 
 
+def test_features_that_stay_on_disk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert example("mapped_features").main(str(tmp_path), nodes=2000, epochs=3) > 0.6  # of four classes
+    assert "the graph is in" in capsys.readouterr().out and (tmp_path / "trees" / "x.npy").is_file()
+
+
 def test_every_example_is_tested() -> None:
     tested = {"large_graph", "own_path_model", "continual_own_loop", "own_model", "train_in_python", "own_data"}
-    tested |= {"skeleton_deploy", "distill_own_loop"}
+    tested |= {"skeleton_deploy", "distill_own_loop", "mapped_features"}
     assert {path.stem for path in EXAMPLES.glob("*.py")} == tested

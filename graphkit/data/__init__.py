@@ -3,6 +3,7 @@
 from graphkit.data.clips import ClipCollection
 from graphkit.data.collection import GraphCollection
 from graphkit.data.dataset import GraphDataset, Split
+from graphkit.data.folder_form import write_folder
 from graphkit.data.listing import CatalogueRow, catalogue
 from graphkit.data.loading import is_path, load, options
 from graphkit.data.skeleton_dataset import SkeletonDataset
@@ -18,4 +19,5 @@ __all__ = [
     "is_path",
     "load",
     "options",
+    "write_folder",
 ]

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from graphkit.registry import dataset_names, get_dataset
 #: Draws of a few labels where a data set has one split.
 FEW_LABEL_DRAWS = 10
 OWN_SUFFIXES = (".npz", ".pt", ".graphml", ".csv")
+#: What shows that a folder is data of a user's own.
+OWN_FILES = ("edges.csv", "labels.csv", "edge_index.npy", "edge_index.safetensors")
 
 
 def load(
@@ -35,7 +38,8 @@ def load(
 
     Args:
         name_or_path: A name that :func:`graphkit.data.catalogue` lists, or the path of a ``.npz``, ``.graphml`` or
-            ``.pt`` file, of a folder with ``edges.csv`` and ``nodes.csv``, or of one with ``labels.csv`` and clips.
+            ``.pt`` file, of a folder with ``edges.csv`` and ``nodes.csv``, of one with ``edge_index.npy``, ``x.npy``
+            and ``y.npy``, which stay on disk, or of one with ``labels.csv`` and clips.
         root: Folder with raw files in the layout of PyG's loaders; by default the environment variable
             ``GRAPHKIT_DATA``. It is only read; what is downloaded or processed goes to the cache folder
             (``GRAPHKIT_CACHE``, by default ``~/.cache/graphkit``).
@@ -87,7 +91,7 @@ def is_path(name_or_path: str | os.PathLike[str]) -> bool:
     text = os.fspath(name_or_path)
     if not isinstance(name_or_path, str) or os.sep in text or "/" in text or text.startswith("."):
         return True
-    if text.lower().endswith(OWN_SUFFIXES) or any(Path(text, table).is_file() for table in ("edges.csv", "labels.csv")):
+    if text.lower().endswith(OWN_SUFFIXES) or any(Path(text, file).is_file() for file in OWN_FILES):
         return True
     return text not in dataset_names() and Path(text).exists()
 
@@ -151,6 +155,8 @@ def apply_transform(dataset: GraphDataset, transform: Any) -> GraphDataset:
         if transform is not None:
             raise ValueError(f"transforms are for graphs, and {dataset.name} holds clips; see `train.augment`")
         return dataset
+    if dataset.mapped:
+        return _transform_mapped(dataset, transform)
     data = dataset.graphs[0].clone()
     num_nodes = int(data.num_nodes or 0)
     if transform is not None:
@@ -161,6 +167,24 @@ def apply_transform(dataset: GraphDataset, transform: Any) -> GraphDataset:
         if kept.numel() != num_nodes:
             dataset = _keep_nodes(dataset, kept, num_nodes)
     return dataset.replace(graphs=(sort_edges(data),), num_features=data.num_features or dataset.num_features)
+
+
+def _transform_mapped(dataset: GraphDataset, transform: Any) -> GraphDataset:
+    """Applies transforms to a graph whose features stay in their file, if none of them makes new features.
+
+    Raises:
+        ValueError: If one does: all features would have to be read into memory.
+    """
+    if transform is None:
+        return dataset
+    for step in transform.transforms:
+        if not getattr(step, "keeps_features", False):
+            raise ValueError(
+                f"the features of {dataset.name} stay on disk, and {step!r} may change them; leave it out, and apply "
+                "it before the features are written"
+            )
+    data = transform(copy(dataset.graphs[0]))
+    return dataset.replace(graphs=(sort_edges(data),))
 
 
 def sort_edges(data: Data) -> Data:

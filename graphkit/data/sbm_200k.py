@@ -24,6 +24,23 @@ def generate(num_nodes: int, num_edges: int, num_classes: int, inside: float, no
     """
     generator = np.random.default_rng(seed)
     y = generator.integers(num_classes, size=num_nodes)
+    pairs = draw_pairs(generator, y, num_classes, num_edges, inside)
+    low, high = torch.from_numpy(pairs // num_nodes), torch.from_numpy(pairs % num_nodes)
+    edge_index = torch.stack([torch.cat([low, high]), torch.cat([high, low])])
+    centre = generator.standard_normal((num_classes, NUM_FEATURES), dtype=np.float32)
+    x = generator.standard_normal((num_nodes, NUM_FEATURES), dtype=np.float32)
+    scale = np.sqrt(1 + noise**2)
+    x *= np.float32(noise / scale)
+    x += (centre / np.float32(scale))[y]
+    edge_index = edge_index[:, by_target(edge_index, num_nodes)]
+    return Data(x=torch.from_numpy(x), edge_index=edge_index, y=torch.from_numpy(y))
+
+
+def draw_pairs(
+    generator: np.random.Generator, y: np.ndarray, num_classes: int, num_edges: int, inside: float
+) -> np.ndarray:
+    """Draws the edges of :func:`generate`, as ``[num_edges]`` int64: the lower node, times ``N``, plus the higher."""
+    num_nodes = y.size
     order = np.argsort(y, kind="stable")
     size = np.bincount(y, minlength=num_classes)
     first = size.cumsum() - size
@@ -35,15 +52,22 @@ def generate(num_nodes: int, num_edges: int, num_classes: int, inside: float, no
         drawn = np.minimum(one, other) * num_nodes + np.maximum(one, other)
         pairs = np.sort(np.concatenate([pairs, drawn[one != other]]))
         pairs = pairs[np.diff(pairs, prepend=-1) > 0]  # much faster than `unique` for this many numbers
-    low, high = torch.from_numpy(pairs // num_nodes), torch.from_numpy(pairs % num_nodes)
-    edge_index = torch.stack([torch.cat([low, high]), torch.cat([high, low])])
-    centre = generator.standard_normal((num_classes, NUM_FEATURES), dtype=np.float32)
-    x = generator.standard_normal((num_nodes, NUM_FEATURES), dtype=np.float32)
-    scale = np.sqrt(1 + noise**2)
-    x *= np.float32(noise / scale)
-    x += (centre / np.float32(scale))[y]
-    edge_index = edge_index[:, by_target(edge_index, num_nodes)]
-    return Data(x=torch.from_numpy(x), edge_index=edge_index, y=torch.from_numpy(y))
+    return pairs
+
+
+def check_sizes(num_nodes: int, num_edges: int, num_classes: int, inside: float, noise: float) -> None:
+    """Refuses graphs that cannot be drawn.
+
+    Raises:
+        ValueError: If an option has no such value.
+    """
+    if num_classes < 2 or num_nodes < 10 * num_classes:
+        raise ValueError(f"there must be 2 classes of 10 nodes at least (got {num_classes} for {num_nodes} nodes)")
+    if not 1 <= num_edges <= num_nodes * (num_nodes - 1) // (8 * num_classes):
+        most = num_nodes * (num_nodes - 1) // (8 * num_classes)
+        raise ValueError(f"`num_edges` must be from 1 to {most}, for pairs are drawn once (got {num_edges})")
+    if not 0 <= inside <= 1 or noise < 0:
+        raise ValueError(f"`inside` must lie in [0, 1], and `noise` not be negative (got {inside} and {noise})")
 
 
 @dataset({"sbm-200k": Source(address=CITATION)}, task="node-classification")
@@ -71,13 +95,7 @@ def sbm_200k(
         noise: Deviation of the features around those of their class, as a multiple of that between classes.
         seed: Seed of the generator.
     """
-    if num_classes < 2 or num_nodes < 10 * num_classes:
-        raise ValueError(f"there must be 2 classes of 10 nodes at least (got {num_classes} for {num_nodes} nodes)")
-    if not 1 <= num_edges <= num_nodes * (num_nodes - 1) // (8 * num_classes):
-        most = num_nodes * (num_nodes - 1) // (8 * num_classes)
-        raise ValueError(f"`num_edges` must be from 1 to {most}, for pairs are drawn once (got {num_edges})")
-    if not 0 <= inside <= 1 or noise < 0:
-        raise ValueError(f"`inside` must lie in [0, 1], and `noise` not be negative (got {inside} and {noise})")
+    check_sizes(num_nodes, num_edges, num_classes, inside, noise)
     data = generate(num_nodes, num_edges, num_classes, inside, noise, seed)
     known = torch.from_numpy(np.random.default_rng([seed, 1]).permutation(num_nodes)[: num_nodes // 4])
     return GraphDataset(

@@ -25,6 +25,12 @@ def spans(ptr: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
     return shift + torch.arange(total), counts
 
 
+def _overlapping(values: Tensor, size: int = 2**24) -> Iterator[Tensor]:
+    """Cuts values into blocks, each of which begins with the last value of the one before; takes no memory."""
+    for begin in range(0, values.numel(), size):
+        yield values[max(0, begin - 1) : begin + size]
+
+
 def check_ends(edge_index: Tensor, num_nodes: int) -> None:
     """Refuses edges that name a node that does not exist.
 
@@ -56,7 +62,7 @@ class InEdges:
         self.num_nodes = num_nodes
         #: Position of each edge in the given order; nothing where it is the same.
         self.order: Tensor | None = None
-        if bool((col[1:] < col[:-1]).any()):
+        if any(bool((block[1:] < block[:-1]).any()) for block in _overlapping(col)):
             self.order = col.argsort(stable=True)
             row = row[self.order]
         self.row = row

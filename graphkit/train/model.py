@@ -2,11 +2,14 @@
 
 from typing import Any
 
+from torch import Tensor
+
 from graphkit.data import GraphCollection, GraphDataset, SkeletonDataset, Split
+from graphkit.loader import NeighborLoader
 from graphkit.nn import GraphModel, SkeletonModel
 from graphkit.registry import get_model, model_names
 
-#: Training graphs that data-dependent first weights are taken from, more or less.
+#: Training graphs or nodes that data-dependent first weights are taken from, more or less.
 START = 500
 
 
@@ -32,13 +35,21 @@ def start_model(config: dict[str, Any], dataset: GraphDataset, split: Split) -> 
     """Returns the model as training begins with it.
 
     First weights that depend on the data come from some of the training graphs, or from all nodes of a single graph,
-    whose features training sees as well. No label is looked at.
+    whose features training sees as well; of a graph that stays on disk, from some training nodes and their neighbours.
+    No label is looked at.
     """
     model = make_model(config, dataset)
     graphs = dataset.graphs
     if isinstance(graphs, GraphCollection):
-        ids = split.train[:: max(1, split.train.numel() // START)]  # spread out, for sets are often sorted by class
-        model.start(graphs.batch(ids))
+        model.start(graphs.batch(_spread(split.train)))
+    elif dataset.mapped:  # not all that is on disk
+        (part,) = NeighborLoader(graphs[0], [-1], _spread(split.train), batch_size=2 * START)
+        model.start(part)
     else:
         model.start(graphs[0])
     return model
+
+
+def _spread(ids: Tensor) -> Tensor:
+    """Returns some ids, spread out over all, for sets are often sorted by class."""
+    return ids[:: max(1, ids.numel() // START)]

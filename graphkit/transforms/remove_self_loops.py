@@ -10,6 +10,8 @@ from graphkit.transforms.columns import edge_attributes, plain_edge_index
 class RemoveSelfLoops:
     """Removes the edges that end where they begin, with their attributes."""
 
+    keeps_features = True
+
     def __call__(self, data: Data) -> Data:
         edge_index, names = plain_edge_index(data), edge_attributes(data)
         kept = edge_index[0] != edge_index[1]

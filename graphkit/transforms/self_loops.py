@@ -14,6 +14,8 @@ class SelfLoops:
     Loops that are there already stay as they are, so applying the transform twice changes nothing.
     """
 
+    keeps_features = True
+
     def __call__(self, data: Data) -> Data:
         edge_index, num_nodes = plain_edge_index(data), int(data.num_nodes or 0)
         names = edge_attributes(data)

@@ -34,6 +34,8 @@ class ShortestPaths(BaseTransform):
             not a number, or the graph has several types of nodes or edges.
     """
 
+    keeps_features = True
+
     def __init__(self, max_hops: int = 2, ratio: float | None = 1.0, weight: str | None = None) -> None:
         if isinstance(max_hops, bool) or not isinstance(max_hops, int) or max_hops < 1:
             raise ValueError(f"`max_hops` must be a whole number of at least 1 (got {max_hops!r})")

@@ -15,6 +15,8 @@ class Undirected:
     takes the attributes of the edge that it reverses.
     """
 
+    keeps_features = True
+
     def __call__(self, data: Data) -> Data:
         edge_index, names = plain_edge_index(data), edge_attributes(data)
         num_nodes, num_edges = int(data.num_nodes or 0), edge_index.size(1)

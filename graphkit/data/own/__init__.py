@@ -1,4 +1,4 @@
-"""A user's own data: one graph as ``.npz``, ``.graphml``, ``.pt`` or tables, graphs as ``.pt``, clips in a folder."""
+"""A user's own data: one graph as ``.npz``, ``.graphml``, ``.pt``, tables or arrays, graphs as ``.pt``, clips."""
 
 import inspect
 from collections.abc import Mapping
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from graphkit.data.dataset import GraphDataset
+from graphkit.data.own.array_folder import holds_arrays, read_array_folder
 from graphkit.data.own.build import build_dataset
 from graphkit.data.own.clips import clip_options, holds_clips, load_clips
 from graphkit.data.own.fields import Fields
@@ -48,6 +49,10 @@ def _read(
     if path.is_file() and path.suffix.lower() == ".csv":
         path = path.parent
     ignored = frozenset(name.strip() for name in ignore.split(",") if name.strip())
+    if holds_arrays(path):
+        if directed is False:
+            raise ValueError(f"'{path}' holds its edges as they are; write it anew with graphkit.data.write_folder")
+        return read_array_folder(path, ignored, use_split)
     if path.is_file() and not path.stat().st_size:
         raise ValueError(f"'{path}' is empty; write it again")
     fields: Fields | GraphDataset
@@ -70,6 +75,6 @@ def _read(
     else:
         raise ValueError(
             f"'{path}' is in no known format; give a .npz, .graphml or .pt file, or a folder with edges.csv and "
-            "nodes.csv, or with labels.csv and clips"
+            "nodes.csv, with edge_index.npy, x.npy and y.npy, or with labels.csv and clips"
         )
     return fields if isinstance(fields, GraphDataset) else build_dataset(path, fields, directed, use_split)

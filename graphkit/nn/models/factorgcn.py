@@ -197,7 +197,8 @@ class FactorGCN(GraphModel):
             for buffer, value in zip(statistics, (x.mean(dim=0), x.var(dim=0)), strict=True):
                 if buffer is not None:
                     buffer.copy_(value)
-            x = F.batch_norm(x, *statistics)
+            if self.first_weights == "principal":
+                x = F.batch_norm(x, *statistics)
         if self.first_weights == "principal":
             principal_start(self._layer(0)[0], x, data.edge_index)
 

@@ -16,6 +16,9 @@ from graphkit.nn.models.baseline import Baseline
 from graphkit.nn.models.graph_model import Reach
 from graphkit.registry import register_model
 
+#: Edges that are looked at in one go.
+_BLOCK = 2**24
+
 
 @register_model("gcn")
 class GCN(Baseline):
@@ -60,7 +63,8 @@ class GCN(Baseline):
             degree = torch.zeros(num_nodes, device=col.device).index_add_(0, col, weight.view(-1).float())
         own = 2.0 if first.improved and weight is not None else 1.0  # without weights, PyG's layer gives each loop a 1
         loop = torch.full_like(degree, own if first.add_self_loops else 0.0)
-        loop[row[row == col]] = 0.0
+        for sources, targets in zip(row.split(_BLOCK), col.split(_BLOCK), strict=True):
+            loop[sources[sources == targets]] = 0.0
         data.whole_loop, data.whole_degree = loop, degree + loop
         return data
 

@@ -1,0 +1,102 @@
+"""Arrays that stay in their files: mapped into memory when they are opened, written block by block."""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.lib.format import open_memmap
+from torch import Tensor
+
+from graphkit.files import write_atomically
+
+SUFFIXES = (".npy", ".safetensors")
+#: Bytes that are written or checked at a time.
+BLOCK = 2**26
+#: The types of a safetensors file that can be mapped, which holds the lowest byte of a number first.
+_TYPES = {
+    "BOOL": "?", "U8": "u1", "I8": "i1", "I16": "<i2", "I32": "<i4", "I64": "<i8", "F16": "<f2", "F32": "<f4",
+    "F64": "<f8",
+}  # fmt: skip
+
+
+def open_array(path: Path) -> np.ndarray:
+    """Maps the array in a ``.npy`` or ``.safetensors`` file into memory: what is looked at is read, and no more.
+
+    What is written to the array changes neither the file nor what other processes see. A ``.safetensors`` file must
+    hold one tensor, which may have any name.
+
+    Raises:
+        ValueError: If the file is damaged or holds Python objects, several tensors or a type that cannot be mapped.
+    """
+    try:
+        array = _open_safetensors(path) if path.suffix == ".safetensors" else np.load(path, "c", allow_pickle=False)
+    except (ValueError, OSError, EOFError, KeyError, TypeError, AttributeError) as error:
+        detail = " ".join(str(error).split())[:160]
+        raise ValueError(f"'{path}' cannot be read as an array ({detail}); write it again") from None
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"'{path}' holds several arrays; write one array with numpy.save")
+    return array
+
+
+def as_tensor(array: np.ndarray) -> Tensor:
+    """Returns a tensor over the memory of an array, without a copy."""
+    return torch.from_numpy(array)
+
+
+def write_array(path: Path, blocks: Iterable[Any], shape: tuple[int, ...], dtype: Any) -> None:
+    """Writes blocks of rows one after the other to a ``.npy`` file, which is whole or absent.
+
+    Raises:
+        ValueError: If the blocks have more or fewer rows than they should in all, or another width.
+    """
+
+    def write(temporary: Path) -> None:
+        array = open_memmap(temporary, mode="w+", dtype=dtype, shape=shape)
+        at = 0
+        for block in blocks:
+            rows = np.asarray(block)
+            end = at + rows.shape[0]
+            if rows.shape[1:] != shape[1:] or end > shape[0]:
+                raise ValueError(
+                    f"`{path.stem}` must have the shape {list(shape)} in all "
+                    f"(got a block of shape {list(rows.shape)} after {at} rows)"
+                )
+            array[at:end] = rows
+            at = end
+        if at != shape[0]:
+            raise ValueError(f"`{path.stem}` must have {shape[0]} rows in all (got {at})")
+        array.flush()
+        del array
+
+    write_atomically(path, write)
+
+
+def rows_at_a_time(array: Any, size: int | None = None) -> Iterator[Any]:
+    """Cuts anything that has a shape and can be sliced into blocks of rows of about :data:`BLOCK` bytes."""
+    width = int(np.prod(array.shape[1:], dtype=np.int64)) or 1
+    step = max(1, (BLOCK if size is None else size) // (width * 8))
+    for begin in range(0, array.shape[0], step):
+        yield array[begin : begin + step]
+
+
+def _open_safetensors(path: Path) -> np.ndarray:
+    """Maps the only tensor of a file: eight bytes with the length of a JSON header, the header, the numbers."""
+    with open(path, "rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        if not 2 <= size <= 2**20:
+            raise ValueError("it has no header")
+        header = json.loads(file.read(size))
+    tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
+    if len(tensors) != 1:
+        raise ValueError(f"it must hold one tensor, and holds {len(tensors)}")
+    (entry,) = tensors.values()
+    if entry["dtype"] not in _TYPES:
+        raise ValueError(f"tensors of type {entry['dtype']} cannot be mapped")
+    begin = entry["data_offsets"][0]
+    dtype, shape = np.dtype(_TYPES[entry["dtype"]]), tuple(entry["shape"])
+    if not np.prod(shape, dtype=np.int64):
+        return np.empty(shape, dtype)
+    return np.memmap(path, dtype, "c", 8 + size + begin, shape)
