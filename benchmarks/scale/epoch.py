@@ -5,8 +5,8 @@
     python benchmarks/scale/epoch.py --fit scale.json             # the model of docs/cost.md, from earlier figures
 
 Every row is a process of its own that opens a generated graph, which stays on disk (``sbm-2m`` with other sizes,
-written to the cache folder where it is not there yet, ``GRAPHKIT_CACHE`` says where that is), and trains one epoch. What
-is written is not removed. An epoch has the same number of seeds whatever the graph, unless the graph has fewer nodes.
+written to the cache folder where it is not there yet, ``GRAPHKIT_CACHE`` says where that is), and trains one epoch.
+What is written is not removed. An epoch has as many seeds whatever the graph, unless the graph has fewer nodes.
 Times are in seconds, of a batch the median; memory is in MB: "own" is the peak of what cannot be dropped, "all" that
 with the pages of mapped files, see memory.py.
 """
