@@ -176,7 +176,10 @@ def write_index(folder: Path, settings: dict[str, Any], blocks: int) -> dict[str
 
 
 def fingerprint(edge_index: Tensor, cost: Tensor | None, num_nodes: int) -> str:
-    """Returns 16 letters that stand for the edges and costs of a graph, in whatever order these are given."""
+    """Returns 16 letters that stand for the edges and costs of a graph, in whatever order these are given.
+
+    Self loops, which are on no path, do not count.
+    """
     edges = edge_index.as_tensor() if isinstance(edge_index, EdgeIndex) else edge_index
     total = torch.zeros((), dtype=torch.long)
     for begin in range(0, edges.size(1), 2**20):
@@ -184,7 +187,7 @@ def fingerprint(edge_index: Tensor, cost: Tensor | None, num_nodes: int) -> str:
         key = _mixed(part[0] * num_nodes + part[1] + 1)
         if cost is not None:
             key = _mixed(key ^ cost[begin : begin + 2**20].detach().cpu().double().view(torch.long))
-        total += key.sum()
+        total += key.masked_fill(part[0] == part[1], 0).sum()
     return f"{(int(total) + num_nodes) % 2**64:016x}"
 
 

@@ -19,7 +19,7 @@ from graphkit.nn.paths import lengths_of, paths_of
 #: Nodes whose paths are found in one go when they are to be kept.
 _BLOCK = 2**16
 #: What a sub-graph has of its own.
-_OWN = ("edge_index", "path_index_")
+_OWN = ("edge_index", "path_index_", "path_set")
 
 
 class PathSubgraphs(Subgraphs):

@@ -70,6 +70,11 @@ def paths_of(data: Data) -> list[Tensor]:
     return paths
 
 
+def has_paths(data: Data) -> bool:
+    """Returns whether a graph carries paths, or names the folder of files that they are in."""
+    return "path_set" in data or bool(paths_of(data))
+
+
 def put_paths(data: Data, paths: list[Tensor]) -> Data:
     """Lets a graph carry these paths instead of those that it has; changes and returns the graph."""
     for hops in range(1, len(paths_of(data)) + 1):

@@ -39,7 +39,8 @@ def node_loader(
         return None
     graph = dataset.graphs[0]
     reach = model.reach(graph)
-    if reach is None or (batch_size is None and not _is_large(dataset)):
+    in_files = reach is not None and reach.path_layers > 0 and "path_set" in graph
+    if reach is None or (batch_size is None and not in_files and not _is_large(dataset)):
         return None
     if not reach.path_layers:
         everything = [-1] * reach.num_layers
@@ -55,6 +56,7 @@ def node_loader(
         num_layers=reach.num_layers,
         path_layers=reach.path_layers,
         keep_paths=True,
+        paths=graph.get("path_set"),
     )
 
 

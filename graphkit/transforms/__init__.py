@@ -11,6 +11,7 @@ from graphkit.transforms.return_probabilities import ReturnProbabilities
 from graphkit.transforms.self_loops import SelfLoops
 from graphkit.transforms.shortest_paths import ShortestPaths
 from graphkit.transforms.sparse_features import SparseFeatures
+from graphkit.transforms.stored_paths import StoredPaths
 from graphkit.transforms.undirected import Undirected
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "SelfLoops",
     "ShortestPaths",
     "SparseFeatures",
+    "StoredPaths",
     "Undirected",
     "build",
     "register_transform",

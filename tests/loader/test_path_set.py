@@ -100,7 +100,9 @@ def test_fingerprints_differ_with_an_edge_its_direction_and_its_cost() -> None:
     swapped = cost[[1, 0, 2]]
     prints = [fingerprint(edges, None, 3), fingerprint(edges.flip(0), None, 3), fingerprint(edges, None, 4)]
     prints += [fingerprint(edges, cost, 3), fingerprint(edges, swapped, 3), fingerprint(edges[:, :2], None, 3)]
-    assert len(set(prints)) == 6 and fingerprint(edges[:, [2, 0, 1]], cost[[2, 0, 1]], 3) == prints[3]
+    looped = torch.tensor([[0, 1, 1, 2], [1, 1, 2, 0]])  # a self loop is on no path
+    assert len(set(prints)) == 6 and fingerprint(looped, None, 3) == prints[0]
+    assert fingerprint(edges[:, [2, 0, 1]], cost[[2, 0, 1]], 3) == prints[3]
 
 
 def test_shards_write_the_same_files(graph: Data, folder: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from graphkit.nn.models.graph_model import (
     read_out,
     refuse_readout_of_nodes,
 )
-from graphkit.nn.paths import attention_cost, paths_of, put_paths, with_self_loops
+from graphkit.nn.paths import attention_cost, has_paths, paths_of, put_paths, with_self_loops
 from graphkit.nn.sparse import drop
 from graphkit.ops import path_attention, shortest_paths
 from graphkit.registry import register_model
@@ -178,6 +178,8 @@ class SPAGAN(GraphModel):
 
     def inputs(self, data: Data) -> dict[str, Any]:
         """Returns the arguments of ``forward``: self loops are added, and paths are found if the data carry none."""
+        if "path_set" in data:
+            raise ValueError("paths in files are read in batches, by `ShortestPathLoader` (got the whole graph)")
         inputs = super().inputs(data)
         inputs["edge_index"] = with_self_loops(data.edge_index, int(data.num_nodes or 0))
         inputs["paths"] = paths_of(data) or (self.find_paths(data)[0] if self.phase > 0 else None)
@@ -216,7 +218,7 @@ class SPAGAN(GraphModel):
 
     def advance(self, data: Data) -> bool:
         """Takes the first layer as the guide and begins the next phase, if there is one; finds no paths."""
-        if not self.has_next_phase or paths_of(data):
+        if not self.has_next_phase or has_paths(data):
             return False
         self._take_guide()
         self.phase += 1
@@ -226,13 +228,13 @@ class SPAGAN(GraphModel):
 
     def prepare(self, data: Data) -> Data:
         """Returns the graph with the paths of the present phase; the first one needs none."""
-        return data if self.phase == 0 or paths_of(data) else put_paths(copy(data), self.find_paths(data)[0])
+        return data if self.phase == 0 or has_paths(data) else put_paths(copy(data), self.find_paths(data)[0])
 
     def reach(self, data: Data) -> Reach | None:
         """Returns how far the model looks from a node in the present phase; not where it reads out whole graphs."""
         if self.readout is not None:
             return None
-        attends = self.phase > 0 or bool(paths_of(data))
+        attends = self.phase > 0 or has_paths(data)
         return Reach(len(self.convs), self.path_layers if attends else 0, self.max_hops, self.ratio)
 
     def with_lengths(self, data: Data) -> Data:
@@ -241,7 +243,7 @@ class SPAGAN(GraphModel):
         All attention is computed in one pass over the graph, without gradients: it takes the memory of the projected
         features and of the attention of all edges and heads, not of a training step.
         """
-        if self.phase == 0 or paths_of(data):
+        if self.phase == 0 or has_paths(data):
             return data
         edge_index, cost = self.edge_costs(data)
         return Data(x=data.x, y=data.y, edge_index=edge_index, path_length=cost)
