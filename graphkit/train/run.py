@@ -94,6 +94,7 @@ def resume(
     with together() as processes:
         dataset = processes.in_turn(lambda: load_dataset(config))
         if shard is not None or (folder / FOLDER).is_dir():
+            refuse_processes()
             work = Shard(folder, "train", config, [*children(config, dataset)], shard, progress)
         with work or nullcontext():
             return _run(config, folder, pick_device(device or config["device"]), progress, dataset, work)

@@ -49,12 +49,30 @@ CONFIGS: dict[str, dict[str, Any]] = {
     },
 }
 
+STUDENT = {"model": {"name": "gcn", "hidden_channels": 8, "dropout": 0.0}, "train": {**SGD, "epochs": 3}}
+DISTILL = {
+    "data": {"name": "pattern", "num_graphs": 21, "seed": 0},
+    "teacher": {"model": {"name": "gcn", "dropout": 0.0}, "train": {**SGD, "epochs": 3, "batch_size": 4}},
+    "student": {**STUDENT, "train": {**STUDENT["train"], "batch_size": 4}},
+    "losses": {"kd": {}, "fitnet": {}},
+}
+CONTINUAL = {
+    "data": {"name": "karate"},
+    "model": {"name": "gcn", "hidden_channels": 4},
+    "stream": {"per_task": 2},
+    "train": {"epochs": 4},
+    "strategies": {"fine-tune": {}, "ewc": {}},
+    "runs": 2,
+}
+
 
 def work(rank: int, world: int, folder: Path, port: int) -> None:
     """Trains every configuration as one of ``world`` processes."""
     import torch
 
     from graphkit.train import fit
+    from graphkit.train.continual import fit_continual
+    from graphkit.train.distill import fit_distill
 
     torch.set_num_threads(1)
     os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(world))
@@ -64,6 +82,9 @@ def work(rank: int, world: int, folder: Path, port: int) -> None:
     with together() as processes:
         for name, config in CONFIGS.items():
             fit(config, folder / str(world) / name)
+        if world < 3:
+            fit_distill(DISTILL, folder / str(world) / "distill")
+            fit_continual(CONTINUAL, folder / str(world) / "continual")
         if world > 1:
             errors = [float(processes.largest(norm_error(processes, rest))[0]) for rest in (0, 1)]
             if rank == 0:

@@ -56,6 +56,25 @@ def test_several_processes_learn_what_one_learns(runs: Path, name: str, world: i
     assert json.loads((many / "env.json").read_text())["processes"] == world
 
 
+def test_two_processes_distill_what_one_distills(runs: Path) -> None:
+    alone, both = (json.loads((runs / world / "distill" / "result.json").read_text()) for world in "12")
+    names = ["teacher", "alone", "kd", "fitnet"]
+    assert [entry["name"] for entry in both["networks"]] == names
+    for one, other in zip(alone["networks"], both["networks"], strict=True):
+        assert other["test"]["runs"] == pytest.approx(one["test"]["runs"], abs=1e-6)
+    for name in names:
+        losses = [[float(row["loss"]) for row in rows(runs / world / "distill" / name)] for world in "12"]
+        assert losses[1] == pytest.approx(losses[0], rel=1e-4), name
+
+
+def test_two_processes_share_out_the_strategies_and_seeds_of_a_stream(runs: Path) -> None:
+    alone, both = (json.loads((runs / world / "continual" / "result.json").read_text()) for world in "12")
+    assert list(both["strategies"]) == list(alone["strategies"]) == ["fine-tune", "ewc"]
+    for name, one in alone["strategies"].items():
+        for key in ("average_performance", "forgetting", "matrix"):
+            assert both["strategies"][name][key] == one[key], (name, key)
+
+
 @pytest.mark.parametrize("world", [2, 3])
 def test_norms_of_several_processes_are_those_of_all_rows(runs: Path, world: int) -> None:
     errors = json.loads((runs / str(world) / "norms.json").read_text())

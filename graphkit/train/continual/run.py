@@ -18,11 +18,12 @@ from graphkit.train.continual.result import combine_continual
 from graphkit.train.continual.search import FitOne, search_settings, search_trials
 from graphkit.train.continual.stream_fit import StreamFit, StreamInterrupted, make_stream, make_stream_model
 from graphkit.train.environment import environment, peak_memory_mb, pick_device
-from graphkit.train.folder import folder_config, make_folder
+from graphkit.train.folder import folder_config, start_folder
 from graphkit.train.interrupt import Interrupted, InterruptFlag
 from graphkit.train.progress import Progress
 from graphkit.train.run import data_key
-from graphkit.train.shards import FOLDER, Shard, open_folder, parse_shard
+from graphkit.train.shards import FOLDER, Shard, open_folder, parse_shard, refuse_processes
+from graphkit.train.team import Team, team, together
 
 
 def fit_continual(
@@ -47,21 +48,23 @@ def fit_continual(
     config, progress = resolve_continual(config), progress or Progress()
     if shard is not None:
         parse_shard(shard)
+        refuse_processes()
     if data.is_path(config["data"]["name"]):  # so that the run can be opened from any folder
         config["data"]["name"] = str(Path(config["data"]["name"]).expanduser().resolve())
-    device = pick_device(config["device"])
-    dataset = load_stream_data(config)  # before the folder, so that a mistake leaves none behind
-    rehearse(config, dataset)
-    work = None
-    if shard is None:
-        folder = make_folder(output, f"continual-{Path(config['data']['name']).stem}")
-    else:
-        folder = open_folder(output)
-        work = Shard(folder, "continual", config, _units(config), shard, progress)
-    with work or nullcontext():
-        write_text(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
-        write_json(folder / "env.json", environment(device))
-        return _run(config, folder, device, progress, dataset, work)
+    with together() as processes:
+        device = pick_device(config["device"])
+        dataset = processes.in_turn(lambda: load_stream_data(config))  # before the folder: a mistake leaves none behind
+        rehearse(config, dataset)
+        if shard is None:
+            folder = start_folder(output, f"continual-{Path(config['data']['name']).stem}", config)
+        else:
+            folder = open_folder(output)
+        work = _part(config, folder, progress, shard)
+        with work or nullcontext():
+            write_text(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
+            write_json(folder / "env.json", environment(device))
+            result = _run(config, folder, device, progress, dataset, work)
+        return _agreed(result, processes)
 
 
 def resume_continual(
@@ -79,15 +82,39 @@ def resume_continual(
         FileNotFoundError: If the folder is not a run.
         ValueError: If its configuration or a state cannot be used, or another process works on it as a shard.
     """
-    folder, progress, work = Path(folder), progress or Progress(), None
+    folder, progress = Path(folder), progress or Progress()
     content = folder_config(folder)
     if "stream" not in content:
         raise ValueError(f"'{folder}' is not a continual run; continue it with: graphkit train --resume {folder}")
     config = resolve_continual(content)
-    if shard is not None or (folder / FOLDER).is_dir():
-        work = Shard(folder, "continual", config, _units(config), shard, progress)
-    with work or nullcontext():
-        return _run(config, folder, pick_device(device or config["device"]), progress, None, work)
+    if shard is not None:
+        refuse_processes()
+    with together() as processes:
+        work = _part(config, folder, progress, shard)
+        with work or nullcontext():
+            result = _run(config, folder, pick_device(device or config["device"]), progress, None, work)
+        return _agreed(result, processes)
+
+
+def _part(config: dict[str, Any], folder: Path, progress: Progress, shard: str | None) -> Shard | None:
+    """Returns the part of the work that this process does; nothing if that is all of it, in a folder without shards.
+
+    Fits of different strategies and seeds have nothing to do with each other: several processes share them out.
+    """
+    processes = team()
+    if processes.world > 1:
+        shard, progress = f"{processes.rank}/{processes.world}", Progress() if processes.rank else progress
+    elif shard is None and not (folder / FOLDER).is_dir():
+        return None
+    return Shard(folder, "continual", config, _units(config), shard, progress)
+
+
+def _agreed(result: dict[str, Any], processes: Team) -> dict[str, Any]:
+    """Returns the result of all processes, once the last one has written it."""
+    if processes.world == 1:
+        return result
+    processes.total(0.0)  # all have come so far
+    return processes.first(lambda: read_json(Path(result["run"]) / "result.json"))
 
 
 def load_stream_data(config: dict[str, Any]) -> GraphDataset:

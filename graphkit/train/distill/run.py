@@ -13,15 +13,16 @@ from graphkit.train.config import resolve
 from graphkit.train.distill.config import TEACHER, experiment_runs, resolve_experiment
 from graphkit.train.distill.result import combine_distill
 from graphkit.train.environment import environment, peak_memory_mb, pick_device
-from graphkit.train.folder import folder_config, make_folder
+from graphkit.train.folder import folder_config, start_folder
 from graphkit.train.interrupt import Interrupted
 from graphkit.train.model import make_model
 from graphkit.train.opened_run import Run, open_run
 from graphkit.train.progress import Progress
 from graphkit.train.run import children as children_of
 from graphkit.train.run import fit, load_dataset, rehearse, resume, share
-from graphkit.train.shards import FOLDER, Shard, open_folder, parse_shard
+from graphkit.train.shards import FOLDER, Shard, open_folder, parse_shard, refuse_processes
 from graphkit.train.teaching import Teaching, find_teacher
+from graphkit.train.team import team, together
 
 
 class DistillInterrupted(Interrupted):
@@ -63,20 +64,21 @@ def fit_distill(
     config, progress = resolve_experiment(config), progress or Progress()
     if shard is not None:
         parse_shard(shard)
+        refuse_processes()
     if data.is_path(config["data"]["name"]):  # so that the runs can be opened from any folder
         config["data"]["name"] = str(Path(config["data"]["name"]).expanduser().resolve())
-    device = pick_device(config["device"])
-    _rehearse(config)
-    work = None
-    if shard is None:
-        folder = make_folder(output, f"distill-{Path(config['data']['name']).stem}")
-    else:
-        folder = open_folder(output)
-        work = Shard(folder, "distill", config, _units(config), shard, progress)
-    with work or nullcontext():
-        write_text(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
-        write_json(folder / "env.json", environment(device))
-        return _run(config, folder, progress, work)
+    with together() as processes:
+        device = pick_device(config["device"])
+        processes.in_turn(lambda: _rehearse(config))
+        work = None
+        if shard is None:
+            folder = start_folder(output, f"distill-{Path(config['data']['name']).stem}", config)
+        else:
+            folder = open_folder(output)
+            work = Shard(folder, "distill", config, _units(config), shard, progress)
+        with work or nullcontext():
+            processes.first(lambda: _describe(folder, config, device))
+            return _run(config, folder, progress, work)
 
 
 def resume_distill(
@@ -100,9 +102,16 @@ def resume_distill(
         raise ValueError(f"'{folder}' does not compare students; continue it with: graphkit train --resume {folder}")
     config = resolve_experiment(content)
     if shard is not None or (folder / FOLDER).is_dir():
+        refuse_processes()
         work = Shard(folder, "distill", config, _units(config), shard, progress)
-    with work or nullcontext():
+    with together(), work or nullcontext():
         return _run({**config, "device": device or config["device"]}, folder, progress, work)
+
+
+def _describe(folder: Path, config: dict[str, Any], device: torch.device) -> None:
+    """Writes what a comparison is about, before it starts."""
+    write_text(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
+    write_json(folder / "env.json", environment(device))
 
 
 def _rehearse(config: dict[str, Any]) -> None:
@@ -154,12 +163,14 @@ def _run(config: dict[str, Any], folder: Path, progress: Progress, shard: Shard 
             return shard.so_far()
         if not shard.did and (folder / "result.json").is_file():
             return read_json(folder / "result.json")
+    processes = team()
     for name, each in runs.items():
         place = folder / name
         try:
-            if (place / "result.json").is_file():
+            ended, begun = processes.first(lambda place=place: _state(place))  # type: ignore[misc]
+            if ended:
                 continue
-            if (place / "config.yaml").is_file():
+            if begun:
                 resume(place, progress, config["device"])
             else:
                 progress.say(f"{name}: {_what(name, config)}")
@@ -170,9 +181,15 @@ def _run(config: dict[str, Any], folder: Path, progress: Progress, shard: Shard 
     if "run" in config["teacher"]:
         opened = {"teacher": open_run(config["teacher"]["run"]), **opened}
     device = pick_device(config["device"])
-    result = combine_distill(config, opened, folder, device, peak_memory_mb(device))
-    write_json(folder / "result.json", result)
+    (peak,) = processes.largest(peak_memory_mb(device))
+    result = processes.first(lambda: combine_distill(config, opened, folder, device, peak))
+    processes.first(lambda: write_json(folder / "result.json", result))
     return result
+
+
+def _state(place: Path) -> tuple[bool, bool]:
+    """Returns whether a run has ended, and whether it has begun."""
+    return (place / "result.json").is_file(), (place / "config.yaml").is_file()
 
 
 def _what(name: str, config: dict[str, Any]) -> str:

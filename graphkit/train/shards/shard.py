@@ -59,7 +59,6 @@ class Shard:
         progress: Progress,
         mark: str = "fit.json",
     ) -> None:
-        refuse_processes()
         index, count = (None, None) if which is None else parse_shard(which)
         manifest = agree(folder, count, command, config, [unit or "." for unit in units])
         self.folder, self.command, self.progress, self.mark = folder, command, progress, mark
