@@ -1,14 +1,19 @@
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
 
 from graphkit.cli.main import main
+from graphkit.train.progress import Progress
 from tests.train.shards.processes import Child
 
 Command = Callable[..., Result]
+SMALL_STREAM = ("--dataset", "sbm-continual", "--set", "data.num_classes=4", "--set", "data.size=12")
 KARATE = ("train", "--model", "gcn", "--dataset", "karate", "--epochs", 3, "--runs", 3)
 
 
@@ -53,6 +58,40 @@ def test_a_mistake_is_one_line(graphkit: Command, arguments: tuple, message: str
     result = graphkit(*KARATE, *arguments)
     assert result.exit_code == 2 and result.stdout == "" and message in result.stderr
     assert len(result.stderr.splitlines()) == 1 and not Path("new").exists()
+
+
+class StopsAtOnce(Progress):
+    """Presses Ctrl-C in the first epoch."""
+
+    def update(self, row: dict[str, Any]) -> None:
+        if row["epoch"] == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_names_the_command_that_goes_on(graphkit: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("graphkit.train.make_progress", lambda quiet: StopsAtOnce())
+        stopped = graphkit(*KARATE, "--output", "run", "--shard", "1/2")
+    assert stopped.exit_code == 130
+    assert stopped.stderr.splitlines()[-1].endswith("continue with: graphkit train --resume run --shard 1/2")
+    result = graphkit("train", "--resume", "run", "--shard", "1/2")
+    assert result.exit_code == 0 and result.stdout.startswith("shard 1/2: seed-1 done now, 1 of 3 done by all")
+
+
+@pytest.mark.parametrize(
+    ("command", "units"),
+    [
+        (("continual", "--compare", "fine-tune,lwf", "--backbone", "gcn", *SMALL_STREAM), "fine-tune/seed-0"),
+        (("distill", "--teacher-model", "gcn", "--dataset", "karate", "--loss", "kd"), "teacher, kd"),
+    ],
+)
+def test_other_commands_have_shards_too(graphkit: Command, command: tuple, units: str) -> None:
+    arguments = (*command, "--recipe", "none", "--epochs", 2, "--output", "run", "--quiet")
+    first = graphkit(*arguments, "--shard", "0/2")
+    assert first.exit_code == 0, first.stderr
+    assert first.stdout.startswith(f"shard 0/2: {units} done now")
+    last = graphkit(*arguments, "--shard", "1/2")
+    assert last.exit_code == 0 and "run folder: run" in last.stdout and Path("run/report.html").is_file()
 
 
 def test_two_commands_at_the_same_moment(tmp_path: Path, graphkit: Command) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from graphkit.processes import alive, machine_id, started
+from graphkit.processes import machine_id
 from graphkit.train.shards import claims as module
 from graphkit.train.shards.claims import Claims, Worker
 
@@ -106,10 +106,3 @@ def test_a_worker_gives_signs_of_life(folder: Path, monkeypatch: pytest.MonkeyPa
         while worker.path.stat().st_mtime_ns == 0:
             assert time.monotonic() < limit
             time.sleep(0.02)
-
-
-def test_processes_are_told_apart() -> None:
-    assert alive(os.getpid()) and alive(os.getpid(), started(os.getpid()))
-    if started(os.getpid()):
-        assert not alive(os.getpid(), "1")
-    assert len(machine_id()) == 8
