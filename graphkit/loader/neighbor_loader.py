@@ -8,7 +8,7 @@ from torch_geometric.data import Data
 
 from graphkit.loader.node_loader import NodeLoader, Subgraphs, check_counts, check_neighbors
 from graphkit.loader.path_subgraphs import PathSubgraphs
-from graphkit.loader.pyg_subgraphs import PyGSubgraphs, has_pyg_sampler
+from graphkit.loader.pyg_subgraphs import PyGSubgraphs, has_even_sampler
 
 ENGINES = ("pyg", "own")
 
@@ -17,7 +17,7 @@ class NeighborLoader(NodeLoader):
     r"""Goes through nodes of a large graph in batches, each with the neighbours that a model looks at.
 
     It has the arguments and the batches of PyG's :class:`~torch_geometric.loader.NeighborLoader` and does not need
-    what that one needs: where neither pyg-lib nor torch-sparse is installed, a sampler of its own cuts out the batches.
+    what that one needs: where pyg-lib is not installed, a sampler of its own cuts out the batches.
 
     A batch is a sub-graph: its first ``batch_size`` nodes are the seeds, the others are the neighbours of the seeds,
     their neighbours, and so on, as many times as ``num_neighbors`` has entries, which is as many as a model has layers.
@@ -40,7 +40,9 @@ class NeighborLoader(NodeLoader):
         shuffle: Whether every pass has another order of the seeds.
         num_workers: Processes that make batches ahead of time; with 0 they are made when they are asked for.
         generator: Where the order and the seeds of the batches are drawn from; by default PyTorch's own.
-        engine: ``"pyg"`` for PyG's sampler, ``"own"`` for that of this package; by default PyG's where it can be used.
+        engine: ``"pyg"`` for PyG's sampler, ``"own"`` for that of this package; by default PyG's where pyg-lib is
+            installed. With torch-sparse, PyG's sampler works too, but of the edges into a node it draws some more often
+            than others (the last one of a draw only where another comes twice), so that it has to be asked for.
 
     Raises:
         ValueError: If an option has no such value, an edge or a seed names a node that does not exist, or a seed comes
@@ -73,7 +75,7 @@ class NeighborLoader(NodeLoader):
             raise ValueError(f"`engine` must be one of {', '.join(ENGINES)}, or None (got {engine!r})")
         check_counts(batch_size=batch_size)
         if engine is None:
-            engine = "pyg" if has_pyg_sampler() and most else "own"  # PyG's takes one layer at least
+            engine = "pyg" if has_even_sampler() and most else "own"  # PyG's takes one layer at least
         subgraphs: Subgraphs = PyGSubgraphs(data, most) if engine == "pyg" else PathSubgraphs(data, most, path_layers=0)
         self.engine = engine
         super().__init__(subgraphs, batch_size, shuffle, num_workers, input_nodes, generator)

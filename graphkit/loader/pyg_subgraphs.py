@@ -1,5 +1,6 @@
 """Sub-graphs of a large graph by PyG's sampler, which needs pyg-lib or torch-sparse."""
 
+import warnings
 from collections.abc import Sequence
 
 import torch
@@ -15,7 +16,12 @@ from graphkit.loader.node_loader import Subgraphs
 
 def has_pyg_sampler() -> bool:
     """Returns whether pyg-lib or torch-sparse is installed."""
-    return bool(torch_geometric.typing.WITH_PYG_LIB or torch_geometric.typing.WITH_TORCH_SPARSE)
+    return has_even_sampler() or bool(torch_geometric.typing.WITH_TORCH_SPARSE)
+
+
+def has_even_sampler() -> bool:
+    """Returns whether pyg-lib is installed, whose sampler gives every edge the same chance; torch-sparse's does not."""
+    return bool(torch_geometric.typing.WITH_PYG_LIB)
 
 
 class PyGSubgraphs(Subgraphs):
@@ -46,7 +52,9 @@ class PyGSubgraphs(Subgraphs):
         graph.num_nodes = self.num_nodes
         counts = [-1 if most is None else most for most in num_neighbors]
         is_sorted = bool((plain[1, 1:] >= plain[1, :-1]).all())
-        self._loader = NeighborLoader(graph, counts, batch_size=1, is_sorted=is_sorted)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*without a 'pyg-lib'")  # torch-sparse does as well
+            self._loader = NeighborLoader(graph, counts, batch_size=1, is_sorted=is_sorted)
 
     def drawing(self, num_neighbors: Sequence[int | None]) -> "PyGSubgraphs":
         """Returns what cuts sub-graphs with other numbers of edges out of the same graph."""

@@ -8,7 +8,7 @@ from torch_geometric.nn import SAGEConv
 
 from graphkit.loader import NeighborLoader, ShortestPathLoader
 from graphkit.loader.in_edges import InEdges
-from graphkit.loader.pyg_subgraphs import has_pyg_sampler
+from graphkit.loader.pyg_subgraphs import has_even_sampler, has_pyg_sampler
 from graphkit.nn import GraphModel
 from graphkit.registry import get_model
 from tests.loader.test_shortest_path_loader import Sizes, large
@@ -91,6 +91,8 @@ def test_drawn_neighbours_are_right_on_average(name, options, weighted, engine) 
     data = uneven()
     if weighted:
         data.edge_weight = data.length
+    if engine == "pyg" and not has_even_sampler():
+        pytest.skip("the sampler of torch-sparse draws some edges more often than others")
     model = model_of(name, **{"num_layers": 1, **options} if name == "gcn" else options)  # one layer is linear in them
     with torch.no_grad():
         expected = model(**model.inputs(data))

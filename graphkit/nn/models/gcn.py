@@ -107,14 +107,18 @@ class GCN(Baseline):
 
 
 def _normalised(data: Data) -> tuple[Tensor, Tensor]:
-    """Returns the edges of a part of a graph with self loops, and their weights by the degrees in the whole graph."""
+    """Returns the edges of a part of a graph with self loops, and their weights by the degrees in the whole graph.
+
+    The outermost nodes, none of whose edges are there, get no self loop: what they would make of it is of no use.
+    """
     size = data.whole_degree.size(0)
     row, col = data.edge_index[0], data.edge_index[1]
     root = torch.where(data.whole_degree > 0, data.whole_degree.rsqrt(), 0.0)
-    stands_for = data.whole_count / in_degree(data.edge_index, size).clamp(min=1)
+    count = in_degree(data.edge_index, size)
+    stands_for = data.whole_count / count.clamp(min=1)
     weight = root[row] * (root * stands_for)[col]
     if data.get("edge_weight") is not None:
         weight = weight * data.edge_weight.view(-1)
-    nodes = torch.arange(size, device=col.device)
+    nodes = ((count > 0) | (data.whole_count == 0)).nonzero().view(-1)
     edge_index = torch.stack([torch.cat([row, nodes]), torch.cat([col, nodes])])
-    return edge_index, torch.cat([weight, root * data.whole_loop * root])
+    return edge_index, torch.cat([weight, (root * data.whole_loop * root)[nodes]])
