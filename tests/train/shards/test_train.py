@@ -9,6 +9,7 @@ import pytest
 
 from graphkit.train import fit, open_run, resume
 from graphkit.train.progress import Progress
+from graphkit.train.shards import claims
 from tests.train.shards.processes import Child, wait_for
 
 CONFIG: dict[str, Any] = {
@@ -172,6 +173,34 @@ def test_a_shard_is_worked_on_by_one_process_only(tmp_path: Path, whole: dict[st
     finally:
         child.kill()
     assert scores(fit(CONFIG, folder, shard="0/2")) == scores(whole)  # at once, for its process is seen to be dead
+
+
+def test_a_shard_of_another_machine_is_refused_while_it_lives_and_taken_over_when_it_is_dead(
+    tmp_path: Path, whole: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "BEAT", 0.1)
+    monkeypatch.setattr(claims, "SILENCE", 3.0)
+    monkeypatch.setattr("graphkit.train.shards.shard.SILENCE", 3.0)
+    monkeypatch.setattr("graphkit.train.shards.shard.POLL", 0.05)
+    monkeypatch.setattr("graphkit.train.single_fit.CHECKPOINT_SECONDS", 0.0)
+    folder = tmp_path / "run"
+
+    def elsewhere() -> None:
+        claims.machine_id = lambda: "elsewhere"
+        fit(CONFIG, folder, Waits(tmp_path / "begun"), "0/2")
+
+    child = Child(elsewhere, tmp_path / "errors")
+    try:
+        wait_for(tmp_path / "begun")
+        heard = Heard()
+        with pytest.raises(ValueError, match="shard 0/2 of '.*run' is being worked on by process"):
+            fit(CONFIG, folder, heard, shard="0/2")
+        assert "waiting up to 3 s for a sign of life" in heard.said[0]
+    finally:
+        child.kill()
+    assert fit(CONFIG, folder, shard="0/2")["did"] == ["seed-0", "seed-2"]
+    assert (folder / "shards" / "units" / "seed-0.2").is_file()
+    assert scores(fit(CONFIG, folder, shard="1/2")) == scores(whole)
 
 
 def test_all_begin_at_the_same_moment_on_a_folder_that_is_not_there(tmp_path: Path, whole: dict[str, Any]) -> None:
