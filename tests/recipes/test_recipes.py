@@ -65,15 +65,21 @@ def test_every_number_has_a_source(name: str) -> None:
 def test_resolves_to_the_configuration_of_a_teacher_and_a_student(name: str) -> None:
     config = resolve_experiment({**distill_config(name), "recipe": name})
     assert name.startswith(f"distill-{config['data']['name']}") and set(config["losses"]) <= set(loss_names())
-    assert config["student"]["model"]["hidden_channels"] < config["teacher"]["model"]["hidden_channels"]
+    width = "channels" if "channels" in config["student"]["model"] else "hidden_channels"
+    assert config["student"]["model"][width] < config["teacher"]["model"][width]
     with pytest.raises(ValueError, match="is for a teacher and a student; use it with graphkit distill"):
         recipe_config(name)
     recipe = load_recipe(name)
     assert recipe["title"] and recipe["expected"]
     for entry in recipe["expected"]:
         assert entry["network"] in ("teacher", "alone", *config["losses"]) and entry["metric"]
+        if entry["source"] == "published":
+            assert "not run here" in entry["note"]
+            continue
         assert entry["source"] == "measured" and entry["command"].startswith("graphkit distill")
-        assert entry["runs"] >= 3 and entry["std"] is not None and entry["selected_on"] == "validation"
+        assert entry["selected_on"] == "validation"
+        if "one seed" not in entry.get("note", ""):
+            assert entry["runs"] >= 3 and entry["std"] is not None
 
 
 def test_a_pair_with_a_recipe_finds_it() -> None:
