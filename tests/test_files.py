@@ -1,9 +1,12 @@
+import os
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from graphkit.files import check_zip, write_atomically, write_text
+from graphkit.processes import machine_id
+from tests.train.shards.processes import Child
 
 
 def test_a_write_that_fails_leaves_the_old_content(tmp_path: Path) -> None:
@@ -17,6 +20,17 @@ def test_a_write_that_fails_leaves_the_old_content(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="disk full"):
         write_atomically(path, fail)
     assert path.read_text() == "old" and [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_a_killed_process_left_goes_but_not_what_another_machine_writes(tmp_path: Path) -> None:
+    child = Child(lambda: None, tmp_path / "errors")
+    child.end()
+    left = tmp_path / f".file.{machine_id()}-{child.process}-abc.part"
+    others = [tmp_path / f".file.{machine_id()}-{os.getpid()}-abc.part", tmp_path / ".file.0123abcd-1-abc.part"]
+    for path in (left, *others):
+        path.touch()
+    write_text(tmp_path / "file", "new")
+    assert not left.exists() and all(path.exists() for path in others)
 
 
 @pytest.mark.parametrize("name", ["../evil", "/evil", "a/../../evil", "..\\evil", "C:/evil"])

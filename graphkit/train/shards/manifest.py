@@ -14,7 +14,7 @@ from graphkit.train.folder import make_folder
 #: The folder, within that of a run, of all that is about shards.
 FOLDER = "shards"
 #: Settings in which machines may differ.
-_FREE = ("device",)
+_FREE = ("device", "data.root")
 
 
 class Manifest(NamedTuple):

@@ -258,6 +258,13 @@ def test_other_settings_or_numbers_of_shards_are_refused(tmp_path: Path) -> None
         fit(CONFIG, shard="0/2")
 
 
+def test_machines_may_have_other_devices_and_raw_files_elsewhere(tmp_path: Path, whole: dict[str, Any]) -> None:
+    fit({**CONFIG, "device": "cpu"}, tmp_path / "run", shard="0/2")
+    (tmp_path / "raw").mkdir()
+    data = {"name": "karate", "root": str(tmp_path / "raw")}
+    assert scores(fit({**CONFIG, "data": data}, tmp_path / "run", shard="1/2")) == scores(whole)
+
+
 def test_torchrun_and_shards_do_not_mix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ValueError, match="torchrun for several processes at the same fit"):
