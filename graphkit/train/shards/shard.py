@@ -106,7 +106,7 @@ class Shard:
         Raises:
             Interrupted: If Ctrl-C comes while another process is waited for.
         """
-        waiting = dict(items)
+        waiting, said = dict(items), False
         while waiting:
             for name, item in list(waiting.items()):
                 unit = self._unit(name)
@@ -127,6 +127,9 @@ class Shard:
                     stop = Interrupted(0, self.folder)
                     stop.args = ("interrupted while other shards were waited for",)
                     raise stop
+                if not said:
+                    self.progress.say(f"{self}: waiting for {', '.join(map(self._unit, waiting))}, which others are at")
+                    said = True
                 time.sleep(POLL)
 
     def own(self, names: Iterable[str] | None = None) -> list[str]:
