@@ -17,6 +17,7 @@ import argparse
 import json
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -68,22 +69,20 @@ class FeatureLengths:
         return data
 
 
-def citation(name: str, data: dict[str, Any], first: list[Any]) -> Models:
+def citation(name: str, data: dict[str, Any], first: list[Any], names: tuple[str, ...] = ("spagan", "gat")) -> Models:
     """Returns the models of the recipes, on the data set with changes: settings, and transforms that come first."""
     models = {}
-    for model in ("spagan", "gat"):
+    for model in names:
         config = merge(recipe_config(f"{model}-{name}"), {"train": SHORT_TRAIN})
         models[model] = merge(config, {"data": {**data, "transforms": [*first, *config["data"]["transforms"]]}})
     return models
 
 
-def labels(seed: int) -> Iterator[tuple[str, Models]]:
+def few_labels(name: str, seed: int) -> Iterator[tuple[str, Models]]:
     """Few labels: one, three and five per class; another draw for each seed."""
-    for name in ("cora", "citeseer"):
-        for count in (1, 3, 5):
-            yield f"{name}, {count} label{'s' * (count > 1)} per class", citation(
-                name, {"labels_per_class": count, "fold": seed % 10}, []
-            )
+    for count in (1, 3, 5):
+        data = {"labels_per_class": count, "fold": seed % 10}
+        yield f"{name}, {count} label{'s' * (count > 1)} per class", citation(name, data, [], ("spagan", "gat", "gcn"))
 
 
 def sparse(seed: int) -> Iterator[tuple[str, Models]]:
@@ -130,7 +129,13 @@ def signal_models(hops: int) -> Models:
     return {**models, "gat, lengths": gat(num_layers=hops, edge_attr="edge_length")}
 
 
-SETTINGS = {"labels": labels, "path-signal": path_signal, "weighted": weighted, "sparse": sparse}
+SETTINGS = {
+    "labels-cora": partial(few_labels, "cora"),
+    "labels-citeseer": partial(few_labels, "citeseer"),
+    "path-signal": path_signal,
+    "weighted": weighted,
+    "sparse": sparse,
+}
 
 
 def measure(config: dict[str, Any], seed: int) -> dict[str, float]:

@@ -12,6 +12,9 @@ from graphkit.continual.gradients import Named, trainable
 from graphkit.continual.merged_penalty import MergedPenalty, merge_penalty, merged_penalty
 from graphkit.continual.strategy import Strategy, check_network
 
+#: What a search tries as the strength: from next to nothing to hardly a move, for importances that sum to one.
+STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5)
+
 
 class Consolidation(Strategy, ABC):
     """Adds :math:`\\sum_n \\sum_m I_{n,m} (w_m - w_{n,m})^2` over the tasks so far to the loss.

@@ -23,8 +23,9 @@ class AGEM(GEM):
 
     grid = tuple(
         {"selection": selection, "strength": strength}
-        for selection, strength in (("first", 1.0), ("mean", 1.0), ("coverage", 1.0), ("first", 0.5))
-    )
+        for strength in (1.0, 0.5)
+        for selection in ("first", "mean", "coverage")
+    ) + ({"selection": "first", "strength": 0.75}, {"selection": "mean", "strength": 0.75})
 
     def __init__(self, memory: int = 20, strength: float = 1.0, selection: str = "first") -> None:
         super().__init__(memory, 0.0, strength, selection)

@@ -31,7 +31,7 @@ class ERGNN(Strategy):
         The third selection of the paper, by influence functions, is not here.
     """
 
-    grid = tuple({"strength": strength} for strength in (0.1, 0.3, 1.0, 3.0))
+    grid = tuple({"strength": strength} for strength in (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0))
 
     def __init__(self, memory: int = 20, strength: float = 1.0, selection: str = "mean") -> None:
         self.memory, self.strength, self.selection = memory, strength, selection

@@ -2,7 +2,7 @@
 
 import torch
 
-from graphkit.continual.consolidation import Consolidation
+from graphkit.continual.consolidation import STRENGTHS, Consolidation
 from graphkit.continual.episode import Episode
 from graphkit.continual.gradients import Named
 from graphkit.continual.importance import importance, scaled
@@ -28,7 +28,7 @@ class EWC(Consolidation):
         several. There is no factor 1/2, as in that code.
     """
 
-    grid = tuple({"strength": strength} for strength in (1.0, 10.0, 100.0, 1000.0))
+    grid = tuple({"strength": strength} for strength in STRENGTHS)
 
     def __init__(
         self, strength: float = 100.0, fisher: str = "sample", scale: bool = True, samples: int | None = 50

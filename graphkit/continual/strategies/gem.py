@@ -33,7 +33,7 @@ class GEM(Strategy):
         takes the first items whatever their class.
     """
 
-    grid = tuple({"margin": margin} for margin in (0.0, 0.1, 0.5, 1.0))
+    grid = tuple({"margin": margin} for margin in (0.0, 0.03, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0))
 
     def __init__(self, memory: int = 20, margin: float = 0.5, strength: float = 1.0, selection: str = "first") -> None:
         self.memory, self.margin, self.strength, self.selection = memory, margin, strength, selection

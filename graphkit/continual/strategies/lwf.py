@@ -32,7 +32,7 @@ class LwF(Strategy):
         The released code of TWP detaches the distillation, which has no gradient there.
     """
 
-    grid = tuple({"strength": strength} for strength in (0.1, 1.0, 3.0, 10.0))
+    grid = tuple({"strength": strength} for strength in (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0))
 
     def __init__(self, strength: float = 1.0, temperature: float = 2.0, items: str = "visible") -> None:
         if items not in ("visible", "train"):

@@ -2,7 +2,7 @@
 
 import torch
 
-from graphkit.continual.consolidation import Consolidation
+from graphkit.continual.consolidation import STRENGTHS, Consolidation
 from graphkit.continual.episode import Episode
 from graphkit.continual.gradients import Named
 from graphkit.continual.importance import importance, output_norm, scaled
@@ -26,7 +26,7 @@ class MAS(Consolidation):
         The released code of TWP keeps the importance of the latest task only, and squares the gradient of the mean.
     """
 
-    grid = tuple({"strength": strength} for strength in (1.0, 10.0, 100.0, 1000.0))
+    grid = tuple({"strength": strength} for strength in STRENGTHS)
     to_latest = True
 
     def __init__(self, strength: float = 100.0, scale: bool = True, samples: int | None = 50) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphkit.continual.consolidation import Consolidation
+from graphkit.continual.consolidation import STRENGTHS, Consolidation
 from graphkit.continual.cycle import Cycle
 from graphkit.continual.episode import Episode
 from graphkit.continual.gradients import Named, evaluating, gradients, trainable
@@ -51,7 +51,7 @@ class TWP(Consolidation):
         uses strengths of 10,000 with importances of no fixed scale.
     """
 
-    grid = tuple({"lambda_l": strength, "lambda_t": 0.1 * strength} for strength in (1.0, 10.0, 100.0, 1000.0))
+    grid = tuple({"lambda_l": strength, "lambda_t": 0.1 * strength} for strength in STRENGTHS)
 
     def __init__(
         self,

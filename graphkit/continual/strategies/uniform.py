@@ -2,7 +2,7 @@
 
 import torch
 
-from graphkit.continual.consolidation import Consolidation
+from graphkit.continual.consolidation import STRENGTHS, Consolidation
 from graphkit.continual.episode import Episode
 from graphkit.continual.gradients import Named, trainable
 from graphkit.continual.importance import scaled
@@ -17,7 +17,7 @@ class Uniform(Consolidation):
         strength: Factor of the penalty, whose importances sum to one for each task.
     """
 
-    grid = tuple({"strength": strength} for strength in (1.0, 10.0, 100.0, 1000.0))
+    grid = tuple({"strength": strength} for strength in STRENGTHS)
 
     def __init__(self, strength: float = 100.0) -> None:
         super().__init__()

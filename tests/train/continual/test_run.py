@@ -132,7 +132,7 @@ def test_search_is_decided_on_validation_with_a_seed_of_its_own(tmp_path: Path, 
     config = {**small, "strategies": {"uniform": {}, "fine-tune": {}}, "search": True, "train": {"epochs": 2}}
     result = fit_continual(config, tmp_path / "run")
     tried = result["strategies"]["uniform"]["search"]
-    assert [entry["options"]["strength"] for entry in tried] == [1.0, 10.0, 100.0, 1000.0]
+    assert [entry["options"]["strength"] for entry in tried] == [0.01, 0.1, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5]
     best = max(entry["validation"] for entry in tried)
     chosen = next(entry["options"] for entry in tried if entry["validation"] == best)
     assert result["strategies"]["uniform"]["options"] == chosen
@@ -146,7 +146,7 @@ def test_every_strategy_with_settings_searches_as_many() -> None:
 
     sizes = {name: len(get_strategy(name).grid) for name in strategy_names()}
     assert {name for name, size in sizes.items() if size == 1} == {"fine-tune", "fine-tune-no-decay", "joint"}
-    assert set(sizes.values()) == {1, 4}
+    assert set(sizes.values()) == {1, 8}
     for name in sizes:
         for setting in get_strategy(name).grid:
             assert set(setting) <= set(strategy_options(name))
