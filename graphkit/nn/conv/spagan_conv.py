@@ -14,6 +14,9 @@ from graphkit.nn.hooks import has_listeners
 from graphkit.nn.paths import edges_of_paths, weighted_paths
 from graphkit.ops import path_attention
 
+#: Gain of ``init="xavier-normal"``.
+XAVIER_GAIN = 1.414
+
 
 class PathAttention(NamedTuple):
     """What the nodes of a :class:`SPAGANConv` looked at, and how much.
@@ -77,6 +80,8 @@ class SPAGANConv(MessagePassing):
         cached: Whether the paths that the layer finds in its first call are kept for all others, as in
             :class:`~torch_geometric.nn.GCNConv`: only for one graph that never changes.
         bias: Whether the projection has a bias :math:`\mathbf{b}`.
+        init: How weights are drawn: ``"glorot"``, uniform, over all heads together; or ``"xavier-normal"``, for each
+            head by itself, with a gain of 1.414, as the released code does it. The bias begins at zero in both.
 
     Shapes:
         - **input:** node features ``[N, F]`` (dense, or sparse COO or CSR, which stay sparse); ``edge_index``
@@ -109,9 +114,9 @@ class SPAGANConv(MessagePassing):
 
     Differences:
         The paper leaves the pooling open; the released code takes the maximum. That code knows paths of one and two
-        hops only, draws its first weights, biases among them, Xavier-normal with a gain of 1.414 (here Glorot-uniform
-        over all heads together, biases at zero: those of the released kind keep CiteSeer from training), and adds
-        9e-15 to the sums of its softmax. It takes edge costs from the attention of an earlier phase: that is the
+        hops only, draws its first weights Xavier-normal with a gain of 1.414 (here an option, ``init``), its biases
+        too (here they are zero: those of the released kind keep CiteSeer from training), and adds 9e-15 to the sums of
+        its softmax. It takes edge costs from the attention of an earlier phase: that is the
         model's part, see :class:`graphkit.nn.SPAGAN`. Ties between paths, which equal lengths bring, are broken by
         node numbers, so that on a graph without weights another numbering can give another of several shortest paths.
     """
@@ -129,6 +134,7 @@ class SPAGANConv(MessagePassing):
         dropout: float = 0.0,
         cached: bool = False,
         bias: bool = True,
+        init: str = "glorot",
     ) -> None:
         super().__init__(aggr="add", node_dim=0)
         for name, count in (("heads", heads), ("max_hops", max_hops)):
@@ -140,6 +146,8 @@ class SPAGANConv(MessagePassing):
             raise ValueError(f"`pool` must be 'max' or 'mean' (got {pool!r})")
         if not 0 <= dropout < 1:
             raise ValueError(f"`dropout` must lie in [0, 1) (got {dropout})")
+        if init not in ("glorot", "xavier-normal"):
+            raise ValueError(f"`init` must be 'glorot' or 'xavier-normal' (got {init!r})")
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.heads = heads
@@ -150,6 +158,7 @@ class SPAGANConv(MessagePassing):
         self.negative_slope = negative_slope
         self.dropout = dropout
         self.cached = cached
+        self.init = init
         self._cached_paths: list[Tensor] | None = None
 
         def vectors() -> torch.nn.Parameter:
@@ -164,11 +173,17 @@ class SPAGANConv(MessagePassing):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws new weights (Glorot-uniform), sets the bias to zero and forgets paths that were kept."""
+        """Draws new weights, sets the bias to zero and forgets paths that were kept."""
         super().reset_parameters()
         self._cached_paths = None
-        for weight in (self.weight, *self.att_path, *self.att_target, self.att_length, self.att_length_target):
-            glorot(weight)
+        vectors = (*self.att_path, *self.att_target, self.att_length, self.att_length_target)
+        if self.init == "glorot":
+            for weight in (self.weight, *vectors):
+                glorot(weight)
+        else:  # a head's pair of attention vectors is one row of a score
+            _xavier_normal(self.weight, self.in_channels + self.out_channels)
+            for vector in vectors:
+                _xavier_normal(vector, 1 + 2 * self.out_channels)
         zeros(self.bias)
 
     def forward(
@@ -323,3 +338,9 @@ def _pooled(h: Tensor, nodes: Tensor, pool: str) -> Tensor:
     for row in nodes[1:]:
         phi = phi + h[row] if pool == "mean" else torch.where(h[row] > phi, h[row], phi)
     return phi / len(nodes) if pool == "mean" else phi
+
+
+def _xavier_normal(weight: Tensor | None, fans: int) -> None:
+    """Draws a weight from a normal distribution, by the sum of its fans."""
+    if weight is not None:
+        torch.nn.init.normal_(weight, std=XAVIER_GAIN * (2 / fans) ** 0.5)

@@ -57,6 +57,7 @@ class SPAGAN(GraphModel):
         out_act: Activation after the output layer where outputs are those of nodes, or ``"none"``.
         dropout: Dropout on the input of every layer.
         attention_dropout: Dropout of the attention; ``None`` for the same.
+        init: How weights are drawn, ``"glorot"`` or ``"xavier-normal"``, see :class:`~graphkit.nn.SPAGANConv`.
         num_categories: Number of node categories to embed, where ``x`` holds categories.
 
     Shapes:
@@ -105,6 +106,7 @@ class SPAGAN(GraphModel):
         dropout: float = 0.6,
         attention_dropout: float | None = None,
         num_categories: int | None = None,
+        init: str = "glorot",
     ) -> None:
         super().__init__()
         attention_dropout = dropout if attention_dropout is None else attention_dropout
@@ -137,6 +139,7 @@ class SPAGAN(GraphModel):
                 pool=pool,
                 concat=not is_output,
                 dropout=attention_dropout,
+                init=init,
             )
             self.convs.append(conv)
         self.path_layers = path_layers

@@ -286,6 +286,15 @@ def test_a_sorted_edge_index_can_be_given_as_paths() -> None:
     torch.testing.assert_close(conv(x, [ordered]), conv(x, [edge_index]))
 
 
+def test_weights_of_the_released_kind_are_those_of_each_head() -> None:
+    torch.manual_seed(0)
+    conv = SPAGANConv(400, 100, heads=8, max_hops=2, init="xavier-normal")
+    assert abs(conv.weight.std() / (1.414 * (2 / 500) ** 0.5) - 1) < 0.02
+    for vectors in (*conv.att_path, *conv.att_target, conv.att_length):
+        assert abs(vectors.std() / (1.414 * (2 / 201) ** 0.5) - 1) < 0.1
+    assert not conv.bias.any()
+
+
 def test_it_says_what_it_is() -> None:
     assert repr(SPAGANConv(16, 32, heads=4)) == "SPAGANConv(16, 32, heads=4, max_hops=2)"
 
@@ -297,6 +306,7 @@ def test_it_says_what_it_is() -> None:
         ({"heads": 0}, "`heads` must be a whole number of at least 1 \\(got 0\\)"),
         ({"ratio": 0.0}, "`ratio` must be greater than 0 and finite, or None for all paths \\(got 0.0\\)"),
         ({"pool": "sum"}, "`pool` must be 'max' or 'mean' \\(got 'sum'\\)"),
+        ({"init": "zeros"}, "`init` must be 'glorot' or 'xavier-normal' \\(got 'zeros'\\)"),
         ({"dropout": 1.0}, "`dropout` must lie in \\[0, 1\\) \\(got 1.0\\)"),
     ],
 )
