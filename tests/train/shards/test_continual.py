@@ -48,5 +48,5 @@ def test_at_the_same_moment_too(tmp_path: Path, whole: dict[str, Any]) -> None:
 
     children = [Child(lambda index=index: one(index), tmp_path / f"errors-{index}") for index in range(3)]  # type: ignore[misc]
     assert [child.end() for child in children] == [0, 0, 0]
-    assert len(log.lines()) == 16  # four settings and four seeds with two tasks each: nothing began twice
+    assert len(log.lines()) == 24  # eight settings and four seeds with two tasks each: nothing began twice
     assert scores(resume_continual(tmp_path / "run")) == scores(whole)
