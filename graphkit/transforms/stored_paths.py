@@ -28,6 +28,8 @@ class StoredPaths(BaseTransform):
             already, or has several types of nodes or edges.
     """
 
+    keeps_features = True
+
     def __init__(self, folder: str) -> None:
         self.folder = folder
 

@@ -40,6 +40,19 @@ def test_without_a_batch_size_batches_are_taken_as_well(tmp_path: Path) -> None:
     assert fit(config, tmp_path / "run")["epochs"] == [1]
 
 
+def test_features_and_paths_may_both_stay_in_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAPHKIT_CACHE", str(tmp_path / "cache"))
+    size = {"num_nodes": 2000, "num_edges": 6000, "num_features": 8}
+    dataset = load("sbm-2m", **size)
+    write_paths(dataset.graphs[0], tmp_path / "paths", ratio=1.0, block=700)
+    losses = []
+    for transform in ({"stored-paths": str(tmp_path / "paths")}, {"shortest-paths": {"ratio": 1.0}}):
+        data = {"name": "sbm-2m", "transforms": [transform], **size}
+        fit({"model": {**CONFIG["model"], "max_hops": 2}, "data": data, "train": {"epochs": 2}}, tmp_path / next(iter(transform)))
+        losses.append([row["loss"] for row in open_run(tmp_path / next(iter(transform))).metrics])
+    assert dataset.mapped and losses[0] == losses[1]
+
+
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     data = large(num_nodes=60)
     with pytest.raises(FileNotFoundError, match="is no path set"):
