@@ -47,9 +47,10 @@ def test_features_and_paths_may_both_stay_in_files(tmp_path: Path, monkeypatch: 
     write_paths(dataset.graphs[0], tmp_path / "paths", ratio=1.0, block=700)
     losses = []
     for transform in ({"stored-paths": str(tmp_path / "paths")}, {"shortest-paths": {"ratio": 1.0}}):
+        folder = tmp_path / next(iter(transform))
         data = {"name": "sbm-2m", "transforms": [transform], **size}
-        fit({"model": {**CONFIG["model"], "max_hops": 2}, "data": data, "train": {"epochs": 2}}, tmp_path / next(iter(transform)))
-        losses.append([row["loss"] for row in open_run(tmp_path / next(iter(transform))).metrics])
+        fit({"model": {**CONFIG["model"], "max_hops": 2}, "data": data, "train": {"epochs": 2}}, folder)
+        losses.append([row["loss"] for row in open_run(folder).metrics])
     assert dataset.mapped and losses[0] == losses[1]
 
 
