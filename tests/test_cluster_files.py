@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -124,3 +126,12 @@ def test_an_indexed_job_works_off_shards() -> None:
     arguments = [each.replace("$(JOB_COMPLETION_INDEX)", "5") for each in arguments]
     assert check_graphkit(arguments)["shard"] == f"5/{job['spec']['completions']}"
     assert job["spec"]["completionMode"] == "Indexed"
+
+
+def test_the_commands_of_the_page_are_there() -> None:
+    text = (FOLDER.parent.parent / "docs" / "shards.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
+    commands = [line for block in blocks for line in block.splitlines() if line.startswith("graphkit ")]
+    assert len(commands) >= 4
+    for command in commands:
+        check_graphkit(shlex.split(command, comments=True)[1:])
