@@ -105,6 +105,11 @@ def test_batches_of_graphs(tmp_path: Path) -> None:
     small = {**GRAPHS, "model": {"name": "gcn", "hidden_channels": 4}}
     result = fit({**small, "distill": {"teacher": str(tmp_path / "teacher"), "losses": losses}}, tmp_path / "student")
     assert result["parameters"] < json.loads((tmp_path / "teacher" / "result.json").read_text())["parameters"]
+    stopped = tmp_path / "stopped"  # what the teacher says of every graph is kept, and the same after a stop
+    with pytest.raises(Interrupted):
+        fit({**small, "distill": {"teacher": str(tmp_path / "teacher"), "losses": losses}}, stopped, StopAt("gcn", 1))
+    resume(stopped)
+    assert all(torch.equal(value, weights(stopped)[name]) for name, value in weights(tmp_path / "student").items())
     other = {**small, "data": {**GRAPHS["data"], "transforms": ["self-loops"]}}
     with pytest.raises(ValueError, match="reads other graphs: its `data.transforms` are"):
         fit({**other, "distill": {"teacher": str(tmp_path / "teacher"), "losses": losses}})
