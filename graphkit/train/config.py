@@ -54,6 +54,8 @@ class TrainSettings:
         augment: What changes clips at random, see :mod:`graphkit.skeleton.augment`.
         workers: Processes that make batches of clips, or of nodes, ahead of time.
         threads: CPU threads; ``None`` takes one for small work and all for large work.
+        shared_norms: Whether, of several processes, batch norms take the statistics of the whole batch, as one process
+            does. Otherwise each takes those of its own part, which saves most of the messages.
     """
 
     epochs: int = 200
@@ -81,6 +83,7 @@ class TrainSettings:
     augment: Sequence[Any] = ()
     workers: int = 0
     threads: int | None = None
+    shared_norms: bool = True
 
     def __post_init__(self) -> None:
         for name, choices in (

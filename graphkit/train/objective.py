@@ -1,15 +1,18 @@
 """The loss of one batch, and of the part of it that one of several processes computes."""
 
 import inspect
+from collections.abc import Callable
 from contextlib import nullcontext
+from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 from torch_geometric.data import Data
 
 from graphkit.nn import GraphModel
-from graphkit.nn.shared_norm import Together, share_norms
+from graphkit.nn.shared_norm import Together, gather, share_norms
 from graphkit.tasks import Task
 from graphkit.train.batches import select
 from graphkit.train.precision import Precision
@@ -58,6 +61,7 @@ class Objective(torch.nn.Module):
         model, teaching = self.model, self.teaching
         if self.together is not None:
             self.together.counts = "stand_in" not in data
+        weighed = self._weigh(data, ids)
         inputs = model.inputs(data)
         with self.precision.mixed(), nullcontext({}) if teaching is None else teaching.listen() as heard:
             if model.has_penalty:
@@ -66,24 +70,14 @@ class Objective(torch.nn.Module):
                 output, penalty = model(**inputs), None
             taught = None if teaching is None else teaching.loss(heard, inputs, data)
         output, y = select(output.float() if self.precision.dtype else output, data.y, ids)
-        if self.processes.world == 1:
+        if weighed is None:
             loss = self.task.loss(output, y)
             for extra in (penalty, taught):
                 loss = loss if extra is None else loss + extra
             terms = self.task.weight(y)
             return loss, float(loss.detach()) * terms, terms
-        return self._part(data, output, y, penalty, taught)
-
-    def _part(
-        self, data: Data, output: Tensor, y: Tensor, penalty: Tensor | None, taught: Tensor | None
-    ) -> tuple[Tensor, float, float]:
-        """Returns what :meth:`forward` does, for a part of a batch."""
-        among = self.processes.rows(y) if self.task.looks_around else None
-        counts = "stand_in" not in data
-        graphs = float(data.num_graphs if data.get("batch") is not None or "lengths" in data else 1) * counts
-        nodes = float(data.x.size(0)) * counts
-        own = (self.task.share(y, among), graphs, nodes, float(self.task.weight(y)))
-        whole = self.processes.total(*own)
+        own, among, arrived = weighed
+        whole = arrived()
         loss = output.sum() * 0.0  # what a process without terms sends back: nothing, for every parameter
         if own[0]:
             loss = loss + self.task.loss(output, y, among) * (own[0] / whole[0])
@@ -92,22 +86,49 @@ class Objective(torch.nn.Module):
                 loss = loss + extra * (mine / all_of_them)
         return loss * self.processes.world, float(loss.detach()) * whole[3], whole[3]
 
+    def _weigh(self, data: Data, ids: Tensor | None) -> tuple[list[float], Tensor | None, Callable[[], Any]] | None:
+        """Begins to tell the other processes how much the own part of a batch weighs; nothing in a single process.
 
-def parallel(objective: Objective, shared: bool) -> torch.nn.Module:
+        Returns:
+            The own numbers of terms, graphs, nodes and targets; the targets of the whole batch if the loss needs them;
+            and what returns the sums over all processes.
+        """
+        if self.processes.world == 1:
+            return None
+        y = data.y if ids is None else data.y[ids]
+        among = self.processes.rows(y) if self.task.looks_around else None
+        counts = "stand_in" not in data
+        graphs = float(data.num_graphs if data.get("batch") is not None or "lengths" in data else 1) * counts
+        nodes = float(data.x.size(0)) * counts
+        own = [self.task.share(y, among), graphs, nodes, float(self.task.weight(y))]
+        return own, among, self.processes.totalling(*own)
+
+
+def parallel(objective: Objective, share_statistics: bool) -> torch.nn.Module:
     """Returns the objective as all processes train it: gradients, and statistics of norms, are those of the batch.
 
     Args:
         objective: The objective; in one process it is returned as it is.
-        shared: Whether processes go through different items. They do not where the graph is one batch: then each
-            computes all of it, and only the loss is split.
+        share_statistics: Whether norms take the statistics of the whole batch. They need not where the graph is one
+            batch: then each process computes all of it, and only the loss is split.
     """
     processes = objective.processes
     if processes.world == 1:
         return objective
-    if shared:
+    if share_statistics:
         objective.together = share_norms(objective.model, processes.norms)
     # Buffers are alike from the start and stay so, by the norms' own messages; they need not be sent at every step.
     known = inspect.signature(DistributedDataParallel).parameters
     keep = {"forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers": False}
     # Phases, and losses that end, leave parameters out.
-    return DistributedDataParallel(objective, find_unused_parameters=True, **keep)  # type: ignore[arg-type]
+    wrapped = DistributedDataParallel(objective, find_unused_parameters=True, **keep)  # type: ignore[arg-type]
+    if processes.world == 2 and not next(objective.parameters()).is_cuda:
+        wrapped.register_comm_hook(None, _exchange)
+    return wrapped
+
+
+def _exchange(state: None, bucket: dist.GradBucket) -> torch.futures.Future[Tensor]:
+    """Averages the gradients of two processes: each sends its own, as many bytes as by a ring but half the messages."""
+    done: torch.futures.Future[Tensor] = torch.futures.Future()
+    done.set_result(gather(bucket.buffer()).mean(0))
+    return done

@@ -101,7 +101,7 @@ class Fit:
         #: Whether processes go through different items, and not each through the whole graph.
         self.shared = nodes is not None or not dataset.is_single_graph
         objective = Objective(self.model, self.train_task, self.precision, self.teaching, self.team)
-        self.objective = parallel(objective, self.shared)
+        self.objective = parallel(objective, self.shared and options.shared_norms)
 
         def batches(ids: torch.Tensor, **training: Any) -> Batches:
             cut = drawn if training else nodes  # what is evaluated looks at all neighbours
@@ -191,6 +191,8 @@ class Fit:
             self.teaching.epoch = self.epoch
         loss = train_epoch(self.objective, self.train_batches, self.optimizer, self.settings.clip)
         self.epoch += 1
+        if self.shared and not self.settings.shared_norms:  # what is evaluated, kept and written is the same everywhere
+            self.team.mean_(buffer for buffer in self.model.buffers() if buffer.is_floating_point())
         val_loss = val_score = None
         if self.val_batches is not None:
             val_loss, val_score = self._evaluate(self.val_batches)

@@ -5,7 +5,7 @@ import os
 import re
 import socket
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TypeVar, cast
@@ -15,6 +15,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from graphkit.loader import Share
+from graphkit.nn.shared_norm import gather, gathering
 
 T = TypeVar("T")
 
@@ -49,6 +50,10 @@ class Team:
         """Returns the sums of some numbers over all processes."""
         return list(numbers)
 
+    def totalling(self, *numbers: float) -> Callable[[], list[float]]:
+        """Begins what :meth:`total` does, and returns what ends it: messages travel while this process goes on."""
+        return lambda: self.total(*numbers)
+
     def largest(self, *numbers: float) -> list[float]:
         """Returns the largest of some numbers over all processes."""
         return list(numbers)
@@ -60,6 +65,9 @@ class Team:
     def rows(self, tensor: Tensor) -> Tensor:
         """Returns the rows of all processes' tensors; they may have different numbers of them."""
         return tensor
+
+    def mean_(self, tensors: Iterable[Tensor]) -> None:
+        """Replaces tensors of fractions by their means over all processes."""
 
     def first(self, make: Callable[[], T]) -> T:
         """Returns what the first process makes, to all; the others make nothing. Its error is everyone's."""
@@ -83,11 +91,16 @@ class Processes(Team):
 
     def total(self, *numbers: float) -> list[float]:
         """Returns the sums of some numbers over all processes."""
-        return self._reduced(numbers, dist.ReduceOp.SUM)
+        return self.totalling(*numbers)()
+
+    def totalling(self, *numbers: float) -> Callable[[], list[float]]:
+        """Begins what :meth:`total` does, and returns what ends it: messages travel while this process goes on."""
+        arrived = gathering(torch.tensor(numbers, dtype=torch.float64))
+        return lambda: cast(list[float], arrived().sum(0).tolist())
 
     def largest(self, *numbers: float) -> list[float]:
         """Returns the largest of some numbers over all processes."""
-        return self._reduced(numbers, dist.ReduceOp.MAX)
+        return cast(list[float], gather(torch.tensor(numbers, dtype=torch.float64)).amax(0).tolist())
 
     def each(self, value: Any) -> list[Any]:
         """Returns the values of all processes."""
@@ -97,12 +110,18 @@ class Processes(Team):
 
     def rows(self, tensor: Tensor) -> Tensor:
         """Returns the rows of all processes' tensors; they may have different numbers of them."""
-        sizes = [int(size) for size in self.each(tensor.size(0))]
+        sizes = gather(torch.tensor(tensor.size(0))).tolist()
         padded = tensor.new_zeros(max(sizes), *tensor.shape[1:])
         padded[: tensor.size(0)] = tensor
-        every = [torch.empty_like(padded) for _ in sizes]
-        dist.all_gather(every, padded)
-        return torch.cat([part[:size] for part, size in zip(every, sizes, strict=True)])
+        return torch.cat([part[:size] for part, size in zip(gather(padded), sizes, strict=True)])
+
+    def mean_(self, tensors: Iterable[Tensor]) -> None:
+        """Replaces tensors of fractions by their means over all processes."""
+        tensors = list(tensors)
+        if tensors:
+            means = gather(torch.cat([tensor.flatten() for tensor in tensors])).mean(0)
+            for tensor, mean in zip(tensors, means.split([tensor.numel() for tensor in tensors]), strict=True):
+                tensor.copy_(mean.view_as(tensor))
 
     def first(self, make: Callable[[], T]) -> T:
         """Returns what the first process makes, to all; the others make nothing. Its error is everyone's."""
@@ -122,11 +141,6 @@ class Processes(Team):
         if told[0] is not None:
             raise told[0]
         return cast(T, made[0]) if self.rank == 0 else make()
-
-    def _reduced(self, numbers: tuple[float, ...], how: Any) -> list[float]:
-        tensor = torch.tensor(numbers, dtype=torch.float64)
-        dist.all_reduce(tensor, how)
-        return cast(list[float], tensor.tolist())
 
 
 def team() -> Team:

@@ -42,6 +42,11 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "data": SKELETON,
         "train": {**SGD, "epochs": 5, "batch_size": 5, "accumulate": 2},
     },
+    "clips-apart": {
+        "model": {"name": "stigcn", "channels": [8], "blocks": [1], "dropout": 0.0},
+        "data": SKELETON,
+        "train": {**SGD, "epochs": 2, "batch_size": 5, "shared_norms": False},
+    },
     "clips-st-gcn": {
         "model": {"name": "st-gcn", "dropout": 0.0},
         "data": SKELETON,

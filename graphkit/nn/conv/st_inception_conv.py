@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from graphkit.nn.conv.folded_st_inception_conv import FoldedSTInceptionConv
 from graphkit.nn.frames import Frames
+from graphkit.nn.shared_norm import normalise
 from graphkit.ops import compare_joints, frame_window, mix_joints
 
 #: First value of everything that the block adds to its fixed supports and, with a shortcut, of its last norms.
@@ -141,14 +142,22 @@ class STInceptionConv(torch.nn.Module):
         matrices = self.supports + self.rho * self.attention(embedded + self.bias_embed, frames) + self.adapt
         space = mix_joints(branched, matrices, frames.ptr, frames.every)
         time = frame_window(windowed, frames.ptr, frames.every)
-        out = self.norm_space(F.relu(self.norm_branch(space.flatten(0, 1).flatten(1))) @ self.weight_space)
-        out = out + self.norm_time(F.relu(self.norm_window(time.flatten(0, 1).flatten(1))) @ self.weight_time)
+        rows = [space.flatten(0, 1).flatten(1), time.flatten(0, 1).flatten(1)]
+        space, time = normalise([self.norm_branch, self.norm_window], rows)
+        rows = [F.relu(space) @ self.weight_space, F.relu(time) @ self.weight_time]
         if self.projects:
-            out = out + self.norm_shortcut(x.flatten(0, 1) @ self.weight_shortcut)
-        elif self.shortcut:
+            rows.append(x.flatten(0, 1) @ self.weight_shortcut)
+        out, *others = normalise(self._outer_norms(), rows)
+        for other in others:
+            out = out + other
+        if self.shortcut and not self.projects:
             out = out + x.flatten(0, 1)
         out = F.relu(out).unflatten(0, x.shape[:2])
         return (out, matrices) if return_attention else out
+
+    def _outer_norms(self) -> list[torch.nn.Module]:
+        """Returns the norms of the products that are added up."""
+        return [self.norm_space, self.norm_time, *([self.norm_shortcut] if self.projects else [])]
 
     def attention(self, embedded: Tensor, frames: Frames) -> Tensor:
         """Returns the matrix that depends on the data, ``[N, 1, V, V]``, from the embeddings ``[F, V, 2, D]``."""
