@@ -44,47 +44,86 @@ def bytes_read(batch_nodes: float, batch_edges: float, features: float) -> tuple
     return batch_nodes * row + batch_edges * END, batch_nodes * (PAGE + row) + batch_edges * END
 
 
-def terms(row: dict[str, Any]) -> list[float]:
-    """Returns what the time of a batch is a sum of: a batch, its edges, the numbers of its features."""
-    return [1.0, row["batch_edges"], row["batch_nodes"] * row["features"]]
+def terms(row: dict[str, Any], part: str) -> list[float]:
+    """Returns what a figure is a sum of.
+
+    The time of a batch: so much for the batch, an edge of it, a number of its features. Memory: so much for the
+    program, a node of the graph, a node, an edge of the batch, a number of its features.
+    """
+    numbers = row["batch_nodes"] * row["features"]
+    if part == "own":
+        return [1.0, float(row["nodes"]), row["batch_nodes"], row["batch_edges"], numbers]
+    return [1.0, row["batch_edges"], numbers]
 
 
 def fit(rows: list[dict[str, Any]], part: str) -> np.ndarray:
-    """Returns the seconds for a batch, an edge and a number of a feature, by least squares of the relative error."""
+    """Returns the factors of :func:`terms`, none of them negative, by least squares of the relative error."""
     from scipy.optimize import nnls
 
     weights = np.array([1 / row[part] for row in rows])
-    matrix = np.array([terms(row) for row in rows]) * weights[:, None]
-    return nnls(matrix, np.ones(len(rows)))[0]
+    matrix = np.array([terms(row, part) for row in rows]) * weights[:, None]
+    scale = matrix.max(axis=0)  # of very different sizes as they are
+    return nnls(matrix / scale, np.ones(len(rows)))[0] / scale
 
 
 def report(rows: list[dict[str, Any]]) -> str:
-    """Returns the fitted model of each network, and how well it foretells the graphs that it was not fitted to."""
-    lines = []
-    for name in sorted({row["model"] for row in rows}):
-        own = [row for row in rows if row["model"] == name]
-        small, large = [r for r in own if r["nodes"] < 500_000], [r for r in own if r["nodes"] >= 500_000]
-        if len(small) < 4:
-            continue
-        for part in ("cut", "step"):
-            found = fit(small, part)
-            lines.append(
-                f"{name} {part}: {1e3 * found[0]:.1f} ms a batch + {1e9 * found[1]:.0f} ns an edge "
-                f"+ {1e9 * found[2]:.2f} ns a number of a feature"
-            )
-            for row in large:
-                told = float(np.dot(terms(row), found))
-                lines.append(
-                    f"  {row['nodes']} nodes, batches of {row['batch_size']}, neighbours {row['neighbors']}: "
-                    f"told {told:.3f} s, measured {row[part]:.3f} s"
-                )
-    for row in rows:
+    """Returns the model fitted to GCN, how well it foretells what it was not fitted to, and what it says of others.
+
+    It is fitted to graphs of fewer than 500,000 nodes. Only memory has to see larger ones: what a node of the graph
+    takes does not show in small graphs.
+    """
+    rows = [row for row in rows if row["model"] == "gcn"]
+    small, large = [r for r in rows if r["nodes"] < 500_000], [r for r in rows if r["nodes"] >= 500_000]
+    found = {part: fit(rows if part == "own" else small, part) for part in ("cut", "step", "own")}
+    lines = ["Fitted to GCN:"]
+    for part in ("cut", "step"):
+        batch, edge, number = found[part]
+        lines.append(
+            f"  {part}: {1e3 * batch:.1f} ms a batch + {1e9 * edge:.0f} ns an edge + {1e9 * number:.2f} ns a number"
+        )
+    base, node, of_batch, edge, number = found["own"] * 2**20
+    lines.append(
+        f"  own memory: {base / 2**20:.0f} MB + {node:.0f} bytes a node of the graph "
+        f"+ {of_batch:.0f} bytes a node of the batch, {edge:.0f} an edge, {number:.1f} a number of its features"
+    )
+    lines.append("Told and measured (seconds and MB; nodes and edges of a batch are told from the graph alone):")
+    for row in small + large:
         most = [math.inf if row["neighbors"] == -1 else row["neighbors"]] * 2
-        if row["model"] == "gcn":
-            told = batch_size(row["nodes"], 2 * row["edges"], min(row["batch_size"], row["seeds"]), most)
-            lines.append(
-                f"gcn on {row['nodes']} nodes, {row['edges']} edges, {row['batch_size']} seeds, {row['neighbors']}: "
-                f"told {told[0]:.0f} nodes and {told[1]:.0f} edges, "
-                f"measured {row['batch_nodes']:.0f} and {row['batch_edges']:.0f}"
-            )
+        size = batch_size(row["nodes"], 2 * row["edges"], min(row["batch_size"], row["seeds"], row["nodes"]), most)
+        told = {part: float(np.dot(terms(row, part), found[part])) for part in found}
+        pairs = ", ".join(f"{part} {told[part]:.3g} {row[part]:.3g}" for part in told)
+        lines.append(
+            f"  {row['nodes']} nodes, {row['edges']} edges, width {row['features']}, {row['batch_size']} seeds, "
+            f"{row['neighbors']}: nodes {size[0]:.0f} {row['batch_nodes']:.0f}, "
+            f"edges {size[1]:.0f} {row['batch_edges']:.0f}, {pairs}"
+        )
+    lines.append("Extrapolated, not run:")
+    for name, nodes, edges, features, seeds in GRAPHS:
+        for neighbors in (10.0, math.inf):
+            lines.append("  " + extrapolated(found, name, nodes, edges, features, seeds, neighbors))
     return "\n".join(lines)
+
+
+#: Graphs that were not run: nodes, edges (each counted once), width of the features, seeds of an epoch.
+GRAPHS = (
+    ("ogbn-papers100M", 111_059_956, 1_615_685_872, 128, 1_207_179),
+    ("10^9 edges", 100_000_000, 1_000_000_000, 128, 1_000_000),
+)
+
+
+def extrapolated(
+    found: dict[str, np.ndarray], name: str, nodes: int, edges: int, features: int, seeds: int, neighbors: float
+) -> str:
+    """Returns what an epoch of GCN with batches of 1024 seeds would take by the fitted model."""
+    steps = math.ceil(seeds / 1024)
+    batch_nodes, batch_edges = batch_size(nodes, 2 * edges, 1024, [neighbors, neighbors])
+    row = {"nodes": nodes, "features": features, "batch_nodes": batch_nodes, "batch_edges": batch_edges}
+    asked, fetched = bytes_read(batch_nodes, batch_edges, features)
+    cut, step, own = (float(np.dot(terms(row, part), found[part])) for part in ("cut", "step", "own"))
+    return (
+        f"{name}, {'all' if neighbors == math.inf else int(neighbors)} neighbours: {steps} batches of "
+        f"{batch_nodes / 1e3:.0f}k nodes and {batch_edges / 1e3:.0f}k edges; features asked for "
+        f"{steps * asked / 1e9:.0f} GB, fetched from a disk at most {steps * fetched / 1e9:.0f} GB; "
+        f"cutting {steps * cut / 60:.1f} min, steps {steps * step / 60:.1f} min; own memory {own / 1024:.1f} GB; "
+        f"files: features {nodes * features * NUMBER / 1e9:.0f} GB, edges {4 * edges * END / 1e9:.0f} GB"
+    )

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from graphkit.data import load, write_folder
 from graphkit.data.array_files import open_array
 from graphkit.loader import NeighborLoader
+from graphkit.nn import FactorGCN
 from graphkit.train import evaluate_run, fit, open_run, predict_run
 
 N = 60
@@ -56,6 +57,16 @@ def test_trains_as_the_same_graph_in_memory(folder: Path, tmp_path: Path) -> Non
     opened = open_run(tmp_path / "gcn-graph")
     assert evaluate_run(opened)["test"] == opened.result["test"]
     assert predict_run(opened, tmp_path / "predictions.csv") == N
+
+
+def test_first_weights_come_from_a_part_of_what_is_on_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    monkeypatch.setattr("graphkit.train.model.START", 4)
+    start = FactorGCN.start
+    monkeypatch.setattr(FactorGCN, "start", lambda self, data: (seen.append(data.num_nodes), start(self, data)))
+    model = {"name": "factorgcn", "hidden_channels": 8, "first_weights": "principal", "input_norm": True}
+    fit({"model": model, "data": {"name": str(folder)}, "train": {"epochs": 1}}, folder.parent / "run")
+    assert seen and max(seen) < N // 2
 
 
 def is_mapped(x: torch.Tensor, path: Path) -> bool:
