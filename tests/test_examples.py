@@ -71,7 +71,13 @@ def test_features_that_stay_on_disk(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "the graph is in" in capsys.readouterr().out and (tmp_path / "trees" / "x.npy").is_file()
 
 
+def test_one_training_by_as_many_processes_as_there_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result = example("two_processes").main(str(tmp_path))
+    assert result["test"]["mean"] > 0.5 and (tmp_path / "run" / "model.safetensors").is_file()
+    assert capsys.readouterr().out.startswith("1 process(es): micro-f1")
+
+
 def test_every_example_is_tested() -> None:
     tested = {"large_graph", "own_path_model", "continual_own_loop", "own_model", "train_in_python", "own_data"}
-    tested |= {"skeleton_deploy", "distill_own_loop", "mapped_features"}
+    tested |= {"skeleton_deploy", "distill_own_loop", "mapped_features", "two_processes"}
     assert {path.stem for path in EXAMPLES.glob("*.py")} == tested

@@ -37,6 +37,11 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "data": {"name": "pattern", "num_graphs": 21, "seed": 0},
         "train": {**SGD, "epochs": 10, "batch_size": 4},
     },
+    "clouds": {
+        "model": {"name": "dgcnn", "hidden_channels": 4, "num_layers": 2, "k": 3, "dropout": 0.0},
+        "data": GRAPHS,
+        "train": {**SGD, "lr": 0.01, "epochs": 3, "batch_size": 10},
+    },
     "clips": {
         "model": {"name": "stigcn", "channels": [8], "blocks": [1], "dropout": 0.0},
         "data": SKELETON,

@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from graphkit.nn.knn import knn_graph
+from graphkit.nn.shared_norm import SharedBatchNorm1d, remember, summed
 from graphkit.ops import segment_max
 
 
@@ -60,21 +61,21 @@ class DynamicEdgeConv(torch.nn.Module):
     def _normalise(self, x: Tensor, near: Tensor, far: Tensor, row: Tensor, counts: Tensor) -> Tensor:
         """Applies the batch norm of the sums ``near_i + far_j`` over all edges, without making them."""
         norm = self.norm
-        edges = int(row.numel())
-        if not self.training or edges < 2:
+        edges: Tensor | int = int(row.numel())
+        shared = isinstance(norm, SharedBatchNorm1d)  # then there are edges in other processes, too
+        if not self.training or (edges < 2 and not shared):
             return F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, False, 0.0, norm.eps)
         often = torch.bincount(row, minlength=far.size(0)).to(x.dtype)
         weight = counts.to(x.dtype)
-        mean = (weight @ near + often @ far) / edges
+        mean = summed(norm, weight @ near + often @ far)
+        if shared:
+            edges = summed(norm, weight.sum().detach().view(1)).clamp(min=2)
+        mean = mean / edges
         near, far = near - mean / 2, far - mean / 2  # near zero, or the squares below would lose digits
         around = torch.zeros_like(near).index_add_(0, torch.repeat_interleave(counts), far.index_select(0, row))
-        variance = (weight @ near.square() + often @ far.square() + 2 * (near * around).sum(0)) / edges
-        if norm.running_mean is not None and norm.running_var is not None and norm.num_batches_tracked is not None:
-            with torch.no_grad():
-                share = norm.momentum or 0.1
-                norm.num_batches_tracked += 1
-                norm.running_mean.lerp_(mean.to(norm.running_mean.dtype), share)
-                norm.running_var.lerp_((variance * edges / (edges - 1)).to(norm.running_var.dtype), share)
+        squares = weight @ near.square() + often @ far.square() + 2 * (near * around).sum(0)
+        variance = summed(norm, squares) / edges
+        remember(norm, mean, variance, float(edges))
         return (x - mean) * (variance.clamp(min=0) + norm.eps).rsqrt() * norm.weight + norm.bias
 
     def __repr__(self) -> str:
