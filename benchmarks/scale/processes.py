@@ -23,6 +23,10 @@ SETTINGS = {
     "stigcn on nw-ucla, batches of 128": [
         "--model", "stigcn", "--dataset", "nw-ucla", "--set", "train.warmup=0", "--set", "train.batch_size=128",
     ],
+    "gcn on 100,000 nodes, batches of 1024": [
+        "--model", "gcn", "--dataset", "sbm-2m", "--recipe", "none", "--set", "data.num_nodes=100000",
+        "--set", "data.num_edges=500000", "--set", "train.batch_size=1024", "--set", "train.num_neighbors=[10]",
+    ],
     "factorgcn on factor-graphs": ["--model", "factorgcn", "--dataset", "factor-graphs", "--set", "data.seed=0"],
     "factorgcn on factor-graphs, batches of 2000": [
         "--model", "factorgcn", "--dataset", "factor-graphs", "--set", "data.seed=0", "--set", "train.batch_size=2000",
