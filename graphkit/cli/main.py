@@ -63,6 +63,10 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except BrokenPipeError:  # whoever reads the output, such as `head`, has seen enough: click ends quietly
             raise
+        except click.UsageError:
+            if os.environ.get("RANK", "0") != "0":  # the first of several processes says what is wrong
+                time.sleep(5)
+            raise
         except (ValueError, TypeError, OSError, ImportError) as error:
             if os.environ.get("GRAPHKIT_TRACEBACK"):
                 raise

@@ -144,15 +144,31 @@ class Distiller(torch.nn.Module):
 
         Arguments are those of :meth:`forward`, and ``taught``: what :meth:`teach` returned, where that is known.
         """
+        parts = self.parts(heard, args, kwargs, teacher_inputs, structure, epoch, taught)
+        if not parts:
+            return torch.zeros((), device=next(iter(heard.values())).features.device)
+        return torch.stack([loss for loss, _ in parts]).sum() if len(parts) > 1 else parts[0][0]
+
+    def parts(
+        self,
+        heard: Mapping[str, Heard],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        teacher_inputs: Inputs | None = None,
+        structure: Tensor | None = None,
+        epoch: int | None = None,
+        taught: Mapping[str, Heard] | None = None,
+    ) -> list[tuple[Tensor, int]]:
+        """Returns the weighted loss of each tap that is active, and how many rows it has compared."""
         kwargs = kwargs or {}
         active = [index for index, tap in enumerate(self.taps) if tap.active(epoch)]
         if not active:
-            return torch.zeros((), device=next(iter(heard.values())).features.device)
+            return []
         given = _given(teacher_inputs, args, kwargs)
         keep = taught is None
         taught = self._teach(given) if taught is None else taught
         seen = _edges_in(given), _edges_in((args, kwargs))
-        total: Tensor | None = None
+        parts: list[tuple[Tensor, int]] = []
         for index in active:
             tap, (theirs, own) = self.taps[index], self._layers[index]
             _check_heard(heard, own, "student")
@@ -171,9 +187,8 @@ class Distiller(torch.nn.Module):
             known = self._summary(index, teacher, united, heard[own].nodes, kwargs, keep)
             tap.loss.start(student.size(1), teacher.size(1))
             loss = tap.factor * finite(tap.loss.compare(student, known), student, teacher, f"'{theirs}:{own}'")
-            total = loss if total is None else total + loss
-        assert total is not None
-        return total
+            parts.append((loss, student.size(0)))
+        return parts
 
     def teach(self, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None) -> dict[str, Heard]:
         """Returns what the tapped layers of the teacher say of an input, without keeping it."""

@@ -48,6 +48,8 @@ class SharedBatchNorm1d(torch.nn.BatchNorm1d):
     """
 
     together: Together
+    #: Whether a single row is normed with the statistics so far; otherwise it is refused.
+    takes_one: bool
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalises rows; in evaluation mode with the statistics so far, and without a message."""
@@ -66,9 +68,19 @@ def normalise(norms: Sequence[torch.nn.Module], rows: Sequence[Tensor]) -> list[
     shared = cast(Sequence[SharedBatchNorm1d], norms)
     pairs = [each for norm in shared for each in (norm.weight, norm.bias)]
     outs = _Normalise.apply(len(rows), shared[0].eps, shared[0].together, *rows, *pairs)
-    for norm, mean, variance, count in zip(shared, *outs[len(rows) :], strict=True):
-        remember(norm, mean, variance, count)
-    return list(outs[: len(rows)])
+    normed = list(outs[: len(rows)])
+    for index, (norm, mean, variance, count) in enumerate(zip(shared, *outs[len(rows) :], strict=True)):
+        if count >= 2:
+            remember(norm, mean, variance, count)
+        elif norm.takes_one:
+            normed[index] = torch.nn.BatchNorm1d.forward(norm.eval(), rows[index])
+            norm.train()
+        else:
+            raise ValueError(
+                f"a batch norm needs at least two rows in training (got {count:.0f} over all processes); take a larger "
+                "`train.batch_size`"
+            )
+    return normed
 
 
 def share_norms(model: torch.nn.Module, group: Group = None) -> Together:
@@ -82,6 +94,7 @@ def share_norms(model: torch.nn.Module, group: Group = None) -> Together:
         if isinstance(module, torch.nn.BatchNorm1d):
             module.__class__ = SharedBatchNorm1d  # whoever holds the module (a list, another layer) still does
             module.together = together  # type: ignore[assignment]
+            module.takes_one = bool(getattr(module, "takes_one", False))  # type: ignore[assignment]
     return together
 
 
@@ -90,7 +103,9 @@ def summed(norm: torch.nn.Module, rows: Tensor) -> Tensor:
     if not isinstance(norm, SharedBatchNorm1d):
         return rows
     together = norm.together
-    return cast(Tensor, _Sum.apply(rows if together.counts else torch.zeros_like(rows), together))
+    # Zeros that still hang on the rows: without a gradient, this process would miss the messages of the way back.
+    own = rows if together.counts else torch.where(torch.zeros_like(rows, dtype=torch.bool), rows, 0.0)
+    return cast(Tensor, _Sum.apply(own, together))
 
 
 @torch.no_grad()

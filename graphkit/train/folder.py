@@ -13,6 +13,8 @@ from graphkit.train.team import job, team
 
 #: The file that says which job made a folder.
 _JOB = ".job"
+#: The folders of the runs that this process has begun.
+_BEGUN: set[Path] = set()
 
 
 def make_folder(output: str | Path | None, name: str) -> Path:
@@ -54,7 +56,9 @@ def start_folder(output: str | Path | None, name: str, config: dict[str, Any]) -
     Raises:
         ValueError: If the folder cannot be made, or is not empty and not of this job.
     """
-    return team().first(lambda: _of_job(output, name, config) or _marked(make_folder(output, name)))
+    folder = team().first(lambda: _of_job(output, name, config) or _marked(make_folder(output, name)))
+    _BEGUN.add(folder.resolve())
+    return folder
 
 
 def folder_config(folder: Path) -> dict[str, Any]:
@@ -90,11 +94,14 @@ def _of_job(output: str | Path | None, name: str, config: dict[str, Any]) -> Pat
     """
     if job() is None:
         return None
-    known = Path("runs").glob(f"{name}-[0-9]*") if output is None else [Path(output)]
+    known = sorted(Path("runs").glob(f"{name}-[0-9]*")) if output is None else [Path(output)]
     for folder in known:
         mark, settings = folder / _JOB, folder / "config.yaml"
         if mark.is_file() and mark.read_text(encoding="utf-8").strip() == job():
-            if settings.is_file() and read_config(settings) != yaml.safe_load(yaml.safe_dump(config)):
+            others = settings.is_file() and read_config(settings) != yaml.safe_load(yaml.safe_dump(config))
+            if output is None and (others or folder.resolve() in _BEGUN):
+                continue  # a script may train several times, and each of its runs has a folder of its own
+            if others:
                 raise ValueError(
                     f"the folder '{folder}' belongs to this job, but its settings are others; give another --output"
                 )

@@ -30,8 +30,9 @@ class Objective(torch.nn.Module):
     .. math::
         p \, \frac{n_r}{n} \, L_{B_r} + p \, \frac{g_r}{g} \, P_{B_r}, \qquad n = \sum_r n_r, \quad g = \sum_r g_r
 
-    where :math:`n_r` is its number of terms and :math:`g_r` its number of graphs, which penalties are means over, or of
-    nodes, for the losses against a teacher. The gradient is then that of the batch, whatever the sizes of the parts.
+    where :math:`n_r` is its number of terms and :math:`g_r` its number of graphs, which penalties are means over; for
+    the losses against a teacher, the number of nodes or graphs that are compared takes its place. The gradient is then
+    that of the batch, whatever the sizes of the parts.
 
     Args:
         model: The model.
@@ -68,11 +69,11 @@ class Objective(torch.nn.Module):
                 output, penalty = model(**inputs, return_penalty=True)
             else:
                 output, penalty = model(**inputs), None
-            taught = None if teaching is None else teaching.loss(heard, inputs, data)
+            taught = [] if teaching is None else teaching.losses(heard, inputs, data)
         output, y = select(output.float() if self.precision.dtype else output, data.y, ids)
         if weighed is None:
             loss = self.task.loss(output, y)
-            for extra in (penalty, taught):
+            for extra in (penalty, *(each for each, _ in taught)):
                 loss = loss if extra is None else loss + extra
             terms = self.task.weight(y)
             return loss, float(loss.detach()) * terms, terms
@@ -81,17 +82,20 @@ class Objective(torch.nn.Module):
         loss = output.sum() * 0.0  # what a process without terms sends back: nothing, for every parameter
         if own[0]:
             loss = loss + self.task.loss(output, y, among) * (own[0] / whole[0])
-        for extra, mine, all_of_them in zip((penalty, taught), own[1:3], whole[1:3], strict=True):
-            if extra is not None:
-                loss = loss + extra * (mine / all_of_them)
-        return loss * self.processes.world, float(loss.detach()) * whole[3], whole[3]
+        if penalty is not None:
+            loss = loss + penalty * (own[1] / whole[1])
+        if taught:
+            mine = [float(rows) * ("stand_in" not in data) for _, rows in taught]
+            for (extra, _), rows, all_of_them in zip(taught, mine, self.processes.total(*mine), strict=True):
+                loss = loss + extra * (rows / all_of_them)
+        return loss * self.processes.world, float(loss.detach()) * whole[2], whole[2]
 
     def _weigh(self, data: Data, ids: Tensor | None) -> tuple[list[float], Tensor | None, Callable[[], Any]] | None:
         """Begins to tell the other processes how much the own part of a batch weighs; nothing in a single process.
 
         Returns:
-            The own numbers of terms, graphs, nodes and targets; the targets of the whole batch if the loss needs them;
-            and what returns the sums over all processes.
+            The own numbers of terms, graphs and targets; the targets of the whole batch if the loss needs them; and
+            what returns the sums over all processes.
         """
         if self.processes.world == 1:
             return None
@@ -99,8 +103,7 @@ class Objective(torch.nn.Module):
         among = self.processes.rows(y) if self.task.looks_around else None
         counts = "stand_in" not in data
         graphs = float(data.num_graphs if data.get("batch") is not None or "lengths" in data else 1) * counts
-        nodes = float(data.x.size(0)) * counts
-        own = [self.task.share(y, among), graphs, nodes, float(self.task.weight(y))]
+        own = [self.task.share(y, among), graphs, float(self.task.weight(y))]
         return own, among, self.processes.totalling(*own)
 
 

@@ -291,9 +291,10 @@ class Fit:
             self.schedule.load_state_dict(state["schedule"])
             self.selection.load_state_dict(state["selection"])
             self.epoch, self.seconds, self.rows = state["epoch"], state["seconds"], state["rows"]
-            restore_random_state(state["random"], self.generator)
-            others = state.get("random_of_others", [])
-            if self.shared and 0 < self.team.rank <= len(others):
-                torch.set_rng_state(others[self.team.rank - 1]["torch"])
-            elif self.shared and self.team.rank:  # there were fewer processes
+            each = [state["random"], *state.get("random_of_others", [])]
+            known = self.team.rank < len(each)
+            restore_random_state(each[self.team.rank if known else 0], self.generator)
+            if not known and self.shared:  # there were fewer processes
                 torch.manual_seed(self.config["seed"] + APART * self.team.rank + self.epoch)
+            elif not known and self.device.type == "cuda":  # all draw alike, each on its own device
+                torch.cuda.set_rng_state(each[0]["cuda"][0], self.device)

@@ -86,11 +86,11 @@ class Teaching:
         """Returns the context in which the student is called."""
         return self.distiller.listen()
 
-    def loss(self, heard: dict[str, Heard], inputs: dict[str, Any], batch: Data) -> Tensor:
-        """Returns the weighted sum of the losses of one batch."""
+    def losses(self, heard: dict[str, Heard], inputs: dict[str, Any], batch: Data) -> list[tuple[Tensor, int]]:
+        """Returns the weighted losses of one batch, and how many nodes or graphs each has compared."""
         theirs = self._teacher_inputs(batch)
         taught = self._taught(batch) if self._taught is not None else None
-        return self.distiller.compare(heard, (), inputs, theirs, self._structure, self.epoch, taught)
+        return self.distiller.parts(heard, (), inputs, theirs, self._structure, self.epoch, taught)
 
     def _teacher_inputs(self, batch: Data | None) -> dict[str, Any]:
         """Returns what the teacher sees; for a single graph always the same tensors, so that it is asked once."""

@@ -1,9 +1,9 @@
 """The processes that train one model together: who they are, and what they tell each other."""
 
+import atexit
 import hashlib
 import os
 import re
-import socket
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from graphkit.loader import Share
 from graphkit.nn.shared_norm import gather, gathering
+from graphkit.processes import machine_id, started
 
 T = TypeVar("T")
 
@@ -150,30 +151,45 @@ def team() -> Team:
 
 @contextmanager
 def together() -> Iterator[Team]:
-    """Joins the other processes where ``torchrun`` started several, and leaves them at the end.
+    """Joins the other processes where ``torchrun`` started several; they stay together until they end.
 
     Numbers on the CPU are sent by gloo and numbers on GPUs by nccl. A process group that is there already is used.
+
+    Raises:
+        ConnectionError: If another process has stopped.
     """
+    _join()
+    processes = team()
+    if processes.world == 1:
+        yield processes
+        return
+    try:
+        with warnings.catch_warnings():  # of weights with an axis of length one, whose strides mean nothing
+            warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
+            yield processes
+    except RuntimeError as error:
+        line = (str(error).strip() or type(error).__name__).splitlines()[0]
+        if not _LOST.search(line):
+            raise
+        raise ConnectionError(f"another process of this job has stopped ({line}); its own error says why") from None
+
+
+def _join() -> None:
+    """Makes the process group, once: groups that come and go would find the addresses of those before."""
     if dist.is_available() and not dist.is_initialized() and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         on_gpus = torch.cuda.is_available() and dist.is_nccl_available()
         if on_gpus:
             torch.cuda.set_device(local_rank() % torch.cuda.device_count())
         dist.init_process_group("cpu:gloo,cuda:nccl" if on_gpus else "gloo", timeout=_PATIENCE, **_meeting_place())
-        try:
-            _norms["group"] = dist.new_group(timeout=_PATIENCE)
-            with warnings.catch_warnings():  # of weights with an axis of length one, whose strides mean nothing
-                warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
-                yield Processes()
-        except RuntimeError as error:
-            line = (str(error).strip() or type(error).__name__).splitlines()[0]
-            if not _LOST.search(line):
-                raise
-            raise ConnectionError(f"another process of this job has stopped ({line}); its own error says why") from None
-        finally:
-            _norms.clear()
-            dist.destroy_process_group()
-    else:
-        yield team()
+        _norms["group"] = dist.new_group(timeout=_PATIENCE)
+        atexit.register(_leave)
+
+
+def _leave() -> None:
+    """Ends the process group when the process ends."""
+    _norms.clear()
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def _meeting_place() -> dict[str, Any]:
@@ -203,11 +219,12 @@ def local_rank() -> int:
 def job() -> str | None:
     """Returns what names the job that ``torchrun`` runs this process in, through all its restarts; else nothing.
 
-    That is its ``--rdzv-id``. Where none was given it is made of the launcher's process, without naming the machine.
+    That is its ``--rdzv-id``. Where none was given it is made of the launcher's process and the time it was started,
+    without naming the machine.
     """
     name = os.environ.get("TORCHELASTIC_RUN_ID")
     if name in (None, "none"):
-        own = f"{socket.gethostname()} {os.getppid()}"
+        own = f"{machine_id()} {os.getppid()} {started(os.getppid())}"
         return None if name is None else hashlib.sha256(own.encode()).hexdigest()[:16]
     return name
 

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 import graphkit
-from graphkit.train import evaluate_run, open_run
+from graphkit.train import evaluate_run, fit, open_run
 from graphkit.train.team import Team, job, team, together
 from tests.train.teamwork import CONFIGS
 
@@ -72,8 +72,8 @@ def test_two_processes_distill_what_one_distills(runs: Path) -> None:
     assert [entry["name"] for entry in both["networks"]] == names
     for one, other in zip(alone["networks"], both["networks"], strict=True):
         assert other["test"]["runs"] == pytest.approx(one["test"]["runs"], abs=1e-6)
-    for name in names:
-        losses = [[float(row["loss"]) for row in rows(runs / world / "distill" / name)] for world in "12"]
+    for name in [*(f"distill/{name}" for name in names), "distill-clips/kd"]:
+        losses = [[float(row["loss"]) for row in rows(runs / world / name)] for world in "12"]
         assert losses[1] == pytest.approx(losses[0], rel=1e-4), name
 
 
@@ -174,3 +174,19 @@ def test_a_job_has_one_name_through_its_restarts(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
     name = job()
     assert name is not None and name == job() and socket.gethostname() not in name
+    monkeypatch.setattr("graphkit.train.team.started", lambda process: "later")  # another launcher of the same number
+    assert job() != name
+
+
+def test_a_script_that_trains_several_times_has_a_folder_for_each_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "mine")
+    config: dict[str, Any] = {"model": {"name": "gcn"}, "data": {"name": "karate"}, "train": {"epochs": 1}}
+    places = [fit(config)["run"], fit(config)["run"], fit({**config, "seed": 1})["run"]]
+    assert places == [f"runs/gcn-karate-00{number}" for number in (1, 2, 3)]
+    monkeypatch.setattr("graphkit.train.folder._BEGUN", set())  # the job is started again
+    assert [fit(config)["run"], fit(config)["run"]] == places[:2]
+    with pytest.raises(ValueError, match="belongs to this job, but its settings are others"):
+        fit({**config, "seed": 2}, places[0])

@@ -102,6 +102,8 @@ def _dense(in_channels: int, out_channels: int) -> torch.nn.Sequential:
 class _Norm(torch.nn.BatchNorm1d):
     """A batch norm that takes a batch of one, which has no deviation of its own, with the statistics so far."""
 
+    takes_one = True
+
     def forward(self, x: Tensor) -> Tensor:
         if x.size(0) > 1:
             return super().forward(x)

@@ -1,6 +1,6 @@
 """A continual run: all strategies and seeds of a configuration, in one folder, with one result."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from copy import deepcopy
 from pathlib import Path
@@ -61,10 +61,8 @@ def fit_continual(
             folder = open_folder(output)
         work = _part(config, folder, progress, shard)
         with work or nullcontext():
-            write_text(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
-            write_json(folder / "env.json", environment(device))
-            result = _run(config, folder, device, progress, dataset, work)
-        return _agreed(result, processes)
+            processes.first(lambda: _describe(folder, config, device))
+            return _together(lambda: _run(config, folder, device, progress, dataset, work), folder, processes)
 
 
 def resume_continual(
@@ -92,8 +90,14 @@ def resume_continual(
     with together() as processes:
         work = _part(config, folder, progress, shard)
         with work or nullcontext():
-            result = _run(config, folder, pick_device(device or config["device"]), progress, None, work)
-        return _agreed(result, processes)
+            place = pick_device(device or config["device"])
+            return _together(lambda: _run(config, folder, place, progress, None, work), folder, processes)
+
+
+def _describe(folder: Path, config: dict[str, Any], device: torch.device) -> None:
+    """Writes what a run is about, before it starts."""
+    write_text(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
+    write_json(folder / "env.json", environment(device))
 
 
 def _part(config: dict[str, Any], folder: Path, progress: Progress, shard: str | None) -> Shard | None:
@@ -102,19 +106,32 @@ def _part(config: dict[str, Any], folder: Path, progress: Progress, shard: str |
     Fits of different strategies and seeds have nothing to do with each other: several processes share them out.
     """
     processes = team()
-    if processes.world > 1:
-        shard, progress = f"{processes.rank}/{processes.world}", Progress() if processes.rank else progress
-    elif shard is None and not (folder / FOLDER).is_dir():
+    within = processes.rank, processes.world
+    begun = processes.first((folder / FOLDER).is_dir)
+    if processes.world > 1 and not begun:
+        shard = f"{processes.rank}/{processes.world}"
+    elif shard is None and not begun:
         return None
-    return Shard(folder, "continual", config, _units(config), shard, progress)
+    progress = Progress() if processes.rank else progress
+    return Shard(folder, "continual", config, _units(config), shard, progress, within=within)
 
 
-def _agreed(result: dict[str, Any], processes: Team) -> dict[str, Any]:
-    """Returns the result of all processes, once the last one has written it."""
+def _together(run: Callable[[], dict[str, Any]], folder: Path, processes: Team) -> dict[str, Any]:
+    """Does the own part of the work, and returns the result once all processes have done theirs.
+
+    Raises:
+        StreamInterrupted: In all of them if one was interrupted.
+    """
+    stop: Interrupted | None = None
+    try:
+        result = run()
+    except Interrupted as error:
+        stop = error
+    if processes.largest(stop is not None)[0]:
+        raise stop or StreamInterrupted("another process was stopped", folder)
     if processes.world == 1:
         return result
-    processes.total(0.0)  # all have come so far
-    return processes.first(lambda: read_json(Path(result["run"]) / "result.json"))
+    return processes.first(lambda: read_json(folder / "result.json"))
 
 
 def load_stream_data(config: dict[str, Any]) -> GraphDataset:

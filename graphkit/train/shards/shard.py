@@ -42,6 +42,7 @@ class Shard:
         which: Such as ``"0/2"``; ``None`` for all that is left in a folder that was begun with shards.
         progress: What a person sees.
         mark: The file in the folder of a unit that says that it is done.
+        within: The number of this process and how many there are, where they share out all shards of a folder.
 
     Raises:
         ValueError: As :func:`~graphkit.train.shards.manifest.agree` and
@@ -58,12 +59,13 @@ class Shard:
         which: str | None,
         progress: Progress,
         mark: str = "fit.json",
+        within: tuple[int, int] = (0, 1),
     ) -> None:
         index, count = (None, None) if which is None else parse_shard(which)
         manifest = agree(folder, count, command, config, [unit or "." for unit in units])
         self.folder, self.command, self.progress, self.mark = folder, command, progress, mark
         self.units, self.count = manifest.units, manifest.shards
-        self.indices = range(self.count) if index is None else [index]
+        self.indices = range(within[0], self.count, within[1]) if index is None else [index]
         self.did: list[str] = []
         self._worker = Worker(folder / FOLDER / "workers")
         self._claims = Claims(folder / FOLDER / "units", self._worker)
