@@ -49,8 +49,12 @@ def write_json(path: str | Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
-def read_json(path: str | Path) -> Any:
+def read_json(path: str | Path, remedy: str = "delete it, or train again") -> Any:
     """Reads a JSON file.
+
+    Args:
+        path: The file.
+        remedy: What to do if it is damaged.
 
     Raises:
         ValueError: If it is damaged.
@@ -58,7 +62,7 @@ def read_json(path: str | Path) -> Any:
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"'{path}' is damaged ({error}); delete it, or train again") from None
+        raise ValueError(f"'{path}' is damaged ({error}); {remedy}") from None
 
 
 def check_zip(path: str | Path) -> None:

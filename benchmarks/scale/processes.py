@@ -5,7 +5,8 @@
 Starts `graphkit train` by one process with one thread, by one process with as many threads as there are processes
 below, and by several processes with one thread each, one after the other and several times. An item is a clip or a
 graph; the rate is that of whole epochs, training and validation, without the first one of each run. "Norms apart" is
-`train.shared_norms=false`: each process has the statistics of its own part of a batch.
+`train.shared_norms=false`: each process has the statistics of its own part of a batch. Runs at the same time that have
+nothing to do with each other say what the machine can give at most.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 
@@ -50,6 +52,13 @@ def epochs_per_second(settings: list[str], processes: int, threads: int, shared_
     return 1.0 / median(seconds[1:])
 
 
+def side_by_side(settings: list[str], processes: int, epochs: int) -> float:
+    """Returns the epochs per second of runs at the same time that have nothing to do with each other, added up."""
+    with ThreadPoolExecutor(processes) as pool:
+        runs = [pool.submit(epochs_per_second, settings, 1, 1, True, epochs) for _ in range(processes)]
+        return sum(run.result() for run in runs)
+
+
 def main() -> None:
     """Prints a table and writes it as JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -67,10 +76,12 @@ def main() -> None:
     }
     table = []
     for name in arguments.only or SETTINGS:
-        rates: dict[str, list[float]] = {way: [] for way in ways}
+        apart = f"{arguments.processes} runs at the same time"
+        rates: dict[str, list[float]] = {way: [] for way in (*ways, apart)}
         for _ in range(arguments.rounds):
             for way, (processes, threads, shared) in ways.items():
                 rates[way].append(epochs_per_second(SETTINGS[name], processes, threads, shared, arguments.epochs))
+            rates[apart].append(side_by_side(SETTINGS[name], arguments.processes, arguments.epochs))
         base = median(rates["one process"])
         for way, values in rates.items():
             row = {"training": name, "way": way, "epochs_per_second": median(values), "ratio": median(values) / base}

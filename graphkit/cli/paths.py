@@ -123,7 +123,8 @@ def _write_all(ctx: click.Context, options: dict[str, Any]) -> None:
     else:
         counts = ", ".join(f"{count:,} of {hops}" for hops, count in enumerate(result["paths"], start=1))
         click.echo(f"{dataset.name}: {result['nodes']:,} nodes, paths by hops, themselves included: {counts}")
-        click.echo(f"path set: {options['output']}, {result['blocks']} blocks, for ShortestPathLoader(paths=...)")
+        blocks = "1 block" if result["blocks"] == 1 else f"{result['blocks']} blocks"
+        click.echo(f"path set: {options['output']}, {blocks}, for ShortestPathLoader(paths=...)")
 
 
 def _graph(dataset: "GraphDataset", number: int) -> Any:

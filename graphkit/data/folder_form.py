@@ -15,9 +15,8 @@ from torch_geometric.data import Data
 from graphkit.data.array_files import rows_at_a_time, write_array
 from graphkit.data.download import private_folder
 from graphkit.data.edges import by_target, plain_edge_index
+from graphkit.data.node_data import MASKS
 from graphkit.transforms.undirected import Undirected
-
-MASKS = ("train_mask", "val_mask", "test_mask")
 
 
 def write_folder(

@@ -46,7 +46,7 @@ class PathSet:
                 raise FileNotFoundError(f"the path set '{self.folder}' is not whole (it has no {INDEX}); {remedy}")
             remedy = "write one with: graphkit paths --all --output DIR"
             raise FileNotFoundError(f"'{self.folder}' is no path set (it has no {INDEX}); {remedy}")
-        index = read_json(path)
+        index = read_json(path, "delete it, and run `graphkit paths --all` with the same --output again")
         try:
             self.num_nodes, self.max_hops, self.block = (int(index[key]) for key in ("nodes", "max_hops", "block"))
             self.ratio, self.weight, self._graph = index["ratio"], index["weight"], index["graph"]

@@ -10,11 +10,12 @@ from torch_geometric.data import Data
 from graphkit.data.array_files import SUFFIXES, as_tensor, open_array, rows_at_a_time
 from graphkit.data.dataset import GraphDataset
 from graphkit.data.edges import sorted_edge_index
+from graphkit.data.node_data import MASKS
+from graphkit.data.own.arrays import has_masks
 from graphkit.data.own.build import check_splits
 from graphkit.data.splits import PARTS, splits_from_masks
 from graphkit.registry import unknown_name
 
-MASKS = ("train_mask", "val_mask", "test_mask")
 NEEDED = ("x", "edge_index", "y")
 KEYS = (*NEEDED, *MASKS, "edge_weight", "class_names")
 
@@ -130,12 +131,8 @@ def _check_edges(edges: np.ndarray, num_nodes: int, where: str) -> None:
 
 
 def _masks(arrays: dict[str, np.ndarray], num_nodes: int, where: str) -> tuple[Tensor, Tensor, Tensor] | None:
-    given = [name for name in MASKS if name in arrays]
-    if not given:
+    if not has_masks(arrays, where):
         return None
-    if len(given) < len(MASKS):
-        absent = next(name for name in MASKS if name not in arrays)
-        raise ValueError(f"{where} has `{given[0]}` but no `{absent}`; give all three masks, or none of them")
     for name in MASKS:
         mask = arrays[name]
         if mask.dtype != np.bool_ or mask.ndim not in (1, 2) or mask.shape[0] != num_nodes:

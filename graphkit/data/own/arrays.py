@@ -1,16 +1,16 @@
 """A user's graph as named arrays: the content of a ``.npz`` or ``.pt`` file."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from graphkit.data.node_data import MASKS
 from graphkit.data.own.fields import Fields, class_labels, masks_from_words
 from graphkit.registry import unknown_name
 
-MASKS = ("train_mask", "val_mask", "test_mask")
 KEYS = ("edge_index", "x", "y", *MASKS, "split", "edge_weight", "node_names", "class_names")
 
 
@@ -124,18 +124,27 @@ def _labels(value: Any, class_names: tuple[str, ...], where: str) -> tuple[Tenso
     return y, class_names or tuple(map(str, range(count)))
 
 
+def has_masks(arrays: Container[str], where: str) -> bool:
+    """Returns whether there are masks.
+
+    Raises:
+        ValueError: If there are some of the three, but not all.
+    """
+    given = [name for name in MASKS if name in arrays]
+    if given and len(given) < len(MASKS):
+        absent = next(name for name in MASKS if name not in arrays)
+        raise ValueError(f"{where} has `{given[0]}` but no `{absent}`; give all three masks, or none of them")
+    return bool(given)
+
+
 def _masks(arrays: Mapping[str, Any], num_nodes: int, where: str) -> tuple[Tensor, Tensor, Tensor] | None:
     if "split" in arrays:
         words = [str(word) for word in np.asarray(arrays["split"]).reshape(-1)]
         if len(words) != num_nodes:
             raise ValueError(f"{where}: `split` must have one word per node, {num_nodes} in all (got {len(words)})")
         return masks_from_words(words, where)
-    given = [name for name in MASKS if name in arrays]
-    if not given:
+    if not has_masks(arrays, where):
         return None
-    if len(given) < len(MASKS):
-        absent = next(name for name in MASKS if name not in arrays)
-        raise ValueError(f"{where} has `{given[0]}` but no `{absent}`; give all three masks, or none of them")
     masks = []
     for name in MASKS:
         mask = _array(arrays[name])
