@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from graphkit.errors import InputError
 from graphkit.processes import alive, machine_id
 
 
@@ -62,7 +63,7 @@ def read_json(path: str | Path, remedy: str = "delete it, or train again") -> An
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"'{path}' is damaged ({error}); {remedy}") from None
+        raise InputError(f"'{path}' is damaged ({error}); {remedy}") from None
 
 
 def check_zip(path: str | Path) -> None:
@@ -80,10 +81,10 @@ def check_zip(path: str | Path) -> None:
             names = archive.namelist()
             damaged = archive.testzip()
     except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError) as error:
-        raise ValueError(f"'{path}' is not a readable archive ({error}); fetch or write it again") from None
+        raise InputError(f"'{path}' is not a readable archive ({error}); fetch or write it again") from None
     if damaged is not None:
-        raise ValueError(f"'{path}' is damaged ('{damaged}' does not match its checksum); fetch or write it again")
+        raise InputError(f"'{path}' is damaged ('{damaged}' does not match its checksum); fetch or write it again")
     for name in names:
         parts = PurePosixPath(name.replace("\\", "/"))
         if parts.is_absolute() or ".." in parts.parts or (parts.parts and parts.parts[0].endswith(":")):
-            raise ValueError(f"'{path}' holds the unsafe name '{name}', which leads out of its folder; it is refused")
+            raise InputError(f"'{path}' holds the unsafe name '{name}', which leads out of its folder; it is refused")

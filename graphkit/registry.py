@@ -10,10 +10,12 @@ import pkgutil
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from graphkit.errors import InputError
+
 T = TypeVar("T")
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> ValueError:
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     """Returns the error for a name that nobody registered: one line, with the closest known name.
 
     Args:
@@ -25,8 +27,8 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> ValueError:
     close = [known for known in names if known.lower() == name.lower()]
     close = close or difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
     if close:
-        return ValueError(f"unknown {kind} '{name}'; did you mean '{close[0]}'?")
-    return ValueError(f"unknown {kind} '{name}'; known: {', '.join(names)}")
+        return InputError(f"unknown {kind} '{name}'; did you mean '{close[0]}'?")
+    return InputError(f"unknown {kind} '{name}'; known: {', '.join(names)}")
 
 
 class Registry:
@@ -49,7 +51,7 @@ class Registry:
         def decorator(entry: T) -> T:
             for name in names:
                 if self._entries.setdefault(name, entry) is not entry:
-                    raise ValueError(f"the {self.kind} name '{name}' is taken by {self._entries[name]!r}")
+                    raise InputError(f"the {self.kind} name '{name}' is taken by {self._entries[name]!r}")
             return entry
 
         return decorator

@@ -4,6 +4,8 @@ from typing import Any
 
 import click
 
+from graphkit.errors import InputError
+
 
 @click.command(short_help="Learn the tasks of a stream one after the other.")
 @click.option("--strategy", help="Strategy against forgetting. [twp]")
@@ -81,7 +83,7 @@ def _config(options: dict[str, Any]) -> dict[str, Any]:
     file = read_config(options["config"]) if options["config"] else {}
     own = merge_continual(file, *[parse_setting(text) for text in options["sets"]], given)
     if options["strategy"] is not None and options["compare"] is not None:
-        raise ValueError("--strategy is for one strategy and --compare for several; give one of them")
+        raise InputError("--strategy is for one strategy and --compare for several; give one of them")
     names = chosen(options["compare"] or options["strategy"]) if options["compare"] or options["strategy"] else None
     if names is None:
         names = list(own.get("strategies", {})) or ["twp"]
@@ -93,12 +95,12 @@ def _config(options: dict[str, Any]) -> dict[str, Any]:
     base = {} if recipe == "none" else continual_config(recipe, str(own.get("protocol", "default")))
     if recipe != "none" and own["data"].get("name", base["data"]["name"]) != base["data"]["name"]:
         name = own["data"]["name"]
-        raise ValueError(f"the recipe '{recipe}' is for the data '{base['data']['name']}' (got '{name}')")
+        raise InputError(f"the recipe '{recipe}' is for the data '{base['data']['name']}' (got '{name}')")
     backbone = own["model"].get("name")
     if "model" in base and backbone not in (None, base["model"].get("name")):
         base = {key: part for key, part in base.items() if key != "model"}  # its settings are those of another model
     merged = merge_continual(base, own, {"recipe": None if recipe == "none" else recipe})
     strategies = merged.get("strategies", {})
     if unused := [name for name in own.get("strategies", {}) if name not in names]:
-        raise ValueError(f"there are settings for '{unused[0]}', which is not among {', '.join(names)}; remove them")
+        raise InputError(f"there are settings for '{unused[0]}', which is not among {', '.join(names)}; remove them")
     return {**merged, "strategies": {name: strategies.get(name, {}) for name in names}}

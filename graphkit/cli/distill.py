@@ -4,6 +4,8 @@ from typing import Any
 
 import click
 
+from graphkit.errors import InputError
+
 
 @click.command(short_help="Shrink a trained model, and tell whether a teacher helps.")
 @click.option("--teacher", help="Run folder of the teacher, or train. [train]")
@@ -57,12 +59,12 @@ def _config(options: dict[str, Any]) -> dict[str, Any]:
     from graphkit.train.distill import chosen_losses, merge_distill
 
     if options["loss"] is not None and options["compare"] is not None:
-        raise ValueError("--loss is for one loss and --compare for several; give one of them")
+        raise InputError("--loss is for one loss and --compare for several; give one of them")
     given: dict[str, Any] = {key: options[key] for key in ("seed", "runs", "device") if options[key] is not None}
     trained = options["teacher"] in (None, "train")
     if not trained:
         if options["teacher_model"] is not None:
-            raise ValueError("--teacher-model is for a teacher to train, and --teacher names one that was trained")
+            raise InputError("--teacher-model is for a teacher to train, and --teacher names one that was trained")
         given["teacher"] = {"run": options["teacher"]}
     elif options["teacher_model"] is not None:
         given["teacher"] = {"model": {"name": options["teacher_model"]}}
@@ -80,7 +82,7 @@ def _config(options: dict[str, Any]) -> dict[str, Any]:
     names = options["compare"] or options["loss"]
     chosen = chosen_losses(names) if names else list(own.get("losses") or {}) or ["lsp"]
     if unused := [name for name in own.get("losses") or {} if name not in chosen]:
-        raise ValueError(f"there are settings for '{unused[0]}', which is not among {', '.join(chosen)}; remove them")
+        raise InputError(f"there are settings for '{unused[0]}', which is not among {', '.join(chosen)}; remove them")
     merged["losses"] = {name: dict((merged.get("losses") or {}).get(name) or {}) for name in chosen}
     _of_losses(merged["losses"], options)
     return merged
@@ -96,7 +98,7 @@ def _of_losses(losses: dict[str, dict[str, Any]], options: dict[str, Any]) -> No
             settings["layers"] = options["layers"]
     if options["kernel"] is not None:
         if "lsp" not in losses:
-            raise ValueError(f"--kernel is for the loss lsp (got {', '.join(losses)}); leave it out")
+            raise InputError(f"--kernel is for the loss lsp (got {', '.join(losses)}); leave it out")
         losses["lsp"]["kernel"] = options["kernel"]
 
 
@@ -117,7 +119,7 @@ def _base(own: dict[str, Any], recipe: str | None) -> tuple[dict[str, Any], str 
     if recipe != "none":
         base = distill_config(recipe)
         if own.get("data", {}).get("name", base["data"]["name"]) != base["data"]["name"]:
-            raise ValueError(f"the recipe '{recipe}' is for the data '{base['data']['name']}' (got '{dataset}')")
+            raise InputError(f"the recipe '{recipe}' is for the data '{base['data']['name']}' (got '{dataset}')")
         if known:  # a teacher that is there brings its own settings and data
             base = {key: part for key, part in base.items() if key not in ("teacher", "data")}
         return base, recipe

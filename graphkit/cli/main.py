@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from graphkit.errors import InputError
 from graphkit.version import __version__
 
 #: Command name -> the line that ``graphkit --help`` shows; the command itself is ``graphkit/cli/NAME.py``.
@@ -67,7 +68,7 @@ class LazyGroup(click.Group):
             if os.environ.get("RANK", "0") != "0":  # the first of several processes says what is wrong
                 time.sleep(5)
             raise
-        except (ValueError, TypeError, OSError, ImportError) as error:
+        except (InputError, OSError) as error:
             if os.environ.get("GRAPHKIT_TRACEBACK"):
                 raise
             line = " ".join(str(error).split())

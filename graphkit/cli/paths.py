@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from graphkit.errors import InputError
+
 if TYPE_CHECKING:
     from graphkit.data import GraphDataset
     from graphkit.nn.attended_paths import NodePath
@@ -54,28 +56,28 @@ def paths(ctx: click.Context, **options: Any) -> None:
         return
     for name in _OF_ALL:
         if options[name] is not None:
-            raise ValueError(f"--{name} is for --all, which writes the paths of all nodes; give both, or leave it out")
+            raise InputError(f"--{name} is for --all, which writes the paths of all nodes; give both, or leave it out")
     if options["node"] is None:
-        raise ValueError("`graphkit paths` needs --node, or --all with --output (got neither)")
+        raise InputError("`graphkit paths` needs --node, or --all with --output (got neither)")
     from graphkit.nn.attended_paths import attended_paths
     from graphkit.train import open_run
     from graphkit.train.node_batches import attended
 
     if options["run"] is None:
         if options["dataset"] is None:
-            raise ValueError("`graphkit paths` needs --dataset or --run (got neither)")
+            raise InputError("`graphkit paths` needs --dataset or --run (got neither)")
         dataset, find = _searched(options)
     else:
         for name in _SEARCH:
             if ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
-                raise ValueError(f"--{name.replace('_', '-')} cannot be given with --run: a run has its own data")
+                raise InputError(f"--{name.replace('_', '-')} cannot be given with --run: a run has its own data")
         run = open_run(options["run"]).best
         own = run.config["data"]["name"]
         if options["dataset"] not in (None, own):
-            raise ValueError(f"the run is about the data set '{own}' (got '{options['dataset']}'); leave --dataset out")
+            raise InputError(f"the run is about the data set '{own}' (got '{options['dataset']}'); leave --dataset out")
         dataset, model = run.dataset, run.model
         if run.config["model"]["name"] != "spagan":
-            raise ValueError(f"only spagan attends to paths (got a run of {run.config['model']['name']})")
+            raise InputError(f"only spagan attends to paths (got a run of {run.config['model']['name']})")
 
         def find(data: Any, node: int) -> "list[NodePath]":
             if dataset.is_single_graph:
@@ -102,10 +104,10 @@ def _write_all(ctx: click.Context, options: dict[str, Any]) -> None:
 
     for name in ("run", "node"):
         if options[name] is not None:
-            raise ValueError(f"--{name} cannot be given with --all, which is about all nodes of --dataset")
+            raise InputError(f"--{name} cannot be given with --all, which is about all nodes of --dataset")
     for name in ("dataset", "output"):
         if options[name] is None:
-            raise ValueError(f"`graphkit paths --all` needs --{name} (got none)")
+            raise InputError(f"`graphkit paths --all` needs --{name} (got none)")
     dataset = room.load(options["dataset"], root=options["root"])
     search = {name: options[name] for name in ("max_hops", "ratio", "weight", "output", "shard")}
     block = BLOCK if options["block"] is None else options["block"]
@@ -130,7 +132,7 @@ def _write_all(ctx: click.Context, options: dict[str, Any]) -> None:
 def _graph(dataset: "GraphDataset", number: int) -> Any:
     """Returns a graph of a data set by its number."""
     if not 0 <= number < len(dataset.graphs):
-        raise ValueError(f"--graph must be from 0 to {len(dataset.graphs) - 1} (got {number})")
+        raise InputError(f"--graph must be from 0 to {len(dataset.graphs) - 1} (got {number})")
     return dataset.graphs[number]
 
 
@@ -166,7 +168,7 @@ def _number(dataset: "GraphDataset", text: str, num_nodes: int) -> int:
         return dataset.node_names.index(text)
     if not text.isdecimal() or int(text) >= num_nodes:
         names = " or a name of a node" if dataset.node_names else ""
-        raise ValueError(f"--node must be a number from 0 to {num_nodes - 1}{names} (got '{text}')")
+        raise InputError(f"--node must be a number from 0 to {num_nodes - 1}{names} (got '{text}')")
     return int(text)
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from graphkit.errors import InputError
+
 if TYPE_CHECKING:
     from graphkit.deploy import ClipPrediction
 
@@ -40,7 +42,7 @@ def predict(ctx: click.Context, run: str, clips: tuple[str, ...], output: str, d
     if clips:
         ctx.exit(_clips(run, clips, output, device, as_json))
     if as_json:
-        raise ValueError("--json is for clips; name files or folders of them after the run")
+        raise InputError("--json is for clips; name files or folders of them after the run")
     from graphkit.train import open_run, predict_run
 
     rows = predict_run(open_run(run), output, device)

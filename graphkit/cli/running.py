@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from graphkit.errors import InputError
+
 Result = dict[str, Any]
 
 
@@ -85,4 +87,4 @@ def only_resume(ctx: click.Context) -> None:
     for name in ctx.params:
         if name not in allowed and ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
             option = {"sets": "set"}.get(name, name).replace("_", "-")
-            raise ValueError(f"--{option} cannot be given with --resume: a run goes on with its own settings")
+            raise InputError(f"--{option} cannot be given with --resume: a run goes on with its own settings")

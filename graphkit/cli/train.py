@@ -4,6 +4,8 @@ from typing import Any
 
 import click
 
+from graphkit.errors import InputError
+
 
 @click.command(short_help="Train a model on a data set.")
 @click.option("--model", help="Model, see `graphkit models`. [factorgcn]")
@@ -74,5 +76,5 @@ def _config(options: dict[str, Any]) -> dict[str, Any]:
     base = recipe_config(recipe)
     for part, name in (("model", model), ("data", dataset)):
         if name is not None and name != base[part]["name"]:
-            raise ValueError(f"the recipe '{recipe}' is for the {part} '{base[part]['name']}' (got '{name}')")
+            raise InputError(f"the recipe '{recipe}' is for the {part} '{base[part]['name']}' (got '{name}')")
     return merge(base, own, {"recipe": recipe})

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError
+
 
 def softened_cross_entropy(student: Tensor, teacher: Tensor, temperature: float = 2.0) -> Tensor:
     r"""Returns the cross-entropy between softened outputs of the old and of the new model, averaged over items:
@@ -51,8 +53,8 @@ def softened_binary_cross_entropy(student: Tensor, teacher: Tensor, temperature:
 
 def _check(student: Tensor, teacher: Tensor, temperature: float) -> None:
     if student.shape != teacher.shape:
-        raise ValueError(
+        raise InputError(
             f"`student` and `teacher` must have one shape (got {tuple(student.shape)} and {tuple(teacher.shape)})"
         )
     if temperature <= 0:
-        raise ValueError(f"`temperature` must be positive (got {temperature})")
+        raise InputError(f"`temperature` must be positive (got {temperature})")

@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError
+
 Output = Callable[[torch.nn.Module, Any], Tensor]
 
 
@@ -77,7 +79,7 @@ class Episode:
         """Returns the same task with some of its training items only, named by their places ``0 .. n - 1``."""
         batches = list(self)
         if len(batches) != 1:
-            raise ValueError(
+            raise InputError(
                 f"a memory of single items needs an episode of one batch, or a task of a TaskStream "
                 f"(got {len(batches)} batches)"
             )

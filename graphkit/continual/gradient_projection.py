@@ -5,6 +5,8 @@ import torch
 from scipy.optimize import nnls
 from torch import Tensor
 
+from graphkit.errors import InputError
+
 
 def project_gradient(gradient: Tensor, memory: Tensor, margin: float = 0.0, ridge: float = 0.0) -> Tensor:
     r"""Returns the gradient that GEM puts in the place of one which would raise the loss of an old task.
@@ -33,7 +35,7 @@ def project_gradient(gradient: Tensor, memory: Tensor, margin: float = 0.0, ridg
         Lopez-Paz and Ranzato, *Gradient Episodic Memory for Continual Learning*, NeurIPS 2017.
     """
     if margin < 0 or ridge < 0:
-        raise ValueError(f"`margin` and `ridge` must not be negative (got {margin} and {ridge})")
+        raise InputError(f"`margin` and `ridge` must not be negative (got {margin} and {ridge})")
     g, rows = gradient.detach().double(), memory.detach().double()
     if not rows.numel() or bool((rows @ g >= 0).all()):
         return gradient

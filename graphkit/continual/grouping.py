@@ -5,6 +5,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphkit.data.edges import plain_edge_index
+from graphkit.errors import InputError
 
 ORDERS = ("given", "shuffled", "balanced")
 
@@ -30,18 +31,18 @@ def groups_of(
         ValueError: If there are too few for the tasks.
     """
     if order not in ORDERS:
-        raise ValueError(f"`order` must be one of {', '.join(ORDERS)} (got {order!r})")
+        raise InputError(f"`order` must be one of {', '.join(ORDERS)} (got {order!r})")
     kept = (counts >= min_items).nonzero().view(-1)
     if tasks is not None:
         if tasks > kept.numel():
-            raise ValueError(f"{tasks} tasks need at least as many {what} (got {kept.numel()}); use fewer `tasks`")
+            raise InputError(f"{tasks} tasks need at least as many {what} (got {kept.numel()}); use fewer `tasks`")
         per_task = kept.numel() // max(tasks, 1)
     if per_task < 1:
-        raise ValueError(f"a task needs at least one of the {what} (got {per_task} per task)")
+        raise InputError(f"a task needs at least one of the {what} (got {per_task} per task)")
     number = kept.numel() // per_task if tasks is None else tasks
     if number < 2:
         left = "" if kept.numel() == counts.numel() else f" of {counts.numel()} that are large enough"
-        raise ValueError(
+        raise InputError(
             f"a stream needs at least two tasks (got {number}: {kept.numel()} {what}{left}, {per_task} per task); "
             "use fewer per task"
         )
@@ -70,10 +71,10 @@ def windows_of(time: Tensor, labelled: Tensor, tasks: int) -> Tensor:
         ValueError: If there are fewer different times than windows.
     """
     if time.dim() != 1 or time.numel() != labelled.numel():
-        raise ValueError(f"`time` must hold one number per node (got shape {tuple(time.shape)})")
+        raise InputError(f"`time` must hold one number per node (got shape {tuple(time.shape)})")
     moments, index = torch.unique(time, return_inverse=True)
     if tasks < 2 or moments.numel() < tasks:
-        raise ValueError(f"{tasks} tasks over time need at least two, and as many times (got {moments.numel()} times)")
+        raise InputError(f"{tasks} tasks over time need at least two, and as many times (got {moments.numel()} times)")
     counts = torch.bincount(index[labelled], minlength=moments.numel())
     # The middle of each moment's share of the labelled nodes tells its window; none may stay empty.
     middle = (counts.cumsum(0) - counts / 2) / counts.sum().clamp(min=1)
@@ -109,4 +110,4 @@ def node_time(data: Data) -> Tensor:
             return data[name].view(-1)
     if "edge_time" in data:
         return first_seen(plain_edge_index(data.edge_index), data.edge_time, int(data.num_nodes or 0))
-    raise ValueError("a stream over time needs `data.time` or `data.node_year` [N], or `data.edge_time` [E] (got none)")
+    raise InputError("a stream over time needs `data.time` or `data.node_year` [N], or `data.edge_time` [E] (got none)")

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from graphkit.continual.episode import Episode
 from graphkit.continual.gradients import Named, evaluating, gradients, trainable
+from graphkit.errors import InputError
 
 #: From the outputs and targets of some items to a scalar.
 Quantity = Callable[[Tensor, Tensor], Tensor]
@@ -48,9 +49,9 @@ def importance(
     """
     check_measure(measure)
     if per not in ("sample", "batch"):
-        raise ValueError(f"`per` must be 'sample' or 'batch' (got {per!r})")
+        raise InputError(f"`per` must be 'sample' or 'batch' (got {per!r})")
     if samples is not None and samples < 1:
-        raise ValueError(f"`samples` must be at least 1, or none for all (got {samples})")
+        raise InputError(f"`samples` must be at least 1, or none for all (got {samples})")
     parameters = trainable(model)
     total = {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}
     count = place = 0
@@ -91,4 +92,4 @@ def scaled(named: Named, target: float = 1.0) -> Named:
 def check_measure(measure: str) -> None:
     """Refuses a measure that does not exist."""
     if measure not in ("abs", "square"):
-        raise ValueError(f"`measure` must be 'abs' or 'square' (got {measure!r})")
+        raise InputError(f"`measure` must be 'abs' or 'square' (got {measure!r})")

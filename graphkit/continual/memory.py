@@ -8,6 +8,7 @@ from torch import Tensor
 
 from graphkit.continual.episode import Episode
 from graphkit.continual.gradients import evaluating
+from graphkit.errors import InputError
 
 Selection = Literal["first", "mean", "coverage"]
 
@@ -24,9 +25,9 @@ class Memory:
 
     def __init__(self, size: int, selection: str = "first") -> None:
         if size < 1:
-            raise ValueError(f"`memory` must be at least 1 (got {size})")
+            raise InputError(f"`memory` must be at least 1 (got {size})")
         if selection not in ("first", "mean", "coverage"):
-            raise ValueError(f"`selection` must be 'first', 'mean' or 'coverage' (got {selection!r})")
+            raise InputError(f"`selection` must be 'first', 'mean' or 'coverage' (got {selection!r})")
         self.size, self.selection = size, selection
         self.tasks: list[Episode] = []
         self.items: list[Tensor] = []
@@ -34,7 +35,7 @@ class Memory:
     def check(self, task: Episode) -> None:
         """Refuses a task with fewer training items than are to be kept."""
         if self.size > len(task):
-            raise ValueError(
+            raise InputError(
                 f"`memory` must not be larger than a task (got {self.size} for a task of {len(task)} training items); "
                 "keep fewer"
             )
@@ -85,7 +86,7 @@ class Memory:
         """
         self.items = list(state["items"])
         if len(tasks) < len(self.items):
-            raise ValueError(
+            raise InputError(
                 f"the memory holds items of {len(self.items)} tasks; pass these to `load_state_dict` (got {len(tasks)})"
             )
         self.tasks = [task.subset(items) for task, items in zip(tasks, self.items, strict=False)]

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from graphkit.continual.episode import Episode
 from graphkit.continual.gradients import trainable
+from graphkit.errors import InputError
 
 
 class Strategy:
@@ -91,4 +92,4 @@ def check_network(tensors: dict[str, Tensor], model: torch.nn.Module) -> None:
             for name in sorted(own.keys() | came.keys())
             if own.get(name) != came.get(name)
         ]
-        raise ValueError(f"the strategy was saved with another network: {'; '.join(differences)}")
+        raise InputError(f"the strategy was saved with another network: {'; '.join(differences)}")

@@ -12,6 +12,7 @@ from graphkit.continual.stream_targets import counts, labelled, renumbered, targ
 from graphkit.continual.stream_task import StreamTask
 from graphkit.continual.visible_graph import VISIBLE, VisibleGraph
 from graphkit.data import GraphDataset, Split
+from graphkit.errors import InputError
 from graphkit.tasks import make_task
 
 SCENARIOS = ("task", "class", "time")
@@ -70,20 +71,20 @@ class TaskStream(Sequence[StreamTask]):
         time: Tensor | None = None,
     ) -> None:
         if scenario not in SCENARIOS:
-            raise ValueError(f"`scenario` must be one of {', '.join(SCENARIOS)} (got {scenario!r})")
+            raise InputError(f"`scenario` must be one of {', '.join(SCENARIOS)} (got {scenario!r})")
         if visible not in VISIBLE:
-            raise ValueError(f"`visible` must be one of {', '.join(VISIBLE)} (got {visible!r})")
+            raise InputError(f"`visible` must be one of {', '.join(VISIBLE)} (got {visible!r})")
         if dataset.task == "graph-regression":
-            raise ValueError(f"a stream needs classes or labels (got the regression '{dataset.name}')")
+            raise InputError(f"a stream needs classes or labels (got the regression '{dataset.name}')")
         self.scenario, self.visible, self.inter_task_edges, self.seed = scenario, visible, inter_task_edges, seed
         self.order, self.batch_size = order, batch_size
         self.has_classes = dataset.task in ("node-classification", "graph-classification")
         if scenario == "class" and not self.has_classes:
-            raise ValueError(f"labels do not compete, so that '{dataset.name}' has no class-incremental stream")
+            raise InputError(f"labels do not compete, so that '{dataset.name}' has no class-incremental stream")
         self.task = make_task(dataset.task, dataset.metric)
         self.visible_graph: VisibleGraph | None = None
         if not dataset.is_single_graph and (visible != "whole" or not inter_task_edges or scenario == "time"):
-            raise ValueError(f"'{dataset.name}' has many graphs: they are seen whole, and have no time")
+            raise InputError(f"'{dataset.name}' has many graphs: they are seen whole, and have no time")
         y, edge_time, owner = targets(dataset), None, None
         if scenario == "time":
             data = dataset.graphs[0]
@@ -102,7 +103,7 @@ class TaskStream(Sequence[StreamTask]):
         self.dataset = with_targets(dataset, y)
         if dataset.is_single_graph:
             if owner is None and (visible != "whole" or not inter_task_edges):
-                raise ValueError("the nodes of a stream of labels belong to all tasks, and can only be seen whole")
+                raise InputError("the nodes of a stream of labels belong to all tasks, and can only be seen whole")
             none = torch.full((y.size(0),), -1)
             self.visible_graph = VisibleGraph(
                 self.dataset.graphs[0], none if owner is None else owner, visible, inter_task_edges, edge_time
@@ -191,10 +192,10 @@ class TaskStream(Sequence[StreamTask]):
                 present = set((y[split.train] - index * self.classes.size(1)).tolist())
                 for place, original in enumerate(self.classes[index].tolist()):
                     if place not in present:
-                        raise ValueError(
+                        raise InputError(
                             f"class {original} of task {index} has no training item; leave small classes out with "
                             "`min_items`, or draw another split"
                         )
             for part in ("train", "val", "test"):
                 if not getattr(split, part).numel():
-                    raise ValueError(f"task {index} has no {part} item; put more classes in it, or change the split")
+                    raise InputError(f"task {index} has no {part} item; put more classes in it, or change the split")

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from graphkit.data import GraphCollection, GraphDataset
+from graphkit.errors import InputError
 
 
 def targets(dataset: GraphDataset) -> Tensor:
@@ -13,7 +14,7 @@ def targets(dataset: GraphDataset) -> Tensor:
     if isinstance(dataset.graphs, GraphCollection):
         y = dataset.graphs.node["y"] if dataset.level == "node" else dataset.graphs.graph["y"]
         if dataset.task == "node-classification":
-            raise ValueError(f"no stream is made of many graphs whose nodes have classes, such as '{dataset.name}'")
+            raise InputError(f"no stream is made of many graphs whose nodes have classes, such as '{dataset.name}'")
         return y.view(-1) if dataset.task == "graph-classification" else y
     return dataset.graphs[0].y
 

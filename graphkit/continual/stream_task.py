@@ -13,6 +13,7 @@ from graphkit.continual.shared_forward import call_model
 from graphkit.continual.task_heads import TaskHeads
 from graphkit.continual.visible_graph import rows_of
 from graphkit.data import Split
+from graphkit.errors import InputError
 from graphkit.loader import GraphLoader
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class StreamTask(Episode):
             ValueError: If the stream is one of many graphs.
         """
         if self.stream.visible_graph is None:
-            raise ValueError("a stream of many graphs has no single graph; iterate the task for its batches")
+            raise InputError("a stream of many graphs has no single graph; iterate the task for its batches")
         if self._data is not None:
             return self._data
         data = copy(self._graph)
@@ -98,7 +99,7 @@ class StreamTask(Episode):
         if not isinstance(model, TaskHeads):
             return out[:, self.columns]
         if self.stream.scenario == "class":
-            raise ValueError(
+            raise InputError(
                 "a class-incremental stream does not say which task an item belongs to, so that a head for each task "
                 "cannot be used; give all classes one output layer"
             )

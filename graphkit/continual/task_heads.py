@@ -6,6 +6,7 @@ from typing import Any, cast
 import torch
 from torch_geometric.data import Data
 
+from graphkit.errors import InputError
 from graphkit.nn import GraphModel
 
 
@@ -38,7 +39,7 @@ class TaskHeads(GraphModel):
     def __init__(self, make: Callable[[int], torch.nn.Module], sizes: Sequence[int]) -> None:
         super().__init__()
         if not sizes:
-            raise ValueError("`sizes` must give the number of outputs of every task (got none)")
+            raise InputError("`sizes` must give the number of outputs of every task (got none)")
         self.sizes = tuple(int(size) for size in sizes)
         network, other = make(self.sizes[0]), make(self.sizes[0] + 1)
         self.places = _output_layers(network, other)
@@ -71,7 +72,7 @@ class TaskHeads(GraphModel):
     def forward(self, *args: Any, task: int, **kwargs: Any) -> Any:
         """Returns the outputs of one task."""
         if not 0 <= task < len(self.sizes):
-            raise ValueError(f"`task` must be below {len(self.sizes)}, the number of tasks (got {task})")
+            raise InputError(f"`task` must be below {len(self.sizes)}, the number of tasks (got {task})")
         return self._with(task, self.network, *args, **kwargs)
 
     def _with(self, task: int, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -98,7 +99,7 @@ def _output_layers(network: torch.nn.Module, other: torch.nn.Module) -> list[str
     changed = [name for name, parameter in network.named_parameters() if shapes.get(name) != parameter.shape]
     owners = sorted({name.rpartition(".")[0] for name in changed})
     if not owners or "" in owners:
-        raise ValueError(
+        raise InputError(
             f"the number of outputs must change the shape of some layers of the network and of nothing else (got "
             f"{', '.join(changed) or 'no change'} in {type(network).__name__})"
         )

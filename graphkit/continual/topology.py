@@ -11,6 +11,7 @@ from torch_geometric.nn import MessagePassing
 from torch_geometric.utils import scatter, softmax
 
 from graphkit.continual.shared_forward import shared_forward
+from graphkit.errors import InputError
 from graphkit.registry import unknown_name
 
 
@@ -53,7 +54,7 @@ def topology_loss(parts: Sequence[Topology], nodes: Tensor | None = None, norm: 
         norm: ``"squared"``, or ``"fro"`` for the sum of the norms :math:`\lVert \mathbf{e} \rVert` of each layer.
     """
     if norm not in ("squared", "fro"):
-        raise ValueError(f"`norm` must be 'squared' or 'fro' (got {norm!r})")
+        raise InputError(f"`norm` must be 'squared' or 'fro' (got {norm!r})")
     values = []
     for score, target in parts:
         if nodes is not None:
@@ -89,7 +90,7 @@ def listen(model: torch.nn.Module, layers: Sequence[str] | None = None) -> Itera
     """
     found = {name: module for name, module in model.named_modules() if isinstance(module, MessagePassing)}
     if not found:
-        raise ValueError(f"topology needs layers of the kind MessagePassing (got none in {type(model).__name__})")
+        raise InputError(f"topology needs layers of the kind MessagePassing (got none in {type(model).__name__})")
     for name in layers or ():
         if name not in found:
             raise unknown_name("graph layer", name, found)
@@ -149,5 +150,5 @@ def _features(layer: MessagePassing, sent: dict[str, Any]) -> tuple[Tensor, Tens
         if fits and (best is None or source.shape[1:].numel() > best[0].shape[1:].numel()):
             best = (source, end)
     if best is None:
-        raise ValueError(f"{layer} sends no dense features of nodes, so that its topology has no score; leave it out")
+        raise InputError(f"{layer} sends no dense features of nodes, so that its topology has no score; leave it out")
     return best

@@ -5,6 +5,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphkit.data.edges import plain_edge_index, sorted_edge_index
+from graphkit.errors import InputError
 
 VISIBLE = ("whole", "so-far", "task")
 
@@ -25,7 +26,7 @@ class VisibleGraph:
         self, data: Data, owner: Tensor, visible: str, inter_task_edges: bool, edge_time: Tensor | None = None
     ) -> None:
         if visible not in VISIBLE:
-            raise ValueError(f"`visible` must be one of {', '.join(VISIBLE)} (got {visible!r})")
+            raise InputError(f"`visible` must be one of {', '.join(VISIBLE)} (got {visible!r})")
         self.data, self.owner, self.visible, self.edge_time = data, owner, visible, edge_time
         self.inter_task_edges = inter_task_edges
         self._kept: dict[int, Data] = {}

@@ -10,6 +10,7 @@ import torch
 from numpy.lib.format import open_memmap
 from torch import Tensor
 
+from graphkit.errors import InputError
 from graphkit.files import write_atomically
 
 SUFFIXES = (".npy", ".safetensors")
@@ -35,9 +36,9 @@ def open_array(path: Path) -> np.ndarray:
         array = _open_safetensors(path) if path.suffix == ".safetensors" else np.load(path, "c", allow_pickle=False)
     except (ValueError, OSError, EOFError, KeyError, TypeError, AttributeError) as error:
         detail = " ".join(str(error).split())[:160]
-        raise ValueError(f"'{path}' cannot be read as an array ({detail}); write it again") from None
+        raise InputError(f"'{path}' cannot be read as an array ({detail}); write it again") from None
     if not isinstance(array, np.ndarray):
-        raise ValueError(f"'{path}' holds several arrays; write one array with numpy.save")
+        raise InputError(f"'{path}' holds several arrays; write one array with numpy.save")
     return array
 
 
@@ -60,14 +61,14 @@ def write_array(path: Path, blocks: Iterable[Any], shape: tuple[int, ...], dtype
             rows = np.asarray(block)
             end = at + rows.shape[0]
             if rows.shape[1:] != shape[1:] or end > shape[0]:
-                raise ValueError(
+                raise InputError(
                     f"`{path.stem}` must have the shape {list(shape)} in all "
                     f"(got a block of shape {list(rows.shape)} after {at} rows)"
                 )
             array[at:end] = rows
             at = end
         if at != shape[0]:
-            raise ValueError(f"`{path.stem}` must have {shape[0]} rows in all (got {at})")
+            raise InputError(f"`{path.stem}` must have {shape[0]} rows in all (got {at})")
         array.flush()
         del array
 
@@ -87,14 +88,14 @@ def _open_safetensors(path: Path) -> np.ndarray:
     with open(path, "rb") as file:
         size = int.from_bytes(file.read(8), "little")
         if not 2 <= size <= 2**20:
-            raise ValueError("it has no header")
+            raise InputError("it has no header")
         header = json.loads(file.read(size))
     tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
     if len(tensors) != 1:
-        raise ValueError(f"it must hold one tensor, and holds {len(tensors)}")
+        raise InputError(f"it must hold one tensor, and holds {len(tensors)}")
     (entry,) = tensors.values()
     if entry["dtype"] not in _TYPES:
-        raise ValueError(f"tensors of type {entry['dtype']} cannot be mapped")
+        raise InputError(f"tensors of type {entry['dtype']} cannot be mapped")
     begin = entry["data_offsets"][0]
     dtype, shape = np.dtype(_TYPES[entry["dtype"]]), tuple(entry["shape"])
     if not np.prod(shape, dtype=np.int64):

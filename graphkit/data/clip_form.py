@@ -11,6 +11,7 @@ from graphkit.data.clips import ClipCollection
 from graphkit.data.loading import is_path, options
 from graphkit.data.recordings import prepared_clips
 from graphkit.data.skeleton_dataset import SkeletonDataset
+from graphkit.errors import InputError
 from graphkit.skeleton import Clip, SkeletonLayout, gather_clips
 from graphkit.skeleton.readers.clip_file import read_clip_file
 from graphkit.skeleton.readers.kinetics import prepare_kinetics
@@ -92,7 +93,7 @@ class ClipForm:
             known = {**content, "layout": SkeletonLayout(**layout), "classes": tuple(content["classes"])}
             return cls(**known)
         except (KeyError, TypeError) as error:
-            raise ValueError(f"the form of clips is damaged ({type(error).__name__}: {error}); export again") from None
+            raise InputError(f"the form of clips is damaged ({type(error).__name__}: {error}); export again") from None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns all of it as plain values that JSON has words for."""
@@ -107,15 +108,15 @@ class ClipForm:
         x = read_clip_file(path, self.layout, self.channels)
         if not np.isfinite(x).all():
             frame = int(np.argwhere(~np.isfinite(x))[0, 0])
-            raise ValueError(f"'{path}' must hold finite numbers (got another one in frame {frame})")
+            raise InputError(f"'{path}' must hold finite numbers (got another one in frame {frame})")
         if not x.any():
-            raise ValueError(f"'{path}' shows nobody: all its coordinates are zero; leave it out")
+            raise InputError(f"'{path}' shows nobody: all its coordinates are zero; leave it out")
         if self.recorded == "ntu":
             x = prepare_ntu([x.astype(np.float64)])[0]
         elif self.recorded == "kinetics":
             x = prepare_kinetics(x, self.persons)
         if x.shape[1] > self.persons:
-            raise ValueError(
+            raise InputError(
                 f"'{path}' must show at most {self.persons} person(s), as the clips that the model was trained on "
                 f"(got {x.shape[1]}); leave the others out"
             )

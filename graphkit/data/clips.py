@@ -8,6 +8,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphkit.data.edges import pointers
+from graphkit.errors import InputError
 from graphkit.skeleton import SkeletonLayout, fit_box, make_stream, repeat_to, resample
 
 #: Takes the frames of clips ``[F, P, V, C]``, their lengths and a generator; returns others.
@@ -51,16 +52,16 @@ class ClipCollection(Sequence[Data]):
         box: bool = False,
     ) -> None:
         if x.dim() != 4 or x.size(2) != layout.num_joints:
-            raise ValueError(f"`x` must be [F, P, {layout.num_joints} joints, C] (got {list(x.shape)})")
+            raise InputError(f"`x` must be [F, P, {layout.num_joints} joints, C] (got {list(x.shape)})")
         if int(lengths.sum()) != x.size(0) or y.shape != lengths.shape:
-            raise ValueError(
+            raise InputError(
                 f"`lengths` must add up to the {x.size(0)} frames, and `y` name an action for each clip "
                 f"(got {int(lengths.sum())} frames, {y.numel()} actions and {lengths.numel()} clips)"
             )
         if frames < 0:
-            raise ValueError(f"`frames` must not be negative; 0 leaves each clip as long as it is (got {frames})")
+            raise InputError(f"`frames` must not be negative; 0 leaves each clip as long as it is (got {frames})")
         if fit not in ("resample", "repeat"):
-            raise ValueError(f"`fit` must be resample or repeat (got {fit!r})")
+            raise InputError(f"`fit` must be resample or repeat (got {fit!r})")
         self.frames, self.fit, self.box = frames, fit, box
         self.x, self.lengths, self.y, self.layout = x, lengths, y, layout
         self.names = names

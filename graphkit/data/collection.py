@@ -10,6 +10,7 @@ from torch_geometric.data import Data
 from graphkit.data.edges import by_target, plain_edge_index, pointers, sorted_edge_index
 from graphkit.data.levels import BOOKKEEPING, level_of, stack_graph_level
 from graphkit.data.path_store import PathStore
+from graphkit.errors import InputError
 
 
 class GraphCollection(Sequence[Data]):
@@ -55,7 +56,7 @@ class GraphCollection(Sequence[Data]):
         ):
             for name, value in attributes.items():
                 if len(value) != rows:
-                    raise ValueError(f"`{name}` must have one row per {level}, {rows} in all (got {len(value)})")
+                    raise InputError(f"`{name}` must have one row per {level}, {rows} in all (got {len(value)})")
         union = edge_index + torch.repeat_interleave(self.node_ptr[:-1], num_edges)
         if union.size(1) and bool((union[1].diff() < 0).any()):
             order = by_target(union, total_nodes)
@@ -76,7 +77,7 @@ class GraphCollection(Sequence[Data]):
         """
         graphs = list(graphs)
         if not graphs:
-            raise ValueError("a collection needs at least one graph (got none)")
+            raise InputError("a collection needs at least one graph (got none)")
         num_nodes = torch.tensor([int(data.num_nodes or 0) for data in graphs])
         num_edges = torch.tensor([data.num_edges for data in graphs])
         levels: dict[str, dict[str, Any]] = {"node": {}, "edge": {}, "graph": {}, "path": {}}
@@ -85,7 +86,7 @@ class GraphCollection(Sequence[Data]):
                 continue
             values: list[Any] = [data.get(name) for data in graphs]
             if any(value is None for value in values):
-                raise ValueError(f"all graphs must have the same attributes (`{name}` is absent from some)")
+                raise InputError(f"all graphs must have the same attributes (`{name}` is absent from some)")
             level = level_of(name, values, num_nodes.tolist(), num_edges.tolist())
             if level == "path":
                 levels[level][name] = PathStore.from_list(values)

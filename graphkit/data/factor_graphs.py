@@ -8,6 +8,7 @@ from graphkit.data.collection import GraphCollection
 from graphkit.data.dataset import GraphDataset
 from graphkit.data.source import Request, Source, dataset
 from graphkit.data.splits import position_split
+from graphkit.errors import InputError
 
 NUM_NODES = 15
 PATTERNS = ("bipartite-2-3", "house-x", "ternary-tree", "grid-3-3", "cube", "octahedron")
@@ -87,9 +88,9 @@ def factor_graphs(request: Request, *, num_graphs: int = 20000, num_patterns: in
         seed: Seed of the generator.
     """
     if not 2 <= num_patterns <= len(PATTERNS):
-        raise ValueError(f"`num_patterns` must be 2 to {len(PATTERNS)} (got {num_patterns})")
+        raise InputError(f"`num_patterns` must be 2 to {len(PATTERNS)} (got {num_patterns})")
     if num_graphs < 10:
-        raise ValueError(f"`num_graphs` must be at least 10, so that no part of the split is empty (got {num_graphs})")
+        raise InputError(f"`num_graphs` must be at least 10, so that no part of the split is empty (got {num_graphs})")
     return GraphDataset(
         name=request.name,
         task="multitask-graph-classification",

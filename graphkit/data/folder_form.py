@@ -16,6 +16,7 @@ from graphkit.data.array_files import rows_at_a_time, write_array
 from graphkit.data.download import private_folder
 from graphkit.data.edges import by_target, plain_edge_index
 from graphkit.data.node_data import MASKS
+from graphkit.errors import InputError
 from graphkit.transforms.undirected import Undirected
 
 
@@ -60,16 +61,16 @@ def write_folder(
     """
     folder = Path(folder).expanduser()
     if folder.exists():
-        raise ValueError(f"'{folder}' exists; give another folder, or remove it")
+        raise InputError(f"'{folder}' exists; give another folder, or remove it")
     labels, num_nodes = _labels(y), len(y)
     edges, weight = _edges(edge_index, edge_weight, num_nodes, directed)
     masks = dict(zip(MASKS, (train_mask, val_mask, test_mask), strict=True))
     given = {name: _array(mask).astype(bool) for name, mask in masks.items() if mask is not None}
     if len(given) not in (0, 3):
-        raise ValueError(f"all three masks must be given, or none of them (got {', '.join(given)})")
+        raise InputError(f"all three masks must be given, or none of them (got {', '.join(given)})")
     for name, mask in given.items():
         if mask.shape[0] != num_nodes:
-            raise ValueError(f"`{name}` must have one row per node, {num_nodes} in all (got {mask.shape[0]})")
+            raise InputError(f"`{name}` must have one row per node, {num_nodes} in all (got {mask.shape[0]})")
     small = {"edge_index": edges.numpy(), "y": labels, **given}
     if weight is not None:
         small["edge_weight"] = weight.numpy()
@@ -85,7 +86,7 @@ def write_folder(
         try:
             os.rename(private, folder)
         except OSError as error:
-            raise ValueError(f"'{folder}' cannot be written ({error.strerror})") from None
+            raise InputError(f"'{folder}' cannot be written ({error.strerror})") from None
     return folder
 
 
@@ -94,7 +95,7 @@ def _blocks(x: Any) -> tuple[np.ndarray, Iterator[Any]]:
     parts = rows_at_a_time(x) if hasattr(x, "shape") else iter(x)
     first = next(parts, None)
     if first is None or np.ndim(first) != 2:
-        raise ValueError("`x` must have the shape [N, F], or be blocks of rows of that width, one at least")
+        raise InputError("`x` must have the shape [N, F], or be blocks of rows of that width, one at least")
     return _array(first), parts
 
 
@@ -106,7 +107,7 @@ def _finite(blocks: Iterable[Any]) -> Iterator[np.ndarray]:
         wrong = np.argwhere(~np.isfinite(rows))
         if wrong.size:
             node, column = wrong[0]
-            raise ValueError(f"`x` must be finite (got {rows[node, column]} for feature {column} of node {at + node})")
+            raise InputError(f"`x` must be finite (got {rows[node, column]} for feature {column} of node {at + node})")
         at += rows.shape[0]
         yield rows
 
@@ -115,7 +116,7 @@ def _labels(y: Any) -> np.ndarray:
     array = _array(y)
     if array.ndim not in (1, 2) or array.dtype.kind not in "iufb" or (array.ndim == 1 and array.dtype.kind == "f"):
         what = f"got {array.dtype} of shape {list(array.shape)}"
-        raise ValueError(f"`y` must be whole numbers [N], or 0, 1 and NaN [N, C] ({what})")
+        raise InputError(f"`y` must be whole numbers [N], or 0, 1 and NaN [N, C] ({what})")
     return array.astype(np.int64 if array.ndim == 1 else np.float32, copy=False)
 
 
@@ -124,14 +125,14 @@ def _edges(edge_index: Any, edge_weight: Any, num_nodes: int, directed: bool) ->
     plain = edge_index if isinstance(edge_index, Tensor) else torch.from_numpy(np.array(edge_index))
     plain = plain_edge_index(plain) if isinstance(plain, EdgeIndex) else plain
     if plain.dim() != 2 or plain.size(0) != 2 or plain.is_floating_point():
-        raise ValueError(f"`edge_index` must be whole numbers [2, E] (got {plain.dtype} of shape {list(plain.shape)})")
+        raise InputError(f"`edge_index` must be whole numbers [2, E] (got {plain.dtype} of shape {list(plain.shape)})")
     plain = plain.long()
     if plain.numel() and not 0 <= int(plain.min()) <= int(plain.max()) < num_nodes:
         what = f"got ids from {int(plain.min())} to {int(plain.max())}"
-        raise ValueError(f"`edge_index` must hold node ids from 0 to {num_nodes - 1} ({what})")
+        raise InputError(f"`edge_index` must hold node ids from 0 to {num_nodes - 1} ({what})")
     weight = None if edge_weight is None else torch.as_tensor(edge_weight).view(-1).float()
     if weight is not None and (weight.numel() != plain.size(1) or not bool(weight.isfinite().all())):
-        raise ValueError(f"`edge_weight` must have one finite number for each of the {plain.size(1)} edges")
+        raise InputError(f"`edge_weight` must have one finite number for each of the {plain.size(1)} edges")
     order = by_target(plain, num_nodes)
     plain, weight = plain[:, order], weight if weight is None else weight[order]
     new = torch.ones(plain.size(1), dtype=torch.bool)

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from torch import Tensor
 
 from graphkit.data.dataset import Split
+from graphkit.errors import InputError
 
 VALIDATIONS = ("subjects", "none", "test")
 
@@ -34,7 +35,7 @@ def held_out_split(
     """
     if validation not in VALIDATIONS:
         known = ", ".join((*VALIDATIONS, *others))
-        raise ValueError(f"`validation` must be one of {known} (got {validation!r})")
+        raise InputError(f"`validation` must be one of {known} (got {validation!r})")
     ids = {"train": train, "val": train & ~train, "test": test}
     if validation == "test":
         ids["val"] = test
@@ -44,7 +45,7 @@ def held_out_split(
         for part in ("train", "val"):
             if not bool(ids[part].any()):
                 who = ", ".join(map(str, sorted(held_out)))
-                raise ValueError(f"the subjects {who} leave no clip for {part}; choose others with `val_subjects`")
+                raise InputError(f"the subjects {who} leave no clip for {part}; choose others with `val_subjects`")
     split = Split(*(ids[part].nonzero().view(-1) for part in ("train", "val", "test")))
     return split, "test" if validation == "test" else "validation"
 
@@ -54,4 +55,4 @@ def subject_numbers(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(",") if part.strip())
     except ValueError:
-        raise ValueError(f"`val_subjects` must be whole numbers with commas, such as 2,7 (got {text!r})") from None
+        raise InputError(f"`val_subjects` must be whole numbers with commas, such as 2,7 (got {text!r})") from None

@@ -9,6 +9,7 @@ from graphkit.data.dataset import Split
 from graphkit.data.raw_files import missing_files, read_raw
 from graphkit.data.skeleton_dataset import SkeletonDataset
 from graphkit.data.source import Request, Source, dataset
+from graphkit.errors import InputError
 from graphkit.registry import get_layout
 from graphkit.skeleton import ClipStore, open_store, write_store
 from graphkit.skeleton.readers.kinetics import read_kinetics
@@ -33,7 +34,7 @@ def kinetics_skeleton(
             each as long as it is.
     """
     if validation not in ("clips", "none", "test"):
-        raise ValueError(f"`validation` must be one of clips, none, test (got {validation!r})")
+        raise InputError(f"`validation` must be one of clips, none, test (got {validation!r})")
     store = read_raw(request, lambda root: _read(request, root))
     layout = get_layout("openpose-18")
     clips = ClipCollection(store.x, store.lengths, store.labels, layout, store.names, stream, 2, frames, "repeat")

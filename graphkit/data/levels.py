@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError
+
 EDGE_ATTRIBUTES = ("factor_mask",)
 BOOKKEEPING = ("edge_index", "batch", "ptr", "num_nodes", "num_graphs")
 
@@ -38,5 +40,5 @@ def stack_graph_level(name: str, values: list[Any]) -> Any:
         return [value.tolist() if isinstance(value, Tensor) else value for value in values]
     values = [value if value.dim() and value.size(0) == 1 else value.unsqueeze(0) for value in values]
     if len({value.shape for value in values}) > 1:
-        raise ValueError(f"`{name}` must have the same shape in every graph, or one row per node or per edge")
+        raise InputError(f"`{name}` must have the same shape in every graph, or one row per node or per edge")
     return torch.cat(values)

@@ -15,6 +15,7 @@ from graphkit.data.dataset import GraphDataset, Split
 from graphkit.data.edges import by_target, plain_edge_index, sorted_edge_index
 from graphkit.data.source import DatasetEntry
 from graphkit.data.splits import PARTS, few_labels, parse_fractions, random_split
+from graphkit.errors import InputError
 from graphkit.registry import dataset_names, get_dataset
 
 #: Draws of a few labels where a data set has one split.
@@ -135,9 +136,9 @@ def draw_labels(dataset: GraphDataset, count: int, seed: int) -> GraphDataset:
         ValueError: If nodes do not have one class each, the count is not positive, or a class has fewer.
     """
     if dataset.task != "node-classification" or not dataset.is_single_graph:
-        raise ValueError(f"`labels_per_class` is for nodes of one class each ({dataset.name}: {dataset.task})")
+        raise InputError(f"`labels_per_class` is for nodes of one class each ({dataset.name}: {dataset.task})")
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise ValueError(f"`labels_per_class` must be a whole number of at least 1 (got {count!r})")
+        raise InputError(f"`labels_per_class` must be a whole number of at least 1 (got {count!r})")
     splits = dataset.splits * FEW_LABEL_DRAWS if len(dataset.splits) == 1 else dataset.splits
     y = dataset.graphs[0].y
     return dataset.replace(splits=tuple(few_labels(split, y, count, seed + i) for i, split in enumerate(splits)))
@@ -153,7 +154,7 @@ def apply_transform(dataset: GraphDataset, transform: Any) -> GraphDataset:
         return dataset.replace(graphs=graphs)
     if isinstance(dataset.graphs, ClipCollection):
         if transform is not None:
-            raise ValueError(f"transforms are for graphs, and {dataset.name} holds clips; see `train.augment`")
+            raise InputError(f"transforms are for graphs, and {dataset.name} holds clips; see `train.augment`")
         return dataset
     if dataset.mapped:
         return _transform_mapped(dataset, transform)
@@ -179,7 +180,7 @@ def _transform_mapped(dataset: GraphDataset, transform: Any) -> GraphDataset:
         return dataset
     for step in transform.transforms:
         if not getattr(step, "keeps_features", False):
-            raise ValueError(
+            raise InputError(
                 f"the features of {dataset.name} stay on disk, and {step!r} may change them; leave it out, and apply "
                 "it before the features are written"
             )
@@ -208,6 +209,6 @@ def _keep_nodes(dataset: GraphDataset, kept: torch.Tensor, num_nodes: int) -> Gr
         parts = [new_id[getattr(old, part)] for part in PARTS]
         splits.append(Split(*(ids[ids >= 0] for ids in parts)))
         if not splits[-1].train.numel():
-            raise ValueError("no training node is left after the transforms; leave out the one that removes nodes")
+            raise InputError("no training node is left after the transforms; leave out the one that removes nodes")
     names = tuple(dataset.node_names[i] for i in kept.tolist()) if dataset.node_names else ()
     return dataset.replace(splits=tuple(splits), node_names=names)

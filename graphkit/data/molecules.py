@@ -10,6 +10,7 @@ from graphkit.data.collection import GraphCollection
 from graphkit.data.dataset import GraphDataset
 from graphkit.data.raw_files import read_raw
 from graphkit.data.source import Request, Source, dataset
+from graphkit.errors import MissingPackageError
 
 REGRESSION = ("esol", "freesolv", "lipo")
 CLASSIFICATION = ("pcba", "muv", "hiv", "bace", "bbbp", "tox21", "toxcast", "sider", "clintox")
@@ -50,7 +51,7 @@ def molecule_net(request: Request) -> GraphDataset:
         ImportError: If RDKit is not installed.
     """
     if importlib.util.find_spec("rdkit") is None:
-        raise ImportError(f"the data set '{request.name}' needs RDKit; run: pip install 'graphkit[molecules]'")
+        raise MissingPackageError(f"the data set '{request.name}' needs RDKit; run: pip install 'graphkit[molecules]'")
     graphs = read_raw(request, lambda root: GraphCollection.from_list(MoleculeNet(root, request.name)))
     graphs.node["x"] = one_hot_columns(graphs.node["x"])
     del graphs.graph["smiles"]

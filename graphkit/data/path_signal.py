@@ -6,6 +6,7 @@ from torch_geometric.data import Data
 
 from graphkit.data.dataset import GraphDataset
 from graphkit.data.source import Request, Source, dataset
+from graphkit.errors import InputError
 
 CITATION = "generated: chains of short edges under random long edges, the label at the far end of a chain"
 NUM_FEATURES = 16
@@ -77,13 +78,13 @@ def path_signal(
         seed: Seed of the generator.
     """
     if not 1 <= hops <= MAX_HOPS:
-        raise ValueError(f"`hops` must be from 1 to {MAX_HOPS} (got {hops})")
+        raise InputError(f"`hops` must be from 1 to {MAX_HOPS} (got {hops})")
     if num_classes < 2 or num_chains < 5 * num_classes:
-        raise ValueError(
+        raise InputError(
             f"there must be at least 2 classes, of 5 chains each (got {num_chains} chains of {num_classes} classes)"
         )
     if min(crossings, noise) < 0:
-        raise ValueError(f"`crossings` and `noise` must not be negative (got {crossings} and {noise})")
+        raise InputError(f"`crossings` and `noise` must not be negative (got {crossings} and {noise})")
     return GraphDataset(
         name=request.name,
         task="node-classification",

@@ -10,6 +10,7 @@ from graphkit.data.parts import read_parts
 from graphkit.data.raw_files import find_raw
 from graphkit.data.source import Request, Source, dataset
 from graphkit.data.splits import position_split
+from graphkit.errors import InputError
 
 SOURCE = Source(
     "GNNBenchmarkDataset",
@@ -81,7 +82,7 @@ def pattern(request: Request, *, num_graphs: int = 1400, seed: int = 0, publishe
         citation = f"{PUBLISHED}; published graphs and split"
     else:
         if num_graphs < 7:
-            raise ValueError(f"`num_graphs` must be at least 7, so that no part is empty (got {num_graphs})")
+            raise InputError(f"`num_graphs` must be at least 7, so that no part is empty (got {num_graphs})")
         graphs, split = generate(num_graphs, seed), position_split(num_graphs, (5 / 7, 1 / 7, 1 / 7))
         citation = f"generated with seed {seed}, not the published graphs; after {PUBLISHED}"
     return GraphDataset(

@@ -14,6 +14,7 @@ from graphkit.data.dataset import GraphDataset, Split
 from graphkit.data.raw_files import read_raw
 from graphkit.data.source import Request, Source, dataset
 from graphkit.data.splits import stratified_folds
+from graphkit.errors import InputError
 
 SOURCES = {
     "geometric-shapes": Source(
@@ -44,7 +45,7 @@ def point_clouds(request: Request, *, num_points: int = 1024, copies: int = 0, s
         seed: Seed of the points.
     """
     if num_points < 2 or copies < 0:
-        raise ValueError(f"`num_points` must be at least 2, and `copies` not negative (got {num_points} and {copies})")
+        raise InputError(f"`num_points` must be at least 2, and `copies` not negative (got {num_points} and {copies})")
     copies = copies or (10 if request.name == "geometric-shapes" else 1)
     train, test = (read_raw(request, _reader(request.name, part)) for part in (True, False))
     clouds = _draw(_ordered(train), num_points, copies, seed) + _draw(_ordered(test), num_points, copies, seed + 1)
@@ -83,7 +84,7 @@ def _draw(meshes: Sequence[Data], num_points: int, copies: int, seed: int) -> li
         torch.manual_seed(seed)
         for mesh in meshes:
             if mesh.face is None or not mesh.face.numel():
-                raise ValueError("a mesh must have faces to draw points from (got one without)")
+                raise InputError("a mesh must have faces to draw points from (got one without)")
             for _ in range(copies):
                 points = draw(Data(pos=mesh.pos, face=mesh.face)).pos
                 clouds.append(Data(x=points, edge_index=torch.empty(2, 0, dtype=torch.long), y=mesh.y))

@@ -18,6 +18,7 @@ import torch_geometric
 
 from graphkit.data.download import private_folder, publish, socket_timeout, unreachable_host
 from graphkit.data.source import Request
+from graphkit.errors import InputError
 
 T = TypeVar("T")
 
@@ -99,7 +100,7 @@ def _read(request: Request, raw: Path, reader: Callable[[str], T], folder: Path)
         raise
     except Exception as error:
         detail = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        raise ValueError(
+        raise InputError(
             f"the raw files of '{request.name}' in '{raw}' cannot be read ({detail}); fetch them again from "
             f"{request.source.address}"
         ) from error

@@ -8,6 +8,7 @@ from graphkit.data.dataset import GraphDataset
 from graphkit.data.edges import by_target
 from graphkit.data.source import Request, Source, dataset
 from graphkit.data.splits import random_split
+from graphkit.errors import InputError
 
 CITATION = "generated: a stochastic block model with Gaussian features"
 NUM_FEATURES = 32
@@ -62,12 +63,12 @@ def check_sizes(num_nodes: int, num_edges: int, num_classes: int, inside: float,
         ValueError: If an option has no such value.
     """
     if num_classes < 2 or num_nodes < 10 * num_classes:
-        raise ValueError(f"there must be 2 classes of 10 nodes at least (got {num_classes} for {num_nodes} nodes)")
+        raise InputError(f"there must be 2 classes of 10 nodes at least (got {num_classes} for {num_nodes} nodes)")
     if not 1 <= num_edges <= num_nodes * (num_nodes - 1) // (8 * num_classes):
         most = num_nodes * (num_nodes - 1) // (8 * num_classes)
-        raise ValueError(f"`num_edges` must be from 1 to {most}, for pairs are drawn once (got {num_edges})")
+        raise InputError(f"`num_edges` must be from 1 to {most}, for pairs are drawn once (got {num_edges})")
     if not 0 <= inside <= 1 or noise < 0:
-        raise ValueError(f"`inside` must lie in [0, 1], and `noise` not be negative (got {inside} and {noise})")
+        raise InputError(f"`inside` must lie in [0, 1], and `noise` not be negative (got {inside} and {noise})")
 
 
 @dataset({"sbm-200k": Source(address=CITATION)}, task="node-classification")

@@ -15,6 +15,7 @@ from graphkit.data.raw_files import cache_folder
 from graphkit.data.sbm_200k import CITATION, check_sizes, draw_pairs
 from graphkit.data.source import Request, Source, dataset
 from graphkit.data.splits import random_split
+from graphkit.errors import InputError
 
 #: Rows of features that are drawn at a time.
 ROWS = 2**17
@@ -79,7 +80,7 @@ def sbm_2m(
     """
     check_sizes(num_nodes, num_edges, num_classes, inside, noise)
     if num_features < 1:
-        raise ValueError(f"`num_features` must be at least 1 (got {num_features})")
+        raise InputError(f"`num_features` must be at least 1 (got {num_features})")
     drawn = (num_nodes, num_edges, num_features, num_classes, inside, noise, graph_seed)
     folder = cache_folder() / "generated" / f"sbm-{num_nodes}-{sha256(repr(drawn).encode()).hexdigest()[:12]}"
     if not folder.is_dir():

@@ -6,6 +6,7 @@ from torch_geometric.data import Data
 
 from graphkit.data.dataset import GraphDataset
 from graphkit.data.source import Request, Source, dataset
+from graphkit.errors import InputError
 
 CITATION = "generated: a stochastic block model with Gaussian features"
 NUM_FEATURES = 32
@@ -63,9 +64,9 @@ def sbm_continual(
         seed: Seed of the generator.
     """
     if num_classes < 2 or size < 3:
-        raise ValueError(f"a block model needs at least 2 classes of 3 nodes (got {num_classes} of {size})")
+        raise InputError(f"a block model needs at least 2 classes of 3 nodes (got {num_classes} of {size})")
     if min(inside, outside) < 0 or inside + outside == 0 or min(noise, drift) < 0:
-        raise ValueError(
+        raise InputError(
             f"`inside`, `outside`, `noise` and `drift` must not be negative, and there must be edges "
             f"(got {inside}, {outside}, {noise}, {drift})"
         )

@@ -6,6 +6,7 @@ import torch
 from graphkit.data.collection import GraphCollection
 from graphkit.data.dataset import GraphDataset, Split
 from graphkit.data.source import Request, Source, dataset
+from graphkit.errors import InputError
 
 CITATION = "generated: graphs of overlapping communities, 121 labels per node, as many graphs as PPI has"
 PARTS = (20, 2, 2)
@@ -94,12 +95,12 @@ def sbm_multilabel(
         seed: Seed of the generator.
     """
     if size < 2 * NUM_COMMUNITIES or not 0 < degree <= size / 4:
-        raise ValueError(
+        raise InputError(
             f"a graph must have at least {2 * NUM_COMMUNITIES} nodes, and a degree above 0 and at most a quarter of "
             f"that (got {size} nodes of degree {degree})"
         )
     if not 0 <= inside <= 1 or not 0 <= flips < 0.5 or noise < 0:
-        raise ValueError(
+        raise InputError(
             "`inside` must be from 0 to 1, `flips` from 0 to 0.5 and `noise` not negative "
             f"(got {inside}, {flips} and {noise})"
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from graphkit.data.dataset import GraphDataset
+from graphkit.errors import InputError, InputTypeError
 from graphkit.registry import register_dataset, unknown_name
 
 
@@ -79,7 +80,7 @@ def check_options(name: str, known: Mapping[str, Any], given: Mapping[str, Any])
     for option, value in given.items():
         if option not in known:
             if not known:
-                raise ValueError(f"the data set '{name}' has no options of its own (got '{option}'); remove it")
+                raise InputError(f"the data set '{name}' has no options of its own (got '{option}'); remove it")
             raise unknown_name(f"option of the data set '{name}'", option, known)
         default = known[option]
         kind = bool if default is None else type(default)  # the options without a default are yes, no or neither
@@ -90,7 +91,7 @@ def check_options(name: str, known: Mapping[str, Any], given: Mapping[str, Any])
         elif type(value) is not kind and value is not default:
             words = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
             word = words.get(kind, kind.__name__)
-            raise TypeError(f"the option '{option}' of the data set '{name}' must be {word} (got {value!r})")
+            raise InputTypeError(f"the option '{option}' of the data set '{name}' must be {word} (got {value!r})")
     return taken
 
 

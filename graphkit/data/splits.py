@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from graphkit.data.dataset import Split
+from graphkit.errors import InputError
 
 PARTS = ("train", "val", "test")
 
@@ -22,13 +23,13 @@ def parse_fractions(split: str | Sequence[float]) -> tuple[float, float, float]:
     try:
         fractions = tuple(float(part) for part in parts)
     except (TypeError, ValueError):
-        raise ValueError(f"`split` must be three numbers (got {split!r}); {hint}") from None
+        raise InputError(f"`split` must be three numbers (got {split!r}); {hint}") from None
     if len(fractions) != 3:
-        raise ValueError(f"`split` must be three numbers (got {split!r}); {hint}")
+        raise InputError(f"`split` must be three numbers (got {split!r}); {hint}")
     if not all(0 < fraction < 1 for fraction in fractions):
-        raise ValueError(f"`split` must hold shares between 0 and 1 (got {split!r}); {hint}")
+        raise InputError(f"`split` must hold shares between 0 and 1 (got {split!r}); {hint}")
     if abs(sum(fractions) - 1) > 1e-6:
-        raise ValueError(f"`split` must sum to 1 (got {split!r}, which sums to {sum(fractions):g}); {hint}")
+        raise InputError(f"`split` must sum to 1 (got {split!r}, which sums to {sum(fractions):g}); {hint}")
     return fractions
 
 
@@ -63,7 +64,7 @@ def random_split(
     parts = [torch.from_numpy(np.sort(part)) for part in np.split(order, [first, second])]
     for name, part in zip(PARTS, parts, strict=True):
         if not part.numel():
-            raise ValueError(f"`split` leaves no {name} item (got {split!r} for {order.size} items); use larger shares")
+            raise InputError(f"`split` leaves no {name} item (got {split!r} for {order.size} items); use larger shares")
     return Split(*parts)
 
 
@@ -84,7 +85,7 @@ def few_labels(split: Split, y: Tensor, count: int, seed: int = 0) -> Split:
     for label in y.unique()[y.unique() >= 0].tolist():
         members = split.train[y[split.train] == label]
         if members.numel() < count:
-            raise ValueError(
+            raise InputError(
                 f"`labels_per_class` must be at most the training items of each class (got {count}, and class {label} "
                 f"has {members.numel()}); ask for fewer, or give --split a larger first share"
             )
@@ -108,7 +109,7 @@ def stratified_folds(y: Tensor, folds: int = 10, seed: int = 0) -> tuple[Split, 
     """
     labels = y.numpy()
     if labels.size < folds:
-        raise ValueError(f"{folds} folds need at least as many items (got {labels.size})")
+        raise InputError(f"{folds} folds need at least as many items (got {labels.size})")
     generator = np.random.RandomState(seed)
     classes, first_seen = np.unique(labels, return_index=True)
     classes = classes[np.argsort(first_seen)]  # scikit-learn numbers the classes in order of appearance

@@ -4,6 +4,7 @@ from graphkit.data.recordings import prepared_clips
 from graphkit.data.skeleton_dataset import SkeletonDataset
 from graphkit.data.source import Request, Source, dataset
 from graphkit.data.splits import position_split
+from graphkit.errors import InputError
 from graphkit.registry import get_layout
 from graphkit.skeleton import ClipStore
 from graphkit.skeleton.synthetic import ACTIONS, generate_clips
@@ -37,7 +38,7 @@ def synthetic_skeleton(
         box: Whether each clip is stretched so that each coordinate runs from -1 to 1.
     """
     if num_clips < 10:
-        raise ValueError(f"`num_clips` must be at least 10, so that no part of the split is empty (got {num_clips})")
+        raise InputError(f"`num_clips` must be at least 10, so that no part of the split is empty (got {num_clips})")
     layout = get_layout("nw-ucla-20")
     names = tuple(f"clip-{number}" for number in range(num_clips))
     store = ClipStore(*generate_clips(num_clips, noise, seed), names, {})

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from graphkit.data.clip_form import ClipForm
 from graphkit.deploy.formats import FORMATS, Runner, run_onnx, run_pt2
+from graphkit.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,6 @@ def open_exported(path: str | Path, threads: int | None = None) -> Exported:
     if not path.is_file():
         raise FileNotFoundError(f"there is no file '{path}'; write one with graphkit export")
     if path.suffix.lower() not in {f".{name}" for name in FORMATS}:
-        raise ValueError(f"'{path}' must end in .onnx or .pt2 (got '{path.suffix}')")
+        raise InputError(f"'{path}' must end in .onnx or .pt2 (got '{path.suffix}')")
     runner, metadata = run_onnx(path, threads) if path.suffix.lower() == ".onnx" else run_pt2(path)
     return Exported(path, runner, ClipForm.from_dict(metadata.get("form", {})), metadata)

@@ -21,6 +21,7 @@ from graphkit.deploy.formats import (
     write_onnx,
     write_pt2,
 )
+from graphkit.errors import InputError
 from graphkit.files import write_atomically
 from graphkit.nn import SkeletonModel, plain_form
 from graphkit.registry import unknown_name
@@ -58,17 +59,17 @@ def export_run(run: Run, format: str = "onnx", output: str | Path | None = None)
     if format == "onnx":
         require_export()
     if not run.result:
-        raise ValueError(f"the run '{run.path}' has not ended; continue it with: graphkit train --resume {run.path}")
+        raise InputError(f"the run '{run.path}' has not ended; continue it with: graphkit train --resume {run.path}")
     fit = run.best
     model, dataset = fit.model, fit.dataset
     if not isinstance(model, SkeletonModel) or not isinstance(dataset, SkeletonDataset):
         name = run.config["model"]["name"]
-        raise ValueError(f"only models of skeleton clips can be exported (got '{name}'); keep the run folder instead")
+        raise InputError(f"only models of skeleton clips can be exported (got '{name}'); keep the run folder instead")
     plain = plain_form(model)
     form = ClipForm.of_dataset(dataset, fit.config["data"]["name"], data_options(fit))
     least = 2 * int(plain.least_frames)  # type: ignore[arg-type]
     if 0 < form.frames < least:
-        raise ValueError(f"clips must have at least {least} frames to be exported (trained on {form.frames})")
+        raise InputError(f"clips must have at least {least} frames to be exported (trained on {form.frames})")
     frames = max(form.frames, least, 32)
     shape = (2, form.channels, frames, form.layout.num_joints, form.persons)
     metadata = _metadata(run, form, least)
@@ -83,7 +84,7 @@ def export_run(run: Run, format: str = "onnx", output: str | Path | None = None)
     try:
         write_atomically(path, write)
     except OSError as error:
-        raise ValueError(f"the model cannot be written to '{path}' ({error.strerror or error})") from None
+        raise InputError(f"the model cannot be written to '{path}' ({error.strerror or error})") from None
     size = path.stat().st_size
     return {"file": str(path), "format": format, "bytes": size, "batch_sizes": list(BATCH_SIZES), **found,
             "metadata": metadata}  # fmt: skip
@@ -121,7 +122,7 @@ def _compare(runner: Runner, model: SkeletonModel, fit: Run, shape: tuple[int, .
             found["scale"] = max(found["scale"], float(expected.abs().max()))
             found[kind] = max(found[kind] or 0.0, float((got - expected).abs().max()))
         if found[kind] is not None and not found[kind] <= TOLERANCE * found["scale"]:
-            raise ValueError(
+            raise InputError(
                 f"the exported file differs from the model by {found[kind]:.2g} for {kind} clips, more than "
                 f"{TOLERANCE:g} of {found['scale']:.3g}; it is not kept"
             )

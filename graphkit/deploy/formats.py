@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError, MissingPackageError
 from graphkit.files import check_zip
 
 FORMATS = ("onnx", "pt2")
@@ -29,7 +30,9 @@ def require_export() -> None:
     """Raises an ``ImportError`` that says what to install where a package for ONNX is missing."""
     for name in ("onnx", "onnxscript", "onnxruntime"):
         if importlib.util.find_spec(name) is None:
-            raise ImportError(f"the format onnx needs {name}, which is not installed; pip install graphkit[export]")
+            raise MissingPackageError(
+                f"the format onnx needs {name}, which is not installed; pip install onnx onnxruntime onnxscript"
+            )
 
 
 def trace(model: torch.nn.Module, shape: tuple[int, ...], least_frames: int) -> torch.export.ExportedProgram:
@@ -45,7 +48,9 @@ def trace(model: torch.nn.Module, shape: tuple[int, ...], least_frames: int) -> 
         ImportError: If this PyTorch is too old to leave the number of frames open.
     """
     if "prefer_deferred_runtime_asserts_over_guards" not in inspect.signature(torch.export.export).parameters:
-        raise ImportError(f"torch {torch.__version__} cannot leave the number of frames open; pip install -U torch")
+        raise MissingPackageError(
+            f"torch {torch.__version__} cannot leave the number of frames open; pip install -U torch"
+        )
     dims = {0: torch.export.Dim("batch"), 2: torch.export.Dim("frames", min=least_frames)}
     with _quiet(), torch.no_grad():
         return torch.export.export(
@@ -100,7 +105,7 @@ def run_onnx(path: Path, threads: int | None = None) -> tuple[Runner, dict[str, 
     try:
         session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors have no common class but this one
-        raise ValueError(f"'{path}' is no ONNX file that can be run ({_line(error)}); export it again") from None
+        raise InputError(f"'{path}' is no ONNX file that can be run ({_line(error)}); export it again") from None
     text = session.get_modelmeta().custom_metadata_map.get(KEY)
 
     def run(x: Tensor) -> Tensor:
@@ -121,7 +126,7 @@ def run_pt2(path: Path) -> tuple[Runner, dict[str, Any]]:
         with _quiet():
             module = torch.export.load(str(path), extra_files=beside).module()
     except Exception as error:  # as many classes as ways to be damaged
-        raise ValueError(f"'{path}' is no .pt2 archive that can be run ({_line(error)}); export it again") from None
+        raise InputError(f"'{path}' is no .pt2 archive that can be run ({_line(error)}); export it again") from None
     text: Any = beside[BESIDE]
     return torch.inference_mode()(module), _metadata(path, text.decode() if isinstance(text, bytes) else text)
 
@@ -130,7 +135,7 @@ def _metadata(path: Path, text: str | None) -> dict[str, Any]:
     try:
         content = json.loads(text or "")
     except ValueError:
-        raise ValueError(f"'{path}' was not written by graphkit export: it says nothing about its clips") from None
+        raise InputError(f"'{path}' was not written by graphkit export: it says nothing about its clips") from None
     return content
 
 

@@ -14,6 +14,7 @@ from graphkit.data.clip_form import ClipForm
 from graphkit.data.own.clips import LAYOUT
 from graphkit.deploy.exported import open_exported
 from graphkit.deploy.exporting import data_options
+from graphkit.errors import InputError
 from graphkit.files import write_json, write_text
 from graphkit.skeleton import Clip
 from graphkit.skeleton.readers.clip_file import SUFFIXES
@@ -62,11 +63,11 @@ def open_predictor(source: Run | str | Path, device: str = "auto") -> Predictor:
         return Predictor(exported.form, _one_by_one(exported.run), exported.least_frames)
     if not source.result:
         where = source.path
-        raise ValueError(f"the run '{where}' has not ended; continue it with: graphkit train --resume {where}")
+        raise InputError(f"the run '{where}' has not ended; continue it with: graphkit train --resume {where}")
     fit = source.best
     if not isinstance(fit.dataset, SkeletonDataset):
         name = source.config["model"]["name"]
-        raise ValueError(f"only models of skeleton clips predict for new clips (got '{name}'); leave the folder out")
+        raise InputError(f"only models of skeleton clips predict for new clips (got '{name}'); leave the folder out")
     place = pick_device(device)
     model = fit.model.to(place)
 
@@ -112,7 +113,7 @@ def predict_clips(predictor: Predictor, files: Sequence[Path]) -> Iterator[ClipP
                 clip = form.read(file)
                 if not form.frames and len(clip.x) < predictor.least_frames:
                     least = predictor.least_frames
-                    raise ValueError(f"'{file}' must have at least {least} frames for this model (got {len(clip.x)})")
+                    raise InputError(f"'{file}' must have at least {least} frames for this model (got {len(clip.x)})")
                 group.append(clip)
             except (ValueError, OSError) as error:
                 group.append(" ".join(str(error).split()))
@@ -145,7 +146,7 @@ def write_predictions(found: Sequence[ClipPrediction], classes: Sequence[str], o
             writer.writerow([row["file"], row["prediction"], *values])
         write_text(output, table.getvalue())
     except OSError as error:
-        raise ValueError(f"the predictions cannot be written to '{output}' ({error.strerror})") from None
+        raise InputError(f"the predictions cannot be written to '{output}' ({error.strerror})") from None
 
 
 def prediction_row(one: ClipPrediction, classes: Sequence[str]) -> dict[str, Any]:

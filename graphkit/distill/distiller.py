@@ -12,6 +12,7 @@ from torch_geometric import EdgeIndex
 from graphkit.distill.loss import check_pair, finite
 from graphkit.distill.taps import Heard, Tap, find_layer, listening
 from graphkit.distill.union_edges import united_edges
+from graphkit.errors import InputError
 
 Inputs = Mapping[str, Any] | Sequence[Any]
 
@@ -56,7 +57,7 @@ class Distiller(torch.nn.Module):
     def __init__(self, teacher: torch.nn.Module, student: torch.nn.Module, losses: Sequence[Tap]) -> None:
         super().__init__()
         if not losses:
-            raise ValueError("a distiller needs at least one loss (got none); give it a Tap")
+            raise InputError("a distiller needs at least one loss (got none); give it a Tap")
         self._networks = (teacher, student)  # in a tuple: they are not parts of this module
         self.taps = tuple(losses)
         self.losses = torch.nn.ModuleList(tap.loss for tap in losses)
@@ -177,7 +178,7 @@ class Distiller(torch.nn.Module):
             if heard[own].nodes != taught[theirs].nodes:
                 each = (taught[theirs].nodes, heard[own].nodes)
                 a, b = ("one graph" if nodes is None else f"copies of {nodes} nodes" for nodes in each)
-                raise ValueError(
+                raise InputError(
                     f"teacher and student must be on the same nodes (got {a} at '{theirs}' and {b} at '{own}')"
                 )
             made = taught[theirs].edge_index, heard[own].edge_index
@@ -231,7 +232,7 @@ class Distiller(torch.nn.Module):
 def _check_heard(heard: Mapping[str, Heard], layer: str, whose: str) -> None:
     """Refuses a layer that was not called: one that is skipped, or of which a network uses the parts only."""
     if layer not in heard:
-        raise ValueError(
+        raise InputError(
             f"the layer '{layer}' of the {whose} was not called, so that its features are not known; tap another, "
             "such as the norm or the activation after it"
         )

@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError
+
 
 class DistillationLoss(torch.nn.Module, ABC):
     """A loss that tells how far the features of a student are from those of its teacher, on the same nodes.
@@ -60,9 +62,9 @@ class DistillationLoss(torch.nn.Module, ABC):
         if self.needs_edges:
             if edge_index is None:
                 name = type(self).__name__
-                raise ValueError(f"{name} compares over edges (got none); give an `edge_index` or take another loss")
+                raise InputError(f"{name} compares over edges (got none); give an `edge_index` or take another loss")
             if edge_index.size(1) == 0:
-                raise ValueError(
+                raise InputError(
                     f"{type(self).__name__} compares over edges, and the graph has none (got `edge_index` of shape "
                     f"{list(edge_index.shape)}); take a loss without edges, such as KnowledgeDistillation"
                 )
@@ -73,23 +75,23 @@ def check_pair(student: Tensor, teacher: Tensor) -> None:
     """Raises a ValueError unless both are float tensors with a row for each of the same nodes, on one device."""
     for name, features in (("student", student), ("teacher", teacher)):
         if features.dim() != 2 or not features.is_floating_point():
-            raise ValueError(
+            raise InputError(
                 f"the features of the {name} must be a float tensor [N, D] "
                 f"(got {features.dtype} of shape {list(features.shape)})"
             )
     if student.size(0) != teacher.size(0):
-        raise ValueError(
+        raise InputError(
             f"teacher and student must be on the same nodes (got {teacher.size(0)} rows of the teacher and "
             f"{student.size(0)} of the student); give both the same graph"
         )
     if student.device != teacher.device:
-        raise ValueError(f"teacher and student must be on one device (got {teacher.device} and {student.device})")
+        raise InputError(f"teacher and student must be on one device (got {teacher.device} and {student.device})")
 
 
 def check_same_width(student: Tensor, teacher: Tensor, name: str) -> None:
     """Raises a ValueError unless the two have as many columns."""
     if student.size(1) != teacher.size(1):
-        raise ValueError(
+        raise InputError(
             f"{name} needs outputs of one width (got {teacher.size(1)} of the teacher and {student.size(1)} of the "
             "student); tap the last layer of both"
         )
@@ -102,5 +104,5 @@ def finite(loss: Tensor, student: Tensor, teacher: Tensor, where: str = "") -> T
     at = f" at {where}" if where else ""
     for name, features in (("teacher", teacher), ("student", student)):
         if not bool(torch.isfinite(features).all()):
-            raise ValueError(f"the features of the {name}{at} must be finite (got NaN or infinity); look at its input")
-    raise ValueError(f"the distillation loss{at} is not finite (got {loss.item()}); the features are too large for it")
+            raise InputError(f"the features of the {name}{at} must be finite (got NaN or infinity); look at its input")
+    raise InputError(f"the distillation loss{at} is not finite (got {loss.item()}); the features are too large for it")

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch_geometric.nn import MessagePassing
 
 from graphkit.distill.loss import DistillationLoss
+from graphkit.errors import InputError
 from graphkit.nn import DynamicEdgeConv, STGCNConv, STInceptionConv
 from graphkit.registry import unknown_name
 
@@ -44,9 +45,9 @@ class Tap:
 
     def __post_init__(self) -> None:
         if self.weight is not None and not 0 <= self.weight < float("inf"):
-            raise ValueError(f"`weight` must be finite and not negative (got {self.weight})")
+            raise InputError(f"`weight` must be finite and not negative (got {self.weight})")
         if self.active_epochs is not None and self.active_epochs < 1:
-            raise ValueError(f"`active_epochs` must be at least 1, or none for all epochs (got {self.active_epochs})")
+            raise InputError(f"`active_epochs` must be at least 1, or none for all epochs (got {self.active_epochs})")
 
     @property
     def factor(self) -> float:
@@ -58,7 +59,7 @@ class Tap:
         if self.active_epochs is None:
             return True
         if epoch is None:
-            raise ValueError("a tap with `active_epochs` must know the epoch (got none); pass `epoch=`, from 0")
+            raise InputError("a tap with `active_epochs` must know the epoch (got none); pass `epoch=`, from 0")
         return epoch < self.active_epochs
 
 
@@ -119,7 +120,7 @@ def last_hidden_layer(network: torch.nn.Module, output_is_layer: bool = True) ->
     """
     layers = [name for name in layer_aliases(network) if name != OUTPUT]
     if not layers:
-        raise ValueError(f"{type(network).__name__} has no graph layer to compare; name one of its sub-modules")
+        raise InputError(f"{type(network).__name__} has no graph layer to compare; name one of its sub-modules")
     return layers[-2] if len(layers) > 1 and output_is_layer else layers[-1]
 
 
@@ -149,7 +150,7 @@ def _heard(name: str, output: Any) -> Heard:
     parts = output if isinstance(output, tuple | list) else (output,)
     tensors = [part for part in parts if isinstance(part, Tensor)]
     if not tensors or not tensors[0].is_floating_point():
-        raise ValueError(f"the layer '{name}' must return features, or a tuple that begins with them (got {output!r})")
+        raise InputError(f"the layer '{name}' must return features, or a tuple that begins with them (got {output!r})")
     edges = [t for t in tensors[1:] if t.dim() == 2 and t.size(0) == 2 and not t.is_floating_point()]
     features = tensors[0]
     if features.dim() == 3:

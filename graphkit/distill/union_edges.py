@@ -7,6 +7,7 @@ from torch import Tensor
 from torch_geometric import EdgeIndex
 
 from graphkit.distill.local_structure import plain_edges
+from graphkit.errors import InputError
 
 
 def union_edges(*edge_indices: Tensor, num_nodes: int) -> EdgeIndex:
@@ -32,10 +33,10 @@ def union_edges(*edge_indices: Tensor, num_nodes: int) -> EdgeIndex:
         Yang et al., *Distilling Knowledge from Graph Convolutional Networks*, CVPR 2020 (dynamic graphs).
     """
     if not edge_indices:
-        raise ValueError("a union needs the edges of at least one graph (got none)")
+        raise InputError("a union needs the edges of at least one graph (got none)")
     edges = torch.cat([plain_edges(each).long() for each in edge_indices], dim=1)
     if edges.numel() and (int(edges.min()) < 0 or int(edges.max()) >= num_nodes):
-        raise ValueError(
+        raise InputError(
             f"edges must hold node ids from 0 to {num_nodes - 1} (got ids from {int(edges.min())} to "
             f"{int(edges.max())}); both graphs must have the same nodes"
         )

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphkit.errors import InputError
 from graphkit.loader.share import Share
 
 
@@ -39,7 +40,7 @@ class GraphLoader:
         sizes: Tensor | None = None,
     ) -> None:
         if batch_size < 1:
-            raise ValueError(f"`batch_size` must be at least 1 (got {batch_size})")
+            raise InputError(f"`batch_size` must be at least 1 (got {batch_size})")
         self.graphs = graphs
         self.ids = ids
         self.batch_size = batch_size

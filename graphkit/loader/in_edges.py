@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch_geometric import EdgeIndex
 
+from graphkit.errors import InputError
+
 
 def spans(ptr: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
     """Finds the entries of some groups, group after group.
@@ -41,7 +43,7 @@ def check_ends(edge_index: Tensor, num_nodes: int) -> None:
         low, high = int(edge_index.min()), int(edge_index.max())
         if low < 0 or high >= num_nodes:
             what = f"got ids from {low} to {high}"
-            raise ValueError(f"`edge_index` must hold node ids from 0 to {num_nodes - 1} ({what})")
+            raise InputError(f"`edge_index` must hold node ids from 0 to {num_nodes - 1} ({what})")
 
 
 class InEdges:

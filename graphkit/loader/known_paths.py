@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError
 from graphkit.loader.in_edges import spans
 
 
@@ -76,9 +77,9 @@ def check_paths(path_index: Tensor, hops: int, num_nodes: int) -> None:
     is_tensor = isinstance(path_index, Tensor)
     if not is_tensor or path_index.dim() != 2 or path_index.size(0) != hops + 1 or path_index.is_floating_point():
         came = f"{path_index.dtype} of shape {list(path_index.shape)}" if is_tensor else repr(path_index)
-        raise ValueError(
+        raise InputError(
             f"`{name}` must be an integer tensor [{hops + 1}, P], one row for each node of a path (got {came})"
         )
     if path_index.numel() and not 0 <= int(path_index.min()) <= int(path_index.max()) < num_nodes:
         what = f"got ids from {int(path_index.min())} to {int(path_index.max())}"
-        raise ValueError(f"`{name}` must hold node ids from 0 to {num_nodes - 1} ({what})")
+        raise InputError(f"`{name}` must hold node ids from 0 to {num_nodes - 1} ({what})")

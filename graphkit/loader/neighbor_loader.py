@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphkit.errors import InputError
 from graphkit.loader.node_loader import NodeLoader, Subgraphs, check_counts, check_neighbors
 from graphkit.loader.path_subgraphs import PathSubgraphs
 from graphkit.loader.pyg_subgraphs import PyGSubgraphs, has_even_sampler
@@ -72,7 +73,7 @@ class NeighborLoader(NodeLoader):
     ) -> None:
         most = check_neighbors(num_neighbors)
         if engine not in (None, *ENGINES):
-            raise ValueError(f"`engine` must be one of {', '.join(ENGINES)}, or None (got {engine!r})")
+            raise InputError(f"`engine` must be one of {', '.join(ENGINES)}, or None (got {engine!r})")
         check_counts(batch_size=batch_size)
         if engine is None:
             engine = "pyg" if has_even_sampler() and most else "own"  # PyG's takes one layer at least

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torch_geometric.data import Data
 
+from graphkit.errors import InputError
 from graphkit.loader.share import Share
 
 Self = TypeVar("Self", bound="NodeLoader")
@@ -66,7 +67,7 @@ class NodeLoader:
     ) -> None:
         check_counts(batch_size=batch_size)
         if num_workers < 0:
-            raise ValueError(f"`num_workers` must not be negative (got {num_workers})")
+            raise InputError(f"`num_workers` must not be negative (got {num_workers})")
         self.subgraphs = subgraphs
         self.batch_size, self.shuffle, self.num_workers, self.generator = batch_size, shuffle, num_workers, generator
         self.input_nodes = _seeds(input_nodes, subgraphs.num_nodes)
@@ -107,7 +108,7 @@ class NodeLoader:
         most, layers = check_neighbors(num_neighbors), len(self.subgraphs.num_neighbors)
         if len(most) != layers:
             what = f"got {list(num_neighbors)}"
-            raise ValueError(f"`num_neighbors` must have one number for each of the {layers} layers ({what})")
+            raise InputError(f"`num_neighbors` must have one number for each of the {layers} layers ({what})")
         other = copy(self)
         other.subgraphs = self.subgraphs.drawing(most)
         return other
@@ -154,7 +155,7 @@ def check_counts(**counts: int) -> None:
     """Refuses what is no whole number of at least 1."""
     for name, count in counts.items():
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-            raise ValueError(f"`{name}` must be a whole number of at least 1 (got {count!r})")
+            raise InputError(f"`{name}` must be a whole number of at least 1 (got {count!r})")
 
 
 def check_neighbors(num_neighbors: Sequence[int], name: str = "num_neighbors") -> list[int | None]:
@@ -166,7 +167,7 @@ def check_neighbors(num_neighbors: Sequence[int], name: str = "num_neighbors") -
     whole = isinstance(num_neighbors, Sequence) and not isinstance(num_neighbors, str)
     if not whole or any(type(most) is not int or (most < 1 and most != -1) for most in num_neighbors):
         rule = f"`{name}` must be a list of whole numbers, -1 (all) or at least 1, one for each layer"
-        raise ValueError(f"{rule} (got {num_neighbors!r})")
+        raise InputError(f"{rule} (got {num_neighbors!r})")
     return [None if most == -1 else most for most in num_neighbors]
 
 
@@ -180,20 +181,20 @@ def _seeds(input_nodes: Tensor | None, num_nodes: int) -> Tensor:
         return torch.arange(num_nodes)
     if input_nodes.dtype == torch.bool:
         if input_nodes.shape != (num_nodes,):
-            raise ValueError(
+            raise InputError(
                 f"`input_nodes` must have one entry per node, {num_nodes} in all, if it is a mask "
                 f"(got shape {list(input_nodes.shape)})"
             )
         return input_nodes.cpu().nonzero().view(-1)
     if input_nodes.dim() != 1 or input_nodes.dtype not in (torch.int64, torch.int32):
         what = f"got {input_nodes.dtype} of shape {list(input_nodes.shape)}"
-        raise ValueError(f"`input_nodes` must be ids [S] or a mask [N] of nodes ({what})")
+        raise InputError(f"`input_nodes` must be ids [S] or a mask [N] of nodes ({what})")
     ids = input_nodes.cpu().long()
     if ids.numel():
         low, high = int(ids.min()), int(ids.max())
         if low < 0 or high >= num_nodes:
             what = f"got ids from {low} to {high}"
-            raise ValueError(f"`input_nodes` must hold node ids from 0 to {num_nodes - 1} ({what})")
+            raise InputError(f"`input_nodes` must hold node ids from 0 to {num_nodes - 1} ({what})")
         if ids.unique().numel() < ids.numel():
-            raise ValueError("`input_nodes` must name no node twice (got some more than once); take `unique()` of it")
+            raise InputError("`input_nodes` must name no node twice (got some more than once); take `unique()` of it")
     return ids

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch_geometric import EdgeIndex
 
+from graphkit.errors import InputError
 from graphkit.files import read_json, write_json
 from graphkit.loader.in_edges import spans
 
@@ -52,7 +53,7 @@ class PathSet:
             self.ratio, self.weight, self._graph = index["ratio"], index["weight"], index["graph"]
             self.num_paths: list[int] = index["paths"]
         except (KeyError, TypeError, ValueError):
-            raise ValueError(f"'{path}' is no index of a path set; write the paths again") from None
+            raise InputError(f"'{path}' is no index of a path set; write the paths again") from None
         self._open: dict[tuple[int, str], np.ndarray] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -80,7 +81,7 @@ class PathSet:
         """
         if nodes.numel() and not 0 <= int(nodes.min()) <= int(nodes.max()) < self.num_nodes:
             what = f"got ids from {int(nodes.min())} to {int(nodes.max())}"
-            raise ValueError(f"nodes must be from 0 to {self.num_nodes - 1} ({what})")
+            raise InputError(f"nodes must be from 0 to {self.num_nodes - 1} ({what})")
         blocks = nodes // self.block
         found = blocks.unique().tolist()
         places = [(number, (blocks == number).nonzero().view(-1)) for number in found]
@@ -93,7 +94,7 @@ class PathSet:
             ValueError: If it has other nodes, edges or costs than the one whose paths were written.
         """
         if num_nodes != self.num_nodes or fingerprint(edge_index, cost, num_nodes) != self._graph:
-            raise ValueError(
+            raise InputError(
                 f"the path set '{self.folder}' must be of the same graph and lengths (got another graph of {num_nodes} "
                 f"nodes, the set has {self.num_nodes}); write the paths of this one"
             )

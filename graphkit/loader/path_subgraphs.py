@@ -8,6 +8,7 @@ from torch import Tensor
 from torch_geometric import EdgeIndex
 from torch_geometric.data import Data
 
+from graphkit.errors import InputError
 from graphkit.loader.in_edges import InEdges, Numbering
 from graphkit.loader.known_paths import KnownPaths
 from graphkit.loader.node_loader import Subgraphs
@@ -63,7 +64,7 @@ class PathSubgraphs(Subgraphs):
             _check_lengths(cost, str(weight), self.edges.row.numel())
         carried = paths_of(data) if path_layers else []
         if paths is not None and carried:
-            raise ValueError("the graph must not carry paths if `paths` are given (got both); leave one of them out")
+            raise InputError("the graph must not carry paths if `paths` are given (got both); leave one of them out")
         self.search: PathSearch | None = None
         if not carried and paths is None:
             self.search = PathSearch(self.edges, cost, max_hops, ratio, self.table)
@@ -175,8 +176,8 @@ class PathSubgraphs(Subgraphs):
 def _check_lengths(cost: Tensor, name: str, num_edges: int) -> None:
     """Refuses lengths that are not one for each edge, finite and not negative."""
     if cost.numel() != num_edges:
-        raise ValueError(f"`{name}` must have one length per edge, {num_edges} in all (got {cost.numel()})")
+        raise InputError(f"`{name}` must have one length per edge, {num_edges} in all (got {cost.numel()})")
     wrong = (~(cost >= 0) | cost.isinf()).nonzero()
     if wrong.numel():
         at = int(wrong[0])
-        raise ValueError(f"`{name}` must be finite and not negative (got {float(cost[at])} for edge {at})")
+        raise InputError(f"`{name}` must be finite and not negative (got {float(cost[at])} for edge {at})")

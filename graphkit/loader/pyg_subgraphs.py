@@ -10,6 +10,7 @@ from torch_geometric import EdgeIndex
 from torch_geometric.data import Data
 from torch_geometric.loader import NeighborLoader
 
+from graphkit.errors import MissingPackageError
 from graphkit.loader.in_edges import check_ends
 from graphkit.loader.node_loader import Subgraphs
 
@@ -38,7 +39,7 @@ class PyGSubgraphs(Subgraphs):
 
     def __init__(self, data: Data, num_neighbors: Sequence[int | None]) -> None:
         if not has_pyg_sampler():
-            raise ImportError(
+            raise MissingPackageError(
                 "PyG's sampler needs pyg-lib or torch-sparse, and neither is installed; leave `engine` out, and the "
                 "sampler of this package is used"
             )

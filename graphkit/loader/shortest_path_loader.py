@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphkit.errors import InputError
 from graphkit.loader.node_loader import NodeLoader, check_counts
 from graphkit.loader.path_set import PathSet
 from graphkit.loader.path_subgraphs import PathSubgraphs
@@ -91,9 +92,9 @@ class ShortestPathLoader(NodeLoader):
             counts["num_neighbors"] = num_neighbors
         check_counts(batch_size=batch_size, **counts)
         if not 0 <= path_layers <= num_layers:
-            raise ValueError(f"`path_layers` must be from 0 to the {num_layers} layers there are (got {path_layers})")
+            raise InputError(f"`path_layers` must be from 0 to the {num_layers} layers there are (got {path_layers})")
         if ratio is not None and not 0 < ratio < float("inf"):
-            raise ValueError(f"`ratio` must be greater than 0 and finite, or None for all paths (got {ratio})")
+            raise InputError(f"`ratio` must be greater than 0 and finite, or None for all paths (got {ratio})")
         drawn = [num_neighbors] * (num_layers - path_layers)
         known = PathSet(paths) if isinstance(paths, str | Path) else paths
         subgraphs = PathSubgraphs(data, drawn, max_hops, ratio, weight, path_layers, keep_paths, known)

@@ -2,18 +2,20 @@
 
 from torch import Tensor
 
+from graphkit.errors import InputError
+
 
 def check_classes(logits: Tensor, y: Tensor) -> None:
     """Raises a ``ValueError`` unless ``logits`` is ``[B, C]`` and ``y`` holds one class of ``C`` for each row."""
     if logits.dim() != 2:
-        raise ValueError(f"`logits` must be two-dimensional, one row per item (got shape {tuple(logits.shape)})")
+        raise InputError(f"`logits` must be two-dimensional, one row per item (got shape {tuple(logits.shape)})")
     if y.shape != logits.shape[:1]:
-        raise ValueError(
+        raise InputError(
             f"`y` must hold one class per row of `logits` (got {tuple(y.shape)} for {logits.size(0)} rows)"
         )
     check_not_empty(y)
     if y.is_floating_point() or int(y.min()) < 0 or int(y.max()) >= logits.size(1):
-        raise ValueError(
+        raise InputError(
             f"`y` must hold integers from 0 to {logits.size(1) - 1} (got {y.dtype}, {y.min()} to {y.max()})"
         )
 
@@ -21,7 +23,7 @@ def check_classes(logits: Tensor, y: Tensor) -> None:
 def check_not_empty(y: Tensor) -> None:
     """Raises a ``ValueError`` where there is nothing to average over."""
     if y.numel() == 0:
-        raise ValueError("a score needs at least one item (got none); is the split empty?")
+        raise InputError("a score needs at least one item (got none); is the split empty?")
 
 
 def columns(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -33,8 +35,8 @@ def columns(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     logits = logits.reshape(-1, 1) if logits.dim() == 1 else logits
     y = y.reshape(-1, 1) if y.dim() == 1 else y
     if logits.shape != y.shape:
-        raise ValueError(f"`logits` and `y` must have one shape (got {tuple(logits.shape)} and {tuple(y.shape)})")
+        raise InputError(f"`logits` and `y` must have one shape (got {tuple(logits.shape)} and {tuple(y.shape)})")
     check_not_empty(y)
     if not ((y == 0) | (y == 1) | y.isnan()).all():
-        raise ValueError("`y` must hold 0, 1 or NaN for a missing label (got other values)")
+        raise InputError("`y` must hold 0, 1 or NaN for a missing label (got other values)")
     return logits, y

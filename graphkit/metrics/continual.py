@@ -6,6 +6,8 @@ known. Scores are better the larger they are.
 
 from torch import Tensor
 
+from graphkit.errors import InputError
+
 
 def average_performance(matrix: Tensor) -> float:
     r"""Returns AP, the mean score over all tasks at the end: :math:`\frac1T \sum_j M_{T,j}`."""
@@ -55,5 +57,5 @@ def _checked(matrix: Tensor) -> Tensor:
         ValueError: If it is not square.
     """
     if matrix.dim() != 2 or matrix.size(0) != matrix.size(1) or not matrix.numel():
-        raise ValueError(f"a performance matrix must be square, one row per task (got {tuple(matrix.shape)})")
+        raise InputError(f"a performance matrix must be square, one row per task (got {tuple(matrix.shape)})")
     return matrix.double()

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError
 from graphkit.metrics.edit_distance import symmetric_edges
 from graphkit.metrics.segment_auc import segment_auc
 
@@ -37,7 +38,7 @@ def edge_auc(
         ValueError: If the shapes do not fit or a coefficient is NaN.
     """
     if matching.shape != factor_mask.shape[1:]:
-        raise ValueError(f"`matching` must hold one factor per pattern, {factor_mask.size(1)} (got {matching.numel()})")
+        raise InputError(f"`matching` must hold one factor per pattern, {factor_mask.size(1)} (got {matching.numel()})")
     edges = symmetric_edges(coefficients, edge_index, ptr, factor_mask)
     num_graphs = ptr.numel() - 1
     areas = []

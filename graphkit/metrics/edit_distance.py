@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch_geometric import EdgeIndex
 
+from graphkit.errors import InputError
+
 
 class EditDistances(NamedTuple):
     """What it costs to turn every factor graph into every true pattern.
@@ -90,7 +92,7 @@ def edit_distances(
     num_graphs, num_patterns = ptr.numel() - 1, factor_mask.size(1)
     if presence is not None and presence.shape != (num_graphs, num_patterns):
         expected = (num_graphs, num_patterns)
-        raise ValueError(f"`presence` must be [graphs, patterns] = {expected} (got {tuple(presence.shape)})")
+        raise InputError(f"`presence` must be [graphs, patterns] = {expected} (got {tuple(presence.shape)})")
     size = edges.graph.new_zeros(num_graphs, num_patterns).index_add_(0, edges.graph, edges.mask.long())
     rank = _rank(edges.value, edges.graph, num_graphs)
     distance = rank.new_empty(num_graphs, num_patterns, coefficients.size(1))
@@ -115,14 +117,14 @@ def _check(coefficients: Tensor, edge_index: Tensor, ptr: Tensor, factor_mask: T
     """Raises a ``ValueError`` for arguments that do not belong together."""
     num_edges = edge_index.size(1)
     if coefficients.dim() != 2 or coefficients.size(0) != num_edges:
-        raise ValueError(f"`coefficients` must be [{num_edges}, M], a row per edge (got {tuple(coefficients.shape)})")
+        raise InputError(f"`coefficients` must be [{num_edges}, M], a row per edge (got {tuple(coefficients.shape)})")
     if factor_mask.dim() != 2 or factor_mask.size(0) != num_edges:
-        raise ValueError(f"`factor_mask` must be [{num_edges}, P], a row per edge (got {tuple(factor_mask.shape)})")
+        raise InputError(f"`factor_mask` must be [{num_edges}, P], a row per edge (got {tuple(factor_mask.shape)})")
     if ptr.dim() != 1 or ptr.numel() < 2:
-        raise ValueError(f"`ptr` must hold the first node of every graph and the number of nodes (got {ptr.tolist()})")
+        raise InputError(f"`ptr` must hold the first node of every graph and the number of nodes (got {ptr.tolist()})")
     if num_edges and int(edge_index.max()) >= int(ptr[-1]):
-        raise ValueError(
+        raise InputError(
             f"`ptr` must cover every node (got {int(ptr[-1])} nodes and an edge at {int(edge_index.max())})"
         )
     if coefficients.isnan().any():
-        raise ValueError("`coefficients` must be numbers (got NaN); did the training diverge?")
+        raise InputError("`coefficients` must be numbers (got NaN); did the training diverge?")

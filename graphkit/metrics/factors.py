@@ -19,6 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError
 from graphkit.metrics.edit_distance import edit_distances
 from graphkit.metrics.factor_matching import assign_factors, matched_ged
 
@@ -74,7 +75,7 @@ def factor_scores(
     ged = matched_ged(edits, assignment)
     known = ged[~ged.isnan()]
     if known.numel() == 0:
-        raise ValueError("GED_E needs at least one graph with a true pattern (got none)")
+        raise InputError("GED_E needs at least one graph with a true pattern (got none)")
     std = float(known.std(unbiased=False))
     return FactorScores(float(known.mean()), std, c_score(assignment), ged, assignment)
 
@@ -96,5 +97,5 @@ def c_score(matches: Tensor | Mapping[int, Sequence[int]]) -> float:
         matches = {pattern: column[column >= 0].tolist() for pattern, column in enumerate(matches.t())}
     found = [torch.tensor(factors) for factors in matches.values() if len(factors)]
     if not found:
-        raise ValueError("the C-score needs at least one matched pattern (got none)")
+        raise InputError("the C-score needs at least one matched pattern (got none)")
     return sum(int(factors.bincount().max()) / factors.numel() for factors in found) / len(found)

@@ -2,6 +2,8 @@
 
 from torch import Tensor
 
+from graphkit.errors import InputError
+
 
 def feature_correlation(x: Tensor) -> Tensor:
     r"""Returns the absolute Pearson correlation between every two features.
@@ -20,7 +22,7 @@ def feature_correlation(x: Tensor) -> Tensor:
         ValueError: If ``x`` is not two-dimensional or has fewer than two rows.
     """
     if x.dim() != 2 or x.size(0) < 2:
-        raise ValueError(f"`x` must be [N, D] with at least two rows (got {tuple(x.shape)})")
+        raise InputError(f"`x` must be [N, D] with at least two rows (got {tuple(x.shape)})")
     x = x.detach().double()
     size = x.norm(dim=0)
     x = x - x.mean(dim=0)

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError
+
 
 class FoldScore(NamedTuple):
     """The epoch chosen for all folds together, and the mean and population deviation over the folds at that epoch."""
@@ -33,11 +35,11 @@ def fold_curve(curves: Tensor, maximize: bool = True) -> FoldScore:
         ValueError: If there is no fold or epoch, or no epoch at which every fold has a score.
     """
     if curves.dim() != 2 or curves.numel() == 0:
-        raise ValueError(f"`curves` must be [folds, epochs] with at least one of each (got {tuple(curves.shape)})")
+        raise InputError(f"`curves` must be [folds, epochs] with at least one of each (got {tuple(curves.shape)})")
     curves = curves.double()
     mean = curves.mean(dim=0)
     if mean.isnan().all():
-        raise ValueError("`curves` must have an epoch at which every fold has a score (got NaN in all of them)")
+        raise InputError("`curves` must have an epoch at which every fold has a score (got NaN in all of them)")
     ranked = mean.nan_to_num(nan=-torch.inf) if maximize else -mean.nan_to_num(nan=torch.inf)
     epoch = int((ranked == ranked.max()).nonzero()[0])
     return FoldScore(epoch, float(mean[epoch]), float(curves[:, epoch].std(unbiased=False)))

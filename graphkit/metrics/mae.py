@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from graphkit.errors import InputError
 from graphkit.metrics._checks import check_not_empty
 
 
@@ -16,6 +17,6 @@ def mae(prediction: Tensor, y: Tensor) -> float:
         ValueError: If the two hold a different number of values, or none.
     """
     if prediction.numel() != y.numel() or prediction.shape[:1] != y.shape[:1]:
-        raise ValueError(f"`prediction` and `y` must have one shape (got {tuple(prediction.shape)}, {tuple(y.shape)})")
+        raise InputError(f"`prediction` and `y` must have one shape (got {tuple(prediction.shape)}, {tuple(y.shape)})")
     check_not_empty(y)
     return float((prediction.double() - y.reshape(prediction.shape).double()).abs().mean())

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError
 from graphkit.metrics._checks import check_classes
 
 _STEPS = 500
@@ -28,7 +29,7 @@ def mixture_weights(probabilities: Tensor, y: Tensor) -> Tensor:
         ValueError: If the shapes do not fit, there is no item, or a class is out of range.
     """
     if probabilities.dim() != 3 or not probabilities.size(0):
-        raise ValueError(f"`probabilities` must be [M, B, C] with at least one model (got {list(probabilities.shape)})")
+        raise InputError(f"`probabilities` must be [M, B, C] with at least one model (got {list(probabilities.shape)})")
     check_classes(probabilities[0], y)
     own = probabilities.double().gather(2, y.view(1, -1, 1).expand(probabilities.size(0), -1, 1)).squeeze(2)
     own = own.clamp(min=1e-12)  # an item that no model allows for says nothing about the weights

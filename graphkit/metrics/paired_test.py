@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+from graphkit.errors import InputError
+
 
 class PairedTest(NamedTuple):
     """How the scores of one method differ from those of another on the same seeds.
@@ -50,9 +52,9 @@ def paired_test(first: Sequence[float], second: Sequence[float]) -> PairedTest:
         ValueError: If there are not as many, there are none, or one is not finite.
     """
     if len(first) != len(second) or not len(first):
-        raise ValueError(f"a paired test needs as many scores on both sides (got {len(first)} and {len(second)})")
+        raise InputError(f"a paired test needs as many scores on both sides (got {len(first)} and {len(second)})")
     if not all(map(isfinite, (*first, *second))):
-        raise ValueError(f"scores must be finite (got {list(first)} and {list(second)})")
+        raise InputError(f"scores must be finite (got {list(first)} and {list(second)})")
     difference = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
     std = float(difference.std(ddof=1)) if difference.size > 1 else None
     t = p = None

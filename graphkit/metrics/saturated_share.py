@@ -2,6 +2,8 @@
 
 from torch import Tensor
 
+from graphkit.errors import InputError
+
 
 def saturated_share(coefficients: Tensor, low: float = 0.01, high: float = 0.99) -> float:
     r"""Returns the fraction of coefficients below ``low`` or above ``high``.
@@ -17,5 +19,5 @@ def saturated_share(coefficients: Tensor, low: float = 0.01, high: float = 0.99)
         ValueError: If there is no coefficient.
     """
     if coefficients.numel() == 0:
-        raise ValueError("`coefficients` must hold at least one value (got none)")
+        raise InputError("`coefficients` must hold at least one value (got none)")
     return float(((coefficients < low) | (coefficients > high)).double().mean())

@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from graphkit.errors import InputError
 from graphkit.metrics._checks import check_classes
 
 
@@ -23,6 +24,6 @@ def topk_accuracy(logits: Tensor, y: Tensor, k: int = 1) -> float:
     """
     check_classes(logits, y)
     if not 1 <= k <= logits.size(1):
-        raise ValueError(f"`k` must be between 1 and the number of classes {logits.size(1)} (got {k})")
+        raise InputError(f"`k` must be between 1 and the number of classes {logits.size(1)} (got {k})")
     guesses = logits.argsort(dim=1, descending=True, stable=True)[:, :k]
     return float((guesses == y.unsqueeze(1)).any(dim=1).double().mean())

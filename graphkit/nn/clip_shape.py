@@ -4,6 +4,8 @@ from itertools import permutations
 
 from torch import Tensor
 
+from graphkit.errors import InputError
+
 
 def check_clips(x: Tensor, channels: int, joints: int, persons: int, end_to_end: bool) -> None:
     """Refuses clips that do not have the channels, joints and persons of a model, in their places.
@@ -28,21 +30,21 @@ def check_clips(x: Tensor, channels: int, joints: int, persons: int, end_to_end:
         hint = "give the `lengths` of the clips if their frames come end to end"
     got = list(x.shape)
     if not x.is_floating_point():
-        raise ValueError(f"`x` must hold floating-point numbers (got {x.dtype}); call x.float()")
+        raise InputError(f"`x` must hold floating-point numbers (got {x.dtype}); call x.float()")
     if x.dim() != (4 if end_to_end else 5):
-        raise ValueError(f"`x` must be {wanted} (got {got}); {hint}")
+        raise InputError(f"`x` must be {wanted} (got {got}); {hint}")
     wrong = [name for name, (place, size) in places.items() if got[place] != size]
     if wrong:
         for rest in permutations(range(1, x.dim())):
             order = (0, *rest)
             if all(got[order[place]] == size for place, size in places.values()):
                 hint = f"if its axes are in another order, try x.permute{order}"
-                raise ValueError(f"`x` must be {wanted} (got {got}); {hint}")
+                raise InputError(f"`x` must be {wanted} (got {got}); {hint}")
         place, size = places[wrong[0]]
         option = {"joints": "layout", "persons": "num_persons", "channels": "in_channels"}[wrong[0]]
-        raise ValueError(
+        raise InputError(
             f"`x` must be {wanted}, with {size} {wrong[0]} (got {got[place]} in {got}); make the model with the "
             f"`{option}` of the data, or give it other data"
         )
     if not x.numel():
-        raise ValueError(f"`x` must be {wanted} with at least one frame (got {got})")
+        raise InputError(f"`x` must be {wanted} with at least one frame (got {got})")

@@ -5,6 +5,8 @@ from typing import TypeVar
 
 import torch
 
+from graphkit.errors import InputError
+
 Model = TypeVar("Model", bound=torch.nn.Module)
 
 
@@ -31,7 +33,7 @@ def fold_norms(model: Model, dtype: torch.dtype | None = None) -> Model:
                 setattr(parent, name, child.folded(dtype if found else None))  # type: ignore[operator]
                 found += 1
     if not found:
-        raise ValueError(f"no layer of {type(model).__name__} can be folded; only models of clips have such layers")
+        raise InputError(f"no layer of {type(model).__name__} can be folded; only models of clips have such layers")
     for parameter in copy.parameters():
         parameter.requires_grad_(False)
     return copy

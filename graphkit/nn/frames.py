@@ -6,6 +6,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError
+
 
 class Frames:
     """Says which frames of a tensor ``[F, ...]`` belong to which of N sequences.
@@ -29,7 +31,7 @@ class Frames:
         counts = [int(length) for length in lengths]
         if not counts or min(counts) < 1:
             what = f"got {min(counts)} for sequence {counts.index(min(counts))}" if counts else "got no sequence"
-            raise ValueError(f"`lengths` must give each sequence at least one frame ({what})")
+            raise InputError(f"`lengths` must give each sequence at least one frame ({what})")
         if min(counts) == max(counts):
             return cls.regular(len(counts), counts[0], device)
         ptr = torch.tensor([0, *counts]).cumsum(0)

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch_geometric import EdgeIndex
 
+from graphkit.errors import InputError
+
 _BLOCK = 2**22  # distances of a block: 16 MB in float32
 
 
@@ -35,12 +37,12 @@ def knn_graph(x: Tensor, k: int, batch: Tensor | None = None, loop: bool = False
         digits. Which of several points at equal distances comes first is left open. The edges have no gradient.
     """
     if x.dim() != 2 or not x.is_floating_point():
-        raise ValueError(f"`x` must be a float tensor [N, D] (got {x.dtype} of shape {list(x.shape)})")
+        raise InputError(f"`x` must be a float tensor [N, D] (got {x.dtype} of shape {list(x.shape)})")
     if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-        raise ValueError(f"`k` must be a whole number of at least 1 (got {k!r})")
+        raise InputError(f"`k` must be a whole number of at least 1 (got {k!r})")
     x = x.detach()
     if not bool(x.isfinite().all()):
-        raise ValueError("`x` must be finite: there is no distance to nan or infinity")
+        raise InputError("`x` must be finite: there is no distance to nan or infinity")
     sizes = _sizes(x, batch)
     starts = sizes.cumsum(0) - sizes
     parts: list[Tensor] = []
@@ -58,12 +60,12 @@ def _sizes(x: Tensor, batch: Tensor | None) -> Tensor:
     if batch is None:
         return torch.tensor([x.size(0)] if x.size(0) else [], dtype=torch.long, device=x.device)
     if batch.shape != x.shape[:1] or batch.is_floating_point():
-        raise ValueError(
+        raise InputError(
             f"`batch` must hold the cloud of each of the {x.size(0)} points "
             f"(got {batch.dtype} of shape {list(batch.shape)})"
         )
     if bool((batch.diff() < 0).any()):
-        raise ValueError("`batch` must be in rising order: the points of a cloud lie together")
+        raise InputError("`batch` must be in rising order: the points of a cloud lie together")
     return batch.unique_consecutive(return_counts=True)[1]
 
 

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from graphkit.errors import InputError
+
 
 def label_loss(coefficients: Tensor, edge_index: Tensor, y: Tensor, batch: Tensor | None = None) -> Tensor:
     r"""Returns the cross-entropy of factor coefficients against the labels of their graphs.
@@ -32,7 +34,7 @@ def label_loss(coefficients: Tensor, edge_index: Tensor, y: Tensor, batch: Tenso
         This is an extension; the paper does not supervise factors.
     """
     if y.dim() != 2:
-        raise ValueError(f"`y` must hold labels [B, C], one row per graph (got {list(y.shape)})")
+        raise InputError(f"`y` must hold labels [B, C], one row per graph (got {list(y.shape)})")
     row, col = edge_index[0], edge_index[1]
     graph = torch.zeros_like(col) if batch is None else batch[col]
     counts = (row != col).to(coefficients.dtype)

@@ -5,6 +5,7 @@ from torch import Tensor
 from torch_geometric import EdgeIndex
 from torch_geometric.data import Data
 
+from graphkit.errors import InputError
 from graphkit.ops import shortest_paths
 
 
@@ -59,7 +60,7 @@ def weighted_paths(
     try:
         return shortest_paths(edge_index, weight, max_hops, num_nodes=num_nodes, ratio=ratio, self_paths=True)[0]
     except ValueError as error:  # what the operator calls a cost is known by another name there
-        raise ValueError(str(error).replace("`cost`", f"`{name}`")) from None
+        raise InputError(str(error).replace("`cost`", f"`{name}`")) from None
 
 
 def paths_of(data: Data) -> list[Tensor]:
@@ -123,7 +124,7 @@ def edges_of_paths(path_index: Tensor, edge_index: Tensor, num_nodes: int) -> tu
     wanted, moves = path_index[:-1] * num_nodes + path_index[1:], path_index[:-1] != path_index[1:]
     place = torch.searchsorted(keys, wanted).clamp(max=max(keys.numel() - 1, 0))
     if bool(moves.any()) and (keys.numel() == 0 or bool((keys[place] != wanted)[moves].any())):
-        raise ValueError("every hop of `path_index` must be an edge of the graph (got one that is not)")
+        raise InputError("every hop of `path_index` must be an edge of the graph (got one that is not)")
     return order[place] if keys.numel() else place, moves
 
 
@@ -142,7 +143,7 @@ def lengths_of(data: Data, weight: str | None, reader: str) -> Tensor | None:
         return None
     lengths = data.get(weight)
     if not isinstance(lengths, Tensor):
-        raise ValueError(
+        raise InputError(
             f"{reader} needs lengths in `{weight}`, which the graph does not have; "
             "leave `weight` out for a length of 1"
         )

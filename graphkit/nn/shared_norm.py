@@ -8,6 +8,8 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.nn import functional as F
 
+from graphkit.errors import InputError
+
 #: A process group of :mod:`torch.distributed`; nothing for the default one.
 Group = Any
 #: Processes up to which every one sends to every other at once: gloo's own gathering has three times the latency.
@@ -76,7 +78,7 @@ def normalise(norms: Sequence[torch.nn.Module], rows: Sequence[Tensor]) -> list[
             normed[index] = torch.nn.BatchNorm1d.forward(norm.eval(), rows[index])
             norm.train()
         else:
-            raise ValueError(
+            raise InputError(
                 f"a batch norm needs at least two rows in training (got {count:.0f} over all processes); take a larger "
                 "`train.batch_size`"
             )

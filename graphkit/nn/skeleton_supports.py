@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError
+
 POLYNOMIALS = ("matrix", "elementwise")
 
 
@@ -58,7 +60,7 @@ def skeleton_supports(
         ACM Multimedia 2020.
     """
     if polynomial not in POLYNOMIALS:
-        raise ValueError(f"`polynomial` must be one of {', '.join(POLYNOMIALS)} (got {polynomial!r})")
+        raise InputError(f"`polynomial` must be one of {', '.join(POLYNOMIALS)} (got {polynomial!r})")
     inward, outward = bone_matrices(edges, num_joints)
     eye = torch.eye(num_joints, dtype=torch.float64)
     bones = inward + outward

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError
 from graphkit.nn.models.stigcn import STIGCN
 
 _NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
@@ -36,7 +37,7 @@ def stigcn_weights(model: STIGCN, released: Mapping[str, Tensor]) -> dict[str, T
 
     def take(name: str) -> Tensor:
         if name not in left:
-            raise ValueError(f"the checkpoint has no '{name}'; give a released checkpoint of STIGCN, as it is")
+            raise InputError(f"the checkpoint has no '{name}'; give a released checkpoint of STIGCN, as it is")
         return left.pop(name)
 
     def norms(target: str, *sources: str) -> None:
@@ -49,7 +50,7 @@ def stigcn_weights(model: STIGCN, released: Mapping[str, Tensor]) -> dict[str, T
 
     def put(name: str, value: Tensor) -> None:
         if own[name].shape != value.shape:
-            raise ValueError(
+            raise InputError(
                 f"the checkpoint does not fit the model: '{name}' must have shape {tuple(own[name].shape)} (got "
                 f"{tuple(value.shape)}); make the model with the layout, persons and classes of the checkpoint"
             )
@@ -84,7 +85,7 @@ def stigcn_weights(model: STIGCN, released: Mapping[str, Tensor]) -> dict[str, T
     put("classifier.weight", take("fc.weight"))
     put("classifier.bias", take("fc.bias"))
     if left:
-        raise ValueError(f"the checkpoint has parameters that STIGCN does not: '{min(left)}' ({len(left)} in all)")
+        raise InputError(f"the checkpoint has parameters that STIGCN does not: '{min(left)}' ({len(left)} in all)")
     return own
 
 

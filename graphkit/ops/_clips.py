@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError
+
 
 def serves_clips(x: Tensor) -> bool:
     """Returns whether native kernels for clips exist for the type and device of ``x``."""
@@ -22,7 +24,7 @@ def check_sequences(ptr: Tensor, num_frames: int) -> None:
     """
     values = ptr.tolist()
     if ptr.dim() != 1 or not values or values[0] != 0 or values[-1] != num_frames or sorted(values) != values:
-        raise ValueError(f"`ptr` must rise from 0 to the number of frames, {num_frames} (got {values[:5]} ...)")
+        raise InputError(f"`ptr` must rise from 0 to the number of frames, {num_frames} (got {values[:5]} ...)")
 
 
 def owners(ptr: Tensor, num_frames: int) -> Tensor:

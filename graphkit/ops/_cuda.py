@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from graphkit.errors import InputError
 from graphkit.ops._cuda_groups import KERNELS
 
 CUDA_TYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
@@ -23,7 +24,7 @@ def load_cuda(folder: Path, again: str) -> tuple[bool, str, str]:
     """
     wish = os.environ.get("GRAPHKIT_CUDA", "")
     if wish not in ("", "0", "1"):
-        raise ValueError(f"GRAPHKIT_CUDA must be '1' to use the CUDA kernels, '0' or unset not to (got {wish!r})")
+        raise InputError(f"GRAPHKIT_CUDA must be '1' to use the CUDA kernels, '0' or unset not to (got {wish!r})")
     paths = sorted(folder.glob("_cuda*.so"))
     if not paths and torch.version.cuda is None:
         return False, "this PyTorch is built without CUDA", f"install a CUDA build of torch, then {again}"

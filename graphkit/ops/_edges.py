@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 from torch_geometric import EdgeIndex
 
+from graphkit.errors import InputError
 from graphkit.ops._native import has_native
 
 
@@ -87,12 +88,12 @@ if has_native("group_edges"):
 def check_edges(edge_index: Tensor, device: torch.device) -> None:
     """Raises a ValueError unless ``edge_index`` is an integer tensor ``[2, E]`` on ``device``."""
     if edge_index.dim() != 2 or edge_index.size(0) != 2 or edge_index.dtype not in (torch.int64, torch.int32):
-        raise ValueError(
+        raise InputError(
             "`edge_index` must be an integer tensor [2, E], sources in row 0 and targets in row 1 "
             f"(got {edge_index.dtype} of shape {list(edge_index.shape)})"
         )
     if edge_index.device != device:
-        raise ValueError(
+        raise InputError(
             f"`edge_index` must be on the device of the features, {device} (got {edge_index.device}); move it there"
         )
 
@@ -106,14 +107,14 @@ def check_edge_values(edge_index: Tensor, num_nodes: int) -> None:
         return
     low, high = int(edge_index.min()), int(edge_index.max())
     if low < 0 or high >= num_nodes:
-        raise ValueError(
+        raise InputError(
             f"`edge_index` must hold node ids from 0 to {num_nodes - 1}, one per row of the features "
             f"(got ids from {low} to {high}); check the edges or the number of nodes"
         )
     if isinstance(edge_index, EdgeIndex) and edge_index.is_sorted_by_col:
         col = edge_index.as_tensor()[1]
         if bool((col[1:] < col[:-1]).any()):
-            raise ValueError(
+            raise InputError(
                 "`edge_index` must be sorted if it says so (got sort_order='col' with unsorted columns); "
                 "sort it with `EdgeIndex(...).sort_by('col')`"
             )

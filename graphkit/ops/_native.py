@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 
+from graphkit.errors import InputError
 from graphkit.ops._cuda import CUDA_TYPES, has_cuda_kernel, load_cuda
 
 NATIVE_TYPES = (torch.float32, torch.float64)
@@ -53,7 +54,7 @@ def _folder() -> Path:
 def _load() -> _Library:
     wish = os.environ.get("GRAPHKIT_BACKEND", "")
     if wish not in ("", "native", "torch"):
-        raise ValueError(f"GRAPHKIT_BACKEND must be 'native' or 'torch' (got {wish!r}); unset it for the best there is")
+        raise InputError(f"GRAPHKIT_BACKEND must be 'native' or 'torch' (got {wish!r}); unset it for the best there is")
     if wish == "torch":
         return _Library(False, "GRAPHKIT_BACKEND=torch", "unset GRAPHKIT_BACKEND")
 

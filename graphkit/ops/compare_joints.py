@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError
 from graphkit.ops._clips import check_sequences, owners, serves_clips, sum_type
 from graphkit.ops._native import offer
 
@@ -40,7 +41,7 @@ def compare_joints(a: Tensor, b: Tensor, ptr: Tensor, every: int | None = None) 
         ACM Multimedia 2020.
     """
     if a.dim() != 4 or a.shape != b.shape or a.dtype != b.dtype:
-        raise ValueError(
+        raise InputError(
             "`a` and `b` must both be [F, V, K, D] of one type "
             f"(got {list(a.shape)} {a.dtype} and {list(b.shape)} {b.dtype})"
         )

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch_geometric import EdgeIndex
 
+from graphkit.errors import InputError
 from graphkit.ops._edge_measure import ABSOLUTE, DOT, SQUARE, edge_measure
 from graphkit.ops._edges import check_edge_values, check_edges
 from graphkit.ops._native import offer
@@ -109,17 +110,17 @@ def kernel_scores(
 def check_features(name: str, z: Tensor) -> None:
     """Raises a ValueError unless ``z`` is a float tensor ``[N, D]``."""
     if z.dim() != 2 or not z.is_floating_point():
-        raise ValueError(f"`{name}` must be a float tensor [N, D] (got {z.dtype} of shape {list(z.shape)})")
+        raise InputError(f"`{name}` must be a float tensor [N, D] (got {z.dtype} of shape {list(z.shape)})")
 
 
 def check_kernel(kernel: str, sigma: float, c: float, degree: int, scale: float) -> None:
     """Raises a ValueError if there is no such kernel, or not with these options."""
     if kernel not in _MEASURES:
-        raise ValueError(f"`kernel` must be one of {', '.join(map(repr, _MEASURES))} (got {kernel!r})")
+        raise InputError(f"`kernel` must be one of {', '.join(map(repr, _MEASURES))} (got {kernel!r})")
     for name, value in (("sigma", sigma), ("scale", scale)):
         if not 0 < value < math.inf:
-            raise ValueError(f"`{name}` must be greater than 0 and finite (got {value})")
+            raise InputError(f"`{name}` must be greater than 0 and finite (got {value})")
     if not -math.inf < c < math.inf:
-        raise ValueError(f"`c` must be finite (got {c})")
+        raise InputError(f"`c` must be finite (got {c})")
     if isinstance(degree, bool) or not isinstance(degree, int) or degree < 1:
-        raise ValueError(f"`degree` must be a whole number of at least 1 (got {degree!r})")
+        raise InputError(f"`degree` must be a whole number of at least 1 (got {degree!r})")

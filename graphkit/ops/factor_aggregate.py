@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError
 from graphkit.ops._edges import check_edge_values, check_edges, group_edges
 from graphkit.ops._native import offer, serves
 
@@ -142,24 +143,24 @@ if _NATIVE:
 def _check(h: Tensor, source: Tensor, target: Tensor, edge_index: Tensor, norm: Tensor | None) -> None:
     """Says in one line what does not fit. Looks at shapes only, so it costs nothing and compiles away."""
     if h.dim() not in (2, 3) or not h.is_floating_point():
-        raise ValueError(f"`h` must be a float tensor [N, D] or [N, M, D] (got {_describe(h)})")
+        raise InputError(f"`h` must be a float tensor [N, D] or [N, M, D] (got {_describe(h)})")
     if source.dim() != 2 or source.size(0) != h.size(0) or source.size(1) < 1:
-        raise ValueError(
+        raise InputError(
             f"`source` must be [N, M] with N = {h.size(0)} as in `h` and at least one factor (got {_describe(source)})"
         )
     if target.shape != source.shape:
-        raise ValueError(
+        raise InputError(
             f"`target` must have the shape of `source`, {list(source.shape)} (got {_describe(target)})"
         )
     if h.dim() == 3 and h.size(1) != source.size(1):
-        raise ValueError(
+        raise InputError(
             f"`h` [N, M, D] must have as many factors as `source`, {source.size(1)} (got {_describe(h)})"
         )
     if norm is not None and norm.shape != h.shape[:1]:
-        raise ValueError(f"`norm` must be [N] with N = {h.size(0)} as in `h` (got {_describe(norm)})")
+        raise InputError(f"`norm` must be [N] with N = {h.size(0)} as in `h` (got {_describe(norm)})")
     for name, tensor in (("source", source), ("target", target), ("norm", norm)):
         if tensor is not None and (tensor.dtype != h.dtype or tensor.device != h.device):
-            raise ValueError(
+            raise InputError(
                 f"`{name}` must have the type and device of `h`, {h.dtype} on {h.device} "
                 f"(got {tensor.dtype} on {tensor.device})"
             )

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError
 from graphkit.ops._clips import check_sequences, serves_clips, sum_type
 from graphkit.ops._native import offer
 
@@ -51,9 +52,9 @@ def frame_window(
         ACM Multimedia 2020.
     """
     if x.dim() != 5 or x.shape[2:4] != (2, 3):
-        raise ValueError(f"`x` must be [F, V, 2, 3, D] (got {list(x.shape)})")
+        raise InputError(f"`x` must be [F, V, 2, 3, D] (got {list(x.shape)})")
     if bias is not None and bias.shape != (2, x.size(4)):
-        raise ValueError(f"`bias` must be [2, {x.size(4)}] as in `x` (got {list(bias.shape)})")
+        raise InputError(f"`bias` must be [2, {x.size(4)}] as in `x` (got {list(bias.shape)})")
     if not (_NATIVE and serves_clips(x)):
         out = frame_window_reference(x, ptr, every)
     else:

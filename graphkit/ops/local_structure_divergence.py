@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError
 from graphkit.ops._edges import check_edge_values, check_edges, group_edges
 from graphkit.ops._native import offer, serves
 from graphkit.ops._segments import segment_ids, widen
@@ -180,16 +181,16 @@ def _check(student: Tensor, teacher: Tensor, edge_index: Tensor, direction: str,
     check_features("student", student)
     check_features("teacher", teacher)
     if teacher.size(0) != student.size(0):
-        raise ValueError(
+        raise InputError(
             f"`teacher` must have a row for each of the {student.size(0)} nodes of `student` "
             f"(got shape {list(teacher.shape)}); compare the two on the same nodes"
         )
     if teacher.device != student.device:
-        raise ValueError(
+        raise InputError(
             f"`teacher` must be on the device of `student`, {student.device} (got {teacher.device}); move it there"
         )
     check_edges(edge_index, student.device)
     if direction not in _DIRECTIONS:
-        raise ValueError(f"`direction` must be 'student_teacher' or 'teacher_student' (got {direction!r})")
+        raise InputError(f"`direction` must be 'student_teacher' or 'teacher_student' (got {direction!r})")
     if reduction not in _REDUCTIONS:
-        raise ValueError(f"`reduction` must be one of {', '.join(map(repr, _REDUCTIONS))} (got {reduction!r})")
+        raise InputError(f"`reduction` must be one of {', '.join(map(repr, _REDUCTIONS))} (got {reduction!r})")

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError
 from graphkit.ops._clips import check_sequences, owners, serves_clips, sum_type
 from graphkit.ops._native import offer
 from graphkit.ops.compare_joints import compare_joints
@@ -52,14 +53,14 @@ def mix_joints(
         ACM Multimedia 2020.
     """
     if x.dim() != 4:
-        raise ValueError(f"`x` must be [F, V, K, D] (got {list(x.shape)})")
+        raise InputError(f"`x` must be [F, V, K, D] (got {list(x.shape)})")
     if weight.dim() != 4 or weight.shape[1:] != (x.size(2), x.size(1), x.size(1)):
         wanted = f"[N, {x.size(2)}, {x.size(1)}, {x.size(1)}]"
-        raise ValueError(f"`weight` must be {wanted} as in `x` (got {list(weight.shape)})")
+        raise InputError(f"`weight` must be {wanted} as in `x` (got {list(weight.shape)})")
     if weight.size(0) not in (1, ptr.numel() - 1):
-        raise ValueError(f"`weight` must hold matrices for {ptr.numel() - 1} sequences, or one (got {weight.size(0)})")
+        raise InputError(f"`weight` must hold matrices for {ptr.numel() - 1} sequences, or one (got {weight.size(0)})")
     if bias is not None and bias.shape != x.shape[2:]:
-        raise ValueError(f"`bias` must be {list(x.shape[2:])} as in `x` (got {list(bias.shape)})")
+        raise InputError(f"`bias` must be {list(x.shape[2:])} as in `x` (got {list(bias.shape)})")
     if not (_NATIVE and serves_clips(x)):
         out = mix_joints_reference(x, weight, ptr, every)
         out = out if bias is None else out + bias.to(out.dtype)

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch_geometric import EdgeIndex
 
+from graphkit.errors import InputError
 from graphkit.ops._native import offer, serves
 from graphkit.ops._segments import widen
 
@@ -244,19 +245,19 @@ def _check(
 ) -> None:
     """Says in one line what does not fit. Looks at shapes only, so it costs nothing and compiles away."""
     if h.dim() != 3 or not h.is_floating_point():
-        raise ValueError(f"`h` must be a float tensor [N, H, D], the features of H heads (got {_describe(h)})")
+        raise InputError(f"`h` must be a float tensor [N, H, D], the features of H heads (got {_describe(h)})")
     if path_index.dim() != 2 or path_index.dtype not in (torch.int64, torch.int32):
-        raise ValueError(
+        raise InputError(
             "`path_index` must be an integer tensor [L + 1, P], one path per column with the attending node last "
             f"(got {_describe(path_index)})"
         )
     if path_index.size(0) < 2:
-        raise ValueError(
+        raise InputError(
             f"`path_index` must have at least 2 rows, one per node of a path (got {path_index.size(0)}); "
             "an `edge_index` is a path_index of one hop"
         )
     if path_index.device != h.device:
-        raise ValueError(
+        raise InputError(
             f"`path_index` must be on the device of `h`, {h.device} (got {path_index.device}); move it there"
         )
     for name, tensor, letters, shape in (
@@ -267,16 +268,16 @@ def _check(
         if tensor is None:
             continue
         if tensor.shape != shape:
-            raise ValueError(
+            raise InputError(
                 f"`{name}` must be {letters} = {list(shape)}, as `h` and `path_index` have it (got {_describe(tensor)})"
             )
         if tensor.dtype != h.dtype or tensor.device != h.device:
-            raise ValueError(
+            raise InputError(
                 f"`{name}` must have the type and device of `h`, {h.dtype} on {h.device} "
                 f"(got {tensor.dtype} on {tensor.device})"
             )
     if pool not in ("max", "mean"):
-        raise ValueError(f"`pool` must be 'max' or 'mean' (got {pool!r})")
+        raise InputError(f"`pool` must be 'max' or 'mean' (got {pool!r})")
 
 
 def _check_values(path_index: Tensor, num_nodes: int) -> None:
@@ -285,7 +286,7 @@ def _check_values(path_index: Tensor, num_nodes: int) -> None:
         return
     low, high = int(path_index.min()), int(path_index.max())
     if low < 0 or high >= num_nodes:
-        raise ValueError(
+        raise InputError(
             f"`path_index` must hold node ids from 0 to {num_nodes - 1}, one per row of `h` "
             f"(got ids from {low} to {high}); check the paths or the number of nodes"
         )

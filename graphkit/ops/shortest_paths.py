@@ -9,6 +9,7 @@ from scipy.sparse.csgraph import dijkstra
 from torch import Tensor
 from torch_geometric import EdgeIndex
 
+from graphkit.errors import InputError
 from graphkit.ops._edges import check_edges
 from graphkit.ops._native import offer
 
@@ -187,29 +188,29 @@ def _check(
     if num_nodes is None:
         num_nodes = high + 1
     if not 0 <= num_nodes < 2**31:
-        raise ValueError(f"`num_nodes` must be from 0 to 2147483647 (got {num_nodes})")
+        raise InputError(f"`num_nodes` must be from 0 to 2147483647 (got {num_nodes})")
     if low < 0 or high >= num_nodes:
-        raise ValueError(f"`edge_index` must hold node ids from 0 to {num_nodes - 1} (got ids from {low} to {high})")
+        raise InputError(f"`edge_index` must hold node ids from 0 to {num_nodes - 1} (got ids from {low} to {high})")
     if isinstance(max_hops, bool) or not isinstance(max_hops, int) or not 1 <= max_hops < 2**16:
-        raise ValueError(f"`max_hops` must be a whole number from 1 to 65535 (got {max_hops!r})")
+        raise InputError(f"`max_hops` must be a whole number from 1 to 65535 (got {max_hops!r})")
     if cost is not None:
         if cost.shape != edge_index.shape[1:] or not cost.is_floating_point():
-            raise ValueError(
+            raise InputError(
                 f"`cost` must be a float tensor [E] with E = {edge_index.size(1)} as in `edge_index` "
                 f"(got {cost.dtype} of shape {list(cost.shape)})"
             )
         wrong = (~(cost >= 0) | cost.isinf()).nonzero()
         if wrong.numel() > 0:
             at = int(wrong[0])
-            raise ValueError(f"`cost` must be finite and not negative (got {float(cost[at])} for edge {at})")
+            raise InputError(f"`cost` must be finite and not negative (got {float(cost[at])} for edge {at})")
     if sources is not None:
         if sources.dim() != 1 or sources.dtype not in (torch.int64, torch.int32):
-            raise ValueError(
+            raise InputError(
                 "`sources` must be an integer tensor [S] of node ids "
                 f"(got {sources.dtype} of shape {list(sources.shape)})"
             )
         if sources.numel() > 0 and (int(sources.min()) < 0 or int(sources.max()) >= num_nodes):
-            raise ValueError(
+            raise InputError(
                 f"`sources` must hold node ids from 0 to {num_nodes - 1} "
                 f"(got ids from {int(sources.min())} to {int(sources.max())})"
             )
@@ -218,11 +219,11 @@ def _check(
 
 def _check_choice(ratio: float | None, degree: str, rounding: str) -> None:
     if ratio is not None and not 0 < ratio < float("inf"):
-        raise ValueError(f"`ratio` must be greater than 0 and finite, or None for all paths (got {ratio})")
+        raise InputError(f"`ratio` must be greater than 0 and finite, or None for all paths (got {ratio})")
     if degree not in ("graph", "tree"):
-        raise ValueError(f"`degree` must be 'graph' or 'tree' (got {degree!r})")
+        raise InputError(f"`degree` must be 'graph' or 'tree' (got {degree!r})")
     if rounding not in ("round", "floor"):
-        raise ValueError(f"`rounding` must be 'round' or 'floor' (got {rounding!r})")
+        raise InputError(f"`rounding` must be 'round' or 'floor' (got {rounding!r})")
 
 
 if _NATIVE:

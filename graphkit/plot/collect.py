@@ -9,6 +9,7 @@ from torch_geometric.data import Data
 from torch_geometric.utils import k_hop_subgraph
 
 from graphkit.data import GraphDataset
+from graphkit.errors import InputError
 from graphkit.metrics import edit_distances, factor_scores, feature_correlation
 from graphkit.metrics.edit_distance import SymmetricEdges, symmetric_edges
 from graphkit.nn import FactorGCN
@@ -109,7 +110,7 @@ def factor_view(fit: Run) -> FactorView:
     examples, coefficients = [], []
     for name, data, nodes in graphs:
         if data.num_edges > _LARGE:
-            raise ValueError(f"a graph of {data.num_edges:,} edges is too large to be drawn (at most {_LARGE:,})")
+            raise InputError(f"a graph of {data.num_edges:,} edges is too large to be drawn (at most {_LARGE:,})")
         factors = model(**model.inputs(data), return_factors=True)[1][0]
         coefficients.append(factors)
         if int(data.num_nodes or 0) <= _SMALL:
@@ -172,7 +173,7 @@ def _blocks(model: FactorGCN) -> list[int]:
 def _factor_model(fit: Run) -> FactorGCN:
     """Returns the model of a run, which must be one with factors."""
     if not isinstance(fit.model, FactorGCN):
-        raise ValueError(f"only factorgcn has factor graphs to be drawn (got the model {fit.config['model']['name']})")
+        raise InputError(f"only factorgcn has factor graphs to be drawn (got the model {fit.config['model']['name']})")
     return fit.model
 
 

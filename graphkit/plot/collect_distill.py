@@ -12,6 +12,7 @@ from torch_geometric import EdgeIndex
 from graphkit.distill import local_structure
 from graphkit.distill.taps import Heard, find_layer, listening
 from graphkit.distill.union_edges import united_edges
+from graphkit.errors import InputError
 from graphkit.train import Run, open_run
 from graphkit.train.teaching import bones, find_teacher, hidden_layer
 from graphkit.train.teaching_config import split_layers
@@ -71,7 +72,7 @@ def _hear(run: Run, layer: str, whose: str) -> Heard:
     with listening(run.model, [path]) as heard:
         run.model(**run.model.inputs(_data(run)))
     if path not in heard or heard[path].features.dim() != 2:
-        raise ValueError(f"the layer '{layer}' of the {whose} gives no features of nodes")
+        raise InputError(f"the layer '{layer}' of the {whose} gives no features of nodes")
     return heard[path]
 
 
@@ -80,6 +81,6 @@ def _weights(z: Tensor, edge_index: Tensor) -> np.ndarray:
     plain = edge_index.as_tensor() if isinstance(edge_index, EdgeIndex) else edge_index
     degree = torch.bincount(plain[1], minlength=z.size(0))[plain[1]]
     if not bool((degree > 1).any()):
-        raise ValueError("no node has two or more edges into it: there is no local structure to be seen")
+        raise InputError("no node has two or more edges into it: there is no local structure to be seen")
     found = local_structure(torch.nn.functional.normalize(z.float()), edge_index) * degree
     return found[degree > 1].numpy()

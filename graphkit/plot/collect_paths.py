@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphkit.errors import InputError
 from graphkit.nn import SPAGAN
 from graphkit.nn.attended_paths import NodePath, attended_paths
 from graphkit.tasks import make_task
@@ -52,13 +53,13 @@ def path_examples(fit: Run) -> list[PathExample]:
     """
     model, dataset = fit.model, fit.dataset
     if not isinstance(model, SPAGAN):
-        raise ValueError(f"only spagan attends to paths (got the model {fit.config['model']['name']})")
+        raise InputError(f"only spagan attends to paths (got the model {fit.config['model']['name']})")
     ids = fit.split.test if fit.split.test.numel() else fit.split.train
     examples: list[PathExample] = []
     for number in [0] if dataset.is_single_graph else ids[:3].tolist():
         data = dataset.graphs[number]
         if data.num_edges > _LARGE:
-            raise ValueError(f"a graph of {data.num_edges:,} edges is too large to be drawn (at most {_LARGE:,})")
+            raise InputError(f"a graph of {data.num_edges:,} edges is too large to be drawn (at most {_LARGE:,})")
         nodes = ids[:500] if dataset.is_single_graph else torch.arange(int(data.num_nodes or 0))
         if dataset.is_single_graph:
             found = attended(model, dataset, nodes.tolist(), fit.config["train"]["batch_size"])
@@ -71,7 +72,7 @@ def path_examples(fit: Run) -> list[PathExample]:
             title = f"node {_name(fit, node)}" if dataset.is_single_graph else f"graph {number}, node {node}"
             examples.append(_example(fit, data, node, found[node], title + labels.get(node, "")))
     if not examples:
-        raise ValueError(f"no test node has from 2 to {_PATHS} paths, so that they could be drawn")
+        raise InputError(f"no test node has from 2 to {_PATHS} paths, so that they could be drawn")
     return examples
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphkit.errors import InputError
 from graphkit.plot.style import INK, SERIES, new_figure, style
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def performance_matrices(matrices: Mapping[str, Matrix], percent: bool = False) 
     arrays = {name: _learnt(matrix) for name, matrix in matrices.items()}
     known = [array[np.isfinite(array)] for array in arrays.values()]
     if not known or not sum(values.size for values in known):
-        raise ValueError("a heat map needs at least one score (got none)")
+        raise InputError("a heat map needs at least one score (got none)")
     scale = 100 if percent else 1
     low, high = (scale * function(np.concatenate(known)) for function in (np.min, np.max))
     with style():

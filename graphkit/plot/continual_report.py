@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from graphkit.errors import InputError
 from graphkit.files import read_json
 from graphkit.plot import html, scores
 from graphkit.plot.continual import performance_matrices, performance_over_tasks
@@ -31,7 +32,7 @@ def render_continual(folder: Path) -> str:
         ValueError: If the run has not ended.
     """
     if not (folder / "result.json").is_file():
-        raise ValueError(f"the run '{folder}' has not ended; continue it with: graphkit continual --resume {folder}")
+        raise InputError(f"the run '{folder}' has not ended; continue it with: graphkit continual --resume {folder}")
     result = read_json(folder / "result.json")
     percent, protocol = result["metric"] in scores.PERCENT, result["protocol"]
     title = f"Continual learning: {result['model']} on {result['dataset']}"

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from graphkit.errors import InputError
 from graphkit.plot.style import INK, LINE, MUTED, SERIES, new_figure, style
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def training_curves(
     """
     runs = [rows for rows in runs if rows]
     if not runs:
-        raise ValueError("training curves need at least one epoch (got none)")
+        raise InputError("training curves need at least one epoch (got none)")
     scored = any(row.get("validation") is not None for rows in runs for row in rows)
     with style():
         from matplotlib.ticker import MaxNLocator

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from graphkit.errors import InputError
 from graphkit.files import read_json
 from graphkit.plot import html, scores
 from graphkit.plot.collect_distill import structures
@@ -35,7 +36,7 @@ def render_distill(folder: Path) -> str:
         ValueError: If the comparison has not ended.
     """
     if not (folder / "result.json").is_file():
-        raise ValueError(f"the run '{folder}' has not ended; continue it with: graphkit distill --resume {folder}")
+        raise InputError(f"the run '{folder}' has not ended; continue it with: graphkit distill --resume {folder}")
     result = read_json(folder / "result.json")
     text = (folder / "config.yaml").read_text(encoding="utf-8")
     config, percent = yaml.safe_load(text), result["metric"] in scores.PERCENT

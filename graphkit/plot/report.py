@@ -5,6 +5,7 @@ from pathlib import Path
 
 import yaml
 
+from graphkit.errors import InputError
 from graphkit.files import write_text
 from graphkit.plot import collect, html, scores
 from graphkit.plot.continual_report import render_continual
@@ -44,7 +45,7 @@ def report(run: Run | str | Path) -> Path:
     except OSError as error:
         if isinstance(error, FileNotFoundError):
             raise
-        raise ValueError(f"the report cannot be written to '{path}' ({error.strerror})") from None
+        raise InputError(f"the report cannot be written to '{path}' ({error.strerror})") from None
     return path
 
 

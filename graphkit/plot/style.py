@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphkit.errors import MissingPackageError
 from graphkit.files import write_atomically
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ _SETTINGS: dict[Any, Any] = {
 def require_matplotlib() -> None:
     """Raises an ``ImportError`` that says what to install where matplotlib is missing."""
     if importlib.util.find_spec("matplotlib") is None:
-        raise ImportError("figures need matplotlib, which is not installed; pip install graphkit[plot]")
+        raise MissingPackageError("figures need matplotlib, which is not installed; pip install graphkit[plot]")
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from graphkit.errors import InputError
 from graphkit.registry import unknown_name
 
 #: What of a recipe is configuration; the rest describes it.
@@ -38,9 +39,9 @@ def recipe_config(name: str) -> dict[str, Any]:
     """
     recipe = load_recipe(name)
     if "student" in recipe:
-        raise ValueError(f"the recipe '{name}' is for a teacher and a student; use it with graphkit distill")
+        raise InputError(f"the recipe '{name}' is for a teacher and a student; use it with graphkit distill")
     if "stream" in recipe:
-        raise ValueError(f"the recipe '{name}' is for a stream of tasks; use it with graphkit continual")
+        raise InputError(f"the recipe '{name}' is for a stream of tasks; use it with graphkit continual")
     return {**{key: recipe[key] for key in _CONFIG if key in recipe}, "recipe": name}
 
 
@@ -56,7 +57,7 @@ def continual_config(name: str, protocol: str = "default") -> dict[str, Any]:
     """
     recipe = load_recipe(name)
     if "stream" not in recipe:
-        raise ValueError(f"the recipe '{name}' is not for a stream of tasks; use it with graphkit train")
+        raise InputError(f"the recipe '{name}' is not for a stream of tasks; use it with graphkit train")
     layer: dict[str, Any] = {key: dict(recipe[key]) for key in _CONTINUAL if key in recipe}
     for key, part in recipe.get("protocols", {}).get(protocol, {}).items():
         layer[key] = {**layer.get(key, {}), **part}
@@ -71,7 +72,7 @@ def distill_config(name: str) -> dict[str, Any]:
     """
     recipe = load_recipe(name)
     if "student" not in recipe:
-        raise ValueError(f"the recipe '{name}' has no student; use it with graphkit train")
+        raise InputError(f"the recipe '{name}' has no student; use it with graphkit train")
     return {key: recipe[key] for key in _DISTILL if key in recipe}
 
 

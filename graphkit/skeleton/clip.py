@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from graphkit.errors import InputError
+
 
 @dataclass(frozen=True)
 class Clip:
@@ -24,9 +26,9 @@ class Clip:
     def __post_init__(self) -> None:
         if self.x.ndim != 4 or not self.x.shape[0]:
             wanted = "[frames, persons, joints, coordinates]"
-            raise ValueError(f"the clip '{self.name}' must be {wanted} with at least one frame (got {self.x.shape})")
+            raise InputError(f"the clip '{self.name}' must be {wanted} with at least one frame (got {self.x.shape})")
         if not np.isfinite(self.x).all():
             frame = int(np.argwhere(~np.isfinite(self.x))[0, 0])
-            raise ValueError(f"the clip '{self.name}' must hold finite numbers (got another one in frame {frame})")
+            raise InputError(f"the clip '{self.name}' must hold finite numbers (got another one in frame {frame})")
         if not self.x.any():
-            raise ValueError(f"the clip '{self.name}' shows nobody: all its coordinates are zero; leave it out")
+            raise InputError(f"the clip '{self.name}' shows nobody: all its coordinates are zero; leave it out")

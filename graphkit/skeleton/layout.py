@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from graphkit.errors import InputError
+
 
 @dataclass(frozen=True)
 class SkeletonLayout:
@@ -35,23 +37,23 @@ class SkeletonLayout:
         for what, items in (("a bone", self.edges), ("a pair of mirrored joints", self.mirrored), ("an axis", axes)):
             for item in items:
                 if len(item) != 2 or item[0] == item[1] or not all(0 <= joint < self.num_joints for joint in item):
-                    raise ValueError(
+                    raise InputError(
                         f"{what} of the layout '{self.name}' must name two different joints from 0 to "
                         f"{self.num_joints - 1} (got {tuple(item)})"
                     )
         if not 0 <= self.centre < self.num_joints:
-            raise ValueError(f"`centre` must be a joint from 0 to {self.num_joints - 1} (got {self.centre})")
+            raise InputError(f"`centre` must be a joint from 0 to {self.num_joints - 1} (got {self.centre})")
         children = [child for child, _ in self.edges]
         twice = next((child for child in children if children.count(child) > 1), None)
         if twice is not None:
-            raise ValueError(f"a joint must have at most one parent (got several for joint {twice}); remove a bone")
+            raise InputError(f"a joint must have at most one parent (got several for joint {twice}); remove a bone")
         parents = self.parents
         for joint in range(self.num_joints):
             ancestor = parents[joint]
             for _ in range(self.num_joints):
                 ancestor = parents[ancestor] if ancestor >= 0 else -1
             if ancestor >= 0:
-                raise ValueError(f"bones must not form a ring (joint {joint} is in or below one); leave one bone out")
+                raise InputError(f"bones must not form a ring (joint {joint} is in or below one); leave one bone out")
 
     @classmethod
     def from_edges(
@@ -89,9 +91,9 @@ class SkeletonLayout:
         if num_joints is None:
             num_joints = len(joints) or 1 + max((max(bone) for bone in bones if bone), default=-1)
         if num_joints < 1:
-            raise ValueError("a layout needs at least one joint (got none); give bones, or `num_joints`")
+            raise InputError("a layout needs at least one joint (got none); give bones, or `num_joints`")
         if joints and len(joints) != num_joints:
-            raise ValueError(f"`joints` must name all {num_joints} joints (got {len(joints)} names)")
+            raise InputError(f"`joints` must name all {num_joints} joints (got {len(joints)} names)")
         if centre is None:
             children = {bone[0] for bone in bones if bone}
             centre = next((joint for joint in range(num_joints) if joint not in children), 0)

@@ -7,6 +7,8 @@ joints. Coordinates that are all zero mean a joint that was not seen; they stay 
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError
+
 CENTRES = ("none", "first", "each")
 
 
@@ -24,7 +26,7 @@ def centre(x: Tensor, ptr: Tensor, joint: int, how: str = "each") -> Tensor:
         ``[F, P, V, C]``.
     """
     if how not in CENTRES:
-        raise ValueError(f"`centre` must be one of {', '.join(CENTRES)} (got {how!r})")
+        raise InputError(f"`centre` must be one of {', '.join(CENTRES)} (got {how!r})")
     if how == "none":
         return x
     origin = x[:, 0, joint]
@@ -52,7 +54,7 @@ def align(x: Tensor, ptr: Tensor, up: tuple[int, ...], across: tuple[int, ...]) 
         ValueError: If there are not three coordinates.
     """
     if x.size(-1) != 3:
-        raise ValueError(f"only joints with three coordinates can be turned (got {x.size(-1)}); set `align` to false")
+        raise InputError(f"only joints with three coordinates can be turned (got {x.size(-1)}); set `align` to false")
     for joints, axis in ((up, (0.0, 0.0, 1.0)), (across, (1.0, 0.0, 0.0))):
         if joints:
             first = x[ptr[:-1], 0]

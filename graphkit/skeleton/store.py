@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError
 from graphkit.skeleton.clip import Clip
 
 _FRAMES, _INDEX = "frames.f32", "index.npz"
@@ -64,7 +65,7 @@ def write_store(folder: Path, clips: Iterable[Clip]) -> None:
     with open(folder / _FRAMES, "wb") as file:
         for clip in clips:
             if shape and clip.x.shape[2:] != shape:
-                raise ValueError(
+                raise InputError(
                     f"the clip '{clip.name}' must have {shape[0]} joints with {shape[1]} coordinates as the clips "
                     f"before it (got {clip.x.shape[2]} and {clip.x.shape[3]})"
                 )
@@ -77,7 +78,7 @@ def write_store(folder: Path, clips: Iterable[Clip]) -> None:
             labels.append(clip.label)
             tags.append(clip.tags)
     if not names:
-        raise ValueError("there is no clip to be stored; look whether the folder of recordings is the right one")
+        raise InputError("there is no clip to be stored; look whether the folder of recordings is the right one")
     if min(widths) < persons:
         _widen(folder / _FRAMES, lengths, widths, persons, shape)
     known = sorted({name for each in tags for name in each})
@@ -103,7 +104,7 @@ def open_store(folder: Path) -> ClipStore:
     size = (folder / _FRAMES).stat().st_size
     if size != 4 * int(np.prod(shape)):
         what = f"it has {size} bytes for {list(shape)} numbers"
-        raise ValueError(f"'{folder / _FRAMES}' is damaged ({what}); delete its folder")
+        raise InputError(f"'{folder / _FRAMES}' is damaged ({what}); delete its folder")
     frames = np.memmap(folder / _FRAMES, dtype="<f4", mode="c", shape=shape)  # private: writing changes no file
     return ClipStore(
         torch.from_numpy(frames),

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError
 from graphkit.skeleton.layout import SkeletonLayout
 
 STREAMS = ("joint", "bone", "joint-motion", "bone-motion")
@@ -26,7 +27,7 @@ def make_stream(stream: str, x: Tensor, ptr: Tensor, layout: SkeletonLayout, coo
         ValueError: If there is no such stream.
     """
     if stream not in STREAMS:
-        raise ValueError(f"`stream` must be one of {', '.join(STREAMS)} (got {stream!r})")
+        raise InputError(f"`stream` must be one of {', '.join(STREAMS)} (got {stream!r})")
     count = x.size(-1) if coordinates is None else coordinates
     if stream.startswith("bone"):
         parents = layout.parents

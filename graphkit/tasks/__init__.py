@@ -1,5 +1,6 @@
 """Tasks, one per file: the loss, the metric and what a prediction is."""
 
+from graphkit.errors import InputError
 from graphkit.registry import unknown_name
 from graphkit.tasks.graph_classification import GraphClassification
 from graphkit.tasks.graph_regression import GraphRegression
@@ -36,7 +37,7 @@ def make_task(name: str, metric: str = "", label_smoothing: float = 0.0) -> Task
     if label_smoothing:
         if not isinstance(task, Classification):
             what = f"got {label_smoothing} for {name}"
-            raise ValueError(f"`train.label_smoothing` is for tasks with one class per item ({what}); leave it out")
+            raise InputError(f"`train.label_smoothing` is for tasks with one class per item ({what}); leave it out")
         task.label_smoothing = label_smoothing
     return task
 

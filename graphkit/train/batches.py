@@ -9,6 +9,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphkit.data import ClipCollection, GraphCollection, GraphDataset
+from graphkit.errors import InputError
 from graphkit.loader import ClipLoader, GraphLoader, NodeLoader, Share
 from graphkit.skeleton.augment import build_augmentation
 
@@ -86,7 +87,7 @@ def augmentation(dataset: GraphDataset, items: Sequence[Any]) -> Any:
     if not items:
         return None
     if not isinstance(dataset.graphs, ClipCollection):
-        raise ValueError(f"`train.augment` changes clips, and {dataset.name} holds graphs; leave it out")
+        raise InputError(f"`train.augment` changes clips, and {dataset.name} holds graphs; leave it out")
     return build_augmentation(items, dataset.graphs.layout, dataset.graphs.coordinates)
 
 

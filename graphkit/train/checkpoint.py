@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from graphkit.errors import InputError
 from graphkit.files import check_zip, write_atomically, write_text
 
 
@@ -38,8 +39,8 @@ def load_state(path: str | Path) -> dict[str, Any]:
     except Exception as error:  # a damaged file can fail anywhere in the reader
         line = (str(error).strip() or type(error).__name__).splitlines()[0]
         if isinstance(error, pickle.UnpicklingError) and "GLOBAL" in str(error):
-            raise ValueError(f"'{path}' holds Python objects, which could run code; it is refused") from None
-        raise ValueError(f"the checkpoint '{path}' is damaged ({line}); delete it and train again") from None
+            raise InputError(f"'{path}' holds Python objects, which could run code; it is refused") from None
+        raise InputError(f"the checkpoint '{path}' is damaged ({line}); delete it and train again") from None
 
 
 @contextmanager
@@ -53,7 +54,7 @@ def of_this_run(path: str | Path) -> Iterator[None]:
         yield
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         line = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ValueError(f"the checkpoint '{path}' is not one of this run ({line}); delete it") from None
+        raise InputError(f"the checkpoint '{path}' is not one of this run ({line}); delete it") from None
 
 
 def save_table(path: str | Path, columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
@@ -84,7 +85,7 @@ def load_weights(path: str | Path) -> dict[str, Tensor]:
         return load_file(path)
     except (SafetensorError, OSError) as error:
         line = str(error).strip().splitlines()[0]
-        raise ValueError(f"the weights '{path}' are damaged ({line}); train again") from None
+        raise InputError(f"the weights '{path}' are damaged ({line}); train again") from None
 
 
 def put_weights(model: torch.nn.Module, weights: dict[str, Tensor], path: str | Path) -> None:
@@ -98,7 +99,7 @@ def put_weights(model: torch.nn.Module, weights: dict[str, Tensor], path: str | 
         if name not in weights or name not in own or own[name].shape != weights[name].shape:
             came = tuple(weights[name].shape) if name in weights else "nothing"
             wanted = tuple(own[name].shape) if name in own else "nothing"
-            raise ValueError(
+            raise InputError(
                 f"the weights '{path}' do not fit the model: '{name}' should have shape {wanted} (got {came}); "
                 "the configuration or the data beside them have changed"
             )

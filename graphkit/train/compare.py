@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from graphkit.errors import InputError
 from graphkit.metrics import paired_test
 from graphkit.train.opened_run import Run
 
@@ -26,20 +27,20 @@ def compare_runs(runs: Sequence[Run]) -> dict[str, Any]:
         ValueError: If there are fewer than two runs, one has not ended, or their data or splits differ.
     """
     if len(runs) < 2:
-        raise ValueError(f"a comparison needs at least two runs (got {len(runs)})")
+        raise InputError(f"a comparison needs at least two runs (got {len(runs)})")
     for run in runs:
         if not run.result:
             remedy = f"continue it with: graphkit train --resume {run.path}"
-            raise ValueError(f"the run '{run.path}' has not ended; {remedy}")
+            raise InputError(f"the run '{run.path}' has not ended; {remedy}")
         if not run.result["test"]:
-            raise ValueError(f"the run '{run.path}' has no test score; its split has no test items")
+            raise InputError(f"the run '{run.path}' has no test score; its split has no test items")
     first = runs[0]
     for run in runs[1:]:
         own, other = (({**each.config["data"], **dict.fromkeys(_FREE)}) for each in (first, run))
         differ = [key for key in {**own, **other} if own.get(key) != other.get(key)]
         if differ:
             values = f"{own.get(differ[0])} and {other.get(differ[0])}"
-            raise ValueError(
+            raise InputError(
                 f"the runs '{first.path}' and '{run.path}' differ in `data.{differ[0]}` (got {values}); "
                 "compare runs on the same data and split"
             )
@@ -61,7 +62,7 @@ def scores_by_seed(result: dict[str, Any]) -> dict[int, float]:
     if len(seeds) == 1 and len(scores) > 1:
         return dict(enumerate(scores))
     if len(seeds) != len(scores):
-        raise ValueError(f"the run '{result['run']}' has {len(scores)} test scores for {len(seeds)} seeds")
+        raise InputError(f"the run '{result['run']}' has {len(scores)} test scores for {len(seeds)} seeds")
     return dict(zip(seeds, scores, strict=True))
 
 

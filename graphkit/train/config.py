@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from graphkit import data
+from graphkit.errors import InputError
 from graphkit.loader.node_loader import check_neighbors
 from graphkit.registry import get_model, unknown_name
 
@@ -93,28 +94,28 @@ class TrainSettings:
             ("precision", ("float32", "bfloat16", "float16")),
         ):
             if getattr(self, name) not in choices:
-                raise ValueError(f"`train.{name}` must be one of {', '.join(choices)} (got {getattr(self, name)!r})")
+                raise InputError(f"`train.{name}` must be one of {', '.join(choices)} (got {getattr(self, name)!r})")
         for name in ("epochs", "batch_size", "schedule_step", "schedule_patience", "threads", "patience", "accumulate"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise ValueError(f"`train.{name}` must be at least 1 (got {value})")
+                raise InputError(f"`train.{name}` must be at least 1 (got {value})")
         for name in ("lr", "clip"):
             value = getattr(self, name)
             if value is not None and not value > 0:
-                raise ValueError(f"`train.{name}` must be positive (got {value})")
+                raise InputError(f"`train.{name}` must be positive (got {value})")
         for name in ("weight_decay", "min_lr", "warmup", "workers", "min_epochs"):
             if not getattr(self, name) >= 0:
-                raise ValueError(f"`train.{name}` must not be negative (got {getattr(self, name)})")
+                raise InputError(f"`train.{name}` must not be negative (got {getattr(self, name)})")
         for name in ("momentum", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"`train.{name}` must lie in [0, 1) (got {getattr(self, name)})")
+                raise InputError(f"`train.{name}` must lie in [0, 1) (got {getattr(self, name)})")
         check_neighbors(self.num_neighbors, "train.num_neighbors")
         if self.nesterov and not self.momentum:
-            raise ValueError("`train.nesterov` needs a momentum (got 0); set `train.momentum`, such as 0.9")
+            raise InputError("`train.nesterov` needs a momentum (got 0); set `train.momentum`, such as 0.9")
         if self.warmup >= self.epochs:
-            raise ValueError(f"`train.warmup` must be below `train.epochs`, {self.epochs} (got {self.warmup})")
+            raise InputError(f"`train.warmup` must be below `train.epochs`, {self.epochs} (got {self.warmup})")
         if not 0 < self.schedule_factor < 1:
-            raise ValueError(f"`train.schedule_factor` must lie between 0 and 1 (got {self.schedule_factor})")
+            raise InputError(f"`train.schedule_factor` must lie between 0 and 1 (got {self.schedule_factor})")
 
 
 #: The common part of ``data``; what a data set itself can be told comes beside it.
@@ -162,9 +163,9 @@ def resolve(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
         config["distill"] = resolve_distill(merged["distill"])
     if config["runs"] < 1:
-        raise ValueError(f"`runs` must be at least 1 (got {config['runs']})")
+        raise InputError(f"`runs` must be at least 1 (got {config['runs']})")
     if not 0 <= config["seed"] < 2**32 - config["runs"]:
-        raise ValueError(f"`seed` must not be negative and below 2**32 (got {config['seed']})")
+        raise InputError(f"`seed` must not be negative and below 2**32 (got {config['seed']})")
     return _plain(config)
 
 
@@ -193,9 +194,9 @@ def read_config(path: str | Path) -> dict[str, Any]:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         line = " ".join(str(error).split())
-        raise ValueError(f"'{path}' is not a YAML file ({line})") from None
+        raise InputError(f"'{path}' is not a YAML file ({line})") from None
     if not isinstance(content, dict):
-        raise ValueError(f"'{path}' must hold keys and values, such as 'train: {{lr: 0.01}}' (got {content!r})")
+        raise InputError(f"'{path}' must hold keys and values, such as 'train: {{lr: 0.01}}' (got {content!r})")
     return content
 
 
@@ -203,7 +204,7 @@ def parse_setting(text: str) -> dict[str, Any]:
     """Turns ``"train.lr=0.01"`` into ``{"train": {"lr": 0.01}}``; the value is read as YAML."""
     path, separator, value = text.partition("=")
     if not separator or not path.strip():
-        raise ValueError(f"a setting must read key=value, such as train.lr=0.01 (got '{text}')")
+        raise InputError(f"a setting must read key=value, such as train.lr=0.01 (got '{text}')")
     try:
         setting: Any = yaml.safe_load(value)
     except yaml.YAMLError:
@@ -229,7 +230,7 @@ def coerce(name: str, value: Any, default: Any) -> Any:
         return value
     if isinstance(default, bool):
         if not isinstance(value, bool):
-            raise ValueError(f"`{name}` must be true or false (got {value!r})")
+            raise InputError(f"`{name}` must be true or false (got {value!r})")
     elif isinstance(default, int | float):
         return _number(name, value, whole=isinstance(default, int))
     elif isinstance(default, tuple | list):
@@ -238,9 +239,9 @@ def coerce(name: str, value: Any, default: Any) -> Any:
         if isinstance(value, int | float | Mapping):
             return [value]
         if value is None:
-            raise ValueError(f"`{name}` must be a list (got nothing)")
+            raise InputError(f"`{name}` must be a list (got nothing)")
     elif isinstance(default, str) and not isinstance(value, str):
-        raise ValueError(f"`{name}` must be text (got {value!r})")
+        raise InputError(f"`{name}` must be text (got {value!r})")
     return value
 
 
@@ -251,7 +252,7 @@ def _number(name: str, value: Any, whole: bool = False) -> int | float:
     except (TypeError, ValueError):
         number = math.nan
     if isinstance(value, bool) or not math.isfinite(number) or (whole and number != int(number)):
-        raise ValueError(f"`{name}` must be a {'whole ' if whole else ''}number (got {value!r})")
+        raise InputError(f"`{name}` must be a {'whole ' if whole else ''}number (got {value!r})")
     return int(number) if whole else number
 
 
@@ -274,7 +275,7 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
         for key, value in layer.items():
             if isinstance(_TOP.get(key), dict) and not isinstance(value, Mapping):
                 example = f"{key}: {_EXAMPLES[key]}"
-                raise ValueError(f"`{key}` must hold keys and values, such as '{example}' (got {value!r})")
+                raise InputError(f"`{key}` must hold keys and values, such as '{example}' (got {value!r})")
             merged[key] = {**merged.get(key, {}), **value} if isinstance(value, Mapping) else value
     return merged
 
@@ -287,7 +288,7 @@ def _plain(value: Any, name: str = "") -> Any:
         return [_plain(item, name) for item in value]
     if value is None or isinstance(value, str | bool | int | float):
         return value
-    raise ValueError(f"`{name}` must be text, a number, a list or keys and values (got {value!r})")
+    raise InputError(f"`{name}` must be text, a number, a list or keys and values (got {value!r})")
 
 
 def settings(config: Mapping[str, Any]) -> TrainSettings:

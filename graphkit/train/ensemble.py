@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError
 from graphkit.metrics import mixture_weights
 from graphkit.tasks import make_task
 from graphkit.tasks.task import Classification
@@ -37,11 +38,11 @@ def ensemble_runs(runs: Sequence[Run], device: str = "auto") -> dict[str, Any]:
         ValueError: If there are fewer than two runs, one has not ended, or they do not belong together.
     """
     if len(runs) < 2:
-        raise ValueError(f"an ensemble needs at least two runs (got {len(runs)})")
+        raise InputError(f"an ensemble needs at least two runs (got {len(runs)})")
     for run in runs:
         if not run.result:
             remedy = f"continue it with: graphkit train --resume {run.path}"
-            raise ValueError(f"the run '{run.path}' has not ended; {remedy}")
+            raise InputError(f"the run '{run.path}' has not ended; {remedy}")
     counts = {len(run.fits) for run in runs}
     groups = list(zip(*(run.fits for run in runs), strict=True)) if len(counts) == 1 else [[run.best for run in runs]]
     place = pick_device(device)
@@ -67,13 +68,13 @@ def _one_ensemble(fits: Sequence[Run], place: torch.device) -> dict[str, Any]:
     first = fits[0]
     task = make_task(first.dataset.task, first.dataset.metric)
     if not isinstance(task, Classification):
-        raise ValueError(f"ensembles are for tasks with one class per item (got {first.dataset.task})")
+        raise InputError(f"ensembles are for tasks with one class per item (got {first.dataset.task})")
     for fit in fits[1:]:
         same = first.dataset.name == fit.dataset.name and first.dataset.num_outputs == fit.dataset.num_outputs
         if not same or not all(
             torch.equal(getattr(first.split, part), getattr(fit.split, part)) for part in ("val", "test")
         ):
-            raise ValueError(
+            raise InputError(
                 f"the runs '{first.path}' and '{fit.path}' do not have the same data and split; train them with the "
                 "same `data` settings but for the stream"
             )

@@ -10,6 +10,7 @@ import torch
 import torch_geometric
 
 from graphkit import ops
+from graphkit.errors import InputError
 from graphkit.train.team import local_rank, team
 from graphkit.version import __version__
 
@@ -42,13 +43,13 @@ def pick_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise ValueError(f"`device` must be auto, cpu, cuda or cuda:N (got '{name}')") from None
+        raise InputError(f"`device` must be auto, cpu, cuda or cuda:N (got '{name}')") from None
     if device.type not in ("cpu", "cuda"):
-        raise ValueError(f"`device` must be auto, cpu, cuda or cuda:N (got '{name}')")
+        raise InputError(f"`device` must be auto, cpu, cuda or cuda:N (got '{name}')")
     if device.type == "cuda" and device.index is None and team().world > 1:  # one GPU for each process of a machine
         device = torch.device("cuda", local_rank() % max(torch.cuda.device_count(), 1))
     if device.type == "cuda" and (device.index or 0) >= (torch.cuda.device_count() if torch.cuda.is_available() else 0):
-        raise ValueError(
+        raise InputError(
             f"`device` is '{name}', but PyTorch {torch.__version__} sees {torch.cuda.device_count()} CUDA devices; "
             "use --device cpu, or install a build of PyTorch for your GPU"
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from graphkit.errors import InputError
 from graphkit.files import write_text
 from graphkit.train.config import read_config
 from graphkit.train.team import job, team
@@ -32,12 +33,12 @@ def make_folder(output: str | Path | None, name: str) -> Path:
             return _next_free(Path("runs"), name)
         folder = Path(output)
         if folder.is_dir() and any(folder.iterdir()):
-            raise ValueError(f"the output folder '{folder}' is not empty; choose another, or --resume it")
+            raise InputError(f"the output folder '{folder}' is not empty; choose another, or --resume it")
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise ValueError(f"the output folder cannot be written: '{error.filename}' ({os.strerror(error.errno or 0)})") \
+        raise InputError(f"the output folder cannot be written: '{error.filename}' ({os.strerror(error.errno or 0)})") \
             from None
     return folder
 
@@ -102,7 +103,7 @@ def _of_job(output: str | Path | None, name: str, config: dict[str, Any]) -> Pat
             if output is None and (others or folder.resolve() in _BEGUN):
                 continue  # a script may train several times, and each of its runs has a folder of its own
             if others:
-                raise ValueError(
+                raise InputError(
                     f"the folder '{folder}' belongs to this job, but its settings are others; give another --output"
                 )
             return folder

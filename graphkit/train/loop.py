@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphkit.errors import InputError
 from graphkit.nn import GraphModel
 from graphkit.tasks import Task
 from graphkit.train.batches import select
@@ -49,7 +50,7 @@ def train_epoch(
     (total,) = inner.processes.total(total)
     mean = total / max(weight, 1.0)
     if mean != mean or mean in (float("inf"), float("-inf")):
-        raise ValueError(f"the training loss is not finite (got {mean}); lower `train.lr` or look for huge features")
+        raise InputError(f"the training loss is not finite (got {mean}); lower `train.lr` or look for huge features")
     return mean
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from torch import Tensor
 
 from graphkit.data import GraphCollection, GraphDataset, SkeletonDataset, Split
+from graphkit.errors import InputError
 from graphkit.loader import NeighborLoader
 from graphkit.nn import GraphModel, SkeletonModel
 from graphkit.registry import get_model, model_names
@@ -27,7 +28,7 @@ def make_model(config: dict[str, Any], dataset: GraphDataset) -> GraphModel:
     if reads != holds:
         fits = [other for other in model_names() if issubclass(get_model(other), SkeletonModel) == (holds != "graphs")]
         what = f"the model '{name}' reads {reads}, and {dataset.name} holds {holds}"
-        raise ValueError(f"{what}; take {' or '.join(fits)}")
+        raise InputError(f"{what}; take {' or '.join(fits)}")
     return cls.from_data(dataset, **options)
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from graphkit.data import GraphDataset
+from graphkit.errors import InputError
 from graphkit.loader import NeighborLoader, NodeLoader, ShortestPathLoader
 from graphkit.nn import SPAGAN, GraphModel
 from graphkit.nn.attended_paths import NodePath, attended_paths
@@ -74,7 +75,7 @@ def drawing(loader: NodeLoader | None, num_neighbors: Sequence[int]) -> NodeLoad
     if not num_neighbors:
         return loader
     if loader is None:
-        raise ValueError(
+        raise InputError(
             f"`train.num_neighbors` is for batches of nodes, and there are none here (got {list(num_neighbors)}); "
             "set train.batch_size, or leave it out"
         )
@@ -82,7 +83,7 @@ def drawing(loader: NodeLoader | None, num_neighbors: Sequence[int]) -> NodeLoad
     if len(given) == 1:
         given = given * layers
     if len(given) != layers:
-        raise ValueError(
+        raise InputError(
             f"`train.num_neighbors` must be one number, or one for each of the {layers} layers that look along edges "
             f"(got {given})"
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from graphkit.data import GraphDataset, Split
+from graphkit.errors import InputError
 from graphkit.files import read_json
 from graphkit.nn import GraphModel
 from graphkit.train.checkpoint import load_weights, put_weights
@@ -114,7 +115,7 @@ def open_run(path: str | Path) -> Run:
     path = Path(path)
     content = folder_config(path)
     if "student" in content:
-        raise ValueError(f"'{path}' compares several networks; take the run of one of them, such as {path / 'alone'}")
+        raise InputError(f"'{path}' compares several networks; take the run of one of them, such as {path / 'alone'}")
     return Run(path, resolve(content))
 
 

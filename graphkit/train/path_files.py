@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphkit.errors import InputError
 from graphkit.loader.path_set import BLOCK, BLOCK_INDEX, block_name, fingerprint, write_block, write_index
 from graphkit.nn.paths import lengths_of
 from graphkit.ops import shortest_paths
@@ -58,7 +59,7 @@ def write_paths(
     progress, which = progress or Progress(), shard or "0/1"
     parse_shard(which)
     if block < 1:
-        raise ValueError(f"`block` must be at least 1 (got {block})")
+        raise InputError(f"`block` must be at least 1 (got {block})")
     num_nodes, cost = int(data.num_nodes or 0), lengths_of(data, weight, "`write_paths`")
     edge_index = torch.empty(2, 0).long() if data.edge_index is None else data.edge_index
     nothing = torch.empty(0, dtype=torch.long)  # so that wrong options are refused before there is a folder

@@ -5,6 +5,8 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError
+
 
 class Precision:
     """Mixed precision, products in a short format and weights in float32; and gradients added up over batches.
@@ -21,7 +23,7 @@ class Precision:
     def __init__(self, name: str = "float32", accumulate: int = 1, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device).type
         if name == "float16" and self.device != "cuda":
-            raise ValueError(f"`train.precision` float16 needs a GPU (got the device {self.device}); take bfloat16")
+            raise InputError(f"`train.precision` float16 needs a GPU (got the device {self.device}); take bfloat16")
         self.dtype = None if name == "float32" else getattr(torch, name)
         self.accumulate = accumulate
         self.waiting = 0

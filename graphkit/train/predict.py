@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from graphkit.data import GraphDataset
+from graphkit.errors import InputError
 from graphkit.files import write_text
 from graphkit.tasks import make_task
 from graphkit.train.batches import Batches
@@ -37,9 +38,9 @@ def predict_run(run: Run, output: str | Path, device: str = "auto") -> int:
     """
     dataset = run.fits[0].dataset
     if not run.result:
-        raise ValueError(f"the run '{run.path}' has not ended; continue it with: graphkit train --resume {run.path}")
+        raise InputError(f"the run '{run.path}' has not ended; continue it with: graphkit train --resume {run.path}")
     if not dataset.is_single_graph and dataset.level == "node":
-        raise ValueError(
+        raise InputError(
             "predictions are written for one graph or for graphs, not for the nodes of many graphs "
             f"(got {dataset.name}); use graphkit.train.open_run(RUN).model in Python"
         )
@@ -51,7 +52,7 @@ def predict_run(run: Run, output: str | Path, device: str = "auto") -> int:
     try:
         write_text(output, _table(run.best.dataset, outputs, parts))
     except OSError as error:
-        raise ValueError(f"the predictions cannot be written to '{output}' ({error.strerror})") from None
+        raise InputError(f"the predictions cannot be written to '{output}' ({error.strerror})") from None
     return len(parts)
 
 

@@ -10,6 +10,7 @@ import yaml
 
 from graphkit import data
 from graphkit.data import GraphDataset
+from graphkit.errors import InputError
 from graphkit.files import read_json, write_json, write_text
 from graphkit.tasks import make_task
 from graphkit.train.batches import augmentation
@@ -113,7 +114,7 @@ def rehearse(config: dict[str, Any], dataset: GraphDataset) -> None:
     """Makes what a run needs once and throws it away; raises what would go wrong later."""
     split = dataset.splits[0]
     if not split.train.numel():
-        raise ValueError("a split must have at least one training item (got none)")
+        raise InputError("a split must have at least one training item (got none)")
     model, options = make_model(config, dataset), settings(config)
     Schedule(make_optimizer(model, options), options)
     make_task(dataset.task, dataset.metric, options.label_smoothing)
@@ -133,7 +134,7 @@ def load_dataset(config: dict[str, Any]) -> GraphDataset:
     dataset = data.load(config["data"]["name"], **options)
     fold = config["data"]["fold"]
     if fold is not None and not 0 <= fold < len(dataset.splits):
-        raise ValueError(f"`data.fold` must be below {len(dataset.splits)}, the number of splits (got {fold})")
+        raise InputError(f"`data.fold` must be below {len(dataset.splits)}, the number of splits (got {fold})")
     return dataset
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from graphkit.data import GraphDataset
+from graphkit.errors import InputError
 from graphkit.tasks import make_task
 from graphkit.train.arithmetic import arithmetic, sensible_threads
 from graphkit.train.batches import Batches, augmentation
@@ -93,7 +94,7 @@ class Fit:
         )
         drawn = drawing(nodes, options.num_neighbors)
         if nodes is not None and self.teaching is not None:
-            raise ValueError(
+            raise InputError(
                 "a student is taught on the whole graph, not in batches of nodes (got "
                 f"train.batch_size {options.batch_size} for {dataset.name}); leave it out, or take another student"
             )

@@ -12,6 +12,7 @@ from graphkit import data
 from graphkit.data import ClipCollection, GraphCollection, GraphDataset, Split
 from graphkit.distill import Distiller, Tap, union_edges
 from graphkit.distill.taps import OUTPUT, Heard, last_hidden_layer
+from graphkit.errors import InputError
 from graphkit.nn import FactorGCN, GraphModel
 from graphkit.registry import get_loss
 from graphkit.train.taught_graphs import TaughtGraphs
@@ -116,7 +117,7 @@ def make_tap(entry: dict[str, Any], teacher: GraphModel, student: GraphModel, da
     cls = get_loss(entry["name"])
     if cls.on_outputs:
         if dataset.task == "graph-regression":
-            raise ValueError(f"the loss '{entry['name']}' compares labels, and {dataset.name} has none; take another")
+            raise InputError(f"the loss '{entry['name']}' compares labels, and {dataset.name} has none; take another")
         if "multi" in dataset.task:
             options = {"multi_label": True, **options}
     if entry.get("layers") is not None:
@@ -145,12 +146,12 @@ def find_teacher(run: "Run", config: dict[str, Any], dataset: GraphDataset) -> "
     """
     if not run.result:
         remedy = f"continue it with: graphkit train --resume {run.path}"
-        raise ValueError(f"the teacher '{run.path}' has not ended; {remedy}")
+        raise InputError(f"the teacher '{run.path}' has not ended; {remedy}")
     own, theirs = ({**each["data"], **dict.fromkeys(_FREE)} for each in (config, run.config))
     for key in ("name", *own, *theirs):
         if own.get(key) != theirs.get(key):
             what = "another data set" if key == "name" else f"other data (`data.{key}`)"
-            raise ValueError(
+            raise InputError(
                 f"the teacher '{run.path}' was trained on {what}: {theirs.get(key)} (the student's is {own.get(key)}); "
                 "take a teacher of the same data and split, or else it may know the test items"
             )
@@ -160,18 +161,18 @@ def find_teacher(run: "Run", config: dict[str, Any], dataset: GraphDataset) -> "
     fits = [fit for fit in fits if not drawn or fit.config["seed"] == config["seed"]]
     if not fits:
         what = f"data drawn with the seed {config['seed']}" if drawn else f"the split {fold}"
-        raise ValueError(f"the teacher '{run.path}' has no fit on {what}; train it with as many runs as the student")
+        raise InputError(f"the teacher '{run.path}' has no fit on {what}; train it with as many runs as the student")
     same = [fit for fit in fits if fit.config["seed"] == config["seed"]]
     found = same[0] if same else max(fits, key=_validation)
     if _shaped(found.config) == _shaped(config):
         found.dataset = dataset
     elif not dataset.is_single_graph:
-        raise ValueError(
+        raise InputError(
             f"the teacher '{run.path}' reads other graphs: its `data.transforms` are "
             f"{found.config['data']['transforms']} (the student's are {config['data']['transforms']}); set them alike"
         )
     elif isinstance(dataset.graphs, ClipCollection):
-        raise ValueError(f"the teacher '{run.path}' sees another stream of the clips; set `data.stream` alike")
+        raise InputError(f"the teacher '{run.path}' sees another stream of the clips; set `data.stream` alike")
     return found
 
 

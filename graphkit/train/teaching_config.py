@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from graphkit.errors import InputError
 from graphkit.registry import get_loss, unknown_name
 from graphkit.train.config import coerce
 
@@ -29,9 +30,9 @@ def resolve_distill(section: Mapping[str, Any]) -> dict[str, Any]:
             raise unknown_name("configuration key", f"distill.{key}", ["distill.teacher", "distill.losses"])
     teacher, losses = section.get("teacher"), section.get("losses")
     if not isinstance(teacher, str) or not teacher:
-        raise ValueError(f"`distill.teacher` must be the folder of a run that has ended (got {teacher!r})")
+        raise InputError(f"`distill.teacher` must be the folder of a run that has ended (got {teacher!r})")
     if isinstance(losses, str | bytes) or not isinstance(losses, Sequence) or not losses:
-        raise ValueError(f"`distill.losses` must be a list, such as [{{name: lsp, weight: 10}}] (got {losses!r})")
+        raise InputError(f"`distill.losses` must be a list, such as [{{name: lsp, weight: 10}}] (got {losses!r})")
     return {"teacher": teacher, "losses": [_loss(each) for each in losses]}
 
 
@@ -74,12 +75,12 @@ def split_layers(layers: str) -> tuple[str, str]:
     """
     parts = str(layers).split(":")
     if len(parts) > 2 or not all(part.strip() for part in parts):
-        raise ValueError(f"layers must read TEACHER:STUDENT, such as conv2:conv3 (got {layers!r})")
+        raise InputError(f"layers must read TEACHER:STUDENT, such as conv2:conv3 (got {layers!r})")
     return parts[0].strip(), parts[-1].strip()
 
 
 def _loss(entry: Any) -> dict[str, Any]:
     if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
-        raise ValueError(f"a loss of `distill.losses` must have a name, such as {{name: lsp}} (got {entry!r})")
+        raise InputError(f"a loss of `distill.losses` must have a name, such as {{name: lsp}} (got {entry!r})")
     name = entry["name"]
     return {"name": name, **resolve_loss(name, {key: value for key, value in entry.items() if key != "name"})}

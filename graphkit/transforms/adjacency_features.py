@@ -3,6 +3,7 @@
 import torch
 from torch_geometric.data import Data
 
+from graphkit.errors import InputError
 from graphkit.transforms.build import register_transform
 
 
@@ -16,7 +17,7 @@ class AdjacencyFeatures:
 
     def __call__(self, data: Data) -> Data:
         if "batch" in data:
-            raise ValueError("the transform 'adjacency-features' is for one graph; leave it out for sets of graphs")
+            raise InputError("the transform 'adjacency-features' is for one graph; leave it out for sets of graphs")
         data.x = torch.eye(int(data.num_nodes or 0))
         data.x[data.edge_index[1], data.edge_index[0]] = 1.0
         return data

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch_geometric.data import Data
 
+from graphkit.errors import InputError, InputTypeError
 from graphkit.registry import Registry, unknown_name
 
 Transform = Callable[[Data], Data]
@@ -58,7 +59,7 @@ def _build_one(item: Any) -> Transform:
         return _make(str(name), value)
     if callable(item):
         return item
-    raise TypeError(f"a transform must be a name, one `name: value` pair or a callable (got {item!r})")
+    raise InputTypeError(f"a transform must be a name, one `name: value` pair or a callable (got {item!r})")
 
 
 def _make(name: str, value: Any) -> Transform:
@@ -66,7 +67,7 @@ def _make(name: str, value: Any) -> Transform:
     parameters = list(inspect.signature(cls).parameters)
     if not isinstance(value, Mapping):
         if not parameters:
-            raise ValueError(f"the transform '{name}' takes no option (got {value!r}); write only its name")
+            raise InputError(f"the transform '{name}' takes no option (got {value!r}); write only its name")
         value = {parameters[0]: value}
     for option in value:
         if option not in parameters:

@@ -5,6 +5,8 @@ from torch import Tensor
 from torch_geometric import EdgeIndex
 from torch_geometric.data import Data
 
+from graphkit.errors import InputError
+
 
 def plain_edge_index(data: Data) -> Tensor:
     """Returns the edges of a graph as an ordinary ``[2, E]`` tensor, empty if it has none."""
@@ -36,7 +38,7 @@ def append_columns(data: Data, columns: Tensor, name: str) -> Data:
         data.x = columns
         return data
     if x.dim() == 1:
-        raise ValueError(
+        raise InputError(
             f"the transform '{name}' cannot add columns to integer categories; leave it out for this data set"
         )
     data.x = torch.cat([x, columns.to(x.dtype)], dim=1)

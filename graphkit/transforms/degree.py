@@ -3,6 +3,7 @@
 import torch
 from torch_geometric.data import Data
 
+from graphkit.errors import InputError
 from graphkit.transforms.build import register_transform
 from graphkit.transforms.columns import append_columns, plain_edge_index
 
@@ -20,7 +21,7 @@ class Degree:
 
     def __init__(self, one_hot: int = 0) -> None:
         if one_hot < 0:
-            raise ValueError(f"`one_hot` must be 0 or a width (got {one_hot})")
+            raise InputError(f"`one_hot` must be 0 or a width (got {one_hot})")
         self.one_hot = one_hot
 
     def __call__(self, data: Data) -> Data:

@@ -2,6 +2,7 @@
 
 from torch_geometric.data import Data
 
+from graphkit.errors import InputError
 from graphkit.transforms.build import register_transform
 
 
@@ -15,7 +16,7 @@ class NormalizeFeatures:
 
     def __call__(self, data: Data) -> Data:
         if data.x is None or not data.x.is_floating_point():
-            raise ValueError("the transform 'normalize-features' needs float features; leave it out for this data set")
+            raise InputError("the transform 'normalize-features' needs float features; leave it out for this data set")
         total = data.x.abs().sum(dim=1, keepdim=True)
         data.x = data.x / total.masked_fill(total == 0, 1)
         return data

@@ -6,6 +6,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphkit.errors import InputError
 from graphkit.transforms.build import register_transform
 from graphkit.transforms.columns import append_columns, plain_edge_index
 
@@ -30,7 +31,7 @@ class ReturnProbabilities:
 
     def __init__(self, k: int = 7) -> None:
         if not isinstance(k, int) or k < 1:
-            raise ValueError(f"`k` must be a positive whole number (got {k!r})")
+            raise InputError(f"`k` must be a positive whole number (got {k!r})")
         self.k = k
 
     def __call__(self, data: Data) -> Data:

@@ -4,6 +4,7 @@ from torch import Tensor
 from torch_geometric.data import Data, HeteroData
 from torch_geometric.transforms import BaseTransform
 
+from graphkit.errors import InputError
 from graphkit.nn.paths import lengths_of, put_paths, weighted_paths
 from graphkit.transforms.build import register_transform
 from graphkit.transforms.columns import plain_edge_index
@@ -38,9 +39,9 @@ class ShortestPaths(BaseTransform):
 
     def __init__(self, max_hops: int = 2, ratio: float | None = 1.0, weight: str | None = None) -> None:
         if isinstance(max_hops, bool) or not isinstance(max_hops, int) or max_hops < 1:
-            raise ValueError(f"`max_hops` must be a whole number of at least 1 (got {max_hops!r})")
+            raise InputError(f"`max_hops` must be a whole number of at least 1 (got {max_hops!r})")
         if ratio is not None and not 0 < ratio < float("inf"):
-            raise ValueError(f"`ratio` must be greater than 0 and finite, or None for all paths (got {ratio})")
+            raise InputError(f"`ratio` must be greater than 0 and finite, or None for all paths (got {ratio})")
         self.max_hops = max_hops
         self.ratio = ratio
         self.weight = weight
@@ -48,7 +49,7 @@ class ShortestPaths(BaseTransform):
     def forward(self, data: Data) -> Data:
         """Returns the graph with its paths."""
         if isinstance(data, HeteroData):
-            raise ValueError(
+            raise InputError(
                 "the transform 'shortest-paths' is for graphs with one type of nodes and edges (got HeteroData); "
                 "apply it to `data.to_homogeneous()`"
             )

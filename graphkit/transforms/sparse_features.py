@@ -4,6 +4,7 @@ import warnings
 
 from torch_geometric.data import Data
 
+from graphkit.errors import InputError
 from graphkit.transforms.build import register_transform
 
 
@@ -16,9 +17,9 @@ class SparseFeatures:
 
     def __call__(self, data: Data) -> Data:
         if data.x is None or not data.x.is_floating_point() or data.x.dim() != 2:
-            raise ValueError("the transform 'sparse-features' needs float features; leave it out for this data set")
+            raise InputError("the transform 'sparse-features' needs float features; leave it out for this data set")
         if "batch" in data:
-            raise ValueError("the transform 'sparse-features' is for one graph; leave it out for sets of graphs")
+            raise InputError("the transform 'sparse-features' is for one graph; leave it out for sets of graphs")
         with warnings.catch_warnings():  # PyTorch tells everyone once that its CSR support is young
             warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
             data.x = data.x.to_sparse_csr()

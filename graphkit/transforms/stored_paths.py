@@ -5,6 +5,7 @@ from copy import copy
 from torch_geometric.data import Data, HeteroData
 from torch_geometric.transforms import BaseTransform
 
+from graphkit.errors import InputError
 from graphkit.loader.path_set import PathSet
 from graphkit.nn.paths import lengths_of, paths_of
 from graphkit.transforms.build import register_transform
@@ -37,7 +38,7 @@ class StoredPaths(BaseTransform):
         """Returns the graph with the name of the folder."""
         if isinstance(data, HeteroData) or paths_of(data):
             came = "HeteroData" if isinstance(data, HeteroData) else "one that carries paths already"
-            raise ValueError(f"the transform 'stored-paths' is for one graph without paths (got {came}); leave it out")
+            raise InputError(f"the transform 'stored-paths' is for one graph without paths (got {came}); leave it out")
         paths = PathSet(self.folder)
         lengths = lengths_of(data, paths.weight, "the transform 'stored-paths'")
         paths.check(plain_edge_index(data), lengths, int(data.num_nodes or 0))

@@ -6,6 +6,7 @@ from graphkit.continual.consolidation import STRENGTHS, Consolidation
 from graphkit.continual.episode import Episode
 from graphkit.continual.gradients import Named
 from graphkit.continual.importance import importance, scaled
+from graphkit.errors import InputError
 from graphkit.registry import register_strategy
 
 
@@ -35,7 +36,7 @@ class EWC(Consolidation):
     ) -> None:
         super().__init__()
         if fisher not in ("sample", "batch"):
-            raise ValueError(f"`fisher` must be 'sample' or 'batch' (got {fisher!r})")
+            raise InputError(f"`fisher` must be 'sample' or 'batch' (got {fisher!r})")
         self.strength, self.fisher, self.scale, self.samples = strength, fisher, scale, samples
 
     def importance(self, model: torch.nn.Module, task: Episode) -> Named:

@@ -12,6 +12,7 @@ from graphkit.continual.distillation import softened_binary_cross_entropy, softe
 from graphkit.continual.episode import Episode
 from graphkit.continual.gradients import evaluating
 from graphkit.continual.strategy import Strategy, check_network
+from graphkit.errors import InputError
 from graphkit.registry import register_strategy
 
 
@@ -36,9 +37,9 @@ class LwF(Strategy):
 
     def __init__(self, strength: float = 1.0, temperature: float = 2.0, items: str = "visible") -> None:
         if items not in ("visible", "train"):
-            raise ValueError(f"`items` must be 'visible' or 'train' (got {items!r})")
+            raise InputError(f"`items` must be 'visible' or 'train' (got {items!r})")
         if temperature <= 0:
-            raise ValueError(f"`temperature` must be positive (got {temperature})")
+            raise InputError(f"`temperature` must be positive (got {temperature})")
         self.strength, self.temperature, self.items = strength, temperature, items
         self._learnt: list[Episode] = []
         self._teacher: torch.nn.Module | None = None
@@ -97,7 +98,7 @@ class LwF(Strategy):
             buffers = dict(model.named_buffers())
             check_network({name: tensor for name, tensor in state["teacher"].items() if name not in buffers}, model)
             if len(tasks) < state["tasks"]:
-                raise ValueError(
+                raise InputError(
                     f"{state['tasks']} tasks were learnt; pass these to `load_state_dict` (got {len(tasks)})"
                 )
             self._learnt = list(tasks[: state["tasks"]])

@@ -11,6 +11,7 @@ from graphkit.continual.episode import Episode
 from graphkit.continual.gradients import Named, evaluating, gradients, trainable
 from graphkit.continual.importance import add, check_measure, importance, scaled
 from graphkit.continual.topology import listen, topology_loss
+from graphkit.errors import InputError
 from graphkit.registry import register_strategy
 
 
@@ -76,7 +77,7 @@ class TWP(Consolidation):
             ("capacity", capacity, ("importance", "loss")),
         ):
             if value not in choices:
-                raise ValueError(f"`{name}` must be one of {', '.join(choices)} (got {value!r})")
+                raise InputError(f"`{name}` must be one of {', '.join(choices)} (got {value!r})")
         self.lambda_l, self.lambda_t, self.beta = lambda_l, lambda_t, beta
         self.gradients, self.measure, self.norm, self.scale = gradients, measure, norm, scale
         self.layers, self.nodes, self.capacity, self.samples = layers, nodes, capacity, samples
@@ -112,7 +113,7 @@ class TWP(Consolidation):
         with listen(model, self.layers) as parts:
             size = task.output(model, batch).size(0)
         if not parts:
-            raise ValueError("no graph layer sends anything that depends on a parameter; set `lambda_t=0`")
+            raise InputError("no graph layer sends anything that depends on a parameter; set `lambda_t=0`")
         return topology_loss(parts, task.nodes(batch) if self.nodes == "train" else None, self.norm), size
 
     def before_task(self, model: torch.nn.Module, task: Episode) -> None:

@@ -11,6 +11,7 @@ from graphkit.data.own.build import build_dataset
 from graphkit.data.own.clips import clip_options, holds_clips, load_clips
 from graphkit.data.own.fields import Fields
 from graphkit.data.source import check_options
+from graphkit.errors import InputError
 
 __all__ = ["load_own", "own_options"]
 
@@ -51,10 +52,10 @@ def _read(
     ignored = frozenset(name.strip() for name in ignore.split(",") if name.strip())
     if holds_arrays(path):
         if directed is False:
-            raise ValueError(f"'{path}' holds its edges as they are; write it anew with graphkit.data.write_folder")
+            raise InputError(f"'{path}' holds its edges as they are; write it anew with graphkit.data.write_folder")
         return read_array_folder(path, ignored, use_split)
     if path.is_file() and not path.stat().st_size:
-        raise ValueError(f"'{path}' is empty; write it again")
+        raise InputError(f"'{path}' is empty; write it again")
     fields: Fields | GraphDataset
     if path.is_dir():
         from graphkit.data.own.csv_folder import read_csv_folder
@@ -73,7 +74,7 @@ def _read(
 
         fields = read_pt(path, use_split)
     else:
-        raise ValueError(
+        raise InputError(
             f"'{path}' is in no known format; give a .npz, .graphml or .pt file, or a folder with edges.csv and "
             "nodes.csv, with edge_index.npy, x.npy and y.npy, or with labels.csv and clips"
         )

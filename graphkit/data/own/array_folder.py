@@ -14,6 +14,7 @@ from graphkit.data.node_data import MASKS
 from graphkit.data.own.arrays import has_masks
 from graphkit.data.own.build import check_splits
 from graphkit.data.splits import PARTS, splits_from_masks
+from graphkit.errors import InputError
 from graphkit.registry import unknown_name
 
 NEEDED = ("x", "edge_index", "y")
@@ -46,26 +47,26 @@ def read_array_folder(folder: Path, ignored: frozenset[str] = frozenset(), use_s
         if path.suffix in SUFFIXES and path.stem not in ignored and not path.name.startswith("."):
             if path.stem not in KEYS:
                 error = unknown_name("array", path.stem, KEYS)
-                raise ValueError(f"{where}: {error} (or leave it out with ignore={path.stem})")
+                raise InputError(f"{where}: {error} (or leave it out with ignore={path.stem})")
             if path.stem in arrays:
-                raise ValueError(f"{where} holds `{path.stem}` twice, as .npy and as .safetensors; remove one")
+                raise InputError(f"{where} holds `{path.stem}` twice, as .npy and as .safetensors; remove one")
             arrays[path.stem] = open_array(path)
     for name in NEEDED:
         if name not in arrays:
-            raise ValueError(f"{where} has no {name}.npy (found: {', '.join(arrays) or 'nothing'}); add it")
+            raise InputError(f"{where} has no {name}.npy (found: {', '.join(arrays) or 'nothing'}); add it")
     y, names = _labels(arrays["y"], tuple(map(str, arrays.get("class_names", ()))), where)
     num_nodes = y.size(0)
     x, edges = arrays["x"], arrays["edge_index"]
     if x.dtype != np.float32 or x.ndim != 2 or x.shape[0] != num_nodes:
         what = f"got {x.dtype} of shape {list(x.shape)}"
-        raise ValueError(f"{where}: `x` must be float32 [{num_nodes}, F], for it is used as it is ({what})")
+        raise InputError(f"{where}: `x` must be float32 [{num_nodes}, F], for it is used as it is ({what})")
     _check_edges(edges, num_nodes, where)
     data = Data(x=as_tensor(x), y=y, edge_index=sorted_edge_index(as_tensor(edges), num_nodes), num_nodes=num_nodes)
     if "edge_weight" in arrays:
         weight = arrays["edge_weight"]
         if weight.dtype != np.float32 or weight.shape != (edges.shape[1],):
             what = f"got {weight.dtype} of shape {list(weight.shape)}"
-            raise ValueError(f"{where}: `edge_weight` must be float32 [{edges.shape[1]}] ({what})")
+            raise InputError(f"{where}: `edge_weight` must be float32 [{edges.shape[1]}] ({what})")
         data.edge_weight = as_tensor(weight)
     masks = _masks(arrays, num_nodes, where) if use_split else None
     splits = () if masks is None else splits_from_masks(*masks)
@@ -74,7 +75,7 @@ def read_array_folder(folder: Path, ignored: frozenset[str] = frozenset(), use_s
     for split in splits if single else ():
         bare = [part for part in PARTS if bool((y[getattr(split, part)] < 0).any())]
         if bare:
-            raise ValueError(f"{where}: a node of the {bare[0]} part has no label; take it out of the split")
+            raise InputError(f"{where}: a node of the {bare[0]} part has no label; take it out of the split")
     return GraphDataset(
         name=folder.name,
         task="node-classification" if single else "multilabel-node-classification",
@@ -94,7 +95,7 @@ def _labels(y: np.ndarray, names: tuple[str, ...], where: str) -> tuple[Tensor, 
     if y.ndim == 2 and y.dtype.kind in "fiub":
         values = torch.from_numpy(np.array(y, np.float32))
         if not bool(((values == 0) | (values == 1) | values.isnan()).all()):
-            raise ValueError(f"{where}: `y` [N, C] must hold 0, 1 and NaN (unknown); for one class per node, give [N]")
+            raise InputError(f"{where}: `y` [N, C] must hold 0, 1 and NaN (unknown); for one class per node, give [N]")
         count = y.shape[1]
     elif y.ndim == 1 and y.dtype.kind in "iu" and y.size:
         values = torch.from_numpy(np.array(y, np.int64))
@@ -102,12 +103,12 @@ def _labels(y: np.ndarray, names: tuple[str, ...], where: str) -> tuple[Tensor, 
         seen = torch.bincount(values[values >= 0], minlength=count)
         if int(values.min()) < -1 or count < 2 or (not names and not bool(seen.all())):
             what = f"got numbers from {int(values.min())} to {int(values.max())}"
-            raise ValueError(f"{where}: `y` must hold class numbers from 0 without gaps, two at least, or -1 ({what})")
+            raise InputError(f"{where}: `y` must hold class numbers from 0 without gaps, two at least, or -1 ({what})")
     else:
         what = f"got {y.dtype} of shape {list(y.shape)}"
-        raise ValueError(f"{where}: `y` must be whole numbers [N], or 0, 1 and NaN [N, C] ({what})")
+        raise InputError(f"{where}: `y` must be whole numbers [N], or 0, 1 and NaN [N, C] ({what})")
     if names and len(names) != count:
-        raise ValueError(f"{where}: there must be one class name for each of the {count} classes (got {len(names)})")
+        raise InputError(f"{where}: there must be one class name for each of the {count} classes (got {len(names)})")
     return values, names or tuple(map(str, range(count)))
 
 
@@ -115,15 +116,15 @@ def _check_edges(edges: np.ndarray, num_nodes: int, where: str) -> None:
     """Refuses edges of a wrong form, block by block."""
     if edges.dtype != np.int64 or edges.ndim != 2 or edges.shape[0] != 2:
         what = f"got {edges.dtype} of shape {list(edges.shape)}"
-        raise ValueError(f"{where}: `edge_index` must be int64 [2, E], sources and targets ({what})")
+        raise InputError(f"{where}: `edge_index` must be int64 [2, E], sources and targets ({what})")
     last = 0
     for source, target in zip(rows_at_a_time(edges[0]), rows_at_a_time(edges[1]), strict=True):
         low, high = min(source.min(), target.min()), max(source.max(), target.max())
         if low < 0 or high >= num_nodes:
             what = f"got ids from {low} to {high}"
-            raise ValueError(f"{where}: `edge_index` must hold node ids from 0 to {num_nodes - 1} ({what})")
+            raise InputError(f"{where}: `edge_index` must hold node ids from 0 to {num_nodes - 1} ({what})")
         if target[0] < last or bool((target[1:] < target[:-1]).any()):
-            raise ValueError(
+            raise InputError(
                 f"{where}: the edges must be sorted by target, the second row of `edge_index`; "
                 "graphkit.data.write_folder sorts them"
             )
@@ -137,6 +138,6 @@ def _masks(arrays: dict[str, np.ndarray], num_nodes: int, where: str) -> tuple[T
         mask = arrays[name]
         if mask.dtype != np.bool_ or mask.ndim not in (1, 2) or mask.shape[0] != num_nodes:
             what = f"got {mask.dtype} of shape {list(mask.shape)}"
-            raise ValueError(f"{where}: `{name}` must hold one boolean for each of the {num_nodes} nodes ({what})")
+            raise InputError(f"{where}: `{name}` must hold one boolean for each of the {num_nodes} nodes ({what})")
     train, val, test = (as_tensor(arrays[name]) for name in MASKS)
     return train, val, test

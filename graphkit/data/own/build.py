@@ -10,6 +10,7 @@ from torch_geometric.data import Data
 from graphkit.data.dataset import GraphDataset, Split
 from graphkit.data.own.fields import Fields
 from graphkit.data.splits import PARTS, splits_from_masks
+from graphkit.errors import InputError
 from graphkit.transforms.undirected import Undirected
 
 
@@ -30,7 +31,7 @@ def build_dataset(path: Path, fields: Fields, directed: bool | None, use_split: 
     """
     where, num_nodes = fields.where, fields.num_nodes
     if not num_nodes:
-        raise ValueError(f"{where} has no node; a graph needs at least one node in each part of the split")
+        raise InputError(f"{where} has no node; a graph needs at least one node in each part of the split")
     check_edges(fields.edge_index, num_nodes, where)
     if fields.x is not None:
         check_features(fields.x, where, fields.node_names)
@@ -69,7 +70,7 @@ def check_edges(edge_index: Tensor, num_nodes: int, where: str) -> None:
     wrong = ((edge_index < 0) | (edge_index >= num_nodes)).any(dim=0).nonzero().view(-1)
     if wrong.numel():
         source, target = edge_index[:, wrong[0]].tolist()
-        raise ValueError(
+        raise InputError(
             f"{where}: edge {int(wrong[0])} joins {source} and {target}, but nodes are numbered 0 to {num_nodes - 1}; "
             "correct the edge, or add the node"
         )
@@ -85,7 +86,7 @@ def check_features(x: Tensor, where: str, names: Sequence[str] = ()) -> None:
     if wrong.numel():
         node, column = wrong[0].tolist()
         name = f"'{names[node]}'" if names else node
-        raise ValueError(
+        raise InputError(
             f"{where}: feature {column} of node {name} must be a finite number (got {float(x[node, column])}); "
             f"replace it ({wrong.size(0)} such values in all)"
         )
@@ -101,7 +102,7 @@ def check_splits(splits: Sequence[Split], where: str, item: str) -> None:
     for split in splits:
         for part in PARTS:
             if not getattr(split, part).numel():
-                raise ValueError(
+                raise InputError(
                     f"{where}: the split has no {words[part]} {item}; mark some, or draw a split with "
                     "--split 0.6,0.2,0.2"
                 )
@@ -109,24 +110,24 @@ def check_splits(splits: Sequence[Split], where: str, item: str) -> None:
         ids, count = torch.unique(both, return_counts=True)
         if int(count.max()) > 1:
             twice = int(ids[count > 1][0])
-            raise ValueError(f"{where}: {item} {twice} is in two parts of the split; keep one")
+            raise InputError(f"{where}: {item} {twice} is in two parts of the split; keep one")
 
 
 def _check_classes(fields: Fields) -> None:
     if fields.y.dim() == 1:
         labelled, classes = int((fields.y >= 0).sum()), len(fields.class_names)
         if not labelled:
-            raise ValueError(f"{fields.where}: no node has a label; label some")
+            raise InputError(f"{fields.where}: no node has a label; label some")
         if labelled == int(torch.unique(fields.y[fields.y >= 0]).numel()) and labelled >= 10:
-            raise ValueError(
+            raise InputError(
                 f"{fields.where}: each of the {labelled} labelled nodes has a class of its own; is this the column "
                 "with the classes? Name another with --set data.label=NAME"
             )
         if classes < 2:
             only = fields.class_names[0]
-            raise ValueError(f"{fields.where}: all labels are '{only}'; there must be two classes or more")
+            raise InputError(f"{fields.where}: all labels are '{only}'; there must be two classes or more")
     elif len(fields.class_names) != fields.y.size(1):
-        raise ValueError(
+        raise InputError(
             f"{fields.where}: there must be one class name for each of the {fields.y.size(1)} labels "
             f"(got {len(fields.class_names)})"
         )
@@ -142,7 +143,7 @@ def _check_labelled(splits: Sequence[Split], fields: Fields) -> None:
             if bare.numel():
                 node = int(bare[0])
                 name = f"'{fields.node_names[node]}'" if fields.node_names else node
-                raise ValueError(
+                raise InputError(
                     f"{fields.where}: node {name} is in the {part} part but has no label; label it, or "
                     "take it out of the split"
                 )
@@ -152,13 +153,13 @@ def _merged(fields: Fields) -> tuple[Tensor, Tensor | None]:
     edge_index, weight, n = fields.edge_index, fields.edge_weight, fields.num_nodes
     if weight is not None:
         if weight.numel() != edge_index.size(1):
-            raise ValueError(
+            raise InputError(
                 f"{fields.where}: `edge_weight` must have one number for each of the "
                 f"{edge_index.size(1)} edges (got {weight.numel()})"
             )
         if not bool(torch.isfinite(weight).all()):
             edge = int((~torch.isfinite(weight)).nonzero()[0])
-            raise ValueError(f"{fields.where}: the weight of edge {edge} must be a finite number; correct it")
+            raise InputError(f"{fields.where}: the weight of edge {edge} must be a finite number; correct it")
     key, place = torch.unique(edge_index[1] * n + edge_index[0], return_inverse=True)
     if weight is not None:
         weight = torch.zeros(key.numel()).index_add_(0, place, weight)

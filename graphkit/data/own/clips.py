@@ -13,6 +13,7 @@ from graphkit.data.recordings import prepared_clips
 from graphkit.data.skeleton_dataset import SkeletonDataset
 from graphkit.data.source import check_options
 from graphkit.data.splits import splits_from_masks
+from graphkit.errors import InputError
 from graphkit.registry import get_layout
 from graphkit.skeleton import SkeletonLayout, gather_clips
 from graphkit.skeleton.readers.folder import TABLE, read_folder, read_table
@@ -63,7 +64,7 @@ def _read(
     skeleton = _layout(path, layout)
     y, names = class_labels([row["label"] for row in rows])
     if len(names) < 2:
-        raise ValueError(f"{where}: there must be at least two labels (got '{names[0]}' only); nothing to tell apart")
+        raise InputError(f"{where}: there must be at least two labels (got '{names[0]}' only); nothing to tell apart")
     store = gather_clips(read_folder(path, rows, skeleton, coordinates))
     splits: tuple[Split, ...] = ()
     if use_split and "split" in rows[0]:
@@ -91,7 +92,7 @@ def _layout(path: Path, name: str) -> SkeletonLayout:
         return get_layout(name)
     file = path / LAYOUT
     if not file.is_file():
-        raise ValueError(
+        raise InputError(
             f"the joints of the clips in '{path}' are not known; name a layout with --set data.layout=coco-17, or "
             f'write {LAYOUT} with {{"edges": [[child, parent], ...]}}'
         )
@@ -101,4 +102,4 @@ def _layout(path: Path, name: str) -> SkeletonLayout:
     except (TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
         line = " ".join(str(error).split())
         wanted = "the arguments of SkeletonLayout.from_edges, such as edges"
-        raise ValueError(f"'{file}' must hold {wanted} ({line})") from None
+        raise InputError(f"'{file}' must hold {wanted} ({line})") from None

@@ -6,6 +6,7 @@ import torch
 
 from graphkit.data.own.fields import SPLIT_WORDS, Fields, class_labels, masks_from_words
 from graphkit.data.own.tables import Table
+from graphkit.errors import InputError
 
 MULTILABEL = "label:"  # prefix of the columns of a multi-label task
 
@@ -25,14 +26,14 @@ def read_csv_folder(folder: Path, label: str, ignored: frozenset[str]) -> Fields
     edges, nodes = Table(folder / "edges.csv"), Table(folder / "nodes.csv")
     ids = nodes.require("id")
     if not ids:
-        raise ValueError(f"'{nodes.path}' has no node; write one line for each below the header")
+        raise InputError(f"'{nodes.path}' has no node; write one line for each below the header")
     number: dict[str, int] = {}
     for position, (name, line) in enumerate(zip(ids, nodes.lines, strict=True)):
         if not name:
-            raise ValueError(f"'{nodes.path}', line {line}, column 'id': must not be empty; give the node an id")
+            raise InputError(f"'{nodes.path}', line {line}, column 'id': must not be empty; give the node an id")
         if number.setdefault(name, position) != position:
             first = nodes.lines[number[name]]
-            raise ValueError(f"'{nodes.path}', line {line}: the id '{name}' is already in line {first}; remove one")
+            raise InputError(f"'{nodes.path}', line {line}: the id '{name}' is already in line {first}; remove one")
     many = [name for name in nodes.columns if name.startswith(MULTILABEL)]
     if many:
         y, class_names = _many_labels(nodes, many), tuple(name.removeprefix(MULTILABEL) for name in many)
@@ -55,7 +56,7 @@ def _edges(edges: Table, number: dict[str, int], nodes: Path) -> torch.Tensor:
         column = []
         for cell, line in zip(edges.require(name), edges.lines, strict=True):
             if cell not in number:
-                raise ValueError(
+                raise InputError(
                     f"'{edges.path}', line {line}, column '{name}': there is no node '{cell}' in '{nodes.name}'; "
                     "add it there, or correct the id"
                 )
@@ -69,7 +70,7 @@ def _many_labels(nodes: Table, names: list[str]) -> torch.Tensor:
     for row, line in zip(rows, nodes.lines, strict=True):
         for name, value in zip(names, row, strict=True):
             if value not in (0.0, 1.0) and value == value:
-                raise ValueError(
+                raise InputError(
                     f"'{nodes.path}', line {line}, column '{name}': must be 0, 1 or empty (got {value:g}); correct it"
                 )
     return torch.tensor(rows, dtype=torch.float)
@@ -79,7 +80,7 @@ def _split(nodes: Table) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     words = nodes.text("split")
     for word, line in zip(words, nodes.lines, strict=True):
         if word.lower() not in SPLIT_WORDS:
-            raise ValueError(
+            raise InputError(
                 f"'{nodes.path}', line {line}, column 'split': must be train, val, test or empty (got '{word}'); "
                 "correct it"
             )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError
+
 SPLIT_WORDS = {"train": 0, "val": 1, "valid": 1, "validation": 1, "test": 2, "": -1}
 
 
@@ -49,7 +51,7 @@ def masks_from_words(words: Sequence[str], where: str, item: str = "node") -> tu
     for position, word in enumerate(words):
         code = SPLIT_WORDS.get(str(word).strip().lower())
         if code is None:
-            raise ValueError(
+            raise InputError(
                 f"{where}: the split of {item} {position} must be train, val, test or empty (got '{word}'); correct it"
             )
         codes.append(code)

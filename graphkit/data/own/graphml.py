@@ -9,6 +9,7 @@ import networkx
 import torch
 
 from graphkit.data.own.fields import Fields, class_labels, masks_from_words
+from graphkit.errors import InputError
 
 
 def read_graphml(path: Path, label: str, ignored: frozenset[str]) -> Fields:
@@ -26,7 +27,7 @@ def read_graphml(path: Path, label: str, ignored: frozenset[str]) -> Fields:
     try:
         graph = networkx.read_graphml(path)
     except (ParseError, networkx.NetworkXError, ValueError, KeyError, UnicodeDecodeError) as error:
-        raise ValueError(f"{where} is no readable GraphML ({error}); write it again") from None
+        raise InputError(f"{where} is no readable GraphML ({error}); write it again") from None
     names = list(graph.nodes)
     rows = [graph.nodes[name] for name in names]
     number = {name: position for position, name in enumerate(names)}
@@ -36,7 +37,7 @@ def read_graphml(path: Path, label: str, ignored: frozenset[str]) -> Fields:
         labels.append(None if value is None or value == "" else str(value))
     if not any(name is not None for name in labels):
         found = ", ".join(sorted({key for row in rows for key in row})) or "none"
-        raise ValueError(
+        raise InputError(
             f"{where}: no node has an attribute '{label}' (found: {found}); add it, or name another: "
             "--set data.label=NAME"
         )
@@ -52,7 +53,7 @@ def read_graphml(path: Path, label: str, ignored: frozenset[str]) -> Fields:
     if weights and all(isinstance(value, int | float) for value in weights):
         weight = torch.tensor(weights, dtype=torch.float)
     elif any(value is not None for value in weights):
-        raise ValueError(f"{where}: not every edge has a numeric attribute 'weight'; complete it, or remove it")
+        raise InputError(f"{where}: not every edge has a numeric attribute 'weight'; complete it, or remove it")
     return Fields(
         where,
         len(names),
@@ -71,7 +72,7 @@ def _feature(where: str, node: Any, row: dict[str, Any], key: str) -> float:
     value = row.get(key)
     if not isinstance(value, int | float) or not math.isfinite(value):
         got = "none" if value is None else f"'{value}'"
-        raise ValueError(
+        raise InputError(
             f"{where}: the attribute '{key}' of node '{node}' must be a finite number (got {got}); correct it, or "
             f"leave the attribute out with ignore={key}"
         )

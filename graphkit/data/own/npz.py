@@ -7,6 +7,7 @@ import numpy as np
 
 from graphkit.data.own.arrays import fields_from_arrays
 from graphkit.data.own.fields import Fields
+from graphkit.errors import InputError
 from graphkit.files import check_zip
 
 
@@ -26,9 +27,9 @@ def read_npz(path: Path, ignored: frozenset[str]) -> Fields:
                     arrays[name] = archive[name]
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
         if "allow_pickle" in str(error):
-            raise ValueError(
+            raise InputError(
                 f"{where}: `{name}` holds Python objects, which could run code; it is refused; save it as an array of "
                 "numbers or fixed-length strings"
             ) from None
-        raise ValueError(f"{where} cannot be read ({error}); write it again with numpy.savez") from None
+        raise InputError(f"{where} cannot be read ({error}); write it again with numpy.savez") from None
     return fields_from_arrays(arrays, where, ignored, strict=True)

@@ -18,6 +18,7 @@ from graphkit.data.dataset import GraphDataset
 from graphkit.data.own.arrays import fields_from_arrays
 from graphkit.data.own.fields import Fields
 from graphkit.data.own.graphs import dataset_of_graphs
+from graphkit.errors import InputError
 from graphkit.files import check_zip
 
 STORAGES = [BaseStorage, EdgeStorage, GlobalStorage, NodeStorage]
@@ -39,12 +40,12 @@ def read_pt(path: Path, use_split: bool = True) -> Fields | GraphDataset:
     if isinstance(content, Data):
         content = content.to_dict()
     if isinstance(content, HeteroData):
-        raise ValueError(
+        raise InputError(
             f"{where} has several types of nodes or edges (HeteroData), which no model here takes; "
             "save `data.to_homogeneous()`"
         )
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
-        raise ValueError(
+        raise InputError(
             f"{where} must hold a torch_geometric Data, a list of them, or a dictionary of tensors "
             f"(got {type(content).__name__})"
         )
@@ -70,9 +71,9 @@ def load_safely(path: Path) -> Any:
     except (pickle.UnpicklingError, RuntimeError, EOFError, AttributeError, TypeError, KeyError, ValueError) as error:
         found = re.search(r"(?:GLOBAL|Unsupported global:|class|function)\s+([\w.]+\.[\w.]+)", str(error))
         if "eights" in str(error) and found:
-            raise ValueError(
+            raise InputError(
                 f"{where} holds '{found.group(1)}', which could run code; it is refused; save only tensors and "
                 "torch_geometric Data"
             ) from None
         detail = " ".join(str(error).split())[:120]
-        raise ValueError(f"{where} cannot be read ({type(error).__name__}: {detail}); write it again") from None
+        raise InputError(f"{where} cannot be read ({type(error).__name__}: {detail}); write it again") from None

@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
+from graphkit.errors import InputError
 from graphkit.registry import unknown_name
 
 
@@ -36,15 +37,15 @@ class Table:
                         self.rows.append([cell.strip() for cell in row])
                         self.lines.append(reader.line_num)
         except (csv.Error, UnicodeDecodeError) as error:
-            raise ValueError(f"'{path}' is no comma-separated UTF-8 text ({error}); write it again") from None
+            raise InputError(f"'{path}' is no comma-separated UTF-8 text ({error}); write it again") from None
         if not any(self.columns):
-            raise ValueError(f"'{path}' is empty; its first line must name the columns")
+            raise InputError(f"'{path}' is empty; its first line must name the columns")
         if len(set(self.columns)) < len(self.columns):
             twice = next(name for name in self.columns if self.columns.count(name) > 1)
-            raise ValueError(f"'{path}' has two columns called '{twice}'; rename one")
+            raise InputError(f"'{path}' has two columns called '{twice}'; rename one")
         for row, line in zip(self.rows, self.lines, strict=True):
             if len(row) != len(self.columns):
-                raise ValueError(
+                raise InputError(
                     f"'{path}', line {line}: {len(self.columns)} cells expected, as in the first line (got {len(row)})"
                 )
 
@@ -58,7 +59,7 @@ class Table:
             return self.text(name)
         only = self.columns[0] if len(self.columns) == 1 else ""
         hint = "separate cells by commas" if ";" in only or "\t" in only else "add it, or rename a column"
-        raise ValueError(f"'{self.path}' has no column '{name}' (found: {', '.join(self.columns)}); {hint}")
+        raise InputError(f"'{self.path}' has no column '{name}' (found: {', '.join(self.columns)}); {hint}")
 
     def text(self, name: str) -> list[str]:
         """Returns the cells of a column."""
@@ -87,9 +88,9 @@ class Table:
                 try:
                     value = float(cell)
                 except ValueError:
-                    raise ValueError(self._bad(place, line, "must be a number", cell)) from None
+                    raise InputError(self._bad(place, line, "must be a number", cell)) from None
                 if not math.isfinite(value):
-                    raise ValueError(self._bad(place, line, "must be a finite number", cell))
+                    raise InputError(self._bad(place, line, "must be a finite number", cell))
                 values.append(value)
             result.append(values)
         return result
@@ -104,7 +105,7 @@ class Table:
         for name in self.columns:
             if name not in known and name not in ignored:
                 error = unknown_name("column", name, known)
-                raise ValueError(f"'{self.path}': {error} (or leave it out with ignore={name})")
+                raise InputError(f"'{self.path}': {error} (or leave it out with ignore={name})")
 
     def _bad(self, place: int, line: int, rule: str, cell: str) -> str:
         name = self.columns[place]

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from graphkit.distill.loss import DistillationLoss
+from graphkit.errors import InputError
 from graphkit.registry import register_loss
 
 
@@ -39,7 +40,7 @@ class AttentionTransfer(DistillationLoss):
     def __init__(self, power: float = 2.0) -> None:
         super().__init__()
         if not 0 < power < float("inf"):
-            raise ValueError(f"`power` must be positive and finite (got {power})")
+            raise InputError(f"`power` must be positive and finite (got {power})")
         self.power = power
 
     def summarize(

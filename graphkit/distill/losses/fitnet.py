@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from graphkit.distill.loss import DistillationLoss
+from graphkit.errors import InputError
 from graphkit.registry import register_loss
 
 
@@ -54,7 +55,7 @@ def width_map(old: torch.nn.Linear | None, student_channels: int, teacher_channe
     if old is None:
         return None if student_channels == teacher_channels else torch.nn.Linear(student_channels, teacher_channels)
     if (old.in_features, old.out_features) != (student_channels, teacher_channels):
-        raise ValueError(
+        raise InputError(
             f"this loss maps {old.in_features} to {old.out_features} features (got {student_channels} of the student "
             f"and {teacher_channels} of the teacher); take a loss of its own for each pair of layers"
         )

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from graphkit.distill.loss import DistillationLoss, check_same_width
+from graphkit.errors import InputError
 from graphkit.registry import register_loss
 
 
@@ -42,7 +43,7 @@ class KnowledgeDistillation(DistillationLoss):
     def __init__(self, temperature: float = 2.0, multi_label: bool = False) -> None:
         super().__init__()
         if not 0 < temperature < float("inf"):
-            raise ValueError(f"`temperature` must be positive and finite (got {temperature})")
+            raise InputError(f"`temperature` must be positive and finite (got {temperature})")
         self.temperature, self.multi_label = temperature, multi_label
 
     def compare(self, student: Tensor, known: Tensor) -> Tensor:

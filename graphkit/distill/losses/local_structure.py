@@ -7,6 +7,7 @@ from torch import Tensor
 
 from graphkit.distill.local_structure import sort_by_target
 from graphkit.distill.loss import DistillationLoss
+from graphkit.errors import InputError
 from graphkit.ops._native import has_native, serves
 from graphkit.ops._segments import widen
 from graphkit.ops.edge_similarity import check_kernel, kernel_scores
@@ -85,7 +86,7 @@ class LocalStructureLoss(DistillationLoss):
         check_kernel(kernel, sigma, c, degree, scale)
         for name, value, known in (("direction", direction, _DIRECTIONS), ("reduction", reduction, _REDUCTIONS)):
             if value not in known:
-                raise ValueError(f"`{name}` must be one of {', '.join(map(repr, known))} (got {value!r})")
+                raise InputError(f"`{name}` must be one of {', '.join(map(repr, known))} (got {value!r})")
         self.kernel, self.direction, self.reduction, self.normalize = kernel, direction, reduction, normalize
         self.options = (kernel, sigma, c, degree, scale, negate)
 
@@ -94,7 +95,7 @@ class LocalStructureLoss(DistillationLoss):
     ) -> TeacherScores:
         """Returns the teacher's similarities along the edges."""
         if edge_index is None:
-            raise ValueError("LocalStructureLoss compares over edges (got none); give an `edge_index`")
+            raise InputError("LocalStructureLoss compares over edges (got none); give an `edge_index`")
         source, target, ptr = sort_by_target(edge_index, teacher.size(0))
         return TeacherScores(self._scores(teacher, source, target), source, target, ptr)
 

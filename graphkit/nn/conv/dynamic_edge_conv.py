@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from graphkit.errors import InputError
 from graphkit.nn.knn import knn_graph
 from graphkit.nn.shared_norm import SharedBatchNorm1d, remember, summed
 from graphkit.ops import segment_max
@@ -38,7 +39,7 @@ class DynamicEdgeConv(torch.nn.Module):
         super().__init__()
         for name, value in (("in_channels", in_channels), ("out_channels", out_channels), ("k", k)):
             if value < 1:
-                raise ValueError(f"`{name}` must be at least 1 (got {value})")
+                raise InputError(f"`{name}` must be at least 1 (got {value})")
         self.k, self.negative_slope = k, negative_slope
         self.own = torch.nn.Linear(in_channels, out_channels, bias=False)
         self.other = torch.nn.Linear(in_channels, out_channels, bias=False)

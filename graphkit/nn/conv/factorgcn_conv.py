@@ -7,6 +7,7 @@ from torch import Tensor
 from torch_geometric.nn import MessagePassing
 from torch_geometric.nn.inits import glorot, zeros
 
+from graphkit.errors import InputError
 from graphkit.nn.degree import Part, source_norm
 from graphkit.nn.hooks import has_listeners
 from graphkit.ops import factor_aggregate
@@ -78,14 +79,14 @@ class FactorGCNConv(MessagePassing):
     ) -> None:
         super().__init__(aggr="add", node_dim=0)
         if factors < 1:
-            raise ValueError(f"`factors` must be at least 1 (got {factors})")
+            raise InputError(f"`factors` must be at least 1 (got {factors})")
         if concat and out_channels % factors != 0:
-            raise ValueError(
+            raise InputError(
                 f"`out_channels` must be divisible by `factors` (got {out_channels} and {factors}); "
                 "choose another width or set `concat=False`"
             )
         if norm not in ("both", "source"):
-            raise ValueError(f"`norm` must be 'both' or 'source' (got {norm!r})")
+            raise InputError(f"`norm` must be 'both' or 'source' (got {norm!r})")
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.factors = factors

@@ -10,6 +10,7 @@ from torch_geometric import EdgeIndex
 from torch_geometric.nn import MessagePassing
 from torch_geometric.nn.inits import glorot, zeros
 
+from graphkit.errors import InputError
 from graphkit.nn.hooks import has_listeners
 from graphkit.nn.paths import edges_of_paths, weighted_paths
 from graphkit.ops import path_attention
@@ -139,15 +140,15 @@ class SPAGANConv(MessagePassing):
         super().__init__(aggr="add", node_dim=0)
         for name, count in (("heads", heads), ("max_hops", max_hops)):
             if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-                raise ValueError(f"`{name}` must be a whole number of at least 1 (got {count!r})")
+                raise InputError(f"`{name}` must be a whole number of at least 1 (got {count!r})")
         if ratio is not None and not 0 < ratio < float("inf"):
-            raise ValueError(f"`ratio` must be greater than 0 and finite, or None for all paths (got {ratio})")
+            raise InputError(f"`ratio` must be greater than 0 and finite, or None for all paths (got {ratio})")
         if pool not in ("max", "mean"):
-            raise ValueError(f"`pool` must be 'max' or 'mean' (got {pool!r})")
+            raise InputError(f"`pool` must be 'max' or 'mean' (got {pool!r})")
         if not 0 <= dropout < 1:
-            raise ValueError(f"`dropout` must lie in [0, 1) (got {dropout})")
+            raise InputError(f"`dropout` must lie in [0, 1) (got {dropout})")
         if init not in ("glorot", "xavier-normal"):
-            raise ValueError(f"`init` must be 'glorot' or 'xavier-normal' (got {init!r})")
+            raise InputError(f"`init` must be 'glorot' or 'xavier-normal' (got {init!r})")
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.heads = heads
@@ -206,7 +207,7 @@ class SPAGANConv(MessagePassing):
         if isinstance(edge_index, Tensor):
             paths, edges = self.find_paths(edge_index, x.size(0), edge_weight), edge_index
         elif edge_weight is not None:
-            raise ValueError("`edge_weight` is for an `edge_index` (got it with paths, which have been found already)")
+            raise InputError("`edge_weight` is for an `edge_index` (got it with paths, which have been found already)")
         else:
             paths = self._checked(edge_index)
         h = self.project(x)
@@ -248,17 +249,17 @@ class SPAGANConv(MessagePassing):
     def _checked(self, paths: Sequence[Tensor]) -> list[Tensor]:
         """Refuses what is not one tensor of paths for each of some lengths; looks at shapes only."""
         if not isinstance(paths, (list, tuple)) or not paths:
-            raise ValueError(f"`edge_index` must be a tensor [2, E] or a list of path tensors (got {paths!r})")
+            raise InputError(f"`edge_index` must be a tensor [2, E] or a list of path tensors (got {paths!r})")
         rows = []
         for path_index in paths:
             if not isinstance(path_index, Tensor) or path_index.dim() != 2:
                 came = list(path_index.shape) if isinstance(path_index, Tensor) else path_index
-                raise ValueError(
+                raise InputError(
                     f"a `path_index` must be an integer tensor [h + 1, P], whose paths have equal length (got {came!r})"
                 )
             rows.append(path_index.size(0))
         if min(rows) < 2 or max(rows) > self.max_hops + 1 or len(set(rows)) < len(rows):
-            raise ValueError(
+            raise InputError(
                 f"each `path_index` must have its own number of rows, from 2 to {self.max_hops + 1} as paths have from "
                 f"1 to {self.max_hops} hops (got {rows}); change `max_hops` or the paths"
             )
@@ -319,7 +320,7 @@ class SPAGANConv(MessagePassing):
         """Returns how much an explainer lets each path count, ``[P]``: the product over its edges."""
         mask: Tensor | None = self._edge_mask
         if mask is None or edges is None or edges.size(1) != mask.size(0):
-            raise ValueError(
+            raise InputError(
                 "to explain by edges, paths must be those of the edges that are masked; call the layer with "
                 "`edge_index`, or pass `edges` beside given paths"
             )

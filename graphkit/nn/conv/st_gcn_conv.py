@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from graphkit.errors import InputError
 from graphkit.nn.frames import Frames
 from graphkit.ops import mix_joints
 
@@ -59,9 +60,9 @@ class STGCNConv(torch.nn.Module):
     ) -> None:
         super().__init__()
         if parts.dim() != 3 or parts.size(1) != parts.size(2):
-            raise ValueError(f"`parts` must be [K, V, V] (got {list(parts.shape)})")
+            raise InputError(f"`parts` must be [K, V, V] (got {list(parts.shape)})")
         if window % 2 == 0 or stride < 1:
-            raise ValueError(f"`window` must be odd and `stride` at least 1 (got {window} and {stride})")
+            raise InputError(f"`window` must be odd and `stride` at least 1 (got {window} and {stride})")
         self.in_channels, self.out_channels = in_channels, out_channels
         self.stride, self.shortcut, self.dropout, self.window = stride, shortcut, dropout, window
         self.projects = shortcut and (in_channels != out_channels or stride != 1)
@@ -97,7 +98,7 @@ class STGCNConv(torch.nn.Module):
         """Runs the block."""
         if x.dim() != 3 or x.shape[1:] != (self.parts.size(1), self.in_channels):
             wanted = f"[F, {self.parts.size(1)} joints, {self.in_channels} channels]"
-            raise ValueError(f"`x` must be {wanted} (got {list(x.shape)})")
+            raise InputError(f"`x` must be {wanted} (got {list(x.shape)})")
         if frames is None:
             frames = Frames.regular(1, x.size(0), x.device)
         matrices = (self.parts * self.importance).unsqueeze(0)

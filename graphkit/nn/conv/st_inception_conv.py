@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from graphkit.errors import InputError
 from graphkit.nn.conv.folded_st_inception_conv import FoldedSTInceptionConv
 from graphkit.nn.frames import Frames
 from graphkit.nn.shared_norm import normalise
@@ -66,10 +67,10 @@ class STInceptionConv(torch.nn.Module):
     def __init__(self, in_channels: int, out_channels: int, supports: Tensor, shortcut: bool = True) -> None:
         super().__init__()
         if supports.dim() != 3 or supports.size(1) != supports.size(2):
-            raise ValueError(f"`supports` must be [K, V, V] (got {list(supports.shape)})")
+            raise InputError(f"`supports` must be [K, V, V] (got {list(supports.shape)})")
         branches, joints = supports.size(0), supports.size(1)
         if out_channels % branches or out_channels % 2:
-            raise ValueError(
+            raise InputError(
                 f"`out_channels` must be even and divisible by the number of supports, {branches} "
                 f"(got {out_channels}); choose another width"
             )
@@ -130,7 +131,7 @@ class STInceptionConv(torch.nn.Module):
         """Runs the block; with ``return_attention`` the matrices that mixed the joints, ``[N, K, V, V]``, come too."""
         if x.dim() != 3 or x.shape[1:] != (self.supports.size(1), self.in_channels):
             wanted = f"[F, {self.supports.size(1)} joints, {self.in_channels} channels]"
-            raise ValueError(f"`x` must be {wanted} (got {list(x.shape)})")
+            raise InputError(f"`x` must be {wanted} (got {list(x.shape)})")
         if frames is None:
             frames = Frames.regular(1, x.size(0), x.device)
         # Products come before the mixing of joints and the shifting of frames: all are linear, and there are fewer

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch_geometric.data import Data
 
+from graphkit.errors import InputError
 from graphkit.nn.conv import FactorGCNConv
 from graphkit.nn.degree import Part, in_degree
 from graphkit.nn.factor_discriminator import FactorDiscriminator, discriminator_loss
@@ -106,22 +107,22 @@ class FactorGCN(GraphModel):
     ) -> None:
         super().__init__()
         if not factors or not all(isinstance(count, int) and count > 0 for count in factors):
-            raise ValueError(f"`factors` must list whole numbers, one per layer, such as [4, 1] (got {list(factors)})")
+            raise InputError(f"`factors` must list whole numbers, one per layer, such as [4, 1] (got {list(factors)})")
         factors = tuple(factors)
         if head not in ("linear", "mlp", "layers", "conv"):
-            raise ValueError(f"`head` must be one of linear, mlp, layers, conv (got {head!r})")
+            raise InputError(f"`head` must be one of linear, mlp, layers, conv (got {head!r})")
         if first_weights not in ("random", "principal"):
-            raise ValueError(f"`first_weights` must be 'random' or 'principal' (got {first_weights!r})")
+            raise InputError(f"`first_weights` must be 'random' or 'principal' (got {first_weights!r})")
         check_options(hidden_channels, readout, dropout=dropout, head_dropout=head_dropout)
         if hidden_channels % math.lcm(*factors[: -1 if head == "conv" else None] or (1,)):
-            raise ValueError(
+            raise InputError(
                 f"`hidden_channels` must be divisible by the factors of every layer (got {hidden_channels} and "
                 f"{list(factors)})"
             )
         if weak_supervision and readout is None:
-            raise ValueError("`weak_supervision` needs labels of graphs, and so a `readout` (got none)")
+            raise InputError("`weak_supervision` needs labels of graphs, and so a `readout` (got none)")
         if weak_supervision and factors[0] < out_channels:
-            raise ValueError(
+            raise InputError(
                 "`weak_supervision` needs at least one factor per label in the first layer "
                 f"(got {factors[0]} factors for {out_channels} labels)"
             )

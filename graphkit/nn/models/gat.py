@@ -9,6 +9,7 @@ from torch_geometric.nn import GATConv
 from torch_geometric.nn import Linear as PyGLinear
 from torch_geometric.nn.models import GAT as PyGGAT
 
+from graphkit.errors import InputError
 from graphkit.nn.conv.fused_gat_conv import FusedGATConv, HeadMeanLinear
 from graphkit.nn.models.baseline import Baseline
 from graphkit.nn.models.graph_model import check_options
@@ -51,7 +52,7 @@ class GAT(Baseline):
         convs = cast(torch.nn.ModuleList, self.body.convs)
         if out_heads is not None:
             if out_heads < 1:
-                raise ValueError(f"`out_heads` must be at least 1 (got {out_heads})")
+                raise InputError(f"`out_heads` must be at least 1 (got {out_heads})")
             last = cast(GATConv, convs[-1])
             widths = (cast(int, last.in_channels), last.out_channels)
             convs[-1] = GATConv(*widths, heads=out_heads, concat=False, dropout=last.dropout, **of_convs)
@@ -72,7 +73,7 @@ class GAT(Baseline):
             return inputs
         value = data.get(self.edge_attr)
         if not isinstance(value, Tensor) or value.numel() != data.edge_index.size(1):
-            raise ValueError(f"`edge_attr` must be an attribute with one number per edge (got '{self.edge_attr}')")
+            raise InputError(f"`edge_attr` must be an attribute with one number per edge (got '{self.edge_attr}')")
         return {**inputs, "edge_attr": value.view(-1, 1).to(torch.get_default_dtype())}
 
     def make_body(
@@ -86,7 +87,7 @@ class GAT(Baseline):
 def _fused(conv: torch.nn.Module, options: dict[str, Any]) -> FusedGATConv:
     """Returns the fused layer of the same widths."""
     if not isinstance(conv, GATConv):
-        raise ValueError(f"`fused` is for layers of GAT (got {type(conv).__name__}); leave it out")
+        raise InputError(f"`fused` is for layers of GAT (got {type(conv).__name__}); leave it out")
     return FusedGATConv(
         conv.in_channels, conv.out_channels, heads=conv.heads, concat=conv.concat, dropout=conv.dropout, **options
     )

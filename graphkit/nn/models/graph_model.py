@@ -8,6 +8,8 @@ from torch_geometric.data import Data
 from torch_geometric.nn.resolver import activation_resolver
 from torch_geometric.utils import scatter
 
+from graphkit.errors import InputError
+
 READOUTS = ("mean", "sum", "max")
 
 
@@ -104,18 +106,18 @@ def check_options(hidden_channels: int, readout: str | None, num_layers: int = 1
     """Refuses widths and depths below one, a read-out that does not exist and dropouts outside of [0, 1)."""
     for name, count in (("hidden_channels", hidden_channels), ("num_layers", num_layers)):
         if count < 1:
-            raise ValueError(f"`{name}` must be at least 1 (got {count})")
+            raise InputError(f"`{name}` must be at least 1 (got {count})")
     if readout is not None and readout not in READOUTS:
-        raise ValueError(f"`readout` must be one of {', '.join(READOUTS)}, or none for nodes (got {readout!r})")
+        raise InputError(f"`readout` must be one of {', '.join(READOUTS)}, or none for nodes (got {readout!r})")
     for name, share in shares.items():
         if not 0 <= share < 1:
-            raise ValueError(f"`{name}` must lie in [0, 1) (got {share})")
+            raise InputError(f"`{name}` must lie in [0, 1) (got {share})")
 
 
 def refuse_readout_of_nodes(dataset: Any, options: dict[str, Any]) -> None:
     """Refuses a read-out where the items of the data set are nodes."""
     if dataset.level == "node" and options.get("readout") is not None:
-        raise ValueError(f"`readout` is for graphs, but {dataset.name} is about nodes (got {options['readout']!r})")
+        raise InputError(f"`readout` is for graphs, but {dataset.name} is about nodes (got {options['readout']!r})")
 
 
 def make_activation(name: str) -> torch.nn.Module:
@@ -127,7 +129,7 @@ def make_activation(name: str) -> torch.nn.Module:
     try:
         return activation_resolver(name, **({"negative_slope": 0.2} if name == "leaky_relu" else {}))
     except (ValueError, TypeError):
-        raise ValueError(f"`act` must be an activation of torch.nn, such as relu, elu or tanh (got {name!r})") from None
+        raise InputError(f"`act` must be an activation of torch.nn, such as relu, elu or tanh (got {name!r})") from None
 
 
 def embed(x: Tensor, embedding: torch.nn.Embedding | None) -> Tensor:
@@ -138,7 +140,7 @@ def embed(x: Tensor, embedding: torch.nn.Embedding | None) -> Tensor:
 def read_out(x: Tensor, batch: Tensor | None, batch_size: int | None, reduce: str) -> Tensor:
     """Reduces node features ``[N, D]`` to graph features ``[B, D]``; without ``batch`` all nodes are one graph."""
     if reduce not in READOUTS:
-        raise ValueError(f"`reduce` must be one of {', '.join(READOUTS)} (got {reduce!r})")
+        raise InputError(f"`reduce` must be one of {', '.join(READOUTS)} (got {reduce!r})")
     if batch is None:
         batch, batch_size = torch.zeros(x.size(0), dtype=torch.long, device=x.device), 1
     return scatter(x, batch, dim=0, dim_size=batch_size, reduce=reduce)

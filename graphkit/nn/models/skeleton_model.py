@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphkit.errors import InputError
 from graphkit.nn.clip_shape import check_clips
 from graphkit.nn.frames import Frames
 from graphkit.nn.models.graph_model import GraphModel
@@ -32,7 +33,7 @@ class SkeletonModel(GraphModel):
         super().__init__()
         for name, count in (("in_channels", in_channels), ("num_persons", num_persons)):
             if count < 1:
-                raise ValueError(f"`{name}` must be at least 1 (got {count})")
+                raise InputError(f"`{name}` must be at least 1 (got {count})")
         self.in_channels = in_channels
         self.layout: SkeletonLayout = get_layout(layout) if isinstance(layout, str) else layout
         self.num_persons = num_persons
@@ -69,7 +70,7 @@ class SkeletonModel(GraphModel):
         else:
             counts = lengths.tolist() if isinstance(lengths, Tensor) else list(lengths)
             if sum(counts) != x.size(0):
-                raise ValueError(f"`lengths` must add up to the frames in `x`, {x.size(0)} (got {sum(counts)})")
+                raise InputError(f"`lengths` must add up to the frames in `x`, {x.size(0)} (got {sum(counts)})")
             clips = Frames.from_lengths(counts, x.device)
         x = self.norm_data(x.flatten(1)).view(x.shape)
         if self.num_persons == 1:

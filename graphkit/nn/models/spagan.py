@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch_geometric.data import Data
 
+from graphkit.errors import InputError
 from graphkit.nn.conv import PathAttention, SPAGANConv
 from graphkit.nn.models.graph_model import (
     GraphModel,
@@ -112,11 +113,11 @@ class SPAGAN(GraphModel):
         attention_dropout = dropout if attention_dropout is None else attention_dropout
         check_options(hidden_channels, readout, num_layers, dropout=dropout, attention_dropout=attention_dropout)
         if hidden_channels % heads:
-            raise ValueError(f"`hidden_channels` must be divisible by `heads` (got {hidden_channels} and {heads})")
+            raise InputError(f"`hidden_channels` must be divisible by `heads` (got {hidden_channels} and {heads})")
         if not 1 <= path_layers <= num_layers:
-            raise ValueError(f"`path_layers` must be from 1 to the {num_layers} layers there are (got {path_layers})")
+            raise InputError(f"`path_layers` must be from 1 to the {num_layers} layers there are (got {path_layers})")
         if iterations < 0:
-            raise ValueError(f"`iterations` must not be negative (got {iterations})")
+            raise InputError(f"`iterations` must not be negative (got {iterations})")
         self.max_hops = max_hops
         self.ratio = ratio
         self.iterations = iterations
@@ -182,7 +183,7 @@ class SPAGAN(GraphModel):
     def inputs(self, data: Data) -> dict[str, Any]:
         """Returns the arguments of ``forward``: self loops are added, and paths are found if the data carry none."""
         if "path_set" in data:
-            raise ValueError("paths in files are read in batches, by `ShortestPathLoader` (got the whole graph)")
+            raise InputError("paths in files are read in batches, by `ShortestPathLoader` (got the whole graph)")
         inputs = super().inputs(data)
         inputs["edge_index"] = with_self_loops(data.edge_index, int(data.num_nodes or 0))
         inputs["paths"] = paths_of(data) or (self.find_paths(data)[0] if self.phase > 0 else None)
@@ -265,7 +266,7 @@ class SPAGAN(GraphModel):
             ValueError: If there is no guide yet.
         """
         if self.phase == 0:
-            raise ValueError("there are no costs in the first phase; train the model until paths have been found")
+            raise InputError("there are no costs in the first phase; train the model until paths have been found")
         edge_index = with_self_loops(data.edge_index, int(data.num_nodes or 0))
         h = data.x @ self.guide_weight if self.embedding is None else F.embedding(data.x.flatten(), self.guide_weight)
         h = (h + self.guide_bias).view(-1, *self.guide_path.shape)

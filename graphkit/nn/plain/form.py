@@ -4,6 +4,8 @@ from functools import singledispatch
 
 import torch
 
+from graphkit.errors import InputError
+
 
 @singledispatch
 def plain_form(model: torch.nn.Module) -> torch.nn.Module:
@@ -23,4 +25,4 @@ def plain_form(model: torch.nn.Module) -> torch.nn.Module:
         ValueError: If no such copy is known for the class of the model.
     """
     known = ", ".join(sorted(cls.__name__ for cls in plain_form.registry if cls is not object))
-    raise ValueError(f"only {known} have a plain form that can be exported (got {type(model).__name__})")
+    raise InputError(f"only {known} have a plain form that can be exported (got {type(model).__name__})")

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputTypeError
 from graphkit.registry import Registry, unknown_name
 from graphkit.skeleton.layout import SkeletonLayout
 
@@ -55,7 +56,7 @@ def build_augmentation(
         if isinstance(item, str):
             item = {item: {}}
         if not isinstance(item, Mapping) or len(item) != 1:
-            raise TypeError(f"an augmentation must be a name or one `name: value` pair (got {item!r})")
+            raise InputTypeError(f"an augmentation must be a name or one `name: value` pair (got {item!r})")
         ((name, value),) = item.items()
         cls = _augmentations.get(str(name))
         known = list(inspect.signature(cls).parameters)

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError
 from graphkit.skeleton.augment.build import register_augmentation, uniform
 from graphkit.skeleton.resample import resample
 
@@ -19,10 +20,10 @@ class Crop:
 
     def __init__(self, share: float = 0.5, frames: int = 0, speed: float = 1.0) -> None:
         if not 0 < share <= 1:
-            raise ValueError(f"`share` of the augmentation 'crop' must lie in (0, 1] (got {share})")
+            raise InputError(f"`share` of the augmentation 'crop' must lie in (0, 1] (got {share})")
         if frames < 0 or speed < 1:
             what = "`frames` must not be negative and `speed` at least 1"
-            raise ValueError(f"{what} in the augmentation 'crop' (got {frames} and {speed})")
+            raise InputError(f"{what} in the augmentation 'crop' (got {frames} and {speed})")
         self.share, self.frames, self.speed = share, frames, speed
 
     def __call__(self, x: Tensor, lengths: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

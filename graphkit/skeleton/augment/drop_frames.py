@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError
 from graphkit.skeleton.augment.build import register_augmentation
 
 
@@ -16,7 +17,7 @@ class DropFrames:
 
     def __init__(self, share: float = 0.1) -> None:
         if not 0 <= share < 1:
-            raise ValueError(f"`share` of the augmentation 'drop-frames' must lie in [0, 1) (got {share})")
+            raise InputError(f"`share` of the augmentation 'drop-frames' must lie in [0, 1) (got {share})")
         self.share = share
 
     def __call__(self, x: Tensor, lengths: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError
 from graphkit.skeleton.augment.build import each_frame, register_augmentation
 from graphkit.skeleton.layout import SkeletonLayout
 
@@ -18,9 +19,9 @@ class Mirror:
 
     def __init__(self, share: float = 0.5, layout: SkeletonLayout | None = None) -> None:
         if layout is None or not layout.mirrored:
-            raise ValueError("the augmentation 'mirror' needs a layout that says which joints change places (got none)")
+            raise InputError("the augmentation 'mirror' needs a layout that says which joints change places (got none)")
         if not 0 <= share <= 1:
-            raise ValueError(f"`share` of the augmentation 'mirror' must lie in [0, 1] (got {share})")
+            raise InputError(f"`share` of the augmentation 'mirror' must lie in [0, 1] (got {share})")
         order = list(range(layout.num_joints))
         for left, right in layout.mirrored:
             order[left], order[right] = right, left

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError
 from graphkit.skeleton.augment.build import register_augmentation, turned, uniform
 
 
@@ -22,7 +23,7 @@ class Rotate:
         axes = 3 if coordinates == 3 else 1
         angles = [float(degrees)] * axes if isinstance(degrees, int | float) else [float(angle) for angle in degrees]
         if len(angles) != axes:
-            raise ValueError(f"`degrees` of the augmentation 'rotate' must be one angle or {axes} (got {len(angles)})")
+            raise InputError(f"`degrees` of the augmentation 'rotate' must be one angle or {axes} (got {len(angles)})")
         self.angles, self.coordinates = angles, coordinates
 
     def __call__(self, x: Tensor, lengths: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

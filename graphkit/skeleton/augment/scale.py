@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError
 from graphkit.skeleton.augment.build import register_augmentation, turned, uniform
 
 
@@ -18,7 +19,7 @@ class Scale:
 
     def __init__(self, factor: float = 0.2, together: bool = False, coordinates: int = 3) -> None:
         if not 0 <= factor < 1:
-            raise ValueError(f"`factor` of the augmentation 'scale' must lie in [0, 1) (got {factor})")
+            raise InputError(f"`factor` of the augmentation 'scale' must lie in [0, 1) (got {factor})")
         self.factor, self.together, self.coordinates = factor, together, coordinates
 
     def __call__(self, x: Tensor, lengths: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

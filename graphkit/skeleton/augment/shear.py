@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError
 from graphkit.skeleton.augment.build import register_augmentation, turned, uniform
 
 
@@ -17,7 +18,7 @@ class Shear:
 
     def __init__(self, share: float = 0.2, coordinates: int = 3) -> None:
         if not 0 <= share < 1:
-            raise ValueError(f"`share` of the augmentation 'shear' must lie in [0, 1) (got {share})")
+            raise InputError(f"`share` of the augmentation 'shear' must lie in [0, 1) (got {share})")
         self.share, self.coordinates = share, coordinates
 
     def __call__(self, x: Tensor, lengths: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

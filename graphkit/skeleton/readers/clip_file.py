@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from graphkit.errors import InputError
 from graphkit.skeleton.layout import SkeletonLayout
 from graphkit.skeleton.readers.folder import read_csv, read_npy
 from graphkit.skeleton.readers.kinetics import kinetics_persons
@@ -42,9 +43,9 @@ def read_clip_file(path: Path, layout: SkeletonLayout, channels: int) -> np.ndar
     elif suffix == ".json":
         x = _json(path)
     else:
-        raise ValueError(f"'{path}' must end in {', '.join(SUFFIXES)} (got '{path.suffix}')")
+        raise InputError(f"'{path}' must end in {', '.join(SUFFIXES)} (got '{path.suffix}')")
     if x.shape[2:] != (layout.num_joints, channels):
-        raise ValueError(
+        raise InputError(
             f"'{path}' must have {layout.num_joints} joints ({layout.name}) with {channels} channels, as the clips "
             f"that the model was trained on (got {x.shape[2]} joints with {x.shape[3]})"
         )
@@ -56,12 +57,12 @@ def _json(path: Path) -> np.ndarray:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"'{path}' is no JSON file ({type(error).__name__}: {error}); write it again") from None
+        raise InputError(f"'{path}' is no JSON file ({type(error).__name__}: {error}); write it again") from None
     if isinstance(content, dict) and "skeletons" in content:
         return nw_ucla_frames(content, f"'{path}'")[:, None]
     if isinstance(content, dict) and "data" in content:
         x = kinetics_persons(path, content["data"])
         if x is None:
-            raise ValueError(f"'{path}' shows nobody: there is no person in any of its frames; leave it out")
+            raise InputError(f"'{path}' shows nobody: there is no person in any of its frames; leave it out")
         return x
-    raise ValueError(f"'{path}' is no clip: it has neither 'skeletons', as NW-UCLA has, nor 'data', as Kinetics has")
+    raise InputError(f"'{path}' is no clip: it has neither 'skeletons', as NW-UCLA has, nor 'data', as Kinetics has")

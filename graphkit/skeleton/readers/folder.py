@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from graphkit.errors import InputError
 from graphkit.skeleton.clip import Clip
 from graphkit.skeleton.layout import SkeletonLayout
 
@@ -26,21 +27,21 @@ def read_table(folder: Path) -> list[dict[str, str]]:
         reader = csv.DictReader(file)
         for column in ("file", "label"):
             if column not in (reader.fieldnames or ()):
-                raise ValueError(f"'{path}' has no column '{column}'; its first line must name file and label")
+                raise InputError(f"'{path}' has no column '{column}'; its first line must name file and label")
         rows: list[dict[str, str]] = []
         seen: dict[str, int] = {}
         for row in reader:
             cells = {name: (cell or "").strip() for name, cell in row.items() if isinstance(name, str)}
             for column in ("file", "label"):
                 if not cells[column]:
-                    raise ValueError(f"'{path}', line {reader.line_num}: '{column}' must not be empty; fill it in")
+                    raise InputError(f"'{path}', line {reader.line_num}: '{column}' must not be empty; fill it in")
             if cells["file"] in seen:
                 first = seen[cells["file"]]
-                raise ValueError(f"'{path}', line {reader.line_num}: '{cells['file']}' is already in line {first}")
+                raise InputError(f"'{path}', line {reader.line_num}: '{cells['file']}' is already in line {first}")
             seen[cells["file"]] = reader.line_num
             rows.append(cells)
     if not rows:
-        raise ValueError(f"'{path}' names no clip; write one line for each below the first")
+        raise InputError(f"'{path}' names no clip; write one line for each below the first")
     return rows
 
 
@@ -71,7 +72,7 @@ def read_folder(
         elif path.suffix.lower() == ".csv":
             x = read_csv(path, layout.num_joints, coordinates)
         else:
-            raise ValueError(f"'{path}' must be a .npy or a .csv file (got '{path.suffix}')")
+            raise InputError(f"'{path}' must be a .npy or a .csv file (got '{path.suffix}')")
         yield Clip(row["file"], x)
 
 
@@ -85,11 +86,11 @@ def read_npy(path: Path, joints: int, coordinates: int) -> np.ndarray:
         x = np.load(path, allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
         line = " ".join(str(error).split())
-        raise ValueError(f"'{path}' is not an array ({line}); write it with numpy.save") from None
+        raise InputError(f"'{path}' is not an array ({line}); write it with numpy.save") from None
     shape = x.shape
     x = x[:, None] if x.ndim == 3 else x
     if x.ndim != 4 or x.shape[2:] != (joints, coordinates) or not x.shape[0] or x.dtype.kind not in "fiu":
-        raise ValueError(
+        raise InputError(
             f"'{path}' must be [frames, {joints} joints, {coordinates}] or [frames, persons, {joints} joints, "
             f"{coordinates}] of numbers (got {list(shape)} of {x.dtype}); {_hint(shape, joints, coordinates)}"
         )
@@ -129,12 +130,12 @@ def read_csv(path: Path, joints: int, coordinates: int) -> np.ndarray:
                 if reader.line_num == 1:  # names
                     continue
                 where = f"'{path}', line {reader.line_num}"
-                raise ValueError(f"{where}: expected numbers (got '{cells[0]}, ...')") from None
+                raise InputError(f"{where}: expected numbers (got '{cells[0]}, ...')") from None
             if len(cells) != width:
-                raise ValueError(
+                raise InputError(
                     f"'{path}', line {reader.line_num}: expected {width} numbers, {coordinates} for each of {joints} "
                     f"joints (got {len(cells)}); see `data.layout` and `data.coordinates`"
                 )
     if not rows:
-        raise ValueError(f"'{path}' has no frame; write one line for each")
+        raise InputError(f"'{path}' has no frame; write one line for each")
     return np.array(rows, dtype=np.float32).reshape(len(rows), 1, joints, coordinates)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from graphkit.errors import InputError
 from graphkit.skeleton.clip import Clip
 
 NUM_JOINTS = 18
@@ -32,10 +33,10 @@ def read_kinetics(folder: Path, tags: dict[str, int] | None = None, keep: int = 
             content = json.loads(path.read_text(encoding="utf-8"))
             entries = content["data"]
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"'{path}' is no clip of Kinetics-Skeleton ({type(error).__name__}: {error})") from None
+            raise InputError(f"'{path}' is no clip of Kinetics-Skeleton ({type(error).__name__}: {error})") from None
         if not isinstance(content.get("label_index"), int) or content["label_index"] < 0:
             got = content.get("label_index")
-            raise ValueError(f"'{path}' has no label: `label_index` must be a whole number (got {got!r}); leave it out")
+            raise InputError(f"'{path}' has no label: `label_index` must be a whole number (got {got!r}); leave it out")
         x = kinetics_persons(path, entries)
         if x is None:
             continue
@@ -74,5 +75,5 @@ def kinetics_persons(path: Path, entries: list[dict]) -> np.ndarray | None:
                 x[number - min(numbers), person, :, 2] = skeleton["score"]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         line = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise ValueError(f"'{path}' must hold {NUM_JOINTS} joints of each person ({line})") from None
+        raise InputError(f"'{path}' must hold {NUM_JOINTS} joints of each person ({line})") from None
     return x if x.any() else None

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from graphkit.errors import InputError
 from graphkit.ops.skeleton_text import skeleton_text
 from graphkit.registry import get_layout
 from graphkit.skeleton.bodies import fill_frames, select_bodies
@@ -43,13 +44,13 @@ def read_ntu(folder: Path, left_out: Collection[str] = (), num_actions: int = 12
     for path in sorted(folder.glob("*.skeleton")):
         match = _NAME.fullmatch(path.stem)
         if match is None:
-            raise ValueError(f"'{path}' is not named as clips of NTU RGB+D are (SsssCcccPpppRrrrAaaa.skeleton)")
+            raise InputError(f"'{path}' is not named as clips of NTU RGB+D are (SsssCcccPpppRrrrAaaa.skeleton)")
         label = int(match["action"]) - 1
         if path.stem in skipped or label >= num_actions:
             continue
         bodies = read_skeleton_file(path)
         if not bodies.any():
-            raise ValueError(
+            raise InputError(
                 f"'{path}' shows nobody: there is no body in any of its {len(bodies)} frames; leave it out with the "
                 "list of missing skeletons"
             )
@@ -101,7 +102,7 @@ def _read_lines(path: Path, text: str) -> np.ndarray:
     while lines and not lines[-1].strip():
         lines.pop()
     if not lines:
-        raise ValueError(f"'{path}' is empty (line 1); fetch it again, or leave it out")
+        raise InputError(f"'{path}' is empty (line 1); fetch it again, or leave it out")
     starts, place, bodies = [], [], 0
     position = 1
     frames = _whole(path, lines, 0, "the number of frames")
@@ -112,14 +113,14 @@ def _read_lines(path: Path, text: str) -> np.ndarray:
         for body in range(count):
             joints = _whole(path, lines, position + 1, "the number of joints")
             if joints != NUM_JOINTS:
-                raise ValueError(f"'{path}', line {position + 2}: there must be {NUM_JOINTS} joints (got {joints})")
+                raise InputError(f"'{path}', line {position + 2}: there must be {NUM_JOINTS} joints (got {joints})")
             starts.append(position + 2)
             place.append((frame, body))
             position += 2 + NUM_JOINTS
     if position > len(lines):
         raise _cut_off(path, len(lines), f"frame {place[-1][0] + 1} of {frames} is not complete")
     if position < len(lines):
-        raise ValueError(f"'{path}', line {position + 1}: more lines than its {frames} frames have; fetch it again")
+        raise InputError(f"'{path}', line {position + 1}: more lines than its {frames} frames have; fetch it again")
     x = np.zeros((max(frames, 1), max(bodies, 1), NUM_JOINTS, 3))
     if starts:
         cells = [line.split(None, 3)[:3] for start in starts for line in lines[start : start + NUM_JOINTS]]
@@ -144,15 +145,15 @@ def _whole(path: Path, lines: list[str], index: int, what: str) -> int:
             raise ValueError
     except ValueError:
         text = lines[index].strip()[:40]
-        raise ValueError(f"'{path}', line {index + 1}: expected {what} (got '{text}'); fetch it again") from None
+        raise InputError(f"'{path}', line {index + 1}: expected {what} (got '{text}'); fetch it again") from None
     return number
 
 
-def _cut_off(path: Path, line: int, what: str) -> ValueError:
-    return ValueError(f"'{path}' ends too early, after line {line}: {what}; fetch it again, or leave it out")
+def _cut_off(path: Path, line: int, what: str) -> InputError:
+    return InputError(f"'{path}' ends too early, after line {line}: {what}; fetch it again, or leave it out")
 
 
-def _wrong_joint(path: Path, lines: list[str], starts: list[int]) -> ValueError:
+def _wrong_joint(path: Path, lines: list[str], starts: list[int]) -> InputError:
     """Returns the error for the first line of a joint that does not hold its numbers."""
     for start in starts:
         for index in range(start, start + NUM_JOINTS):
@@ -164,5 +165,5 @@ def _wrong_joint(path: Path, lines: list[str], starts: list[int]) -> ValueError:
             if len(cells) != _FIELDS or not finite:
                 text = lines[index].strip()[:40]
                 what = f"expected the {_FIELDS} numbers of a joint (got '{text}')"
-                return ValueError(f"'{path}', line {index + 1}: {what}; fetch it again")
-    return ValueError(f"'{path}' cannot be read; fetch it again")
+                return InputError(f"'{path}', line {index + 1}: {what}; fetch it again")
+    return InputError(f"'{path}' cannot be read; fetch it again")

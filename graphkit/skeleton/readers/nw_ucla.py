@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from graphkit.errors import InputError
 from graphkit.files import check_zip
 from graphkit.skeleton.clip import Clip
 
@@ -47,12 +48,12 @@ def read_nw_ucla(path: Path) -> Iterator[Clip]:
             name = Path(member).stem
             match = _NAME.fullmatch(name)
             if match is None or int(match["action"]) not in _CODES:
-                raise ValueError(f"'{path}' holds '{member}', which is not named as its clips are (aAA_sSS_eEE_vVV)")
+                raise InputError(f"'{path}' holds '{member}', which is not named as its clips are (aAA_sSS_eEE_vVV)")
             what = f"'{member}' in '{path}'"
             try:
                 content = json.loads(archive.read(member))
             except ValueError as error:
-                raise ValueError(f"{what} is no clip ({type(error).__name__}: {error})") from None
+                raise InputError(f"{what} is no clip ({type(error).__name__}: {error})") from None
             x = nw_ucla_frames(content, what)
             tags = {key: int(match[key]) for key in ("subject", "repetition", "camera")}
             yield Clip(name, x[:, None], _CODES[int(match["action"])], tags)
@@ -72,7 +73,7 @@ def nw_ucla_frames(content: Any, what: str) -> np.ndarray:
         x = np.asarray(content["skeletons"], dtype=np.float32)
     except (ValueError, KeyError, TypeError) as error:
         line = " ".join(str(error).split())
-        raise ValueError(f"{what} is no clip ({type(error).__name__}: {line})") from None
+        raise InputError(f"{what} is no clip ({type(error).__name__}: {line})") from None
     if x.ndim != 3 or x.shape[1:] != (20, 3) or not len(x):
-        raise ValueError(f"{what} must hold frames of 20 joints with 3 coordinates (got {x.shape})")
+        raise InputError(f"{what} must hold frames of 20 joints with 3 coordinates (got {x.shape})")
     return x

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from graphkit.continual import TaskStream
+from graphkit.errors import InputError
 from graphkit.registry import get_strategy, strategy_names, unknown_name
 from graphkit.train.config import coerce, resolve
 
@@ -42,15 +43,15 @@ class LearnSettings:
     def __post_init__(self) -> None:
         for name, choices in (("optimizer", ("adam", "adamw", "sgd")), ("select", ("score", "loss", "last"))):
             if getattr(self, name) not in choices:
-                raise ValueError(f"`train.{name}` must be one of {', '.join(choices)} (got {getattr(self, name)!r})")
+                raise InputError(f"`train.{name}` must be one of {', '.join(choices)} (got {getattr(self, name)!r})")
         for name in ("epochs", "batch_size", "check", "patience", "threads"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise ValueError(f"`train.{name}` must be at least 1 (got {value})")
+                raise InputError(f"`train.{name}` must be at least 1 (got {value})")
         if not self.lr > 0:
-            raise ValueError(f"`train.lr` must be positive (got {self.lr})")
+            raise InputError(f"`train.lr` must be positive (got {self.lr})")
         if not self.weight_decay >= 0:
-            raise ValueError(f"`train.weight_decay` must not be negative (got {self.weight_decay})")
+            raise InputError(f"`train.weight_decay` must not be negative (got {self.weight_decay})")
 
 
 #: What a protocol sets; everything else is as it would be without.
@@ -104,7 +105,7 @@ def merge_continual(*layers: Mapping[str, Any]) -> dict[str, Any]:
                 merged[key] = value
                 continue
             if not isinstance(value, Mapping):
-                raise ValueError(f"`{key}` must hold keys and values (got {value!r})")
+                raise InputError(f"`{key}` must hold keys and values (got {value!r})")
             part = dict(merged.get(key, {}))
             for name, setting in value.items():
                 if key == "strategies":
@@ -116,7 +117,7 @@ def merge_continual(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 def _options_of(name: str, setting: Any) -> Mapping[str, Any]:
     if setting is not None and not isinstance(setting, Mapping):
-        raise ValueError(f"`strategies.{name}` must hold keys and values, such as '{{strength: 1}}' (got {setting!r})")
+        raise InputError(f"`strategies.{name}` must hold keys and values, such as '{{strength: 1}}' (got {setting!r})")
     return setting or {}
 
 
@@ -149,12 +150,12 @@ def resolve_continual(*layers: Mapping[str, Any]) -> dict[str, Any]:
     stream = {**stream_options(), **_checked("stream", merged.get("stream", {}), stream_options())}
     heads = stream["heads"] or ("task" if stream["scenario"] == "task" else "shared")
     if heads not in ("task", "shared") or (heads == "task" and stream["scenario"] != "task"):
-        raise ValueError(
+        raise InputError(
             "`stream.heads` must be 'task', in task-incremental streams, or 'shared' "
             f"(got {stream['heads']!r} with the scenario '{stream['scenario']}')"
         )
     if not isinstance(merged.get("search", False), bool):
-        raise ValueError(f"`search` must be true or false (got {merged['search']!r})")
+        raise InputError(f"`search` must be true or false (got {merged['search']!r})")
     strategies = merged.get("strategies") or {"twp": {}}
     return {
         "protocol": protocol,

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from graphkit.continual import Strategy, StreamTask, shared_forward
+from graphkit.errors import InputError
 from graphkit.train.continual.config import LearnSettings
 from graphkit.train.selection import Selection
 
@@ -81,7 +82,7 @@ def train_epoch(
         total, steps = total + float(loss.detach()), steps + 1
     mean = total / max(steps, 1)
     if mean != mean or mean in (float("inf"), float("-inf")):
-        raise ValueError(f"the training loss is not finite (got {mean}); lower `train.lr` or the strategy's strength")
+        raise InputError(f"the training loss is not finite (got {mean}); lower `train.lr` or the strategy's strength")
     return mean
 
 

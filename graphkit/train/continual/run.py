@@ -11,6 +11,7 @@ import yaml
 
 from graphkit import data
 from graphkit.data import GraphDataset
+from graphkit.errors import InputError
 from graphkit.files import read_json, write_json, write_text
 from graphkit.registry import get_strategy
 from graphkit.train.continual.config import resolve_continual
@@ -83,7 +84,7 @@ def resume_continual(
     folder, progress = Path(folder), progress or Progress()
     content = folder_config(folder)
     if "stream" not in content:
-        raise ValueError(f"'{folder}' is not a continual run; continue it with: graphkit train --resume {folder}")
+        raise InputError(f"'{folder}' is not a continual run; continue it with: graphkit train --resume {folder}")
     config = resolve_continual(content)
     if shard is not None:
         refuse_processes()

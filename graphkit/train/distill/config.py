@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from graphkit.errors import InputError
 from graphkit.registry import loss_names, unknown_name
 from graphkit.train.config import coerce, merge, model_options, resolve
 from graphkit.train.opened_run import open_run
@@ -69,7 +70,7 @@ def resolve_experiment(*layers: Mapping[str, Any]) -> dict[str, Any]:
         given = merged.setdefault(part, {})
         if not isinstance(given, Mapping):
             example = f"{part}: {{model: {{name: gat}}}}"
-            raise ValueError(f"`{part}` must hold keys and values, such as '{example}' (got {given!r})")
+            raise InputError(f"`{part}` must hold keys and values, such as '{example}' (got {given!r})")
         for key in given:
             if key not in known:
                 raise unknown_name("configuration key", f"{part}.{key}", [f"{part}.{each}" for each in known])
@@ -93,7 +94,7 @@ def resolve_experiment(*layers: Mapping[str, Any]) -> dict[str, Any]:
     losses = merged.get("losses") or {"lsp": {}}
     if not isinstance(losses, Mapping):
         example = "losses: {lsp: {weight: 10}}"
-        raise ValueError(f"`losses` must hold names and settings, such as '{example}' (got {losses!r})")
+        raise InputError(f"`losses` must hold names and settings, such as '{example}' (got {losses!r})")
     return {
         "teacher": teacher,
         "student": {"model": own["model"], "train": own["train"]},

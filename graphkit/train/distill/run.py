@@ -8,6 +8,7 @@ import torch
 import yaml
 
 from graphkit import data
+from graphkit.errors import InputError
 from graphkit.files import read_json, write_json, write_text
 from graphkit.train.config import resolve
 from graphkit.train.distill.config import TEACHER, experiment_runs, resolve_experiment
@@ -99,7 +100,7 @@ def resume_distill(
     folder, progress, work = Path(folder), progress or Progress(), None
     content = folder_config(folder)
     if "student" not in content:
-        raise ValueError(f"'{folder}' does not compare students; continue it with: graphkit train --resume {folder}")
+        raise InputError(f"'{folder}' does not compare students; continue it with: graphkit train --resume {folder}")
     config = resolve_experiment(content)
     if shard is not None or (folder / FOLDER).is_dir():
         refuse_processes()

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from graphkit.errors import InputError
 from graphkit.files import read_json, write_json
 from graphkit.train.folder import make_folder
 
@@ -37,12 +38,12 @@ def parse_shard(text: str) -> tuple[int, int]:
     """
     found = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", text, re.ASCII)
     if found is None:
-        raise ValueError(f"--shard must read I/N, such as 0/4 for the first of four (got '{text}')")
+        raise InputError(f"--shard must read I/N, such as 0/4 for the first of four (got '{text}')")
     index, count = int(found[1]), int(found[2])
     if count < 1:
-        raise ValueError(f"--shard I/N needs N of at least 1 (got '{text}'); 0/1 is all of the work")
+        raise InputError(f"--shard I/N needs N of at least 1 (got '{text}'); 0/1 is all of the work")
     if index >= count:
-        raise ValueError(f"--shard I/N must be from 0/{count} to {count - 1}/{count} (got '{text}'); I counts from 0")
+        raise InputError(f"--shard I/N must be from 0/{count} to {count - 1}/{count} (got '{text}'); I counts from 0")
     return index, count
 
 
@@ -75,22 +76,22 @@ def agree(
         })  # fmt: skip
     content = read_json(place / "manifest.json")
     if not isinstance(content, dict) or any(key not in content for key in ("command", "count", "config", "units")):
-        raise ValueError(f"'{place / 'manifest.json'}' is no list of shards; choose another --output")
+        raise InputError(f"'{place / 'manifest.json'}' is no list of shards; choose another --output")
     own = content["count"]
     if count not in (None, own):
-        raise ValueError(
+        raise InputError(
             f"'{folder}' was begun with {own} shard{'s' if own > 1 else ''} (got --shard I/{count}); take "
             f"--shard 0/{own} to {own - 1}/{own}, or another --output"
         )
     if content["command"] != command:
-        raise ValueError(f"'{folder}' was begun by {content['command']} (got {command}); take another --output")
+        raise InputError(f"'{folder}' was begun by {content['command']} (got {command}); take another --output")
     for key, before, now in _differences(content["config"], config):
-        raise ValueError(
+        raise InputError(
             f"'{folder}' was begun with {key} = {before} (got {now}); give the settings it was begun with, "
             "or another --output"
         )
     if list(content["units"]) != list(units):
-        raise ValueError(
+        raise InputError(
             f"'{folder}' was begun with {len(content['units'])} units of work (got {len(list(units))}); the data have "
             "changed, take another --output"
         )
@@ -104,7 +105,7 @@ def open_folder(output: str | Path | None) -> Path:
         ValueError: If none is given, or it holds what no shard has written.
     """
     if output is None:
-        raise ValueError("--shard needs --output DIR, a folder that all shards share and name alike (got none)")
+        raise InputError("--shard needs --output DIR, a folder that all shards share and name alike (got none)")
     folder = Path(output)
     for _ in range(2):  # another shard may have begun between the two looks
         begun = (folder / FOLDER / "manifest.json").is_file()
@@ -127,7 +128,7 @@ def _publish(place: Path, content: dict[str, Any]) -> None:
             if not (place / "manifest.json").is_file():
                 raise
     except OSError as error:
-        raise ValueError(
+        raise InputError(
             f"the output folder cannot be written: '{place.parent}' ({os.strerror(error.errno or 0)})"
         ) from None
     finally:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+from graphkit.errors import InputError
 from graphkit.train.interrupt import Interrupted, InterruptFlag
 from graphkit.train.progress import Progress
 from graphkit.train.shards.claims import SILENCE, Claims, Worker
@@ -22,7 +23,7 @@ POLL = 0.5
 def refuse_processes() -> None:
     """Refuses a process that ``torchrun`` started together with others."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise ValueError(
+        raise InputError(
             "--shard is for independent work, and torchrun for several processes at the same fit (got both); start "
             "each shard by itself"
         )
@@ -184,7 +185,7 @@ class Shard:
         while not self._claims.take(name):
             who, lives = self._claims.holder(name)
             if lives:
-                raise ValueError(
+                raise InputError(
                     f"shard {index}/{self.count} of '{self.folder}' is being worked on by {who}; let it end, or stop "
                     "it and try again"
                 )
