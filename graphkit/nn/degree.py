@@ -7,6 +7,8 @@ from torch import Tensor
 from torch_geometric import EdgeIndex
 from torch_geometric.utils import degree
 
+from graphkit.errors import InputError, InputTypeError
+
 
 def in_degree(edge_index: Tensor, num_nodes: int) -> Tensor:
     """Returns the number of edges that end in each node, self loops included, as ``[N]`` int64."""
@@ -15,6 +17,45 @@ def in_degree(edge_index: Tensor, num_nodes: int) -> Tensor:
         if ptr.numel() == num_nodes + 1:  # shorter if it was never told the number of nodes
             return ptr.diff()
     return degree(edge_index[1], num_nodes, dtype=torch.long)
+
+
+def check_edge_weight(edge_index: Tensor, edge_weight: Tensor | None, name: str = "edge_weight") -> None:
+    """Refuses edge weights that a normalization by degree cannot take.
+
+    The degree of a node is the sum of the weights of its edges, and a layer divides by its square root: a weight that
+    is negative, infinite or NaN makes every output NaN that it reaches.
+
+    Args:
+        edge_index: Edges ``[2, E]``.
+        edge_weight: Their weights, ``[E]`` or ``[E, 1]``; ``None`` passes.
+        name: Name of the weights in the message.
+
+    Raises:
+        InputTypeError: If the weights are not a tensor of real numbers.
+        InputError: If there is not one weight for each edge, or a weight is negative or not finite; the first such
+            edge is named.
+    """
+    if edge_weight is None:
+        return
+    if not isinstance(edge_weight, Tensor) or edge_weight.is_complex():
+        got = edge_weight.dtype if isinstance(edge_weight, Tensor) else type(edge_weight).__name__
+        raise InputTypeError(f"expected `{name}` to be a tensor of real numbers, got {got}")
+    num_edges = edge_index.size(1)
+    if edge_weight.dim() == 0 or edge_weight.size(0) != num_edges or edge_weight.numel() != num_edges:
+        raise InputError(
+            f"expected `{name}` to hold one number for each of the {num_edges} edges, got shape "
+            f"{list(edge_weight.shape)}; give it the shape [{num_edges}]"
+        )
+    weight = edge_weight.detach().reshape(-1)
+    valid = (weight >= 0) & (weight < float("inf"))  # false for NaN
+    if bool(valid.all()):
+        return
+    edge = int((~valid).nonzero()[0])
+    source, target = int(edge_index[0, edge]), int(edge_index[1, edge])
+    raise InputError(
+        f"expected `{name}` to be finite and at least 0 for a normalization by degree, got {float(weight[edge]):g} for "
+        f"edge {edge} ({source} -> {target}); take the absolute value, or leave the weights out"
+    )
 
 
 class Part(NamedTuple):
