@@ -1,0 +1,119 @@
+"""Labels of items: what means "no label", and the class indices of the others.
+
+One rule for every source of data. A cell means "no label" if it is empty or one of :data:`NO_LABEL_WORDS` in any case
+(``nan``, ``NA``, ``None`` ...), a number if it is NaN or -1. Unlabelled items have the class index :data:`NO_LABEL` in
+``y`` ``[N]``; unknown entries of ``y`` ``[N, C]`` are NaN. Unlabelled items count for no class and are in no part of a
+split, see :func:`labelled_items`.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphkit.errors import InputError
+
+#: Class index of items without a label.
+NO_LABEL = -1
+#: Cells that mean "no label", in lower case.
+NO_LABEL_WORDS = frozenset({"", "nan", "na", "n/a", "<na>", "none", "null", "?", str(NO_LABEL)})
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
+
+
+def is_no_label(word: str | None) -> bool:
+    """Returns whether a cell means "no label"."""
+    return word is None or _plain(word).casefold() in NO_LABEL_WORDS
+
+
+def labelled_items(y: Tensor) -> Tensor:
+    """Returns which items have a label, ``[N]`` bool.
+
+    Args:
+        y: ``[N]`` class indices, or ``[N]`` or ``[N, C]`` floating-point labels or targets, NaN where unknown. An item
+            with one known entry counts as labelled.
+    """
+    if not y.is_floating_point():
+        return (y >= 0) if y.dim() == 1 else (y >= 0).any(dim=1)
+    known = ~y.isnan()
+    return known if y.dim() == 1 else known.any(dim=1)
+
+
+def classes_of_words(
+    words: Sequence[str | None], place: Callable[[int], str] = lambda position: f"label {position}"
+) -> tuple[Tensor, tuple[str, ...]]:
+    """Numbers class names in sorted order (by value if all are whole numbers).
+
+    Args:
+        words: Label of each item, see :func:`is_no_label`.
+        place: Name of the place of an item's label, for error messages.
+
+    Returns:
+        ``[N]`` int64 class indices and the names of the classes. A whole number with a point, such as ``1.0``, is the
+        class ``1``.
+
+    Raises:
+        InputError: If a label is a number with decimals.
+    """
+    plain = [None if is_no_label(word) else _plain(word or "") for word in words]
+    for position, word in enumerate(plain):
+        if word is not None and _is_decimal(word):
+            raise InputError(
+                f"{place(position)} must be a class, a word or a whole number (got '{word}'); regression of nodes is "
+                "not offered: make classes of the values, or name another label"
+            )
+    names = sorted({word for word in plain if word is not None})
+    if all(re.fullmatch(r"[+-]?\d{1,18}", name) for name in names):
+        names = sorted(names, key=lambda name: (int(name), name))
+    number = {name: index for index, name in enumerate(names)}
+    return torch.tensor([NO_LABEL if word is None else number[word] for word in plain], dtype=torch.long), tuple(names)
+
+
+def classes_of_numbers(values: np.ndarray, num_classes: int = 0, where: str = "`y`") -> tuple[Tensor, int]:
+    """Checks class numbers ``0 .. C - 1``; NaN and -1 mean "no label".
+
+    Args:
+        values: ``[N]`` integers, booleans or floats.
+        num_classes: Number of classes C if it is known; otherwise the classes must have no gap.
+        where: Name of the labels, for error messages.
+
+    Returns:
+        ``[N]`` int64 class indices and the number of classes.
+
+    Raises:
+        InputError: If a number is not whole, or not one of the classes.
+    """
+    values = values.astype(np.int64) if values.dtype.kind == "b" else values
+    known = ~np.isnan(values) if values.dtype.kind == "f" else np.ones(values.shape, dtype=bool)
+    known &= values != NO_LABEL
+    found = np.unique(values[known])
+    broken = found[found != np.round(found)] if found.dtype.kind == "f" else found[:0]
+    if broken.size:
+        raise InputError(
+            f"{where} must hold class numbers (got {broken[0]:g}); regression of nodes is not offered: make classes of "
+            "the values"
+        )
+    count = num_classes or found.size  # without gaps, the largest class is one less than their number
+    wrong = found[(found < 0) | (found >= count)]
+    if wrong.size:
+        raise InputError(
+            f"labels in {where} must be 0 to {count - 1} for {count} classes (got {wrong[0]:.0f}); number the classes "
+            "from 0 without gaps, or give class names as strings; NaN or -1 marks an item without a label"
+        )
+    y = torch.full((values.size,), NO_LABEL)
+    y[torch.from_numpy(known)] = torch.from_numpy(values[known].astype(np.int64))
+    return y, count
+
+
+def _plain(word: str) -> str:
+    """Returns a label without white space around it, and without the zeros after the point of a whole number."""
+    word = word.strip()
+    whole, point, zeros = word.partition(".")
+    return whole if point and whole.lstrip("+-").isdecimal() and not zeros.strip("0") else word
+
+
+def _is_decimal(word: str) -> bool:
+    """Returns whether a label is a number that is not whole."""
+    return bool(_NUMBER.fullmatch(word)) and not float(word).is_integer()
