@@ -9,7 +9,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint docs bench cuda emulate sanitize clean distclean FORCE
+.PHONY: help demo test test-all test-slow fuzz lint docs bench cuda emulate sanitize clean distclean FORCE
 
 # The first interpreter that is new enough and can make an environment; only asked for when there is none yet.
 CANDIDATES := python3.13 python3.12 python3.11 python3.10 python3
@@ -26,7 +26,8 @@ DEMO := .venv/bin/graphkit train
 
 help:
 	@echo "make demo       set up .venv, train FactorGCN on factor-graphs, show the scores and where the pictures are"
-	@echo "make test       the whole suite (ARGS=... goes to pytest)"
+	@echo "make test       the fast tests (ARGS=... goes to pytest); test-all adds what .ci/run takes, test-slow is the rest"
+	@echo "make fuzz       mutated inputs for every reader, hostile arguments for every operator (SEED=...; many minutes)"
 	@echo "make lint       ruff and mypy"
 	@echo "make docs       the documentation, in docs/_build/html; a warning is an error"
 	@echo "make bench      every benchmark: prints tables, writes JSON"
@@ -38,9 +39,21 @@ help:
 demo: .venv/.stamp-plot
 	@$(DEMO)
 
+# Three tiers: test is for every change, test-all is what .ci/run takes, test-slow and fuzz are run by hand.
 # Small tensors lose more to thread switches than they gain: one thread per worker.
 test: .venv/.stamp-test
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 $(ARGS)
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m "not slow and not extended" $(ARGS)
+
+test-all: .venv/.stamp-test
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m "not slow" $(ARGS)
+
+test-slow: .venv/.stamp-test
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m slow $(ARGS)
+
+SEED ?= 0
+fuzz: .venv/.stamp-test
+	@OMP_NUM_THREADS=1 $(PY) -W ignore -m tests.fuzz --count 20000 --seed $(SEED)
+	@OMP_NUM_THREADS=1 $(PY) -W ignore -m tests.fuzz.operators --count 9000 --seed $(SEED)
 
 lint: .venv/.stamp-lint
 	@$(PY) -m ruff check .
