@@ -10,9 +10,17 @@ import pkgutil
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from graphkit.errors import InputError
+from graphkit.errors import InputError, InputTypeError
 
 T = TypeVar("T")
+
+#: Characters of an unknown name that a message shows.
+LONGEST = 80
+
+
+def plain_name(name: str) -> str:
+    """Returns a name as names are compared: in small letters, without ``-`` and ``_``."""
+    return name.lower().replace("-", "").replace("_", "")
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
@@ -24,7 +32,11 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
         known: All names that would have been accepted.
     """
     names = sorted(known)
-    close = [known for known in names if known.lower() == name.lower()]
+    if not name.strip():
+        return InputError(f"a {kind} must have a name (got '{name}'); known: {', '.join(names)}")
+    if len(name) > LONGEST:
+        name = f"{name[:LONGEST]}..."
+    close = [known for known in names if plain_name(known) == plain_name(name)]
     close = close or difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
     if close:
         return InputError(f"unknown {kind} '{name}'; did you mean '{close[0]}'?")
@@ -57,15 +69,28 @@ class Registry:
         return decorator
 
     def get(self, name: str) -> Any:
-        """Returns what was registered under the name.
+        """Returns what was registered under the name, without regard to case, ``-`` and ``_``.
 
         Raises:
             ValueError: If there is no such name; the closest one is offered.
         """
+        found = self.canonical(name)
+        if found not in self._entries:
+            raise unknown_name(self.kind, found, self._entries)
+        return self._entries[found]
+
+    def canonical(self, name: str) -> str:
+        """Returns the registered spelling of a name; a name that nobody registered comes back as it is.
+
+        Raises:
+            TypeError: If the name is not text.
+        """
         self._discover()
-        if name not in self._entries:
-            raise unknown_name(self.kind, name, self._entries)
-        return self._entries[name]
+        if not isinstance(name, str):
+            raise InputTypeError(f"the name of a {self.kind} must be text (got {name!r})")
+        if name in self._entries:
+            return name
+        return next((known for known in self._entries if plain_name(known) == plain_name(name)), name)
 
     def names(self) -> list[str]:
         """Returns all registered names in alphabetical order."""
@@ -89,16 +114,20 @@ _losses = Registry("distillation loss", "graphkit.distill.losses")
 
 register_model = _models.register
 get_model = _models.get
+canonical_model = _models.canonical
 model_names = _models.names
 register_dataset = _datasets.register
 get_dataset = _datasets.get
+canonical_dataset = _datasets.canonical
 dataset_names = _datasets.names
 register_layout = _layouts.register
 get_layout = _layouts.get
 layout_names = _layouts.names
 register_strategy = _strategies.register
 get_strategy = _strategies.get
+canonical_strategy = _strategies.canonical
 strategy_names = _strategies.names
 register_loss = _losses.register
 get_loss = _losses.get
+canonical_loss = _losses.canonical
 loss_names = _losses.names

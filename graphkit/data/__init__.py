@@ -5,7 +5,7 @@ from graphkit.data.collection import GraphCollection
 from graphkit.data.dataset import GraphDataset, Split
 from graphkit.data.folder_form import write_folder
 from graphkit.data.listing import CatalogueRow, catalogue
-from graphkit.data.loading import is_path, load, options
+from graphkit.data.loading import is_path, load, option_settings, options
 from graphkit.data.skeleton_dataset import SkeletonDataset
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "catalogue",
     "is_path",
     "load",
+    "option_settings",
     "options",
     "write_folder",
 ]

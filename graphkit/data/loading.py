@@ -17,6 +17,7 @@ from graphkit.data.source import DatasetEntry
 from graphkit.data.splits import PARTS, few_labels, parse_fractions, random_split
 from graphkit.errors import InputError
 from graphkit.registry import dataset_names, get_dataset
+from graphkit.settings import Setting
 
 #: Draws of a few labels where a data set has one split.
 FEW_LABEL_DRAWS = 10
@@ -80,6 +81,11 @@ def load(
 
 def options(name_or_path: str | os.PathLike[str]) -> dict[str, Any]:
     """Returns the options of a data set and their defaults, as its loading function declares them."""
+    return {name: setting.default for name, setting in option_settings(name_or_path).items()}
+
+
+def option_settings(name_or_path: str | os.PathLike[str]) -> dict[str, Setting]:
+    """Returns the options of a data set with their types and defaults."""
     if is_path(name_or_path):
         from graphkit.data.own import own_options
 

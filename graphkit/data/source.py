@@ -1,14 +1,14 @@
 """What a named data set says about itself before anything is read: its task, raw files and public address."""
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from graphkit.data.dataset import GraphDataset
-from graphkit.errors import InputError, InputTypeError
+from graphkit.errors import InputError
 from graphkit.registry import register_dataset, unknown_name
+from graphkit.settings import Setting, coerce, signature_settings
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,9 @@ class DatasetEntry:
     default_split: str
 
     @property
-    def options(self) -> dict[str, Any]:
-        """Names and defaults of the options that the loading function takes."""
-        parameters = inspect.signature(self.load).parameters.values()
-        return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    def options(self) -> dict[str, Setting]:
+        """Types and defaults of the options that the loading function takes."""
+        return signature_settings(self.load, ("request",))
 
     def __call__(self, root: Path | None, options: Mapping[str, Any]) -> GraphDataset:
         """Loads the data set.
@@ -66,8 +65,8 @@ class DatasetEntry:
         return self.load(Request(self.name, self.source, root), **options)
 
 
-def check_options(name: str, known: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Refuses options that a data set does not have, or of another type than their defaults.
+def check_options(name: str, known: Mapping[str, Setting], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Refuses options that a data set does not have, or of another type than it declares.
 
     Returns:
         The options; a whole number where text is asked for, as YAML reads ``8``, is its digits.
@@ -76,22 +75,14 @@ def check_options(name: str, known: Mapping[str, Any], given: Mapping[str, Any])
         ValueError: If an option is unknown; the closest one is offered.
         TypeError: If a value has the wrong type.
     """
-    taken = dict(given)
+    taken = {}
     for option, value in given.items():
         if option not in known:
             if not known:
                 raise InputError(f"the data set '{name}' has no options of its own (got '{option}'); remove it")
             raise unknown_name(f"option of the data set '{name}'", option, known)
-        default = known[option]
-        kind = bool if default is None else type(default)  # the options without a default are yes, no or neither
-        if kind is str and type(value) is int:
-            taken[option] = str(value)
-        elif kind is float and type(value) is int:
-            taken[option] = float(value)
-        elif type(value) is not kind and value is not default:
-            words = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
-            word = words.get(kind, kind.__name__)
-            raise InputTypeError(f"the option '{option}' of the data set '{name}' must be {word} (got {value!r})")
+        hint = known[option].hint
+        taken[option] = coerce(f"data.{option}", str(value) if hint is str and type(value) is int else value, hint)
     return taken
 
 

@@ -1,18 +1,39 @@
 """The configuration of a run: what there is to set, how layers of settings combine, and what is refused."""
 
-import inspect
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import yaml
 
 from graphkit import data
-from graphkit.errors import InputError
+from graphkit.errors import InputError, InputTypeError
 from graphkit.loader.node_loader import check_neighbors
-from graphkit.registry import get_model, unknown_name
+from graphkit.registry import canonical_dataset, canonical_model, get_model, unknown_name
+from graphkit.settings import (
+    MAX_DEPTH,
+    MAX_TEXT,
+    Range,
+    Setting,
+    coerce,
+    hints_of,
+    parse_yaml,
+    shown,
+    signature_settings,
+)
+
+#: Largest number of seeds of one run folder.
+MAX_RUNS = 10_000
+#: Largest number of processes that make batches.
+MAX_PROCESSES = 256
+
+Count = Annotated[int, Range(1)]
+CountOrZero = Annotated[int, Range(0)]
+Threads = Annotated[int, Range(1, 1024)]
+Rate = Annotated[float, Range(0, 1e6, open_low=True)]
+Decay = Annotated[float, Range(0, 1e6)]
+Share = Annotated[float, Range(0, 1, open_high=True)]
 
 #: Arguments of a model that its data set or the loop decides.
 _GIVEN = ("self", "in_channels", "out_channels", "num_categories", "num_classes", "layout", "num_persons", "options")
@@ -59,78 +80,83 @@ class TrainSettings:
             does. Otherwise each takes those of its own part, which saves most of the messages.
     """
 
-    epochs: int = 200
-    batch_size: int | None = None
+    epochs: Count = 200
+    batch_size: Count | None = None
     num_neighbors: Sequence[int] = ()
-    optimizer: str = "adam"
-    lr: float = 0.01
-    weight_decay: float = 0.0
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    lr: Rate = 0.01
+    weight_decay: Decay = 0.0
     decay_all: bool = True
-    momentum: float = 0.9
+    momentum: Share = 0.9
     nesterov: bool = False
-    warmup: int = 0
-    schedule: str = "none"
-    schedule_step: int = 100
-    schedule_factor: float = 0.5
-    schedule_patience: int = 50
-    min_lr: float = 1e-5
-    patience: int | None = None
-    min_epochs: int = 0
-    select: str = "score"
-    clip: float | None = None
-    label_smoothing: float = 0.0
-    accumulate: int = 1
-    precision: str = "float32"
+    warmup: CountOrZero = 0
+    schedule: Literal["none", "step", "cosine", "plateau"] = "none"
+    schedule_step: Count = 100
+    schedule_factor: Annotated[float, Range(0, 1, open_low=True, open_high=True)] = 0.5
+    schedule_patience: Count = 50
+    min_lr: Decay = 1e-5
+    patience: Count | None = None
+    min_epochs: CountOrZero = 0
+    select: Literal["score", "loss"] = "score"
+    clip: Annotated[float, Range(0, open_low=True)] | None = None
+    label_smoothing: Share = 0.0
+    accumulate: Count = 1
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
     augment: Sequence[Any] = ()
-    workers: int = 0
-    threads: int | None = None
+    workers: Annotated[int, Range(0, MAX_PROCESSES)] = 0
+    threads: Threads | None = None
     shared_norms: bool = True
 
     def __post_init__(self) -> None:
-        for name, choices in (
-            ("optimizer", ("adam", "adamw", "sgd")),
-            ("schedule", ("none", "step", "cosine", "plateau")),
-            ("select", ("score", "loss")),
-            ("precision", ("float32", "bfloat16", "float16")),
-        ):
-            if getattr(self, name) not in choices:
-                raise InputError(f"`train.{name}` must be one of {', '.join(choices)} (got {getattr(self, name)!r})")
-        for name in ("epochs", "batch_size", "schedule_step", "schedule_patience", "threads", "patience", "accumulate"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InputError(f"`train.{name}` must be at least 1 (got {value})")
-        for name in ("lr", "clip"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise InputError(f"`train.{name}` must be positive (got {value})")
-        for name in ("weight_decay", "min_lr", "warmup", "workers", "min_epochs"):
-            if not getattr(self, name) >= 0:
-                raise InputError(f"`train.{name}` must not be negative (got {getattr(self, name)})")
-        for name in ("momentum", "label_smoothing"):
-            if not 0 <= getattr(self, name) < 1:
-                raise InputError(f"`train.{name}` must lie in [0, 1) (got {getattr(self, name)})")
+        check_fields(self, "train")
         check_neighbors(self.num_neighbors, "train.num_neighbors")
         if self.nesterov and not self.momentum:
             raise InputError("`train.nesterov` needs a momentum (got 0); set `train.momentum`, such as 0.9")
         if self.warmup >= self.epochs:
             raise InputError(f"`train.warmup` must be below `train.epochs`, {self.epochs} (got {self.warmup})")
-        if not 0 < self.schedule_factor < 1:
-            raise InputError(f"`train.schedule_factor` must lie between 0 and 1 (got {self.schedule_factor})")
+
+
+def check_fields(settings: Any, part: str) -> None:
+    """Brings the fields of a data class of settings to the types of their hints.
+
+    Args:
+        settings: The instance, which may be frozen.
+        part: The part of a configuration that it is, for messages.
+
+    Raises:
+        InputError: If a value is of a wrong type, out of range or not among the choices.
+    """
+    hints = hints_of(type(settings))
+    for field in fields(settings):
+        value = coerce(f"{part}.{field.name}", getattr(settings, field.name), hints[field.name])
+        object.__setattr__(settings, field.name, value)
 
 
 #: The common part of ``data``; what a data set itself can be told comes beside it.
 _DATA = {
-    "name": "factor-graphs", "root": None, "transforms": (), "split": None, "split_seed": 0, "labels_per_class": None,
-    "fold": None,
+    "name": Setting(str, "factor-graphs"),
+    "root": Setting(str | None, None),
+    "transforms": Setting(Sequence[Any], ()),
+    "split": Setting(str | Sequence[float] | None, None),
+    "split_seed": Setting(Annotated[int, Range(0)], 0),
+    "labels_per_class": Setting(Count | None, None),
+    "fold": Setting(CountOrZero | None, None),
 }
 _EXAMPLES = {
     "model": "{name: gcn}", "data": "{name: cora}", "train": "{lr: 0.01}", "distill": "{teacher: runs/gat-cora-001}"
 }  # fmt: skip
-_TOP = {"model": {}, "data": {}, "train": {}, "distill": {}, "seed": 0, "runs": 1, "device": "auto", "recipe": None}
+#: What is set beside the parts.
+_PLAIN = {
+    "seed": Setting(int, 0),
+    "runs": Setting(Annotated[int, Range(1, MAX_RUNS)], 1),
+    "device": Setting(str, "auto"),
+    "recipe": Setting(str | None, None),
+}
+_TOP = (*_EXAMPLES, *_PLAIN)
 
 
 def resolve(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Combines layers of settings, later ones first, over the defaults, and checks every key and type.
+    """Combines layers of settings, later ones first, over the defaults, and checks every key, type and range.
 
     Args:
         layers: Nested mappings with the keys ``model`` (``name`` and the arguments of its class), ``data`` (``name``,
@@ -144,29 +170,51 @@ def resolve(*layers: Mapping[str, Any]) -> dict[str, Any]:
         model and options of the data set that were not given are left to their own defaults.
 
     Raises:
-        ValueError: For an unknown model, data set or key, with the closest known one, and for a value of a wrong type.
+        ValueError: For an unknown model, data set or key, with the closest known one, and for a value of a wrong type
+            or out of range.
     """
     merged = merge(*layers)
     for key in merged:
         if key not in _TOP:
             raise unknown_name("configuration key", key, _TOP)
     model = {"name": "factorgcn", **merged.get("model", {})}
-    dataset = {**_DATA, **merged.get("data", {})}
+    dataset = {**{name: setting.default for name, setting in _DATA.items()}, **merged.get("data", {})}
+    name = coerce("model.name", model["name"], str)
+    source = coerce("data.name", _text(dataset["name"]), str)
+    train = merged.get("train", {})
+    check_keys("train", train, [field.name for field in fields(TrainSettings)])
     config = {
-        "model": {"name": model["name"], **_checked("model", model, model_options(model["name"]))},
-        "data": _checked("data", dataset, {**_DATA, **data.options(str(dataset["name"]))}),
-        "train": asdict(TrainSettings(**_checked("train", merged.get("train", {}), asdict(TrainSettings())))),
-        **{key: coerce(key, merged.get(key, _TOP[key]), _TOP[key]) for key in ("seed", "runs", "device", "recipe")},
+        "model": {"name": name, **checked("model", model, {"name": Setting(str), **model_settings(name)})},
+        "data": checked("data", dataset, {**_DATA, **data.option_settings(source)}),
+        "train": asdict(TrainSettings(**train)),
+        **plain_settings(merged),
     }
     if merged.get("distill"):
         from graphkit.train.teaching_config import resolve_distill  # which needs this module
 
         config["distill"] = resolve_distill(merged["distill"])
-    if config["runs"] < 1:
-        raise InputError(f"`runs` must be at least 1 (got {config['runs']})")
-    if not 0 <= config["seed"] < 2**32 - config["runs"]:
-        raise InputError(f"`seed` must not be negative and below 2**32 (got {config['seed']})")
     return _plain(config)
+
+
+def plain_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the seed, the number of runs, the device and the recipe, checked."""
+    found = {key: coerce(key, given.get(key, each.default), each.hint) for key, each in _PLAIN.items()}
+    if not 0 <= found["seed"] < 2**32 - found["runs"]:
+        raise InputError(f"`seed` must not be negative and below 2**32 (got {found['seed']})")
+    return found
+
+
+def model_settings(name: str) -> dict[str, Setting]:
+    """Returns the arguments of a model that a configuration can set, with their types and defaults.
+
+    Raises:
+        ValueError: If there is no such model; the closest name is offered.
+    """
+    settings: dict[str, Setting] = {}
+    for cls in reversed(get_model(name).__mro__):
+        if "__init__" in vars(cls) and cls.__module__.startswith("graphkit."):
+            settings |= signature_settings(cls.__init__, _GIVEN)
+    return settings
 
 
 def model_options(name: str) -> dict[str, Any]:
@@ -175,93 +223,80 @@ def model_options(name: str) -> dict[str, Any]:
     Raises:
         ValueError: If there is no such model; the closest name is offered.
     """
-    options: dict[str, Any] = {}
-    for cls in reversed(get_model(name).__mro__):
-        if "__init__" in vars(cls) and cls.__module__.startswith("graphkit."):
-            for argument in inspect.signature(cls.__init__).parameters.values():
-                if argument.name not in _GIVEN:
-                    options[argument.name] = argument.default
-    return options
+    return {option: setting.default for option, setting in model_settings(name).items()}
 
 
 def read_config(path: str | Path) -> dict[str, Any]:
     """Reads a configuration file.
 
     Raises:
-        ValueError: If the file is no YAML mapping.
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is no YAML mapping, or is too large; see :func:`graphkit.settings.parse_yaml`.
     """
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        line = " ".join(str(error).split())
+        with open(path, "rb") as file:
+            content = parse_yaml(file.read(4 * MAX_TEXT + 1).decode("utf-8"))
+    except IsADirectoryError:
+        raise InputError(f"'{path}' is a folder; give a YAML file of settings") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"'{path}' is not a YAML file ({error}); save it as UTF-8") from None
+    except yaml.YAMLError as error:
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+        line = f"line {mark.line + 1}: {problem}" if mark and problem else " ".join(str(error).split())
         raise InputError(f"'{path}' is not a YAML file ({line})") from None
+    except InputError as error:
+        raise InputError(f"'{path}': {error}") from None
     if not isinstance(content, dict):
-        raise InputError(f"'{path}' must hold keys and values, such as 'train: {{lr: 0.01}}' (got {content!r})")
+        got = shown(content)
+        raise InputError(f"'{path}' must hold keys and values, such as 'train: {{lr: 0.01}}' (got {got})")
     return content
 
 
 def parse_setting(text: str) -> dict[str, Any]:
-    """Turns ``"train.lr=0.01"`` into ``{"train": {"lr": 0.01}}``; the value is read as YAML."""
+    """Turns ``"train.lr=0.01"`` into ``{"train": {"lr": 0.01}}``; the value is read as YAML, or else as text."""
     path, separator, value = text.partition("=")
-    if not separator or not path.strip():
-        raise InputError(f"a setting must read key=value, such as train.lr=0.01 (got '{text}')")
+    keys = [key.strip() for key in path.split(".")]
+    if not separator or not all(keys):
+        raise InputError(f"a setting must read key=value, such as train.lr=0.01 (got {shown(text)})")
     try:
-        setting: Any = yaml.safe_load(value)
+        setting: Any = parse_yaml(value)
     except yaml.YAMLError:
         setting = value
-    for key in reversed(path.strip().split(".")):
+    except InputError as error:
+        raise InputError(f"`{path.strip()}`: {error}") from None
+    for key in reversed(keys):
         setting = {key: setting}
     return setting
 
 
-#: Settings that are whole numbers where they are given at all.
-_WHOLE = (
-    "train.batch_size", "train.patience", "train.threads", "data.fold", "data.labels_per_class", "data.seed"
-)  # fmt: skip
+def check_keys(part: str, given: Mapping[str, Any], known: Collection[str]) -> None:
+    """Refuses settings that a part does not have.
 
-
-def coerce(name: str, value: Any, default: Any) -> Any:
-    """Returns the value in the type of its default, or refuses it."""
-    if name in _WHOLE and value is not None:
-        return _number(name, value, whole=True)
-    if name == "train.clip" and value is not None:
-        return _number(name, value)
-    if default is None or default is inspect.Parameter.empty:
-        return value
-    if isinstance(default, bool):
-        if not isinstance(value, bool):
-            raise InputError(f"`{name}` must be true or false (got {value!r})")
-    elif isinstance(default, int | float):
-        return _number(name, value, whole=isinstance(default, int))
-    elif isinstance(default, tuple | list):
-        if isinstance(value, str):  # "4, 1" as people write lists
-            return [yaml.safe_load(item) for item in value.split(",")]
-        if isinstance(value, int | float | Mapping):
-            return [value]
-        if value is None:
-            raise InputError(f"`{name}` must be a list (got nothing)")
-    elif isinstance(default, str) and not isinstance(value, str):
-        raise InputError(f"`{name}` must be text (got {value!r})")
-    return value
-
-
-def _number(name: str, value: Any, whole: bool = False) -> int | float:
-    """Returns a finite number; text such as ``1e-3``, which YAML takes for text, is read as the number it means."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if isinstance(value, bool) or not math.isfinite(number) or (whole and number != int(number)):
-        raise InputError(f"`{name}` must be a {'whole ' if whole else ''}number (got {value!r})")
-    return int(number) if whole else number
-
-
-def _checked(part: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the given settings in the types of the known ones; unknown keys are refused."""
+    Raises:
+        InputError: If there is one; the closest known one is offered.
+    """
     for key in given:
-        if key not in known and key != "name":
+        if key not in known:
             raise unknown_name("configuration key", f"{part}.{key}", [f"{part}.{name}" for name in known])
-    return {key: coerce(f"{part}.{key}", value, known.get(key)) for key, value in given.items()}
+
+
+def checked(part: str, given: Mapping[str, Any], known: Mapping[str, Setting]) -> dict[str, Any]:
+    """Returns the settings of a part in their types.
+
+    Raises:
+        InputError: If a key is unknown, or a value is of a wrong type.
+    """
+    check_keys(part, given, known)
+    values = {}
+    for key, value in given.items():
+        hint = known[key].hint
+        values[key] = coerce(f"{part}.{key}", _text(value) if part == "data" and hint is str else value, hint)
+    return values
+
+
+def _text(value: Any) -> Any:
+    """Returns the digits of a whole number, as the name of a column or of a folder may be one."""
+    return str(value) if type(value) is int else value
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
@@ -273,22 +308,37 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():
-            if isinstance(_TOP.get(key), dict) and not isinstance(value, Mapping):
+            if key in _EXAMPLES and not isinstance(value, Mapping):
                 example = f"{key}: {_EXAMPLES[key]}"
-                raise InputError(f"`{key}` must hold keys and values, such as '{example}' (got {value!r})")
-            merged[key] = {**merged.get(key, {}), **value} if isinstance(value, Mapping) else value
+                raise InputError(f"`{key}` must hold keys and values, such as '{example}' (got {shown(value)})")
+            old = merged.get(key, {}) if isinstance(merged.get(key, {}), Mapping) else {}
+            merged[key] = {**old, **named(key, value)} if isinstance(value, Mapping) else value
     return merged
 
 
-def _plain(value: Any, name: str = "") -> Any:
+def named(part: str, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns the part ``model`` or ``data`` with its name as it is registered, whatever its case, ``-`` and ``_``."""
+    name = settings.get("name")
+    if not isinstance(name, str):
+        return settings
+    if part == "model":
+        return {**settings, "name": canonical_model(name)}
+    if part == "data" and not data.is_path(name):
+        return {**settings, "name": canonical_dataset(name)}
+    return settings
+
+
+def _plain(value: Any, name: str = "", depth: int = 0) -> Any:
     """Returns the value with tuples as lists, so that it is the same before and after it is written as YAML."""
+    if depth > MAX_DEPTH:
+        raise InputError(f"`{name}` must be nested at most {MAX_DEPTH} levels deep (got more)")
     if isinstance(value, Mapping):
-        return {key: _plain(item, f"{name}.{key}".lstrip(".")) for key, item in value.items()}
+        return {key: _plain(item, f"{name}.{key}".lstrip("."), depth + 1) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return [_plain(item, name) for item in value]
+        return [_plain(item, name, depth + 1) for item in value]
     if value is None or isinstance(value, str | bool | int | float):
         return value
-    raise InputError(f"`{name}` must be text, a number, a list or keys and values (got {value!r})")
+    raise InputTypeError(f"`{name}` must be text, a number, a list or keys and values (got {shown(value)})")
 
 
 def settings(config: Mapping[str, Any]) -> TrainSettings:

@@ -7,6 +7,7 @@ from torch_geometric.transforms import Constant
 
 from graphkit.data import catalogue, load, options
 from graphkit.data.source import check_options
+from graphkit.settings import Setting
 from graphkit.registry import dataset_names
 
 NAMES = """cora citeseer pubmed cora-full cora-ml computers photo cs physics reddit ppi texas wisconsin cornell actor
@@ -43,7 +44,7 @@ def test_an_unknown_option_gets_the_closest_one_offered() -> None:
 
 
 def test_an_option_of_another_type_is_one_clear_line() -> None:
-    with pytest.raises(TypeError, match="'num_graphs' of the data set 'pattern' must be a whole number .got 'many'"):
+    with pytest.raises(TypeError, match="`data.num_graphs` must be a whole number .got 'many'"):
         load("pattern", num_graphs="many")
     with pytest.raises(TypeError, match="'published' of the data set 'pattern' must be true or false .got 1"):
         load("pattern", published=1)
@@ -144,10 +145,10 @@ def test_the_catalogue_loads_nothing(tmp_path: Path) -> None:
 
 def test_whole_numbers_serve_where_text_or_other_numbers_are_asked_for() -> None:
     """``--set data.noise=2`` and ``--set data.val_subjects=8`` come as whole numbers out of YAML."""
-    known = {"text": "2, 7", "share": 0.5, "count": 1}
+    known = {"text": Setting(str), "share": Setting(float), "count": Setting(int)}
     taken = check_options("some", known, {"text": 8, "share": 2, "count": 3})
     assert taken == {"text": "8", "share": 2.0, "count": 3} and type(taken["share"]) is float
-    with pytest.raises(TypeError, match=r"'share' of the data set 'some' must be a number \(got 'much'\)"):
+    with pytest.raises(TypeError, match=r"`data.share` must be a number \(got 'much'\)"):
         check_options("some", known, {"share": "much"})
-    with pytest.raises(TypeError, match="'count' .* must be a whole number"):
+    with pytest.raises(TypeError, match="`data.count` must be a whole number"):
         check_options("some", known, {"count": 1.5})

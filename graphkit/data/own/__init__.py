@@ -1,6 +1,5 @@
 """A user's own data: one graph as ``.npz``, ``.graphml``, ``.pt``, tables or arrays, graphs as ``.pt``, clips."""
 
-import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,16 @@ from graphkit.data.own.clips import clip_options, holds_clips, load_clips
 from graphkit.data.own.fields import Fields
 from graphkit.data.source import check_options
 from graphkit.errors import InputError
+from graphkit.settings import Setting, signature_settings
 
 __all__ = ["load_own", "own_options"]
 
 
-def own_options(path: Path | None = None) -> dict[str, Any]:
-    """Returns the options that a user's file or folder takes, and their defaults."""
+def own_options(path: Path | None = None) -> dict[str, Setting]:
+    """Returns the options that a user's file or folder takes, with their types and defaults."""
     if path is not None and holds_clips(path):
         return clip_options()
-    parameters = inspect.signature(_read).parameters.values()
-    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    return signature_settings(_read, ("path", "use_split"))
 
 
 def load_own(path: Path, options: Mapping[str, Any], use_split: bool = True) -> GraphDataset:

@@ -1,6 +1,5 @@
 """A user's folder of clips: ``labels.csv``, the files that it names, and which joints they have."""
 
-import inspect
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from graphkit.data.source import check_options
 from graphkit.data.splits import splits_from_masks
 from graphkit.errors import InputError
 from graphkit.registry import get_layout
+from graphkit.settings import Setting, signature_settings
 from graphkit.skeleton import SkeletonLayout, gather_clips
 from graphkit.skeleton.readers.folder import TABLE, read_folder, read_table
 
@@ -26,10 +26,9 @@ def holds_clips(path: Path) -> bool:
     return (path / TABLE).is_file()
 
 
-def clip_options() -> dict[str, Any]:
-    """Returns the options that a folder of clips takes, and their defaults."""
-    parameters = inspect.signature(_read).parameters.values()
-    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+def clip_options() -> dict[str, Setting]:
+    """Returns the options that a folder of clips takes, with their types and defaults."""
+    return signature_settings(_read, ("path", "use_split"))
 
 
 def load_clips(path: Path, options: Mapping[str, Any], use_split: bool = True) -> SkeletonDataset:

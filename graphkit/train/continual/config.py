@@ -1,14 +1,14 @@
 """The configuration of a continual run: that of training, with a stream and strategies."""
 
-import inspect
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
 
 from graphkit.continual import TaskStream
 from graphkit.errors import InputError
-from graphkit.registry import get_strategy, strategy_names, unknown_name
-from graphkit.train.config import coerce, resolve
+from graphkit.registry import canonical_strategy, get_strategy, strategy_names, unknown_name
+from graphkit.settings import Setting, coerce, shown, signature_settings
+from graphkit.train.config import Count, Decay, Rate, Threads, check_fields, check_keys, checked, named, resolve
 
 
 @dataclass(frozen=True)
@@ -29,29 +29,19 @@ class LearnSettings:
         threads: CPU threads; ``None`` takes one for small work and all for large work.
     """
 
-    epochs: int = 100
-    batch_size: int = 128
-    optimizer: str = "adamw"
-    lr: float = 0.005
-    weight_decay: float = 5e-4
+    epochs: Count = 100
+    batch_size: Count = 128
+    optimizer: Literal["adam", "adamw", "sgd"] = "adamw"
+    lr: Rate = 0.005
+    weight_decay: Decay = 5e-4
     keep_optimizer: bool = False
-    select: str = "score"
-    check: int = 5
-    patience: int | None = None
-    threads: int | None = None
+    select: Literal["score", "loss", "last"] = "score"
+    check: Count = 5
+    patience: Count | None = None
+    threads: Threads | None = None
 
     def __post_init__(self) -> None:
-        for name, choices in (("optimizer", ("adam", "adamw", "sgd")), ("select", ("score", "loss", "last"))):
-            if getattr(self, name) not in choices:
-                raise InputError(f"`train.{name}` must be one of {', '.join(choices)} (got {getattr(self, name)!r})")
-        for name in ("epochs", "batch_size", "check", "patience", "threads"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InputError(f"`train.{name}` must be at least 1 (got {value})")
-        if not self.lr > 0:
-            raise InputError(f"`train.lr` must be positive (got {self.lr})")
-        if not self.weight_decay >= 0:
-            raise InputError(f"`train.weight_decay` must not be negative (got {self.weight_decay})")
+        check_fields(self, "train")
 
 
 #: What a protocol sets; everything else is as it would be without.
@@ -64,22 +54,32 @@ PROTOCOLS: dict[str, dict[str, Any]] = {
 }
 
 _PARTS = ("model", "data", "stream", "train", "strategies")
-#: Settings of a split, which a stream draws by itself.
-_SPLIT = ("split", "split_seed", "labels_per_class", "fold")
+#: Settings of a split, which a stream draws by itself, and what does its work.
+_SPLIT = {
+    "split": "stream.split", "split_seed": "stream.seed", "labels_per_class": "stream.split", "fold": "stream.seed"
+}  # fmt: skip
 _PLAIN = ("seed", "runs", "device", "recipe")
 _TOP = (*_PARTS, *_PLAIN, "protocol", "search")
-#: Settings without a default that are whole numbers where they are given.
-_WHOLE = ("stream.tasks", "stream.seed", "train.patience", "train.threads", "samples")
 
 
-def stream_options() -> dict[str, Any]:
-    """Returns what a configuration can say of a stream, with the defaults."""
-    options = {
-        parameter.name: parameter.default
-        for parameter in inspect.signature(TaskStream.__init__).parameters.values()
-        if parameter.name not in ("self", "dataset", "time", "batch_size")
+def stream_settings() -> dict[str, Setting]:
+    """Returns what a configuration can say of a stream, with types and defaults."""
+    options = signature_settings(TaskStream.__init__, ("dataset", "time", "batch_size"))
+    return {
+        **options,
+        "split": Setting(options["split"].hint, "0.6,0.2,0.2"),
+        "seed": Setting(int | None, None),
+        "heads": Setting(Literal["task", "shared"] | None, None),
     }
-    return {**options, "split": "0.6,0.2,0.2", "seed": None, "heads": None}
+
+
+def strategy_settings(name: str) -> dict[str, Setting]:
+    """Returns the arguments of a strategy, with their types and defaults.
+
+    Raises:
+        ValueError: If there is no such strategy; the closest name is offered.
+    """
+    return signature_settings(get_strategy(name).__init__)
 
 
 def strategy_options(name: str) -> dict[str, Any]:
@@ -88,8 +88,7 @@ def strategy_options(name: str) -> dict[str, Any]:
     Raises:
         ValueError: If there is no such strategy; the closest name is offered.
     """
-    parameters = inspect.signature(get_strategy(name)).parameters.values()
-    return {p.name: p.default for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD}
+    return {option: setting.default for option, setting in strategy_settings(name).items()}
 
 
 def merge_continual(*layers: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,10 +104,11 @@ def merge_continual(*layers: Mapping[str, Any]) -> dict[str, Any]:
                 merged[key] = value
                 continue
             if not isinstance(value, Mapping):
-                raise InputError(f"`{key}` must hold keys and values (got {value!r})")
+                raise InputError(f"`{key}` must hold keys and values (got {shown(value)})")
             part = dict(merged.get(key, {}))
-            for name, setting in value.items():
+            for name, setting in named(key, value).items():
                 if key == "strategies":
+                    name = canonical_strategy(name)
                     setting = {**part.get(name, {}), **_options_of(name, setting)}
                 part[name] = setting
             merged[key] = part
@@ -117,7 +117,8 @@ def merge_continual(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 def _options_of(name: str, setting: Any) -> Mapping[str, Any]:
     if setting is not None and not isinstance(setting, Mapping):
-        raise InputError(f"`strategies.{name}` must hold keys and values, such as '{{strength: 1}}' (got {setting!r})")
+        got = shown(setting)
+        raise InputError(f"`strategies.{name}` must hold keys and values, such as '{{strength: 1}}' (got {got})")
     return setting or {}
 
 
@@ -141,35 +142,51 @@ def resolve_continual(*layers: Mapping[str, Any]) -> dict[str, Any]:
     for key in given:
         if key not in _TOP:
             raise unknown_name("configuration key", key, _TOP)
-    protocol = given.get("protocol", "default")
+    protocol = coerce("protocol", given.get("protocol", "default"), str)
     if protocol not in PROTOCOLS:
-        raise unknown_name("protocol", str(protocol), PROTOCOLS)
+        raise unknown_name("protocol", protocol, PROTOCOLS)
     merged = merge_continual(PROTOCOLS[protocol], given)
+    for key, other in _SPLIT.items():
+        if merged.get("data", {}).get(key) is not None:
+            raise InputError(f"`data.{key}` does nothing here: a stream draws its own split; see `{other}`")
     basis = {"model": {"name": "gat"}, "data": {"name": "cora"}}
     common = resolve(basis, {key: merged[key] for key in ("model", "data", *_PLAIN) if key in merged})
-    stream = {**stream_options(), **_checked("stream", merged.get("stream", {}), stream_options())}
+    known = stream_settings()
+    defaults = {key: setting.default for key, setting in known.items()}
+    stream = {**defaults, **checked("stream", merged.get("stream", {}), known)}
     heads = stream["heads"] or ("task" if stream["scenario"] == "task" else "shared")
-    if heads not in ("task", "shared") or (heads == "task" and stream["scenario"] != "task"):
+    if heads == "task" and stream["scenario"] != "task":
         raise InputError(
             "`stream.heads` must be 'task', in task-incremental streams, or 'shared' "
             f"(got {stream['heads']!r} with the scenario '{stream['scenario']}')"
         )
-    if not isinstance(merged.get("search", False), bool):
-        raise InputError(f"`search` must be true or false (got {merged['search']!r})")
+    train = merged.get("train", {})
+    check_keys("train", train, [field.name for field in fields(LearnSettings)])
     strategies = merged.get("strategies") or {"twp": {}}
     return {
         "protocol": protocol,
         "model": common["model"],
         "data": {key: value for key, value in common["data"].items() if key not in _SPLIT},
         "stream": {**stream, "heads": heads, "split": _split_text(stream["split"])},
-        "train": asdict(LearnSettings(**_checked("train", merged.get("train", {}), asdict(LearnSettings())))),
-        "strategies": {
-            name: _checked(f"strategies.{name}", options, strategy_options(name))
-            for name, options in strategies.items()
-        },
-        "search": merged.get("search", False),
+        "train": asdict(LearnSettings(**train)),
+        "strategies": {name: resolve_strategy(name, options) for name, options in strategies.items()},
+        "search": coerce("search", merged.get("search", False), bool),
         **{key: common[key] for key in _PLAIN},
     }
+
+
+def resolve_strategy(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the options of one strategy, checked.
+
+    Raises:
+        ValueError: As :func:`resolve_continual`.
+    """
+    options = checked(f"strategies.{name}", options, strategy_settings(name))
+    try:
+        get_strategy(name)(**options)
+    except InputError as error:
+        raise InputError(f"`strategies.{name}`: {error}") from None
+    return options
 
 
 def chosen(names: str) -> list[str]:
@@ -180,22 +197,12 @@ def chosen(names: str) -> list[str]:
     """
     if names == "all":
         return strategy_names()
-    found = [name.strip() for name in names.split(",") if name.strip()]
+    found = [canonical_strategy(name.strip()) for name in names.split(",") if name.strip()]
     for name in found:
         get_strategy(name)
-    return found
-
-
-def _checked(part: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns settings in the types of their defaults; unknown ones are refused."""
-    values = {}
-    for key, value in given.items():
-        name = f"{part}.{key}"
-        if key not in known:
-            raise unknown_name("configuration key", name, [f"{part}.{other}" for other in known])
-        whole = name in _WHOLE or key in _WHOLE
-        values[key] = coerce(name, value, 0 if whole and value is not None else known[key])
-    return values
+    if not found:
+        raise InputError(f"there must be a strategy, such as twp (got {names!r})")
+    return list(dict.fromkeys(found))
 
 
 def _split_text(split: Any) -> str:

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from graphkit.errors import InputError
-from graphkit.registry import loss_names, unknown_name
-from graphkit.train.config import coerce, merge, model_options, resolve
+from graphkit.registry import canonical_loss, loss_names, unknown_name
+from graphkit.settings import coerce, shown
+from graphkit.train.config import check_keys, merge, model_options, named, resolve
 from graphkit.train.opened_run import open_run
 from graphkit.train.teaching_config import resolve_loss
 
@@ -26,6 +27,9 @@ def merge_distill(*layers: Mapping[str, Any]) -> dict[str, Any]:
         for key, value in layer.items():
             old = merged.get(key)
             if isinstance(value, Mapping):
+                value = named(key, value)
+                if key == "losses":
+                    value = {canonical_loss(name): options for name, options in value.items()}
                 names = [part.get("name") for part in (old, value) if isinstance(part, Mapping)]
                 other = key == "model" and len({name for name in names if name is not None}) > 1
                 merged[key] = merge_distill(old if isinstance(old, Mapping) and not other else {}, value)
@@ -40,10 +44,14 @@ def chosen_losses(names: str) -> list[str]:
     Raises:
         ValueError: If there is no such loss.
     """
-    chosen = loss_names() if names.strip() == "all" else [name.strip() for name in names.split(",") if name.strip()]
+    if names.strip() == "all":
+        return loss_names()
+    chosen = [canonical_loss(name.strip()) for name in names.split(",") if name.strip()]
     for name in chosen:
         if name not in loss_names():
             raise unknown_name("distillation loss", name, [*loss_names(), "all"])
+    if not chosen:
+        raise InputError(f"there must be a distillation loss, such as lsp (got {names!r})")
     return list(dict.fromkeys(chosen))
 
 
@@ -70,13 +78,14 @@ def resolve_experiment(*layers: Mapping[str, Any]) -> dict[str, Any]:
         given = merged.setdefault(part, {})
         if not isinstance(given, Mapping):
             example = f"{part}: {{model: {{name: gat}}}}"
-            raise InputError(f"`{part}` must hold keys and values, such as '{example}' (got {given!r})")
-        for key in given:
-            if key not in known:
-                raise unknown_name("configuration key", f"{part}.{key}", [f"{part}.{each}" for each in known])
+            raise InputError(f"`{part}` must hold keys and values, such as '{example}' (got {shown(given)})")
+        check_keys(part, given, known)
+        for key, value in given.items():
+            if key != "run" and not isinstance(value, Mapping):
+                raise InputError(f"`{part}.{key}` must hold keys and values (got {shown(value)})")
     common: dict[str, Any] = {key: merged[key] for key in ("seed", "runs", "device") if key in merged}
-    data = merged.get("data", {})
-    run = merged["teacher"].get("run")
+    data = merge({"data": merged.get("data", {})})["data"]
+    run = coerce("teacher.run", merged["teacher"].get("run"), str | None)
     if run is not None:
         folder = Path(run).expanduser().resolve()
         theirs = open_run(folder).config
@@ -94,14 +103,17 @@ def resolve_experiment(*layers: Mapping[str, Any]) -> dict[str, Any]:
     losses = merged.get("losses") or {"lsp": {}}
     if not isinstance(losses, Mapping):
         example = "losses: {lsp: {weight: 10}}"
-        raise InputError(f"`losses` must hold names and settings, such as '{example}' (got {losses!r})")
+        raise InputError(f"`losses` must hold names and settings, such as '{example}' (got {shown(losses)})")
+    for name, options in losses.items():
+        if not isinstance(options, Mapping | None):
+            raise InputError(f"`losses.{name}` must hold keys and values (got {shown(options)})")
     return {
         "teacher": teacher,
         "student": {"model": own["model"], "train": own["train"]},
         "data": own["data"],
         "losses": {name: resolve_loss(name, options or {}) for name, options in losses.items()},
         **{key: own[key] for key in ("seed", "runs", "device")},
-        "recipe": coerce("recipe", merged.get("recipe"), None),
+        "recipe": coerce("recipe", merged.get("recipe"), str | None),
     }
 
 
