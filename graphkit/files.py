@@ -1,43 +1,188 @@
 """Files that are either whole or absent: atomic writes, and checks before a file is trusted."""
 
+import csv
+import errno
 import glob
 import json
+import lzma
 import os
-import tempfile
+import pickle
+import re
+import secrets
+import struct
+import tokenize
+import warnings
 import zipfile
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from graphkit.errors import InputError
 from graphkit.processes import alive, machine_id
 
+#: Exceptions that parsers of other packages raise on damaged files: NumPy, PyTorch's unpickler, zip, gzip, JSON, XML.
+PARSER_ERRORS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,  # RecursionError and NotImplementedError too
+    SyntaxError,  # xml.etree.ElementTree.ParseError too
+    TypeError,
+    ValueError,  # UnicodeDecodeError and json.JSONDecodeError too
+    csv.Error,
+    lzma.LZMAError,
+    pickle.UnpicklingError,
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+#: Bytes that the content of any file may take in memory, and how many times its size the content of a larger one may.
+SMALL_CONTENT, LARGEST_RATIO = 2**26, 100
+#: Bytes of the largest JSON file that is read: its content may take twenty times as many.
+LARGEST_JSON = 2**25
+#: Numbers of the errors of a disk, a quota or a file that is full.
+FULL = tuple(getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG") if hasattr(errno, name))
+#: Names of temporary files: the file, the machine and the process that writes it.
+_TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<machine>[0-9a-f]+)-(?P<process>[0-9]{1,9})-\w+\.part")
+
+
+@contextmanager
+def parsing(
+    path: str | Path,
+    remedy: str = "write it again",
+    kind: str = "",
+    errors: tuple[type[Exception], ...] = PARSER_ERRORS,
+) -> Iterator[None]:
+    """Context of a parser of another package: what it raises on a damaged file becomes an ``InputError``.
+
+    Only the call of the parser belongs into the context, not code of this package. Warnings of the parser are ignored.
+
+    Args:
+        path: The file.
+        remedy: What to do if the file cannot be read.
+        kind: What the file should be, such as ``"as an array"``.
+        errors: Exceptions of the parser.
+
+    Raises:
+        InputError: If the parser raises one of ``errors``, except for a file that is absent or must not be read.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except (InputError, FileNotFoundError, PermissionError, IsADirectoryError):
+        raise
+    except errors as error:
+        detail = " ".join(str(error).split())[:160]
+        detail = detail if detail and isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {detail}"
+        what = f" {kind}" if kind else ""
+        raise InputError(f"'{path}' cannot be read{what} ({detail.removesuffix(': ')}); {remedy}") from None
+
+
+def check_content_size(path: str | Path, size: int, what: str, remedy: str) -> None:
+    """Refuses content that takes far more memory than its file: at most 64 MB, or 100 times the size of the file.
+
+    Args:
+        path: The file.
+        size: Bytes of the content in memory.
+        what: The content, for the error message.
+        remedy: What to do if the size is right.
+
+    Raises:
+        InputError: If the content is larger.
+    """
+    file_size = os.path.getsize(path)
+    if size > max(SMALL_CONTENT, LARGEST_RATIO * file_size):
+        raise InputError(
+            f"'{path}': {what} would take {size / 2**20:,.0f} MB, more than {LARGEST_RATIO} times the file of "
+            f"{file_size:,} bytes; {remedy}"
+        )
+
+
+class WriteError(OSError):
+    """File or folder that cannot be written; the message names it and says what to do."""
+
+    def __str__(self) -> str:
+        remedy = "free space on the disk" if self.errno in FULL else "make it writable, or choose another place"
+        return (
+            f"'{self.filename}' cannot be written ({self.strerror}); {remedy}, then repeat the command "
+            "(a run that has begun goes on with --resume)"
+        )
+
+
+@contextmanager
+def writing(path: str | Path) -> Iterator[None]:
+    """Context that writes a file, or files in a folder: an ``OSError`` of it names the file and the remedy.
+
+    Errors that name another file, and those of a connection, pass unchanged.
+
+    Raises:
+        WriteError: If the file or the folder cannot be written.
+    """
+    try:
+        yield
+    except (WriteError, ConnectionError, TimeoutError):
+        raise
+    except OSError as error:
+        text = str(error)
+        name = str(error.filename) if error.filename is not None else ""
+        within = Path(name).parent == Path(path).parent or Path(path) in Path(name).parents
+        # NumPy's error for a full disk has neither a number nor a name.
+        unnamed = not name and (error.errno is not None or text.endswith(" written"))
+        if not (unnamed or (name and within)):
+            raise
+        raise WriteError(error.errno or errno.ENOSPC, error.strerror or text, str(path)) from None
+
 
 def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
     """Writes a file so that a reader, or a kill at any moment, finds the old content or the new one.
 
-    The content goes to a temporary file in the same folder, reaches the disk, and then takes the name in one step.
+    The content goes to a temporary file in the same folder, reaches the disk, and then takes the name in one step. The
+    permissions are those of any new file (the process's umask).
 
     Args:
         path: The file to write.
         write: Called with the path of the temporary file, which it fills.
+
+    Raises:
+        WriteError: If the file cannot be written; the old content is still there.
     """
     path = Path(path)
-    own = f".{path.name}.{machine_id()}-"  # processes of other machines may write the same file in a shared folder
+    own = f".{path.name[:40]}.{machine_id()}-"  # processes of other machines may write the same file in a shared folder
     for left in path.parent.glob(f"{glob.escape(own)}[0-9]*-*.part"):
-        if not alive(int(left.name.removeprefix(own).split("-")[0])):  # it was killed while it wrote
+        if unfinished(left):
             left.unlink(missing_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f"{own}{os.getpid()}-", suffix=".part", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        write(temporary)
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    temporary = path.parent / f"{own}{os.getpid()}-{secrets.token_hex(4)}.part"
+    with writing(path):
+        try:
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))
+            write(temporary)
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def unfinished(path: Path) -> str:
+    """Returns the name of the file that was being written when a process was killed; empty for any other file.
+
+    Args:
+        path: A temporary file of :func:`write_atomically`, or any other file. Of a process of this machine that lives,
+            the file is not unfinished.
+    """
+    match = _TEMPORARY.fullmatch(path.name)
+    if match is None or (match["machine"] == machine_id() and alive(int(match["process"]))):
+        return ""
+    return match["name"]
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -58,11 +203,14 @@ def read_json(path: str | Path, remedy: str = "delete it, or train again") -> An
         remedy: What to do if it is damaged.
 
     Raises:
-        ValueError: If it is damaged.
+        InputError: If it is damaged, or larger than any that graphkit writes.
     """
+    size = os.path.getsize(path)
+    if size > LARGEST_JSON:
+        raise InputError(f"'{path}' is damaged ({size:,} bytes, more than {LARGEST_JSON:,}); {remedy}")
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"'{path}' is damaged ({error}); {remedy}") from None
 
 
@@ -73,15 +221,16 @@ def check_zip(path: str | Path) -> None:
         path: A zip archive; ``.npz`` and ``.pt`` files are such archives too.
 
     Raises:
-        ValueError: If the file is no readable zip archive, or a member is damaged or has a name that is absolute or
-            leads upwards.
+        InputError: If the file is no readable zip archive, or takes more than 64 MB and 100 times its size unpacked, or
+            a member is damaged or has a name that is absolute or leads upwards.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            damaged = archive.testzip()
-    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError) as error:
-        raise InputError(f"'{path}' is not a readable archive ({error}); fetch or write it again") from None
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"'{path}' is not a readable archive; fetch or write it again")
+    with parsing(path, "it is not a readable archive; fetch or write it again"), zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        size = sum(member.file_size for member in archive.infolist())
+        check_content_size(path, size, "the unpacked content", "if it is right, write it without compression")
+        damaged = archive.testzip()
     if damaged is not None:
         raise InputError(f"'{path}' is damaged ('{damaged}' does not match its checksum); fetch or write it again")
     for name in names:

@@ -1,9 +1,10 @@
 """Arrays that stay in their files: mapped into memory when they are opened, written block by block."""
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from numpy.lib.format import open_memmap
 from torch import Tensor
 
 from graphkit.errors import InputError
-from graphkit.files import write_atomically
+from graphkit.files import parsing, write_atomically
 
 SUFFIXES = (".npy", ".safetensors")
 #: Bytes that are written or checked at a time.
@@ -30,16 +31,49 @@ def open_array(path: Path) -> np.ndarray:
     hold one tensor, which may have any name.
 
     Raises:
-        ValueError: If the file is damaged or holds Python objects, several tensors or a type that cannot be mapped.
+        InputError: If the file is damaged or holds Python objects, several tensors or a type that cannot be mapped.
     """
-    try:
-        array = _open_safetensors(path) if path.suffix == ".safetensors" else np.load(path, "c", allow_pickle=False)
-    except (ValueError, OSError, EOFError, KeyError, TypeError, AttributeError) as error:
-        detail = " ".join(str(error).split())[:160]
-        raise InputError(f"'{path}' cannot be read as an array ({detail}); write it again") from None
+    with parsing(path, kind="as an array"):
+        if path.suffix == ".safetensors":
+            array = _open_safetensors(path)
+        else:
+            with open(path, "rb") as file:
+                check_header(file, path.stat().st_size, str(path))
+            array = np.load(path, "c", allow_pickle=False)
     if not isinstance(array, np.ndarray):
         raise InputError(f"'{path}' holds several arrays; write one array with numpy.save")
     return array
+
+
+def check_header(file: IO[bytes], size: int, name: str) -> None:
+    """Refuses a ``.npy`` file whose header does not fit its content, before memory is taken for it.
+
+    Args:
+        file: The file, at its begin.
+        size: Bytes of the file.
+        name: Name of the file, for error messages.
+
+    Raises:
+        InputError: If the file is no ``.npy`` file, holds Python objects, or its shape asks for more than it has.
+    """
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    with parsing(name, kind="as an array"):
+        version = np.lib.format.read_magic(file)
+        if version not in readers:
+            raise InputError(f"'{name}' must be a .npy file of version 1 or 2 (got {version}); use numpy.save")
+        shape, _, dtype = readers[version](file)
+        begin = file.tell()
+    if dtype.hasobject:
+        raise InputError(
+            f"'{name}' holds Python objects, which could run code; it is refused; save it as an array of numbers or "
+            "fixed-length strings"
+        )
+    needed = math.prod(shape) * dtype.itemsize
+    if any(length < 0 or length >= 2**48 for length in shape) or needed != size - begin:
+        raise InputError(
+            f"'{name}' is damaged: its header asks for {dtype} of shape {list(shape)}, {needed} bytes, but it holds "
+            f"{size - begin}; write it again"
+        )
 
 
 def as_tensor(array: np.ndarray) -> Tensor:
@@ -88,16 +122,20 @@ def _open_safetensors(path: Path) -> np.ndarray:
     with open(path, "rb") as file:
         size = int.from_bytes(file.read(8), "little")
         if not 2 <= size <= 2**20:
-            raise InputError("it has no header")
+            raise InputError(f"'{path}' is damaged: it has no header; write it again")
         header = json.loads(file.read(size))
     tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
     if len(tensors) != 1:
-        raise InputError(f"it must hold one tensor, and holds {len(tensors)}")
+        raise InputError(f"'{path}' must hold one tensor (got {len(tensors)}); write one file for each array")
     (entry,) = tensors.values()
     if entry["dtype"] not in _TYPES:
-        raise InputError(f"tensors of type {entry['dtype']} cannot be mapped")
-    begin = entry["data_offsets"][0]
-    dtype, shape = np.dtype(_TYPES[entry["dtype"]]), tuple(entry["shape"])
-    if not np.prod(shape, dtype=np.int64):
+        raise InputError(f"'{path}': tensors of type {entry['dtype']} cannot be mapped; convert it to float32")
+    begin, dtype, shape = entry["data_offsets"][0], np.dtype(_TYPES[entry["dtype"]]), tuple(entry["shape"])
+    if not all(type(length) is int and 0 <= length < 2**48 for length in (begin, *shape)):
+        raise InputError(f"'{path}' is damaged: its shape {list(shape)} or its offset is wrong; write it again")
+    needed, held = math.prod(shape) * dtype.itemsize, path.stat().st_size - 8 - size - begin
+    if needed > held:
+        raise InputError(f"'{path}' is damaged: its header asks for {needed} bytes and it holds {held}; write it again")
+    if not needed:
         return np.empty(shape, dtype)
     return np.memmap(path, dtype, "c", 8 + size + begin, shape)

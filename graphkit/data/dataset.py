@@ -50,6 +50,7 @@ class GraphDataset:
         node_names: The user's own node ids, in the order of the rows of ``x``.
         citation: One line on where the data come from.
         mapped: Whether the features of its only graph stay in their file and are read where they are used.
+        notes: What a person should know about how the data were read, one line each.
     """
 
     name: str
@@ -65,6 +66,7 @@ class GraphDataset:
     node_names: tuple[str, ...] = ()
     citation: str = ""
     mapped: bool = False
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         size = f"{self.graphs[0].num_nodes} nodes" if self.is_single_graph else f"{len(self.graphs)} graphs"

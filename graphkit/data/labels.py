@@ -98,13 +98,42 @@ def classes_of_numbers(values: np.ndarray, num_classes: int = 0, where: str = "`
     count = num_classes or found.size  # without gaps, the largest class is one less than their number
     wrong = found[(found < 0) | (found >= count)]
     if wrong.size:
+        rule = f"one for each of the {count} class names" if num_classes else "without gaps"
         raise InputError(
-            f"labels in {where} must be 0 to {count - 1} for {count} classes (got {wrong[0]:.0f}); number the classes "
-            "from 0 without gaps, or give class names as strings; NaN or -1 marks an item without a label"
+            f"{where} must hold class numbers from 0 to {count - 1}, {rule} (got {wrong[0]:.0f}); number them "
+            "again, or give their names as strings; NaN or -1 marks an item without a label"
         )
     y = torch.full((values.size,), NO_LABEL)
     y[torch.from_numpy(known)] = torch.from_numpy(values[known].astype(np.int64))
     return y, count
+
+
+def label_columns(values: np.ndarray, where: str = "`y`") -> Tensor:
+    """Checks several yes-or-no labels per item; NaN and -1 mean "unknown".
+
+    Args:
+        values: ``[N, C]`` of 0, 1, NaN and -1.
+        where: Name of the labels, for error messages.
+
+    Returns:
+        ``[N, C]`` float of 0, 1 and NaN.
+
+    Raises:
+        InputError: If there is no column or another number.
+    """
+    if not values.shape[1]:
+        raise InputError(f"{where} must have at least one column (got the shape {list(values.shape)})")
+    with np.errstate(all="ignore"):
+        y = torch.from_numpy(np.array(values, dtype=np.float32))
+    y[y == NO_LABEL] = torch.nan
+    wrong = ((y != 0) & (y != 1) & ~y.isnan()).nonzero()
+    if wrong.numel():
+        item, column = wrong[0].tolist()
+        raise InputError(
+            f"{where} must hold 0, 1 or NaN in its columns (got {float(y[item, column]):g} for label {column} of item "
+            f"{item}); for one class per item, give one number each"
+        )
+    return y
 
 
 def _plain(word: str) -> str:

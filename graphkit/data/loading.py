@@ -13,9 +13,10 @@ from graphkit.data.clips import ClipCollection
 from graphkit.data.collection import GraphCollection
 from graphkit.data.dataset import GraphDataset, Split
 from graphkit.data.edges import by_target, plain_edge_index, sorted_edge_index
+from graphkit.data.labels import labelled_items
 from graphkit.data.source import DatasetEntry
 from graphkit.data.splits import PARTS, few_labels, parse_fractions, random_split
-from graphkit.errors import InputError
+from graphkit.errors import InputError, InputTypeError
 from graphkit.registry import dataset_names, get_dataset
 from graphkit.settings import Setting
 
@@ -94,7 +95,17 @@ def option_settings(name_or_path: str | os.PathLike[str]) -> dict[str, Setting]:
 
 
 def is_path(name_or_path: str | os.PathLike[str]) -> bool:
-    """Whether this stands for a file or folder of the user's and not for a name."""
+    """Whether this stands for a file or folder of the user's and not for a name.
+
+    Raises:
+        InputTypeError: If it is neither text nor a path.
+    """
+    if not isinstance(name_or_path, str | os.PathLike) or not isinstance(os.fspath(name_or_path), str):
+        hint = "; save a graph with torch.save(data, 'graph.pt') and give the path of the file"
+        raise InputTypeError(
+            "`name_or_path` must be the name of a data set, or the path of a file or folder "
+            f"(got {type(name_or_path).__name__}){hint}"
+        )
     text = os.fspath(name_or_path)
     if not isinstance(name_or_path, str) or os.sep in text or "/" in text or text.startswith("."):
         return True
@@ -119,20 +130,27 @@ def resolve_root(root: str | os.PathLike[str] | None) -> Path | None:
 
 
 def draw_split(dataset: GraphDataset, split: str | Sequence[float], seed: int) -> GraphDataset:
-    """Replaces the splits by one that is drawn, stratified by class where an item has one class."""
-    items = None
-    if dataset.level == "node" and len(dataset.graphs) == 1:
-        y = dataset.graphs[0].y
-        labelled = (y >= 0) if y.dim() == 1 else ~torch.isnan(y).any(dim=1)
-        items = labelled.nonzero().view(-1)
-        drawn = random_split(y.size(0), split, seed, y if y.dim() == 1 else None, items)
-    elif dataset.task == "graph-classification" and isinstance(dataset.graphs, GraphCollection):
-        drawn = random_split(len(dataset.graphs), split, seed, dataset.graphs.graph["y"].view(-1))
-    elif isinstance(dataset.graphs, ClipCollection):
-        drawn = random_split(len(dataset.graphs), split, seed, dataset.graphs.y)
-    else:
-        drawn = random_split(len(dataset.graphs), split, seed)
+    """Replaces the splits by one that is drawn among the labelled items, stratified if an item has one class."""
+    y = _targets(dataset)
+    count = len(dataset.graphs) if y is None else y.size(0)
+    items = labelled_items(y).nonzero().view(-1) if y is not None else None
+    stratify = y is not None and y.dim() == 1 and not y.is_floating_point()
+    drawn = random_split(count, split, seed, y if stratify else None, items)
     return dataset.replace(splits=(drawn,), protocol="validation")
+
+
+def _targets(dataset: GraphDataset) -> torch.Tensor | None:
+    """Returns the labels ``[N]`` or ``[N, C]`` of the items that are split; ``None`` for graphs of labelled nodes."""
+    if isinstance(dataset.graphs, ClipCollection):
+        return dataset.graphs.y
+    if dataset.level == "node":
+        return dataset.graphs[0].y if len(dataset.graphs) == 1 else None
+    if not isinstance(dataset.graphs, GraphCollection):
+        return None
+    y = dataset.graphs.graph.get("y")
+    if not isinstance(y, torch.Tensor):
+        return None
+    return y.view(-1) if dataset.task == "graph-classification" else y
 
 
 def draw_labels(dataset: GraphDataset, count: int, seed: int) -> GraphDataset:

@@ -1,10 +1,14 @@
 """What the data sets that are one graph with labelled nodes have in common."""
 
+import numpy as np
 import torch
+from torch import Tensor
 from torch_geometric.data import Data
 
 from graphkit.data.dataset import GraphDataset
+from graphkit.data.labels import classes_of_numbers
 from graphkit.data.splits import splits_from_masks
+from graphkit.errors import InputError
 
 MASKS = ("train_mask", "val_mask", "test_mask")
 
@@ -14,20 +18,38 @@ def from_masks(name: str, data: Data, citation: str, metric: str = "accuracy") -
 
     Args:
         name: Name of the data set.
-        data: The graph as PyG's loader gives it.
+        data: The graph; -1 or NaN in ``y`` marks a node without a label.
         citation: One line on where it comes from.
         metric: Name of the score.
+
+    Raises:
+        InputError: If the masks are not as long as ``y``, or ``y`` does not hold class numbers without gaps.
     """
-    splits = splits_from_masks(*(data[mask] for mask in MASKS)) if all(mask in data for mask in MASKS) else ()
+    y, num_classes = classes_of_numbers(data.y.view(-1).numpy(), where="the labels")
+    masks = [data[mask] for mask in MASKS if mask in data]
+    if any(mask.size(0) != y.numel() for mask in masks):
+        raise InputError(f"masks must have one row for each of the {y.numel()} nodes")
     x = data.x.to_dense() if data.x.layout != torch.strided else data.x
-    graph = Data(x=x.float(), edge_index=data.edge_index, y=data.y.long())
     return GraphDataset(
         name=name,
         task="node-classification",
-        graphs=(graph,),
-        splits=splits,
+        graphs=(Data(x=x.float(), edge_index=data.edge_index, y=y),),
+        splits=splits_from_masks(*masks) if len(masks) == len(MASKS) else (),
         num_features=x.size(1),
-        num_outputs=int(data.y.max()) + 1,
+        num_outputs=num_classes,
         metric=metric,
         citation=citation,
     )
+
+
+def bool_mask(values: np.ndarray, shape: tuple[int, ...], name: str) -> Tensor:
+    """Turns 0 and 1, or booleans, into a mask.
+
+    Raises:
+        InputError: If it has another shape or other values.
+    """
+    if values.shape != shape:
+        raise InputError(f"{name} must have the shape {list(shape)} (got {list(values.shape)})")
+    if values.dtype.kind != "b" and not bool(np.isin(values, (0, 1)).all()):
+        raise InputError(f"{name} must hold 0 and 1 alone")
+    return torch.from_numpy(values.astype(bool))

@@ -42,7 +42,7 @@ def random_split(
         num_items: How many items there are.
         split: The three shares, see :func:`parse_fractions`.
         seed: Seed of the draw; the same seed gives the same split on every machine.
-        y: ``[num_items]`` int64 classes to stratify by, or ``None``.
+        y: ``[num_items]`` int64 classes to stratify by, or ``None``; unlabelled items, -1, are never drawn.
         items: ``[K]`` ids that may be drawn; all when ``None``.
 
     Raises:
@@ -51,6 +51,8 @@ def random_split(
     fractions = parse_fractions(split)
     generator = np.random.default_rng(seed)
     ids = np.arange(num_items) if items is None else items.numpy()
+    if y is not None and bool((y < 0).any()):
+        ids = ids[y.numpy()[ids] >= 0]
     order = generator.permutation(ids)
     if y is not None:
         # Items of a class become neighbours and get evenly spaced ranks, so that every part of [0, 1) has its share.
@@ -100,7 +102,7 @@ def stratified_folds(y: Tensor, folds: int = 10, seed: int = 0) -> tuple[Split, 
     published ten-fold protocol uses.
 
     Args:
-        y: ``[num_items]`` int64 classes.
+        y: ``[num_items]`` int64 classes; unlabelled items, -1, are in no fold.
         folds: Number of folds.
         seed: Seed of the shuffle.
 
@@ -108,13 +110,14 @@ def stratified_folds(y: Tensor, folds: int = 10, seed: int = 0) -> tuple[Split, 
         ValueError: If there are fewer items than folds.
     """
     labels = y.numpy()
-    if labels.size < folds:
-        raise InputError(f"{folds} folds need at least as many items (got {labels.size})")
+    labelled = np.flatnonzero(labels >= 0)
+    if labelled.size < folds:
+        raise InputError(f"{folds} folds need at least as many labelled items (got {labelled.size})")
     generator = np.random.RandomState(seed)
-    classes, first_seen = np.unique(labels, return_index=True)
+    classes, first_seen = np.unique(labels[labelled], return_index=True)
     classes = classes[np.argsort(first_seen)]  # scikit-learn numbers the classes in order of appearance
     members = [np.flatnonzero(labels == label) for label in classes]
-    start, fold = 0, np.empty(labels.size, dtype=np.int64)
+    start, fold = 0, np.full(labels.size, -1)
     for ids in members:
         # Dealing the items, sorted by class, to the folds in turn tells how many of a class each fold takes.
         dealt = np.sort(np.arange(start, start + ids.size) % folds)
@@ -122,10 +125,9 @@ def stratified_folds(y: Tensor, folds: int = 10, seed: int = 0) -> tuple[Split, 
         fold[ids] = dealt
         start += ids.size
     empty = torch.empty(0, dtype=torch.long)
-    everything = range(folds)
     return tuple(
-        Split(torch.from_numpy(np.flatnonzero(fold != k)), empty, torch.from_numpy(np.flatnonzero(fold == k)))
-        for k in everything
+        Split(torch.from_numpy(labelled[fold[labelled] != k]), empty, torch.from_numpy(np.flatnonzero(fold == k)))
+        for k in range(folds)
     )
 
 

@@ -135,6 +135,8 @@ class Fit:
         if not self.model.uses_edge_weight and "edge_weight" in self.dataset.graphs[0]:
             name = self.config["model"]["name"]
             self.progress.say(f"note: {name} uses the edges of {self.dataset.name}, not their weights; gcn uses both")
+        for note in self.dataset.notes:
+            self.progress.say(f"note: {note}")
         self._show()
         saved = time.monotonic()
         try:

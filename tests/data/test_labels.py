@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from graphkit.data.labels import classes_of_numbers, classes_of_words, is_no_label, labelled_items
+from graphkit.data.labels import classes_of_numbers, classes_of_words, is_no_label, label_columns, labelled_items
 
 
 @pytest.mark.parametrize(
@@ -40,9 +40,9 @@ def test_numbers_of_classes() -> None:
 
 @pytest.mark.parametrize("label", [2**29, 2**62, 3, -2, np.inf, -np.inf, 1e300])
 def test_a_number_that_is_no_class_is_refused(label: float) -> None:
-    with pytest.raises(ValueError, match="labels in `y` must be 0 to 2 for 3 classes"):
+    with pytest.raises(ValueError, match="`y` must hold class numbers from 0 to 2, without gaps"):
         classes_of_numbers(np.array([0, 1, label]))
-    with pytest.raises(ValueError, match="labels in `y` must be 0 to 2 for 3 classes"):
+    with pytest.raises(ValueError, match="`y` must hold class numbers from 0 to 2, one for each of the 3 class names"):
         classes_of_numbers(np.array([0, label]), num_classes=3)
 
 
@@ -51,3 +51,12 @@ def test_which_items_are_labelled() -> None:
     assert labelled_items(torch.tensor([0, -1, 3])).tolist() == [True, False, True]
     assert labelled_items(torch.tensor([0.5, nan])).tolist() == [True, False]
     assert labelled_items(torch.tensor([[0, nan], [nan, nan], [1, 1]])).tolist() == [True, False, True]
+
+
+def test_columns_of_several_labels() -> None:
+    y = label_columns(np.array([[0, 1], [-1, 1], [1, 0]]))
+    assert y.isnan().tolist() == [[False, False], [True, False], [False, False]] and y[2].tolist() == [1, 0]
+    with pytest.raises(ValueError, match=r"must hold 0, 1 or NaN in its columns \(got 2 for label 1 of item 0\)"):
+        label_columns(np.array([[0, 2]]))
+    with pytest.raises(ValueError, match="must have at least one column"):
+        label_columns(np.empty((3, 0)))

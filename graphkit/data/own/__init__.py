@@ -71,7 +71,7 @@ def _read(
     elif path.suffix.lower() in (".pt", ".pth"):
         from graphkit.data.own.pt import read_pt
 
-        fields = read_pt(path, use_split)
+        fields = read_pt(path, ignored, use_split)
     else:
         raise InputError(
             f"'{path}' is in no known format; give a .npz, .graphml or .pt file, or a folder with edges.csv and "

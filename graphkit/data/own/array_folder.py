@@ -3,17 +3,17 @@
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
 from graphkit.data.array_files import SUFFIXES, as_tensor, open_array, rows_at_a_time
 from graphkit.data.dataset import GraphDataset
 from graphkit.data.edges import sorted_edge_index
+from graphkit.data.labels import classes_of_numbers, label_columns, labelled_items
 from graphkit.data.node_data import MASKS
-from graphkit.data.own.arrays import has_masks
-from graphkit.data.own.build import check_splits
-from graphkit.data.splits import PARTS, splits_from_masks
+from graphkit.data.own.array_checks import as_words, check_labelled, check_splits, masks_from, shown
+from graphkit.data.own.fields import ignore_option
+from graphkit.data.splits import splits_from_masks
 from graphkit.errors import InputError
 from graphkit.registry import unknown_name
 
@@ -46,15 +46,16 @@ def read_array_folder(folder: Path, ignored: frozenset[str] = frozenset(), use_s
     for path in sorted(folder.iterdir()):
         if path.suffix in SUFFIXES and path.stem not in ignored and not path.name.startswith("."):
             if path.stem not in KEYS:
-                error = unknown_name("array", path.stem, KEYS)
-                raise InputError(f"{where}: {error} (or leave it out with ignore={path.stem})")
+                error = unknown_name("array", shown(path.stem), KEYS)
+                raise InputError(f"{where}: {error} (or leave it out: {ignore_option([path.stem], ignored)})")
             if path.stem in arrays:
                 raise InputError(f"{where} holds `{path.stem}` twice, as .npy and as .safetensors; remove one")
             arrays[path.stem] = open_array(path)
     for name in NEEDED:
         if name not in arrays:
             raise InputError(f"{where} has no {name}.npy (found: {', '.join(arrays) or 'nothing'}); add it")
-    y, names = _labels(arrays["y"], tuple(map(str, arrays.get("class_names", ()))), where)
+    class_names = tuple(as_words(arrays["class_names"], "class_names", where)) if "class_names" in arrays else ()
+    y, names = _labels(arrays["y"], class_names, where)
     num_nodes = y.size(0)
     x, edges = arrays["x"], arrays["edge_index"]
     if x.dtype != np.float32 or x.ndim != 2 or x.shape[0] != num_nodes:
@@ -68,14 +69,11 @@ def read_array_folder(folder: Path, ignored: frozenset[str] = frozenset(), use_s
             what = f"got {weight.dtype} of shape {list(weight.shape)}"
             raise InputError(f"{where}: `edge_weight` must be float32 [{edges.shape[1]}] ({what})")
         data.edge_weight = as_tensor(weight)
-    masks = _masks(arrays, num_nodes, where) if use_split else None
+    masks = masks_from(arrays, num_nodes, where) if use_split else None
     splits = () if masks is None else splits_from_masks(*masks)
     check_splits(splits, where, "node")
+    check_labelled(splits, y, where, "node")
     single = y.dim() == 1
-    for split in splits if single else ():
-        bare = [part for part in PARTS if bool((y[getattr(split, part)] < 0).any())]
-        if bare:
-            raise InputError(f"{where}: a node of the {bare[0]} part has no label; take it out of the split")
     return GraphDataset(
         name=folder.name,
         task="node-classification" if single else "multilabel-node-classification",
@@ -93,22 +91,18 @@ def read_array_folder(folder: Path, ignored: frozenset[str] = frozenset(), use_s
 def _labels(y: np.ndarray, names: tuple[str, ...], where: str) -> tuple[Tensor, tuple[str, ...]]:
     """Returns the labels in memory, and the names of the classes."""
     if y.ndim == 2 and y.dtype.kind in "fiub":
-        values = torch.from_numpy(np.array(y, np.float32))
-        if not bool(((values == 0) | (values == 1) | values.isnan()).all()):
-            raise InputError(f"{where}: `y` [N, C] must hold 0, 1 and NaN (unknown); for one class per node, give [N]")
-        count = y.shape[1]
-    elif y.ndim == 1 and y.dtype.kind in "iu" and y.size:
-        values = torch.from_numpy(np.array(y, np.int64))
-        count = max(len(names), int(values.max()) + 1)
-        seen = torch.bincount(values[values >= 0], minlength=count)
-        if int(values.min()) < -1 or count < 2 or (not names and not bool(seen.all())):
-            what = f"got numbers from {int(values.min())} to {int(values.max())}"
-            raise InputError(f"{where}: `y` must hold class numbers from 0 without gaps, two at least, or -1 ({what})")
+        values, count = label_columns(y, f"{where}: `y`"), y.shape[1]
+    elif y.ndim == 1 and y.dtype.kind in "iu":
+        values, count = classes_of_numbers(y, len(names), f"{where}: `y`")
+        if count < 2:
+            raise InputError(f"{where}: `y` must hold two classes at least, and -1 for no label (got {count})")
     else:
         what = f"got {y.dtype} of shape {list(y.shape)}"
         raise InputError(f"{where}: `y` must be whole numbers [N], or 0, 1 and NaN [N, C] ({what})")
     if names and len(names) != count:
         raise InputError(f"{where}: there must be one class name for each of the {count} classes (got {len(names)})")
+    if not bool(labelled_items(values).any()):
+        raise InputError(f"{where}: no node has a label in `y`; label some")
     return values, names or tuple(map(str, range(count)))
 
 
@@ -129,15 +123,3 @@ def _check_edges(edges: np.ndarray, num_nodes: int, where: str) -> None:
                 "graphkit.data.write_folder sorts them"
             )
         last = target[-1]
-
-
-def _masks(arrays: dict[str, np.ndarray], num_nodes: int, where: str) -> tuple[Tensor, Tensor, Tensor] | None:
-    if not has_masks(arrays, where):
-        return None
-    for name in MASKS:
-        mask = arrays[name]
-        if mask.dtype != np.bool_ or mask.ndim not in (1, 2) or mask.shape[0] != num_nodes:
-            what = f"got {mask.dtype} of shape {list(mask.shape)}"
-            raise InputError(f"{where}: `{name}` must hold one boolean for each of the {num_nodes} nodes ({what})")
-    train, val, test = (as_tensor(arrays[name]) for name in MASKS)
-    return train, val, test

@@ -1,15 +1,23 @@
 """Checks of a user's graph, and the data set that is made of it."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphkit.data.dataset import GraphDataset, Split
-from graphkit.data.own.fields import Fields
-from graphkit.data.splits import PARTS, splits_from_masks
+from graphkit.data.dataset import GraphDataset
+from graphkit.data.labels import labelled_items
+from graphkit.data.own.array_checks import (
+    check_edges,
+    check_features,
+    check_labelled,
+    check_splits,
+    check_weights,
+    shown,
+)
+from graphkit.data.own.fields import Fields, unused_note
+from graphkit.data.splits import splits_from_masks
 from graphkit.errors import InputError
 from graphkit.transforms.undirected import Undirected
 
@@ -27,7 +35,7 @@ def build_dataset(path: Path, fields: Fields, directed: bool | None, use_split: 
         use_split: Whether the split in the file counts.
 
     Raises:
-        ValueError: If an edge, a feature, a label or the split is wrong.
+        InputError: If an edge, a feature, a label or the split is wrong.
     """
     where, num_nodes = fields.where, fields.num_nodes
     if not num_nodes:
@@ -45,7 +53,7 @@ def build_dataset(path: Path, fields: Fields, directed: bool | None, use_split: 
     data.x = fields.x if fields.x is not None and fields.x.size(1) else _structural_features(data)
     splits = splits_from_masks(*fields.masks) if fields.masks is not None and use_split else ()
     check_splits(splits, where, "node")
-    _check_labelled(splits, fields)
+    check_labelled(splits, fields.y, where, "node", fields.node_names)
     single = fields.y.dim() == 1
     return GraphDataset(
         name=path.stem,
@@ -58,95 +66,23 @@ def build_dataset(path: Path, fields: Fields, directed: bool | None, use_split: 
         class_names=fields.class_names,
         node_names=fields.node_names,
         citation=f"read from {path.resolve()}",
+        notes=unused_note(where, fields.unused),
     )
 
 
-def check_edges(edge_index: Tensor, num_nodes: int, where: str) -> None:
-    """Refuses edges to nodes that do not exist.
-
-    Raises:
-        ValueError: If there is one.
-    """
-    wrong = ((edge_index < 0) | (edge_index >= num_nodes)).any(dim=0).nonzero().view(-1)
-    if wrong.numel():
-        source, target = edge_index[:, wrong[0]].tolist()
-        raise InputError(
-            f"{where}: edge {int(wrong[0])} joins {source} and {target}, but nodes are numbered 0 to {num_nodes - 1}; "
-            "correct the edge, or add the node"
-        )
-
-
-def check_features(x: Tensor, where: str, names: Sequence[str] = ()) -> None:
-    """Refuses features that are NaN or infinite.
-
-    Raises:
-        ValueError: If there is one.
-    """
-    wrong = (~torch.isfinite(x)).nonzero()
-    if wrong.numel():
-        node, column = wrong[0].tolist()
-        name = f"'{names[node]}'" if names else node
-        raise InputError(
-            f"{where}: feature {column} of node {name} must be a finite number (got {float(x[node, column])}); "
-            f"replace it ({wrong.size(0)} such values in all)"
-        )
-
-
-def check_splits(splits: Sequence[Split], where: str, item: str) -> None:
-    """Refuses splits with an empty part or an item in two parts.
-
-    Raises:
-        ValueError: If there is one.
-    """
-    words = {"train": "training", "val": "validation", "test": "test"}
-    for split in splits:
-        for part in PARTS:
-            if not getattr(split, part).numel():
-                raise InputError(
-                    f"{where}: the split has no {words[part]} {item}; mark some, or draw a split with "
-                    "--split 0.6,0.2,0.2"
-                )
-        both = torch.cat([split.train, split.val, split.test])
-        ids, count = torch.unique(both, return_counts=True)
-        if int(count.max()) > 1:
-            twice = int(ids[count > 1][0])
-            raise InputError(f"{where}: {item} {twice} is in two parts of the split; keep one")
-
-
 def _check_classes(fields: Fields) -> None:
+    labelled, classes = int(labelled_items(fields.y).sum()), len(fields.class_names)
+    if not labelled:
+        raise InputError(f"{fields.where}: no node has a label; label some")
     if fields.y.dim() == 1:
-        labelled, classes = int((fields.y >= 0).sum()), len(fields.class_names)
-        if not labelled:
-            raise InputError(f"{fields.where}: no node has a label; label some")
         if labelled == int(torch.unique(fields.y[fields.y >= 0]).numel()) and labelled >= 10:
             raise InputError(
                 f"{fields.where}: each of the {labelled} labelled nodes has a class of its own; is this the column "
                 "with the classes? Name another with --set data.label=NAME"
             )
         if classes < 2:
-            only = fields.class_names[0]
+            only = shown(fields.class_names[0])
             raise InputError(f"{fields.where}: all labels are '{only}'; there must be two classes or more")
-    elif len(fields.class_names) != fields.y.size(1):
-        raise InputError(
-            f"{fields.where}: there must be one class name for each of the {fields.y.size(1)} labels "
-            f"(got {len(fields.class_names)})"
-        )
-
-
-def _check_labelled(splits: Sequence[Split], fields: Fields) -> None:
-    if fields.y.dim() != 1:
-        return
-    for split in splits:
-        for part in PARTS:
-            ids = getattr(split, part)
-            bare = ids[fields.y[ids] < 0]
-            if bare.numel():
-                node = int(bare[0])
-                name = f"'{fields.node_names[node]}'" if fields.node_names else node
-                raise InputError(
-                    f"{fields.where}: node {name} is in the {part} part but has no label; label it, or "
-                    "take it out of the split"
-                )
 
 
 def _merged(fields: Fields) -> tuple[Tensor, Tensor | None]:
@@ -157,12 +93,12 @@ def _merged(fields: Fields) -> tuple[Tensor, Tensor | None]:
                 f"{fields.where}: `edge_weight` must have one number for each of the "
                 f"{edge_index.size(1)} edges (got {weight.numel()})"
             )
-        if not bool(torch.isfinite(weight).all()):
-            edge = int((~torch.isfinite(weight)).nonzero()[0])
-            raise InputError(f"{fields.where}: the weight of edge {edge} must be a finite number; correct it")
+        check_weights(weight, fields.where)
     key, place = torch.unique(edge_index[1] * n + edge_index[0], return_inverse=True)
     if weight is not None:
         weight = torch.zeros(key.numel()).index_add_(0, place, weight)
+        if not bool(weight.isfinite().all()):
+            raise InputError(f"{fields.where}: the weights of parallel edges must have a finite sum; scale them down")
     return torch.stack([key % n, key // n]), weight
 
 

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import torch
 
-from graphkit.data.own.fields import SPLIT_WORDS, Fields, class_labels, masks_from_words
+from graphkit.data.labels import classes_of_words
+from graphkit.data.own.array_checks import shown
+from graphkit.data.own.fields import Fields, masks_from_words
 from graphkit.data.own.tables import Table
 from graphkit.errors import InputError
 
@@ -21,10 +23,10 @@ def read_csv_folder(folder: Path, label: str, ignored: frozenset[str]) -> Fields
 
     Raises:
         FileNotFoundError: If one of the tables is not there.
-        ValueError: If their content is wrong.
+        InputError: If their content is wrong.
     """
-    edges, nodes = Table(folder / "edges.csv"), Table(folder / "nodes.csv")
-    ids = nodes.require("id")
+    edges, nodes = Table(folder / "edges.csv", ignored), Table(folder / "nodes.csv", ignored)
+    where, ids = f"'{nodes.path}'", nodes.require("id")
     if not ids:
         raise InputError(f"'{nodes.path}' has no node; write one line for each below the header")
     number: dict[str, int] = {}
@@ -32,22 +34,24 @@ def read_csv_folder(folder: Path, label: str, ignored: frozenset[str]) -> Fields
         if not name:
             raise InputError(f"'{nodes.path}', line {line}, column 'id': must not be empty; give the node an id")
         if number.setdefault(name, position) != position:
-            first = nodes.lines[number[name]]
+            first, name = nodes.lines[number[name]], shown(name)
             raise InputError(f"'{nodes.path}', line {line}: the id '{name}' is already in line {first}; remove one")
     many = [name for name in nodes.columns if name.startswith(MULTILABEL)]
     if many:
         y, class_names = _many_labels(nodes, many), tuple(name.removeprefix(MULTILABEL) for name in many)
     else:
-        y, class_names = class_labels([cell or None for cell in nodes.require(label)])
+        y, class_names = classes_of_words(nodes.require(label), lambda row: nodes.place(row, label))
     special = {"id", label, "split", *many, *ignored}
     features = [name for name in nodes.columns if name not in special]
     x = torch.tensor(nodes.numbers(features), dtype=torch.float).view(len(ids), len(features)) if features else None
     edge_index = _edges(edges, number, nodes.path)
-    edges.only(("source", "target", "weight"), ignored)
+    edges.only(("source", "target", "weight"))
     weighted = "weight" in edges.columns and "weight" not in ignored
     weight = torch.tensor(edges.numbers(["weight"]), dtype=torch.float).view(-1) if weighted else None
-    masks = _split(nodes) if "split" in nodes.columns and "split" not in ignored else None
-    return Fields(f"'{nodes.path}'", len(ids), edge_index, x, y, class_names, masks, weight, tuple(ids))
+    masks = None
+    if "split" in nodes.columns and "split" not in ignored:
+        masks = masks_from_words(nodes.text("split"), where, place=lambda row: nodes.place(row, "split"))
+    return Fields(where, len(ids), edge_index, x, y, class_names, masks, weight, tuple(ids))
 
 
 def _edges(edges: Table, number: dict[str, int], nodes: Path) -> torch.Tensor:
@@ -57,8 +61,8 @@ def _edges(edges: Table, number: dict[str, int], nodes: Path) -> torch.Tensor:
         for cell, line in zip(edges.require(name), edges.lines, strict=True):
             if cell not in number:
                 raise InputError(
-                    f"'{edges.path}', line {line}, column '{name}': there is no node '{cell}' in '{nodes.name}'; "
-                    "add it there, or correct the id"
+                    f"'{edges.path}', line {line}, column '{name}': there is no node '{shown(cell)}' in "
+                    f"'{nodes.name}'; add it there, or correct the id"
                 )
             column.append(number[cell])
         columns.append(column)
@@ -66,7 +70,7 @@ def _edges(edges: Table, number: dict[str, int], nodes: Path) -> torch.Tensor:
 
 
 def _many_labels(nodes: Table, names: list[str]) -> torch.Tensor:
-    rows = nodes.numbers(names, empty=float("nan"))
+    rows = nodes.numbers(names, unknown=float("nan"))
     for row, line in zip(rows, nodes.lines, strict=True):
         for name, value in zip(names, row, strict=True):
             if value not in (0.0, 1.0) and value == value:
@@ -74,14 +78,3 @@ def _many_labels(nodes: Table, names: list[str]) -> torch.Tensor:
                     f"'{nodes.path}', line {line}, column '{name}': must be 0, 1 or empty (got {value:g}); correct it"
                 )
     return torch.tensor(rows, dtype=torch.float)
-
-
-def _split(nodes: Table) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    words = nodes.text("split")
-    for word, line in zip(words, nodes.lines, strict=True):
-        if word.lower() not in SPLIT_WORDS:
-            raise InputError(
-                f"'{nodes.path}', line {line}, column 'split': must be train, val, test or empty (got '{word}'); "
-                "correct it"
-            )
-    return masks_from_words(words, f"'{nodes.path}'")

@@ -5,31 +5,33 @@ from pathlib import Path
 
 import numpy as np
 
-from graphkit.data.own.arrays import fields_from_arrays
+from graphkit.data.array_files import check_header
+from graphkit.data.own.arrays import KEYS, fields_from_arrays
 from graphkit.data.own.fields import Fields
 from graphkit.errors import InputError
-from graphkit.files import check_zip
+from graphkit.files import check_zip, parsing
 
 
 def read_npz(path: Path, ignored: frozenset[str]) -> Fields:
     """Reads the arrays of a ``.npz`` file; arrays of Python objects are refused, not unpickled.
 
     Raises:
-        ValueError: If the archive is damaged, holds an unsafe name or an array of objects, or the content is wrong.
+        InputError: If the archive is damaged, holds an unsafe name or an array of objects, or the content is wrong.
     """
     check_zip(path)
-    where = f"'{path}'"
-    arrays = {}
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            for name in archive.files:
-                if name not in ignored:
-                    arrays[name] = archive[name]
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
-        if "allow_pickle" in str(error):
-            raise InputError(
-                f"{where}: `{name}` holds Python objects, which could run code; it is refused; save it as an array of "
-                "numbers or fixed-length strings"
-            ) from None
-        raise InputError(f"{where} cannot be read ({error}); write it again with numpy.savez") from None
-    return fields_from_arrays(arrays, where, ignored, strict=True)
+    arrays: dict[str, np.ndarray] = {}
+    with parsing(path, "write it again with numpy.savez"), zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            name = member.filename.removesuffix(".npy")
+            if name in ignored:
+                continue
+            if name in arrays:
+                raise InputError(f"'{path}' holds `{name}` twice; write it again with numpy.savez")
+            if name not in KEYS:
+                arrays[name] = np.empty(0)  # is named in an error
+                continue
+            with archive.open(member) as file:
+                check_header(file, member.file_size, f"{path}/{member.filename}")
+            with archive.open(member) as file:
+                arrays[name] = np.lib.format.read_array(file, allow_pickle=False)
+    return fields_from_arrays(arrays, f"'{path}'", ignored, strict=True)

@@ -1,13 +1,12 @@
 """A PyG graph, a dictionary of tensors, or a list of graphs in a ``.pt`` file, read without running anything in it."""
 
-import pickle
 import re
-import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch_geometric import EdgeIndex
 from torch_geometric.data import Data, HeteroData
 from torch_geometric.data.data import DataEdgeAttr, DataTensorAttr
@@ -15,65 +14,80 @@ from torch_geometric.data.storage import BaseStorage, EdgeStorage, GlobalStorage
 from torch_geometric.edge_index import CatMetadata, SortOrder
 
 from graphkit.data.dataset import GraphDataset
-from graphkit.data.own.arrays import fields_from_arrays
+from graphkit.data.own.arrays import KEYS, fields_from_arrays
 from graphkit.data.own.fields import Fields
 from graphkit.data.own.graphs import dataset_of_graphs
 from graphkit.errors import InputError
-from graphkit.files import check_zip
+from graphkit.files import check_content_size, check_zip, parsing
 
 STORAGES = [BaseStorage, EdgeStorage, GlobalStorage, NodeStorage]
 SAFE = [Data, DataEdgeAttr, DataTensorAttr, HeteroData, *STORAGES, EdgeIndex, CatMetadata, SortOrder]
 
 
-def read_pt(path: Path, use_split: bool = True) -> Fields | GraphDataset:
+def read_pt(path: Path, ignored: frozenset[str] = frozenset(), use_split: bool = True) -> Fields | GraphDataset:
     """Reads a file that ``torch.save`` wrote; anything in it but tensors and PyG graphs is refused.
 
+    Args:
+        path: The file.
+        ignored: Attributes to leave out.
+        use_split: Whether the split in the file counts; for a list of graphs.
+
     Raises:
-        ValueError: If the file is damaged, holds something else, or the content is wrong.
+        InputError: If the file is damaged, holds something else, or the content is wrong.
     """
     where = f"'{path}'"
     content = load_safely(path)
-    if isinstance(content, list | tuple) and content and all(isinstance(item, Data) for item in content):
-        if len(content) > 1:
-            return dataset_of_graphs(path, list(content), use_split)
-        content = content[0]
-    if isinstance(content, Data):
-        content = content.to_dict()
-    if isinstance(content, HeteroData):
+    several = isinstance(content, list | tuple) and len(content) > 0
+    items = list(content) if several else [content]
+    if any(isinstance(item, HeteroData) for item in items):
         raise InputError(
             f"{where} has several types of nodes or edges (HeteroData), which no model here takes; "
             "save `data.to_homogeneous()`"
         )
-    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
+    graphs = several and all(isinstance(item, Data) for item in items)
+    with parsing(path):
+        items = [dict(item.to_dict()) if isinstance(item, Data) else item for item in items]
+    if (several and not graphs) or not all(isinstance(item, dict) and all(map(_is_name, item)) for item in items):
         raise InputError(
             f"{where} must hold a torch_geometric Data, a list of them, or a dictionary of tensors "
             f"(got {type(content).__name__})"
         )
-    return fields_from_arrays(content, where, frozenset(), strict=False)
+    with parsing(path):
+        size = sum(_bytes(value) for item in items for name, value in item.items() if name in KEYS)
+    check_content_size(path, size, "its tensors", "save clones of views, and dense features")
+    if len(items) > 1:
+        return dataset_of_graphs(path, items, ignored, use_split)
+    return fields_from_arrays(items[0], where, ignored, strict=False)
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str)
+
+
+def _bytes(value: object) -> int:
+    """Returns the bytes that a tensor takes as an ordinary one: sparse ones made dense, views copied."""
+    return value.numel() * value.element_size() if isinstance(value, Tensor) else 0
 
 
 def load_safely(path: Path) -> Any:
     """Loads a ``.pt`` file with ``weights_only=True`` and PyG's data classes allowed through.
 
     Raises:
-        ValueError: If the file is damaged or holds any other class or function.
+        InputError: If the file is damaged or holds any other class or function.
     """
-    where = f"'{path}'"
     if zipfile.is_zipfile(path):
         check_zip(path)
     # Leaving the context also forgets classes that had been allowed before, and PyG's own loading needs some of them.
     allowed = torch.serialization.get_safe_globals()
     more = [cls for cls in SAFE if cls not in allowed]
-    try:
-        with warnings.catch_warnings(), torch.serialization.safe_globals(more):
-            warnings.simplefilter("ignore")
+    with parsing(path), torch.serialization.safe_globals(more):
+        try:
             return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, AttributeError, TypeError, KeyError, ValueError) as error:
-        found = re.search(r"(?:GLOBAL|Unsupported global:|class|function)\s+([\w.]+\.[\w.]+)", str(error))
-        if "eights" in str(error) and found:
-            raise InputError(
-                f"{where} holds '{found.group(1)}', which could run code; it is refused; save only tensors and "
-                "torch_geometric Data"
-            ) from None
-        detail = " ".join(str(error).split())[:120]
-        raise InputError(f"{where} cannot be read ({type(error).__name__}: {detail}); write it again") from None
+        except Exception as error:
+            found = re.search(r"(?:GLOBAL|Unsupported global:|class|function)\s+([\w.]+\.[\w.]+)", str(error))
+            if "eights" in str(error) and found:
+                raise InputError(
+                    f"'{path}' holds '{found.group(1)}', which could run code; it is refused; save only tensors and "
+                    "torch_geometric Data"
+                ) from None
+            raise

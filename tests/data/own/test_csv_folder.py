@@ -111,7 +111,7 @@ BAD_NODES = {
     "only a header": ("id,label\n", "has no node"),
     "semicolons": (NODES.replace(",", ";"), "separate cells by commas"),
     "same column twice": (NODES.replace("height", "age"), "two columns called 'age'"),
-    "quotes that do not close": (NODES.replace("cid", '"cid'), "no comma-separated"),
+    "quotes that do not close": (NODES.replace("cid", '"cid'), "cannot be read as comma-separated"),
 }
 BAD_EDGES = {
     "missing column": (EDGES.replace("target", "to"), "edges.csv' has no column 'target' .found: source, to"),

@@ -25,7 +25,7 @@ def graphs(**changes: object) -> list[Data]:
         ({"y": torch.tensor([0, 1, 0])}, "graph 1: `y` must be one class, .* \\(got \\[3\\]"),
         ({"x": torch.rand(3, 5)}, "graph 1: `x` must have as many columns in every graph \\(got 5, graph 0 has 2\\)"),
         ({"x": torch.rand(0, 2), "edge_index": torch.empty(2, 0, dtype=torch.long)}, "graph 1 has no node"),
-        ({"split": "train"}, "all graphs must have the same attributes \\(`split` is absent from some\\)"),
+        ({"split": "train"}, "all graphs must have the same attributes \\(`split` is absent from some, such as graph 0\\)"),
     ],
 )
 def test_a_graph_that_does_not_fit_is_named(tmp_path: Path, changes: dict, message: str) -> None:

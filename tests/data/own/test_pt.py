@@ -71,7 +71,7 @@ def test_a_hidden_pickle_is_refused_and_not_run(tmp_path: Path, hidden: str) -> 
         ([1, 2], "must hold a torch_geometric Data"),
         ({"x": torch.ones(3, 1)}, "has no `edge_index`"),
         (Data(x=torch.ones(2, 1), edge_index=torch.tensor([[0], [5]]), y=torch.tensor([0, 1])), "joins 0 and 5"),
-        (Data(x=torch.ones(2, 1), edge_index=torch.tensor([[0], [1]]), y=torch.tensor([0, -1])), "must be 0 to 1"),
+        (Data(x=torch.ones(2, 1), edge_index=torch.tensor([[0], [1]]), y=torch.tensor([0, -1])), "all labels are '0'"),
     ],
 )
 def test_other_content_is_one_clear_line(tmp_path: Path, content: object, message: str) -> None:
