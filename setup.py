@@ -6,7 +6,10 @@ site-packages of the interpreter. Where there is no such torch, or no compiler, 
 works all the same, on plain PyTorch.
 
 There are two libraries: `_C` for the CPU and, beside a CUDA build of torch and where nvcc is found, `_cuda`. Neither
-needs the other to be built. In the environment:
+needs the other to be built. `_cuda` is bound to one major version of CUDA: it is for the machine that builds it, and a
+wheel that holds it has a build tag such as `1cu13` in its name. Wheels to hand on are built with GRAPHKIT_BUILD_CUDA=0.
+
+In the environment:
 
     CUDA_HOME             where CUDA lies, if nvcc is not on the PATH
     TORCH_CUDA_ARCH_LIST  for which GPUs, as "8.0 9.0+PTX"; by default those that are seen, or else one per generation
@@ -14,6 +17,7 @@ needs the other to be built. In the environment:
     GRAPHKIT_SANITIZE     1: `_C` for tests, with the address and the undefined-behaviour sanitizer
 """
 
+import hashlib
 import os
 import re
 import shutil
@@ -136,6 +140,7 @@ class BuildNative(build_ext):
         common = [str(nvcc), "-std=c++17", "-O3", "-Xcompiler=-fPIC,-fvisibility=hidden"]
         # torch's headers hold what compilers warn of, and nvcc passes no -isystem on for files that are plain C++.
         headers = [f"-D{'='.join(TARGET)}", *(f"-I{path}" for path in extension.include_dirs)]
+        headers.append(f'-DGRAPHKIT_CUDA_BUILD="{cuda_version(nvcc)} {hash_of_kernels()}"')
         device = [*architectures(nvcc), "-Xfatbin=-compress-all"]
         folder = Path(self.build_temp) / "cuda"
         folder.mkdir(parents=True, exist_ok=True)
@@ -161,6 +166,22 @@ class BuildNative(build_ext):
         if done.returncode != 0:
             say(f"{' '.join(command)}\n{done.stdout}")
             raise subprocess.CalledProcessError(done.returncode, f"{Path(command[0]).name} ... {command[-1]}")
+
+
+def cuda_version(nvcc: Path) -> str:
+    """Returns the version of CUDA that a compiler is of."""
+    release = re.search(r"release (\d+\.\d+)", output(nvcc, "--version"))
+    if release is None:
+        raise CompileError(f"the CUDA kernels were not built: {nvcc} does not say of which CUDA it is")
+    return release[1]
+
+
+def hash_of_kernels() -> str:
+    """Returns a hash of all that the CUDA kernels are made of: a test on a GPU counts for the tested sources only."""
+    key = hashlib.sha256()
+    for path in (*sorted(Path("graphkit/csrc/cuda").iterdir()), Path("graphkit/ops/_cuda_groups.py")):
+        key.update(path.name.encode() + path.read_bytes())
+    return key.hexdigest()[:16]
 
 
 def cuda_sources(torch: Torch) -> list[str]:
@@ -215,4 +236,11 @@ def extensions() -> list[Extension]:
     return ([] if only_cuda else [cpu]) + ([cuda] if cuda.sources else [])
 
 
-setup(ext_modules=extensions(), cmdclass={"build_ext": BuildNative})
+def wheel_options(built: list[Extension]) -> dict[str, dict[str, str]]:
+    """Returns options of commands: a wheel with CUDA kernels has the major version of CUDA in its name."""
+    nvcc = find_nvcc() if any(extension.name == "graphkit._cuda" for extension in built) else None
+    return {"bdist_wheel": {"build_number": f"1cu{cuda_version(nvcc).split('.')[0]}"}} if nvcc else {}
+
+
+BUILT = extensions()
+setup(ext_modules=BUILT, options=wheel_options(BUILT), cmdclass={"build_ext": BuildNative})

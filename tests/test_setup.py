@@ -67,6 +67,31 @@ def test_what_is_built_beside_which_torch(
     assert all(extension.optional for extension in script.extensions())
 
 
+def test_a_wheel_with_cuda_kernels_says_so_in_its_name(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_torch(tmp_path, "2.13.0+cu130", "13.0")
+    install_nvcc(tmp_path, monkeypatch)
+    assert script.wheel_options(script.extensions()) == {"bdist_wheel": {"build_number": "1cu13"}}
+    monkeypatch.setenv("GRAPHKIT_BUILD_CUDA", "0")
+    assert script.wheel_options(script.extensions()) == {}
+
+
+def test_the_hash_of_the_kernels_changes_with_any_of_their_files(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    kernels, groups = Path("graphkit/csrc/cuda"), Path("graphkit/ops/_cuda_groups.py")
+    kernels.mkdir(parents=True)
+    groups.parent.mkdir()
+    hashes = set()
+    for path, text in ((groups, "a"), (kernels / "x.cu", "a"), (kernels / "x.cu", "b"), (groups, "b")):
+        path.write_text(text)
+        groups.touch()
+        hashes.add(script.hash_of_kernels())
+    assert len(hashes) == 4
+
+
 def test_wishes(script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install_torch(tmp_path)
     install_nvcc(tmp_path, monkeypatch)

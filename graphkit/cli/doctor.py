@@ -4,45 +4,52 @@ import importlib.metadata
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
 
-#: Optional packages and the extra that brings them.
-_EXTRAS = {
-    "matplotlib": "plot",
-    "ogb": "ogb",
-    "onnx": "export",
-    "onnxruntime": "export",
-    "onnxscript": "export",
-    "rdkit": "molecules",
-    "torch-scatter": "scatter",
-}
+from graphkit.screen import echo
+
+_OPTIONAL = ("matplotlib", "ogb", "onnx", "onnxruntime", "onnxscript", "rdkit", "torch-scatter")
 
 
 @click.command(short_help="Say what is installed and which operators are in use.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON object.")
-def doctor(as_json: bool) -> None:
+@click.option("--tested", metavar="FILE", help="Add a record of tested CUDA kernels, as benchmarks/gpu writes it.")
+def doctor(as_json: bool, tested: str | None) -> None:
     """Say which versions are installed, whether a GPU is seen, and which backend each operator uses and why.
 
+    With --tested, the CUDA kernels that passed their tests on a GPU are switched on for its architecture, in the
+    package itself.
+
     \b
-    Example:
+    Examples:
       graphkit doctor
+      graphkit doctor --tested results/tested_devices.json
     """
     import torch
 
     from graphkit import ops
     from graphkit.data.raw_files import cache_folder
+    from graphkit.ops._cuda import RECORD, add_to_record, seen_architecture
     from graphkit.version import __version__
 
+    if tested is not None:
+        rows = add_to_record(Path(tested), RECORD)
+        echo(f"added to {RECORD}; in use from the next start:")
+        for row in rows:
+            echo(f"  {row.operator:<28} {row} ({row.device})")
+        return
     versions = {name: _version(name) for name in ("torch", "torch-geometric", "numpy", "scipy", "networkx")}
     found: dict[str, Any] = {
         "command": "doctor",
         "graphkit": __version__,
         "python": sys.version.split()[0],
         "packages": versions,
-        "extras": {name: _version(name) for name in _EXTRAS},
+        "extras": {name: _version(name) for name in _OPTIONAL},
         "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "cuda_architecture": seen_architecture(),
         "threads": torch.get_num_threads(),
         "data": os.environ.get("GRAPHKIT_DATA"),
         "cache": str(cache_folder()),
@@ -56,8 +63,9 @@ def doctor(as_json: bool) -> None:
     for name, version in versions.items():
         click.echo(f"  {name:<16} {version or 'missing'}")
     for name, version in found["extras"].items():
-        click.echo(f"  {name:<16} {version or f'not installed (optional): pip install graphkit[{_EXTRAS[name]}]'}")
-    click.echo(f"  {'CUDA':<16} {found['cuda'] or 'no device is seen; everything runs on the CPU'}")
+        click.echo(f"  {name:<16} {version or f'not installed (optional): pip install {name}'}")
+    device = f"{found['cuda']}, {found['cuda_architecture']}"
+    click.echo(f"  {'CUDA':<16} {device if found['cuda'] else 'no device is seen; everything runs on the CPU'}")
     click.echo(f"  {'threads':<16} {found['threads']}")
     click.echo(f"  {'raw data':<16} {found['data'] or 'GRAPHKIT_DATA is not set; raw files come from the cache'}")
     click.echo(f"  {'cache':<16} {found['cache']}")
@@ -65,9 +73,9 @@ def doctor(as_json: bool) -> None:
     for row in found["operators"]:
         click.echo(f"  {row['operator']:<28} CPU   {row['backend']:<7} {row['reason']}")
         click.echo(f"  {'':<28} CUDA  {row['cuda_backend']:<7} {row['cuda_reason']}")
-    for device, key in (("CPU", "remedy"), ("CUDA", "cuda_remedy")):
+    for kind, key in (("CPU", "remedy"), ("CUDA", "cuda_remedy")):
         for remedy in dict.fromkeys(row[key] for row in found["operators"] if row[key]):
-            click.echo(f"for native operators on {device}: {remedy}")
+            click.echo(f"for native operators on {kind}: {remedy}")
 
 
 def _version(name: str) -> str | None:

@@ -1,48 +1,167 @@
-"""The CUDA kernels: a library of their own beside that of the CPU kernels, off unless ``GRAPHKIT_CUDA=1`` is set.
+"""The CUDA kernels: a library of their own, in use on the architectures of GPUs that they were tested on.
 
-They are compiled and tested by emulation, and have not yet run on a GPU: nobody should get their numbers unasked.
+``tested_devices.json`` lists which operator passed its tests on which architecture. A row counts as long as the sources
+of the kernels are those that were tested. ``GRAPHKIT_CUDA=1`` switches all kernels on, ``GRAPHKIT_CUDA=0`` none.
 """
 
+import json
 import os
+import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 
 from graphkit.errors import InputError
+from graphkit.files import read_json, write_text
 from graphkit.ops._cuda_groups import KERNELS
 
 CUDA_TYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
-CHECK = "GRAPHKIT_CUDA=1 python -m pytest tests/ops/cuda/test_gpu_*.py"  # in a clone, on a machine with a GPU
+CHECK = "bash benchmarks/gpu/run.sh"  # in a clone, on a machine with a GPU
+RECORD = Path(__file__).with_name("tested_devices.json")
 
-_UNTRIED = "the CUDA kernels are off: they are compiled and tested by emulation, not yet run on a GPU"
+
+class KernelRecord(NamedTuple):
+    """One row of the record: an operator whose kernels passed their tests on one architecture.
+
+    Args:
+        operator: Name of the operator.
+        architecture: Of the GPU, such as ``"sm_90"``.
+        torch: Version of torch.
+        date: When, as ``"2026-12-01"``.
+        sources: Hash of the kernels' sources, as the library carries it.
+        device: Name of the GPU.
+    """
+
+    operator: str
+    architecture: str
+    torch: str
+    date: str
+    sources: str
+    device: str
+
+    def __str__(self) -> str:
+        return f"tested on {self.architecture}, torch {self.torch}, {self.date}"
 
 
-def load_cuda(folder: Path, again: str) -> tuple[bool, str, str]:
-    """Loads the CUDA kernels from ``folder`` if that was asked for.
+class CudaLibrary(NamedTuple):
+    """State of the library of CUDA kernels.
 
-    Returns whether they are loaded, why or why not, and what to do; ``again`` is how graphkit is installed again.
+    Args:
+        loaded: Whether it is loaded.
+        reason: Why, or why not.
+        remedy: What to do about that.
+        asked: Whether ``GRAPHKIT_CUDA=1`` switches it on wherever it was not tested.
+        tested: The tests that its kernels passed, by operator and architecture.
+    """
+
+    loaded: bool
+    reason: str
+    remedy: str
+    asked: bool = False
+    tested: dict[tuple[str, str], KernelRecord] = {}
+
+
+def load_cuda(folder: Path, again: str) -> CudaLibrary:
+    """Loads the CUDA kernels from ``folder`` if they were asked for, or tested on any GPU.
+
+    ``again`` is how graphkit is installed again.
     """
     wish = os.environ.get("GRAPHKIT_CUDA", "")
     if wish not in ("", "0", "1"):
         raise InputError(f"GRAPHKIT_CUDA must be '1' to use the CUDA kernels, '0' or unset not to (got {wish!r})")
     paths = sorted(folder.glob("_cuda*.so"))
     if not paths and torch.version.cuda is None:
-        return False, "this PyTorch is built without CUDA", f"install a CUDA build of torch, then {again}"
+        return CudaLibrary(False, "this PyTorch is built without CUDA", f"install a CUDA build of torch, then {again}")
     if not paths:
         remedy = f"install nvcc of CUDA {torch.version.cuda} (CUDA_HOME says where it is), then {again}"
-        return False, "the CUDA kernels were not built when graphkit was installed", remedy
-    if wish != "1":
-        return False, _UNTRIED, f"set GRAPHKIT_CUDA=1; first check them on your GPU, in a clone of graphkit: {CHECK}"
+        return CudaLibrary(False, "the CUDA kernels were not built when graphkit was installed", remedy)
+    rows = read_record(RECORD)
+    remedy = f"set GRAPHKIT_CUDA=1; first check them on your GPU, in a clone of graphkit: {CHECK}"
+    if wish == "0" or (wish == "" and not rows):
+        reason = "GRAPHKIT_CUDA=0" if wish == "0" else "they are compiled and tested by emulation, not yet run on a GPU"
+        return CudaLibrary(False, f"the CUDA kernels are off: {reason}", remedy)
     try:
+        cuda, sources = read_build(paths[0])
+        if torch.version.cuda is not None and cuda.split(".")[0] != torch.version.cuda.split(".")[0]:
+            reason = f"the CUDA kernels were built with CUDA {cuda}, and this torch is of CUDA {torch.version.cuda}"
+            return CudaLibrary(False, reason, again)
+        tested = {(row.operator, row.architecture): row for row in rows if row.sources == sources}
+        if wish == "" and not tested:
+            reason = "the CUDA kernels are off: they have changed since they were tested on a GPU"
+            return CudaLibrary(False, reason, remedy)
         torch.ops.load_library(str(paths[0]))
     except (OSError, RuntimeError) as error:
-        return False, f"{paths[0].name} does not load: {str(error).splitlines()[0]}", again
+        return CudaLibrary(False, f"{paths[0].name} does not load: {str(error).splitlines()[0]}", again)
     for name, kernel in KERNELS.items():
         if hasattr(torch.ops.graphkit, name):
             torch.library.register_kernel(f"graphkit::{name}", "cuda", kernel)
-    return True, f"{paths[0].name} is loaded, at your wish (GRAPHKIT_CUDA=1)", ""
+    if wish == "1":
+        return CudaLibrary(True, f"{paths[0].name} is loaded, at your wish (GRAPHKIT_CUDA=1)", "", True, tested)
+    return CudaLibrary(True, f"{paths[0].name} is loaded", remedy, False, tested)
+
+
+def read_build(path: Path) -> tuple[str, str]:
+    """Returns the version of CUDA and the hash of the sources that a library was built from, without loading it."""
+    found = re.search(rb"graphkit-cuda-build (\d+\.\d+) (\w+)", path.read_bytes())
+    if found is None:
+        raise RuntimeError("it does not say what it was built from")
+    return found[1].decode(), found[2].decode()
 
 
 def has_cuda_kernel(operator: str) -> bool:
     """Returns whether a loaded library has a CUDA kernel of ``operator``."""
     return torch._C._dispatch_has_kernel_for_dispatch_key(f"graphkit::{operator}", "CUDA")
+
+
+@torch.compiler.assume_constant_result
+def architecture(index: int | None = None) -> str:
+    """Returns the architecture of a CUDA device, such as ``"sm_90"``. Starts CUDA in this process."""
+    return "sm_{}{}".format(*torch.cuda.get_device_capability(index))
+
+
+def seen_architecture() -> str | None:
+    """Returns the architecture of the current CUDA device, or None where there is none."""
+    return architecture() if torch.cuda.is_available() else None
+
+
+def read_record(path: Path) -> list[KernelRecord]:
+    """Reads a record of tested kernels.
+
+    Raises:
+        ValueError: If the file is none.
+    """
+    content = read_json(path, f"write it again: {CHECK}")
+    try:
+        rows = [KernelRecord(**row) for row in content["tested"]]
+    except (TypeError, KeyError) as error:
+        raise InputError(f"'{path}' must be a record of tested kernels, as {CHECK} writes it ({error})") from None
+    for row in rows:
+        if not all(isinstance(value, str) and value for value in row):
+            raise InputError(f"'{path}' must hold texts in each row of tested kernels (got {row._asdict()})")
+    return rows
+
+
+def write_record(path: Path, rows: Iterable[KernelRecord]) -> None:
+    """Writes a record of tested kernels, one row a line."""
+    lines = ",\n  ".join(json.dumps(row._asdict()) for row in sorted(rows))
+    write_text(path, f'{{"tested": [\n  {lines}\n]}}\n' if lines else '{"tested": []}\n')
+
+
+def add_to_record(new: Path, path: Path) -> list[KernelRecord]:
+    """Adds the rows of a record to that of the package, in place of older ones of an operator and architecture.
+
+    Returns:
+        The added rows.
+
+    Raises:
+        ValueError: If ``new`` is not a record, or one that was not made on a GPU.
+    """
+    rows = read_record(new)
+    for row in rows:
+        if not row.architecture.startswith("sm_"):
+            raise InputError(f"'{new}' must come from a GPU (got the architecture {row.architecture!r}); see {CHECK}")
+    merged: dict[Any, KernelRecord] = {row[:2]: row for row in (*read_record(path), *rows)}
+    write_record(path, merged.values())
+    return rows

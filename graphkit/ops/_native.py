@@ -7,7 +7,8 @@ from typing import NamedTuple
 import torch
 
 from graphkit.errors import InputError
-from graphkit.ops._cuda import CUDA_TYPES, has_cuda_kernel, load_cuda
+from graphkit.ops._calls import takes_plain_derivatives
+from graphkit.ops._cuda import CUDA_TYPES, CudaLibrary, architecture, has_cuda_kernel, load_cuda, seen_architecture
 
 NATIVE_TYPES = (torch.float32, torch.float64)
 
@@ -69,9 +70,9 @@ def _load() -> _Library:
     return _Library(True, f"{paths[0].name} is loaded", "")
 
 
-def _load_cuda(library: _Library) -> _Library:
+def _load_cuda(library: _Library) -> CudaLibrary:
     """The CUDA kernels serve schemas that the library of the CPU kernels defines."""
-    return _Library(*load_cuda(_folder(), _AGAIN)) if library.loaded else library
+    return load_cuda(_folder(), _AGAIN) if library.loaded else CudaLibrary(*library)
 
 
 _LIBRARY = _load()
@@ -105,8 +106,12 @@ def backend() -> str:
 
 
 def describe() -> list[OperatorInfo]:
-    """Returns for each operator what serves it, why, and what to do if that is not the native code."""
+    """Returns for each operator what serves it, why, and what to do if that is not the native code.
+
+    For CUDA tensors this is said of the current device. CUDA is started to ask for it, if there are kernels to choose.
+    """
     rows = []
+    seen = seen_architecture() if _CUDA.loaded else None
     for operator, native in sorted(_OPERATORS.items()):
         if native:
             cpu = ("native", _LIBRARY.reason, "")
@@ -117,7 +122,7 @@ def describe() -> list[OperatorInfo]:
         if operator in _ON_CPU_ONLY:
             cuda = (cpu[0], "it runs on the CPU, wherever its tensors are", "")
         elif operator in _ON_CUDA:
-            cuda = ("native", _CUDA.reason, "")
+            cuda = _on_cuda(operator, seen)
         elif _CUDA.loaded:
             cuda = ("torch", "there is no CUDA kernel of this operator", "")
         else:
@@ -126,11 +131,27 @@ def describe() -> list[OperatorInfo]:
     return rows
 
 
+def _on_cuda(operator: str, seen: str | None) -> tuple[str, str, str]:
+    """Returns what serves an operator with a CUDA kernel on an architecture, why, and what to do about that."""
+    if seen is not None and (operator, seen) in _CUDA.tested:
+        return "native", str(_CUDA.tested[operator, seen]), ""
+    if _CUDA.asked:
+        return "native", _CUDA.reason, ""
+    known = ", ".join(name for one, name in _CUDA.tested if one == operator) or "no GPU"
+    return "torch", f"its kernels are tested on {known}, not on {seen or 'any device that is seen'}", _CUDA.remedy
+
+
 def serves(tensor: torch.Tensor, operator: str = "") -> bool:
     """Returns whether native kernels exist for the type and device of ``tensor``.
 
-    Every operator has CPU kernels. CUDA kernels count if they are loaded and ``operator`` is one that has them.
+    Every operator has CPU kernels. CUDA kernels count if they are loaded, ``operator`` is one that has them, and they
+    were asked for or tested on the architecture of the device. No kernel does where derivatives are not taken by plain
+    reverse mode.
     """
+    if not takes_plain_derivatives():
+        return False
     if tensor.device.type == "cuda":
-        return operator in _ON_CUDA and tensor.dtype in CUDA_TYPES
+        if operator not in _ON_CUDA or tensor.dtype not in CUDA_TYPES:
+            return False
+        return _CUDA.asked or (operator, architecture(tensor.device.index)) in _CUDA.tested
     return tensor.device.type == "cpu" and tensor.dtype in NATIVE_TYPES

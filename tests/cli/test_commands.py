@@ -11,6 +11,7 @@ import yaml
 from click.testing import Result
 
 from graphkit.cli.main import COMMANDS
+from graphkit.ops import _cuda
 from graphkit.registry import dataset_names, model_names
 
 Command = Callable[..., Result]
@@ -91,6 +92,19 @@ def test_doctor_says_which_operators_are_in_use(graphkit: Command, monkeypatch: 
     assert found["backend"] in ("native", "torch") and found["packages"]["torch"]
     for row in found["operators"]:
         assert row["cuda_reason"] in shown and row["cuda_remedy"] in shown
+
+
+def test_doctor_adds_a_record_of_tested_kernels(
+    graphkit: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = _cuda.KernelRecord("segment_sum", "sm_90", "2.11.0", "2026-12-01", "abc123", "H100")
+    _cuda.write_record(tmp_path / "own.json", [])
+    _cuda.write_record(tmp_path / "new.json", [row])
+    monkeypatch.setattr(_cuda, "RECORD", tmp_path / "own.json")
+    shown = graphkit("doctor", "--tested", str(tmp_path / "new.json")).stdout
+    assert "tested on sm_90, torch 2.11.0, 2026-12-01 (H100)" in shown
+    assert _cuda.read_record(tmp_path / "own.json") == [row]
+    assert graphkit("doctor", "--tested", str(tmp_path / "absent.json")).exit_code == 2
 
 
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:

@@ -6,6 +6,14 @@
 
 #include <stdexcept>
 
+#ifndef GRAPHKIT_CUDA_BUILD
+#define GRAPHKIT_CUDA_BUILD "0.0 unknown"
+#endif
+
+// Read from the file before it is loaded: the version of CUDA, and a hash of the sources.
+extern "C" __attribute__((used, visibility("default"))) const char graphkit_cuda_build[] =
+    "graphkit-cuda-build " GRAPHKIT_CUDA_BUILD;
+
 namespace graphkit {
 namespace {
 
