@@ -31,7 +31,8 @@ def softened_cross_entropy(student: Tensor, teacher: Tensor, temperature: float 
     """
     _check(student, teacher, temperature)
     target = torch.softmax(teacher.detach() / temperature, dim=-1)
-    return -(target * torch.log_softmax(student / temperature, dim=-1)).sum(dim=-1).mean()
+    log = torch.log_softmax(student / temperature, dim=-1)
+    return -_weighted(target, log).sum(dim=-1).mean()
 
 
 def softened_binary_cross_entropy(student: Tensor, teacher: Tensor, temperature: float = 2.0) -> Tensor:
@@ -47,8 +48,14 @@ def softened_binary_cross_entropy(student: Tensor, teacher: Tensor, temperature:
         - **output:** a scalar, averaged over items and outputs.
     """
     _check(student, teacher, temperature)
-    target = torch.sigmoid(teacher.detach() / temperature)
-    return torch.nn.functional.binary_cross_entropy_with_logits(student / temperature, target)
+    teacher, student = teacher.detach() / temperature, student / temperature
+    log = torch.nn.functional.logsigmoid
+    return -(_weighted(teacher.sigmoid(), log(student)) + _weighted((-teacher).sigmoid(), log(-student))).mean()
+
+
+def _weighted(target: Tensor, log: Tensor) -> Tensor:
+    """Returns ``target * log``; 0 where the target is 0: a class that both models mask out adds nothing."""
+    return target * log.masked_fill(target == 0, 0)
 
 
 def _check(student: Tensor, teacher: Tensor, temperature: float) -> None:

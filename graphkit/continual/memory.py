@@ -9,6 +9,7 @@ from torch import Tensor
 from graphkit.continual.episode import Episode
 from graphkit.continual.gradients import evaluating
 from graphkit.errors import InputError
+from graphkit.ops._segments import widen
 
 Selection = Literal["first", "mean", "coverage"]
 
@@ -60,12 +61,14 @@ class Memory:
         if found is None:
             with torch.no_grad(), evaluating(model):
                 found = torch.cat([task.output(model, batch) for batch in task])
-        features = found.detach().flatten(1).float()
+        features = found.detach().flatten(1)
+        features = widen(features if features.is_floating_point() else features.float())
         if self.selection == "mean":
             _, number = torch.unique(strata, return_inverse=True)
             count = torch.bincount(number).clamp(min=1)
             mean = torch.zeros(count.numel(), features.size(1)).to(features).index_add_(0, number, features)
             return (features - (mean / count[:, None])[number]).norm(dim=1).argsort(stable=True)
+        features = features - features.mean(dim=0)  # distances come from squares, which lose digits far from zero
         distance = torch.cdist(features, features)
         near = distance <= distance.mean()
         return (near & (strata[:, None] != strata[None, :])).sum(dim=1).argsort(stable=True)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from graphkit.continual.gradients import Named
+from graphkit.errors import InputError
 
 
 class MergedPenalty(NamedTuple):
@@ -44,30 +45,52 @@ def merge_penalty(
 
     Args:
         merged: The penalties so far; ``None`` before the first. It is not changed.
-        importance: :math:`I`, not negative, by parameter.
+        importance: :math:`I`, not negative, by parameter; a parameter that is left out has none.
         weights: :math:`w`, by parameter; those of a parameter that is new since the last task are taken as they are.
 
     Returns:
-        The penalties with the new one.
+        The penalties with the new one. A parameter of an earlier task that has no weight here keeps its penalty.
+
+    Raises:
+        InputError: If a parameter has an importance and no weight, or a shape differs from that of earlier tasks.
     """
+    before = {} if merged is None else merged.anchor
+    for name in importance:
+        if name not in weights:
+            raise InputError(f"expected a weight for every importance, got none for '{name}'; add it to `weights`")
+    for name, weight in weights.items():
+        for other in (importance.get(name), before.get(name)):
+            if other is not None and other.shape != weight.shape:
+                raise InputError(
+                    f"expected '{name}' of shape {list(weight.shape)} as in `weights`, got {list(other.shape)}; merge "
+                    "penalties of one network only"
+                )
+    own = {name: importance.get(name, torch.zeros_like(weight)).detach() for name, weight in weights.items()}
     anchor = {name: weight.detach().clone() for name, weight in weights.items()}
     if merged is None:
-        total = {name: importance[name].detach().clone() for name in anchor}
+        total = {name: own[name].clone() for name in anchor}
         return MergedPenalty(total, {name: torch.zeros_like(weight) for name, weight in anchor.items()}, anchor, 0.0)
-    total, slope, constant = {}, {}, merged.constant
+    total, slope, constant = dict(merged.total), dict(merged.slope), merged.constant
     for name, weight in anchor.items():
         if name not in merged.anchor:
-            total[name], slope[name] = importance[name].detach().clone(), torch.zeros_like(weight)
+            total[name], slope[name] = own[name].clone(), torch.zeros_like(weight)
             continue
-        move, before = weight - merged.anchor[name], merged.total[name]
-        constant += float((move.double() * (2 * merged.slope[name].double() + before.double() * move.double())).sum())
-        slope[name] = merged.slope[name] + before * move
-        total[name] = before + importance[name]
-    return MergedPenalty(total, slope, anchor, constant)
+        move, so_far = weight - merged.anchor[name], merged.total[name]
+        constant += float((move.double() * (2 * merged.slope[name].double() + so_far.double() * move.double())).sum())
+        slope[name] = merged.slope[name] + so_far * move
+        total[name] = so_far + own[name]
+    return MergedPenalty(total, slope, {**merged.anchor, **anchor}, constant)
 
 
 def merged_penalty(merged: MergedPenalty, weights: Mapping[str, Tensor]) -> Tensor:
-    """Returns the penalties of all tasks at some weights, a scalar that can be differentiated."""
+    """Returns the penalties of all tasks at some weights, a scalar that can be differentiated.
+
+    Raises:
+        InputError: If a parameter that has a penalty is missing.
+    """
+    missing = [name for name in merged.anchor if name not in weights]
+    if missing:
+        raise InputError(f"expected a weight for every parameter with a penalty, got none for {', '.join(missing)}")
     parts = []
     for name, anchor in merged.anchor.items():
         move = weights[name] - anchor

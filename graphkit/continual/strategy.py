@@ -79,13 +79,14 @@ class Strategy:
 
 
 def check_network(tensors: dict[str, Tensor], model: torch.nn.Module) -> None:
-    """Refuses to go on with another network than the one that tensors belong to.
+    """Refuses to go on with another network than the one that tensors belong to; parameters may have been frozen.
 
     Raises:
         ValueError: If names or shapes differ; all that do are listed.
     """
-    own = {name: tuple(parameter.shape) for name, parameter in trainable(model).items()}
     came = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    compared = {name: parameter for name, parameter in model.named_parameters() if name in came} | trainable(model)
+    own = {name: tuple(parameter.shape) for name, parameter in compared.items()}
     if own != came:
         differences = [
             f"{name} {came.get(name, 'absent')} in the state, {own.get(name, 'absent')} in the model"

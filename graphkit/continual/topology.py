@@ -12,6 +12,7 @@ from torch_geometric.utils import scatter, softmax
 
 from graphkit.continual.shared_forward import shared_forward
 from graphkit.errors import InputError
+from graphkit.ops._segments import widen
 from graphkit.registry import unknown_name
 
 
@@ -52,20 +53,24 @@ def topology_loss(parts: Sequence[Topology], nodes: Tensor | None = None, norm: 
         parts: What the layers made of the edges.
         nodes: Ids, or a mask, of the nodes that count; ``None`` for all.
         norm: ``"squared"``, or ``"fro"`` for the sum of the norms :math:`\lVert \mathbf{e} \rVert` of each layer.
+
+    Returns:
+        A scalar; 0 where no node that counts has an in-edge.
     """
     if norm not in ("squared", "fro"):
         raise InputError(f"`norm` must be 'squared' or 'fro' (got {norm!r})")
-    values = []
+    total = parts[0].score.new_zeros(()) if parts else torch.zeros(())
     for score, target in parts:
         if nodes is not None:
             mask = nodes
             if nodes.dtype != torch.bool:
-                size = max(int(nodes.max()), int(target.max())) + 1
-                mask = torch.zeros(size, dtype=torch.bool, device=target.device).index_fill(0, nodes, True)
+                size = 1 + max((int(ids.max()) for ids in (nodes, target) if ids.numel()), default=-1)
+                mask = torch.zeros(size, dtype=torch.bool, device=target.device).index_fill(0, nodes.long(), True)
             score = score[mask[target]]
-        square = score.square().sum()
-        values.append(square if norm == "squared" else square.sqrt())
-    return torch.stack(values).sum()
+        if score.numel():  # the root has no slope at zero
+            square = score.square().sum()
+            total = total + (square if norm == "squared" else square.sqrt())
+    return total
 
 
 @contextmanager
@@ -99,7 +104,8 @@ def listen(model: torch.nn.Module, layers: Sequence[str] | None = None) -> Itera
     def hook(layer: MessagePassing, inputs: tuple[Any, ...]) -> None:
         edge_index, _, sent = inputs
         if isinstance(edge_index, Tensor) and edge_index.layout == torch.strided:
-            part = _topology(layer, torch.stack([edge_index[0], edge_index[1]]), sent)
+            with torch.autocast(edge_index.device.type, enabled=False):
+                part = _topology(layer, torch.stack([edge_index[0], edge_index[1]]), sent)
             if part.score.requires_grad:
                 parts.append(part)
 
@@ -120,9 +126,10 @@ def _topology(layer: MessagePassing, edge_index: Tensor, sent: dict[str, Any]) -
     target = edge_index[1]
     for value in sent.values():
         if isinstance(value, Tensor) and _is_attention(value, target):
+            value = widen(value)
             return Topology(value.flatten(1) if value.dim() > 1 else value, target)
     source, end = _features(layer, sent)
-    score = F.leaky_relu(generic_score(source, end, edge_index), 0.2)
+    score = F.leaky_relu(generic_score(widen(source), widen(end), edge_index), 0.2)
     return Topology(softmax(score, target, num_nodes=end.size(0)), target)
 
 
@@ -132,10 +139,11 @@ def _is_attention(value: Tensor, target: Tensor) -> bool:
         return False
     if not value.requires_grad:  # such as the weights of the edges, which the data give
         return False
-    value = value.detach().flatten(1) if value.dim() > 1 else value.detach()[:, None]
+    tolerance = 1e-3 if value.dtype in (torch.float32, torch.float64) else 2e-2
+    value = widen(value.detach().flatten(1) if value.dim() > 1 else value.detach()[:, None])
     sums = scatter(value, target, dim=0, reduce="sum")
     reached = torch.bincount(target) > 0
-    return bool((value >= 0).all()) and bool((sums[reached] - 1).abs().max() < 1e-3)
+    return bool((value >= 0).all()) and bool((sums[reached] - 1).abs().max() < tolerance)
 
 
 def _features(layer: MessagePassing, sent: dict[str, Any]) -> tuple[Tensor, Tensor]:

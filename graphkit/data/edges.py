@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch_geometric import EdgeIndex
 
+from graphkit.nn.edge_key import edge_key
+
 
 def pointers(sizes: Tensor) -> Tensor:
     """Returns where each of a row of blocks begins, and where the last one ends: ``[0, s0, s0 + s1, ...]``."""
@@ -14,7 +16,7 @@ def pointers(sizes: Tensor) -> Tensor:
 
 def by_target(edge_index: Tensor, num_nodes: int) -> Tensor:
     """Returns the permutation that sorts edges by target, then by source, keeping the order of parallel edges."""
-    return torch.argsort(edge_index[1] * max(num_nodes, 1) + edge_index[0], stable=True)
+    return torch.argsort(edge_key(edge_index[1], edge_index[0]), stable=True)
 
 
 def sorted_edge_index(edge_index: Tensor, num_nodes: int) -> EdgeIndex:

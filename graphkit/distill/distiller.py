@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch_geometric import EdgeIndex
 
 from graphkit.distill.loss import check_pair, finite
 from graphkit.distill.taps import Heard, Tap, find_layer, listening
 from graphkit.distill.union_edges import united_edges
 from graphkit.errors import InputError
+from graphkit.nn.state_key import StateKey
 
 Inputs = Mapping[str, Any] | Sequence[Any]
 
@@ -51,7 +51,7 @@ class Distiller(torch.nn.Module):
           each frame of a clip; ``structure`` then names the edges of one copy.
         - The teacher's features are kept for the latest input only, which serves one graph seen again and again; each
           new mini-batch is computed. Changes of the inputs are seen by PyTorch's counters of changes in place; one
-          made through an array of NumPy that shares the memory is not.
+          made through ``tensor.data`` or an array of NumPy that shares the memory is not.
     """
 
     def __init__(self, teacher: torch.nn.Module, student: torch.nn.Module, losses: Sequence[Tap]) -> None:
@@ -68,10 +68,9 @@ class Distiller(torch.nn.Module):
             )
             for tap in losses
         ]
-        self._key: Any = None
-        self._kept: tuple[Any, ...] = ()
+        self._key: StateKey | None = None
         self._heard: dict[str, Heard] = {}
-        self._known: dict[int, tuple[Any, Any, Any]] = {}
+        self._known: dict[int, tuple[StateKey, Any]] = {}
 
     @property
     def teacher(self) -> torch.nn.Module:
@@ -187,7 +186,7 @@ class Distiller(torch.nn.Module):
             united = [each for each in edges if each is not None]
             known = self._summary(index, teacher, united, heard[own].nodes, kwargs, keep)
             tap.loss.start(student.size(1), teacher.size(1))
-            loss = tap.factor * finite(tap.loss.compare(student, known), student, teacher, f"'{theirs}:{own}'")
+            loss = tap.factor * finite(tap.loss.distance(student, known), student, teacher, f"'{theirs}:{own}'")
             parts.append((loss, student.size(0)))
         return parts
 
@@ -202,14 +201,13 @@ class Distiller(torch.nn.Module):
     def _teach(self, given: tuple[Sequence[Any], Mapping[str, Any]]) -> dict[str, Heard]:
         """Returns what the teacher's layers say of an input, kept or computed."""
         args, kwargs = given
-        values = [*args, *kwargs.keys(), *kwargs.values()]
-        own = [*chain(self.teacher.parameters(), self.teacher.buffers())]
-        key = _key([*values, *own])
-        if key is not None and key == self._key:
+        device = next(chain(self.teacher.parameters(), self.teacher.buffers()), torch.empty(0)).device.type
+        mixed = torch.is_autocast_enabled(device) and str(torch.get_autocast_dtype(device))
+        key = StateKey([list(args), dict(kwargs), mixed, *self.teacher.parameters(), *self.teacher.buffers()])
+        if key.matches(self._key):
             return self._heard
         heard = self.teach(args, kwargs)
         self._key, self._heard, self._known = key, heard, {}
-        self._kept = (*values, *own)  # as long as they are kept, no other tensor can have their identity
         return heard
 
     def _summary(
@@ -217,15 +215,14 @@ class Distiller(torch.nn.Module):
     ) -> Any:
         """Returns what a loss has worked out from the teacher alone, kept (where it may be) or computed."""
         loss, batch = self.taps[index].loss, kwargs.get("batch")
-        values = [batch, *edges] if loss.needs_edges else [batch]
-        key = _key(values)
-        keep = keep and self._key is not None and key is not None
-        if keep and index in self._known and self._known[index][0] == key:
-            return self._known[index][2]
+        key = StateKey([batch, *edges] if loss.needs_edges else [batch])
+        keep = keep and self._key is not None and self._key.is_known and key.is_known
+        if keep and index in self._known and key.matches(self._known[index][0]):
+            return self._known[index][1]
         united = united_edges(edges, teacher.size(0), nodes) if loss.needs_edges and edges else None
         known = loss.known(teacher, united, batch)
         if keep:
-            self._known[index] = (key, values, known)
+            self._known[index] = (key, known)
         return known
 
 
@@ -259,23 +256,6 @@ def _edges_in(given: tuple[Sequence[Any], Mapping[str, Any]]) -> Tensor | None:
         if whole and value.dim() == 2 and value.size(0) == 2:
             return value
     return None
-
-
-def _key(values: Sequence[Any]) -> tuple[Any, ...] | None:
-    """Returns what changes when one of the values does; ``None`` where that cannot be seen."""
-    key: list[Any] = []
-    for value in values:
-        if isinstance(value, Tensor):
-            if value.is_inference():
-                return None
-            key.append((id(value), value._version))
-            if isinstance(value, EdgeIndex):  # it and the tensor inside each count their own changes
-                key.append(value.as_tensor()._version)
-        elif value is None or isinstance(value, bool | int | float | str):
-            key.append(value)
-        else:
-            return None
-    return tuple(key)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from graphkit.errors import InputError
+from graphkit.ops._segments import widen
 
 
 class DistillationLoss(torch.nn.Module, ABC):
@@ -53,8 +54,13 @@ class DistillationLoss(torch.nn.Module, ABC):
         """
         check_pair(student, teacher)
         self.start(student.size(1), teacher.size(1))
-        loss = self.compare(student, self.known(teacher, edge_index, batch))
+        loss = self.distance(student, self.known(teacher, edge_index, batch))
         return finite(loss, student, teacher)
+
+    def distance(self, student: Tensor, known: Any) -> Tensor:
+        """Returns :meth:`compare` in float32 at least, also where the networks run in half precision."""
+        with torch.autocast(student.device.type, enabled=False):
+            return self.compare(widen(student), known)
 
     @torch.no_grad()
     def known(self, teacher: Tensor, edge_index: Tensor | None = None, batch: Tensor | None = None) -> Any:
@@ -68,7 +74,8 @@ class DistillationLoss(torch.nn.Module, ABC):
                     f"{type(self).__name__} compares over edges, and the graph has none (got `edge_index` of shape "
                     f"{list(edge_index.shape)}); take a loss without edges, such as KnowledgeDistillation"
                 )
-        return self.summarize(teacher.detach(), edge_index, batch)
+        with torch.autocast(teacher.device.type, enabled=False):
+            return self.summarize(widen(teacher.detach()), edge_index, batch)
 
 
 def check_pair(student: Tensor, teacher: Tensor) -> None:

@@ -8,6 +8,7 @@ from torch_geometric import EdgeIndex
 
 from graphkit.distill.local_structure import plain_edges
 from graphkit.errors import InputError
+from graphkit.nn.edge_key import edge_key, merge_pairs
 
 
 def union_edges(*edge_indices: Tensor, num_nodes: int) -> EdgeIndex:
@@ -40,10 +41,9 @@ def union_edges(*edge_indices: Tensor, num_nodes: int) -> EdgeIndex:
             f"edges must hold node ids from 0 to {num_nodes - 1} (got ids from {int(edges.min())} to "
             f"{int(edges.max())}); both graphs must have the same nodes"
         )
-    keys = edges[1] * num_nodes + edges[0]
+    keys = edge_key(edges[1], edges[0])
     if bool((keys[1:] <= keys[:-1]).any()):
-        keys = torch.unique(keys)
-        edges = torch.stack([keys % num_nodes, keys // num_nodes])
+        edges = edges[:, merge_pairs(edges[1], edges[0])[0]]
     return EdgeIndex(edges.contiguous(), sparse_size=(num_nodes, num_nodes), sort_order="col")
 
 

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch_geometric import EdgeIndex
 
 from graphkit.errors import InputError
+from graphkit.nn.edge_key import merge_pairs
 
 
 class EditDistances(NamedTuple):
@@ -40,16 +41,14 @@ def symmetric_edges(coefficients: Tensor, edge_index: Tensor, ptr: Tensor, facto
     if isinstance(edge_index, EdgeIndex):
         edge_index = edge_index.as_tensor()
     keep = edge_index[0] != edge_index[1]
-    source, target = edge_index[:, keep]
+    edges = edge_index[:, keep].long()
     values, mask = coefficients.detach()[keep] / 2, factor_mask[keep].long()
-    num_nodes = int(ptr[-1])
-    pairs = torch.cat([source * num_nodes + target, target * num_nodes + source])
-    pairs, index = pairs.unique(return_inverse=True)
-    value = values.new_zeros(pairs.numel(), values.size(1)).index_add_(0, index, torch.cat([values, values]))
-    member = mask.new_zeros(pairs.numel(), mask.size(1)).index_add_(0, index, torch.cat([mask, mask]))
-    rows, columns = pairs // max(num_nodes, 1), pairs % max(num_nodes, 1)
-    graph = torch.bucketize(rows, ptr[1:].contiguous(), right=True)
-    return SymmetricEdges(torch.stack([rows, columns]), value, member > 0, graph)
+    both = torch.cat([edges, edges.flip(0)], dim=1)
+    first, index = merge_pairs(both[0], both[1])
+    value = values.new_zeros(first.numel(), values.size(1)).index_add_(0, index, torch.cat([values, values]))
+    member = mask.new_zeros(first.numel(), mask.size(1)).index_add_(0, index, torch.cat([mask, mask]))
+    graph = torch.bucketize(both[0, first], ptr[1:].long().contiguous(), right=True)
+    return SymmetricEdges(both[:, first], value, member > 0, graph)
 
 
 def edit_distances(

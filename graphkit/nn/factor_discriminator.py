@@ -8,6 +8,7 @@ from torch_geometric.utils import scatter
 from graphkit.nn.conv.factorgcn_conv import Projection
 from graphkit.nn.degree import Part, source_norm
 from graphkit.ops import factor_aggregate
+from graphkit.ops._segments import widen
 
 
 class FactorDiscriminator(torch.nn.Module):
@@ -78,7 +79,7 @@ class FactorDiscriminator(torch.nn.Module):
             scale = drawn if scale is None else scale * drawn
 
         def convolve(y: Tensor) -> Tensor:
-            out = factor_aggregate(y, source, target, edge_index, norm, self.gain)
+            out = factor_aggregate(y.to(hidden.dtype), source, target, edge_index, norm, self.gain)
             return torch.tanh(out if scale is None else out * scale)
 
         z = convolve(self.lin1(hidden))
@@ -88,7 +89,7 @@ class FactorDiscriminator(torch.nn.Module):
         elif batch is None:
             mean = z.mean(dim=0, keepdim=True)
         else:
-            mean = scatter(z, batch, dim=0, dim_size=batch_size, reduce="mean")
+            mean = scatter(widen(z), batch, dim=0, dim_size=batch_size, reduce="mean").to(z.dtype)
         return self.classifier(torch.tanh(mean))
 
 

@@ -5,8 +5,12 @@ from torch import Tensor
 from torch_geometric import EdgeIndex
 
 from graphkit.errors import InputError
+from graphkit.ops._segments import widen
 
 _BLOCK = 2**22  # distances of a block: 16 MB in float32
+#: Squared distance to the farthest neighbor, relative to that to the center of the cloud, below which a difference of
+#: squares in float32 has fewer than three digits.
+_LEAST = 1e-4
 
 
 def knn_graph(x: Tensor, k: int, batch: Tensor | None = None, loop: bool = False) -> EdgeIndex:
@@ -40,17 +44,18 @@ def knn_graph(x: Tensor, k: int, batch: Tensor | None = None, loop: bool = False
         raise InputError(f"`x` must be a float tensor [N, D] (got {x.dtype} of shape {list(x.shape)})")
     if isinstance(k, bool) or not isinstance(k, int) or k < 1:
         raise InputError(f"`k` must be a whole number of at least 1 (got {k!r})")
-    x = x.detach()
+    x = widen(x.detach())
     if not bool(x.isfinite().all()):
         raise InputError("`x` must be finite: there is no distance to nan or infinity")
     sizes = _sizes(x, batch)
     starts = sizes.cumsum(0) - sizes
     parts: list[Tensor] = []
-    if sizes.unique().numel() == 1 and sizes.numel():
-        parts = [_nearest(x.view(sizes.numel(), -1, x.size(1)), starts, k, loop)]
-    else:
-        for start, size in zip(starts.tolist(), sizes.tolist(), strict=True):
-            parts.append(_nearest(x[None, start : start + size], starts.new_tensor([start]), k, loop))
+    with torch.autocast(x.device.type, enabled=False):  # distances of short numbers would be ties
+        if sizes.unique().numel() == 1 and sizes.numel():
+            parts = [_nearest(x.view(sizes.numel(), -1, x.size(1)), starts, k, loop)]
+        else:
+            for start, size in zip(starts.tolist(), sizes.tolist(), strict=True):
+                parts.append(_nearest(x[None, start : start + size], starts.new_tensor([start]), k, loop))
     edges = torch.cat(parts, dim=1) if parts else torch.empty(2, 0, dtype=torch.long, device=x.device)
     return EdgeIndex(edges.contiguous(), sparse_size=(x.size(0), x.size(0)), sort_order="col")
 
@@ -76,6 +81,7 @@ def _nearest(clouds: Tensor, starts: Tensor, k: int, loop: bool) -> Tensor:
     if k == 0:
         return torch.empty(2, 0, dtype=torch.long, device=clouds.device)
     points = clouds - clouds.mean(dim=1, keepdim=True)
+    short = points.dtype != torch.float64
     square = points.square().sum(dim=-1)
     neighbours = torch.empty(count, size, k, dtype=torch.long, device=clouds.device)
     rows = max(1, _BLOCK // size)  # points of a block, of one cloud or of several
@@ -84,10 +90,31 @@ def _nearest(clouds: Tensor, starts: Tensor, k: int, loop: bool) -> Tensor:
         some = slice(first, first + max(1, rows // size))
         for begin in range(0, size, min(rows, size)):
             part = slice(begin, begin + min(rows, size))
-            # |x_i - x_j|^2 without |x_i|^2, which orders nothing.
-            distance = torch.baddbmm(square[some, None], points[some, part], points[some].mT, alpha=-2)
-            if not loop:
-                distance[:, own[part] - begin, own[part]] = float("inf")
-            neighbours[some, part] = distance.topk(k, dim=-1, largest=False).indices
+            inside, blank = points[some], None if loop else (own[part] - begin, own[part])
+            distance, index = _closest(inside, square[some], part, k, blank)
+            if short and bool((distance < _LEAST * square[some, part]).any()):
+                wide = inside.double()
+                index = _closest(wide, wide.square().sum(dim=-1), part, k, blank)[1]
+            neighbours[some, part] = index
     target = starts[:, None, None] + own[:, None].expand(size, k)
     return torch.stack([neighbours + starts[:, None, None], target]).view(2, -1)
+
+
+def _closest(
+    points: Tensor, square: Tensor, part: slice, k: int, blank: tuple[Tensor, Tensor] | None
+) -> tuple[Tensor, Tensor]:
+    """Returns the squared distance to the k-th nearest point ``[B, n']``, and the nearest points ``[B, n', k]``.
+
+    Args:
+        points: ``[B, n, D]``.
+        square: ``[B, n]``, their squared lengths.
+        part: The points whose neighbors are wanted.
+        k: Number of neighbors.
+        blank: Rows and columns of pairs that do not count.
+    """
+    # |x_i - x_j|^2 without |x_i|^2, which orders nothing.
+    distance = torch.baddbmm(square[:, None], points[:, part], points.mT, alpha=-2)
+    if blank is not None:
+        distance[:, blank[0], blank[1]] = float("inf")
+    nearest = distance.topk(k, dim=-1, largest=False)
+    return nearest.values[..., -1] + square[:, part], nearest.indices

@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from graphkit.errors import InputError
+from graphkit.ops._segments import widen
 
 
 def label_loss(coefficients: Tensor, edge_index: Tensor, y: Tensor, batch: Tensor | None = None) -> Tensor:
@@ -35,12 +36,14 @@ def label_loss(coefficients: Tensor, edge_index: Tensor, y: Tensor, batch: Tenso
     """
     if y.dim() != 2:
         raise InputError(f"`y` must hold labels [B, C], one row per graph (got {list(y.shape)})")
+    coefficients = widen(coefficients)
     row, col = edge_index[0], edge_index[1]
     graph = torch.zeros_like(col) if batch is None else batch[col]
     counts = (row != col).to(coefficients.dtype)
     edges = torch.zeros(y.size(0), dtype=counts.dtype, device=counts.device).index_add(0, graph, counts)
     known = ~y.isnan()
-    share = known / known.sum().clamp(min=1) / edges.clamp(min=1)[:, None]
+    share = known.to(counts.dtype) / known.sum().clamp(min=1) / edges.clamp(min=1)[:, None]
     labels = y.nan_to_num().to(coefficients.dtype)
-    losses = F.binary_cross_entropy(coefficients.clamp(1e-6, 1 - 1e-6), labels[graph], reduction="none")
+    with torch.autocast(coefficients.device.type, enabled=False):
+        losses = F.binary_cross_entropy(coefficients.clamp(1e-6, 1 - 1e-6), labels[graph], reduction="none")
     return (share[graph] * counts[:, None] * losses).sum()

@@ -1,8 +1,15 @@
 """Features that are mostly zeros."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+
+def full_precision(x: Tensor) -> AbstractContextManager:
+    """Returns a context without autocast for sparse features, whose products have no kernels in half precision."""
+    return nullcontext() if x.layout == torch.strided else torch.autocast(x.device.type, enabled=False)
 
 
 def drop(x: Tensor, p: float, training: bool) -> Tensor:

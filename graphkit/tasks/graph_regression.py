@@ -3,6 +3,7 @@
 from torch import Tensor
 from torch.nn import functional as F
 
+from graphkit.ops._segments import widen
 from graphkit.tasks.task import Task
 
 
@@ -14,6 +15,7 @@ class GraphRegression(Task):
 
     def loss(self, output: Tensor, y: Tensor, among: Tensor | None = None) -> Tensor:
         """Returns the mean absolute error."""
+        output = widen(output)
         return F.l1_loss(output, y.view_as(output).to(output.dtype))
 
     def weight(self, y: Tensor) -> int:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from graphkit.metrics import accuracy, balanced_accuracy, class_weights, mae, micro_f1, roc_auc, topk_accuracy
+from graphkit.ops._segments import widen
 from graphkit.registry import unknown_name
 
 METRICS: dict[str, Callable[[Tensor, Tensor], Tensor | float]] = {
@@ -90,6 +91,7 @@ class Classification(Task):
 
     def loss(self, output: Tensor, y: Tensor, among: Tensor | None = None) -> Tensor:
         """Returns the cross-entropy; weighted by class where the metric is the balanced accuracy."""
+        output = widen(output)
         weight = self._weights(y if among is None else among, output.size(-1))
         weight = None if weight is None else weight.to(output.dtype)
         return torch.nn.functional.cross_entropy(output, y, weight=weight, label_smoothing=self.label_smoothing)
@@ -126,6 +128,7 @@ class MultiLabel(Task):
         known = ~y.isnan()
         if not bool(known.any()):
             return output.sum() * 0  # nothing to learn from, and nothing that would spoil the rest
+        output = widen(output)
         return torch.nn.functional.binary_cross_entropy_with_logits(output[known], y[known].to(output.dtype))
 
     def weight(self, y: Tensor) -> int:

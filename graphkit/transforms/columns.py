@@ -41,5 +41,12 @@ def append_columns(data: Data, columns: Tensor, name: str) -> Data:
         raise InputError(
             f"the transform '{name}' cannot add columns to integer categories; leave it out for this data set"
         )
-    data.x = torch.cat([x, columns.to(x.dtype)], dim=1)
+    dtype = x.dtype if x.is_floating_point() else torch.promote_types(x.dtype, columns.dtype)
+    data.x = torch.cat([x.to(dtype), columns.to(dtype)], dim=1)
     return data
+
+
+def column_type(data: Data) -> torch.dtype:
+    """Returns the type that new columns are computed in: that of float features, else the default one."""
+    x = data.x
+    return x.dtype if x is not None and x.dtype in (torch.float32, torch.float64) else torch.get_default_dtype()

@@ -4,7 +4,7 @@ import torch
 from torch_geometric.data import Data
 
 from graphkit.transforms.build import register_transform
-from graphkit.transforms.columns import append_columns
+from graphkit.transforms.columns import append_columns, column_type
 
 
 @register_transform("constant")
@@ -19,7 +19,8 @@ class Constant:
         self.value = float(value)
 
     def __call__(self, data: Data) -> Data:
-        return append_columns(data, torch.full((int(data.num_nodes or 0), 1), self.value), "constant")
+        column = torch.full((int(data.num_nodes or 0), 1), self.value, dtype=column_type(data))
+        return append_columns(data, column, "constant")
 
     def __repr__(self) -> str:
         return f"Constant({self.value:g})"

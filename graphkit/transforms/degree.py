@@ -5,7 +5,7 @@ from torch_geometric.data import Data
 
 from graphkit.errors import InputError
 from graphkit.transforms.build import register_transform
-from graphkit.transforms.columns import append_columns, plain_edge_index
+from graphkit.transforms.columns import append_columns, column_type, plain_edge_index
 
 
 @register_transform("degree")
@@ -27,7 +27,7 @@ class Degree:
     def __call__(self, data: Data) -> Data:
         degree = torch.bincount(plain_edge_index(data)[1], minlength=int(data.num_nodes or 0))
         if not self.one_hot:
-            return append_columns(data, degree.float().unsqueeze(1), "degree")
+            return append_columns(data, degree.to(column_type(data)).unsqueeze(1), "degree")
         columns = torch.zeros(degree.numel(), self.one_hot, device=degree.device)
         columns.scatter_(1, degree.clamp(max=self.one_hot - 1).unsqueeze(1), 1.0)
         return append_columns(data, columns, "degree")

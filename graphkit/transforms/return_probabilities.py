@@ -7,8 +7,9 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphkit.errors import InputError
+from graphkit.nn.edge_key import merge_pairs
 from graphkit.transforms.build import register_transform
-from graphkit.transforms.columns import append_columns, plain_edge_index
+from graphkit.transforms.columns import append_columns, column_type, plain_edge_index
 
 DENSE_LIMIT = 64  # graphs up to this size are handled together as dense blocks
 COLUMNS = 256  # from how many nodes of a larger graph the walks go out at once
@@ -35,17 +36,16 @@ class ReturnProbabilities:
         self.k = k
 
     def __call__(self, data: Data) -> Data:
-        edge_index, num_nodes = plain_edge_index(data), int(data.num_nodes or 0)
+        edge_index, num_nodes = plain_edge_index(data).long(), int(data.num_nodes or 0)
         edge_index = edge_index[:, edge_index[0] != edge_index[1]]
         # Sorted by source, so that the edges of one graph lie together, as its nodes do.
-        key = torch.unique(edge_index[0] * num_nodes + edge_index[1])
-        edge_index = torch.stack([key // max(num_nodes, 1), key % max(num_nodes, 1)])
-        weight = 1 / torch.bincount(edge_index[0], minlength=num_nodes).float()[edge_index[0]]
+        edge_index = edge_index[:, merge_pairs(edge_index[0], edge_index[1])[0]]
+        weight = 1 / torch.bincount(edge_index[0], minlength=num_nodes).to(column_type(data))[edge_index[0]]
         batch = data.batch if "batch" in data else torch.zeros(num_nodes, dtype=torch.long)
         sizes = torch.bincount(batch)
         counts = torch.bincount(batch[edge_index[0]], minlength=sizes.numel())
         first, first_edge = sizes.cumsum(0) - sizes, counts.cumsum(0) - counts
-        result = torch.zeros(num_nodes, self.k)
+        result = torch.zeros(num_nodes, self.k, dtype=weight.dtype)
         for graphs in _groups(sizes):
             nodes, edges = _ranges(first[graphs], sizes[graphs]), _ranges(first_edge[graphs], counts[graphs])
             place = torch.repeat_interleave(torch.arange(graphs.numel()), counts[graphs])
@@ -83,7 +83,7 @@ def _ranges(start: Tensor, count: Tensor) -> Tensor:
 
 def _dense(place: Tensor, row: Tensor, column: Tensor, weight: Tensor, sizes: Tensor, size: int, k: int) -> Tensor:
     """Walks on several small graphs at once, each a block of a batch of matrices."""
-    step = torch.zeros(sizes.numel(), size, size)
+    step = torch.zeros(sizes.numel(), size, size, dtype=weight.dtype)
     step[place, row, column] = weight
     walk, columns = step, []
     for _ in range(k):
@@ -96,11 +96,11 @@ def _dense(place: Tensor, row: Tensor, column: Tensor, weight: Tensor, sizes: Te
 def _by_columns(row: Tensor, column: Tensor, weight: Tensor, size: int, k: int) -> Tensor:
     """Walks on one larger graph from some nodes at a time, so that memory stays linear in its size."""
     step = csr_array((weight.numpy(), (column.numpy(), row.numpy())), shape=(size, size))
-    result = np.empty((size, k), dtype=np.float32)
+    result = np.empty((size, k), dtype=step.dtype)
     for start in range(0, size, COLUMNS):
         ids = np.arange(start, min(start + COLUMNS, size))
         here = np.arange(ids.size)
-        walk = np.zeros((size, ids.size), dtype=np.float32)
+        walk = np.zeros((size, ids.size), dtype=step.dtype)
         walk[ids, here] = 1
         walk = step @ walk
         for t in range(k):

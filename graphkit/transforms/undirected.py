@@ -3,6 +3,7 @@
 import torch
 from torch_geometric.data import Data
 
+from graphkit.nn.edge_key import merge_pairs
 from graphkit.transforms.build import register_transform
 from graphkit.transforms.columns import edge_attributes, plain_edge_index
 
@@ -19,13 +20,9 @@ class Undirected:
 
     def __call__(self, data: Data) -> Data:
         edge_index, names = plain_edge_index(data), edge_attributes(data)
-        num_nodes, num_edges = int(data.num_nodes or 0), edge_index.size(1)
+        num_edges = edge_index.size(1)
         both = torch.cat([edge_index, edge_index.flip(0)], dim=1)
-        key = both[1] * num_nodes + both[0]
-        order = key.argsort(stable=True)  # the originals come first among equals
-        first = torch.ones_like(key, dtype=torch.bool)
-        first[1:] = key[order].diff() != 0
-        kept = order[first]
+        kept, _ = merge_pairs(both[1], both[0])  # the originals come first among equals
         for name in names:
             data[name] = data[name][kept % max(num_edges, 1)]
         data.edge_index = both[:, kept]

@@ -63,9 +63,9 @@ def width_map(old: torch.nn.Linear | None, student_channels: int, teacher_channe
 
 
 def mapped(student: Tensor, width: torch.nn.Linear | None) -> Tensor:
-    """Returns the student's features in the width of the teacher's, on whatever device they are."""
+    """Returns the student's features in the width of the teacher's; the map takes their device and type."""
     if width is None:
         return student
-    if width.weight.device != student.device:
-        width.to(student.device)
-    return width(student.to(width.weight.dtype))
+    if width.weight.device != student.device or width.weight.dtype != student.dtype:
+        width.to(student.device, student.dtype)
+    return width(student)

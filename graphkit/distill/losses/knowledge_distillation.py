@@ -32,7 +32,8 @@ class KnowledgeDistillation(DistillationLoss):
         ValueError: If the temperature is not positive.
 
     Notes:
-        All rows count, those without a label too: on a graph with few labels that is what soft labels add.
+        All rows count, those without a label too: on a graph with few labels that is what soft labels add. A class
+        that the teacher masks out, with a logit of minus infinity, adds nothing: :math:`p \log p` is 0 at :math:`p = 0`.
 
     Differences:
         The entropy of the teacher, a constant, is taken off the cross-entropy; gradients are the same.
@@ -52,13 +53,18 @@ class KnowledgeDistillation(DistillationLoss):
         s, t = student / self.temperature, known / self.temperature
         if self.multi_label:
             log = torch.nn.functional.logsigmoid
-            on, off = t.sigmoid(), (-t).sigmoid()
-            parts = on * (log(t) - log(s)) + off * (log(-t) - log(-s))
+            parts = _relative_entropy(log(t), log(s)) + _relative_entropy(log(-t), log(-s))
             return self.temperature**2 * parts.mean()
-        log_t = t.log_softmax(dim=-1)
-        parts = log_t.exp() * (log_t - s.log_softmax(dim=-1))
+        parts = _relative_entropy(t.log_softmax(dim=-1), s.log_softmax(dim=-1))
         return self.temperature**2 * parts.sum(dim=-1).mean()
 
     def extra_repr(self) -> str:
         """Returns the options."""
         return f"temperature={self.temperature}, multi_label={self.multi_label}"
+
+
+def _relative_entropy(log_p: Tensor, log_q: Tensor) -> Tensor:
+    """Returns ``p log(p / q)``, element by element; 0 where ``p`` is 0, whatever ``q`` is."""
+    p = log_p.exp()
+    absent = p == 0
+    return p * (log_p.masked_fill(absent, 0) - log_q.masked_fill(absent, 0))

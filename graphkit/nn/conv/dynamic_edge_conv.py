@@ -3,11 +3,13 @@
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch_geometric.utils import scatter
 
 from graphkit.errors import InputError
 from graphkit.nn.knn import knn_graph
 from graphkit.nn.shared_norm import SharedBatchNorm1d, remember, summed
 from graphkit.ops import segment_max
+from graphkit.ops._segments import widen
 
 
 class DynamicEdgeConv(torch.nn.Module):
@@ -49,15 +51,30 @@ class DynamicEdgeConv(torch.nn.Module):
         """Returns the new features of the points, and the edges they were made along."""
         edge_index = knn_graph(x, self.k, batch)
         row, col = edge_index.as_tensor()
-        far = self.other(x)
-        near = self.own(x) - far
+        near, far = self._project(x, batch)
         counts = torch.bincount(col, minlength=x.size(0))
         ptr = F.pad(counts.cumsum(0), (1, 0))
-        sign = torch.where(self.norm.weight >= 0, 1.0, -1.0).to(x.dtype)
+        sign = torch.where(self.norm.weight >= 0, 1.0, -1.0).to(far.dtype)
         largest = segment_max((far * sign).index_select(0, row), ptr)[0] * sign
-        out = self._normalise(near + largest, near, far, row, counts)
+        with torch.autocast(x.device.type, enabled=False):  # sums over all edges need more digits
+            out = self._normalise(near + largest, near, far, row, counts).to(self.norm.weight.dtype)
         out = F.leaky_relu(out, self.negative_slope)
         return torch.where(counts[:, None] > 0, out, torch.zeros_like(out)), edge_index
+
+    def _project(self, x: Tensor, batch: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Returns the terms ``near_i`` and ``far_j`` whose sum is the value of an edge from j to i.
+
+        Points are taken relative to the center of their cloud, so that clouds far from the origin lose no digits; what
+        the center contributes is added to ``near`` and is the same for all points of a cloud.
+        """
+        own = torch.zeros(x.size(0), dtype=torch.long, device=x.device) if batch is None else batch
+        center = scatter(widen(x.detach()), own, dim=0, reduce="mean").to(x.dtype)
+        inside = x - center[own]
+        far = self.other(inside)
+        near = self.own(inside) - far
+        with torch.autocast(x.device.type, enabled=False):
+            offset = self.own(center.to(self.own.weight.dtype))
+            return widen(near) + offset[own], widen(far)
 
     def _normalise(self, x: Tensor, near: Tensor, far: Tensor, row: Tensor, counts: Tensor) -> Tensor:
         """Applies the batch norm of the sums ``near_i + far_j`` over all edges, without making them."""
@@ -65,14 +82,16 @@ class DynamicEdgeConv(torch.nn.Module):
         edges: Tensor | int = int(row.numel())
         shared = isinstance(norm, SharedBatchNorm1d)  # then there are edges in other processes, too
         if not self.training or (edges < 2 and not shared):
+            x = x.to(norm.weight.dtype)
             return F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, False, 0.0, norm.eps)
         often = torch.bincount(row, minlength=far.size(0)).to(x.dtype)
         weight = counts.to(x.dtype)
-        mean = summed(norm, weight @ near + often @ far)
+        means = summed(norm, torch.cat([weight @ near, often @ far]))
         if shared:
             edges = summed(norm, weight.sum().detach().view(1)).clamp(min=2)
-        mean = mean / edges
-        near, far = near - mean / 2, far - mean / 2  # near zero, or the squares below would lose digits
+        near_mean, far_mean = (means / edges).chunk(2)
+        mean = near_mean + far_mean
+        near, far = near - near_mean, far - far_mean  # each around zero, or the squares below would lose digits
         around = torch.zeros_like(near).index_add_(0, torch.repeat_interleave(counts), far.index_select(0, row))
         squares = weight @ near.square() + often @ far.square() + 2 * (near * around).sum(0)
         variance = summed(norm, squares) / edges

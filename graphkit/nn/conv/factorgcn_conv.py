@@ -10,6 +10,7 @@ from torch_geometric.nn.inits import glorot, zeros
 from graphkit.errors import InputError
 from graphkit.nn.degree import Part, source_norm
 from graphkit.nn.hooks import has_listeners
+from graphkit.nn.sparse import full_precision
 from graphkit.ops import factor_aggregate
 
 
@@ -123,12 +124,13 @@ class FactorGCNConv(MessagePassing):
 
     def project(self, x: Tensor) -> Projection:
         """Returns the shared features and the two terms of the factor scores, for all nodes."""
-        hidden = x @ self.weight
+        with full_precision(x):
+            hidden = x @ self.weight
         if self.bias is not None:
-            hidden = hidden + self.bias
+            hidden = hidden + self.bias.to(hidden.dtype)
         source = torch.addmm(self.att_source_bias, hidden, self.att_source)
         target = torch.addmm(self.att_target_bias, hidden, self.att_target)
-        return Projection(hidden, source, target)
+        return Projection(hidden, source.to(hidden.dtype), target.to(hidden.dtype))
 
     def coefficients(self, projection: Projection, edge_index: Tensor) -> Tensor:
         """Returns the factor coefficients ``[E, M]`` in the order of ``edge_index``."""

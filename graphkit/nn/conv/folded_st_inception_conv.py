@@ -75,6 +75,12 @@ class FoldedSTInceptionConv(torch.nn.Module):
         """Runs the block; with ``return_attention`` the matrices that mixed the joints, ``[N, K, V, V]``, come too."""
         if frames is None:
             frames = Frames.regular(1, x.size(0), x.device)
+        with torch.autocast(x.device.type, enabled=False):  # the block has types of its own
+            out, matrices = self._run(x, frames)
+        return (out, matrices) if return_attention else out
+
+    def _run(self, x: Tensor, frames: Frames) -> tuple[Tensor, Tensor]:
+        """Returns the output and the matrices that mixed the joints."""
         rows = x.flatten(0, 1).to(self.weight_in.dtype)
         products = torch.mm(rows, self.weight_in).unflatten(0, x.shape[:2])
         embedded, branched, windowed, *shortcut = products.split(self.parts, dim=-1)
@@ -86,7 +92,7 @@ class FoldedSTInceptionConv(torch.nn.Module):
         windowed = windowed.unflatten(2, (2, 3, -1))
         time = frame_window(windowed, frames.ptr, frames.every, self.bias_window, rectify=True)
         out = out.addmm_(time.flatten(2).flatten(0, 1), self.weight_time).relu_().unflatten(0, x.shape[:2])
-        return (out, matrices) if return_attention else out
+        return out, matrices
 
     def _past(self, rows: Tensor, shortcut: list[Tensor]) -> Tensor:
         """Returns what goes past both paths, with all shifts."""

@@ -1,5 +1,6 @@
 """PyG's attention layer by the fused operator, and a residual for each of its heads."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch_geometric.nn.inits import glorot
 from torch_geometric.utils import add_self_loops, remove_self_loops
 
 from graphkit.nn.hooks import has_listeners
+from graphkit.nn.sparse import full_precision
 from graphkit.ops import path_attention
 
 
@@ -39,22 +41,26 @@ class FusedGATConv(GATConv):
         plain = isinstance(x, Tensor) and isinstance(edge_index, Tensor) and edge_index.layout == torch.strided
         asked = any(value is not None for value in (*args, *kwargs.values()))
         if not plain or asked or self.lin is None or self.lin_edge is not None or has_listeners(self):
-            return super().forward(x, edge_index, *args, **kwargs)
+            with full_precision(x) if isinstance(x, Tensor) else nullcontext():
+                return super().forward(x, edge_index, *args, **kwargs)
         edges = edge_index.as_tensor() if isinstance(edge_index, EdgeIndex) else edge_index
         if self.add_self_loops:
             edges, _ = remove_self_loops(edges)
             edges, _ = add_self_loops(edges, num_nodes=x.size(0))
-        h = self.lin(x).view(-1, self.heads, self.out_channels)
+        with full_precision(x):
+            h = self.lin(x).view(-1, self.heads, self.out_channels)
         weight = None
         if self.training and self.dropout > 0:
             weight = F.dropout(h.new_ones(edges.size(1), self.heads), self.dropout)
-        own = (h * self.att_dst).sum(dim=-1)
+        own = (h * self.att_dst).sum(dim=-1).to(h.dtype)
         out = path_attention(
             h, edges, self.att_src[0].to(h.dtype), own, negative_slope=self.negative_slope, weight=weight
         )
         assert isinstance(out, Tensor)
         out = out.flatten(1) if self.concat else out.mean(dim=1)
-        out = out if self.res is None else out + self.res(x)
+        if self.res is not None:
+            with full_precision(x):
+                out = out + self.res(x)
         return out if self.bias is None else out + self.bias
 
 

@@ -13,6 +13,8 @@ from torch_geometric.nn.inits import glorot, zeros
 from graphkit.errors import InputError
 from graphkit.nn.hooks import has_listeners
 from graphkit.nn.paths import edges_of_paths, weighted_paths
+from graphkit.nn.same_graph import SameGraph
+from graphkit.nn.sparse import full_precision
 from graphkit.ops import path_attention
 
 #: Gain of ``init="xavier-normal"``.
@@ -78,8 +80,8 @@ class SPAGANConv(MessagePassing):
         concat: Whether the heads are concatenated or averaged.
         negative_slope: Slope of the LeakyReLU below zero.
         dropout: Dropout of the attention within a length, while training.
-        cached: Whether the paths that the layer finds in its first call are kept for all others, as in
-            :class:`~torch_geometric.nn.GCNConv`: only for one graph that never changes.
+        cached: Whether the paths of the latest graph are kept, beside a copy of its edges and weights. They are used
+            for a graph with the same edges, weights and number of nodes only.
         bias: Whether the projection has a bias :math:`\mathbf{b}`.
         init: How weights are drawn: ``"glorot"``, uniform, over all heads together; or ``"xavier-normal"``, for each
             head by itself, with a gain of 1.414, as the released code does it. The bias begins at zero in both.
@@ -160,7 +162,7 @@ class SPAGANConv(MessagePassing):
         self.dropout = dropout
         self.cached = cached
         self.init = init
-        self._cached_paths: list[Tensor] | None = None
+        self._cache: tuple[SameGraph, list[Tensor]] | None = None
 
         def vectors() -> torch.nn.Parameter:
             return torch.nn.Parameter(torch.empty(heads, out_channels))
@@ -176,7 +178,7 @@ class SPAGANConv(MessagePassing):
     def reset_parameters(self) -> None:
         """Draws new weights, sets the bias to zero and forgets paths that were kept."""
         super().reset_parameters()
-        self._cached_paths = None
+        self._cache = None
         vectors = (*self.att_path, *self.att_target, self.att_length, self.att_length_target)
         if self.init == "glorot":
             for weight in (self.weight, *vectors):
@@ -228,22 +230,19 @@ class SPAGANConv(MessagePassing):
     @torch.compiler.disable
     def find_paths(self, edge_index: Tensor, num_nodes: int, edge_weight: Tensor | None = None) -> list[Tensor]:
         """Returns the paths of each length, self paths included, that the layer attends to for these edges."""
-        if self._cached_paths is not None:
-            return self._cached_paths
+        if self._cache is not None and self._cache[0](edge_index, edge_weight, num_nodes):
+            return self._cache[1]
         paths = weighted_paths(edge_index, edge_weight, self.max_hops, self.ratio, num_nodes)
         if self.cached:
-            self._cached_paths = paths
+            self._cache = SameGraph(edge_index, edge_weight, num_nodes), paths
         return paths
 
     def project(self, x: Tensor) -> Tensor:
         """Returns the features of all heads, ``[N, H, out_channels]``."""
-        if x.layout == torch.strided:
+        with full_precision(x):
             h = x @ self.weight
-        else:  # sparse products are not there in half precision
-            with torch.autocast(x.device.type, enabled=False):
-                h = x @ self.weight
         if self.bias is not None:
-            h = h + self.bias
+            h = h + self.bias.to(h.dtype)
         return h.view(-1, self.heads, self.out_channels)
 
     def _checked(self, paths: Sequence[Tensor]) -> list[Tensor]:

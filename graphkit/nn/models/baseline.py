@@ -8,7 +8,7 @@ from torch_geometric.data import Data
 from torch_geometric.nn.models import MLP as PyGMLP
 
 from graphkit.nn.models.graph_model import GraphModel, Reach, check_options, embed, read_out, refuse_readout_of_nodes
-from graphkit.nn.sparse import drop
+from graphkit.nn.sparse import drop, full_precision
 
 
 class Baseline(GraphModel):
@@ -93,14 +93,10 @@ class Baseline(GraphModel):
     ) -> Tensor:
         """Returns the outputs of the nodes or of the graphs."""
         x = drop(embed(x, self.embedding), self.dropout, self.training)
-        if isinstance(self.body, PyGMLP):
-            x = self.body(x)
-        elif edge_weight is not None:
-            x = self.body(x, edge_index, edge_weight=edge_weight)
-        elif edge_attr is not None:
-            x = self.body(x, edge_index, edge_attr=edge_attr)
-        else:
-            x = self.body(x, edge_index)
+        options = {"edge_weight": edge_weight, "edge_attr": edge_attr}
+        options = {name: value for name, value in options.items() if value is not None}
+        with full_precision(x):
+            x = self.body(x) if isinstance(self.body, PyGMLP) else self.body(x, edge_index, **options)
         if self.readout is None or self.head is None:
             return x
         return self.head(read_out(x, batch, batch_size, self.readout))

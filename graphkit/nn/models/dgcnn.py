@@ -39,6 +39,8 @@ class DGCNN(GraphModel):
         a network of its own; neither has this.
     """
 
+    uses_edges = False
+
     def __init__(
         self,
         in_channels: int,

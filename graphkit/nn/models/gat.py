@@ -74,7 +74,7 @@ class GAT(Baseline):
         value = data.get(self.edge_attr)
         if not isinstance(value, Tensor) or value.numel() != data.edge_index.size(1):
             raise InputError(f"`edge_attr` must be an attribute with one number per edge (got '{self.edge_attr}')")
-        return {**inputs, "edge_attr": value.view(-1, 1).to(torch.get_default_dtype())}
+        return {**inputs, "edge_attr": value.reshape(-1, 1).to(next(self.parameters()).dtype)}
 
     def make_body(
         self, in_channels: int, hidden: int, num_layers: int, out_channels: int, dropout: float, norm: str | None,

@@ -14,6 +14,7 @@ from torch_geometric.nn.models import GCN as PyGGCN
 from graphkit.nn.degree import in_degree
 from graphkit.nn.models.baseline import Baseline
 from graphkit.nn.models.graph_model import Reach
+from graphkit.nn.same_graph import SameGraph
 from graphkit.registry import register_model
 
 #: Edges that are looked at in one go.
@@ -30,6 +31,8 @@ class GCN(Baseline):
     """
 
     uses_edge_weight = True
+    normalizes_by_degree = True
+    _cached_graph: SameGraph | None = None
 
     def inputs(self, data: Data) -> dict[str, Any]:
         """Returns the arguments of ``forward``, the weights of the edges among them."""
@@ -79,8 +82,18 @@ class GCN(Baseline):
         normalised: bool = False,
     ) -> Tensor:
         """Returns the outputs of the nodes or of the graphs; ``normalised`` weights are taken as they are."""
+        self._forget_other_graph(edge_index, edge_weight, x.size(0))
         with self._weights_as_given() if normalised else nullcontext():
             return super().forward(x, edge_index, batch, batch_size, edge_weight, edge_attr)
+
+    def _forget_other_graph(self, edge_index: Tensor, edge_weight: Tensor | None, num_nodes: int) -> None:
+        """Drops what ``cached`` layers keep of a graph, if this is another one: PyG's layers do not compare them."""
+        if not any(conv.cached for conv in self._convs()):
+            return
+        if self._cached_graph is None or not self._cached_graph(edge_index, edge_weight, num_nodes):
+            self._cached_graph = SameGraph(edge_index, edge_weight, num_nodes)
+            for conv in self._convs():
+                conv._cached_edge_index = conv._cached_adj_t = None
 
     def _convs(self) -> list[GCNConv]:
         """Returns the layers."""

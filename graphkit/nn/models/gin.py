@@ -1,11 +1,14 @@
 """GIN as a baseline."""
 
-from typing import Any
+from typing import Any, Optional
 
 import torch
+from torch import Tensor
+from torch_geometric.nn import GINConv
 from torch_geometric.nn.models import GIN as PyGGIN
 
 from graphkit.nn.models.baseline import Baseline
+from graphkit.ops._segments import widen
 from graphkit.registry import register_model
 
 
@@ -21,4 +24,23 @@ class GIN(Baseline):
         **options: Any,
     ) -> torch.nn.Module:
         """Returns PyG's stack."""
-        return PyGGIN(in_channels, hidden, num_layers, out_channels, dropout=dropout, norm=norm, **options)
+        return _Body(in_channels, hidden, num_layers, out_channels, dropout=dropout, norm=norm, **options)
+
+
+class _Body(PyGGIN):
+    """PyG's stack of :class:`_GINConv`."""
+
+    def init_conv(self, in_channels: Any, out_channels: int, **options: Any) -> GINConv:
+        """Returns a layer."""
+        return _GINConv(super().init_conv(in_channels, out_channels).nn, **options)
+
+
+class _GINConv(GINConv):
+    """PyG's layer with sums in float32 at least: a sum of many numbers in half precision stops growing."""
+
+    # PyG reads these hints, and does not know the form with a bar.
+    def aggregate(
+        self, inputs: Tensor, index: Tensor, ptr: Optional[Tensor] = None, dim_size: Optional[int] = None  # noqa: UP045
+    ) -> Tensor:
+        """Returns the sum of the messages of each node."""
+        return super().aggregate(widen(inputs), index, ptr, dim_size).to(inputs.dtype)

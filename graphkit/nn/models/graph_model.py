@@ -9,6 +9,7 @@ from torch_geometric.nn.resolver import activation_resolver
 from torch_geometric.utils import scatter
 
 from graphkit.errors import InputError
+from graphkit.ops._segments import widen
 
 READOUTS = ("mean", "sum", "max")
 
@@ -39,7 +40,11 @@ class GraphModel(torch.nn.Module):
     """
 
     has_penalty = False
+    #: Whether the model looks at edges, at their weights, at paths along them, and divides by weighted degrees.
+    uses_edges = True
     uses_edge_weight = False
+    uses_paths = False
+    normalizes_by_degree = False
 
     def start(self, data: Data) -> None:
         """Takes first weights from a batch of training data, for the models that can; called once before training."""
@@ -143,4 +148,4 @@ def read_out(x: Tensor, batch: Tensor | None, batch_size: int | None, reduce: st
         raise InputError(f"`reduce` must be one of {', '.join(READOUTS)} (got {reduce!r})")
     if batch is None:
         batch, batch_size = torch.zeros(x.size(0), dtype=torch.long, device=x.device), 1
-    return scatter(x, batch, dim=0, dim_size=batch_size, reduce=reduce)
+    return scatter(widen(x), batch, dim=0, dim_size=batch_size, reduce=reduce).to(x.dtype)

@@ -81,6 +81,8 @@ class SPAGAN(GraphModel):
         down. An activation after the output layer is that code's.
     """
 
+    uses_paths = True
+
     phase: Tensor
     guide_weight: Tensor
     guide_bias: Tensor

@@ -1,3 +1,5 @@
+from unittest.mock import patch
+
 import pytest
 import torch
 from torch import Tensor
@@ -194,10 +196,25 @@ def test_paths_are_kept_only_if_asked_for() -> None:
     conv = SPAGANConv(3, 4)
     assert not torch.allclose(conv(x, first), conv(x, second))
     cached = SPAGANConv(3, 4, cached=True)
-    torch.testing.assert_close(cached(x, first), cached(x, second))
-    assert "cached" not in str(cached.state_dict().keys())
+    cached(x, first)
+    with patch("graphkit.nn.conv.spagan_conv.weighted_paths", side_effect=AssertionError):
+        cached(x, first.clone())  # the same edges, at another address
+    assert "cache" not in str(cached.state_dict().keys())
     cached.reset_parameters()
     torch.testing.assert_close(cached(x, second), SPAGANConv.forward(cached, x, paths_of(second, ratio=1.0)))
+
+
+def test_kept_paths_serve_the_same_graph_only() -> None:
+    cached, x, edges = SPAGANConv(3, 4, cached=True), torch.randn(12, 3), random_graph(12)
+    fresh = SPAGANConv(3, 4)
+    fresh.load_state_dict(cached.state_dict())
+    weight = torch.rand(edges.size(1))
+    calls = [(x, edges, None), (x, edges, weight), (torch.randn(15, 3), edges, None), (x, random_graph(12, 20), None)]
+    for call in [*calls, *calls]:
+        torch.testing.assert_close(cached(*call), fresh(*call))
+    for change in (lambda: edges[0].fill_(3), lambda: edges.data.copy_(random_graph(12, 40, seed=9))):  # in place
+        change()
+        torch.testing.assert_close(cached(x, edges), fresh(x, edges))
 
 
 def test_dropout_of_the_attention_follows_the_training_mode() -> None:

@@ -1,0 +1,41 @@
+"""Comparison of a graph with one whose edges were kept, for layers that cache what they work out from edges."""
+
+import torch
+from torch import Tensor
+from torch_geometric import EdgeIndex
+
+
+class SameGraph:
+    """Copy of the edges of a graph, which tells whether another graph has the same ones.
+
+    Contents are compared, so that neither a change in place nor another tensor at the same address goes unnoticed. That
+    takes one pass over the edges, little beside anything that is computed along them.
+
+    Args:
+        edge_index: Edges ``[2, E]``.
+        edge_weight: Weights of the edges, or ``None``.
+        num_nodes: Number of nodes.
+    """
+
+    def __init__(self, edge_index: Tensor, edge_weight: Tensor | None, num_nodes: int) -> None:
+        self._edge_index = _plain(edge_index).clone()
+        self._edge_weight = None if edge_weight is None else edge_weight.detach().clone()
+        self._num_nodes = num_nodes
+
+    def __call__(self, edge_index: Tensor, edge_weight: Tensor | None, num_nodes: int) -> bool:
+        """Returns whether a graph has the same edges in the same order, the same weights and as many nodes."""
+        return (
+            num_nodes == self._num_nodes
+            and _equal(_plain(edge_index), self._edge_index)
+            and _equal(edge_weight, self._edge_weight)
+        )
+
+
+def _plain(edge_index: Tensor) -> Tensor:
+    return edge_index.as_tensor() if isinstance(edge_index, EdgeIndex) else edge_index
+
+
+def _equal(one: Tensor | None, other: Tensor | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one.device == other.device and one.dtype == other.dtype and torch.equal(one, other)
