@@ -4,7 +4,6 @@ That package asks for updates over the network when it is imported, prompts befo
 files with an unrestricted ``torch.load``. The raw files are plain tables, so a table reader is all that it takes.
 """
 
-import gzip
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +11,17 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphkit.data.checks import check_edges
 from graphkit.data.collection import GraphCollection
 from graphkit.data.dataset import GraphDataset, Split
-from graphkit.data.download import fetch_zip
+from graphkit.data.labels import classes_of_numbers
 from graphkit.data.molecules import one_hot_columns
-from graphkit.data.raw_files import read_raw
+from graphkit.data.raw_files import read_cached
+from graphkit.data.raw_tables import open_text, read_table, reading
 from graphkit.data.source import Request, Source, dataset
+from graphkit.errors import InputError
 
-ADDRESS = "http://snap.stanford.edu/ogb/data"
+ADDRESS = "https://snap.stanford.edu/ogb/data"
 CITATION = "Hu et al., Open Graph Benchmark, NeurIPS 2020; published split"
 GRAPH_TABLES = ("edge", "num-node-list", "num-edge-list", "node-feat")
 SPLIT_PARTS = ("train", "valid", "test")
@@ -28,7 +30,7 @@ SPLIT_PARTS = ("train", "valid", "test")
 def _source(folder: str, tables: tuple[str, ...], split: str, address: str) -> Source:
     raw = tuple(f"raw/{table}.csv.gz" for table in (*GRAPH_TABLES, *tables))
     ids = tuple(f"split/{split}/{part}.csv.gz" for part in SPLIT_PARTS)
-    return Source("", folder, raw + ids, f"{ADDRESS}/{address}")
+    return Source("", folder, raw + ids, f"{ADDRESS}/{address}", urls=(f"{ADDRESS}/{address}",))
 
 
 NODE_SOURCES = {
@@ -42,17 +44,11 @@ GRAPH_SOURCES = {
 }
 
 
-def read_table(path: Path, dtype: type = np.int64) -> Tensor:
-    """Reads a gzipped table of numbers without a header: ``[rows, columns]``."""
-    with gzip.open(path, "rt") as file:
-        return torch.from_numpy(np.loadtxt(file, dtype=dtype, delimiter=",", ndmin=2))
-
-
 def read_labels(path: Path) -> Tensor:
     """Reads a gzipped table of labels, in which an empty cell, or line, is a label that is missing."""
-    with gzip.open(path, "rt") as file:
+    with reading(path), open_text(path) as file:
         rows = [[float(cell or "nan") for cell in line.strip().split(",")] for line in file]
-    return torch.tensor(rows, dtype=torch.float)
+        return torch.tensor(rows, dtype=torch.float)
 
 
 def read_tables(request: Request, features: type) -> dict[str, Tensor]:
@@ -61,25 +57,41 @@ def read_tables(request: Request, features: type) -> dict[str, Tensor]:
     Args:
         request: The data set that is asked for.
         features: Type of the node features; labels are floats and everything else whole numbers.
+
+    Raises:
+        InputError: If a table is damaged, or two of them do not fit together.
     """
 
-    def reader(root: str) -> dict[str, Tensor]:
-        folder, processed = Path(root, request.source.raw), Path(root, "tables.pt")
-        if processed.is_file():
-            return torch.load(processed, weights_only=True)
-        if not all((folder / name).is_file() for name in request.source.files):
-            fetch_zip(request.source.address, folder)
+    def reader(raw: Path) -> dict[str, Tensor]:
         tables = {}
         for name in request.source.files:
             key = Path(name).name.removesuffix(".csv.gz")
             if key.endswith("-label"):
-                tables[key] = read_labels(folder / name)
+                tables[key] = read_labels(raw / name)
             else:
-                tables[key] = read_table(folder / name, features if key == "node-feat" else np.int64)
-        torch.save(tables, processed)
+                dtype = features if key == "node-feat" else np.int64
+                tables[key] = torch.from_numpy(read_table(raw / name, delimiter=",", dtype=dtype))
+        _check_tables(tables)
         return tables
 
-    return read_raw(request, reader)
+    return read_cached(request, reader)
+
+
+def _check_tables(tables: dict[str, Tensor]) -> None:
+    """Refuses tables whose numbers of rows or columns do not fit together."""
+    num_nodes, num_edges = tables["num-node-list"], tables["num-edge-list"]
+    nodes, edges, graphs = int(num_nodes.sum()), int(num_edges.sum()), num_nodes.numel()
+    rows = {"node-feat": nodes, "node-label": nodes, "edge": edges, "edge-feat": edges}
+    rows |= {"graph-label": graphs, "num-edge-list": graphs}
+    columns = {"edge": 2, "num-node-list": 1, "num-edge-list": 1, "node-label": 1} | dict.fromkeys(SPLIT_PARTS, 1)
+    for key, table in tables.items():
+        shape = [rows.get(key, table.size(0)), columns.get(key, table.size(1))]
+        if list(table.shape) != shape:
+            raise InputError(f"{key}.csv.gz: the table must have the shape {shape} (got {list(table.shape)})")
+    if bool((num_nodes < 0).any()) or bool((num_edges < 0).any()):
+        raise InputError("num-node-list.csv.gz: a graph has a negative size")
+    if num_nodes.numel() == 1:
+        check_edges(tables["edge"].t(), int(num_nodes), "edge.csv.gz")
 
 
 def _both_directions(edge_index: Tensor) -> Tensor:
@@ -97,14 +109,14 @@ def ogbn(request: Request) -> GraphDataset:
     edge_index = table["edge"].t().contiguous()
     if request.name == "ogbn-products":
         edge_index = _both_directions(edge_index)
-    y = table["node-label"].view(-1).long()
+    y, num_classes = classes_of_numbers(table["node-label"].view(-1).numpy(), where="node-label.csv.gz")
     return GraphDataset(
         name=request.name,
         task="node-classification",
         graphs=(Data(x=table["node-feat"], edge_index=edge_index, y=y),),
         splits=(Split(*(table[part].view(-1) for part in SPLIT_PARTS)),),
         num_features=table["node-feat"].size(1),
-        num_outputs=int(y.max()) + 1,
+        num_outputs=num_classes,
         metric="accuracy",
         citation=CITATION,
     )

@@ -12,15 +12,20 @@ import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import torch
 import torch_geometric
 
-from graphkit.data.download import private_folder, publish, socket_timeout, unreachable_host
+from graphkit.data.download import fetch_files, private_folder, publish, socket_timeout, unreachable_host
+from graphkit.data.published import changed_files
 from graphkit.data.source import Request
 from graphkit.errors import InputError
+from graphkit.files import write_atomically
 
 T = TypeVar("T")
+#: Changes when the content of the files in the cache does.
+CACHE_FORMAT = 1
 
 
 def cache_folder() -> Path:
@@ -68,8 +73,65 @@ def missing_files(request: Request, reason: str = "") -> FileNotFoundError:
     )
 
 
+def read_files(request: Request, reader: Callable[[Path], T]) -> T:
+    """Finds or downloads the raw files of a data set, compares them with the published ones and reads them.
+
+    A pickle that differs from the published one is refused; of other files that differ a line says so.
+
+    Args:
+        request: The data set that is asked for.
+        reader: Called with the folder of the raw files, in which it must not write.
+
+    Raises:
+        FileNotFoundError: If raw files are missing and cannot be downloaded.
+        InputError: If the raw files cannot be read.
+    """
+    raw = find_raw(request) or _download(request)
+    try:
+        changed = changed_files(request.source, raw)
+        if changed and request.source.pickled:
+            raise InputError(f"{changed[0]}: its SHA-256 is not that of the published file")
+        if changed:
+            names = ", ".join(changed[:3])
+            print(f"note: raw files of '{request.name}' are not the published ones: {names}", file=sys.stderr)
+        return reader(raw)
+    except InputError as error:
+        raise InputError(
+            f"the raw files of '{request.name}' in '{raw}' cannot be read ({error}); fetch them again from "
+            f"{request.source.address}, or give an edited graph as a file of your own"
+        ) from error
+
+
+def read_cached(request: Request, reader: Callable[[Path], dict[str, Any]], key: str = "data") -> dict[str, Any]:
+    """Reads raw files as :func:`read_files` does, and keeps what came of them in the cache folder.
+
+    The file in the cache holds tensors, text and containers, and is read with ``weights_only=True``: nothing in it is
+    run. If it is damaged, the raw files are read again.
+
+    Args:
+        request: The data set that is asked for.
+        reader: Makes the tensors.
+        key: Tells the results of different options apart.
+    """
+    raw = find_raw(request)
+    if raw is not None:
+        kept = _kept(request, raw, key)
+        with contextlib.suppress(Exception):
+            return torch.load(kept, weights_only=True)
+    content = read_files(request, reader)
+    kept = _kept(request, find_raw(request) or Path(), key)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(kept, lambda temporary: torch.save(content, temporary))
+    return content
+
+
+def _kept(request: Request, raw: Path, key: str) -> Path:
+    name = f"{request.name}-{_fingerprint(request, raw)}-{key}-{CACHE_FORMAT}.pt"
+    return cache_folder() / "processed" / name
+
+
 def read_raw(request: Request, reader: Callable[[str], T]) -> T:
-    """Lets a loader of PyG read raw files without writing beside them.
+    """Lets a loader that writes below its root read raw files without writing beside them.
 
     The loader gets a folder of the cache in which the raw files are linked and which takes its processed files. The
     folder appears in one step when it is complete, and its name follows from where the raw files lie and from their
@@ -96,7 +158,7 @@ def read_raw(request: Request, reader: Callable[[str], T]) -> T:
 def _read(request: Request, raw: Path, reader: Callable[[str], T], folder: Path) -> T:
     try:
         return _quietly(reader, folder)
-    except (OSError, ImportError, MemoryError):
+    except (OSError, ImportError):
         raise
     except Exception as error:
         detail = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
@@ -131,19 +193,29 @@ def _link(raw: Path, link: Path) -> None:
         shutil.copytree(raw, link)
 
 
-def _download(request: Request, reader: Callable[[str], T]) -> Path:
+def _download(request: Request, reader: Callable[[str], Any] | None = None) -> Path:
+    source = request.source
     if os.environ.get("GRAPHKIT_OFFLINE"):
         raise missing_files(request, " (downloads are switched off by GRAPHKIT_OFFLINE)")
-    host = unreachable_host(request.source.address)
+    if reader is None and not source.urls:
+        raise missing_files(request, " (it is not downloaded)")
+    host = unreachable_host(source.urls[0] if source.urls else source.address)
     if host:
         raise missing_files(request, f" ({host} cannot be reached from here)")
-    target = cache_folder() / "raw" / request.source.folder / request.source.raw
-    print(f"downloading '{request.name}' from {request.source.address} to {target}", file=sys.stderr)
+    target = cache_folder() / "raw" / source.folder / source.raw
+    print(f"downloading '{request.name}' from {source.address} to {target}", file=sys.stderr)
     try:
         with socket_timeout(), private_folder(cache_folder() / "raw") as folder:
-            (folder / request.source.raw).mkdir(parents=True)
-            _quietly(reader, folder)
-            publish(folder / request.source.raw, target)
+            raw = folder / source.raw
+            raw.mkdir(parents=True)
+            if source.urls:
+                fetch_files(source.urls, raw, source.files)
+                changed = changed_files(source, raw)
+                if changed:
+                    raise InputError(f"the SHA-256 of {changed[0]} is not that of the published file")
+            elif reader is not None:
+                _quietly(reader, folder)
+            publish(raw, target)
     except Exception as error:
         detail = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise missing_files(request, f" (the download failed: {detail})") from error

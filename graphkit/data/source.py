@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from graphkit.data.checks import check_dataset
 from graphkit.data.dataset import GraphDataset
 from graphkit.errors import InputError
 from graphkit.registry import register_dataset, unknown_name
@@ -22,6 +23,9 @@ class Source:
             library.
         address: Public address of the files, or one line on where generated data come from.
         optional: Whether the data set also works without the files.
+        urls: Where the files are downloaded from: archives (``.zip``) and single files, gzipped or not. By default the
+            reader downloads them, if anything does.
+        pickled: Whether files are pickles. A pickle that differs from the published one is refused, others are noted.
     """
 
     folder: str = ""
@@ -29,6 +33,8 @@ class Source:
     files: tuple[str, ...] = ()
     address: str = ""
     optional: bool = False
+    urls: tuple[str, ...] = ()
+    pickled: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,16 @@ class DatasetEntry:
             ValueError: If an option is not one of this data set's.
         """
         options = check_options(self.name, self.options, options)
-        return self.load(Request(self.name, self.source, root), **options)
+        dataset = self.load(Request(self.name, self.source, root), **options)
+        if self.source.files:
+            try:
+                check_dataset(dataset)
+            except InputError as error:
+                raise InputError(
+                    f"the raw files of '{self.name}' cannot be used ({error}); fetch them again from "
+                    f"{self.source.address}, or give an edited graph as a file of your own"
+                ) from None
+        return dataset
 
 
 def check_options(name: str, known: Mapping[str, Setting], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import torch
 from torch_geometric.data import Data
 from torch_geometric.utils import contains_self_loops, is_undirected
 
-from graphkit.data import load
+from graphkit.data import download, load
 from graphkit.data import ogb as ogb_module
 from graphkit.data.source import Request, Source
 
@@ -210,8 +210,9 @@ def server(tmp_path: Path) -> Iterator[str]:
 def from_server(address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Request:
     monkeypatch.delenv("GRAPHKIT_OFFLINE")
     monkeypatch.setenv("GRAPHKIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(download, "SCHEMES", ("http",))  # the server of the test speaks no https
     source = ogb_module.NODE_SOURCES["ogbn-arxiv"]
-    return Request("ogbn-arxiv", Source(source.folder, source.raw, source.files, address))
+    return Request("ogbn-arxiv", Source(source.folder, source.raw, source.files, address, urls=(address,)))
 
 
 def test_a_download_is_complete_and_kept(

@@ -1,0 +1,155 @@
+"""Checks of a data set after its raw files have been read."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphkit.data.collection import GraphCollection
+from graphkit.data.dataset import GraphDataset, Split
+from graphkit.data.edges import plain_edge_index
+from graphkit.errors import InputError
+
+PART_NAMES = {"train": "training", "val": "validation", "test": "test"}
+
+
+def check_dataset(dataset: GraphDataset) -> None:
+    """Checks edges, features, labels and splits of a named data set.
+
+    It costs one pass over each of them and no copy. Clips, which have no edges, are checked for their splits alone.
+
+    Raises:
+        InputError: If an edge joins a node that does not exist, a feature is not finite, a label is not one of the
+            classes, or a split has an item twice, one that does not exist, or an empty part.
+    """
+    graphs = dataset.graphs
+    count = len(graphs)
+    if isinstance(graphs, GraphCollection):
+        check_sizes(graphs)
+        check_features(graphs.node.get("x"), dataset.num_categories)
+        if dataset.level == "node":
+            check_labels(graphs.node["y"], dataset.num_outputs, dataset.task)
+        else:
+            check_labels(graphs.graph["y"], dataset.num_outputs, dataset.task)
+    elif dataset.is_single_graph:
+        data = graphs[0]
+        count = int(data.num_nodes or 0)
+        check_edges(plain_edge_index(data.edge_index), count)
+        check_features(data.x, dataset.num_categories)
+        check_labels(data.y, dataset.num_outputs, dataset.task)
+        if data.y.size(0) != count or data.x.size(0) != count:
+            raise InputError(f"features and labels must be those of {count} nodes (got {data.y.size(0)} labels)")
+    check_splits(dataset.splits, count, dataset.protocol)
+
+
+def check_edges(edge_index: Tensor, num_nodes: int, where: str = "") -> None:
+    """Refuses edges to nodes that do not exist.
+
+    Raises:
+        InputError: If there is one.
+    """
+    if not edge_index.numel() or 0 <= int(edge_index.min()) <= int(edge_index.max()) < num_nodes:
+        return
+    wrong = ((edge_index < 0) | (edge_index >= num_nodes)).any(dim=0).nonzero().view(-1)
+    source, target = edge_index[:, wrong[0]].tolist()
+    raise InputError(
+        f"{where}{': ' if where else ''}edge {int(wrong[0])} joins {source} and {target}, but nodes are numbered 0 to "
+        f"{num_nodes - 1}"
+    )
+
+
+def check_sizes(graphs: GraphCollection) -> None:
+    """Refuses a collection with a graph without nodes, or an edge beyond its graph.
+
+    Raises:
+        InputError: If there is one.
+    """
+    empty = (graphs.num_nodes < 1).nonzero().view(-1)
+    if empty.numel():
+        raise InputError(f"each graph must have a node ({empty.numel()} have none, the first is {int(empty[0])})")
+    if graphs.edge_index.numel():
+        size = torch.repeat_interleave(graphs.num_nodes, graphs.num_edges)
+        wrong = ((graphs.edge_index < 0) | (graphs.edge_index >= size)).any(dim=0).nonzero().view(-1)
+        if wrong.numel():
+            graph = int(torch.searchsorted(graphs.edge_ptr, wrong[0], right=True)) - 1
+            source, target = graphs.edge_index[:, wrong[0]].tolist()
+            raise InputError(
+                f"an edge of graph {graph} joins {source} and {target}, but its nodes are numbered 0 to "
+                f"{int(graphs.num_nodes[graph]) - 1}"
+            )
+
+
+def check_features(x: Tensor | None, num_categories: int | None = None) -> None:
+    """Refuses features that are NaN, infinite, or no category.
+
+    Raises:
+        InputError: If there is one.
+    """
+    if x is None:
+        return
+    if num_categories is not None:
+        if x.numel() and not 0 <= int(x.min()) <= int(x.max()) < num_categories:
+            what = f"got values from {int(x.min())} to {int(x.max())}"
+            raise InputError(f"features must be categories from 0 to {num_categories - 1} ({what})")
+    elif x.is_floating_point() and not bool(torch.isfinite(x.sum())):  # the sum needs no memory
+        wrong = (~torch.isfinite(x)).nonzero()
+        if wrong.numel():
+            node, column = wrong[0].tolist()
+            raise InputError(
+                f"feature {column} of node {node} must be a finite number (got {float(x[node, column])}; "
+                f"{wrong.size(0)} such values in all)"
+            )
+
+
+def check_labels(y: Tensor, num_outputs: int, task: str) -> None:
+    """Refuses labels that are not -1 or one of the classes, not 0, 1 or NaN, or infinite targets.
+
+    Raises:
+        InputError: If there is one.
+    """
+    if y.dim() == 1 and not y.is_floating_point():
+        if y.numel() and not -1 <= int(y.min()) <= int(y.max()) < num_outputs:
+            what = f"got {int(y.min())} to {int(y.max())}"
+            raise InputError(f"labels must be from 0 to {num_outputs - 1}, or -1 for none ({what})")
+        if not bool((y >= 0).any()):
+            raise InputError("no item has a label")
+        return
+    if y.dim() != 2 or y.size(1) != num_outputs:
+        raise InputError(f"labels must have {num_outputs} columns (got the shape {list(y.shape)})")
+    known = y[~y.isnan()] if y.is_floating_point() else y.flatten()
+    if task.endswith("regression"):
+        wrong = known[known.isinf()]
+    else:
+        wrong = known[(known != 0) & (known != 1)]
+    if wrong.numel():
+        expected = "a finite number" if task.endswith("regression") else "0, 1 or absent"
+        raise InputError(f"a label must be {expected} (got {float(wrong[0])}; {wrong.numel()} such values in all)")
+
+
+def check_splits(splits: Sequence[Split], num_items: int, protocol: str = "validation") -> None:
+    """Refuses splits with an item twice, an item that does not exist, or without training or test items.
+
+    Where the test items select the epoch (``protocol`` is ``"test"``) validation and test items may be the same.
+
+    Raises:
+        InputError: If there is one.
+    """
+    for number, split in enumerate(splits):
+        name = f"split {number}" if len(splits) > 1 else "the split"
+        parts = {part: np.asarray(getattr(split, part)) for part in PART_NAMES}
+        for part, ids in parts.items():
+            if ids.size and not 0 <= int(ids.min()) <= int(ids.max()) < num_items:
+                what = f"got {int(ids.min())} to {int(ids.max())}"
+                raise InputError(f"{name} must hold items from 0 to {num_items - 1} in its {part} part ({what})")
+            if not ids.size and part != "val":
+                raise InputError(f"{name} has no {PART_NAMES[part]} item")
+        used = list(parts.values())
+        if protocol == "test" and np.array_equal(parts["val"], parts["test"]):
+            used = used[:2]
+        ids, counts = np.unique(np.concatenate(used), return_counts=True)
+        if ids.size and counts.max() > 1:
+            twice = int(ids[counts > 1][0])
+            where = " and ".join(part for part, ids in parts.items() if twice in ids)
+            count = int((counts > 1).sum())
+            raise InputError(f"{name} has item {twice} more than once, in {where} ({count} such items in all)")

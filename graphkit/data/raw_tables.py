@@ -1,0 +1,175 @@
+"""Tables and arrays in raw files, read without running code and within limits on memory.
+
+Errors name the file alone; :func:`graphkit.data.raw_files.read_files` adds the folder and what to do.
+"""
+
+import gzip
+import io
+import itertools
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphkit.errors import InputError
+from graphkit.files import check_content_size, check_zip, parsing
+
+#: Bytes that a dense matrix of a sparse or one-hot one may have, or :data:`MAX_DENSE_EXPANSION` times the file.
+MAX_DENSE, MAX_DENSE_EXPANSION = 2**28, 1000
+
+
+def reading(path: Path) -> AbstractContextManager[None]:
+    """Returns the context of a parser, whose errors on a damaged file become errors that name the file.
+
+    Raises:
+        InputError: If the content cannot be read.
+    """
+    return parsing(path.name, "it is damaged, or not the published file")
+
+
+def check_dense(path: Path, rows: int, columns: int, itemsize: int = 4) -> None:
+    """Refuses a matrix that a small file makes out of proportion large.
+
+    Raises:
+        InputError: If the matrix is too large.
+    """
+    limit = max(MAX_DENSE, MAX_DENSE_EXPANSION * path.stat().st_size)
+    if rows * columns * itemsize > limit:
+        raise InputError(
+            f"{path.name}: a matrix of {rows:,} x {columns:,} values is too large for a file of its size "
+            f"(at most {limit:,} bytes)"
+        )
+
+
+def read_npz(path: Path, *names: str) -> list[np.ndarray]:
+    """Reads arrays of numbers from a ``.npz`` file.
+
+    Raises:
+        InputError: If the file is damaged, too large when unpacked, or an array is absent or holds Python objects.
+    """
+    check_zip(path)
+    with reading(path), np.load(path, allow_pickle=False) as content:
+        absent = [name for name in names if name not in content.files]
+        if absent:
+            raise InputError(f"{path.name}: the array `{absent[0]}` is absent")
+        return [_numbers(content[name], f"{path.name}: `{name}`") for name in names]
+
+
+def read_npy(path: Path) -> np.ndarray:
+    """Reads an array of numbers from a ``.npy`` file, which is as large as it says.
+
+    Raises:
+        InputError: If the file is damaged, shorter than it says or holds Python objects.
+    """
+    with reading(path):
+        return _numbers(np.array(np.load(path, mmap_mode="r", allow_pickle=False)), path.name)
+
+
+def _numbers(array: Any, where: str) -> np.ndarray:
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
+        raise InputError(f"{where}: it must hold numbers (got {getattr(array, 'dtype', type(array).__name__)})")
+    return array
+
+
+def read_table(
+    path: Path, columns: int | None = None, delimiter: str | None = None, dtype: Any = np.int64, header: int = 0
+) -> np.ndarray:
+    """Reads a text file of numbers, gzipped if its name ends so: ``[rows, columns]``.
+
+    Args:
+        path: The file.
+        columns: Number of columns that there must be.
+        delimiter: What stands between two numbers; white space by default.
+        dtype: Type of the numbers.
+        header: Lines to skip.
+
+    Raises:
+        InputError: If a line is no row of so many numbers, or the file is damaged.
+    """
+    with reading(path), open_text(path) as file:
+        for _ in range(header):
+            file.readline()
+        lines = (line for line in file if line.strip())
+        first = next(lines, None)
+        if first is None:
+            return np.empty((0, columns or 0), dtype)
+        width = len(first.split(delimiter))
+        if columns is not None and width != columns:
+            raise InputError(f"{path.name}: each line must have {columns} numbers (got {width} in the first)")
+        rows = itertools.chain([first], lines)
+        return np.loadtxt(rows, dtype=dtype, delimiter=delimiter, ndmin=2, comments=None)
+
+
+def open_text(path: Path) -> io.TextIOWrapper:
+    """Opens a text file in UTF-8, gzipped if its name ends so; too much content raises when it is read."""
+    if path.suffix != ".gz":
+        return open(path, encoding="utf-8")
+    return io.TextIOWrapper(io.BufferedReader(_Bounded(path)), encoding="utf-8")
+
+
+class _Bounded(io.RawIOBase):
+    """Content of a gzipped file, as long as it is not out of proportion to the size of the file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._file, self._count = path, gzip.GzipFile(path), 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = self._file.readinto(buffer)  # type: ignore[attr-defined]
+        self._count += count
+        check_content_size(self._path, self._count, "the unpacked content", "fetch it again")
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def dense_from_csr(
+    path: Path, data: np.ndarray, indices: np.ndarray, indptr: np.ndarray, shape: Any, dtype: Any = np.float32
+) -> np.ndarray:
+    """Makes a matrix of the arrays of a compressed sparse one, whose ids are checked first.
+
+    Raises:
+        InputError: If the arrays do not fit together, or the matrix is too large for the file.
+    """
+    row, column, (rows, columns) = csr_entries(path, indices, indptr, shape)
+    if data.shape != column.shape:
+        raise InputError(f"{path.name}: a sparse matrix has {column.size} entries and {data.size} values")
+    check_dense(path, rows, columns)
+    dense = np.zeros((rows, columns), dtype)
+    np.add.at(dense, (row, column), data)  # entries that come twice are added, as in SciPy
+    return dense
+
+
+def csr_entries(
+    path: Path, indices: np.ndarray, indptr: np.ndarray, shape: Any
+) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
+    """Returns the rows, the columns and the shape of the entries of a compressed sparse matrix.
+
+    Raises:
+        InputError: If the arrays do not fit together.
+    """
+    size = [int(count) for count in np.asarray(shape).reshape(-1)]
+    whole = all(array.ndim == 1 and array.dtype.kind in "iu" for array in (indices, indptr))
+    if len(size) != 2 or min(size) < 0 or not whole or indptr.size != size[0] + 1:
+        raise InputError(f"{path.name}: the arrays of a sparse matrix do not fit together")
+    indices, indptr = indices.astype(np.int64), indptr.astype(np.int64)
+    counts = np.diff(indptr)
+    if indptr[0] != 0 or indptr[-1] != indices.size or bool((counts < 0).any()):
+        raise InputError(f"{path.name}: the rows of a sparse matrix must follow each other")
+    if indices.size and not 0 <= int(indices.min()) <= int(indices.max()) < size[1]:
+        raise InputError(f"{path.name}: the columns of a sparse matrix must be from 0 to {size[1] - 1}")
+    return np.repeat(np.arange(size[0]), counts), indices, (size[0], size[1])
+
+
+def one_hot(values: np.ndarray, path: Path) -> Tensor:
+    """Turns whole numbers ``[N]`` into one-hot rows, with one column for each number from the least to the largest."""
+    low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
+    check_dense(path, values.size, high - low + 1)
+    return torch.nn.functional.one_hot(torch.from_numpy(values - low), high - low + 1).float()
