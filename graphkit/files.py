@@ -129,7 +129,7 @@ def writing(path: str | Path) -> Iterator[None]:
     """
     try:
         yield
-    except (WriteError, ConnectionError, TimeoutError):
+    except (WriteError, FileExistsError, ConnectionError, TimeoutError):
         raise
     except OSError as error:
         text = str(error)

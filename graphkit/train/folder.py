@@ -1,49 +1,118 @@
-"""Where a run goes."""
+"""Folder of a run: made, described, and removed again if the run is refused before it trains."""
 
 import os
 import tempfile
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import yaml
 
 from graphkit.errors import InputError
-from graphkit.files import write_text
+from graphkit.files import read_json, unfinished, write_json, write_text
 from graphkit.train.config import read_config
+from graphkit.train.interrupt import Interrupted
 from graphkit.train.team import job, team
 
+#: The folder, within that of a run, of all that is about shards.
+SHARDS = "shards"
 #: The file that says which job made a folder.
 _JOB = ".job"
+#: What a run writes before it trains.
+_FIRST = (_JOB, "config.yaml", "env.json")
 #: The folders of the runs that this process has begun.
 _BEGUN: set[Path] = set()
+#: Version of the form of ``result.json``; without one it is the first.
+FORMAT = 1
+#: What a result has whatever was trained.
+_RESULT = (
+    "model", "dataset", "metric", "test", "validation", "selected_on", "epochs", "seeds", "parameters", "seconds"
+)  # fmt: skip
 
 
-def make_folder(output: str | Path | None, name: str) -> Path:
+class NewFolder:
+    """Folder of a new run, as a context: an error before training removes what was made for it, and nothing else.
+
+    Args:
+        path: The folder, which exists.
+        made: The folders that were made for it, the outermost first.
+    """
+
+    def __init__(self, path: Path, made: list[Path]) -> None:
+        self.path, self._made, self._kept = path, made, False
+
+    def keep(self) -> None:
+        """Keeps the folder from now on, because the run in it can be resumed."""
+        self._kept = True
+
+    def __enter__(self) -> "NewFolder":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None and not self._kept and not issubclass(kind, Interrupted) and team().rank == 0:
+            self._remove()
+
+    def _remove(self) -> None:
+        try:
+            entries = list(self.path.iterdir())
+            if all(entry.name in _FIRST or unfinished(entry) for entry in entries):
+                for entry in entries:
+                    entry.unlink()
+                for folder in reversed(self._made):
+                    folder.rmdir()
+        except OSError:  # it is gone, or other files have come into it
+            pass
+
+
+def make_folder(output: str | Path | None, name: str) -> NewFolder:
     """Makes the folder of a new run.
 
     Args:
-        output: The folder; ``None`` for the next free ``runs/NAME-001``.
+        output: The folder, which is empty, does not exist, or has only what a killed process had written before the
+            run could be resumed; ``None`` for the next free ``runs/NAME-001``.
         name: What a new folder is named after.
 
     Raises:
-        ValueError: If the folder holds something already, or cannot be made or written to.
+        InputError: If the folder holds something else, or cannot be made or written to.
     """
+    made: list[Path] = []
     try:
         if output is None:
             return _next_free(Path("runs"), name)
         folder = Path(output)
-        if folder.is_dir() and any(folder.iterdir()):
-            raise InputError(f"the output folder '{folder}' is not empty; choose another, or --resume it")
-        folder.mkdir(parents=True, exist_ok=True)
+        if folder.is_dir() and not half_made(folder):
+            remedy = "choose another"
+            remedy += ", or --resume it" if (folder / "config.yaml").is_file() or (folder / SHARDS).is_dir() else ""
+            raise InputError(f"the output folder '{folder}' is not empty; {remedy}")
+        made = make_parents(folder)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise InputError(f"the output folder cannot be written: '{error.filename}' ({os.strerror(error.errno or 0)})") \
-            from None
-    return folder
+        for each in reversed(made):
+            each.rmdir()
+        place = error.filename or output or "runs"
+        raise InputError(f"the output folder cannot be written: '{place}' ({os.strerror(error.errno or 0)})") from None
+    return NewFolder(folder, made)
 
 
-def start_folder(output: str | Path | None, name: str, config: dict[str, Any]) -> Path:
+def make_parents(folder: Path) -> list[Path]:
+    """Makes a folder and those above it; returns the ones that were not there, the outermost first."""
+    made = [each for each in (folder, *folder.parents) if not each.exists()][::-1]
+    folder.mkdir(parents=True, exist_ok=True)
+    return made
+
+
+def half_made(folder: Path) -> bool:
+    """Returns whether a folder holds nothing but what a process had written that was killed before the run began."""
+    return all(
+        entry.name == _JOB or unfinished(entry) in (_JOB, "config.yaml") or entry.name.startswith(f".{SHARDS}-")
+        for entry in folder.iterdir()
+    )
+
+
+def start_folder(output: str | Path | None, name: str, config: dict[str, Any]) -> NewFolder:
     """Makes the folder of a new run, in the first of several processes; all get to know it.
 
     Where ``torchrun`` has started the processes of a job again, because one of them died, the folder is that which the
@@ -55,11 +124,75 @@ def start_folder(output: str | Path | None, name: str, config: dict[str, Any]) -
         config: The settings of the run.
 
     Raises:
-        ValueError: If the folder cannot be made, or is not empty and not of this job.
+        InputError: If the folder cannot be made, or is not empty and not of this job.
     """
     folder = team().first(lambda: _of_job(output, name, config) or _marked(make_folder(output, name)))
-    _BEGUN.add(folder.resolve())
+    _BEGUN.add(folder.path.resolve())
     return folder
+
+
+def describe(folder: Path, config: dict[str, Any]) -> None:
+    """Writes the settings of a run; from then on it can be resumed."""
+    folder.mkdir(exist_ok=True)
+    write_text(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
+
+
+def write_result(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
+    """Writes ``result.json`` with the version of its form, and returns its content."""
+    result = {**result, "format": FORMAT}
+    write_json(folder / "result.json", result)
+    return result
+
+
+def read_result(folder: Path) -> dict[str, Any]:
+    """Reads the result of a run of any command; empty while the run has not ended.
+
+    Raises:
+        InputError: If it is damaged, or of a later version of graphkit.
+    """
+    path = folder / "result.json"
+    if not path.is_file():
+        return {}
+    result = read_json(path)
+    if not isinstance(result, dict):
+        raise InputError(f"'{path}' is damaged (no keys and values); delete it, or train again")
+    form = result.get("format", 1)
+    if not isinstance(form, int) or isinstance(form, bool) or form < 1:
+        raise InputError(f"'{path}' is damaged (`format` is {form!r}); delete it, or train again")
+    if form > FORMAT:
+        raise InputError(f"'{path}' has format {form}, and this graphkit knows {FORMAT}; install a newer graphkit")
+    return result
+
+
+def read_train_result(folder: Path) -> dict[str, Any]:
+    """Reads the result of a run of ``train``; empty while the run has not ended.
+
+    Raises:
+        InputError: If it is damaged, or a key is missing or has another type; the key is named.
+    """
+    result = read_result(folder)
+    wrong = next((key for key in _RESULT if result and not _is_result(key, result.get(key, ...))), None)
+    if wrong is not None:
+        what = f"`{wrong}` is {result[wrong]!r:.60}" if wrong in result else f"it has no `{wrong}`"
+        remedy = f"delete it, and make it again with: graphkit train --resume {folder}"
+        raise InputError(f"'{folder / 'result.json'}' is damaged ({what}); {remedy}")
+    return result
+
+
+def _is_result(key: str, value: Any) -> bool:
+    """Returns whether a value of a result has the type that its key says."""
+    if key in ("test", "validation"):
+        good = isinstance(value, dict) and is_number(value.get("mean")) and is_number(value.get("std"))
+        return value is None or (good and isinstance(value.get("runs"), list) and all(map(is_number, value["runs"])))
+    if key in ("epochs", "seeds"):
+        whole = isinstance(value, list) and all(item is None or isinstance(item, int) for item in value)
+        return whole and bool(value)
+    return is_number(value) if key in ("parameters", "seconds") else isinstance(value, str)
+
+
+def is_number(value: Any) -> bool:
+    """Returns whether a value that was read is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
 
 
 def folder_config(folder: Path) -> dict[str, Any]:
@@ -67,38 +200,48 @@ def folder_config(folder: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: If the folder is not a run.
-        ValueError: If its ``config.yaml`` cannot be read.
+        InputError: If its ``config.yaml`` cannot be read.
     """
-    if not (folder / "config.yaml").is_file():
-        raise FileNotFoundError(f"'{folder}' is not a run folder (it has no config.yaml)")
-    return read_config(folder / "config.yaml")
+    if (folder / "config.yaml").is_file():
+        return read_config(folder / "config.yaml")
+    manifest = folder / SHARDS / "manifest.json"  # shards write it first
+    if manifest.is_file():
+        content = read_json(manifest, "choose another --output")
+        config = content.get("config") if isinstance(content, dict) else None
+        if not isinstance(config, dict):
+            raise InputError(f"'{manifest}' is damaged (no `config`); choose another --output")
+        return config
+    what = f"'{folder}' is not a run folder (it has no config.yaml)"
+    if folder.is_dir() and half_made(folder):
+        raise FileNotFoundError(f"{what}; nothing was trained in it, begin the run again with --output {folder}")
+    raise FileNotFoundError(what)
 
 
-def _next_free(parent: Path, name: str) -> Path:
-    """Makes and returns the first folder ``NAME-001``, ``NAME-002``, ... that does not exist."""
-    parent.mkdir(exist_ok=True)
+def _next_free(parent: Path, name: str) -> NewFolder:
+    """Makes the first folder ``NAME-001``, ``NAME-002``, ... that does not exist."""
+    made = make_parents(parent)
     number = 1
     while True:
         folder = parent / f"{name}-{number:03d}"
         try:
             folder.mkdir()
-            return folder
+            return NewFolder(folder, [*made, folder])
         except FileExistsError:  # taken, perhaps a moment ago by another process
             number += 1
 
 
-def _of_job(output: str | Path | None, name: str, config: dict[str, Any]) -> Path | None:
+def _of_job(output: str | Path | None, name: str, config: dict[str, Any]) -> NewFolder | None:
     """Returns the folder that this job has begun, if it has.
 
     Raises:
-        ValueError: If its settings are others.
+        InputError: If its settings are others.
     """
     if job() is None:
         return None
     known = sorted(Path("runs").glob(f"{name}-[0-9]*")) if output is None else [Path(output)]
     for folder in known:
         mark, settings = folder / _JOB, folder / "config.yaml"
-        if mark.is_file() and mark.read_text(encoding="utf-8").strip() == job():
+        if mark.is_file() and mark.read_text(encoding="utf-8", errors="replace").strip() == job():
             others = settings.is_file() and read_config(settings) != yaml.safe_load(yaml.safe_dump(config))
             if output is None and (others or folder.resolve() in _BEGUN):
                 continue  # a script may train several times, and each of its runs has a folder of its own
@@ -106,13 +249,16 @@ def _of_job(output: str | Path | None, name: str, config: dict[str, Any]) -> Pat
                 raise InputError(
                     f"the folder '{folder}' belongs to this job, but its settings are others; give another --output"
                 )
-            return folder
+            begun = NewFolder(folder, [])
+            begun.keep()
+            return begun
     return None
 
 
-def _marked(folder: Path) -> Path:
+def _marked(new: NewFolder) -> NewFolder:
     """Notes which job a new folder is of, if there is one."""
     name = job()
     if name is not None:
-        write_text(folder / _JOB, f"{name}\n")
-    return folder
+        with new:
+            write_text(new.path / _JOB, f"{name}\n")
+    return new

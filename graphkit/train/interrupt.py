@@ -1,12 +1,17 @@
-"""Ctrl-C that waits for the end of an epoch, so that nothing is lost."""
+"""Ctrl-C that waits a moment for the end of an epoch, so that nothing is lost."""
 
+import contextlib
 import signal
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
 from graphkit.train.progress import Progress
+
+#: Seconds that an epoch has to end after Ctrl-C; then it is given up.
+GRACE = 1.5
 
 
 class Interrupted(Exception):
@@ -24,12 +29,26 @@ class Interrupted(Exception):
 
 
 class InterruptFlag:
-    """While it is open, the first Ctrl-C (or request to terminate) is only noted; the second one acts at once."""
+    """Ctrl-C while training, as a context: the first one (or a request to terminate) sets :attr:`raised`.
 
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
+    The loop ends at the next epoch. If it has not after :data:`GRACE` seconds, or at a second Ctrl-C, a
+    ``KeyboardInterrupt`` is raised wherever the main thread is; :meth:`stopping` makes an :class:`Interrupted` of the
+    former.
+
+    Args:
+        progress: What a person sees.
+        waits: Whether the end of the epoch is waited for, however long it takes: of several processes, each must reach
+            the same point.
+    """
+
+    def __init__(self, progress: Progress, waits: bool = False) -> None:
+        self.progress, self.waits = progress, waits
+        #: Whether Ctrl-C came.
         self.raised = False
+        #: Whether the time for the end of the epoch has run out.
+        self.expired = False
         self._previous: dict[int, Any] = {}
+        self._lock, self._closed = threading.Lock(), threading.Event()
 
     def __enter__(self) -> "InterruptFlag":
         if threading.current_thread() is threading.main_thread():
@@ -40,11 +59,45 @@ class InterruptFlag:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
+        try:
+            with self._lock:
+                self._closed.set()
+        finally:
+            for number, handler in self._previous.items():
+                signal.signal(number, handler)
+
+    @contextlib.contextmanager
+    def stopping(self, interrupted: Callable[[], Interrupted]) -> Iterator[None]:
+        """Context that is left by an :class:`Interrupted` if the time for the end of the epoch has run out.
+
+        Args:
+            interrupted: Makes it.
+        """
+        try:
+            yield
+        except KeyboardInterrupt:
+            if not self.expired:  # a second Ctrl-C
+                raise
+            raise interrupted() from None
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.raised:
             raise KeyboardInterrupt
         self.raised = True
-        self.progress.say("stopping after this epoch (Ctrl-C again to stop at once and lose it)")
+        if not self.waits:
+            threading.Thread(target=self._expire, daemon=True).start()
+        with contextlib.suppress(RuntimeError):  # of a stream that the main thread is writing to at this moment
+            self.progress.say("stopping (Ctrl-C again to stop at once)")
+
+    def _expire(self) -> None:
+        """Interrupts the main thread, and again where the first interruption was lost in a callback of a library."""
+        wait = GRACE
+        while not self._closed.wait(wait):
+            with self._lock:
+                if self._closed.is_set():
+                    return
+                self.expired, wait = True, 3.0
+                if hasattr(signal, "pthread_kill"):  # ends what the thread waits for, too
+                    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                else:
+                    signal.raise_signal(signal.SIGINT)

@@ -12,9 +12,11 @@ from graphkit.files import read_json
 from graphkit.nn import GraphModel
 from graphkit.train.checkpoint import load_weights, put_weights
 from graphkit.train.config import resolve
-from graphkit.train.folder import folder_config
+from graphkit.train.fingerprint import check_data
+from graphkit.train.folder import folder_config, read_train_result
 from graphkit.train.model import make_model
 from graphkit.train.run import data_key, load_dataset
+from graphkit.train.single_fit import COLUMNS
 
 
 @dataclass
@@ -33,23 +35,31 @@ class Run:
 
     @cached_property
     def result(self) -> dict[str, Any]:
-        """The content of ``result.json``; empty while the run has not ended."""
-        return self._json("result.json")
+        """The content of ``result.json``; empty while the run has not ended.
+
+        Raises:
+            InputError: If it is damaged or lacks a key, or a later version of graphkit wrote it.
+        """
+        return read_train_result(self.path)
 
     @cached_property
     def environment(self) -> dict[str, Any]:
-        """The content of ``env.json``."""
-        return self._json("env.json")
+        """The content of ``env.json``: software, hardware and, as ``data``, the fingerprint of the data."""
+        path = self.path / "env.json"
+        content = read_json(path, "delete it") if path.is_file() else {}
+        if not isinstance(content, dict):
+            raise InputError(f"'{path}' is damaged (no keys and values); delete it")
+        return content
 
     @cached_property
     def metrics(self) -> list[dict[str, float | None]]:
-        """The rows of ``metrics.csv``; empty for a run of several fits, whose children have them."""
+        """The rows of ``metrics.csv``; empty for a run of several fits, whose children have them.
+
+        Raises:
+            InputError: If a column is missing or a value is no number; the line is named.
+        """
         path = self.path / "metrics.csv"
-        if not path.is_file():
-            return []
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = csv.DictReader(file)
-            return [{key: float(value) if value else None for key, value in row.items()} for row in rows]
+        return read_table(path) if path.is_file() else []
 
     @cached_property
     def children(self) -> tuple["Run", ...]:
@@ -76,10 +86,16 @@ class Run:
 
     @cached_property
     def dataset(self) -> GraphDataset:
-        """The data set, loaded anew from where the configuration says; once for all fits that have the same."""
+        """The data set, loaded from where the configuration says; once for all fits that have the same.
+
+        Raises:
+            InputError: If the data are not those that the run was trained on.
+        """
         if self.parent is not None and data_key(self.parent.config) == data_key(self.config):
             return self.parent.dataset
-        return load_dataset(self.config)
+        dataset = load_dataset(self.config)
+        check_data(self.path, dataset)
+        return dataset
 
     @property
     def split(self) -> Split:
@@ -100,10 +116,6 @@ class Run:
         put_weights(model, weights, path)
         return model.eval()
 
-    def _json(self, name: str) -> dict[str, Any]:
-        path = self.path / name
-        return read_json(path) if path.is_file() else {}
-
 
 def open_run(path: str | Path) -> Run:
     """Opens a run folder.
@@ -117,6 +129,32 @@ def open_run(path: str | Path) -> Run:
     if "student" in content:
         raise InputError(f"'{path}' compares several networks; take the run of one of them, such as {path / 'alone'}")
     return Run(path, resolve(content))
+
+
+def read_table(path: Path) -> list[dict[str, float | None]]:
+    """Reads the rows of ``metrics.csv``; an empty field is ``None``.
+
+    Raises:
+        InputError: If a column is missing or a value is no number; the line is named.
+    """
+    remedy = "delete it, and write it again with: graphkit train --resume RUN"
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            head, *rows = list(csv.reader(file)) or [[]]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise InputError(f"'{path}' is damaged ({error}); {remedy}") from None
+    missing = next((name for name in COLUMNS if name not in head), None)
+    if missing is not None:
+        raise InputError(f"'{path}' is damaged (it has no column '{missing}'); {remedy}")
+    table: list[dict[str, float | None]] = []
+    for line, row in enumerate(rows, start=2):
+        try:
+            table.append({name: float(text) if text else None for name, text in zip(head, row, strict=True)})
+        except ValueError:
+            raise InputError(f"'{path}', line {line}, is damaged ({','.join(row):.60}); {remedy}") from None
+        if table[-1]["epoch"] is None or table[-1]["loss"] is None:
+            raise InputError(f"'{path}', line {line}, is damaged (no epoch or no loss); {remedy}")
+    return table
 
 
 def _numbers(path: Path) -> list[int]:

@@ -70,9 +70,11 @@ def write_paths(
     }  # fmt: skip
     blocks = {block_name(number): number for number in range(max(1, -(-num_nodes // block)))}
     begin = time.perf_counter()
-    folder = open_folder(output)
-    with Shard(folder, "paths", settings, list(blocks), which, progress, BLOCK_INDEX) as work:
-        with InterruptFlag(progress) as interrupt:
+    with open_folder(output) as new:
+        folder = new.path
+        work = Shard(folder, "paths", settings, list(blocks), which, progress, BLOCK_INDEX)
+    with work:
+        with InterruptFlag(progress) as interrupt, interrupt.stopping(lambda: Interrupted(0, folder)):
             for name, number in work.turns(blocks):
                 if interrupt.raised:
                     raise Interrupted(0, folder)

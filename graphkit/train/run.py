@@ -2,23 +2,33 @@
 
 from contextlib import nullcontext
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from graphkit import data
 from graphkit.data import GraphDataset
 from graphkit.errors import InputError
-from graphkit.files import read_json, write_json, write_text
+from graphkit.files import write_json
 from graphkit.tasks import make_task
 from graphkit.train.batches import augmentation
+from graphkit.train.checkpoint import read_fit
 from graphkit.train.config import resolve, settings
 from graphkit.train.environment import environment, peak_memory_mb, pick_device
-from graphkit.train.folder import folder_config, start_folder
+from graphkit.train.fingerprint import check_data, fingerprint
+from graphkit.train.folder import (
+    NewFolder,
+    describe,
+    folder_config,
+    is_number,
+    read_train_result,
+    start_folder,
+    write_result,
+)
 from graphkit.train.interrupt import Interrupted, InterruptFlag
-from graphkit.train.model import make_model
+from graphkit.train.model import check_edges, make_model
 from graphkit.train.node_batches import drawing, node_loader
 from graphkit.train.optimizer import Schedule, make_optimizer
 from graphkit.train.precision import Precision
@@ -28,6 +38,11 @@ from graphkit.train.shards import FOLDER, Shard, open_folder, parse_shard, refus
 from graphkit.train.single_fit import Fit
 from graphkit.train.teaching import Teaching
 from graphkit.train.team import team, together
+
+#: What ``fit.json`` has, apart from the curve.
+_FIT: dict[str, Any] = {
+    "epoch": 0, "validation": None, "test": None, "parameters": 0, "seconds": 0.0, "seed": 0, "fold": None, "extras": {}
+}  # fmt: skip
 
 
 def fit(
@@ -62,16 +77,14 @@ def fit(
         device = pick_device(config["device"])
         dataset = processes.in_turn(lambda: load_dataset(config))  # before the folder: a mistake leaves none behind
         rehearse(config, dataset)
-        work = None
-        if shard is None:
-            name = f"{config['model']['name']}-{Path(config['data']['name']).stem}"
-            folder = start_folder(output, name, config)
-            processes.first(lambda: _describe(folder, config, device))
-        else:
-            folder = open_folder(output)
-            work = Shard(folder, "train", config, [*children(config, dataset)], shard, progress)
-        with work or nullcontext():
-            return _run(config, folder, device, progress, dataset, work)
+        name = f"{config['model']['name']}-{Path(config['data']['name']).stem}"
+        with open_folder(output) if shard is not None else start_folder(output, name, config) as new:
+            if shard is not None:
+                work = Shard(new.path, "train", config, [*children(config, dataset)], shard, progress)
+                with work:
+                    return _run(config, new.path, device, progress, dataset, work)
+            processes.first(lambda: describe(new.path, config))
+            return _run(config, new.path, device, progress, dataset, new=new)
 
 
 def resume(
@@ -104,9 +117,8 @@ def resume(
 def share(config: dict[str, Any], folder: Path, progress: Progress, shard: Shard) -> dict[str, Any]:
     """Does a shard's part of a run that lies within a larger one; returns as :func:`fit` does."""
     config = resolve(config)
-    folder.mkdir(exist_ok=True)
     if not (folder / "config.yaml").is_file():
-        _describe(folder, config, pick_device(config["device"]))
+        describe(folder, config)
     return _run(config, folder, pick_device(config["device"]), progress, None, shard)
 
 
@@ -116,6 +128,7 @@ def rehearse(config: dict[str, Any], dataset: GraphDataset) -> None:
     if not split.train.numel():
         raise InputError("a split must have at least one training item (got none)")
     model, options = make_model(config, dataset), settings(config)
+    check_edges(model, dataset)
     Schedule(make_optimizer(model, options), options)
     make_task(dataset.task, dataset.metric, options.label_smoothing)
     augmentation(dataset, options.augment)
@@ -162,18 +175,26 @@ def children(config: dict[str, Any], dataset: GraphDataset) -> dict[str, dict[st
 
 def _run(
     config: dict[str, Any], folder: Path, device: torch.device, progress: Progress, dataset: GraphDataset | None = None,
-    shard: Shard | None = None,
+    shard: Shard | None = None, new: NewFolder | None = None,
 ) -> dict[str, Any]:
-    """Does the fits that are not done yet, or a shard's part of them, and combines their results once all are done."""
+    """Does the fits that are not done yet, or a shard's part of them, and combines their results once all are done.
+
+    Raises:
+        InputError: If the data are not those that the run began with.
+    """
     processes = team()
     if processes.rank:
         progress = Progress()
     dataset = dataset or processes.in_turn(lambda: load_dataset(config))
     fits = children(config, dataset)
-    processes.first(lambda: None if (folder / "env.json").is_file() else _describe(folder, config, device))
+    loaded, mark = data_key(config), fingerprint(dataset)
+    processes.first(partial(_begin, folder, config, device, dataset, mark))
     results: list[dict[str, Any]] = []
-    loaded = data_key(config)
-    with InterruptFlag(progress) as interrupt:
+
+    def stopped() -> Interrupted:
+        return Interrupted(int(results[-1]["epoch"]) if results else 0, folder)
+
+    with InterruptFlag(progress, waits=processes.world > 1) as interrupt, interrupt.stopping(stopped):
         for name, child in shard.turns(fits, interrupt) if shard is not None else fits.items():
             place = folder / name
             done = processes.first(lambda place=place: _fitted(place))  # type: ignore[misc]
@@ -181,15 +202,19 @@ def _run(
                 results.append(done)
                 continue
             if processes.largest(interrupt.raised)[0]:  # in the last epoch of a fit, or while its scores were computed
-                raise Interrupted(int(results[-1]["epoch"]) if results else 0, folder)
+                raise stopped()
             if data_key(child) != loaded:
                 dataset = processes.in_turn(lambda child=child: load_dataset(child))  # type: ignore[misc]
-                loaded = data_key(child)
-            if name:
-                processes.first(lambda place=place, child=child: _describe(place, child, device))  # type: ignore[misc]
+                loaded, mark = data_key(child), fingerprint(dataset)
             label = f"{config['model']['name']} {name}".strip()
+            single = Fit(child, dataset, place, device, progress, label, mark)
+            if new is not None:
+                new.keep()
+            if name:
+                processes.first(partial(describe, place, child))
+                processes.first(partial(_begin, place, child, device, dataset, mark))
             try:
-                fitted = Fit(child, dataset, place, device, progress, label).run(interrupt)
+                fitted = single.run(interrupt)
             except Interrupted as stop:
                 raise Interrupted(stop.epoch, folder) from None  # what is continued is the whole run
             results.append({**fitted, "seed": child["seed"], "fold": child["data"]["fold"]})
@@ -199,32 +224,53 @@ def _run(
     if shard is not None:
         if shard.left():
             return shard.so_far()
-        if not shard.did and (folder / "result.json").is_file():
-            return read_json(folder / "result.json")
-        results = [read_json(folder / name / "fit.json") for name in fits]
+        if not shard.did and (result := read_train_result(folder)):
+            return result
+        results = [_read_fit(folder / name / "fit.json") for name in fits]
     (peak,) = processes.largest(peak_memory_mb(device))
     result = combine(config, dataset, results, folder, peak)
-    processes.first(lambda: write_json(folder / "result.json", result))
-    return result
+    return processes.first(lambda: write_result(folder, result))
 
 
 def _fitted(place: Path) -> dict[str, Any] | None:
     """Returns the scores of a fit that is done."""
-    return read_json(place / "fit.json") if (place / "fit.json").is_file() else None
+    return _read_fit(place / "fit.json") if (place / "fit.json").is_file() else None
+
+
+def _read_fit(path: Path) -> dict[str, Any]:
+    """Reads the scores of a fit.
+
+    Raises:
+        InputError: If the file is damaged; the key is named.
+    """
+    fitted = read_fit(path, _FIT)
+    for key, value in (("curve", fitted.get("curve") or []), ("extras", [*fitted["extras"].values()])):
+        if not isinstance(value, list) or not all(item is None or is_number(item) for item in value):
+            raise InputError(f"'{path}' is damaged (`{key}` does not hold numbers); delete it; --resume makes it again")
+    return fitted
 
 
 def _write(place: Path, result: dict[str, Any] | None, fitted: dict[str, Any]) -> None:
     """Writes the scores of a fit, last those that say it is done."""
     if result is not None:
-        write_json(place / "result.json", result)
+        write_result(place, result)
     write_json(place / "fit.json", fitted)
 
 
-def _describe(folder: Path, config: dict[str, Any], device: torch.device) -> None:
-    """Writes what a run is about, before it starts."""
-    folder.mkdir(exist_ok=True)
-    write_text(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
-    write_json(folder / "env.json", environment(device))
+def _begin(
+    folder: Path, config: dict[str, Any], device: torch.device, dataset: GraphDataset, mark: dict[str, str]
+) -> None:
+    """Writes what a run is about, and on which data, before it starts; of a run that has begun, checks the data.
+
+    Raises:
+        InputError: If the data have changed.
+    """
+    if not (folder / "config.yaml").is_file():
+        describe(folder, config)
+    if (folder / "env.json").is_file():
+        check_data(folder, dataset, mark)
+    else:
+        write_json(folder / "env.json", {**environment(device), "data": mark})
 
 
 def data_key(config: dict[str, Any]) -> Any:

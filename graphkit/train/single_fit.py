@@ -11,12 +11,22 @@ from graphkit.errors import InputError
 from graphkit.tasks import make_task
 from graphkit.train.arithmetic import arithmetic, sensible_threads
 from graphkit.train.batches import Batches, augmentation
-from graphkit.train.checkpoint import load_state, of_this_run, save_state, save_table, save_weights
+from graphkit.train.checkpoint import (
+    check_kind,
+    check_optimizer,
+    check_weights,
+    load_state,
+    of_this_run,
+    save_state,
+    save_table,
+    save_weights,
+)
 from graphkit.train.config import settings
 from graphkit.train.extras import extra_scores
-from graphkit.train.interrupt import Interrupted, InterruptFlag
+from graphkit.train.fingerprint import check_origin, fingerprint
+from graphkit.train.interrupt import GRACE, Interrupted, InterruptFlag
 from graphkit.train.loop import evaluate, train_epoch
-from graphkit.train.model import start_model
+from graphkit.train.model import start_model, unused_weights
 from graphkit.train.node_batches import drawing, node_loader
 from graphkit.train.objective import Objective, parallel
 from graphkit.train.optimizer import Schedule, make_optimizer
@@ -30,8 +40,10 @@ from graphkit.train.team import team
 
 COLUMNS = ("epoch", "phase", "loss", "validation", "validation_loss", "lr", "seconds")
 
-#: Seconds of training between two checkpoints.
+#: Largest number of seconds of training between two checkpoints.
 CHECKPOINT_SECONDS = 15.0
+#: How many times as long as a checkpoint takes there is none after it.
+CHECKPOINT_RATIO = 50.0
 
 #: What the seeds of processes that draw random numbers of their own differ by.
 APART = 1_000_003
@@ -51,12 +63,14 @@ class Fit:
         device: Where to train.
         progress: What a person sees.
         label: What the fit is called there.
+        data: The fingerprint of the data set, where it is known.
     """
 
     def __init__(
         self, config: dict[str, Any], dataset: GraphDataset, folder: Path, device: torch.device, progress: Progress,
-        label: str,
+        label: str, data: dict[str, str] | None = None,
     ) -> None:
+        self.data = data or fingerprint(dataset)
         self.config, self.dataset, self.folder, self.progress, self.label = config, dataset, folder, progress, label
         self.settings = settings(config)
         self.task = make_task(dataset.task, dataset.metric)
@@ -73,6 +87,7 @@ class Fit:
             self.teaching = Teaching(config, dataset, self.split, self.model, device)
         self.rows: list[dict[str, Any]] = []
         self.epoch, self.seconds = 0, 0.0
+        self._saved, self._saved_at, self._pause = 0, 0.0, 0.0
         self.phase, self.before = 1, 0
         self._begin_phase(dataset)
         if self.shared and self.team.rank:  # or all parts of a batch would have the same units dropped
@@ -127,34 +142,43 @@ class Fit:
 
         Raises:
             Interrupted: If Ctrl-C came in an epoch that is not the last one; the run folder then holds a checkpoint of
-                the last whole epoch.
+                the last whole epoch, or of one before it if the epoch did not end within a moment.
         """
+        with interrupt.stopping(lambda: Interrupted(self._saved, self.folder)):
+            return self._run(interrupt)
+
+    def _run(self, interrupt: InterruptFlag) -> dict[str, Any]:
+        """Trains and returns the scores of the chosen epoch."""
         state = self.team.first(self._checkpoint)
         if state is not None:
             self._restore(state)
-        if not self.model.uses_edge_weight and "edge_weight" in self.dataset.graphs[0]:
-            name = self.config["model"]["name"]
-            self.progress.say(f"note: {name} uses the edges of {self.dataset.name}, not their weights; gcn uses both")
+        note = unused_weights(self.config, self.model, self.dataset)
+        if note:
+            self.progress.say(note)
         for note in self.dataset.notes:
             self.progress.say(f"note: {note}")
         self._show()
-        saved = time.monotonic()
+        self._saved_at = time.monotonic()
         try:
             with arithmetic(self.settings.threads or sensible_threads(self.dataset, self.settings.batch_size)):
                 done = self._phase_is_over and not self._next_phase()
                 while not done:
                     self._epoch()
                     done = self._phase_is_over and not self._next_phase()
-                    due = self.team.rank == 0 and time.monotonic() - saved > CHECKPOINT_SECONDS
+                    due = self.team.rank == 0 and time.monotonic() - self._saved_at > self._pause_after_checkpoint
                     stop, save = self.team.largest(interrupt.raised, due)
                     if stop or done or save:
                         self._save()
-                        saved = time.monotonic()
                     if stop and not done:
                         raise Interrupted(self.epoch, self.folder)
                 return self._finish()
         finally:
             self.progress.close()
+
+    @property
+    def _pause_after_checkpoint(self) -> float:
+        """Seconds between two checkpoints: of long epochs each has one, for Ctrl-C does not wait for its end."""
+        return min(CHECKPOINT_SECONDS, max(GRACE, self._pause))
 
     @property
     def _phase_is_over(self) -> bool:
@@ -243,12 +267,17 @@ class Fit:
 
     def _save(self) -> None:
         """Writes a checkpoint and the table of epochs."""
+        begin = time.monotonic()
         random = self.team.each(random_state(self.generator))
         self.team.first(lambda: self._write(random))
+        self._saved, self._saved_at = self.epoch, time.monotonic()
+        self._pause = CHECKPOINT_RATIO * (self._saved_at - begin)
 
     def _write(self, random: list[dict[str, Any]]) -> None:
         """Writes a checkpoint with the random states of all processes."""
         state = {
+            "config": self.config,
+            "data": self.data,
             "epoch": self.epoch,
             "phase": self.phase,
             "before": self.before,
@@ -282,6 +311,8 @@ class Fit:
             ValueError: If it is not of this model.
         """
         with of_this_run(self.folder / "state.pt"):
+            check_origin(state, self.config, self.data)
+            self._check(state)
             self.model.load_state_dict(state["model"])
             if self.teaching is not None:
                 self.teaching.distiller.load_state_dict(state["distill"])
@@ -290,10 +321,12 @@ class Fit:
                 self.model.eval()
                 whole = self.nodes is None and phase_dataset(self.dataset, self.model.prepare, self.device)
                 self._begin_phase(whole or self.dataset)
+            check_optimizer(state["optimizer"], self.optimizer)
             self.optimizer.load_state_dict(state["optimizer"])
-            self.schedule.load_state_dict(state["schedule"])
+            self.schedule.load_state_dict(self._schedule(state["schedule"]))
             self.selection.load_state_dict(state["selection"])
             self.epoch, self.seconds, self.rows = state["epoch"], state["seconds"], state["rows"]
+            self._saved = self.epoch
             each = [state["random"], *state.get("random_of_others", [])]
             known = self.team.rank < len(each)
             restore_random_state(each[self.team.rank if known else 0], self.generator)
@@ -301,3 +334,41 @@ class Fit:
                 torch.manual_seed(self.config["seed"] + APART * self.team.rank + self.epoch)
             elif not known and self.device.type == "cuda":  # all draw alike, each on its own device
                 torch.cuda.set_rng_state(each[0]["cuda"][0], self.device)
+
+    def _check(self, state: dict[str, Any]) -> None:
+        """Refuses a checkpoint in which something is missing or has another type, shape or length.
+
+        Raises:
+            InputError: If so; what is wrong is named.
+        """
+        check_weights(state["model"], self.model, "its weights")
+        rows = [dict.fromkeys(COLUMNS)]
+        for key, like in {"epoch": 0, "phase": 1, "before": 0, "seconds": 0.0, "rows": rows}.items():
+            check_kind(state[key], like, key)
+        if len(state["rows"]) != state["epoch"] or state["before"] > state["epoch"] or state["phase"] < 1:
+            raise InputError(f"it has {len(state['rows'])} rows for {state['epoch']} epochs")
+        chosen = {**state["selection"]}
+        weights = chosen.pop("weights")
+        check_kind(chosen, {"epoch": None, "score": None, "loss": None, "waited": 0, "seen": 0}, "selection")
+        if weights or (self.selects and state["epoch"] > state["before"]):
+            check_weights(weights, self.model, "its chosen weights")
+        own = random_state(self.generator)
+        for each in [state["random"], *state.get("random_of_others", [])]:
+            for key in ("torch", "order"):
+                check_kind(each[key], own[key], f"random.{key}")
+
+    def _schedule(self, state: dict[str, Any]) -> dict[str, Any]:
+        """Returns the state of a schedule, with what another version of PyTorch keeps or leaves out as it is now.
+
+        Raises:
+            InputError: If it is that of another schedule.
+        """
+        own = self.schedule.state_dict()
+        inner = own["scheduler"]
+        if inner is None:
+            check_kind(state, own, "schedule")
+            return state
+        given = state["scheduler"]
+        state = {**state, "scheduler": {key: given.get(key, value) for key, value in inner.items()}}
+        check_kind(state, own, "schedule")
+        return state

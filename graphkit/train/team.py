@@ -14,6 +14,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from graphkit.errors import InputError
 from graphkit.loader import Share
 from graphkit.nn.shared_norm import gather, gathering
 from graphkit.processes import machine_id, started
@@ -25,7 +26,7 @@ _norms: dict[str, Any] = {}
 #: How long a process waits for another: reading a large data set takes its time, a process that died is known at once.
 _PATIENCE = timedelta(hours=6)
 #: What the messages of gloo and nccl say when another process is gone.
-_LOST = re.compile("connection|peer|socket|broken pipe|timed? ?out|nccl", re.IGNORECASE)
+_LOST = re.compile("(gloo|nccl).*(connection|peer|socket|broken pipe|timed? ?out|closed)", re.IGNORECASE | re.DOTALL)
 
 
 class Team:
@@ -126,21 +127,20 @@ class Processes(Team):
 
     def first(self, make: Callable[[], T]) -> T:
         """Returns what the first process makes, to all; the others make nothing. Its error is everyone's."""
-        made: list[Any] = [None, None]
-        if self.rank == 0:
-            made = _attempt(make)
-        dist.broadcast_object_list(made)
-        if made[1] is not None:
-            raise made[1]
-        return cast(T, made[0])
+        made: list[Any] = _attempt(make) if self.rank == 0 else [None, None]
+        told = [made[0], _told(made[1])]
+        dist.broadcast_object_list(told)
+        if told[1] is not None:
+            raise made[1] or told[1]
+        return cast(T, told[0])
 
     def in_turn(self, make: Callable[[], T]) -> T:
         """Lets every process make something, the first one before the others; its error is everyone's."""
         made = _attempt(make) if self.rank == 0 else [None, None]
-        told = [made[1]]
+        told = [_told(made[1])]
         dist.broadcast_object_list(told)
         if told[0] is not None:
-            raise told[0]
+            raise made[1] or told[0]
         return cast(T, made[0]) if self.rank == 0 else make()
 
 
@@ -169,7 +169,7 @@ def together() -> Iterator[Team]:
             yield processes
     except RuntimeError as error:
         line = (str(error).strip() or type(error).__name__).splitlines()[0]
-        if not _LOST.search(line):
+        if not isinstance(error, dist.DistError) and not _LOST.search(line):
             raise
         raise ConnectionError(f"another process of this job has stopped ({line}); its own error says why") from None
 
@@ -230,8 +230,19 @@ def job() -> str | None:
 
 
 def _attempt(make: Callable[[], Any]) -> list[Any]:
-    """Returns what is made, and the error if it cannot be made."""
+    """Returns what is made, and the error if it cannot be made.
+
+    A mistake of the user is the same error in all processes. A fault of the program keeps its class and its traceback
+    in the process that raised it, and is a ``RuntimeError`` in the others.
+    """
     try:
         return [make(), None]
-    except (ValueError, TypeError, OSError, ImportError) as error:
+    except Exception as error:
         return [None, error]
+
+
+def _told(error: Exception | None) -> Exception | None:
+    """Returns what the other processes are told of an error, which must be pickled for that."""
+    if error is None or isinstance(error, InputError | OSError):
+        return error
+    return RuntimeError(f"the first process failed: {type(error).__name__}: {error}")

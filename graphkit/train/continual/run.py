@@ -7,24 +7,33 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from graphkit import data
 from graphkit.data import GraphDataset
 from graphkit.errors import InputError
-from graphkit.files import read_json, write_json, write_text
+from graphkit.files import write_json
 from graphkit.registry import get_strategy
+from graphkit.train.checkpoint import read_fit
 from graphkit.train.continual.config import resolve_continual
-from graphkit.train.continual.result import combine_continual
+from graphkit.train.continual.result import SCORES, combine_continual
 from graphkit.train.continual.search import FitOne, search_settings, search_trials
 from graphkit.train.continual.stream_fit import StreamFit, StreamInterrupted, make_stream, make_stream_model
 from graphkit.train.environment import environment, peak_memory_mb, pick_device
-from graphkit.train.folder import folder_config, start_folder
+from graphkit.train.fingerprint import check_data, fingerprint
+from graphkit.train.folder import describe, folder_config, read_result, start_folder, write_result
 from graphkit.train.interrupt import Interrupted, InterruptFlag
+from graphkit.train.model import check_edges
 from graphkit.train.progress import Progress
 from graphkit.train.run import data_key
 from graphkit.train.shards import FOLDER, Shard, open_folder, parse_shard, refuse_processes
 from graphkit.train.team import Team, team, together
+
+#: What ``fit.json`` has, apart from how the tasks were made.
+_FIT: dict[str, Any] = {
+    "strategy": "", "seed": 0, "validation": None, "matrix": [[None]], "seconds": 0.0, "parameters": 0, "protocol": {},
+    "tasks": [{"task": 0, "epoch": 0, "seconds": 0.0, "seconds_after_task": 0.0, "memory_mb": 0.0}],
+    **dict.fromkeys(SCORES),
+}  # fmt: skip
 
 
 def fit_continual(
@@ -56,14 +65,12 @@ def fit_continual(
         device = pick_device(config["device"])
         dataset = processes.in_turn(lambda: load_stream_data(config))  # before the folder: a mistake leaves none behind
         rehearse(config, dataset)
-        if shard is None:
-            folder = start_folder(output, f"continual-{Path(config['data']['name']).stem}", config)
-        else:
-            folder = open_folder(output)
-        work = _part(config, folder, progress, shard)
-        with work or nullcontext():
-            processes.first(lambda: _describe(folder, config, device))
-            return _together(lambda: _run(config, folder, device, progress, dataset, work), folder, processes)
+        name = f"continual-{Path(config['data']['name']).stem}"
+        with open_folder(output) if shard is not None else start_folder(output, name, config) as new:
+            work, folder = _part(config, new.path, progress, shard), new.path
+            with work or nullcontext():
+                processes.first(lambda: _begin(folder, config))
+                return _together(lambda: _run(config, folder, device, progress, dataset, work), folder, processes)
 
 
 def resume_continual(
@@ -95,10 +102,22 @@ def resume_continual(
             return _together(lambda: _run(config, folder, place, progress, None, work), folder, processes)
 
 
-def _describe(folder: Path, config: dict[str, Any], device: torch.device) -> None:
-    """Writes what a run is about, before it starts."""
-    write_text(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
-    write_json(folder / "env.json", environment(device))
+def _begin(folder: Path, config: dict[str, Any]) -> None:
+    """Writes what a run is about, unless another shard has."""
+    if not (folder / "config.yaml").is_file():
+        describe(folder, config)
+
+
+def _begin_on(folder: Path, dataset: GraphDataset, mark: dict[str, str], device: torch.device) -> None:
+    """Writes on which data and where a run is trained; of a run that has begun, checks the data.
+
+    Raises:
+        InputError: If the data have changed.
+    """
+    if (folder / "env.json").is_file():
+        check_data(folder, dataset, mark)
+    else:
+        write_json(folder / "env.json", {**environment(device), "data": mark})
 
 
 def _part(config: dict[str, Any], folder: Path, progress: Progress, shard: str | None) -> Shard | None:
@@ -132,7 +151,7 @@ def _together(run: Callable[[], dict[str, Any]], folder: Path, processes: Team) 
         raise stop or StreamInterrupted("another process was stopped", folder)
     if processes.world == 1:
         return result
-    return processes.first(lambda: read_json(folder / "result.json"))
+    return processes.first(lambda: read_result(folder))
 
 
 def load_stream_data(config: dict[str, Any]) -> GraphDataset:
@@ -147,6 +166,7 @@ def rehearse(config: dict[str, Any], dataset: GraphDataset) -> None:
     """Makes what a run needs once and throws it away; raises what would go wrong later."""
     stream = make_stream(config, dataset)
     model = make_stream_model(config, stream)
+    check_edges(model, dataset)
     for name, options in config["strategies"].items():
         strategy = get_strategy(name)(**options)
         for task in stream:
@@ -187,20 +207,30 @@ def _run(
     shard: Shard | None = None,
 ) -> dict[str, Any]:
     """Does the fits that are not done yet, or a shard's part of them, and combines their results once all are done."""
-    loaded: dict[str, Any] = {"key": data_key(config), "dataset": dataset or load_stream_data(config)}
-    with InterruptFlag(progress) as interrupt:
+    dataset = dataset or load_stream_data(config)
+    loaded: dict[str, Any] = {"key": data_key(config), "dataset": dataset, "mark": fingerprint(dataset)}
+    processes = team()
+    processes.first(lambda: _begin_on(folder, dataset, loaded["mark"], device))
+
+    def stopped() -> StreamInterrupted:
+        return StreamInterrupted("between two fits", folder)
+
+    with InterruptFlag(progress) as interrupt, interrupt.stopping(stopped):
 
         def fit(child: dict[str, Any], name: str, place: str) -> dict[str, Any]:
             path = folder / name / place
             if (path / "fit.json").is_file():
-                return read_json(path / "fit.json")
+                return _read_fit(path / "fit.json")
             if interrupt.raised:
                 raise StreamInterrupted(f"{name} {place} has not begun", folder)
             if data_key(child) != loaded["key"]:
-                loaded.update(key=data_key(child), dataset=load_stream_data(child))
+                other = load_stream_data(child)
+                loaded.update(key=data_key(child), dataset=other, mark=fingerprint(other))
+            moved = _moved(loaded["dataset"], device)
+            single = StreamFit(child, name, moved, path, device, progress, loaded["mark"])
             path.mkdir(parents=True, exist_ok=True)
             try:
-                found = StreamFit(child, name, _moved(loaded["dataset"], device), path, device, progress).run(interrupt)
+                found = single.run(interrupt)
             except Interrupted as stop:
                 raise StreamInterrupted(str(stop).removeprefix("interrupted; "), folder) from None
             write_json(path / "fit.json", found)
@@ -211,16 +241,27 @@ def _run(
             _share(config, shard, fit, interrupt)
             if shard.left():
                 return shard.so_far()
-            if not shard.did and (folder / "result.json").is_file():
-                return read_json(folder / "result.json")
+            if not shard.did and (result := read_result(folder)):
+                return result
         search = search_settings(config, fit) if config["search"] else {}
         fits = []
         for name in config["strategies"]:
             for place, child in _seeds(config):
                 fits.append(fit(child, name, place))
     result = combine_continual(config, loaded["dataset"], fits, search, folder, peak_memory_mb(device))
-    write_json(folder / "result.json", result)
-    return result
+    return write_result(folder, result)
+
+
+def _read_fit(path: Path) -> dict[str, Any]:
+    """Reads the scores of a fit.
+
+    Raises:
+        InputError: If the file is damaged; the key is named.
+    """
+    fitted = read_fit(path, _FIT)
+    if any(len(row) != len(fitted["matrix"]) for row in fitted["matrix"]):
+        raise InputError(f"'{path}' is damaged (`matrix` is not square); delete it; --resume makes it again")
+    return fitted
 
 
 def _moved(dataset: GraphDataset, device: torch.device) -> GraphDataset:

@@ -10,15 +10,26 @@ from torch import Tensor
 
 from graphkit.continual import StreamTask, TaskHeads, TaskStream, shared_forward
 from graphkit.data import GraphDataset
+from graphkit.errors import InputError
 from graphkit.metrics import average_forgetting, average_performance, forward_transfer, learning_accuracy
 from graphkit.registry import get_strategy
 from graphkit.train.arithmetic import arithmetic, sensible_threads
-from graphkit.train.checkpoint import load_state, of_this_run, save_state, save_table, save_weights
+from graphkit.train.checkpoint import (
+    check_kind,
+    check_optimizer,
+    check_weights,
+    load_state,
+    of_this_run,
+    save_state,
+    save_table,
+    save_weights,
+)
 from graphkit.train.config import TrainSettings
 from graphkit.train.continual.config import LearnSettings
 from graphkit.train.continual.learn import learn_task
+from graphkit.train.fingerprint import check_origin, fingerprint
 from graphkit.train.interrupt import Interrupted, InterruptFlag
-from graphkit.train.model import make_model
+from graphkit.train.model import make_model, unused_weights
 from graphkit.train.optimizer import make_optimizer
 from graphkit.train.progress import Progress
 from graphkit.train.seeds import random_state, restore_random_state, seed_everything
@@ -49,6 +60,7 @@ class StreamFit:
         folder: Where the state goes, which exists.
         device: Where to train.
         progress: What a person sees.
+        data: The fingerprint of the data set, where it is known.
     """
 
     def __init__(
@@ -59,12 +71,17 @@ class StreamFit:
         folder: Path,
         device: torch.device,
         progress: Progress,
+        data: dict[str, str] | None = None,
     ) -> None:
+        self.data = data or fingerprint(dataset)
         self.config, self.name, self.folder, self.device, self.progress = config, name, folder, device, progress
         self.settings = LearnSettings(**config["train"])
         self.generator = seed_everything(config["seed"])
         self.stream = make_stream(config, dataset)
         self.model = make_stream_model(config, self.stream).to(device)
+        note = unused_weights(config, self.model, dataset)
+        if note:
+            progress.say(note)
         self.strategy = get_strategy(name)(**config["strategies"][name])
         self.optimizer = self._new_optimizer()
         self.done = 0
@@ -85,7 +102,8 @@ class StreamFit:
         Raises:
             StreamInterrupted: If Ctrl-C came; the state of the last whole task is in the folder.
         """
-        with arithmetic(self.settings.threads or sensible_threads(self.stream.dataset, self.settings.batch_size)):
+        threads = self.settings.threads or sensible_threads(self.stream.dataset, self.settings.batch_size)
+        with interrupt.stopping(self._stopped), arithmetic(threads):
             if (self.folder / "state.pt").exists():
                 self._restore()
             elif self.stream.scenario == "task":
@@ -183,6 +201,8 @@ class StreamFit:
     def _save(self) -> None:
         """Writes the state after a task."""
         state = {
+            "config": self._origin,
+            "data": self.data,
             "done": self.done,
             "rows": self.rows,
             "model": self.model.state_dict(),
@@ -205,6 +225,8 @@ class StreamFit:
         path = self.folder / "state.pt"
         state = load_state(path)
         with of_this_run(path):
+            check_origin(state, self._origin, self.data)
+            self._check(state)
             self.model.load_state_dict(state["model"])
             self.strategy.load_state_dict(state["strategy"], self.model, list(self.stream))
             if state["optimizer"] is not None:
@@ -212,6 +234,31 @@ class StreamFit:
             self.done, self.rows, self.tasks = state["done"], state["rows"], state["tasks"]
             self.matrices, self.untrained = state["matrices"], state["untrained"]
             restore_random_state(state["random"], self.generator)
+
+
+    @property
+    def _origin(self) -> dict[str, Any]:
+        """The settings that this fit depends on."""
+        return {**self.config, "strategies": {self.name: self.config["strategies"][self.name]}}
+
+    def _check(self, state: dict[str, Any]) -> None:
+        """Refuses a state in which something is missing or has another type, shape or length.
+
+        Raises:
+            InputError: If so; what is wrong is named.
+        """
+        check_weights(state["model"], self.model, "its weights")
+        if state["optimizer"] is not None:
+            check_optimizer(state["optimizer"], self.optimizer)
+        tasks = [{"task": 0, "epoch": 0, "seconds": 0.0, "seconds_after_task": 0.0, "memory_mb": 0.0}]
+        random = random_state(self.generator)
+        own = {"done": 0, "rows": [dict.fromkeys(COLUMNS)], "tasks": tasks}
+        for key, like in {**own, "matrices": self.matrices, "untrained": self.untrained}.items():
+            check_kind(state[key], like, key)
+        for key in ("torch", "order"):
+            check_kind(state["random"][key], random[key], f"random.{key}")
+        if not 0 < state["done"] <= len(self.stream):
+            raise InputError(f"it has learnt {state['done']} of {len(self.stream)} tasks")
 
 
 def make_stream(config: dict[str, Any], dataset: GraphDataset) -> TaskStream:

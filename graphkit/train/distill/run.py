@@ -5,16 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from graphkit import data
 from graphkit.errors import InputError
-from graphkit.files import read_json, write_json, write_text
+from graphkit.files import write_json
 from graphkit.train.config import resolve
 from graphkit.train.distill.config import TEACHER, experiment_runs, resolve_experiment
 from graphkit.train.distill.result import combine_distill
 from graphkit.train.environment import environment, peak_memory_mb, pick_device
-from graphkit.train.folder import folder_config, start_folder
+from graphkit.train.folder import describe, folder_config, read_result, start_folder, write_result
 from graphkit.train.interrupt import Interrupted
 from graphkit.train.model import make_model
 from graphkit.train.opened_run import Run, open_run
@@ -69,17 +68,15 @@ def fit_distill(
     if data.is_path(config["data"]["name"]):  # so that the runs can be opened from any folder
         config["data"]["name"] = str(Path(config["data"]["name"]).expanduser().resolve())
     with together() as processes:
-        device = pick_device(config["device"])
+        pick_device(config["device"])
         processes.in_turn(lambda: _rehearse(config))
-        work = None
-        if shard is None:
-            folder = start_folder(output, f"distill-{Path(config['data']['name']).stem}", config)
-        else:
-            folder = open_folder(output)
-            work = Shard(folder, "distill", config, _units(config), shard, progress)
-        with work or nullcontext():
-            processes.first(lambda: _describe(folder, config, device))
-            return _run(config, folder, progress, work)
+        name = f"distill-{Path(config['data']['name']).stem}"
+        with open_folder(output) if shard is not None else start_folder(output, name, config) as new:
+            work = None
+            if shard is not None:
+                work = Shard(new.path, "distill", config, _units(config), shard, progress)
+            with work or nullcontext():
+                return _run(config, new.path, progress, work)
 
 
 def resume_distill(
@@ -109,10 +106,12 @@ def resume_distill(
         return _run({**config, "device": device or config["device"]}, folder, progress, work)
 
 
-def _describe(folder: Path, config: dict[str, Any], device: torch.device) -> None:
-    """Writes what a comparison is about, before it starts."""
-    write_text(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
-    write_json(folder / "env.json", environment(device))
+def _begin(folder: Path, config: dict[str, Any]) -> None:
+    """Writes what a comparison is about, unless it has begun."""
+    if not (folder / "config.yaml").is_file():
+        describe(folder, config)
+    if not (folder / "env.json").is_file():
+        write_json(folder / "env.json", environment(pick_device(config["device"])))
 
 
 def _rehearse(config: dict[str, Any]) -> None:
@@ -157,14 +156,15 @@ def _share(runs: dict[str, dict[str, Any]], folder: Path, progress: Progress, sh
 
 def _run(config: dict[str, Any], folder: Path, progress: Progress, shard: Shard | None = None) -> dict[str, Any]:
     """Does the runs that are not done yet, or a shard's part of them, and compares their results."""
+    processes = team()
+    processes.first(lambda: _begin(folder, config))
     runs = experiment_runs(config, folder)
     if shard is not None:
         _share(runs, folder, progress, shard)
         if shard.left():
             return shard.so_far()
-        if not shard.did and (folder / "result.json").is_file():
-            return read_json(folder / "result.json")
-    processes = team()
+        if not shard.did and (result := read_result(folder)):
+            return result
     for name, each in runs.items():
         place = folder / name
         try:
@@ -184,8 +184,7 @@ def _run(config: dict[str, Any], folder: Path, progress: Progress, shard: Shard 
     device = pick_device(config["device"])
     (peak,) = processes.largest(peak_memory_mb(device))
     result = processes.first(lambda: combine_distill(config, opened, folder, device, peak))
-    processes.first(lambda: write_json(folder / "result.json", result))
-    return result
+    return processes.first(lambda: write_result(folder, result))
 
 
 def _state(place: Path) -> tuple[bool, bool]:

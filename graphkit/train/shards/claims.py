@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from graphkit.files import write_json
+from graphkit.files import write_json, writing
 from graphkit.processes import alive, machine_id, started
 
 #: Seconds between two signs of life.
@@ -78,11 +78,10 @@ class Claims:
             return False
         path = self.folder / f"{name}.{last + 1}"
         try:
-            handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+            with writing(path), open(path, "x", encoding="utf-8") as file:
+                file.write(self._content("working"))
         except FileExistsError:  # another one was faster
             return False
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(self._content("working"))
         self._mine[name] = path
         return True
 
@@ -162,7 +161,8 @@ class Claims:
 
 def _runs(worker: dict[str, Any]) -> bool:
     """Returns whether a process of this machine runs."""
-    return alive(int(worker["process"]), str(worker["started"]))
+    process = worker.get("process")
+    return type(process) is int and 0 < process < 2**31 and alive(process, str(worker.get("started", "")))
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 from graphkit.errors import InputError
 from graphkit.files import read_json, write_json
-from graphkit.train.folder import make_folder
+from graphkit.train.fingerprint import differences
+from graphkit.train.folder import SHARDS as FOLDER
+from graphkit.train.folder import NewFolder, make_folder, make_parents
 
-#: The folder, within that of a run, of all that is about shards.
-FOLDER = "shards"
 #: Settings in which machines may differ.
 _FREE = ("device", "data.root")
 
@@ -74,8 +74,8 @@ def agree(
             "config": config,
             "units": {unit: number % count for number, unit in enumerate(units)},
         })  # fmt: skip
-    content = read_json(place / "manifest.json")
-    if not isinstance(content, dict) or any(key not in content for key in ("command", "count", "config", "units")):
+    content = read_json(place / "manifest.json", "choose another --output")
+    if not _is_manifest(content):
         raise InputError(f"'{place / 'manifest.json'}' is no list of shards; choose another --output")
     own = content["count"]
     if count not in (None, own):
@@ -85,7 +85,7 @@ def agree(
         )
     if content["command"] != command:
         raise InputError(f"'{folder}' was begun by {content['command']} (got {command}); take another --output")
-    for key, before, now in _differences(content["config"], config):
+    for key, before, now in differences(content["config"], config, _FREE):
         raise InputError(
             f"'{folder}' was begun with {key} = {before} (got {now}); give the settings it was begun with, "
             "or another --output"
@@ -98,7 +98,16 @@ def agree(
     return Manifest(own, content["units"])
 
 
-def open_folder(output: str | Path | None) -> Path:
+def _is_manifest(content: Any) -> bool:
+    """Returns whether a manifest has all that it needs."""
+    if not isinstance(content, dict) or not isinstance(content.get("command"), str):
+        return False
+    count, units = content.get("count"), content.get("units")
+    whole = isinstance(count, int) and count >= 1 and isinstance(content.get("config"), dict)
+    return whole and isinstance(units, dict) and all(type(shard) is int for shard in units.values())
+
+
+def open_folder(output: str | Path | None) -> NewFolder:
     """Returns the folder that shards share, made if need be.
 
     Raises:
@@ -110,8 +119,10 @@ def open_folder(output: str | Path | None) -> Path:
     for _ in range(2):  # another shard may have begun between the two looks
         begun = (folder / FOLDER / "manifest.json").is_file()
         if begun or not folder.is_dir() or all(path.name.startswith(f".{FOLDER}-") for path in folder.iterdir()):
-            folder.mkdir(parents=True, exist_ok=True)
-            return folder
+            try:
+                return NewFolder(folder, make_parents(folder))
+            except OSError as error:
+                raise _unwritable(folder, error) from None
     return make_folder(folder, "")  # which says that it is not empty
 
 
@@ -128,19 +139,10 @@ def _publish(place: Path, content: dict[str, Any]) -> None:
             if not (place / "manifest.json").is_file():
                 raise
     except OSError as error:
-        raise InputError(
-            f"the output folder cannot be written: '{place.parent}' ({os.strerror(error.errno or 0)})"
-        ) from None
+        raise _unwritable(place.parent, error) from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _differences(before: Any, now: Any, key: str = "") -> Iterable[tuple[str, Any, Any]]:
-    """Yields the settings that differ."""
-    if isinstance(before, Mapping) and isinstance(now, Mapping):
-        for name in [*before, *[name for name in now if name not in before]]:
-            inner = f"{key}.{name}".lstrip(".")
-            if inner not in _FREE:
-                yield from _differences(before.get(name), now.get(name), inner)
-    elif before != now:
-        yield key, before, now
+def _unwritable(folder: Path, error: OSError) -> InputError:
+    return InputError(f"the output folder cannot be written: '{folder}' ({os.strerror(error.errno or 0)})")

@@ -87,8 +87,10 @@ class Shard:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._claims.end_all()
-        self._worker.__exit__(kind, error, trace)
+        try:
+            self._claims.end_all()
+        finally:
+            self._worker.__exit__(kind, error, trace)
 
     def within(self, prefix: str, helps: bool = False) -> "Shard":
         """Returns the shard as a run in a folder within this one sees it: its units have names without that prefix.

@@ -1,0 +1,190 @@
+"""Fingerprint of the data and the settings of a run, so that a checkpoint or weights are not used with others."""
+
+import hashlib
+import math
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphkit import data
+from graphkit.data import ClipCollection, GraphCollection, GraphDataset
+from graphkit.data.edges import plain_edge_index
+from graphkit.errors import InputError
+from graphkit.files import read_json
+
+#: Attributes that models and losses read.
+_ATTRIBUTES = ("x", "pos", "edge_index", "edge_weight", "edge_attr", "y")
+#: Bytes of a tensor that are read whole: of floating-point numbers, and of whole numbers.
+_FLOATS, _INTEGERS = 2**25, 2**28
+#: Stretches that are read of a larger tensor, and sums of floating-point numbers.
+_STRETCHES, _SUMS = 64, 8
+#: Floating-point numbers that are summed at a time.
+_CACHED = 2**16
+#: Relative difference of sums up to which numbers are the same: another processor may round the last bit otherwise.
+_TOLERANCE = 2e-6
+#: Settings in which a run may differ from its checkpoint: where and how fast it computes, not what.
+_FREE = ("device", "recipe", "data.root", "distill.teacher", "train.threads", "train.workers")
+
+
+def fingerprint(dataset: GraphDataset) -> dict[str, str]:
+    """Returns the fingerprint of a data set: a short text for each attribute, and one for all splits.
+
+    Whole numbers (edges, labels, splits) are hashed. Of floating-point numbers there are sums, weighted by position, so
+    that another processor, which rounds otherwise, finds the same. Of a tensor above 32 MB (of whole numbers, 256 MB)
+    evenly spaced stretches count, and the shape.
+    """
+    parts = {name: _of_tensor(tensor) for name, tensor in _tensors(dataset) if tensor.layout == torch.strided}
+    ids = [part.long().view(-1).cpu() for split in dataset.splits for part in (split.train, split.val, split.test)]
+    parts["splits"] = _of_tensor(torch.cat([*ids, torch.tensor([part.numel() for part in ids])]))
+    return parts
+
+
+def changed(before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """Returns what differs between two fingerprints, in words; empty if they are of the same data."""
+    for name in dict.fromkeys([*before, *now]):
+        if name not in before or name not in now:
+            return f"`{name}` is {'new' if name in now else 'gone'}"
+        if not _same(before[name], now[name]):
+            shapes = [text.partition("]")[0] + "]" for text in (before[name], now[name])]
+            return f"`{name}` was {shapes[0]} and is {shapes[1]}" if shapes[0] != shapes[1] else f"`{name}` differs"
+    return ""
+
+
+def check_data(folder: Path, dataset: GraphDataset, now: Mapping[str, str] | None = None) -> None:
+    """Refuses data that are not those that the run in a folder was trained on.
+
+    Args:
+        folder: The run folder, whose ``env.json`` has the fingerprint; older ones have none, and are not checked.
+        dataset: The data set as it is now.
+        now: Its fingerprint, where it is known.
+
+    Raises:
+        InputError: If the data have changed, or ``env.json`` is damaged.
+    """
+    path = folder / "env.json"
+    content = read_json(path, "delete it") if path.is_file() else {}
+    before = content.get("data", {}) if isinstance(content, dict) else None
+    if not isinstance(before, dict) or not all(isinstance(text, str) for text in before.values()):
+        raise InputError(f"'{path}' is damaged (no fingerprint in `data`); delete it")
+    what = changed(before, now or fingerprint(dataset)) if before else ""
+    if what:
+        raise InputError(
+            f"the data of '{dataset.name}' have changed since the run '{folder}' was trained ({what}); restore them, "
+            "or train again"
+        )
+
+
+def check_origin(state: Mapping[str, Any], config: Mapping[str, Any], now: Mapping[str, str]) -> None:
+    """Refuses a checkpoint that another run has written, or the same run with other data.
+
+    Args:
+        state: The checkpoint; an older one has neither ``config`` nor ``data``, and is not checked.
+        config: The settings of the run.
+        now: The fingerprint of its data.
+
+    Raises:
+        InputError: If a setting or the data differ; the first difference is named.
+    """
+    for key, before, own in differences(state.get("config", config), config, _FREE):
+        both_paths = key == "data.name" and data.is_path(str(before)) and data.is_path(str(own))
+        added = "." in key and None in (before, own)  # by another version of graphkit
+        if not both_paths and not added:
+            raise InputError(f"`{key}` is {before} in it and {own} in this run")
+    what = changed(state["data"], now) if state.get("data") else ""
+    if what:
+        raise InputError(f"its data are not those of this run: {what}")
+
+
+def differences(before: Any, now: Any, free: tuple[str, ...], key: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yields the settings that differ, with their names and both values, except for those in ``free``."""
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        for name in [*before, *[name for name in now if name not in before]]:
+            inner = f"{key}.{name}".lstrip(".")
+            if inner not in free:
+                yield from differences(before.get(name), now.get(name), free, inner)
+    elif before != now:
+        yield key, before, now
+
+
+def _tensors(dataset: GraphDataset) -> Iterator[tuple[str, Tensor]]:
+    """Yields the attributes of a data set that models and losses read."""
+    graphs = dataset.graphs
+    known: Mapping[str, Any]
+    if isinstance(graphs, ClipCollection):
+        known = {"x": graphs.x, "lengths": graphs.lengths, "y": graphs.y}
+    elif isinstance(graphs, GraphCollection):
+        levels = {**graphs.node, **graphs.edge, **graphs.graph, "edge_index": graphs.edge_index}
+        known = {name: levels.get(name) for name in _ATTRIBUTES}
+        known = {"num_nodes": graphs.num_nodes, "num_edges": graphs.num_edges, **known}
+    else:
+        known = {name: graphs[0].get(name) for name in _ATTRIBUTES}
+    for name, value in known.items():
+        if isinstance(value, Tensor):
+            yield name, plain_edge_index(value)
+
+
+def _of_tensor(tensor: Tensor) -> str:
+    """Returns type, shape and content of a tensor in one line."""
+    numbers = tensor.is_floating_point()
+    part = _sample(tensor.detach(), _FLOATS if numbers else _INTEGERS).cpu()
+    content = _sums(part) if numbers else _hash(part)
+    return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)} {content}"
+
+
+def _sample(tensor: Tensor, limit: int) -> Tensor:
+    """Returns a tensor, or stretches of it that are evenly spaced along its longest axis."""
+    size = tensor.numel() * tensor.element_size()
+    if size <= limit:
+        return tensor
+    axis = max(range(tensor.dim()), key=tensor.size)
+    rows = tensor.size(axis)
+    length = max(1, rows * limit // size // _STRETCHES)
+    starts = [(rows - length) * index // (_STRETCHES - 1) for index in range(_STRETCHES)]
+    return torch.cat([tensor.narrow(axis, start, length) for start in dict.fromkeys(starts)], dim=axis)
+
+
+def _hash(tensor: Tensor) -> str:
+    array = tensor.contiguous().numpy()
+    if sys.byteorder == "big":
+        array = array.byteswap()
+    return hashlib.blake2b(array.data, digest_size=8).hexdigest()
+
+
+def _sums(tensor: Tensor) -> str:
+    """Returns weighted sums of evenly long stretches of the rows, and the sum of all absolute values."""
+    if not tensor.numel():
+        return "0"
+    rows = tensor.reshape(tensor.size(0), -1) if tensor.dim() else tensor.view(1, 1)
+    weights, totals, scale = _weights(rows.size(1)), [], 0.0
+    for part in rows.split(max(1, _CACHED // rows.size(1))):
+        part = part.double()
+        if not bool(part.sum().isfinite()):
+            part = torch.nan_to_num(part, nan=math.pi, posinf=1e6, neginf=-1e6)
+        totals.append(part @ weights)
+        scale += float(part.abs_().sum())
+    each = torch.cat(totals) * _weights(rows.size(0))
+    return " ".join(f"{number:.9g}" for number in (*(float(part.sum()) for part in each.chunk(_SUMS)), scale))
+
+
+def _weights(count: int) -> Tensor:
+    """Returns numbers from 1 to 2, all different, so that a sum depends on the order of its terms."""
+    return 1 + torch.arange(count, dtype=torch.double).mul_((math.sqrt(5) - 1) / 2).frac_()
+
+
+def _same(before: str, now: str) -> bool:
+    """Returns whether two lines are of the same tensor."""
+    if before == now:
+        return True
+    (first, _, one), (second, _, other) = before.partition("]"), now.partition("]")
+    if first != second or not first.startswith(("float", "bfloat")):
+        return False
+    try:
+        numbers = [[float(word) for word in text.split()] for text in (one, other)]
+    except ValueError:
+        return False
+    limit = _TOLERANCE * numbers[0][-1] / max(len(numbers[0]) - 1, 1) if numbers[0] else 0.0
+    return len(numbers[0]) == len(numbers[1]) and all(abs(a - b) <= limit for a, b in zip(*numbers, strict=True))
