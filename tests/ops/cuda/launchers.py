@@ -111,12 +111,33 @@ class Launchers:
         return (table, other, source.size(1), h.size(-1), Int(h.dim() == 2), gain)
 
 
+#: Errors relative to the largest number, with the type they were made in: for whoever records them.
+ERRORS: list[tuple[str, float]] = []
+
+
+def note_error(ours: Tensor, exact: Tensor) -> float:
+    """Returns the largest error relative to the largest number, and notes it in ERRORS; infinity if a NaN is wrong."""
+    if exact.numel() == 0:
+        return 0.0
+    inside = exact.isfinite()
+    if not torch.equal(ours.isfinite(), inside):
+        return float("inf")
+    exact = exact[inside].double()
+    if exact.numel() == 0:
+        return 0.0
+    scale = max(float(exact.abs().amax()), 1e-2)  # what cancels out is no smaller than the rounding of its terms
+    error = float((ours[inside].double() - exact).abs().amax()) / scale
+    ERRORS.append((str(ours.dtype).removeprefix("torch."), error))
+    return error
+
+
 def assert_close(ours: Tensor, exact: Tensor, room: float = 2e-6, least: float = 1e-4) -> None:
     """Compares with the result in float64: sums in float32, and one rounding to a 16-bit type at the end.
 
     The room for rounding errors is relative to the largest number, or to ``least`` if that is larger.
     """
     assert ours.shape == exact.shape
+    note_error(ours, exact)
     scale = float(exact.abs().nan_to_num(0, 0, 0).max()) if exact.numel() > 0 else 0.0
     room = room * (5e-9 if ours.dtype == torch.float64 else 1.0)
     rounding = 0.51 * torch.finfo(ours.dtype).eps if ours.dtype.itemsize == 2 else 0.0

@@ -5,15 +5,14 @@ import torch
 from torch_geometric import EdgeIndex
 
 from graphkit.ops import factor_aggregate
-from graphkit.ops._cuda import CUDA_TYPES
 from graphkit.ops.factor_aggregate import factor_aggregate_reference
-from tests.ops.cuda.gpu import DEVICE, SCALE, need_gpu, normal, random_index
+from tests.ops.cuda.gpu import DEVICE, SCALE, TYPES, need_gpu, normal, random_index
 from tests.ops.cuda.launchers import assert_close
 
 need_gpu()
 
 
-@pytest.mark.parametrize("dtype", CUDA_TYPES)
+@pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("per_factor", [False, True])
 @pytest.mark.parametrize("factors, width", [(8, 64), (3, 5), (9, 16), (1, 300), (17, 1)])
 def test_forward_and_gradients(factors: int, width: int, per_factor: bool, dtype: torch.dtype) -> None:

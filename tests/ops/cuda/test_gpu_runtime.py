@@ -1,5 +1,7 @@
 """What holds for all operators on a GPU: gradients, fake kernels, errors, streams, captured graphs."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
@@ -13,30 +15,17 @@ from graphkit.ops import (
     segment_softmax,
     segment_sum,
 )
-from tests.ops.cuda.gpu import DEVICE, EMULATED, first, need_gpu
+from graphkit.ops._cuda import has_cuda_kernel
+from tests.ops.cuda.gpu import DEVICE, ON_GPU, SCALE, TYPES, first, need_gpu
+from tests.ops.cuda.operators import OPERATORS, Graph, make_graph, make_inputs
 
 need_gpu()
 
-OPERATORS = [segment_sum, segment_max, segment_softmax]
-
-
-def test_gradients_numerically() -> None:
-    x = torch.randn(7, 2, device=DEVICE, dtype=torch.float64, requires_grad=True)
-    ptr = torch.tensor([0, 3, 3, 7], device=DEVICE)
-    for operator in (segment_sum, segment_softmax):
-        assert torch.autograd.gradcheck(operator, (x, ptr))
-        assert torch.autograd.gradgradcheck(operator, (x, ptr))
-    assert torch.autograd.gradcheck(lambda x: segment_max(x, ptr)[0], (x,))
-    edge_index = torch.randint(4, (2, 9), device=DEVICE)
-    for shape in ((4, 3), (4, 2, 3)):
-        inputs = [torch.randn(s, device=DEVICE, dtype=torch.float64) for s in (shape, (4, 2), (4, 2))]
-        inputs = [t.requires_grad_() for t in inputs]
-        assert torch.autograd.gradcheck(lambda *t: factor_aggregate(*t, edge_index, gain=1.5), inputs)
-        assert torch.autograd.gradgradcheck(lambda *t: factor_aggregate(*t, edge_index, gain=1.5), inputs)
+SEGMENTS = [segment_sum, segment_max, segment_softmax]
 
 
 @pytest.mark.parametrize("pool", ["max", "mean"])
-def test_gradients_of_paths_numerically(pool: str) -> None:
+def test_gradients_of_path_attention_numerically(pool: str) -> None:
     shapes = [(4, 2, 3), (2, 3), (4, 2), (9, 2)]
     inputs = [torch.randn(s, device=DEVICE, dtype=torch.float64).requires_grad_() for s in shapes]
     path_index = torch.randint(4, (3, 9), device=DEVICE)
@@ -58,31 +47,48 @@ def test_gradients_of_similarities_numerically(kernel: str) -> None:
     assert torch.autograd.gradgradcheck(lambda *t: local_structure_divergence(*t, edge_index, kernel), (z, other))
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning:torch")
-def test_opcheck() -> None:
+def arguments_of(name: str) -> dict[str, tuple]:
+    """Returns arguments for the operators of PyTorch that an operator is made of."""
     ops = torch.ops.graphkit
     x = torch.randn(7, 3, device=DEVICE, dtype=torch.float64, requires_grad=True)
-    ptr = torch.tensor([0, 2, 2, 7], device=DEVICE)
-    torch.library.opcheck(ops.segment_sum.default, (x, ptr))
-    torch.library.opcheck(ops.segment_expand.default, (x[:3], ptr, 7))
-    torch.library.opcheck(ops.segment_max.default, (x, ptr))
-    torch.library.opcheck(ops.segment_softmax.default, (x, ptr))
-    torch.library.opcheck(ops.segment_softmax_backward.default, (x, x, ptr))
-    edges = torch.randint(7, (2, 20), device=DEVICE)
-    colptr, row = ops.group_edges(edges[1], edges[0], 7)
-    inputs = (x, x, x, colptr, row, *ops.transpose_edges(colptr, row), 1.5)
-    torch.library.opcheck(ops.factor_aggregate.default, inputs)
-    grad = torch.randn(7, 3, 3, device=DEVICE, dtype=torch.float64)
-    torch.library.opcheck(ops.factor_aggregate_backward.default, (grad, *inputs))
-    torch.library.opcheck(ops.edge_similarity.default, (x, edges[0], edges[1], 1))
-    torch.library.opcheck(ops.edge_similarity_backward.default, (x[:, 0].repeat(3)[:20], x, edges[0], edges[1], 1))
-    torch.library.opcheck(ops.local_structure_divergence.default, (x[:, 0], x[:, 1], ptr))
-    torch.library.opcheck(ops.local_structure_divergence_backward.default, (x[:3, 2], x[:, 0], x[:, 1], ptr))
+    ptr, edges = torch.tensor([0, 2, 2, 7], device=DEVICE), torch.randint(7, (2, 20), device=DEVICE)
+    grad = torch.randn(20, device=DEVICE, dtype=torch.float64)
+    if name == "segment_sum":
+        return {"segment_sum": (x, ptr), "segment_expand": (x[:3], ptr, 7)}
+    if name == "segment_max":
+        return {"segment_max": (x, ptr)}
+    if name == "segment_softmax":
+        return {"segment_softmax": (x, ptr), "segment_softmax_backward": (x, x, ptr)}
+    if name == "edge_similarity":
+        return {"edge_similarity": (x, *edges, 1), "edge_similarity_backward": (grad, x, *edges, 1)}
+    if name == "local_structure_divergence":
+        scores = (x[:, 0], x[:, 1], ptr)
+        return {name: scores, f"{name}_backward": (grad[:3], *scores)}
+    if name == "factor_aggregate":
+        colptr, row = ops.group_edges(edges[1], edges[0], 7)
+        inputs = (x, x, x, colptr, row, *ops.transpose_edges(colptr, row), 1.5)
+        return {name: inputs, f"{name}_backward": (grad.new_ones(7, 3, 3), *inputs)}
+    clips, spans = x.view(7, 1, 3, 1).expand(7, 2, 3, 2), torch.tensor([0, 2, 7], device=DEVICE)
+    if name == "frame_window":
+        window = x.view(7, 1, 1, 3, 1).expand(7, 2, 2, 3, 2)
+        return {name: (window, spans, None, False), f"{name}_transposed": (window[:, :, :, 0], spans)}
+    if name == "mix_joints":
+        return {name: (clips, grad[:12].view(1, 3, 2, 2).expand(2, 3, 2, 2).clone(), spans, None, False)}
+    return {"compare_joints": (clips, clips.detach().sin(), spans)}
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:torch")
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
-def test_opcheck_of_paths(dtype: torch.dtype) -> None:
+@pytest.mark.parametrize("name", [name for name in OPERATORS if name != "path_attention"])
+def test_opcheck(name: str) -> None:
+    if DEVICE == "cuda" and not has_cuda_kernel(name):
+        pytest.skip("there is no CUDA kernel of this operator")
+    for operator, arguments in arguments_of(name).items():
+        torch.library.opcheck(getattr(torch.ops.graphkit, operator).default, arguments)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:torch")
+@pytest.mark.parametrize("dtype", [dtype for dtype in (torch.float64, torch.float16) if dtype in TYPES])
+def test_opcheck_of_path_attention(dtype: torch.dtype) -> None:
     """With 16-bit features too: what the two passes share is in float32 then."""
     ops = torch.ops.graphkit
     utils = "test_schema", "test_autograd_registration", "test_faketensor", "test_aot_dispatch_dynamic"
@@ -98,26 +104,33 @@ def test_opcheck_of_paths(dtype: torch.dtype) -> None:
     torch.library.opcheck(ops.path_attention_backward.default, backward, test_utils=utils)
 
 
-def test_mistakes_are_errors_and_the_device_lives_on() -> None:
+@pytest.mark.parametrize("operator", SEGMENTS)
+def test_wrong_segments_are_errors_and_the_device_lives_on(operator: Callable) -> None:
     x = torch.ones(4, 2, device=DEVICE)
-    mistakes = {"must not fall": [0, 3, 2, 4], "must begin with 0": [1, 2, 4], "got 0 and 9": [0, 9]}
-    for operator in OPERATORS:
-        for message, cuts in mistakes.items():
-            with pytest.raises(ValueError, match=message):
-                operator(x, torch.tensor(cuts, device=DEVICE))
+    for message, cuts in {"must not fall": [0, 3, 2, 4], "must begin with 0": [1, 2, 4], "got 0 and 9": [0, 9]}.items():
+        with pytest.raises(ValueError, match=message):
+            operator(x, torch.tensor(cuts, device=DEVICE))
+    assert first(operator(x, torch.tensor([0, 4], device=DEVICE))).isfinite().all()
+
+
+EDGES = {
+    "factor_aggregate": lambda x, ends: factor_aggregate(x, x, x, ends),
+    "path_attention": lambda x, ends: path_attention(x[:, None], ends, x[:1], x[:, :1]),
+    "edge_similarity": edge_similarity,
+    "local_structure_divergence": lambda x, ends: local_structure_divergence(x, x, ends),
+}
+
+
+@pytest.mark.parametrize("name", EDGES)
+def test_wrong_edges_are_errors_and_the_device_lives_on(name: str) -> None:
+    x = torch.ones(4, 2, device=DEVICE)
     for ends in ([[0], [4]], [[-1], [2]], [[4], [2]]):
         with pytest.raises(ValueError, match="ids from 0 to 3"):
-            factor_aggregate(x, x, x, torch.tensor(ends, device=DEVICE))
-        with pytest.raises(ValueError, match="ids from 0 to 3"):
-            path_attention(x[:, None], torch.tensor(ends, device=DEVICE), x[:1], x[:, :1])
-        with pytest.raises(ValueError, match="ids from 0 to 3"):
-            edge_similarity(x, torch.tensor(ends, device=DEVICE))
-        with pytest.raises(ValueError, match="ids from 0 to 3"):
-            local_structure_divergence(x, x, torch.tensor(ends, device=DEVICE))
-    assert segment_sum(x, torch.tensor([0, 4], device=DEVICE)).tolist() == [[4.0, 4.0]]
+            EDGES[name](x, torch.tensor(ends, device=DEVICE))
+    assert EDGES[name](x, torch.tensor([[0], [3]], device=DEVICE)).isfinite().all()
 
 
-def test_compiles_without_a_break() -> None:
+def test_a_function_of_all_compiles_without_a_break() -> None:
     x, ptr = torch.randn(40, 8, device=DEVICE, requires_grad=True), torch.tensor([0, 10, 10, 40], device=DEVICE)
     edge_index = torch.randint(40, (2, 90), device=DEVICE)
 
@@ -134,38 +147,38 @@ def test_compiles_without_a_break() -> None:
         torch.testing.assert_close(ours, plain)
 
 
-def test_work_goes_to_the_current_stream() -> None:
-    if EMULATED:
-        pytest.skip("an emulated GPU has no streams")
-    ptr = torch.arange(0, 2**20 + 1, 16, device=DEVICE)
+@pytest.mark.parametrize("name", OPERATORS)
+def test_work_goes_to_the_current_stream(name: str) -> None:
+    if not ON_GPU:
+        pytest.skip("streams are those of a GPU")
+    operator, graph = OPERATORS[name], make_graph("plain", SCALE)
+    inputs = [tensor.to(DEVICE) for tensor in make_inputs(operator, graph, torch.float32)]
+    graph = Graph(*(tensor.to(DEVICE) for tensor in graph))
+    expected = operator.ours(inputs, graph)
+    torch.cuda.synchronize()
     side = torch.cuda.Stream()
     with torch.cuda.stream(side):
-        x = torch.zeros(2**20, 64, device=DEVICE)
+        late = [torch.zeros_like(tensor) for tensor in inputs]
         torch.cuda._sleep(50_000_000)
-        x += 1  # late: whoever does not wait in this stream reads zeros
-        out = segment_sum(x, ptr)
+        for tensor, values in zip(late, inputs, strict=True):
+            tensor.copy_(values)  # whoever does not wait in this stream reads zeros
+        out = operator.ours(late, graph)
     side.synchronize()
-    assert bool((out == 16).all())
+    assert torch.equal(out, expected)
 
 
-def test_captured_graphs() -> None:
-    if EMULATED:
-        pytest.skip("an emulated GPU captures nothing")
-    ptr = torch.tensor([0, 5, 5, 1000], device=DEVICE)
-    edge_index = torch.randint(40, (2, 900), device=DEVICE)
-    x, h = torch.randn(1000, 8, device=DEVICE), torch.randn(40, 8, device=DEVICE)
-
-    def call() -> tuple[Tensor, ...]:
-        scores = edge_similarity(h, edge_index)
-        paths = path_attention(h.view(40, 2, 4), edge_index, h[:2, :4], h[:, :2])
-        return (scores, paths, factor_aggregate(h, h, h, edge_index), *(first(o(x, ptr)) for o in OPERATORS))
-
-    call()
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        captured = call()
-    x.mul_(-0.5)
-    h.mul_(2)
-    graph.replay()
-    for ours, plain in zip(captured, call(), strict=True):
-        torch.testing.assert_close(ours, plain)
+@pytest.mark.parametrize("name", OPERATORS)
+def test_captured_graphs(name: str) -> None:
+    if not ON_GPU:
+        pytest.skip("graphs of kernels are those of a GPU")
+    operator, graph = OPERATORS[name], make_graph("plain", 400)
+    inputs = [tensor.to(DEVICE) for tensor in make_inputs(operator, graph, torch.float32)]
+    graph = Graph(*(tensor.to(DEVICE) for tensor in graph))
+    operator.ours(inputs, graph)
+    recorded = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(recorded):
+        captured = operator.ours(inputs, graph)
+    for tensor in inputs:
+        tensor.mul_(-0.5)
+    recorded.replay()
+    torch.testing.assert_close(captured, operator.ours(inputs, graph))

@@ -8,11 +8,10 @@ import torch
 from torch import Tensor
 
 from graphkit.ops import segment_max, segment_softmax, segment_sum
-from graphkit.ops._cuda import CUDA_TYPES
 from graphkit.ops.segment_max import segment_max_reference
 from graphkit.ops.segment_softmax import segment_softmax_reference
 from graphkit.ops.segment_sum import segment_sum_reference
-from tests.ops.cuda.gpu import DEVICE, SCALE, first, need_gpu
+from tests.ops.cuda.gpu import DEVICE, SCALE, TYPES, first, need_gpu
 from tests.ops.cuda.launchers import assert_close
 
 need_gpu()
@@ -37,32 +36,32 @@ def random_segments(lengths: str) -> Tensor:
     return torch.cat([torch.zeros(1, dtype=torch.int64), short.cumsum(0)])
 
 
-@pytest.mark.parametrize("dtype", CUDA_TYPES)
+@pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("lengths", ["short", "mixed", "one"])
 @pytest.mark.parametrize("shape", [(), (3,), (8,), (2, 32), (257,)])
-def test_segments(lengths: str, shape: tuple[int, ...], dtype: torch.dtype) -> None:
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_segments(operator: Callable, lengths: str, shape: tuple[int, ...], dtype: torch.dtype) -> None:
     ptr = random_segments(lengths)
     generator = torch.Generator().manual_seed(len(lengths))
     x = (2 * torch.randn(int(ptr[-1]), *shape, generator=generator, dtype=torch.float64)).to(dtype)
-    for operator in OPERATORS:
-        ours, exact = x.to(DEVICE).requires_grad_(), x.double().requires_grad_()
-        out, expected = first(operator(ours, ptr.to(DEVICE))), REFERENCES[operator](exact, ptr)
-        assert out.dtype == dtype and out.device.type == DEVICE
-        assert_close(out.cpu().detach(), expected.detach())
-        weight = torch.randn(out.shape, generator=generator, dtype=torch.float64).to(dtype)
-        (grad,) = torch.autograd.grad(out, ours, weight.to(DEVICE))
-        if operator is segment_softmax:  # the gradient starts from the rounded weights
-            exact, y = weight.double(), out.cpu().detach().double()
-            dots = segment_sum_reference(y * exact, ptr)
-            expected_grad = y * (exact - torch.repeat_interleave(dots, ptr.diff(), dim=0))
-        else:
-            (expected_grad,) = torch.autograd.grad(expected, exact, weight.double())
-        assert_close(grad.cpu(), expected_grad)
-        if operator is segment_max:
-            assert torch.equal(operator(ours, ptr.to(DEVICE))[1].cpu(), segment_max_reference(x, ptr)[1])
+    ours, exact = x.to(DEVICE).requires_grad_(), x.double().requires_grad_()
+    out, expected = first(operator(ours, ptr.to(DEVICE))), REFERENCES[operator](exact, ptr)
+    assert out.dtype == dtype and out.device.type == DEVICE
+    assert_close(out.cpu().detach(), expected.detach())
+    weight = torch.randn(out.shape, generator=generator, dtype=torch.float64).to(dtype)
+    (grad,) = torch.autograd.grad(out, ours, weight.to(DEVICE))
+    if operator is segment_softmax:  # the gradient starts from the rounded weights
+        exact, y = weight.double(), out.cpu().detach().double()
+        dots = segment_sum_reference(y * exact, ptr)
+        expected_grad = y * (exact - torch.repeat_interleave(dots, ptr.diff(), dim=0))
+    else:
+        (expected_grad,) = torch.autograd.grad(expected, exact, weight.double())
+    assert_close(grad.cpu(), expected_grad)
+    if operator is segment_max:
+        assert torch.equal(operator(ours, ptr.to(DEVICE))[1].cpu(), segment_max_reference(x, ptr)[1])
 
 
-@pytest.mark.parametrize("dtype", CUDA_TYPES)
+@pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_two_runs_give_the_same_bits(operator: Callable, dtype: torch.dtype) -> None:
     ptr = random_segments("mixed").to(DEVICE)

@@ -4,10 +4,9 @@ import pytest
 import torch
 
 from graphkit.ops import edge_similarity, local_structure_divergence
-from graphkit.ops._cuda import CUDA_TYPES
 from graphkit.ops._edge_measure import ABSOLUTE, DOT, SQUARE, edge_measure_reference
 from graphkit.ops.local_structure_divergence import local_structure_divergence_reference
-from tests.ops.cuda.gpu import DEVICE, SCALE, need_gpu, normal, random_index
+from tests.ops.cuda.gpu import DEVICE, SCALE, TYPES, need_gpu, normal, random_index
 from tests.ops.cuda.launchers import assert_close
 
 need_gpu()
@@ -21,7 +20,7 @@ def scores(z: torch.Tensor, edge_index: torch.Tensor, kernel: str) -> torch.Tens
     return torch.exp(-measured / 100) if kernel == "l1exp" else measured
 
 
-@pytest.mark.parametrize("dtype", CUDA_TYPES)
+@pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("kernel", MEASURES)
 @pytest.mark.parametrize("width", [1, 30, 64, 1024])
 def test_edge_similarity(width: int, kernel: str, dtype: torch.dtype) -> None:
@@ -41,7 +40,7 @@ def test_edge_similarity(width: int, kernel: str, dtype: torch.dtype) -> None:
     assert_close(results[0][1].cpu(), expected_grad, least=1.0)
 
 
-@pytest.mark.parametrize("dtype", CUDA_TYPES)
+@pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("kernel", MEASURES)
 @pytest.mark.parametrize("direction", ["student_teacher", "teacher_student"])
 def test_local_structure_divergence(kernel: str, direction: str, dtype: torch.dtype) -> None:

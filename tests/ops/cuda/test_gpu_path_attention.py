@@ -5,9 +5,8 @@ import torch
 from torch import Tensor
 
 from graphkit.ops import path_attention
-from graphkit.ops._cuda import CUDA_TYPES
 from graphkit.ops.path_attention import path_attention_reference
-from tests.ops.cuda.gpu import DEVICE, SCALE, need_gpu, normal, random_index
+from tests.ops.cuda.gpu import DEVICE, SCALE, TYPES, need_gpu, normal, random_index
 from tests.ops.cuda.launchers import assert_close
 
 need_gpu()
@@ -21,7 +20,7 @@ def inputs(heads: int, width: int, dtype: torch.dtype) -> list[Tensor]:
     return [h, att, normal(SCALE, heads, dtype=dtype, seed=3), normal(20 * SCALE, heads, dtype=dtype, seed=4)]
 
 
-@pytest.mark.parametrize("dtype", CUDA_TYPES)
+@pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("pool", ["max", "mean"])
 @pytest.mark.parametrize("hops, heads, width", [(2, 8, 8), (1, 8, 8), (3, 1, 64), (2, 3, 5), (1, 1, 300)])
 def test_forward_and_gradients(hops: int, heads: int, width: int, pool: str, dtype: torch.dtype) -> None:
