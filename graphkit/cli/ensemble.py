@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from graphkit.screen import echo, printable
+
 
 @click.command(short_help="Add up the predictions of several runs.")
 @click.argument("runs", nargs=-1, required=True, type=click.Path())
@@ -23,7 +25,7 @@ def ensemble(runs: tuple[str, ...], device: str, as_json: bool) -> None:
     from graphkit.train import ensemble_runs, open_run
 
     result = ensemble_runs([open_run(run) for run in runs], device)
-    click.echo(json.dumps(result) if as_json else "\n".join(_lines(result)))
+    echo(json.dumps(result) if as_json else "\n".join(_lines(result)))
 
 
 def _lines(result: dict[str, Any]) -> list[str]:
@@ -32,8 +34,8 @@ def _lines(result: dict[str, Any]) -> list[str]:
 
     chosen = result["selected_on"]  # "equal weights" where there are no validation items
     how = chosen if chosen == "equal weights" else f"weights chosen on {chosen}"
-    lines = [f"{len(result['runs'])} runs on {result['dataset']}, {how}"]
+    lines = [f"{len(result['runs'])} runs on {printable(result['dataset'])}, {how}"]
     lines += [score_line(result, name) for name in ("test", "validation") if result[name]]
     for run, weight, single in zip(result["runs"], result["weights"], result["single"], strict=True):
-        lines.append(f"  weight {weight:.3f}, by itself {single:.2%}: {run}")
+        lines.append(f"  weight {weight:.3f}, by itself {single:.2%}: {printable(run)}")
     return lines

@@ -4,6 +4,8 @@ import json
 
 import click
 
+from graphkit.screen import echo, printable
+
 
 @click.command(short_help="Write a run's model as one ONNX or .pt2 file.")
 @click.argument("run", type=click.Path())
@@ -28,8 +30,8 @@ def export(run: str, kind: str, out: str | None, as_json: bool) -> None:
         click.echo(json.dumps({"command": "export", **result}))
         return
     real = "no test clip is long enough" if result["real"] is None else f"{result['real']:.1e} for test clips"
-    click.echo(f"{result['file']}: {result['bytes'] / 1e6:.1f} MB")
-    click.echo(
+    echo(f"{printable(result['file'])}: {result['bytes'] / 1e6:.1f} MB")
+    echo(
         f"largest difference from the model: {result['random']:.1e} for random clips, {real} "
         f"(scores up to {result['scale']:.1f}; batches of {' and '.join(map(str, result['batch_sizes']))})"
     )

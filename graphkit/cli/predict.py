@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from graphkit.errors import InputError
+from graphkit.screen import echo, printable
 
 if TYPE_CHECKING:
     from graphkit.deploy import ClipPrediction
@@ -18,8 +19,8 @@ _SHOWN = 40
 @click.command(short_help="Predict for a run's data set, or for new clips.")
 @click.argument("run", type=click.Path())
 @click.argument("clips", nargs=-1, type=click.Path())
-@click.option("--output", default="preds.csv", show_default=True, type=click.Path(), help="The CSV file to write; "
-              "of clips, one that ends in .json is written as JSON.")  # fmt: skip
+@click.option("--output", default="preds.csv", show_default=True, type=click.Path(), help="The file to write; "
+              "its end, .csv or .json, decides the format.")  # fmt: skip
 @click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N. [auto]")
 @click.option("--json", "as_json", is_flag=True, help="Print the predictions for clips as one JSON object.")
 @click.pass_context
@@ -30,8 +31,10 @@ def predict(ctx: click.Context, run: str, clips: tuple[str, ...], output: str, d
     the one with the best validation score predicts; of ten folds, each graph is predicted by the fold that held it out.
 
     CLIPS are folders or files of skeleton clips: .npy, .csv, .skeleton (NTU RGB+D) or .json (NW-UCLA, Kinetics). RUN
-    may then also be a file of `graphkit export`. A clip that cannot be read is named and left out; the exit code is
-    then 1.
+    may then also be a file of `graphkit export`. A clip that cannot be read is one line on the screen and, with the
+    reason, one row of the file; the others are predicted, and the exit code is 1 instead of 0.
+
+    In CSV, a text that begins like a formula of a spreadsheet (= + - @) gets an apostrophe in front.
 
     \b
     Examples:
@@ -44,9 +47,11 @@ def predict(ctx: click.Context, run: str, clips: tuple[str, ...], output: str, d
     if as_json:
         raise InputError("--json is for clips; name files or folders of them after the run")
     from graphkit.train import open_run, predict_run
+    from graphkit.train.predict import check_output
 
+    check_output(output)
     rows = predict_run(open_run(run), output, device)
-    click.echo(f"{rows} predictions written to {output}")
+    echo(f"{rows} predictions written to {output}")
 
 
 def _clips(run: str, paths: tuple[str, ...], output: str, device: str, as_json: bool) -> int:
@@ -54,7 +59,9 @@ def _clips(run: str, paths: tuple[str, ...], output: str, device: str, as_json: 
     from graphkit.deploy import find_clips, open_predictor, predict_clips, write_predictions
     from graphkit.deploy.predict_clips import prediction_row
     from graphkit.train import open_run
+    from graphkit.train.predict import check_output
 
+    check_output(output)
     files = find_clips(paths)
     is_file = Path(run).is_file() or Path(run).suffix.lower() in (".onnx", ".pt2")
     predictor = open_predictor(Path(run) if is_file else open_run(run), device)
@@ -64,17 +71,17 @@ def _clips(run: str, paths: tuple[str, ...], output: str, device: str, as_json: 
         found.append(one)
         if one.problem:
             bad += 1
-            click.echo(f"Error: {one.problem}", err=True)
+            echo(f"Error: {printable(one.problem)}", err=True)
     good = [one for one in found if not one.problem]
-    if good:
-        write_predictions(good, classes, output)
+    write_predictions(found, classes, output)
     if as_json:
         rows = [prediction_row(one, classes) for one in good]
         problems = {str(one.file): one.problem for one in found if one.problem}
         click.echo(json.dumps({"command": "predict", "run": run, "predictions": rows, "problems": problems}))
-    elif good:
-        click.echo("\n".join(_table(good, classes)))
-        click.echo(f"{len(good)} predictions written to {output}")
+    else:
+        if good:
+            echo("\n".join(_table(good, classes)))
+        echo(f"{len(good)} predictions written to {output}")
     return 1 if bad else 0
 
 
@@ -84,8 +91,9 @@ def _table(found: "list[ClipPrediction]", classes: tuple[str, ...]) -> list[str]
     for one in found[:_SHOWN]:
         probabilities: Any = one.probabilities
         values, places = probabilities.topk(min(2, len(classes)))
-        cells = [f"{classes[place]} {value:.1%}" for value, place in zip(values.tolist(), places.tolist(), strict=True)]
-        rows.append((one.file.name, *cells, *[""] * (2 - len(cells))))
+        best = zip(values.tolist(), places.tolist(), strict=True)
+        cells = [f"{printable(classes[place])} {value:.1%}" for value, place in best]
+        rows.append((printable(one.file.name), *cells, *[""] * (2 - len(cells))))
     head = ("clip", "prediction", "next")
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(3)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

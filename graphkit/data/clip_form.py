@@ -1,4 +1,4 @@
-"""What a model of clips was trained on, as far as a new clip must be brought into the same form."""
+"""Form of the clips that a model was trained on, and the steps that bring a new clip into it."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -12,10 +12,14 @@ from graphkit.data.loading import is_path, options
 from graphkit.data.recordings import prepared_clips
 from graphkit.data.skeleton_dataset import SkeletonDataset
 from graphkit.errors import InputError
-from graphkit.skeleton import Clip, SkeletonLayout, gather_clips
+from graphkit.files import PARSER_ERRORS
+from graphkit.skeleton import STREAMS, Clip, SkeletonLayout, gather_clips
+from graphkit.skeleton.clip import MOST_FRAMES, MOST_PERSONS, check_coordinates
+from graphkit.skeleton.prepare import CENTRES
 from graphkit.skeleton.readers.clip_file import read_clip_file
 from graphkit.skeleton.readers.kinetics import prepare_kinetics
-from graphkit.skeleton.readers.ntu import prepare_ntu
+from graphkit.skeleton.readers.ntu import BODIES, prepare_ntu
+from graphkit.skeleton.seen import mark_root
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class ClipForm:
         align: Whether clips are turned, see :func:`graphkit.skeleton.align`.
         box: Whether clips are stretched, see :func:`graphkit.skeleton.fit_box`.
         recorded: ``"ntu"`` or ``"kinetics"`` where clips are first treated as those sets are; else empty.
+        bodies: How persons in a ``.skeleton`` file are told apart, see
+            :func:`graphkit.skeleton.readers.ntu.read_skeleton_file`.
     """
 
     layout: SkeletonLayout
@@ -49,6 +55,22 @@ class ClipForm:
     align: bool = False
     box: bool = False
     recorded: str = ""
+    bodies: str = "tracked"
+
+    def __post_init__(self) -> None:
+        chosen = {"stream": STREAMS, "fit": ("resample", "repeat"), "centre": CENTRES,
+                  "recorded": ("", "ntu", "kinetics"), "bodies": BODIES}  # fmt: skip
+        limits = {"channels": (1, 1024), "persons": (1, MOST_PERSONS), "coordinates": (1, 1024),
+                  "frames": (0, MOST_FRAMES)}  # fmt: skip
+        wrong = [key for key, values in chosen.items() if getattr(self, key) not in values]
+        wrong += [key for key, (low, high) in limits.items()
+                  if type(getattr(self, key)) is not int or not low <= getattr(self, key) <= high]  # fmt: skip
+        wrong += [key for key in ("align", "box") if type(getattr(self, key)) is not bool]
+        if not self.classes or not all(isinstance(name, str) for name in self.classes):
+            wrong.append("classes")
+        if wrong or self.coordinates > self.channels:
+            key = (wrong or ["coordinates"])[0]
+            raise InputError(f"the form of clips is damaged (`{key}` is {getattr(self, key)!r:.40}); export again")
 
     @classmethod
     def of_dataset(cls, dataset: SkeletonDataset, name: str, given: Mapping[str, Any]) -> "ClipForm":
@@ -75,6 +97,7 @@ class ClipForm:
             align=taken.get("align", False),
             box=clips.box,
             recorded=next((kind for kind in sets if name.startswith(kind)), ""),
+            bodies=taken.get("bodies", "tracked"),
         )
 
     @classmethod
@@ -92,7 +115,9 @@ class ClipForm:
                 layout[key] = tuple((int(a), int(b)) for a, b in layout[key])
             known = {**content, "layout": SkeletonLayout(**layout), "classes": tuple(content["classes"])}
             return cls(**known)
-        except (KeyError, TypeError) as error:
+        except InputError:
+            raise
+        except PARSER_ERRORS as error:
             raise InputError(f"the form of clips is damaged ({type(error).__name__}: {error}); export again") from None
 
     def to_dict(self) -> dict[str, Any]:
@@ -105,12 +130,8 @@ class ClipForm:
         Raises:
             ValueError: If the file is no clip of this form; its name is given.
         """
-        x = read_clip_file(path, self.layout, self.channels)
-        if not np.isfinite(x).all():
-            frame = int(np.argwhere(~np.isfinite(x))[0, 0])
-            raise InputError(f"'{path}' must hold finite numbers (got another one in frame {frame})")
-        if not x.any():
-            raise InputError(f"'{path}' shows nobody: all its coordinates are zero; leave it out")
+        x = read_clip_file(path, self.layout, self.channels, self.bodies)
+        check_coordinates(x, f"'{path}'")
         if self.recorded == "ntu":
             x = prepare_ntu([x.astype(np.float64)])[0]
         elif self.recorded == "kinetics":
@@ -120,6 +141,8 @@ class ClipForm:
                 f"'{path}' must show at most {self.persons} person(s), as the clips that the model was trained on "
                 f"(got {x.shape[1]}); leave the others out"
             )
+        if not self.recorded:
+            x = mark_root(x, self.layout.centre)
         x = np.pad(x, ((0, 0), (0, self.persons - x.shape[1]), (0, 0), (0, 0)))
         return Clip(path.name, x.astype(np.float32))
 

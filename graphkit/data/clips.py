@@ -10,6 +10,8 @@ from torch_geometric.data import Data
 from graphkit.data.edges import pointers
 from graphkit.errors import InputError
 from graphkit.skeleton import SkeletonLayout, fit_box, make_stream, repeat_to, resample
+from graphkit.skeleton.clip import MOST_FRAMES
+from graphkit.skeleton.seen import clear_origin
 
 #: Takes the frames of clips ``[F, P, V, C]``, their lengths and a generator; returns others.
 Augmentation = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
@@ -60,6 +62,8 @@ class ClipCollection(Sequence[Data]):
             )
         if frames < 0:
             raise InputError(f"`frames` must not be negative; 0 leaves each clip as long as it is (got {frames})")
+        if frames > MOST_FRAMES:
+            raise InputError(f"`frames` must be at most {MOST_FRAMES:,} (got {frames:,}); cut the clips, or set 0")
         if fit not in ("resample", "repeat"):
             raise InputError(f"`fit` must be resample or repeat (got {fit!r})")
         self.frames, self.fit, self.box = frames, fit, box
@@ -116,11 +120,14 @@ class ClipCollection(Sequence[Data]):
             x, lengths = augment(x, lengths, generator or torch.default_generator)
         if self.frames:
             wanted = torch.full_like(lengths, self.frames)
-            x = repeat_to(x, lengths, self.frames) if self.fit == "repeat" else resample(x, lengths, wanted)
+            if self.fit == "repeat":
+                x = repeat_to(x, lengths, self.frames)
+            else:
+                x = resample(x, lengths, wanted, coordinates=self.coordinates)
             lengths = wanted
         if self.box:
             x = fit_box(x, lengths, self.coordinates)
         x = make_stream(self.stream, x, pointers(lengths), self.layout, self.coordinates)
-        data = Data(x=x, lengths=lengths, y=self.y[ids])
+        data = Data(x=clear_origin(x), lengths=lengths, y=self.y[ids])
         data.num_graphs = ids.numel()
         return data

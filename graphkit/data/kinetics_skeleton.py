@@ -12,11 +12,10 @@ from graphkit.data.source import Request, Source, dataset
 from graphkit.errors import InputError
 from graphkit.registry import get_layout
 from graphkit.skeleton import ClipStore, open_store, write_store
-from graphkit.skeleton.readers.kinetics import read_kinetics
+from graphkit.skeleton.readers.kinetics import NUM_ACTIONS, read_kinetics
 
 TRAIN, TEST = "kinetics_train", "kinetics_val"
 SOURCE = Source("", "Kinetics-Skeleton", (TRAIN, TEST), "https://github.com/yysijie/st-gcn (kinetics-skeleton.zip)")
-NUM_ACTIONS = 400
 
 
 @dataset({"kinetics-skeleton": SOURCE}, task="skeleton-classification")

@@ -7,12 +7,13 @@ import torch
 
 from graphkit.data.clips import ClipCollection
 from graphkit.data.held_out import held_out_split, subject_numbers
-from graphkit.data.raw_files import missing_files, read_raw
+from graphkit.data.raw_files import find_raw, missing_files, read_raw
 from graphkit.data.skeleton_dataset import SkeletonDataset
 from graphkit.data.source import Request, Source, dataset
+from graphkit.errors import InputError
 from graphkit.registry import get_layout
 from graphkit.skeleton import ClipStore, open_store, write_store
-from graphkit.skeleton.readers.ntu import read_ntu
+from graphkit.skeleton.readers.ntu import BODIES, read_ntu
 
 ADDRESS = "https://rose1.ntu.edu.sg/dataset/actionRecognition (on request)"
 FOLDER = "nturgb+d_skeletons"
@@ -35,6 +36,7 @@ def ntu(
     validation: str = "subjects",
     val_subjects: str = "1,8,19",
     frames: int = 0,
+    bodies: str = "tracked",
 ) -> SkeletonDataset:
     """Reads clips of 25 joints of two persons; the protocol in the name says which train and which test.
 
@@ -50,9 +52,21 @@ def ntu(
         val_subjects: The subjects that are held out.
         frames: Number of frames that each clip is played for, again and again if need be (300 as published); 0 leaves
             each as long as it is.
+        bodies: ``"tracked"`` tells persons apart by their tracking id, ``"position"`` by their position in the list of
+            a frame.
+
+    Differences:
+        The paper keeps the two tracked bodies with the largest energy; the released reader takes the position of a body
+        in the list of a frame for its identity, so that persons change places when one of them leaves. ``bodies``
+        chooses; the default follows the paper.
     """
+    if bodies not in BODIES:
+        raise InputError(f"`bodies` must be one of {', '.join(BODIES)} (got {bodies!r})")
     actions = 120 if request.name.startswith("ntu120") else 60
-    store = read_raw(replace(request, name=f"ntu{actions}"), lambda root: _read(request, root, actions))
+    if find_raw(request) is None:
+        raise missing_files(replace(request, name=f"ntu{actions}"), "; it cannot be downloaded without a request")
+    kept = replace(request, name=f"ntu{actions}-{bodies}")  # the name of the folder in the cache
+    store = read_raw(kept, lambda root: _read(request, root, actions, bodies))
     tags = store.tags
     if request.name.endswith("xsub"):
         train = torch.isin(tags["subject"], torch.tensor(TRAINING_SUBJECTS))
@@ -80,14 +94,12 @@ def ntu(
     )
 
 
-def _read(request: Request, root: str, actions: int) -> ClipStore:
+def _read(request: Request, root: str, actions: int, bodies: str) -> ClipStore:
     """Reads all files once; from then on the clips come from a file that is mapped into memory."""
     store, raw = Path(root, "store"), Path(root, request.source.raw)
-    if not raw.exists():
-        raise missing_files(request, "; it cannot be downloaded without a request")
     if not (store / "index.npz").is_file():
         store.mkdir(exist_ok=True)
         names = [name for path in map(raw.joinpath, MISSING) if path.is_file() for name in path.read_text().split()]
         folders = [path for path in (raw / FOLDER, raw / f"{FOLDER}120") if path.is_dir()]
-        write_store(store, (clip for folder in folders for clip in read_ntu(folder, names, actions)))
+        write_store(store, (clip for folder in folders for clip in read_ntu(folder, names, actions, bodies=bodies)))
     return open_store(store)

@@ -32,9 +32,9 @@ def prepared_clips(
     x: Tensor = store.x
     ptr = pointers(store.lengths)
     if around != "none":
-        x = centre(x, ptr, layout.centre, around)
+        x = centre(x, ptr, layout.centre, around, coordinates)
     if upright:
-        x = align(x, ptr, layout.up, layout.across)
+        x = align(x, ptr, layout.up, layout.across, coordinates)
     return ClipCollection(
         x, store.lengths, store.labels, layout, store.names, stream, coordinates, frames, box=box
     )

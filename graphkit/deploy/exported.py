@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from graphkit.data.clip_form import ClipForm
 from graphkit.deploy.formats import FORMATS, Runner, run_onnx, run_pt2
 from graphkit.errors import InputError
+from graphkit.skeleton.clip import MOST_FRAMES
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,30 @@ class Exported:
         return int(self.metadata["least_frames"])
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Returns the scores of clips ``[batch, C, T, V, P]``."""
-        return self.run(x)
+        """Returns the scores of clips ``[batch, C, T, V, P]``.
+
+        Raises:
+            InputError: If the file cannot be run on them.
+        """
+        try:
+            scores = self.run(x)
+        except Exception as error:  # onnxruntime's errors have no common class but this one
+            what = f"clips of shape {list(x.shape)} ({' '.join(str(error).split())[:150]})"
+            raise InputError(f"'{self.path}' cannot be run on {what}; export it again") from None
+        wanted = (x.size(0), len(self.form.classes))
+        if scores.shape != wanted or not scores.is_floating_point():
+            raise InputError(
+                f"'{self.path}' must give scores of shape {list(wanted)} (got {list(scores.shape)} of {scores.dtype}); "
+                "export it again"
+            )
+        return scores
 
 
 def open_exported(path: str | Path, threads: int | None = None) -> Exported:
     """Opens a ``.onnx`` file in onnxruntime or a ``.pt2`` file in PyTorch; neither its run nor its data are needed.
+
+    Files are checked before they are opened: no code in them is run, see :mod:`graphkit.deploy.pt2_check`, and the
+    shortest clip of zeros must give as many scores as there are classes.
 
     Args:
         path: The file.
@@ -55,4 +75,13 @@ def open_exported(path: str | Path, threads: int | None = None) -> Exported:
     if path.suffix.lower() not in {f".{name}" for name in FORMATS}:
         raise InputError(f"'{path}' must end in .onnx or .pt2 (got '{path.suffix}')")
     runner, metadata = run_onnx(path, threads) if path.suffix.lower() == ".onnx" else run_pt2(path)
-    return Exported(path, runner, ClipForm.from_dict(metadata.get("form", {})), metadata)
+    try:
+        form = ClipForm.from_dict(metadata.get("form", {}))
+    except InputError as error:
+        raise InputError(f"'{path}': {error}") from None
+    least = metadata.get("least_frames")
+    if type(least) is not int or not 1 <= least <= MOST_FRAMES:
+        raise InputError(f"'{path}' is damaged (`least_frames` is {least!r:.40}); export it again")
+    exported = Exported(path, runner, form, metadata)
+    exported(torch.zeros(1, form.channels, max(least, form.frames), form.layout.num_joints, form.persons))
+    return exported

@@ -56,6 +56,8 @@ def export_run(run: Run, format: str = "onnx", output: str | Path | None = None)
     """
     if format not in FORMATS:
         raise unknown_name("format", format, FORMATS)
+    path = Path(output) if output is not None else run.path / f"model.{format}"
+    _check_output(path, format)
     if format == "onnx":
         require_export()
     if not run.result:
@@ -73,7 +75,6 @@ def export_run(run: Run, format: str = "onnx", output: str | Path | None = None)
     frames = max(form.frames, least, 32)
     shape = (2, form.channels, frames, form.layout.num_joints, form.persons)
     metadata = _metadata(run, form, least)
-    path = Path(output) if output is not None else run.path / f"model.{format}"
     found: dict[str, Any] = {}
 
     def write(temporary: Path) -> None:
@@ -84,10 +85,20 @@ def export_run(run: Run, format: str = "onnx", output: str | Path | None = None)
     try:
         write_atomically(path, write)
     except OSError as error:
-        raise InputError(f"the model cannot be written to '{path}' ({error.strerror or error})") from None
+        reason = error.strerror or error
+        raise InputError(f"the model cannot be written to '{path}' ({reason}); free space, or choose another") from None
     size = path.stat().st_size
     return {"file": str(path), "format": format, "bytes": size, "batch_sizes": list(BATCH_SIZES), **found,
             "metadata": metadata}  # fmt: skip
+
+
+def _check_output(path: Path, format: str) -> None:
+    """Refuses a file that cannot be written, before the model is traced."""
+    if path.suffix.lower() != f".{format}":
+        raise InputError(f"`output` must end in .{format} for the format {format} (got '{path}'); rename it")
+    if path.is_dir() or not path.parent.is_dir():
+        what = "it is a folder" if path.is_dir() else "No such file or directory: its folder"
+        raise InputError(f"the model cannot be written to '{path}' ({what}); choose another place")
 
 
 def data_options(fit: Run) -> dict[str, Any]:

@@ -1,7 +1,13 @@
-"""The two formats of exported models: how each is written and run, and where the metadata lie in it."""
+"""Formats of exported models: how each is written and run, and where the metadata lie in it.
+
+A file from outside is data here, never code: see :mod:`graphkit.deploy.pt2_check` for ``.pt2``; of ONNX only the
+standard operators that an export consists of are run, and no file beside it is opened. What remains is trust in the
+numbers: a file decides which scores it gives.
+"""
 
 import importlib.util
 import inspect
+import io
 import json
 import logging
 import re
@@ -14,13 +20,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphkit.deploy.pt2_check import checked_archive
 from graphkit.errors import InputError, MissingPackageError
-from graphkit.files import check_zip
+from graphkit.files import PARSER_ERRORS
 
 FORMATS = ("onnx", "pt2")
 #: Where the metadata lie: the key in an ONNX file, the name of the file beside the graph in a ``.pt2`` archive.
 KEY, BESIDE = "graphkit", "graphkit.json"
 INPUT, OUTPUT = "clips", "scores"
+#: Bytes of the largest file that is opened.
+_LARGEST = 2**31
+_ONNX_OPERATORS = re.compile(
+    "Add|AveragePool|BatchNormalization|Cast|Clip|Concat|Constant|Conv|Div|Equal|Expand|Floor|Gather|Gemm|Greater|"
+    "GlobalAveragePool|Identity|Less|MatMul|Max|MaxPool|Min|Mod|Mul|Neg|Not|Pad|ReduceMean|ReduceSum|Relu|Reshape|"
+    "Shape|Sigmoid|Slice|Softmax|Split|Sqrt|Squeeze|Sub|Tanh|Transpose|Unsqueeze|Where"
+)
 
 #: Takes clips ``[batch, C, T, V, P]`` and returns scores ``[batch, classes]``.
 Runner = Callable[[Tensor], Tensor]
@@ -65,9 +79,11 @@ def trace(model: torch.nn.Module, shape: tuple[int, ...], least_frames: int) -> 
 
 def write_pt2(program: torch.export.ExportedProgram, path: Path, metadata: dict[str, Any]) -> None:
     """Writes a graph as a ``.pt2`` archive."""
-    # As a stream: of a name, torch.export.save would want another ending than that of the temporary file.
-    with _quiet(), path.open("wb") as file:
-        torch.export.save(program, file, extra_files={BESIDE: json.dumps(metadata)})
+    # Into memory first: the writer of PyTorch ends the process where a disk is full.
+    archive = io.BytesIO()
+    with _quiet():
+        torch.export.save(program, archive, extra_files={BESIDE: json.dumps(metadata)})
+    path.write_bytes(archive.getbuffer())
 
 
 def write_onnx(program: torch.export.ExportedProgram, path: Path, metadata: dict[str, Any]) -> None:
@@ -98,20 +114,21 @@ def run_onnx(path: Path, threads: int | None = None) -> tuple[Runner, dict[str, 
     require_export()
     import onnxruntime
 
+    content = _content(path)
+    metadata = _metadata(path, _checked_onnx(path, content))
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     if threads is not None:
         options.intra_op_num_threads = threads
     try:
-        session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors have no common class but this one
         raise InputError(f"'{path}' is no ONNX file that can be run ({_line(error)}); export it again") from None
-    text = session.get_modelmeta().custom_metadata_map.get(KEY)
 
     def run(x: Tensor) -> Tensor:
         return torch.from_numpy(session.run([OUTPUT], {INPUT: x.contiguous().numpy()})[0])
 
-    return run, _metadata(path, text)
+    return run, metadata
 
 
 def run_pt2(path: Path) -> tuple[Runner, dict[str, Any]]:
@@ -120,23 +137,56 @@ def run_pt2(path: Path) -> tuple[Runner, dict[str, Any]]:
     Raises:
         ValueError: If it cannot be read or graphkit did not write it.
     """
-    check_zip(path)
+    _content(path, size_only=True)
+    archive = checked_archive(path)
     beside = {BESIDE: ""}
     try:
         with _quiet():
-            module = torch.export.load(str(path), extra_files=beside).module()
+            module = torch.export.load(archive, extra_files=beside).module()
     except Exception as error:  # as many classes as ways to be damaged
         raise InputError(f"'{path}' is no .pt2 archive that can be run ({_line(error)}); export it again") from None
     text: Any = beside[BESIDE]
     return torch.inference_mode()(module), _metadata(path, text.decode() if isinstance(text, bytes) else text)
 
 
+def _content(path: Path, size_only: bool = False) -> bytes:
+    """Returns the bytes of a file that is not too large."""
+    if path.stat().st_size > _LARGEST:
+        raise InputError(f"'{path}' must have at most 2 GB (got {path.stat().st_size:,} bytes); export it again")
+    return b"" if size_only else path.read_bytes()
+
+
+def _checked_onnx(path: Path, content: bytes) -> str | None:
+    """Returns the metadata of an ONNX file, and refuses one that is not made of the operators of an export.
+
+    Raises:
+        InputError: If the file is damaged, opens other files, or holds other operators or graphs within the graph.
+    """
+    import onnx
+
+    try:
+        proto = onnx.load_model_from_string(content)
+        onnx.checker.check_model(proto)
+    except Exception as error:  # protobuf's errors have no public class
+        raise InputError(f"'{path}' is no ONNX file that can be run ({_line(error)}); export it again") from None
+    nodes = [f"{node.domain}{node.op_type}" for node in proto.graph.node]
+    wrong = next((name for name in nodes if not _ONNX_OPERATORS.fullmatch(name)), None)
+    inner = any(attribute.g.node or attribute.graphs for node in proto.graph.node for attribute in node.attribute)
+    outside = any(tensor.data_location or tensor.external_data for tensor in proto.graph.initializer)
+    if wrong or inner or outside or proto.functions or proto.graph.sparse_initializer:
+        what = f"the operator '{wrong:.80}'" if wrong else "functions, inner graphs, or weights in other files"
+        raise InputError(f"'{path}' holds {what}, which no model has that graphkit exports; it is refused")
+    return next((entry.value for entry in proto.metadata_props if entry.key == KEY), None)
+
+
 def _metadata(path: Path, text: str | None) -> dict[str, Any]:
     try:
         content = json.loads(text or "")
-    except ValueError:
-        raise InputError(f"'{path}' was not written by graphkit export: it says nothing about its clips") from None
-    return content
+        if isinstance(content, dict):
+            return content
+    except PARSER_ERRORS:
+        pass
+    raise InputError(f"'{path}' was not written by graphkit export: it says nothing about its clips") from None
 
 
 def _name_axes(proto: Any) -> None:

@@ -1,7 +1,5 @@
-"""What new clips show, by a run or by an exported file."""
+"""Predictions for new clips, by a run or by an exported file."""
 
-import csv
-import io
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,15 +13,15 @@ from graphkit.data.own.clips import LAYOUT
 from graphkit.deploy.exported import open_exported
 from graphkit.deploy.exporting import data_options
 from graphkit.errors import InputError
-from graphkit.files import write_json, write_text
 from graphkit.skeleton import Clip
 from graphkit.skeleton.readers.clip_file import SUFFIXES
 from graphkit.skeleton.readers.folder import TABLE
 from graphkit.train import Run
 from graphkit.train.environment import pick_device
+from graphkit.train.predict import check_output, write_rows
 
-#: Clips that are read, prepared and run together.
-_TOGETHER = 32
+#: Clips that are read, prepared and run together, and their frames: a clip with more is run by itself.
+_TOGETHER, _FRAMES = 32, 20_000
 
 #: Takes prepared clips, ``x`` ``[F, P, V, C]`` with their lengths, and returns scores ``[clips, classes]``.
 Scores = Callable[[Tensor, Tensor], Tensor]
@@ -60,7 +58,7 @@ def open_predictor(source: Run | str | Path, device: str = "auto") -> Predictor:
     """
     if not isinstance(source, Run):
         exported = open_exported(source)
-        return Predictor(exported.form, _one_by_one(exported.run), exported.least_frames)
+        return Predictor(exported.form, _one_by_one(exported), exported.least_frames)
     if not source.result:
         where = source.path
         raise InputError(f"the run '{where}' has not ended; continue it with: graphkit train --resume {where}")
@@ -105,48 +103,64 @@ def predict_clips(predictor: Predictor, files: Sequence[Path]) -> Iterator[ClipP
     Clips are prepared as those of the training were: centred, turned, brought to a number of frames, and made into
     the stream that the model sees.
     """
-    form = predictor.form
-    for start in range(0, len(files), _TOGETHER):
-        group: list[Clip | str] = []
-        for file in files[start : start + _TOGETHER]:
-            try:
-                clip = form.read(file)
-                if not form.frames and len(clip.x) < predictor.least_frames:
-                    least = predictor.least_frames
-                    raise InputError(f"'{file}' must have at least {least} frames for this model (got {len(clip.x)})")
-                group.append(clip)
-            except (ValueError, OSError) as error:
-                group.append(" ".join(str(error).split()))
-        clips = [clip for clip in group if isinstance(clip, Clip)]
-        probabilities = iter(torch.empty(0))
-        if clips:
-            batch = form.collect(clips).batch(range(len(clips)))
-            probabilities = iter(predictor.scores(batch.x, batch.lengths).double().softmax(dim=-1))
-        for file, read in zip(files[start : start + _TOGETHER], group, strict=True):
-            good = isinstance(read, Clip)
-            yield ClipPrediction(file, next(probabilities) if good else None, "" if good else str(read))
+    waiting: list[tuple[Path, Clip | str]] = []
+    frames = 0
+    for file in files:
+        read = _read(predictor, file)
+        length = len(read.x) if isinstance(read, Clip) else 0
+        if len(waiting) == _TOGETHER or (waiting and frames + length > _FRAMES):
+            yield from _predicted(predictor, waiting)
+            waiting, frames = [], 0
+        waiting.append((file, read))
+        frames += length
+    yield from _predicted(predictor, waiting)
+
+
+def _read(predictor: Predictor, file: Path) -> Clip | str:
+    """Returns a clip, or what is wrong with its file."""
+    try:
+        clip = predictor.form.read(file)
+        least = predictor.least_frames
+        if not predictor.form.frames and len(clip.x) < least:
+            raise InputError(f"'{file}' must have at least {least} frames for this model (got {len(clip.x)})")
+        return clip
+    except (InputError, OSError) as error:
+        return " ".join(str(error).split())
+
+
+def _predicted(predictor: Predictor, group: Sequence[tuple[Path, Clip | str]]) -> Iterator[ClipPrediction]:
+    """Yields the predictions for clips that are run together."""
+    clips = [read for _, read in group if isinstance(read, Clip)]
+    probabilities: Iterator[Tensor] = iter(())
+    if clips:
+        batch = predictor.form.collect(clips).batch(range(len(clips)))
+        probabilities = iter(predictor.scores(batch.x, batch.lengths).double().softmax(dim=-1))
+    for file, read in group:
+        if isinstance(read, str):
+            yield ClipPrediction(file, None, read)
+            continue
+        found = next(probabilities)
+        finite = bool(found.isfinite().all())
+        problem = "" if finite else f"'{file}': the scores of the model are not finite numbers; look at the coordinates"
+        yield ClipPrediction(file, found if finite else None, problem)
 
 
 def write_predictions(found: Sequence[ClipPrediction], classes: Sequence[str], output: str | Path) -> None:
-    """Writes predictions as JSON, if the name ends so, or else as CSV; clips that could not be read are left out.
+    """Writes predictions as JSON or CSV, see :func:`graphkit.train.predict.write_rows`.
+
+    The columns are ``file``, ``prediction`` and one probability per class. If a clip could not be read, its row has the
+    reason in the column ``problem``, which comes last, and nothing else.
 
     Raises:
         ValueError: If the file cannot be written.
     """
-    rows = [prediction_row(one, classes) for one in found if one.probabilities is not None]
-    try:
-        if str(output).lower().endswith(".json"):
-            write_json(output, rows)
-            return
-        table = io.StringIO()
-        writer = csv.writer(table, lineterminator="\n")
-        writer.writerow(["file", "prediction", *(f"probability_{name}" for name in classes)])
-        for row in rows:
-            values = (f"{value:.6g}" for value in row["probabilities"].values())
-            writer.writerow([row["file"], row["prediction"], *values])
-        write_text(output, table.getvalue())
-    except OSError as error:
-        raise InputError(f"the predictions cannot be written to '{output}' ({error.strerror})") from None
+    check_output(output)
+    rows = [prediction_row(one, classes) if one.probabilities is not None
+            else {"file": one.file.name, "problem": one.problem} for one in found]  # fmt: skip
+    if str(output).lower().endswith(".csv"):
+        rows = [{key: value for key, value in row.items() if key != "probability"} for row in rows]
+        rows.sort(key=lambda row: "problem" in row)  # rows that were read come first, and so do their columns
+    write_rows(output, rows)
 
 
 def prediction_row(one: ClipPrediction, classes: Sequence[str]) -> dict[str, Any]:

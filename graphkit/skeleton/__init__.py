@@ -5,6 +5,7 @@ from graphkit.skeleton.clip import Clip
 from graphkit.skeleton.layout import SkeletonLayout
 from graphkit.skeleton.prepare import align, centre, fit_box
 from graphkit.skeleton.resample import repeat_to, resample
+from graphkit.skeleton.seen import seen
 from graphkit.skeleton.store import ClipStore, gather_clips, open_store, write_store
 from graphkit.skeleton.streams import STREAMS, make_stream
 
@@ -23,5 +24,6 @@ __all__ = [
     "open_store",
     "repeat_to",
     "resample",
+    "seen",
     "write_store",
 ]

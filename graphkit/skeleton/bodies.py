@@ -2,11 +2,13 @@
 
 import numpy as np
 
+from graphkit.skeleton.seen import seen_array
+
 
 def select_bodies(x: np.ndarray, keep: int = 2) -> np.ndarray:
     """Keeps the bodies that move most, in the order of their energy.
 
-    The energy of a body is the sum of the deviations of its coordinates over the frames in which it is seen.
+    The energy of a body is the sum of the standard deviations of its coordinates over the joints that were seen.
 
     Args:
         x: ``[T, M, V, C]``, all zeros where a body is not seen.
@@ -17,8 +19,8 @@ def select_bodies(x: np.ndarray, keep: int = 2) -> np.ndarray:
     """
     if x.shape[1] == 1:
         return np.pad(x, ((0, 0), (0, keep - 1), (0, 0), (0, 0)))
-    seen = np.asarray(x.any(axis=(2, 3)))  # [T, M]
-    energy = np.array([x[seen[:, body], body].std(axis=(0, 1)).sum() if seen[:, body].any() else -1.0
+    mask = seen_array(x)[..., 0]  # [T, M, V]
+    energy = np.array([x[:, body][mask[:, body]].std(axis=0).sum() if mask[:, body].any() else -1.0
                        for body in range(x.shape[1])])  # fmt: skip
     order = np.argsort(-energy, kind="stable")[:keep]
     kept = x[:, order]
@@ -35,9 +37,9 @@ def fill_frames(x: np.ndarray, frames: int = 0) -> np.ndarray:
     Returns:
         ``[frames, P, V, C]``; a body that is never seen stays zero.
     """
-    seen = np.asarray(x.any(axis=(2, 3)))
-    first = seen.argmax(axis=0)
-    span = np.where(seen.any(axis=0), len(x) - seen[::-1].argmax(axis=0) - first, 1)
+    present = np.asarray(seen_array(x)[..., 0].any(axis=-1))  # [T, P]
+    first = present.argmax(axis=0)
+    span = np.where(present.any(axis=0), len(x) - present[::-1].argmax(axis=0) - first, 1)
     count = frames or int(span.max())
     rows = first + np.arange(count)[:, None] % span
     return x[rows, np.arange(x.shape[1])]

@@ -1,10 +1,13 @@
-"""One recording: who moves how, and what it is known to show."""
+"""Recording of persons, its label and its tags."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from graphkit.errors import InputError
+
+#: Limits of a recording: frames (an hour at 27 a second), persons, and the absolute value of a coordinate.
+MOST_FRAMES, MOST_PERSONS, LARGEST = 100_000, 32, 1e6
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,32 @@ class Clip:
         if self.x.ndim != 4 or not self.x.shape[0]:
             wanted = "[frames, persons, joints, coordinates]"
             raise InputError(f"the clip '{self.name}' must be {wanted} with at least one frame (got {self.x.shape})")
-        if not np.isfinite(self.x).all():
-            frame = int(np.argwhere(~np.isfinite(self.x))[0, 0])
-            raise InputError(f"the clip '{self.name}' must hold finite numbers (got another one in frame {frame})")
-        if not self.x.any():
-            raise InputError(f"the clip '{self.name}' shows nobody: all its coordinates are zero; leave it out")
+        check_coordinates(self.x, f"the clip '{self.name}'")
+
+
+def check_coordinates(x: np.ndarray, what: str) -> None:
+    """Refuses coordinates ``[T, P, V, C]`` that are not finite, too large or all zero, and too many frames or persons.
+
+    Args:
+        x: The coordinates.
+        what: The name of the clip or of its file, as error messages begin.
+
+    Raises:
+        InputError: With the frame, the person and the joint of the first wrong number.
+    """
+    if len(x) > MOST_FRAMES or x.shape[1] > MOST_PERSONS:
+        raise InputError(
+            f"{what} must have at most {MOST_FRAMES:,} frames and {MOST_PERSONS} persons (got {len(x):,} and "
+            f"{x.shape[1]:,}); cut it into shorter clips, or leave persons out"
+        )
+    with np.errstate(invalid="ignore"):
+        wrong = ~(np.abs(x) <= LARGEST)  # NaN too
+    if wrong.any():
+        frame, person, joint, channel = (int(index) for index in np.argwhere(wrong)[0])
+        where = f"frame {frame}, person {person}, joint {joint}, counted from 0"
+        raise InputError(
+            f"{what} must hold finite numbers from {-LARGEST:,.0f} to {LARGEST:,.0f} (got "
+            f"{x[frame, person, joint, channel]:g} in {where}); write zeros for a joint that was not seen"
+        )
+    if not x.any():
+        raise InputError(f"{what} shows nobody: all its coordinates are zero; leave it out")

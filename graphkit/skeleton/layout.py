@@ -1,9 +1,14 @@
-"""What a skeleton is: joints, and bones that join a child to its parent."""
+"""Layout of a skeleton: joints, and bones that join a child to its parent."""
 
-from collections.abc import Iterable, Sequence
+import operator
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from graphkit.errors import InputError
+from graphkit.errors import InputError, InputTypeError
+
+#: Most joints of a layout: models hold matrices of joints by joints.
+MOST_JOINTS = 1024
 
 
 @dataclass(frozen=True)
@@ -33,27 +38,36 @@ class SkeletonLayout:
     mirrored: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
+        _check_count(self.num_joints)
         axes = tuple(axis for axis in (self.up, self.across) if axis)
         for what, items in (("a bone", self.edges), ("a pair of mirrored joints", self.mirrored), ("an axis", axes)):
             for item in items:
+                _joint_numbers(item, what)
                 if len(item) != 2 or item[0] == item[1] or not all(0 <= joint < self.num_joints for joint in item):
                     raise InputError(
                         f"{what} of the layout '{self.name}' must name two different joints from 0 to "
                         f"{self.num_joints - 1} (got {tuple(item)})"
                     )
+        _joint_numbers((self.centre,), "`centre`")
         if not 0 <= self.centre < self.num_joints:
             raise InputError(f"`centre` must be a joint from 0 to {self.num_joints - 1} (got {self.centre})")
-        children = [child for child, _ in self.edges]
-        twice = next((child for child in children if children.count(child) > 1), None)
-        if twice is not None:
-            raise InputError(f"a joint must have at most one parent (got several for joint {twice}); remove a bone")
+        children: set[int] = set()
+        for child, _ in self.edges:
+            if child in children:
+                raise InputError(f"a joint must have at most one parent (got several for joint {child}); remove a bone")
+            children.add(child)
         parents = self.parents
-        for joint in range(self.num_joints):
-            ancestor = parents[joint]
-            for _ in range(self.num_joints):
-                ancestor = parents[ancestor] if ancestor >= 0 else -1
-            if ancestor >= 0:
-                raise InputError(f"bones must not form a ring (joint {joint} is in or below one); leave one bone out")
+        ends = [parent < 0 for parent in parents]  # joints whose line of ancestors is known to end
+        for first in range(self.num_joints):
+            line: list[int] = []
+            joint = first
+            while not ends[joint] and len(line) <= self.num_joints:
+                line.append(joint)
+                joint = parents[joint]
+            if not ends[joint]:
+                raise InputError(f"bones must not form a ring (joint {first} is in or below one); leave one bone out")
+            for joint in line:
+                ends[joint] = True
 
     @classmethod
     def from_edges(
@@ -87,11 +101,17 @@ class SkeletonLayout:
             >>> SkeletonLayout.from_edges([(1, 0), (2, 0), (3, 2)]).parents
             (-1, 0, 0, 2)
         """
-        bones = tuple(tuple(int(joint) for joint in bone) for bone in edges)
-        if num_joints is None:
+        bones = tuple(_joint_numbers(bone, "a bone") for bone in _items(edges, "edges"))
+        pairs = tuple(_joint_numbers(pair, "a pair of mirrored joints") for pair in _items(mirrored, "mirrored"))
+        if isinstance(joints, str):
+            raise InputTypeError(f"`joints` must be a list of names (got '{joints[:40]}')")
+        if num_joints is not None:
+            (num_joints,) = _joint_numbers((num_joints,), "`num_joints`")
+        else:
             num_joints = len(joints) or 1 + max((max(bone) for bone in bones if bone), default=-1)
         if num_joints < 1:
             raise InputError("a layout needs at least one joint (got none); give bones, or `num_joints`")
+        _check_count(num_joints)
         if joints and len(joints) != num_joints:
             raise InputError(f"`joints` must name all {num_joints} joints (got {len(joints)} names)")
         if centre is None:
@@ -99,12 +119,12 @@ class SkeletonLayout:
             centre = next((joint for joint in range(num_joints) if joint not in children), 0)
         return cls(
             name,
-            tuple(joints) or tuple(str(joint) for joint in range(num_joints)),
+            tuple(map(str, joints)) or tuple(str(joint) for joint in range(num_joints)),
             bones,  # type: ignore[arg-type]
             centre,
-            tuple(up),
-            tuple(across),
-            tuple(tuple(pair) for pair in mirrored),  # type: ignore[misc]
+            _joint_numbers(up, "`up`"),
+            _joint_numbers(across, "`across`"),
+            pairs,  # type: ignore[arg-type]
         )
 
     @property
@@ -122,3 +142,27 @@ class SkeletonLayout:
 
     def __repr__(self) -> str:
         return f"SkeletonLayout({self.name}, {self.num_joints} joints, {len(self.edges)} bones)"
+
+
+def _items(values: Any, name: str) -> list[Any]:
+    """Returns the items of a list of pairs."""
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+        raise InputTypeError(f"`{name}` must be a list of pairs of joints (got {values!r:.40})")
+    return list(values)
+
+
+def _joint_numbers(values: Any, what: str) -> tuple[int, ...]:
+    """Returns whole numbers as a tuple."""
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+        raise InputTypeError(f"{what} must name joints by their numbers (got {values!r:.40})")
+    try:
+        return tuple(operator.index(value) for value in values)
+    except TypeError:
+        raise InputTypeError(f"{what} must name joints by whole numbers, counted from 0 (got {values!r:.40})") from None
+
+
+def _check_count(joints: int) -> None:
+    if joints > MOST_JOINTS:
+        raise InputError(
+            f"a layout has at most {MOST_JOINTS} joints (got {joints:,}); number the joints from 0 without gaps"
+        )

@@ -1,19 +1,24 @@
-"""What is done to coordinates before a network sees them: bodies are moved to one place and turned one way.
+"""Preparation of coordinates: centring, alignment and scaling to a box.
 
 All functions take the frames of many clips end to end, ``x`` ``[F, P, V, C]``, and have no loop over clips, persons or
-joints. Coordinates that are all zero mean a joint that was not seen; they stay zero.
+joints. Joints that were not seen, see :func:`graphkit.skeleton.seen`, count nowhere and stay zero.
 """
 
 import torch
 from torch import Tensor
 
 from graphkit.errors import InputError
+from graphkit.skeleton.seen import apply_seen, seen
 
 CENTRES = ("none", "first", "each")
 
 
-def centre(x: Tensor, ptr: Tensor, joint: int, how: str = "each") -> Tensor:
+def centre(x: Tensor, ptr: Tensor, joint: int, how: str = "each", coordinates: int | None = None) -> Tensor:
     """Moves all persons of a clip so that one joint of the first person lies at the origin.
+
+    In a frame in which that joint was not seen, its position in the nearest frame of the clip counts, in the earlier of
+    two. In a clip in which it was never seen, the mean of the joints of the first person that were seen takes its
+    place, or of all persons if the first was never seen. A clip that is moved as a whole thus gives the same result.
 
     Args:
         x: ``[F, P, V, C]`` coordinates.
@@ -21,47 +26,60 @@ def centre(x: Tensor, ptr: Tensor, joint: int, how: str = "each") -> Tensor:
         joint: The joint.
         how: ``"each"`` moves every frame by itself, which takes away where a person goes; ``"first"`` moves all frames
             as the first one; ``"none"`` moves nothing.
+        coordinates (int, optional): Number of channels that are coordinates; the others stay. (default: all)
 
     Returns:
-        ``[F, P, V, C]``.
+        ``[F, P, V, C]``; joints that were not seen are zero.
     """
     if how not in CENTRES:
         raise InputError(f"`centre` must be one of {', '.join(CENTRES)} (got {how!r})")
     if how == "none":
         return x
-    origin = x[:, 0, joint]
+    mask, place = seen(x, coordinates), x[..., :coordinates]
+    origin = _origins(place, mask, ptr, joint)
     if how == "first":
         origin = origin[ptr[:-1]].repeat_interleave(ptr.diff(), dim=0)
-    return torch.where(seen(x), x - origin[:, None, None], 0.0)
+    return _with_channels(apply_seen(place - origin[:, None, None], mask), x)
 
 
-def align(x: Tensor, ptr: Tensor, up: tuple[int, ...], across: tuple[int, ...]) -> Tensor:
+def align(
+    x: Tensor, ptr: Tensor, up: tuple[int, ...], across: tuple[int, ...], coordinates: int | None = None
+) -> Tensor:
     """Turns each clip so that in its first frame the first person stands along the z axis, shoulders along the x axis.
 
     First the smallest rotation that brings the bone ``up`` to the z axis, then the smallest one that brings ``across``
-    to the x axis.
+    to the x axis. Each is taken from the first frame in which both of its joints were seen; a clip without such a frame
+    is not turned.
 
     Args:
         x: ``[F, P, V, 3]``.
         ptr: ``[G + 1]``, where the frames of each clip begin.
         up: Two joints, from the lower to the upper one; empty to leave that rotation out.
         across: Two joints, from the right to the left shoulder; empty to leave that rotation out.
+        coordinates (int, optional): Number of channels that are coordinates; the others stay. (default: all)
 
     Returns:
-        ``[F, P, V, 3]``.
+        ``[F, P, V, 3]``; joints that were not seen are zero.
 
     Raises:
         ValueError: If there are not three coordinates.
     """
-    if x.size(-1) != 3:
-        raise InputError(f"only joints with three coordinates can be turned (got {x.size(-1)}); set `align` to false")
+    mask, place = seen(x, coordinates), x[..., :coordinates]
+    if place.size(-1) != 3:
+        raise InputError(
+            f"only joints with three coordinates can be turned (got {place.size(-1)}); set `align` to false"
+        )
+    if not up and not across:
+        return x
     for joints, axis in ((up, (0.0, 0.0, 1.0)), (across, (1.0, 0.0, 0.0))):
         if joints:
-            first = x[ptr[:-1], 0]
-            turn = rotation_between(first[:, joints[1]] - first[:, joints[0]], torch.tensor(axis, dtype=x.dtype))
+            known = mask[:, 0, joints[0], 0] & mask[:, 0, joints[1], 0]
+            frame = nearest_frames(known, ptr)[ptr[:-1]]
+            bone = place[frame, 0, joints[1]] - place[frame, 0, joints[0]]
+            turn = rotation_between(bone * known[frame, None], torch.tensor(axis, dtype=x.dtype))
             each = turn.repeat_interleave(ptr.diff(), dim=0)
-            x = (x.flatten(1, 2) @ each.transpose(1, 2)).view_as(x)
-    return x
+            place = (place.flatten(1, 2) @ each.transpose(1, 2)).view_as(place)
+    return _with_channels(apply_seen(place, mask), x)
 
 
 def fit_box(x: Tensor, lengths: Tensor, coordinates: int) -> Tensor:
@@ -77,14 +95,14 @@ def fit_box(x: Tensor, lengths: Tensor, coordinates: int) -> Tensor:
     Returns:
         ``[F, P, V, C]``; joints that were not seen stay zero.
     """
-    visible = seen(x[..., :coordinates])
+    visible = seen(x, coordinates)
     place = x[..., :coordinates]
     low = torch.where(visible, place, torch.inf).amin(dim=(1, 2))
     high = torch.where(visible, place, -torch.inf).amax(dim=(1, 2))
     least = torch.segment_reduce(low, "min", lengths=lengths).repeat_interleave(lengths, dim=0)[:, None, None]
     most = torch.segment_reduce(high, "max", lengths=lengths).repeat_interleave(lengths, dim=0)[:, None, None]
-    place = torch.where(visible, 2.0 * (place - least) / (most - least).clamp(min=1e-6) - 1.0, 0.0)
-    return place if coordinates == x.size(-1) else torch.cat([place, x[..., coordinates:]], dim=-1)
+    place = apply_seen(2.0 * (place - least) / (most - least).clamp(min=1e-6) - 1.0, visible)
+    return _with_channels(place, x)
 
 
 def rotation_between(start: Tensor, end: Tensor) -> Tensor:
@@ -108,6 +126,46 @@ def rotation_between(start: Tensor, end: Tensor) -> Tensor:
     return torch.where((cosine < -1.0 + 1e-6).view(-1, 1, 1), half, turn)
 
 
-def seen(x: Tensor) -> Tensor:
-    """Returns which joints were seen, ``[F, P, V, 1]``: those whose coordinates are not all zero."""
-    return (x != 0).any(dim=-1, keepdim=True)
+def nearest_frames(known: Tensor, ptr: Tensor) -> Tensor:
+    """Returns the nearest known frame of the same clip, the earlier of two, for each frame.
+
+    Args:
+        known: ``[F]`` bool.
+        ptr: ``[G + 1]``, where the frames of each clip begin.
+
+    Returns:
+        ``[F]`` int64; in a clip without a known frame, each frame itself.
+    """
+    frames = torch.arange(known.numel())
+    if bool(known.all()):
+        return frames
+    far = known.numel()
+    start, end = (edge.repeat_interleave(ptr.diff()) for edge in (ptr[:-1], ptr[1:]))
+    before = torch.where(known, frames, -1).cummax(dim=0).values
+    after = torch.where(known, frames, far).flip(0).cummin(dim=0).values.flip(0)
+    back = torch.where(before >= start, frames - before, far)
+    ahead = torch.where(after < end, after - frames, far)
+    return torch.where(torch.minimum(back, ahead) < far, torch.where(back <= ahead, before, after), frames)
+
+
+def _origins(place: Tensor, mask: Tensor, ptr: Tensor, joint: int) -> Tensor:
+    """Returns the point that each frame is to be moved by, ``[F, C]``, see :func:`centre`."""
+    lengths = ptr.diff()
+    origin, known = place[:, 0, joint], mask[:, 0, joint, 0]
+    for persons in (slice(0, 1), slice(None)):
+        never = torch.segment_reduce((~known).float(), "min", lengths=lengths, initial=1.0) > 0
+        if not bool(never.any()):
+            break
+        shown = mask[:, persons]
+        count = shown.sum(dim=(1, 2))
+        mean = torch.where(shown, place[:, persons], 0.0).sum(dim=(1, 2)) / count.clamp(min=1)
+        frames = never.repeat_interleave(lengths)
+        origin = torch.where(frames[:, None], mean, origin)
+        known = torch.where(frames, count[:, 0] > 0, known)
+    return origin[nearest_frames(known, ptr)]
+
+
+def _with_channels(place: Tensor, x: Tensor) -> Tensor:
+    """Returns coordinates with the channels of ``x`` that are none."""
+    count = place.size(-1)
+    return place if count == x.size(-1) else torch.cat([place, x[..., count:]], dim=-1)

@@ -3,9 +3,16 @@
 import torch
 from torch import Tensor
 
+from graphkit.skeleton.seen import apply_seen, seen
+
 
 def resample(
-    x: Tensor, lengths: Tensor, new_lengths: Tensor, first: Tensor | None = None, last: Tensor | None = None
+    x: Tensor,
+    lengths: Tensor,
+    new_lengths: Tensor,
+    first: Tensor | None = None,
+    last: Tensor | None = None,
+    coordinates: int | None = None,
 ) -> Tensor:
     """Reads each clip at evenly spaced times, between frames by linear interpolation.
 
@@ -17,6 +24,7 @@ def resample(
         new_lengths: ``[G]`` int64, the number of frames that each is to have.
         first: ``[G]`` float, the time of the first new frame, counted in old ones; 0 by default.
         last: ``[G]`` float, the time of the last new frame; that of the last old one by default.
+        coordinates (int, optional): Number of channels that are coordinates. (default: all)
 
     Returns:
         ``[F', P, V, C]``.
@@ -32,8 +40,10 @@ def resample(
     after = torch.minimum(before + 1, lengths[owner] - 1)
     share = (time - before).clamp(0, 1).to(x.dtype).view(-1, 1, 1, 1)
     a, b = x.index_select(0, ptr[owner] + before), x.index_select(0, ptr[owner] + after)
-    both = (a != 0).any(dim=-1, keepdim=True) & (b != 0).any(dim=-1, keepdim=True)
-    return torch.lerp(a, b, torch.where(both, share, share.round()))
+    in_a, in_b, near = seen(a, coordinates), seen(b, coordinates), share.round()
+    both = in_a & in_b
+    mask = both | torch.where(near > 0, in_b, in_a)
+    return apply_seen(torch.lerp(a, b, torch.where(both, share, near)), mask, coordinates)
 
 
 def repeat_to(x: Tensor, lengths: Tensor, frames: int) -> Tensor:

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from graphkit.errors import InputError
 from graphkit.skeleton.layout import SkeletonLayout
+from graphkit.skeleton.seen import seen
 
 STREAMS = ("joint", "bone", "joint-motion", "bone-motion")
 
@@ -13,7 +14,8 @@ def make_stream(stream: str, x: Tensor, ptr: Tensor, layout: SkeletonLayout, coo
     """Returns a stream of the frames of clips end to end.
 
     A bone is a joint minus its parent, and zero where there is none. Motion is the next frame minus this one, and zero
-    in the last frame of a clip. Channels beyond the coordinates, such as a confidence, become the smaller one of the
+    in the last frame of a clip. Both are zero, which stands for unknown, where one of the two joints was not seen, see
+    :func:`graphkit.skeleton.seen`. Channels beyond the coordinates, such as a confidence, become the smaller one of the
     two that a difference is made of.
 
     Args:
@@ -29,20 +31,26 @@ def make_stream(stream: str, x: Tensor, ptr: Tensor, layout: SkeletonLayout, coo
     if stream not in STREAMS:
         raise InputError(f"`stream` must be one of {', '.join(STREAMS)} (got {stream!r})")
     count = x.size(-1) if coordinates is None else coordinates
+    mask = seen(x, count)
+    if stream == "joint" and count < x.size(-1):  # a confidence of zero: its coordinates say nothing
+        return torch.cat([torch.where(mask, x[..., :count], 0.0), x[..., count:]], dim=-1)
     if stream.startswith("bone"):
-        parents = layout.parents
-        root = torch.tensor([parent < 0 for parent in parents], device=x.device)
-        parent = torch.tensor([max(parent, 0) for parent in parents], device=x.device)
-        x = _difference(x, x.index_select(2, parent), count, root[:, None])
+        parents = [joint if parent < 0 else parent for joint, parent in enumerate(layout.parents)]
+        x, mask = _difference(x, mask, 2, torch.tensor(parents, device=x.device), count, minus=True)
     if stream.endswith("motion"):
-        last = torch.zeros(x.size(0), dtype=torch.bool, device=x.device).index_fill(0, ptr[1:] - 1, True)
-        x = _difference(x.roll(-1, 0), x, count, last[:, None, None, None])
+        following = torch.arange(1, x.size(0) + 1, device=x.device)
+        following[ptr[1:] - 1] -= 1
+        x, mask = _difference(x, mask, 0, following, count, minus=False)
     return x
 
 
-def _difference(a: Tensor, b: Tensor, coordinates: int, absent: Tensor) -> Tensor:
-    """Returns ``a - b``, zero where there is no partner, and the smaller one of what are not coordinates."""
-    moved = (a[..., :coordinates] - b[..., :coordinates]).masked_fill(absent, 0.0)
-    if coordinates == a.size(-1):
-        return moved
-    return torch.cat([moved, torch.minimum(a[..., coordinates:], b[..., coordinates:])], dim=-1)
+def _difference(
+    x: Tensor, mask: Tensor, dim: int, partner: Tensor, count: int, minus: bool
+) -> tuple[Tensor, Tensor]:
+    """Returns ``x - x[partner]`` (``minus``) or ``x[partner] - x`` along a dimension, and where both were seen."""
+    other, mask = x.index_select(dim, partner), mask & mask.index_select(dim, partner)
+    a, b = (x, other) if minus else (other, x)
+    moved = (a[..., :count] - b[..., :count]).masked_fill(~mask, 0.0)
+    if count < x.size(-1):
+        moved = torch.cat([moved, torch.minimum(a[..., count:], b[..., count:])], dim=-1)
+    return moved, mask

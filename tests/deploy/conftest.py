@@ -49,7 +49,7 @@ def clips_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def exported(request: pytest.FixtureRequest, clip_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run as a file of each format."""
     if request.param == "onnx" and not HAS_ONNX:
-        pytest.skip("needs onnx, onnxscript and onnxruntime: pip install graphkit[export]")
+        pytest.skip("needs onnx, onnxscript and onnxruntime: pip install onnx onnxruntime onnxscript")
     path = tmp_path_factory.mktemp("exported") / f"model.{request.param}"
     result = export_run(open_run(clip_run), request.param, path)
     assert result["batch_sizes"] == [1, 8] and result["bytes"] == path.stat().st_size

@@ -50,7 +50,7 @@ def test_bad_clips_are_named_and_the_others_predicted(clip_run: Path, clips_fold
         "channels": (good[..., :2], f"(got {list(good[..., :2].shape)} of float32); see `data.layout` and"),
         "persons": (np.repeat(good, 2, axis=1), "must show at most 1 person(s), as the clips that the model was"),
         "nobody": (good * 0, "shows nobody: all its coordinates are zero; leave it out"),
-        "nan": (np.where(good == good[2, 0, 1, 0], np.nan, good), "must hold finite numbers (got another one in frame"),
+        "nan": (np.where(good == good[2, 0, 1, 0], np.nan, good), "1,000,000 (got nan in frame 2, person 0, joint"),
         "five": (good[None].transpose(0, 4, 1, 3, 2), "it has five axes: save each clip as a file of its own"),
         "order": (good.transpose(3, 0, 2, 1), "if its axes are in another order, save x.transpose(1, 3, 2, 0)"),
         "empty": (good[:0], "(got [0, 1, 20, 3] of float32)"),
@@ -58,7 +58,7 @@ def test_bad_clips_are_named_and_the_others_predicted(clip_run: Path, clips_fold
     for name, (x, _) in bad.items():
         np.save(tmp_path / f"{name}.npy", x)
     texts = {
-        "broken.json": ("{", "is no JSON file (JSONDecodeError"),
+        "broken.json": ("{", "broken.json' cannot be read as JSON ("),
         "other.json": ("[]", "is no clip: it has neither 'skeletons', as NW-UCLA has, nor 'data', as Kinetics has"),
         "seventeen.json": (json.dumps({"skeletons": good[:, 0, :17].tolist()}), "must hold frames of 20 joints with 3"),
         "film.json": (json.dumps({"data": [{"frame_index": 1, "skeleton": []}]}), "shows nobody: there is no person"),

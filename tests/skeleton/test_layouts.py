@@ -43,8 +43,8 @@ def test_ntu_has_the_published_bones() -> None:
 
 
 def test_an_unknown_layout_is_refused_with_the_closest_one() -> None:
-    with pytest.raises(ValueError, match="unknown joint layout 'ntu25'; did you mean 'ntu-25'"):
-        get_layout("ntu25")
+    with pytest.raises(ValueError, match="unknown joint layout 'ntu-52'; did you mean 'ntu-25'"):
+        get_layout("ntu-52")
 
 
 def test_a_layout_from_edges_finds_its_size_its_root_and_its_parents() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from graphkit.errors import InputError
+from graphkit.files import parsing
 from graphkit.skeleton.layout import SkeletonLayout
 from graphkit.skeleton.readers.folder import read_csv, read_npy
 from graphkit.skeleton.readers.kinetics import kinetics_persons
@@ -16,7 +17,7 @@ from graphkit.skeleton.readers.nw_ucla import nw_ucla_frames
 SUFFIXES = (".npy", ".csv", ".skeleton", ".json")
 
 
-def read_clip_file(path: Path, layout: SkeletonLayout, channels: int) -> np.ndarray:
+def read_clip_file(path: Path, layout: SkeletonLayout, channels: int, bodies: str = "tracked") -> np.ndarray:
     """Reads a clip; nothing is moved, turned or selected.
 
     A ``.npy`` file holds ``[T, V, C]`` for one person or ``[T, P, V, C]``, a ``.csv`` file one frame of one person per
@@ -26,6 +27,8 @@ def read_clip_file(path: Path, layout: SkeletonLayout, channels: int) -> np.ndar
         path: The file.
         layout: The joints that it must have.
         channels: The numbers C of a joint that it must have.
+        bodies: How persons in a ``.skeleton`` file are told apart, see
+            :func:`graphkit.skeleton.readers.ntu.read_skeleton_file`.
 
     Returns:
         ``[T, P, V, C]``.
@@ -39,7 +42,7 @@ def read_clip_file(path: Path, layout: SkeletonLayout, channels: int) -> np.ndar
     if suffix == ".csv":
         return read_csv(path, layout.num_joints, channels)
     if suffix == ".skeleton":
-        x = read_skeleton_file(path)
+        x = read_skeleton_file(path, bodies)
     elif suffix == ".json":
         x = _json(path)
     else:
@@ -54,10 +57,8 @@ def read_clip_file(path: Path, layout: SkeletonLayout, channels: int) -> np.ndar
 
 def _json(path: Path) -> np.ndarray:
     """Reads a clip of one of the two sets that come as JSON."""
-    try:
+    with parsing(path, kind="as JSON"):
         content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"'{path}' is no JSON file ({type(error).__name__}: {error}); write it again") from None
     if isinstance(content, dict) and "skeletons" in content:
         return nw_ucla_frames(content, f"'{path}'")[:, None]
     if isinstance(content, dict) and "data" in content:

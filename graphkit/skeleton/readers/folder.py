@@ -5,12 +5,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.format import open_memmap
 
 from graphkit.errors import InputError
-from graphkit.skeleton.clip import Clip
+from graphkit.files import parsing
+from graphkit.skeleton.clip import MOST_FRAMES, MOST_PERSONS, Clip
 from graphkit.skeleton.layout import SkeletonLayout
+from graphkit.skeleton.seen import mark_root
 
 TABLE = "labels.csv"
+_UTF_8 = "write it as a table with commas in UTF-8"
 
 
 def read_table(folder: Path) -> list[dict[str, str]]:
@@ -23,7 +27,7 @@ def read_table(folder: Path) -> list[dict[str, str]]:
     path = folder / TABLE
     if not path.is_file():
         raise FileNotFoundError(f"the folder '{folder}' has no {TABLE}; write one with the columns file and label")
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with parsing(path, _UTF_8), path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
         for column in ("file", "label"):
             if column not in (reader.fieldnames or ()):
@@ -51,7 +55,9 @@ def read_folder(
     """Yields the clips that ``labels.csv`` names, in its order and without their labels.
 
     A ``.npy`` file holds ``[T, V, C]`` for one person or ``[T, P, V, C]``. A ``.csv`` file holds one frame of one
-    person per line, the C coordinates of one joint after the other; a first line of names may stand above.
+    person per line, the C coordinates of one joint after the other; a first line of names may stand above. Joints that
+    were not seen are zeros; the joint that root-relative coordinates start from is not one of them, see
+    :func:`graphkit.skeleton.seen.mark_root`.
 
     Args:
         folder: The folder.
@@ -65,7 +71,8 @@ def read_folder(
     """
     for row in rows:
         path = folder / row["file"]
-        if ".." in Path(row["file"]).parts or not path.is_file():
+        parts = Path(row["file"])
+        if ".." in parts.parts or parts.is_absolute() or not path.is_file():
             raise FileNotFoundError(f"'{folder / TABLE}' names '{row['file']}', which is not in '{folder}'")
         if path.suffix.lower() == ".npy":
             x = read_npy(path, layout.num_joints, coordinates)
@@ -73,20 +80,19 @@ def read_folder(
             x = read_csv(path, layout.num_joints, coordinates)
         else:
             raise InputError(f"'{path}' must be a .npy or a .csv file (got '{path.suffix}')")
-        yield Clip(row["file"], x)
+        yield Clip(row["file"], mark_root(x, layout.centre))
 
 
 def read_npy(path: Path, joints: int, coordinates: int) -> np.ndarray:
     """Reads ``[T, V, C]`` or ``[T, P, V, C]`` from a ``.npy`` file as ``[T, P, V, C]`` float32.
 
+    More persons than frames, or than 32, are refused: the axes are then most likely ``[P, T, V, C]``.
+
     Raises:
         ValueError: If the file holds something else; where another order of the axes would fit, it is given.
     """
-    try:
-        x = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        line = " ".join(str(error).split())
-        raise InputError(f"'{path}' is not an array ({line}); write it with numpy.save") from None
+    with parsing(path, "write it with numpy.save", "as an array"):
+        x: np.ndarray = open_memmap(path, mode="r")  # mapped: a header cannot ask for more than the file has, nor hold objects
     shape = x.shape
     x = x[:, None] if x.ndim == 3 else x
     if x.ndim != 4 or x.shape[2:] != (joints, coordinates) or not x.shape[0] or x.dtype.kind not in "fiu":
@@ -94,7 +100,17 @@ def read_npy(path: Path, joints: int, coordinates: int) -> np.ndarray:
             f"'{path}' must be [frames, {joints} joints, {coordinates}] or [frames, persons, {joints} joints, "
             f"{coordinates}] of numbers (got {list(shape)} of {x.dtype}); {_hint(shape, joints, coordinates)}"
         )
-    return x.astype(np.float32)
+    frames, persons = x.shape[:2]
+    if persons > min(frames, MOST_PERSONS):
+        raise InputError(
+            f"'{path}' must have at most as many persons as frames, and at most {MOST_PERSONS} (got {persons} persons "
+            f"and {frames} frames in the shape {list(shape)}); if its axes are [persons, frames, joints, coordinates], "
+            "save x.transpose(1, 0, 2, 3)"
+        )
+    if frames > MOST_FRAMES:
+        raise InputError(f"'{path}' must have at most {MOST_FRAMES:,} frames (got {frames:,}); cut it into clips")
+    with np.errstate(over="ignore"):  # infinite then, and refused as such
+        return x.astype(np.float32)
 
 
 def _hint(shape: tuple[int, ...], joints: int, coordinates: int) -> str:
@@ -119,13 +135,13 @@ def read_csv(path: Path, joints: int, coordinates: int) -> np.ndarray:
     """
     width = joints * coordinates
     rows = []
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with parsing(path, _UTF_8), path.open(encoding="utf-8-sig", newline="") as file, np.errstate(over="ignore"):
         reader = csv.reader(file)
         for cells in reader:
             if not cells:
                 continue
             try:
-                rows.append([float(cell) for cell in cells])
+                numbers = [float(cell) for cell in cells]
             except ValueError:
                 if reader.line_num == 1:  # names
                     continue
@@ -136,6 +152,9 @@ def read_csv(path: Path, joints: int, coordinates: int) -> np.ndarray:
                     f"'{path}', line {reader.line_num}: expected {width} numbers, {coordinates} for each of {joints} "
                     f"joints (got {len(cells)}); see `data.layout` and `data.coordinates`"
                 )
+            rows.append(np.array(numbers, dtype=np.float32))
+            if len(rows) > MOST_FRAMES:
+                raise InputError(f"'{path}' must have at most {MOST_FRAMES:,} frames (got more); cut it into clips")
     if not rows:
         raise InputError(f"'{path}' has no frame; write one line for each")
-    return np.array(rows, dtype=np.float32).reshape(len(rows), 1, joints, coordinates)
+    return np.stack(rows).reshape(len(rows), 1, joints, coordinates)

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from graphkit.errors import InputError
-from graphkit.skeleton.clip import Clip
+from graphkit.files import PARSER_ERRORS, check_content_size, parsing
+from graphkit.skeleton.clip import MOST_FRAMES, Clip
+from graphkit.skeleton.seen import ORIGIN
 
-NUM_JOINTS = 18
+NUM_JOINTS, NUM_ACTIONS = 18, 400
 MOST_PERSONS = 5
 
 
@@ -29,18 +31,18 @@ def read_kinetics(folder: Path, tags: dict[str, int] | None = None, keep: int = 
         ValueError: If a file is no clip, or has no label; its name is given.
     """
     for path in sorted(folder.glob("*.json")):
-        try:
+        with parsing(path, "leave it out", "as a clip of Kinetics-Skeleton"):
             content = json.loads(path.read_text(encoding="utf-8"))
-            entries = content["data"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"'{path}' is no clip of Kinetics-Skeleton ({type(error).__name__}: {error})") from None
-        if not isinstance(content.get("label_index"), int) or content["label_index"] < 0:
-            got = content.get("label_index")
-            raise InputError(f"'{path}' has no label: `label_index` must be a whole number (got {got!r}); leave it out")
+            entries, got = content["data"], content.get("label_index")
+        if not isinstance(got, int) or not 0 <= got < NUM_ACTIONS:
+            raise InputError(
+                f"'{path}' has no label: `label_index` must be a whole number from 0 to {NUM_ACTIONS - 1} "
+                f"(got {got!r:.40}); leave it out"
+            )
         x = kinetics_persons(path, entries)
         if x is None:
             continue
-        yield Clip(path.stem, prepare_kinetics(x, keep), content["label_index"], tags or {})
+        yield Clip(path.stem, prepare_kinetics(x, keep), got, tags or {})
 
 
 def prepare_kinetics(x: np.ndarray, keep: int = 2) -> np.ndarray:
@@ -49,6 +51,7 @@ def prepare_kinetics(x: np.ndarray, keep: int = 2) -> np.ndarray:
     x[..., :2] -= 0.5
     x[..., 1] *= -1.0
     x[..., :2][x[..., 2] == 0] = 0.0
+    x[..., 0][(x[..., 2] != 0) & (x[..., :2] == 0).all(axis=-1)] = ORIGIN  # seen in the middle of the picture
     order = np.argsort(-x[..., 2].sum(axis=2), axis=1, kind="stable")[:, :keep]
     kept = np.take_along_axis(x, order[:, :, None, None], axis=1)
     return np.pad(kept, ((0, 0), (0, keep - kept.shape[1]), (0, 0), (0, 0))).astype(np.float32)
@@ -68,12 +71,22 @@ def kinetics_persons(path: Path, entries: list[dict]) -> np.ndarray | None:
             return None
         numbers = [int(entry["frame_index"]) for entry in shown]
         most = min(MOST_PERSONS, max(len(entry["skeleton"]) for entry in shown))
-        x = np.zeros((max(numbers) - min(numbers) + 1, most, NUM_JOINTS, 3))
+        frames = max(numbers) - min(numbers) + 1
+        if frames > MOST_FRAMES:
+            raise InputError(
+                f"'{path}' must have at most {MOST_FRAMES:,} frames from its smallest to its largest `frame_index` "
+                f"(got {min(frames, 10**15):,}); correct the numbers, or cut it into clips"
+            )
+        size = frames * most * NUM_JOINTS * 3 * 8
+        check_content_size(path, size, f"{frames:,} frames", "correct frame_index, or leave it out")
+        x = np.zeros((frames, most, NUM_JOINTS, 3))
         for number, entry in zip(numbers, shown, strict=True):
             for person, skeleton in enumerate(entry["skeleton"][:MOST_PERSONS]):
                 x[number - min(numbers), person, :, :2] = np.reshape(skeleton["pose"], (NUM_JOINTS, 2))
                 x[number - min(numbers), person, :, 2] = skeleton["score"]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except InputError:
+        raise
+    except PARSER_ERRORS as error:
         line = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise InputError(f"'{path}' must hold {NUM_JOINTS} joints of each person ({line})") from None
     return x if x.any() else None

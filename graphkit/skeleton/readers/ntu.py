@@ -9,21 +9,32 @@ import numpy as np
 import torch
 
 from graphkit.errors import InputError
+from graphkit.files import check_content_size
 from graphkit.ops.skeleton_text import skeleton_text
 from graphkit.registry import get_layout
 from graphkit.skeleton.bodies import fill_frames, select_bodies
-from graphkit.skeleton.clip import Clip
+from graphkit.skeleton.clip import MOST_FRAMES, Clip
 from graphkit.skeleton.prepare import align, centre
+from graphkit.skeleton.tracking import track_bodies
 
 NUM_JOINTS = 25
 #: Numbers in the line of a joint, of which the first three are its coordinates in metres.
 _FIELDS = 12
 #: Clips that are prepared together: enough to forget about the cost of a call, few enough to fit into memory.
 _TOGETHER = 64
+#: Frames up to which a file is read by native code, which does not ask how much memory its bodies take.
+_FEW_FRAMES = 1500
+BODIES = ("tracked", "position")
 _NAME = re.compile(r"S(?P<setup>\d{3})C(?P<camera>\d{3})P(?P<subject>\d{3})R(?P<repetition>\d{3})A(?P<action>\d{3})")
 
 
-def read_ntu(folder: Path, left_out: Collection[str] = (), num_actions: int = 120, frames: int = 0) -> Iterator[Clip]:
+def read_ntu(
+    folder: Path,
+    left_out: Collection[str] = (),
+    num_actions: int = 120,
+    frames: int = 0,
+    bodies: str = "tracked",
+) -> Iterator[Clip]:
     """Yields the clips of a folder of ``.skeleton`` files in the order of their names, prepared as is usual.
 
     Of the bodies in a clip, the two that move most are kept. Each begins in the first frame and is played again where
@@ -35,6 +46,7 @@ def read_ntu(folder: Path, left_out: Collection[str] = (), num_actions: int = 12
         left_out: Names of clips to leave out, such as those of the official list of missing skeletons.
         num_actions: Clips of later actions are left out: 60 for NTU RGB+D, 120 for NTU RGB+D 120.
         frames: Number of frames to play each clip for; 0 for as many as it has.
+        bodies: How bodies are told apart, see :func:`read_skeleton_file`.
 
     Raises:
         ValueError: If a file is not named as it should be, or its content is wrong; name and line are given.
@@ -48,14 +60,14 @@ def read_ntu(folder: Path, left_out: Collection[str] = (), num_actions: int = 12
         label = int(match["action"]) - 1
         if path.stem in skipped or label >= num_actions:
             continue
-        bodies = read_skeleton_file(path)
-        if not bodies.any():
+        x = read_skeleton_file(path, bodies)
+        if not x.any():
             raise InputError(
-                f"'{path}' shows nobody: there is no body in any of its {len(bodies)} frames; leave it out with the "
+                f"'{path}' shows nobody: there is no body in any of its {len(x)} frames; leave it out with the "
                 "list of missing skeletons"
             )
         tags = {key: int(match[key]) for key in ("setup", "camera", "subject", "repetition")}
-        waiting.append((path.stem, bodies, label, tags))
+        waiting.append((path.stem, x, label, tags))
         if len(waiting) == _TOGETHER:
             yield from _prepared(waiting, frames)
             waiting.clear()
@@ -81,23 +93,44 @@ def prepare_ntu(clips: Sequence[np.ndarray], frames: int = 0) -> list[np.ndarray
     return [part.numpy() for part in x.split(lengths)]
 
 
-def read_skeleton_file(path: Path) -> np.ndarray:
+def read_skeleton_file(path: Path, bodies: str = "tracked") -> np.ndarray:
     """Reads the coordinates of all bodies in a ``.skeleton`` file.
 
+    Args:
+        path: The file.
+        bodies: ``"tracked"`` tells bodies apart by their tracking id, see
+            :func:`graphkit.skeleton.tracking.track_bodies`; ``"position"`` by their position in the list of a frame, so
+            that a body takes the place of one that leaves.
+
     Returns:
-        ``[T, M, 25, 3]`` float64 for M bodies, in the order in which they stand in each frame; zeros where there are
-        fewer.
+        ``[T, M, 25, 3]`` float64 for M bodies, in the order in which they first appear; zeros where a body is absent.
 
     Raises:
         ValueError: If the file is empty, ends too early or holds something else; its name and the line are given.
     """
+    if bodies not in BODIES:
+        raise InputError(f"`bodies` must be one of {', '.join(BODIES)} (got {bodies!r})")
     text = path.read_bytes()
-    fast = skeleton_text(text, NUM_JOINTS)
-    return fast.numpy() if fast is not None else _read_lines(path, text.decode("utf-8", errors="replace"))
+    first = re.match(rb"\s*(\d{1,9})\s", text)
+    fast = skeleton_text(text, NUM_JOINTS) if first and int(first[1]) <= _FEW_FRAMES else None
+    x = fast.numpy() if fast is not None else _read_lines(path, text.decode("utf-8", errors="replace"))
+    return x if bodies == "position" else track_bodies(x, _tracking_ids(text), path)
+
+
+def _tracking_ids(text: bytes) -> list[list[bytes]]:
+    """Returns the tracking ids of the bodies of each frame, in a text that was read without an error."""
+    lines = text.split(b"\n")
+    ids, position = [], 1
+    for _ in range(int(lines[0])):
+        count = int(lines[position])
+        heads = range(position + 1, position + 1 + count * (2 + NUM_JOINTS), 2 + NUM_JOINTS)
+        ids.append([lines[head].split(None, 1)[0] if lines[head].strip() else b"" for head in heads])
+        position += 1 + count * (2 + NUM_JOINTS)
+    return ids
 
 
 def _read_lines(path: Path, text: str) -> np.ndarray:
-    """The same line by line, with words for whatever is wrong."""
+    """Reads the file line by line and names the line with a mistake."""
     lines = text.split("\n")
     while lines and not lines[-1].strip():
         lines.pop()
@@ -121,6 +154,10 @@ def _read_lines(path: Path, text: str) -> np.ndarray:
         raise _cut_off(path, len(lines), f"frame {place[-1][0] + 1} of {frames} is not complete")
     if position < len(lines):
         raise InputError(f"'{path}', line {position + 1}: more lines than its {frames} frames have; fetch it again")
+    if frames > MOST_FRAMES:
+        raise InputError(f"'{path}' must have at most {MOST_FRAMES:,} frames (got {frames:,}); leave it out")
+    size = max(frames, 1) * max(bodies, 1) * NUM_JOINTS * 3 * 8
+    check_content_size(path, size, f"{frames:,} frames of {bodies} bodies", "leave it out")
     x = np.zeros((max(frames, 1), max(bodies, 1), NUM_JOINTS, 3))
     if starts:
         cells = [line.split(None, 3)[:3] for start in starts for line in lines[start : start + NUM_JOINTS]]
@@ -141,7 +178,7 @@ def _whole(path: Path, lines: list[str], index: int, what: str) -> int:
         raise _cut_off(path, len(lines), f"{what} is missing")
     try:
         number = int(lines[index])
-        if number < 0:
+        if number < 0 or not lines[index].isascii():
             raise ValueError
     except ValueError:
         text = lines[index].strip()[:40]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from graphkit.errors import InputError
-from graphkit.files import check_zip
+from graphkit.files import PARSER_ERRORS, check_zip
 from graphkit.skeleton.clip import Clip
 
 #: Codes of the actions in the names of the clips, in the order of their labels.
@@ -52,7 +52,7 @@ def read_nw_ucla(path: Path) -> Iterator[Clip]:
             what = f"'{member}' in '{path}'"
             try:
                 content = json.loads(archive.read(member))
-            except ValueError as error:
+            except PARSER_ERRORS as error:
                 raise InputError(f"{what} is no clip ({type(error).__name__}: {error})") from None
             x = nw_ucla_frames(content, what)
             tags = {key: int(match[key]) for key in ("subject", "repetition", "camera")}
@@ -70,8 +70,9 @@ def nw_ucla_frames(content: Any, what: str) -> np.ndarray:
         ValueError: If it has no frames of 20 joints with three coordinates.
     """
     try:
-        x = np.asarray(content["skeletons"], dtype=np.float32)
-    except (ValueError, KeyError, TypeError) as error:
+        with np.errstate(over="ignore"):  # infinite then, and refused as such
+            x = np.asarray(content["skeletons"], dtype=np.float32)
+    except PARSER_ERRORS as error:
         line = " ".join(str(error).split())
         raise InputError(f"{what} is no clip ({type(error).__name__}: {line})") from None
     if x.ndim != 3 or x.shape[1:] != (20, 3) or not len(x):

@@ -73,7 +73,7 @@ def test_tables_that_cannot_be_used_are_refused(folder: Path, table: str, messag
     [
         ("a.npy", np.zeros((5, 4, 2)), "must be [frames, 3 joints, 2] or [frames, persons, 3 joints, 2] of n"),
         ("a.npy", np.zeros((0, 3, 2)), "(got [0, 3, 2] of float64); see `data.layout` and `data.coordinates`"),
-        ("a.npy", b"no array", "a.npy' is not an array ("),
+        ("a.npy", b"no array", "a.npy' cannot be read as an array ("),
         ("a.npy", np.zeros((5, 3, 2)), "the clip 'a.npy' shows nobody: all its coordinates are zero; leave it out"),
         ("c.csv", b"1,2,3\n", "c.csv', line 1: expected 6 numbers, 2 for each of 3 joints (got 3)"),
         ("c.csv", b"1,2,3,4,5,6\n1,x,3,4,5,6\n", "c.csv', line 2: expected numbers (got '1, ...')"),

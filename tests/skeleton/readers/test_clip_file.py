@@ -34,7 +34,7 @@ def test_every_format_is_read_as_it_was_recorded(tmp_path: Path) -> None:
         ("a.skeleton", "", "is empty (line 1); fetch it again, or leave it out"),
         ("a.skeleton", "2\n1\n", "ends too early, after line 2"),
         ("a.skeleton", "1\n1\n72057594037930000 0 1 1 1 1 0 0.02 -0.1 2\n20\n", "line 4: there must be 25 joints (got"),
-        ("a.json", "", "is no JSON file (JSONDecodeError"),
+        ("a.json", "", "cannot be read as JSON ("),
         ("a.json", "3", "is no clip: it has neither 'skeletons', as NW-UCLA has, nor 'data', as Kinetics has"),
         ("a.json", '{"data": 3}', "must hold 18 joints of each person (TypeError"),
         ("a.json", '{"data": [3]}', "must hold 18 joints of each person (AttributeError"),

@@ -47,8 +47,8 @@ def test_one_frame_is_a_clip_and_one_that_shows_nobody_is_left_out(tmp_path: Pat
     [
         ([{"frame_index": 1, "skeleton": [{"pose": [0.1] * 34, "score": [1] * 17}]}], {}, "must hold 18 joints of"),
         (None, {}, "must hold 18 joints of each person (TypeError"),
-        ([], {"label_index": -1}, "`label_index` must be a whole number (got -1); leave it out"),
-        ([], {"label_index": None}, "has no label: `label_index` must be a whole number (got None); leave it out"),
+        ([], {"label_index": -1}, "`label_index` must be a whole number from 0 to 399 (got -1); leave it out"),
+        ([], {"label_index": None}, "`label_index` must be a whole number from 0 to 399 (got None); leave it out"),
         ([{"frame_index": 1, "skeleton": [{"pose": [1, 2], "score": [1]}]}], {}, "must hold 18 joints of each person"),
         ([{"skeleton": [person(0.1, 0.2)]}], {}, "must hold 18 joints of each person (KeyError: 'frame_index')"),
     ],
@@ -61,5 +61,5 @@ def test_files_that_are_no_clips_are_refused(tmp_path: Path, data: Any, changed:
 
 def test_a_file_that_is_no_json_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text("{")
-    with pytest.raises(ValueError, match="bad.json' is no clip of Kinetics-Skeleton .JSONDecodeError"):
+    with pytest.raises(ValueError, match="bad.json' cannot be read as a clip of Kinetics-Skeleton"):
         list(read_kinetics(tmp_path))
