@@ -34,3 +34,15 @@ def test_bad_input() -> None:
         softened_cross_entropy(STUDENT, TEACHER[:1])
     with pytest.raises(ValueError, match=r"`temperature` must be positive \(got 0\)"):
         softened_cross_entropy(STUDENT, TEACHER, 0)
+
+
+@pytest.mark.parametrize("term", [softened_cross_entropy, softened_binary_cross_entropy])
+def test_a_class_that_both_models_mask_out_adds_nothing(term: object) -> None:
+    gap = torch.full((2, 1), -torch.inf)
+    student = torch.cat([STUDENT, gap], dim=1).requires_grad_()
+    loss = term(student, torch.cat([TEACHER, gap], dim=1))  # type: ignore[operator]
+    expected = term(STUDENT, TEACHER)  # type: ignore[operator]
+    share = 1 if term is softened_cross_entropy else 2 / 3  # the mean over outputs counts the masked ones
+    torch.testing.assert_close(loss, expected * share)
+    loss.backward()
+    assert student.grad is not None and bool(student.grad.isfinite().all())

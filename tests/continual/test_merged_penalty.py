@@ -1,6 +1,8 @@
+import pytest
 import torch
 
-from graphkit.continual import MergedPenalty, merge_penalty, merged_penalty
+from graphkit.continual import EWC, Episode, MergedPenalty, merge_penalty, merged_penalty
+from graphkit.errors import InputError
 
 SIZE = 500
 
@@ -59,3 +61,41 @@ def test_the_inputs_are_not_changed() -> None:
     merge_penalty(merged, {"a": importance}, {"a": weight + 1})
     assert merged.constant == 0 and torch.equal(merged.total["a"], importance) and not merged.anchor["a"].requires_grad
     assert merged.anchor["a"].data_ptr() != weight.data_ptr()
+
+
+def test_a_parameter_that_is_frozen_later_keeps_its_penalty() -> None:
+    one = torch.ones(2)
+    first = merge_penalty(None, {"a": one, "b": one}, {"a": one, "b": one})
+    for importance, weights in (({"a": one}, {"a": 2 * one}), ({"a": one}, {"a": 2 * one, "b": one})):
+        both = merge_penalty(first, importance, weights)
+        assert float(merged_penalty(both, {"a": 4 * one, "b": 3 * one})) == 2 * (3**2 + 2**2 + 2**2)
+    third = merge_penalty(merge_penalty(first, {"a": one}, {"a": one}), {"b": one}, {"b": 3 * one})
+    assert float(merged_penalty(third, {"a": one, "b": 2 * one})) == 2 * (1 + 1)
+
+
+def test_names_and_shapes_must_fit() -> None:
+    one = torch.ones(2)
+    with pytest.raises(InputError, match="got none for 'b'"):
+        merge_penalty(None, {"a": one, "b": one}, {"a": one})
+    merged = merge_penalty(None, {"a": one}, {"a": one})
+    with pytest.raises(InputError, match=r"'a' of shape \[3\]"):
+        merge_penalty(merged, {"a": torch.ones(3)}, {"a": torch.ones(3)})
+    with pytest.raises(InputError, match="got none for a"):
+        merged_penalty(merged, {"b": one})
+
+
+def test_ewc_goes_on_after_a_parameter_is_frozen() -> None:
+    model, ids = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(4, 2)), torch.tensor([0, 1])
+    task = Episode([torch.randn(2, 3)], lambda m, x: m(x), lambda x: ids)
+    strategy = EWC(1.0)
+    strategy.before_task(model, task)
+    strategy.after_task(model, task)
+    model[0].weight.requires_grad_(False)
+    strategy.before_task(model, task)
+    strategy.after_task(model, task)
+    again = EWC(1.0)
+    again.load_state_dict(strategy.state_dict(), model)
+    with torch.no_grad():
+        before = float(again.penalty(model))
+        model[0].weight.add_(1)
+        assert float(again.penalty(model)) > before + 1e-4

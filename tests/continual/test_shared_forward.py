@@ -1,8 +1,12 @@
+from copy import copy
+
 import pytest
 import torch
+from torch_geometric.data import Data
 
 from graphkit.continual import TaskStream, listen, shared_forward
 from graphkit.continual.shared_forward import call_model
+from graphkit.registry import get_model
 from tests.continual.tasks import make_model, nodes
 
 DATASET = nodes()
@@ -65,3 +69,41 @@ def test_other_graphs_and_listeners_run_the_network_anew() -> None:
             STREAM[0].all_outputs(model, STREAM[0].data)
             STREAM[1].all_outputs(model, STREAM[1].data)
         assert len(parts) == 4
+
+
+@pytest.mark.parametrize("name", ["edge_weight", "edge_index", "x", "time"])
+def test_a_graph_that_differs_in_any_attribute_is_another_one(name: str) -> None:
+    data = Data(x=torch.randn(6, 4), edge_index=torch.randint(6, (2, 6)), edge_weight=torch.ones(6), time=0)
+    other = copy(data)
+    other[name] = 1 if name == "time" else data[name].clone()
+    masked = copy(data)
+    masked.train_mask = torch.ones(6, dtype=torch.bool)
+    model = get_model("gcn")(4, 3).eval()
+    with shared_forward():
+        out = call_model(model, data, 0)
+        assert call_model(model, masked, 0) is out
+        assert call_model(model, other, 0) is not out
+
+
+def test_a_change_in_place_ends_the_sharing() -> None:
+    data = Data(x=torch.randn(6, 4), edge_index=torch.randint(6, (2, 9)), edge_weight=torch.ones(9))
+    model = get_model("gcn")(4, 3, dropout=0.0)
+
+    def mode() -> None:
+        model.body.convs[0].eval()
+
+    def weights() -> None:
+        with torch.no_grad():
+            next(model.parameters()).mul_(2)
+
+    changes = [lambda: data.x.mul_(2), lambda: data.edge_index[0].fill_(1), lambda: data.edge_weight[0].fill_(9), mode]
+    with shared_forward():
+        for change in [*changes, weights]:
+            out = call_model(model, data, 0)
+            assert call_model(model, data, 0) is out
+            change()
+            assert call_model(model, data, 0) is not out
+            torch.testing.assert_close(call_model(model, data, 0), model(**model.inputs(data)))
+        out = call_model(model, data, 0)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert call_model(model, data, 0) is not out

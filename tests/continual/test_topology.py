@@ -141,3 +141,28 @@ def test_bad_input() -> None:
     layer = Silent()
     with listen(layer), pytest.raises(ValueError, match="sends no dense features of nodes"):
         layer(X, EDGES)
+
+
+@pytest.mark.parametrize("norm", ["squared", "fro"])
+@pytest.mark.parametrize("name", LAYERS)
+def test_nodes_without_edges_have_no_topology(name: str, norm: str) -> None:
+    model, ids = Net(name), torch.tensor([0, 1])
+    for edges in (torch.empty(2, 0, dtype=torch.long), torch.tensor([[4, 5], [6, 7]])):
+        one = Episode([edges], lambda m, e: m(X, e)[ids], lambda e: torch.tensor([0, 1]), nodes=lambda e: ids)
+        found = TWP(norm=norm).topology_importance(model, one)
+        assert all(bool(value.isfinite().all()) for value in found.values())
+    score = torch.rand(2, requires_grad=True)
+    loss = topology_loss([Topology(score, torch.tensor([6, 7]))], torch.empty(0, dtype=torch.long), norm)
+    assert not bool(loss.any()) and float(topology_loss([], None, norm)) == 0
+
+
+def test_attention_in_half_precision_is_attention_still() -> None:
+    torch.manual_seed(0)
+    model, x = SPAGANConv(6, 4, heads=2), X.float()
+    with listen(model) as exact:
+        model(x, EDGES)
+    with torch.autocast("cpu", torch.bfloat16), listen(model) as parts:
+        model(x, EDGES)
+    assert len(parts) == len(exact)
+    for one, other in zip(parts, exact, strict=True):
+        torch.testing.assert_close(one.score, other.score, rtol=0.05, atol=0.02)

@@ -277,3 +277,29 @@ def test_a_graph_that_comes_several_times_is_compared_copy_by_copy(x: torch.Tens
     with pytest.raises(ValueError, match="one graph at '0' and copies of 3 nodes at 'layer'"):
         flat = torch.nn.Sequential(torch.nn.Linear(4, 8))
         Distiller(flat, student, [Tap(loss, "0", "layer")])(x, structure=bones)
+
+
+def test_the_teacher_is_asked_again_once_anything_changes(x: torch.Tensor, edges: torch.Tensor) -> None:
+    teacher, distiller = Net(8), None
+    distiller = Distiller(teacher, Net(5), [Tap(LocalStructureLoss(), "conv1")])
+    distiller(x, edges)
+    distiller(x, edges)
+    calls = teacher.calls
+    assert calls == 1
+
+    def weights() -> None:
+        with torch.no_grad():
+            teacher.conv1.lin.weight.mul_(2)
+
+    def replaced() -> None:
+        teacher.conv1.lin.weight.data = torch.randn_like(teacher.conv1.lin.weight)
+
+    in_place = (lambda: x.mul_(2), lambda: edges[0].fill_(1), lambda: teacher.norm.running_var.mul_(3))
+    for change in (weights, replaced, *in_place):
+        change()
+        distiller(x, edges)
+        calls += 1
+        assert teacher.calls == calls
+    with torch.autocast("cpu", torch.bfloat16):
+        distiller(x, edges)
+    assert teacher.calls == calls + 1

@@ -243,3 +243,54 @@ def test_features_that_cannot_be_compared_are_refused() -> None:
         FitNet()(features(3)[0], torch.full((7, 3), torch.inf, dtype=DOUBLE))
     with pytest.raises(ValueError, match=r"outputs of one width \(got 5 of the teacher and 3 of the student\)"):
         KnowledgeDistillation()(*features(3, 5))
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+@pytest.mark.parametrize("both", [False, True])
+def test_a_class_that_the_teacher_masks_out_adds_nothing(multi_label: bool, both: bool) -> None:
+    student, teacher = features(3, 3)
+    gap = torch.full((7, 1), -torch.inf, dtype=DOUBLE)
+    teacher = torch.cat([teacher, gap], dim=1)
+    student = torch.cat([student, gap if both else torch.full_like(gap, -1.0)], dim=1).requires_grad_()
+    loss = KnowledgeDistillation(2.0, multi_label)(student, teacher)
+    if multi_label:
+        one, zero = (teacher[:, :3] / 2).sigmoid(), (student.detach() / 2).sigmoid()
+        kept = one * (one / zero[:, :3]).log() + (1 - one) * ((1 - one) / (1 - zero[:, :3])).log()
+        expected = (kept.sum() - (1 - zero[:, 3]).log().sum()) * 4 / 28
+    else:
+        p, q = (teacher[:, :3] / 2).softmax(1), (student.detach() / 2).softmax(1)[:, :3]
+        expected = (p * (p / q).log()).sum() * 4 / 7
+    torch.testing.assert_close(loss, expected)
+    loss.backward()
+    assert student.grad is not None and bool(student.grad.isfinite().all())
+
+
+@pytest.mark.parametrize("name", loss_names())
+@pytest.mark.parametrize("mixed", [False, True])
+def test_features_in_half_precision_are_compared_in_float32(name: str, mixed: bool) -> None:
+    torch.manual_seed(0)
+    loss, (student, teacher) = get_loss(name)(), [z.float() for z in features(4, 4, nodes=300)]
+    expected = loss(student, teacher, random_edges(300, 900))
+    student = student.bfloat16().requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+        found = loss(student, teacher.bfloat16() if mixed else teacher, random_edges(300, 900))
+    assert found.dtype in (torch.float32, DOUBLE)
+    assert abs(float((found - expected).detach())) < 0.05 * float(expected) + 1e-3
+    found.backward()
+    assert student.grad is not None and bool(student.grad.isfinite().all()) and bool(student.grad.any())
+
+
+def test_a_map_of_widths_takes_the_type_of_the_features() -> None:
+    student, teacher = features(3, 5)
+    loss = FitNet()
+    found = loss(student, teacher)
+    assert loss.map is not None and found.dtype == DOUBLE
+    torch.testing.assert_close(found, F.mse_loss(F.linear(student, loss.map.weight, loss.map.bias), teacher))
+
+
+def test_a_union_of_int32_edges_with_large_ids() -> None:
+    one, other = torch.tensor([[40000], [0]]), torch.tensor([[7296], [21475]])  # keys that differ by 2^32
+    for dtype in (torch.int64, torch.int32):
+        assert union_edges(one.to(dtype), other.to(dtype), num_nodes=200_000).size(1) == 2
+    huge = torch.tensor([[4_000_000_000, 0], [0, 4_000_000_000]])
+    assert union_edges(huge, huge.flip(0), num_nodes=5_000_000_000).tolist() == [[4_000_000_000, 0], [0, 4_000_000_000]]

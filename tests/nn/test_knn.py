@@ -57,3 +57,14 @@ def test_memory_does_not_grow_with_the_square(monkeypatch):
 def test_mistakes(arguments, message):
     with pytest.raises(ValueError, match=message):
         knn_graph(*arguments)
+
+
+@pytest.mark.parametrize("loop", [False, True])
+def test_neighbours_in_far_apart_groups_are_the_nearest_ones(loop: bool) -> None:
+    torch.manual_seed(0)
+    x = torch.cat([torch.randn(50, 3), torch.randn(50, 3) + 3000])  # squares of 3000 leave no digit for differences
+    distance = torch.cdist(x.double(), x.double(), compute_mode="donot_use_mm_for_euclid_dist")
+    if not loop:
+        distance.fill_diagonal_(torch.inf)
+    found = knn_graph(x, 5, loop=loop).as_tensor()[0].view(100, 5)
+    assert torch.equal(found, distance.topk(5, largest=False).indices)

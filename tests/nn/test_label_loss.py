@@ -36,3 +36,12 @@ def test_a_graph_without_edges_contributes_zero() -> None:
 def test_classes_are_no_labels() -> None:
     with pytest.raises(ValueError, match="`y` must hold labels"):
         label_loss(torch.rand(5, 2), EDGES, torch.tensor([0, 1]), BATCH)
+
+
+def test_is_exact_in_float64() -> None:
+    coefficients = 0.1 + 0.8 * torch.rand(4, 3, dtype=torch.float64)
+    edges, y = torch.tensor([[0, 1, 2, 2], [1, 0, 1, 2]]), torch.tensor([[1.0, 0.0, 1.0]])
+    rows = coefficients[:3]
+    expected = -torch.where(y > 0, rows, 1 - rows).log().mean()
+    for labels in (y, y.double(), y.half()):
+        assert abs(float(label_loss(coefficients, edges, labels) - expected)) < 1e-14

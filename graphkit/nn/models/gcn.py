@@ -11,7 +11,7 @@ from torch_geometric.data import Data
 from torch_geometric.nn import GCNConv
 from torch_geometric.nn.models import GCN as PyGGCN
 
-from graphkit.nn.degree import in_degree
+from graphkit.nn.degree import check_edge_weight, in_degree
 from graphkit.nn.models.baseline import Baseline
 from graphkit.nn.models.graph_model import Reach
 from graphkit.nn.same_graph import SameGraph
@@ -38,7 +38,7 @@ class GCN(Baseline):
         """Returns the arguments of ``forward``, the weights of the edges among them."""
         inputs = {**super().inputs(data), "edge_weight": data.get("edge_weight")}
         if "whole_degree" in data:
-            inputs["edge_index"], inputs["edge_weight"] = _normalised(data)
+            inputs["edge_index"], inputs["edge_weight"] = _normalised(data, self._convs()[0].add_self_loops)
             inputs["normalised"] = True
         return inputs
 
@@ -49,9 +49,9 @@ class GCN(Baseline):
     def for_parts(self, data: Data) -> Data:
         """Returns the graph with what the edges into a node are normalised by.
 
-        These are ``whole_count``, how many edges there are, ``whole_degree``, the sum of their weights, and
-        ``whole_loop``, the weight of the self loop that the layers add, which is zero where there is one. The degree
-        counts that self loop too.
+        These are ``whole_count``, how many edges there are, ``whole_loop``, the weight of the one self loop that PyG's
+        layers leave each node (the last of several, or one that they add), and ``whole_degree``, the sum of that and of
+        the weights of all other edges. Layers that add no self loops take those that are there for ordinary edges.
         """
         first = self._convs()[0]
         if not first.normalize:
@@ -61,14 +61,30 @@ class GCN(Baseline):
         data = copy(data)
         data.whole_count = in_degree(data.edge_index, num_nodes).int()
         weight = data.get("edge_weight")
-        degree = data.whole_count.float()
+        check_edge_weight(data.edge_index, weight)
+        floating = (value for value in (weight, data.x) if value is not None and value.is_floating_point())
+        dtype = next((value.dtype for value in floating), torch.get_default_dtype())
+        degree = data.whole_count.to(dtype)
         if weight is not None:
-            degree = torch.zeros(num_nodes, device=col.device).index_add_(0, col, weight.view(-1).float())
-        own = 2.0 if first.improved and weight is not None else 1.0  # without weights, PyG's layer gives each loop a 1
-        loop = torch.full_like(degree, own if first.add_self_loops else 0.0)
+            weight = weight.reshape(-1).to(dtype)
+            degree = degree.new_zeros(num_nodes).index_add_(0, col, weight)
+        if not first.add_self_loops:
+            data.whole_loop, data.whole_degree = torch.zeros_like(degree), degree
+            return data
+        # Without weights, PyG's layer gives each loop a 1, and so does it in the place of several.
+        loop = torch.full_like(degree, 2.0 if first.improved and weight is not None else 1.0)
+        last = torch.full((num_nodes,), -1, device=col.device)
+        loops = torch.zeros_like(degree)
+        begin = 0
         for sources, targets in zip(row.split(_BLOCK), col.split(_BLOCK), strict=True):
-            loop[sources[sources == targets]] = 0.0
-        data.whole_loop, data.whole_degree = loop, degree + loop
+            places = begin + (sources == targets).nonzero().view(-1)
+            nodes, begin = row[places].long(), begin + sources.numel()
+            loops.index_add_(0, nodes, torch.ones_like(loops[nodes]) if weight is None else weight[places])
+            last = last.scatter_reduce(0, nodes, places, "amax")
+        if weight is not None:
+            present = last >= 0
+            loop[present] = weight[last[present]]
+        data.whole_loop, data.whole_degree = loop, degree - loops + loop
         return data
 
     def forward(
@@ -82,6 +98,8 @@ class GCN(Baseline):
         normalised: bool = False,
     ) -> Tensor:
         """Returns the outputs of the nodes or of the graphs; ``normalised`` weights are taken as they are."""
+        if not normalised and self._convs()[0].normalize and not torch.compiler.is_compiling():
+            check_edge_weight(edge_index, edge_weight)
         self._forget_other_graph(edge_index, edge_weight, x.size(0))
         with self._weights_as_given() if normalised else nullcontext():
             return super().forward(x, edge_index, batch, batch_size, edge_weight, edge_attr)
@@ -119,10 +137,14 @@ class GCN(Baseline):
         return PyGGCN(in_channels, hidden, num_layers, out_channels, dropout=dropout, norm=norm, **options)
 
 
-def _normalised(data: Data) -> tuple[Tensor, Tensor]:
+def _normalised(data: Data, one_loop: bool) -> tuple[Tensor, Tensor]:
     """Returns the edges of a part of a graph with self loops, and their weights by the degrees in the whole graph.
 
     The outermost nodes, none of whose edges are there, get no self loop: what they would make of it is of no use.
+
+    Args:
+        data: The part, with what :meth:`GCN.for_parts` adds.
+        one_loop: Whether each node has one self loop, in the place of those that are there.
     """
     size = data.whole_degree.size(0)
     row, col = data.edge_index[0], data.edge_index[1]
@@ -131,7 +153,11 @@ def _normalised(data: Data) -> tuple[Tensor, Tensor]:
     stands_for = data.whole_count / count.clamp(min=1)
     weight = root[row] * (root * stands_for)[col]
     if data.get("edge_weight") is not None:
-        weight = weight * data.edge_weight.view(-1)
+        weight = weight * data.edge_weight.reshape(-1)
+    if not one_loop:
+        return torch.stack([row, col]), weight
+    between = row != col
+    row, col, weight = row[between], col[between], weight[between]
     nodes = ((count > 0) | (data.whole_count == 0)).nonzero().view(-1)
     edge_index = torch.stack([torch.cat([row, nodes]), torch.cat([col, nodes])])
     return edge_index, torch.cat([weight, (root * data.whole_loop * root)[nodes]])

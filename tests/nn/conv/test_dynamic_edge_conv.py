@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -52,3 +54,28 @@ def test_neighbours_are_those_of_the_features_given():
 def test_widths_must_be_positive():
     with pytest.raises(ValueError, match="`k` must be at least 1"):
         DynamicEdgeConv(3, 4, k=0)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("offset", [0.0, 1e2, 3e3, 1e5])
+def test_a_cloud_far_from_the_origin_loses_no_more_digits_than_its_points(offset: float, training: bool) -> None:
+    torch.manual_seed(1)
+    x = torch.randn(60, 3) + offset
+    x[30:] += offset  # two clouds at different places
+    batch = torch.arange(60) // 30
+    conv = DynamicEdgeConv(3, 8, k=5)
+    with torch.no_grad():
+        conv.norm.running_mean.copy_(conv.own(torch.full((3,), offset)))
+    exact = copy.deepcopy(conv).double()
+    out, expected = (each.train(training)(points, batch)[0] for each, points in ((conv, x), (exact, x.double())))
+    assert float((out - expected).detach().abs().max()) < 2e-3 * max(1.0, offset / 1e3)
+    if training:
+        torch.testing.assert_close(conv.norm.running_var.double(), exact.norm.running_var, rtol=1e-3, atol=1e-3)
+
+
+def test_a_channel_that_depends_on_differences_only_keeps_its_variance() -> None:
+    conv = DynamicEdgeConv(3, 4, k=4)
+    with torch.no_grad():
+        conv.own.weight.zero_()
+    exact, x = copy.deepcopy(conv).double(), torch.randn(80, 3) + 1000
+    torch.testing.assert_close(conv(x)[0].double(), exact(x.double())[0], rtol=1e-2, atol=1e-2)
