@@ -119,10 +119,14 @@ class WriteError(OSError):
 
 
 @contextmanager
-def writing(path: str | Path) -> Iterator[None]:
+def writing(path: str | Path, space: bool = False) -> Iterator[None]:
     """Context that writes a file, or files in a folder: an ``OSError`` of it names the file and the remedy.
 
     Errors that name another file, and those of a connection, pass unchanged.
+
+    Args:
+        path: The file or the folder.
+        space: Whether only errors of a full disk count, in a context that reads files as well.
 
     Raises:
         WriteError: If the file or the folder cannot be written.
@@ -132,14 +136,17 @@ def writing(path: str | Path) -> Iterator[None]:
     except (WriteError, FileExistsError, ConnectionError, TimeoutError):
         raise
     except OSError as error:
-        text = str(error)
-        name = str(error.filename) if error.filename is not None else ""
-        within = Path(name).parent == Path(path).parent or Path(path) in Path(name).parents
-        # NumPy's error for a full disk has neither a number nor a name.
-        unnamed = not name and (error.errno is not None or text.endswith(" written"))
-        if not (unnamed or (name and within)):
+        text, name = str(error), error.filename
+        number = errno.ENOSPC if error.errno is None and text.endswith(" written") else error.errno  # NumPy's error
+        mine = name is None or Path(path) in (Path(str(name)), *Path(str(name)).parents)
+        mine = mine or (not space and Path(str(name)).parent == Path(path).parent)
+        if number is None or not mine or (space and number not in FULL):
             raise
-        raise WriteError(error.errno or errno.ENOSPC, error.strerror or text, str(path)) from None
+        raise WriteError(number, error.strerror or text, str(path)) from None
+    except RuntimeError as error:
+        if "inline_container" not in str(error) and "PytorchStreamWriter" not in str(error):
+            raise
+        raise WriteError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from None  # as torch.save says it
 
 
 def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:

@@ -2,9 +2,9 @@
 
 import contextlib
 import os
+import secrets
 import shutil
 import socket
-import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -14,7 +14,8 @@ from typing import Any
 
 from graphkit.data.raw_tables import open_text
 from graphkit.errors import InputError
-from graphkit.files import check_zip
+from graphkit.files import check_zip, unfinished, writing
+from graphkit.processes import machine_id
 
 #: What an address may begin with.
 SCHEMES = ("https",)
@@ -51,10 +52,17 @@ def socket_timeout(seconds: float = TIMEOUT) -> Iterator[None]:
 @contextlib.contextmanager
 def private_folder(parent: Path) -> Iterator[Path]:
     """Yields a new folder that only this process knows, and removes what is left of it afterwards."""
-    parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".part-", dir=parent))
+    own = f".folder.{machine_id()}-"
+    with writing(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        for left in parent.glob(f"{own}*.part"):
+            if unfinished(left):
+                shutil.rmtree(left, ignore_errors=True)
+        folder = parent / f"{own}{os.getpid()}-{secrets.token_hex(6)}.part"
+        folder.mkdir()
     try:
-        yield folder
+        with writing(parent, space=True):
+            yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
