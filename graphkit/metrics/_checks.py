@@ -1,5 +1,10 @@
-"""Checks of arguments that several metrics share."""
+"""Checks of arguments that several metrics share, and their rule for outputs that are not finite.
 
+The rule: an item with a NaN among its outputs, or with an infinite one at its own class, is never a hit. Minus infinity
+at other classes is a mask, and does not count against an item.
+"""
+
+import torch
 from torch import Tensor
 
 from graphkit.errors import InputError
@@ -18,6 +23,16 @@ def check_classes(logits: Tensor, y: Tensor) -> None:
         raise InputError(
             f"`y` must hold integers from 0 to {logits.size(1) - 1} (got {y.dtype}, {y.min()} to {y.max()})"
         )
+
+
+def scorable(logits: Tensor, y: Tensor) -> Tensor:
+    """Returns which rows may be hits, ``[B]`` bool: no output is NaN, and that of the true class is finite."""
+    return logits.gather(1, y.unsqueeze(1)).squeeze(1).isfinite() & ~logits.isnan().any(dim=1)
+
+
+def broken(logits: Tensor) -> Tensor:
+    """Returns which scores are NaN or plus infinity; minus infinity is a score of its own, "certainly not"."""
+    return logits.isnan() | (logits == torch.inf)
 
 
 def check_not_empty(y: Tensor) -> None:

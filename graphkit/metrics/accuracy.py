@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from graphkit.metrics._checks import check_classes
+from graphkit.metrics._checks import check_classes, scorable
 
 
 def accuracy(logits: Tensor, y: Tensor) -> float:
@@ -15,8 +15,12 @@ def accuracy(logits: Tensor, y: Tensor) -> float:
     Shapes:
         - **input:** ``logits`` ``[B, C]``, ``y`` ``[B]``.
 
+    Notes:
+        A row with a NaN, or with an infinite output at its true class, is never a hit.
+
     Raises:
         ValueError: If the shapes do not fit, there is no item, or a class is out of range.
     """
     check_classes(logits, y)
-    return float((logits.argmax(dim=1) == y).double().mean())
+    hit = (logits.argmax(dim=1) == y) & scorable(logits, y)
+    return float(hit.double().mean())

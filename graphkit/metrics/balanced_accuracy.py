@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from graphkit.metrics._checks import check_classes
+from graphkit.metrics._checks import check_classes, scorable
 
 
 def balanced_accuracy(logits: Tensor, y: Tensor) -> float:
@@ -22,11 +22,14 @@ def balanced_accuracy(logits: Tensor, y: Tensor) -> float:
     Shapes:
         - **input:** ``logits`` ``[B, C]``, ``y`` ``[B]``.
 
+    Notes:
+        A row with a NaN, or with an infinite output at its true class, is never a hit.
+
     Raises:
         ValueError: If the shapes do not fit, there is no item, or a class is out of range.
     """
     check_classes(logits, y)
-    hit = logits.argmax(dim=1) == y
+    hit = (logits.argmax(dim=1) == y) & scorable(logits, y)
     total = torch.bincount(y, minlength=logits.size(1)).double()
     correct = torch.bincount(y[hit], minlength=logits.size(1)).double()
     present = total > 0

@@ -121,9 +121,8 @@ def _check(coefficients: Tensor, edge_index: Tensor, ptr: Tensor, factor_mask: T
         raise InputError(f"`factor_mask` must be [{num_edges}, P], a row per edge (got {tuple(factor_mask.shape)})")
     if ptr.dim() != 1 or ptr.numel() < 2:
         raise InputError(f"`ptr` must hold the first node of every graph and the number of nodes (got {ptr.tolist()})")
-    if num_edges and int(edge_index.max()) >= int(ptr[-1]):
-        raise InputError(
-            f"`ptr` must cover every node (got {int(ptr[-1])} nodes and an edge at {int(edge_index.max())})"
-        )
-    if coefficients.isnan().any():
-        raise InputError("`coefficients` must be numbers (got NaN); did the training diverge?")
+    if num_edges and (int(edge_index.min()) < 0 or int(edge_index.max()) >= int(ptr[-1])):
+        at = int(edge_index.min()) if int(edge_index.min()) < 0 else int(edge_index.max())
+        raise InputError(f"`ptr` must cover every node (got {int(ptr[-1])} nodes and an edge at {at})")
+    if not bool(coefficients.isfinite().all()):
+        raise InputError("`coefficients` must be finite numbers (got NaN or infinity); did the training diverge?")

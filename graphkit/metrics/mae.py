@@ -13,6 +13,9 @@ def mae(prediction: Tensor, y: Tensor) -> float:
         prediction: Predicted values.
         y: True values; ``[B]`` and ``[B, 1]`` are taken for the same.
 
+    Returns:
+        The mean; NaN or infinite if a prediction is.
+
     Raises:
         ValueError: If the two hold a different number of values, or none.
     """

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from graphkit.metrics._checks import columns
+from graphkit.metrics._checks import broken, columns
 
 
 def micro_f1(logits: Tensor, y: Tensor, threshold: float = 0.0) -> float:
@@ -19,11 +19,14 @@ def micro_f1(logits: Tensor, y: Tensor, threshold: float = 0.0) -> float:
     Shapes:
         - **input:** ``logits`` and ``y`` ``[B, T]``.
 
+    Notes:
+        A logit that is NaN or plus infinity counts as an error, whatever the label is.
+
     Raises:
         ValueError: If the shapes do not fit, there is no item, or a label is not 0, 1 or NaN.
     """
     logits, y = columns(logits, y)
-    guess = logits > threshold
-    hits = int((guess & (y == 1)).sum())
-    errors = int((guess & (y == 0)).sum()) + int((~guess & (y == 1)).sum())
+    guess, wrong = logits > threshold, broken(logits)
+    hits = int((guess & (y == 1) & ~wrong).sum())
+    errors = int(((guess | wrong) & (y == 0)).sum()) + int(((~guess | wrong) & (y == 1)).sum())
     return 2 * hits / (2 * hits + errors) if hits else 0.0

@@ -26,11 +26,13 @@ def mixture_weights(probabilities: Tensor, y: Tensor) -> Tensor:
         - **output:** ``[M]`` float64.
 
     Raises:
-        ValueError: If the shapes do not fit, there is no item, or a class is out of range.
+        ValueError: If the shapes do not fit, there is no item, a class is out of range, or a probability is not one.
     """
     if probabilities.dim() != 3 or not probabilities.size(0):
         raise InputError(f"`probabilities` must be [M, B, C] with at least one model (got {list(probabilities.shape)})")
     check_classes(probabilities[0], y)
+    if not bool(((probabilities >= 0) & (probabilities.isfinite())).all()):
+        raise InputError("`probabilities` must be finite and not negative; leave out models that diverged")
     own = probabilities.double().gather(2, y.view(1, -1, 1).expand(probabilities.size(0), -1, 1)).squeeze(2)
     own = own.clamp(min=1e-12)  # an item that no model allows for says nothing about the weights
     weights = torch.full((own.size(0), 1), 1.0 / own.size(0), dtype=torch.float64, device=own.device)

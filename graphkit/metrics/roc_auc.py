@@ -21,7 +21,7 @@ def roc_auc(logits: Tensor, y: Tensor) -> float:
         - **input:** ``logits`` and ``y`` ``[B, T]``.
 
     Returns:
-        The mean; NaN if no task has both classes or an output that counts is NaN.
+        The mean; NaN if no task has both classes or an output that counts is NaN. Infinite outputs keep their rank.
 
     Raises:
         ValueError: If the shapes do not fit, there is no item, or a label is not 0, 1 or NaN.

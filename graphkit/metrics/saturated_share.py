@@ -16,8 +16,10 @@ def saturated_share(coefficients: Tensor, low: float = 0.01, high: float = 0.99)
         low, high: Limits of the range in which a coefficient still learns.
 
     Raises:
-        ValueError: If there is no coefficient.
+        ValueError: If there is no coefficient, or one is NaN.
     """
     if coefficients.numel() == 0:
         raise InputError("`coefficients` must hold at least one value (got none)")
+    if bool(coefficients.isnan().any()):
+        raise InputError("`coefficients` must be numbers (got NaN); did the training diverge?")
     return float(((coefficients < low) | (coefficients > high)).double().mean())

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from graphkit.errors import InputError
-from graphkit.metrics._checks import check_classes
+from graphkit.metrics._checks import check_classes, scorable
 
 
 def topk_accuracy(logits: Tensor, y: Tensor, k: int = 1) -> float:
@@ -19,6 +19,9 @@ def topk_accuracy(logits: Tensor, y: Tensor, k: int = 1) -> float:
     Shapes:
         - **input:** ``logits`` ``[B, C]``, ``y`` ``[B]``.
 
+    Notes:
+        A row with a NaN, or with an infinite output at its true class, is never a hit.
+
     Raises:
         ValueError: If the shapes do not fit, there is no item, a class is out of range, or ``k`` is not in 1..C.
     """
@@ -26,4 +29,5 @@ def topk_accuracy(logits: Tensor, y: Tensor, k: int = 1) -> float:
     if not 1 <= k <= logits.size(1):
         raise InputError(f"`k` must be between 1 and the number of classes {logits.size(1)} (got {k})")
     guesses = logits.argsort(dim=1, descending=True, stable=True)[:, :k]
-    return float((guesses == y.unsqueeze(1)).any(dim=1).double().mean())
+    hit = (guesses == y.unsqueeze(1)).any(dim=1) & scorable(logits, y)
+    return float(hit.double().mean())
