@@ -1,5 +1,6 @@
-"""Clips of a large set in one file of numbers, which is mapped into memory and read where it is needed."""
+"""Store of clips: all frames in one file of numbers, which is mapped into memory and read where it is needed."""
 
+import math
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -11,9 +12,12 @@ import torch
 from torch import Tensor
 
 from graphkit.errors import InputError
+from graphkit.files import parsing, writing
 from graphkit.skeleton.clip import Clip
 
 _FRAMES, _INDEX = "frames.f32", "index.npz"
+#: Bytes that a store may take, or else this many times its clips: each has room for as many persons as the widest one.
+_SMALL_STORE, _WIDER = 2**30, 8
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def write_store(folder: Path, clips: Iterable[Clip]) -> None:
     """
     names, lengths, labels, tags = [], [], [], []
     persons, shape, widths = 0, (), []
-    with open(folder / _FRAMES, "wb") as file:
+    with writing(folder, space=True), open(folder / _FRAMES, "wb") as file:
         for clip in clips:
             if shape and clip.x.shape[2:] != shape:
                 raise InputError(
@@ -80,7 +84,15 @@ def write_store(folder: Path, clips: Iterable[Clip]) -> None:
     if not names:
         raise InputError("there is no clip to be stored; look whether the folder of recordings is the right one")
     if min(widths) < persons:
-        _widen(folder / _FRAMES, lengths, widths, persons, shape)
+        given = 4 * int(np.prod(shape)) * sum(length * width for length, width in zip(lengths, widths, strict=True))
+        size = 4 * int(np.prod(shape)) * sum(lengths) * persons
+        if size > max(_SMALL_STORE, _WIDER * given):
+            raise InputError(
+                f"the clip '{names[widths.index(persons)]}' has {persons} persons, and room for them in all clips "
+                f"would take {size / 2**30:,.1f} GB; leave persons out of it"
+            )
+        with writing(folder, space=True):
+            _widen(folder / _FRAMES, lengths, widths, persons, shape)
     known = sorted({name for each in tags for name in each})
     columns: dict[str, Any] = {
         "shape": np.array([sum(lengths), persons, *shape]),
@@ -89,7 +101,8 @@ def write_store(folder: Path, clips: Iterable[Clip]) -> None:
         "names": np.array(names),
     }
     columns |= {f"tag_{name}": np.array([each.get(name, -1) for each in tags], dtype=np.int64) for name in known}
-    np.savez(folder / _INDEX, **columns)
+    with writing(folder, space=True):
+        np.savez(folder / _INDEX, **columns)
 
 
 def open_store(folder: Path) -> ClipStore:
@@ -98,11 +111,14 @@ def open_store(folder: Path) -> ClipStore:
     Raises:
         ValueError: If the files do not belong together.
     """
-    with np.load(folder / _INDEX, allow_pickle=False) as index:
+    with parsing(folder / _INDEX, "delete its folder"), np.load(folder / _INDEX, allow_pickle=False) as index:
         columns = {name: index[name] for name in index.files}
-    shape = tuple(columns["shape"].tolist())
+        shape = tuple(int(length) for length in columns["shape"])
+        count = len(columns["names"])
+        fits = len(shape) == 4 and shape[0] == int(columns["lengths"].sum()) and int(columns["lengths"].min()) > 0
+        fits = fits and all(len(columns[name]) == count for name in columns if name != "shape")
     size = (folder / _FRAMES).stat().st_size
-    if size != 4 * int(np.prod(shape)):
+    if not fits or size != 4 * math.prod(shape):
         what = f"it has {size} bytes for {list(shape)} numbers"
         raise InputError(f"'{folder / _FRAMES}' is damaged ({what}); delete its folder")
     frames = np.memmap(folder / _FRAMES, dtype="<f4", mode="c", shape=shape)  # private: writing changes no file

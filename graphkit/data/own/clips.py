@@ -13,6 +13,7 @@ from graphkit.data.skeleton_dataset import SkeletonDataset
 from graphkit.data.source import check_options
 from graphkit.data.splits import splits_from_masks
 from graphkit.errors import InputError
+from graphkit.files import PARSER_ERRORS
 from graphkit.registry import get_layout
 from graphkit.settings import Setting, signature_settings
 from graphkit.skeleton import SkeletonLayout, gather_clips
@@ -98,7 +99,7 @@ def _layout(path: Path, name: str) -> SkeletonLayout:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         return SkeletonLayout.from_edges(name=path.name, **content)
-    except (TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+    except PARSER_ERRORS as error:
         line = " ".join(str(error).split())
         wanted = "the arguments of SkeletonLayout.from_edges, such as edges"
         raise InputError(f"'{file}' must hold {wanted} ({line})") from None

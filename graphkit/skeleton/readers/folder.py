@@ -92,7 +92,8 @@ def read_npy(path: Path, joints: int, coordinates: int) -> np.ndarray:
         ValueError: If the file holds something else; where another order of the axes would fit, it is given.
     """
     with parsing(path, "write it with numpy.save", "as an array"):
-        x: np.ndarray = open_memmap(path, mode="r")  # mapped: a header cannot ask for more than the file has, nor hold objects
+        # Mapped: a header cannot ask for more than the file has, nor for Python objects.
+        x: np.ndarray = open_memmap(path, mode="r")
     shape = x.shape
     x = x[:, None] if x.ndim == 3 else x
     if x.ndim != 4 or x.shape[2:] != (joints, coordinates) or not x.shape[0] or x.dtype.kind not in "fiu":
