@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from graphkit.errors import InputError
+from graphkit.screen import echo
 
 Result = dict[str, Any]
 
@@ -43,17 +44,17 @@ def run_command(
         folder = options["run"] or (options["output"] if options["shard"] else stop.folder)
         part = f" --shard {options['shard']}" if options["shard"] else ""
         if rank() == 0:
-            click.echo(f"{stop}; continue with: graphkit {ctx.info_name} --resume {folder}{part}", err=True)
+            echo(f"{stop}; continue with: graphkit {ctx.info_name} --resume {folder}{part}", err=True)
         ctx.exit(130)
     if rank() > 0:  # the first of several processes writes and says everything
         return
     if "left" in result:  # other shards have something to do yet
-        click.echo(json.dumps(result) if options["as_json"] else describe_share(result))
+        echo(json.dumps(result) if options["as_json"] else describe_share(result))
         return
     unseen = write_report(result["run"])
-    click.echo(json.dumps(result) if options["as_json"] else describe(result))
+    echo(json.dumps(result) if options["as_json"] else describe(result))
     if unseen and not options["quiet"]:
-        click.echo(unseen, err=True)
+        echo(unseen, err=True)
 
 
 def describe_share(result: Result) -> str:
@@ -76,7 +77,7 @@ def write_report(run: str) -> str:
         from graphkit.plot import report
 
         report(run)
-    except (ImportError, ValueError, OSError) as error:
+    except (InputError, ImportError, OSError) as error:
         return f"no report was written: {error}"
     return ""
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-
-import yaml
+from typing import Any
 
 from graphkit.errors import InputError
 from graphkit.files import write_text
@@ -14,6 +13,26 @@ from graphkit.plot.factors import factor_graphs, found_beside_true
 from graphkit.plot.pictures import curves_section, picture_sections
 from graphkit.plot.style import require_matplotlib, save_png
 from graphkit.train import Run, open_run
+from graphkit.train.checkpoint import read_fit
+from graphkit.train.config import read_config
+from graphkit.train.folder import read_result
+
+#: What the results of a stream and of a comparison have, and what each strategy and each network in them has.
+_COMMON: dict[str, Any] = {"model": "", "dataset": "", "metric": "", "seeds": [0], "seconds": 0.0}
+_RESULTS: dict[str, dict[str, Any]] = {
+    "stream": {**_COMMON, "protocol": {}, "strategies": {}},
+    "student": {**_COMMON, "selected_on": "", "chosen": "", "networks": [{}]},
+}
+_ENTRIES = {
+    "stream": (
+        "average_performance", "average_forgetting", "forgetting", "learning_accuracy", "forward_transfer",
+        "validation", "matrix", "seconds_per_task", "memory_mb_per_task", "options",
+    ),
+    "student": (
+        "name", "model", "loss", "test", "validation", "parameters", "size_bytes", "latency_ms", "seconds",
+        "against_alone",
+    ),
+}  # fmt: skip
 
 
 def report(run: Run | str | Path) -> Path:
@@ -45,18 +64,39 @@ def report(run: Run | str | Path) -> Path:
     except OSError as error:
         if isinstance(error, FileNotFoundError):
             raise
-        raise InputError(f"the report cannot be written to '{path}' ({error.strerror})") from None
+        remedy = f"free space on the disk, or make it writable, then: graphkit report {path.parent}"
+        raise InputError(f"the report cannot be written to '{path}' ({error.strerror}); {remedy}") from None
     return path
 
 
 def _renderer(folder: Path) -> Callable[[Path], str] | None:
     """Returns what makes the page of a folder that holds several runs of one command; nothing for an ordinary run."""
-    try:
-        config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError):
+    if not (folder / "config.yaml").is_file():
         return None
+    config = read_config(folder / "config.yaml")
     known = {"stream": render_continual, "student": render_distill}  # by the part that only their configuration has
-    return next((render for part, render in known.items() if isinstance(config, dict) and part in config), None)
+    for part, render in known.items():
+        if part in config:
+            _check_result(folder, part)
+            return render
+    return None
+
+
+def _check_result(folder: Path, part: str) -> None:
+    """Refuses a result of several fits that lacks a key; nothing is said of one that is not there yet.
+
+    Raises:
+        InputError: If a key is missing or has another type; the file and the key are named.
+    """
+    path = folder / "result.json"
+    if not read_result(folder):
+        return
+    found = read_fit(path, _RESULTS[part])
+    entries = found["networks"] if part == "student" else [*found["strategies"].values()]
+    for entry in entries:
+        missing = next((key for key in _ENTRIES[part] if not isinstance(entry, dict) or key not in entry), None)
+        if missing is not None:
+            raise InputError(f"'{path}' is damaged (it has no `{missing}`); delete it; --resume makes it again")
 
 
 def factor_picture(run: Run | str | Path) -> Path:
@@ -133,7 +173,8 @@ def _runs(run: Run) -> tuple[list[str], list[list[html.Cell]]]:
         row: list[html.Cell] = [fit.path.name, seed, fold]
         if result["selected_on"] == "fold":  # the epoch is that of all folds, not the best one of this fold
             epoch = result["epochs"][result["seeds"].index(seed)]
-            value = fit.metrics[epoch - 1]["validation"]
+            rows_of_fit = fit.metrics[epoch - 1 : epoch]
+            value = rows_of_fit[0]["validation"] if rows_of_fit else None
             own = None if value is None else scores.spread({"mean": value, "runs": [value]}, percent)
             row += [epoch, None, own]
         else:

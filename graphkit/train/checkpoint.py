@@ -195,7 +195,7 @@ def read_fit(path: Path, like: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         path: ``fit.json``.
-        like: What it has, as for :func:`check_kind`; a value of ``{}`` or ``[]`` stands for any content.
+        like: What it has, as for :func:`check_kind`; ``{}`` and ``[{}]`` stand for any dictionary and list.
 
     Raises:
         InputError: If it is damaged; the key is named.
@@ -207,9 +207,9 @@ def read_fit(path: Path, like: dict[str, Any]) -> dict[str, Any]:
         raise InputError(f"'{path}' is damaged (it has no `{missing}`); {remedy}")
     for key, item in like.items():
         try:
-            if item == {} and isinstance(fitted[key], dict):
-                item = fitted[key]
-            check_kind(fitted[key], item, key)
+            free = item == [{}] or item == {}
+            if not free or type(fitted[key]) is not type(item):
+                check_kind(fitted[key], item, key)
         except InputError as error:
             raise InputError(f"'{path}' is damaged ({error}); {remedy}") from None
         if not _is_finite(fitted[key]):

@@ -7,6 +7,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from graphkit.screen import printable
+
 
 class Progress:
     """Says nothing; the others say something. A fit calls :meth:`start`, :meth:`update` per epoch and :meth:`close`."""
@@ -29,6 +31,7 @@ class BarProgress(Progress):
 
     def start(self, label: str, epochs: int, epoch: int) -> None:
         """Draws the bar."""
+        label = printable(label)
         self.bar = tqdm(total=epochs, initial=epoch, desc=label, unit="epoch", file=sys.stderr, dynamic_ncols=True)
 
     def update(self, row: dict[str, Any]) -> None:
@@ -42,7 +45,7 @@ class BarProgress(Progress):
 
     def say(self, message: str) -> None:
         """Writes a line above the bar."""
-        tqdm.write(message, file=sys.stderr)
+        tqdm.write(printable(message), file=sys.stderr)
 
 
 class LineProgress(Progress):
@@ -69,7 +72,7 @@ class LineProgress(Progress):
 
     def say(self, message: str) -> None:
         """Writes a line."""
-        print(message, file=sys.stderr, flush=True)
+        print(printable(message), file=sys.stderr, flush=True)
 
     def _flush(self) -> None:
         if self.line:
