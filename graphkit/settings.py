@@ -5,6 +5,7 @@ import math
 import re
 import types
 from collections.abc import Callable, Container, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import yaml
@@ -100,7 +101,8 @@ def coerce(name: str, value: Any, hint: Any, optional: bool = False) -> Any:
     """Returns a value in the type of a hint.
 
     Numbers may be given as text, such as ``1e-3``, which YAML takes for text; one value stands for a list of one, and
-    text with commas for a list. Where there may be no value, ``none``, ``null`` and ``~`` mean ``None``.
+    text with commas for a list. Where there may be no value, ``none``, ``null`` and ``~`` mean ``None``; a path
+    (``str | Path``) may be called ``none``.
 
     Args:
         name: Name of the setting, for the message.
@@ -153,7 +155,8 @@ def coerce(name: str, value: Any, hint: Any, optional: bool = False) -> Any:
 def _one_of(name: str, value: Any, hints: Sequence[Any], optional: bool) -> Any:
     """Returns a value in the first type of several that takes it; one that it has already comes first."""
     if type(None) in hints:
-        if value is None or (isinstance(value, str) and value.strip().lower() in OFF):
+        word = isinstance(value, str) and Path not in hints and value.strip().lower() in OFF
+        if value is None or word or value == "":
             return None
         hints, optional = [hint for hint in hints if hint is not type(None)], True
     kinds: dict[Any, Any] = {str: str, Sequence: list | tuple, list: list | tuple, tuple: list | tuple, bool: bool}

@@ -24,7 +24,7 @@ def test_an_unknown_name_offers_the_closest_one() -> None:
     with pytest.raises(ValueError, match="unknown model 'factorgnc'; did you mean 'factorgcn'\\?"):
         get_model("factorgnc")
     with pytest.raises(ValueError, match="did you mean 'gcn'"):
-        get_model("GNC")
+        get_model("GCM")
     with pytest.raises(ValueError, match="a model must have a name"):
         get_model(" ")
     with pytest.raises(TypeError, match="the name of a model must be text \\(got 5\\)"):

@@ -1,5 +1,6 @@
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -84,6 +85,8 @@ def test_yaml_is_limited(text: str, message: str) -> None:
         ("Null", int | None, None),
         ("~", Annotated[int, Range(1)] | None, None),
         (None, Literal["none", "step"], "none"),
+        ("none", str | Path | None, "none"),
+        ("", str | Path | None, None),
         ("0.6,0.2,0.2", str | Sequence[float], "0.6,0.2,0.2"),
         ([0.5, "0.5"], str | Sequence[float], [0.5, 0.5]),
         ({"a": 1}, Any, {"a": 1}),

@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from graphkit.screen import echo, printable
+
 
 @click.command(short_help="Compare runs seed by seed.")
 @click.argument("runs", nargs=-1, required=True, type=click.Path())
@@ -21,7 +23,7 @@ def compare(runs: tuple[str, ...], as_json: bool) -> None:
     from graphkit.train import compare_runs, open_run
 
     result = compare_runs([open_run(run) for run in runs])
-    click.echo(json.dumps(result) if as_json else "\n".join(_lines(result)))
+    echo(json.dumps(result) if as_json else "\n".join(_lines(result)))
 
 
 def _lines(result: dict[str, Any]) -> list[str]:
@@ -31,8 +33,9 @@ def _lines(result: dict[str, Any]) -> list[str]:
     scale, digits, unit = (100, 2, " in %") if result["metric"] in PERCENT else (1, 4, "")
     columns = ("test", "difference", "t", "p", "better/pairs")
     width = max(len(entry["model"]) for entry in result["runs"]) + 2
+    dataset = printable(result["dataset"])
     lines = [
-        f"{result['dataset']}: test {result['metric']}{unit}; differences and tests are against the first run",
+        f"{dataset}: test {result['metric']}{unit}; differences and tests are against the first run",
         f"  {'model':<{width}}" + "".join(f"{column:>16}" for column in columns) + "  run",
     ]
     for entry in result["runs"]:
@@ -47,5 +50,21 @@ def _lines(result: dict[str, Any]) -> list[str]:
             cells += ["-", "-"] if against["p"] is None else [f"{against['t']:.2f}", f"{against['p']:.4f}"]
             better = against["losses" if result["metric"] == "mae" else "wins"]
             cells.append(f"{better}/{against['pairs']}")
-        lines.append(f"  {entry['model']:<{width}}" + "".join(f"{cell:>16}" for cell in cells) + f"  {entry['run']}")
+        place = printable(entry["run"])
+        lines.append(f"  {entry['model']:<{width}}" + "".join(f"{cell:>16}" for cell in cells) + f"  {place}")
+    return lines + _notes(result, scale, digits)
+
+
+def _notes(result: dict[str, Any], scale: int, digits: int) -> list[str]:
+    """Returns a line for each run whose difference is not that of the means in the table."""
+    first, *others = result["runs"]
+    lines = []
+    for entry in others:
+        shared, place = entry["shared"], printable(entry["run"])
+        if shared is None:
+            lines.append(f"no seed of {place} is among those of the first run: there is nothing to compare")
+        elif len(shared["seeds"]) < max(len(each["test"]["runs"]) for each in (first, entry)):
+            seeds = ", ".join(map(str, shared["seeds"]))
+            means = " against ".join(f"{shared[key] * scale:.{digits}f}" for key in ("mean", "first"))
+            lines.append(f"difference of {place}: over the seeds that it shares with the first run, {seeds}: {means}")
     return lines

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from graphkit.cli.scores import PERCENT
+from graphkit.screen import printable
 
 _COLUMNS = (
     ("average_performance", "performance"),
@@ -20,7 +21,7 @@ def describe(result: dict[str, Any]) -> str:
     edges = "" if protocol["inter_task_edges"] else ", no edges between tasks"
     head = "".join(f"{title:>18}" for _, title in _COLUMNS)
     lines = [
-        f"{result['model']} on {result['dataset']}: {count} tasks of {len(protocol['tasks'][0])}, "
+        f"{result['model']} on {printable(result['dataset'])}: {count} tasks of {len(protocol['tasks'][0])}, "
         f"{protocol['scenario']}, graph visible: {protocol['visible']}{edges}",
         f"protocol {protocol['name']}: heads {protocol['heads']}, {protocol['optimizer']}, weight decay "
         f"{protocol['weight_decay']:g}; {result['metric']}{' in %' if percent else ''}, {len(result['seeds'])} seed(s)",
@@ -38,8 +39,8 @@ def describe(result: dict[str, Any]) -> str:
         lines += _matrix(next(iter(result["strategies"].values()))["matrix"], percent)
     folder = Path(result["run"])
     if (folder / "report.html").exists():
-        lines.append(f"report: {folder / 'report.html'}")
-    lines.append(f"run folder: {folder}")
+        lines.append(f"report: {printable(folder / 'report.html')}")
+    lines.append(f"run folder: {printable(folder)}")
     return "\n".join(lines)
 
 

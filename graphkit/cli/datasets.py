@@ -2,6 +2,8 @@
 
 import click
 
+from graphkit.screen import echo
+
 
 @click.command(short_help="List the data sets.")
 @click.argument("name", required=False)
@@ -18,7 +20,7 @@ def datasets(name: str | None, root: str | None) -> None:
 
     if name is not None:
         for option, default in data.options(name).items():
-            click.echo(f"data.{option:<20} {default}")
+            echo(f"data.{option:<20} {default}")
         return
     for row in data.catalogue(root):
-        click.echo(f"{row.name:<16} {'here' if row.available else '-':<5} {row.task:<32} {row.origin}")
+        echo(f"{row.name:<16} {'here' if row.available else '-':<5} {row.task:<32} {row.origin}")

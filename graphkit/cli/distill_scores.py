@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from graphkit.cli.scores import PERCENT
+from graphkit.screen import printable
 
 _CHOSEN = {
     "validation": "epochs chosen on validation items",
@@ -18,7 +19,7 @@ def describe(result: dict[str, Any]) -> str:
     percent = result["metric"] in PERCENT
     seeds = f"{len(result['seeds'])} seed{'s' if len(result['seeds']) > 1 else ''}"
     lines = [
-        f"{result['dataset']}: {result['metric']}{' in %' if percent else ''} over {seeds}, "
+        f"{printable(result['dataset'])}: {result['metric']}{' in %' if percent else ''} over {seeds}, "
         f"{_CHOSEN.get(result['selected_on'], '')}; differences and tests are against the student alone",
         f"  {'network':<10}{'model':<10}{'test':>16}{'validation':>16}{'difference':>12}{'p':>9}{'better':>8}"
         f"{'parameters':>13}{'on disk':>11}{'forward':>11}",
@@ -39,8 +40,8 @@ def describe(result: dict[str, Any]) -> str:
     lines.append(f"  {verdict(result)}")
     folder = Path(result["run"])
     if (folder / "report.html").exists():
-        lines.append(f"report: {folder / 'report.html'}")
-    lines.append(f"run folder: {folder}")
+        lines.append(f"report: {printable(folder / 'report.html')}")
+    lines.append(f"run folder: {printable(folder)}")
     return "\n".join(lines)
 
 

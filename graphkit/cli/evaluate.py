@@ -4,6 +4,8 @@ import json
 
 import click
 
+from graphkit.screen import echo
+
 
 @click.command(short_help="Compute the scores of a run again from its weights.")
 @click.argument("run", type=click.Path())
@@ -20,4 +22,4 @@ def evaluate(run: str, device: str, as_json: bool) -> None:
     from graphkit.train import evaluate_run, open_run
 
     result = evaluate_run(open_run(run), device)
-    click.echo(json.dumps(result) if as_json else describe(result))
+    echo(json.dumps(result) if as_json else describe(result))

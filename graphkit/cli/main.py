@@ -9,7 +9,11 @@ from typing import Any
 import click
 
 from graphkit.errors import InputError
+from graphkit.screen import echo, printable
 from graphkit.version import __version__
+
+#: Characters of the longest line for a mistake.
+LONGEST = 1000
 
 #: Command name -> the line that ``graphkit --help`` shows; the command itself is ``graphkit/cli/NAME.py``.
 COMMANDS = {
@@ -58,27 +62,60 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Reads the arguments; a wrong one is one line, see :class:`Mistake`."""
+        try:
+            return super().make_context(*args, **kwargs)
+        except click.UsageError as error:
+            raise Mistake.of_usage(error) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         """Runs a command; a user's mistake becomes one line on standard error and exit code 2."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:  # whoever reads the output, such as `head`, has seen enough: click ends quietly
             raise
-        except click.UsageError:
+        except click.UsageError as error:
             if os.environ.get("RANK", "0") != "0":  # the first of several processes says what is wrong
                 time.sleep(5)
-            raise
+            raise Mistake.of_usage(error) from None
         except (InputError, OSError) as error:
             if os.environ.get("GRAPHKIT_TRACEBACK"):
                 raise
-            line = " ".join(str(error).split())
+            line = " ".join(_message(error).split())
             if "TORCHELASTIC_ERROR_FILE" in os.environ:
                 line = _as_one_of_several(error, line)
-            click.echo(f"Error: {line}", err=True)
-            ctx.exit(2)
+            raise Mistake(line) from None
         except KeyboardInterrupt:
-            click.echo("Error: stopped", err=True)
+            echo("Error: stopped", err=True)
             ctx.exit(130)
+
+
+class Mistake(click.ClickException):
+    """A mistake of the user: one line on standard error, exit code 2."""
+
+    exit_code = 2
+
+    @classmethod
+    def of_usage(cls, error: click.UsageError) -> click.ClickException:
+        """Returns the error for wrong arguments, with the command that explains them; help stays as it is."""
+        if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):
+            return error
+        command = error.ctx.command_path if error.ctx is not None else "graphkit"
+        return cls(f"{' '.join(error.format_message().split()).rstrip('.')}; see {command} --help")
+
+    def show(self, file: Any = None) -> None:
+        """Prints the line."""
+        line = self.message if len(self.message) <= LONGEST else f"{self.message[:LONGEST]}..."
+        echo(f"Error: {printable(line)}", err=True)
+
+
+def _message(error: Exception) -> str:
+    """Returns what an error says; of the operating system's, the file and what is wrong with it."""
+    if type(error).__str__ is OSError.__str__ and isinstance(error, OSError) and error.strerror:
+        names = [name for name in (error.filename, error.filename2) if name is not None]
+        return f"{' and '.join(map(repr, names))}: {error.strerror}" if names else error.strerror
+    return str(error)
 
 
 def _as_one_of_several(error: Exception, line: str) -> str:

@@ -2,6 +2,8 @@
 
 import click
 
+from graphkit.screen import echo
+
 
 @click.command(short_help="List the models.")
 @click.argument("name", required=False)
@@ -19,10 +21,10 @@ def models(name: str | None) -> None:
     if name is None:
         for known in model_names():
             first = (get_model(known).__doc__ or "").strip().splitlines()[0]
-            click.echo(f"{known:<12} {_plain(first)}")
+            echo(f"{known:<12} {_plain(first)}")
         return
     for option, default in model_options(name).items():
-        click.echo(f"model.{option:<20} {default if not isinstance(default, tuple) else list(default)}")
+        echo(f"model.{option:<20} {default if not isinstance(default, tuple) else list(default)}")
 
 
 def _plain(line: str) -> str:

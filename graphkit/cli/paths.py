@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from graphkit.errors import InputError
+from graphkit.screen import echo, printable
 
 if TYPE_CHECKING:
     from graphkit.data import GraphDataset
@@ -89,9 +90,9 @@ def paths(ctx: click.Context, **options: Any) -> None:
     rows = find(data, node)
     if options["as_json"]:
         listed = [{**row._asdict(), "hops": row.hops} for row in rows]
-        click.echo(json.dumps({"command": "paths", "dataset": dataset.name, "node": node, "paths": listed}))
+        echo(json.dumps({"command": "paths", "dataset": dataset.name, "node": node, "paths": listed}))
     else:
-        click.echo("\n".join(_lines(dataset, node, rows)))
+        echo("\n".join(_lines(dataset, node, rows)))
 
 
 def _write_all(ctx: click.Context, options: dict[str, Any]) -> None:
@@ -116,17 +117,17 @@ def _write_all(ctx: click.Context, options: dict[str, Any]) -> None:
     try:
         result = write_paths(data, **search, block=block, progress=make_progress(options["as_json"]), origin=origin)
     except Interrupted as stop:
-        click.echo(f"stopped; the same command goes on: graphkit paths --all --output {stop.folder}", err=True)
+        echo(f"stopped; the same command goes on: graphkit paths --all --output {stop.folder}", err=True)
         ctx.exit(130)
     if options["as_json"]:
-        click.echo(json.dumps(result))
+        echo(json.dumps(result))
     elif "left" in result:
-        click.echo(describe_share(result))
+        echo(describe_share(result))
     else:
         counts = ", ".join(f"{count:,} of {hops}" for hops, count in enumerate(result["paths"], start=1))
-        click.echo(f"{dataset.name}: {result['nodes']:,} nodes, paths by hops, themselves included: {counts}")
+        echo(f"{printable(dataset.name)}: {result['nodes']:,} nodes, paths by hops, themselves included: {counts}")
         blocks = "1 block" if result["blocks"] == 1 else f"{result['blocks']} blocks"
-        click.echo(f"path set: {options['output']}, {blocks}, for ShortestPathLoader(paths=...)")
+        echo(f"path set: {options['output']}, {blocks}, for ShortestPathLoader(paths=...)")
 
 
 def _graph(dataset: "GraphDataset", number: int) -> Any:
@@ -180,9 +181,11 @@ def _count(rows: "list[NodePath]") -> str:
 
 def _lines(dataset: "GraphDataset", node: int, rows: "list[NodePath]") -> list[str]:
     """Returns the paths for people to read: by length, and within one those with the most weight first."""
-    name = dataset.node_names.__getitem__ if dataset.node_names else str
+    def name(node: int) -> str:
+        return printable(dataset.node_names[node]) if dataset.node_names else str(node)
+
     lengths = sorted({row.hops for row in rows})
-    lines = [f"node {name(node)} of {dataset.name}: {_count(rows)}, and itself"]
+    lines = [f"node {name(node)} of {printable(dataset.name)}: {_count(rows)}, and itself"]
     for hops in lengths:
         own = [row for row in rows if row.hops == hops]
         known = own[0].weight is not None

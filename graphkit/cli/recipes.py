@@ -2,6 +2,8 @@
 
 import click
 
+from graphkit.screen import echo
+
 
 @click.group(invoke_without_command=True, short_help="List the recipes, or show one.")
 @click.pass_context
@@ -19,15 +21,15 @@ def recipes(ctx: click.Context) -> None:
 
     for name in recipe_names():
         recipe = load_recipe(name)
-        click.echo(f"{name:<28} {recipe['title']}")
+        echo(f"{name:<28} {recipe['title']}")
         for entry in recipe.get("expected", []):
             if entry["mean"] is None:
-                click.echo(f"{'':<28} {entry['metric']}: {entry['note']}")
+                echo(f"{'':<28} {entry['metric']}: {entry['note']}")
                 continue
             spread = f" +- {entry['std']}" if entry.get("std") is not None else ""
             of = f"{entry['strategy']}, protocol {entry['protocol']}: " if "strategy" in entry else ""
             of = f"{entry['network']}: " if "network" in entry else of
-            click.echo(f"{'':<28} {of}{entry['metric']} {entry['mean']}{spread} ({entry['source']})")
+            echo(f"{'':<28} {of}{entry['metric']} {entry['mean']}{spread} ({entry['source']})")
 
 
 @recipes.command()
@@ -45,4 +47,4 @@ def show(name: str) -> None:
 
     load_recipe(name)  # an unknown name ends here
     text = resources.files("graphkit.recipes").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
-    click.echo(text.rstrip())
+    echo(text.rstrip())

@@ -2,6 +2,8 @@
 
 import click
 
+from graphkit.screen import echo
+
 
 @click.command(short_help="Write a run's report as one HTML file.")
 @click.argument("run", type=click.Path())
@@ -14,4 +16,4 @@ def report(run: str) -> None:
     """
     from graphkit.plot import report as write_report
 
-    click.echo(f"report: {write_report(run)}")
+    echo(f"report: {write_report(run)}")

@@ -3,13 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+from graphkit.screen import printable
+
 #: Metrics that are fractions and read better in per cent.
 PERCENT = ("accuracy", "balanced-accuracy", "micro-f1", "roc-auc", "top-5-accuracy")
 
 
 def describe(result: dict[str, Any]) -> str:
     """Returns the scores of a result, one per line, and the run folder."""
-    lines = [f"{result['model']} on {result['dataset']}: {result['parameters']:,} parameters"]
+    lines = [f"{result['model']} on {printable(result['dataset'])}: {result['parameters']:,} parameters"]
     for name in ("test", "validation"):
         if result.get(name):
             chosen = f", epoch chosen on {result['selected_on']}" if name == "test" else ""
@@ -19,8 +21,8 @@ def describe(result: dict[str, Any]) -> str:
     pictures = [(f"picture of the {name}", f"figures/{name}.png") for name in ("factors", "paths")]
     for name, path in [("report", "report.html"), *pictures]:
         if (folder / path).exists():
-            lines.append(f"{name}: {folder / path}")
-    lines.append(f"run folder: {folder}")
+            lines.append(f"{name}: {printable(folder / path)}")
+    lines.append(f"run folder: {printable(folder)}")
     return "\n".join(lines)
 
 

@@ -98,7 +98,7 @@ def listen(model: torch.nn.Module, layers: Sequence[str] | None = None) -> Itera
         raise InputError(f"topology needs layers of the kind MessagePassing (got none in {type(model).__name__})")
     for name in layers or ():
         if name not in found:
-            raise unknown_name("graph layer", name, found)
+            raise InputError(f"`layers`: {unknown_name('graph layer', name, found)}")
     parts: list[Topology] = []
 
     def hook(layer: MessagePassing, inputs: tuple[Any, ...]) -> None:

@@ -1,6 +1,7 @@
 """Several runs side by side, with a paired test of each against the first."""
 
 from collections.abc import Sequence
+from statistics import fmean
 from typing import Any
 
 from graphkit.errors import InputError
@@ -19,9 +20,10 @@ def compare_runs(runs: Sequence[Run]) -> dict[str, Any]:
 
     Returns:
         ``{"command", "dataset", "metric", "runs"}``; each of ``runs`` has ``run``, ``model``, ``test``, ``validation``,
-        ``selected_on``, ``parameters``, ``seconds`` and ``against_first``, the fields of
+        ``selected_on``, ``parameters``, ``seconds``, ``against_first``, the fields of
         :class:`~graphkit.metrics.PairedTest` for this run minus the first (``None`` for the first itself, and where no
-        seed is shared).
+        seed is shared), and ``shared``, the ``seeds`` that the test is over with the ``mean`` of this run and that of
+        the ``first`` over them (``None`` with it).
 
     Raises:
         ValueError: If there are fewer than two runs, one has not ended, or their data or splits differ.
@@ -36,6 +38,9 @@ def compare_runs(runs: Sequence[Run]) -> dict[str, Any]:
             raise InputError(f"the run '{run.path}' has no test score; its split has no test items")
     first = runs[0]
     for run in runs[1:]:
+        if run.result["metric"] != first.result["metric"]:
+            metrics = f"{first.result['metric']} and {run.result['metric']}"
+            raise InputError(f"the runs '{first.path}' and '{run.path}' must have the same metric (got {metrics})")
         own, other = (({**each.config["data"], **dict.fromkeys(_FREE)}) for each in (first, run))
         differ = [key for key in {**own, **other} if own.get(key) != other.get(key)]
         if differ:
@@ -52,27 +57,30 @@ def compare_runs(runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def scores_by_seed(result: dict[str, Any]) -> dict[int, float]:
+def scores_by_seed(run: Run) -> dict[int, float]:
     """Returns the test score of each seed; of each fold, for the ten folds of one seed.
 
     Raises:
         ValueError: If scores are missing, so that it is not known whose the others are.
     """
-    seeds, scores = result["seeds"], result["test"]["runs"]
+    seeds, scores = run.result["seeds"], run.result["test"]["runs"]
     if len(seeds) == 1 and len(scores) > 1:
         return dict(enumerate(scores))
     if len(seeds) != len(scores):
-        raise InputError(f"the run '{result['run']}' has {len(scores)} test scores for {len(seeds)} seeds")
+        raise InputError(f"the run '{run.path}' has {len(scores)} test scores for {len(seeds)} seeds")
     return dict(zip(seeds, scores, strict=True))
 
 
 def _entry(run: Run, first: Run | None) -> dict[str, Any]:
     """Returns what is said about one run."""
-    against = None
+    against = shared = None
     if first is not None:
-        own, other = scores_by_seed(run.result), scores_by_seed(first.result)
-        shared = [seed for seed in own if seed in other]
-        if shared:
-            against = paired_test([own[seed] for seed in shared], [other[seed] for seed in shared])._asdict()
+        own, other = scores_by_seed(run), scores_by_seed(first)
+        seeds = [seed for seed in own if seed in other]
+        if seeds:
+            pairs = [own[seed] for seed in seeds], [other[seed] for seed in seeds]
+            against = paired_test(*pairs)._asdict()
+            shared = {"seeds": seeds, "mean": fmean(pairs[0]), "first": fmean(pairs[1])}
     keys = ("model", "test", "validation", "selected_on", "parameters", "seconds")
-    return {"run": str(run.path), **{key: run.result[key] for key in keys}, "against_first": against}
+    values = {key: run.result[key] for key in keys}
+    return {"run": str(run.path), **values, "against_first": against, "shared": shared}

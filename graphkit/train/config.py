@@ -2,8 +2,11 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import reduce
+from operator import or_
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import yaml
 
@@ -25,6 +28,10 @@ from graphkit.settings import (
 
 #: Largest number of seeds of one run folder.
 MAX_RUNS = 10_000
+#: Largest width and depth of a model.
+WIDEST, DEEPEST = 100_000, 1000
+#: Options of models that say how often something is done.
+_DEPTHS = ("num_layers", "path_layers", "iterations", "max_hops", "blocks")
 #: Largest number of processes that make batches.
 MAX_PROCESSES = 256
 
@@ -135,7 +142,7 @@ def check_fields(settings: Any, part: str) -> None:
 #: The common part of ``data``; what a data set itself can be told comes beside it.
 _DATA = {
     "name": Setting(str, "factor-graphs"),
-    "root": Setting(str | None, None),
+    "root": Setting(str | Path | None, None),
     "transforms": Setting(Sequence[Any], ()),
     "split": Setting(str | Sequence[float] | None, None),
     "split_seed": Setting(Annotated[int, Range(0)], 0),
@@ -196,6 +203,27 @@ def resolve(*layers: Mapping[str, Any]) -> dict[str, Any]:
     return _plain(config)
 
 
+def check_command(config: Mapping[str, Any], folder: str | Path, command: str) -> None:
+    """Refuses to go on with the run of another command.
+
+    Args:
+        config: The settings in the run folder.
+        folder: The run folder.
+        command: The command that is to go on: ``train``, ``distill`` or ``continual``.
+
+    Raises:
+        InputError: If the run is one of another command.
+    """
+    own = command_of(config)
+    if own != command:
+        raise InputError(f"'{folder}' is a run of graphkit {own}; continue it with: graphkit {own} --resume {folder}")
+
+
+def command_of(config: Mapping[str, Any]) -> str:
+    """Returns the command that settings are for, by the part that only these have."""
+    return "continual" if "stream" in config else "distill" if "student" in config else "train"
+
+
 def plain_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the seed, the number of runs, the device and the recipe, checked."""
     found = {key: coerce(key, given.get(key, each.default), each.hint) for key, each in _PLAIN.items()}
@@ -214,7 +242,20 @@ def model_settings(name: str) -> dict[str, Setting]:
     for cls in reversed(get_model(name).__mro__):
         if "__init__" in vars(cls) and cls.__module__.startswith("graphkit."):
             settings |= signature_settings(cls.__init__, _GIVEN)
-    return settings
+    return {option: Setting(_bounded(option, each.hint), each.default) for option, each in settings.items()}
+
+
+def _bounded(option: str, hint: Any) -> Any:
+    """Returns the type hint of an option of a model with the range that its whole numbers have at most."""
+    if hint is int:
+        return Annotated[int, Range(0, DEEPEST if option in _DEPTHS else WIDEST)]
+    args = get_args(hint)
+    if not args or get_origin(hint) is Annotated:
+        return hint
+    inner = tuple(_bounded(option, each) for each in args)
+    if get_origin(hint) in (Union, UnionType):
+        return reduce(or_, inner)
+    return get_origin(hint)[inner]
 
 
 def model_options(name: str) -> dict[str, Any]:
@@ -336,6 +377,8 @@ def _plain(value: Any, name: str = "", depth: int = 0) -> Any:
         return {key: _plain(item, f"{name}.{key}".lstrip("."), depth + 1) for key, item in value.items()}
     if isinstance(value, tuple | list):
         return [_plain(item, name, depth + 1) for item in value]
+    if isinstance(value, Path):
+        return str(value)
     if value is None or isinstance(value, str | bool | int | float):
         return value
     raise InputTypeError(f"`{name}` must be text, a number, a list or keys and values (got {shown(value)})")

@@ -11,7 +11,7 @@ from graphkit.errors import InputError
 from graphkit.files import read_json
 from graphkit.nn import GraphModel
 from graphkit.train.checkpoint import load_weights, put_weights
-from graphkit.train.config import resolve
+from graphkit.train.config import command_of, resolve
 from graphkit.train.fingerprint import check_data
 from graphkit.train.folder import folder_config, read_train_result
 from graphkit.train.model import make_model
@@ -126,8 +126,16 @@ def open_run(path: str | Path) -> Run:
     """
     path = Path(path)
     content = folder_config(path)
-    if "student" in content:
-        raise InputError(f"'{path}' compares several networks; take the run of one of them, such as {path / 'alone'}")
+    if command_of(content) == "distill":
+        raise InputError(
+            f"'{path}' is a run of graphkit distill and compares several networks; take the run of one of them, such "
+            f"as {path / 'alone'}"
+        )
+    if command_of(content) == "continual":
+        raise InputError(
+            f"'{path}' is a run of graphkit continual, and a run of graphkit train is needed here; for its scores use: "
+            f"graphkit report {path}"
+        )
     return Run(path, resolve(content))
 
 

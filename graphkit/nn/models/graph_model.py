@@ -125,16 +125,24 @@ def refuse_readout_of_nodes(dataset: Any, options: dict[str, Any]) -> None:
         raise InputError(f"`readout` is for graphs, but {dataset.name} is about nodes (got {options['readout']!r})")
 
 
-def make_activation(name: str) -> torch.nn.Module:
+def make_activation(name: str, option: str = "act") -> torch.nn.Module:
     """Returns an activation of PyTorch by name; a leaky ReLU has the slope 0.2.
 
+    Args:
+        name: Name of the activation.
+        option: Name of the argument, for the message.
+
     Raises:
-        ValueError: If there is no such activation.
+        ValueError: If there is no such activation, or it changes the shape of its input.
     """
     try:
-        return activation_resolver(name, **({"negative_slope": 0.2} if name == "leaky_relu" else {}))
-    except (ValueError, TypeError):
-        raise InputError(f"`act` must be an activation of torch.nn, such as relu, elu or tanh (got {name!r})") from None
+        activation = activation_resolver(name, **({"negative_slope": 0.2} if name == "leaky_relu" else {}))
+        same = activation.eval()(torch.zeros(2, 4)).shape == (2, 4)
+    except (ValueError, TypeError, NotImplementedError, RuntimeError):  # PyG also finds names that are no activation
+        same = False
+    if not same:
+        raise InputError(f"`{option}` must be an activation of torch.nn, such as relu, elu or tanh (got {name!r})")
+    return activation.train()
 
 
 def embed(x: Tensor, embedding: torch.nn.Embedding | None) -> Tensor:

@@ -114,6 +114,8 @@ class SPAGAN(GraphModel):
         super().__init__()
         attention_dropout = dropout if attention_dropout is None else attention_dropout
         check_options(hidden_channels, readout, num_layers, dropout=dropout, attention_dropout=attention_dropout)
+        if heads < 1 or out_heads < 1:
+            raise InputError(f"`heads` and `out_heads` must be at least 1 (got {heads} and {out_heads})")
         if hidden_channels % heads:
             raise InputError(f"`hidden_channels` must be divisible by `heads` (got {hidden_channels} and {heads})")
         if not 1 <= path_layers <= num_layers:
@@ -127,7 +129,8 @@ class SPAGAN(GraphModel):
         self.readout = readout
         self.dropout = dropout
         self.act = make_activation(act)
-        self.out_act = torch.nn.Identity() if out_act == "none" or readout is not None else make_activation(out_act)
+        plain = out_act == "none" or readout is not None
+        self.out_act = torch.nn.Identity() if plain else make_activation(out_act, "out_act")
         self.embedding = None if num_categories is None else torch.nn.Embedding(num_categories, in_channels)
 
         self.convs = torch.nn.ModuleList()

@@ -14,6 +14,7 @@ from graphkit.errors import InputError
 from graphkit.files import write_json
 from graphkit.registry import get_strategy
 from graphkit.train.checkpoint import read_fit
+from graphkit.train.config import check_command
 from graphkit.train.continual.config import resolve_continual
 from graphkit.train.continual.result import SCORES, combine_continual
 from graphkit.train.continual.search import FitOne, search_settings, search_trials
@@ -90,8 +91,7 @@ def resume_continual(
     """
     folder, progress = Path(folder), progress or Progress()
     content = folder_config(folder)
-    if "stream" not in content:
-        raise InputError(f"'{folder}' is not a continual run; continue it with: graphkit train --resume {folder}")
+    check_command(content, folder, "continual")
     config = resolve_continual(content)
     if shard is not None:
         refuse_processes()

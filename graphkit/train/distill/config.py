@@ -85,7 +85,7 @@ def resolve_experiment(*layers: Mapping[str, Any]) -> dict[str, Any]:
                 raise InputError(f"`{part}.{key}` must hold keys and values (got {shown(value)})")
     common: dict[str, Any] = {key: merged[key] for key in ("seed", "runs", "device") if key in merged}
     data = merge({"data": merged.get("data", {})})["data"]
-    run = coerce("teacher.run", merged["teacher"].get("run"), str | None)
+    run = coerce("teacher.run", merged["teacher"].get("run"), str | Path | None)
     if run is not None:
         folder = Path(run).expanduser().resolve()
         theirs = open_run(folder).config

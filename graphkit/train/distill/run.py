@@ -7,9 +7,8 @@ from typing import Any
 import torch
 
 from graphkit import data
-from graphkit.errors import InputError
 from graphkit.files import write_json
-from graphkit.train.config import resolve
+from graphkit.train.config import check_command, resolve
 from graphkit.train.distill.config import TEACHER, experiment_runs, resolve_experiment
 from graphkit.train.distill.result import combine_distill
 from graphkit.train.environment import environment, peak_memory_mb, pick_device
@@ -96,8 +95,7 @@ def resume_distill(
     """
     folder, progress, work = Path(folder), progress or Progress(), None
     content = folder_config(folder)
-    if "student" not in content:
-        raise InputError(f"'{folder}' does not compare students; continue it with: graphkit train --resume {folder}")
+    check_command(content, folder, "distill")
     config = resolve_experiment(content)
     if shard is not None or (folder / FOLDER).is_dir():
         refuse_processes()
