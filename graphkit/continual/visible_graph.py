@@ -6,6 +6,7 @@ from torch_geometric.data import Data
 
 from graphkit.data.edges import plain_edge_index, sorted_edge_index
 from graphkit.errors import InputError
+from graphkit.nn.attribute_level import attribute_level
 
 VISIBLE = ("whole", "so-far", "task")
 
@@ -68,9 +69,10 @@ class VisibleGraph:
         for name, value in self.data.to_dict().items():
             if name == "edge_index" or not isinstance(value, Tensor):
                 continue
-            if self.data.is_edge_attr(name):
+            level = attribute_level(self.data, name)
+            if level == "edge":
                 cut[name] = value[edges]
-            elif self.data.is_node_attr(name) and not everyone:
+            elif level == "node" and not everyone:
                 cut[name] = rows_of(value, ids)
             else:
                 cut[name] = value

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from graphkit.errors import InputError
+from graphkit.nn.attribute_level import EDGE_ATTRIBUTES
 
-EDGE_ATTRIBUTES = ("factor_mask",)
 BOOKKEEPING = ("edge_index", "batch", "ptr", "num_nodes", "num_graphs")
 
 
@@ -27,7 +27,9 @@ def level_of(name: str, values: list[Any], num_nodes: list[int], num_edges: list
         return "graph"
     if rows == num_nodes:
         return "node"
-    return "edge" if rows == num_edges else "graph"
+    # One row in every graph is more often a target of the graph than a property of its only edge.
+    is_edge = rows == num_edges and name != "y" and any(count > 1 for count in rows)
+    return "edge" if is_edge else "graph"
 
 
 def stack_graph_level(name: str, values: list[Any]) -> Any:

@@ -17,6 +17,7 @@ from graphkit.data.labels import labelled_items
 from graphkit.data.source import DatasetEntry
 from graphkit.data.splits import PARTS, few_labels, parse_fractions, random_split
 from graphkit.errors import InputError, InputTypeError
+from graphkit.nn.attribute_level import attribute_level
 from graphkit.registry import dataset_names, get_dataset
 from graphkit.settings import Setting
 
@@ -214,11 +215,11 @@ def _transform_mapped(dataset: GraphDataset, transform: Any) -> GraphDataset:
 
 def sort_edges(data: Data) -> Data:
     """Sorts the edges of one graph, with their attributes, by target and marks the edge index as sorted."""
-    num_nodes, num_edges = int(data.num_nodes or 0), data.num_edges
+    num_nodes = int(data.num_nodes or 0)
     plain = plain_edge_index(data.edge_index)
     order = by_target(plain, num_nodes)
-    for name in data.edge_attrs():
-        if name != "edge_index" and data[name].size(0) == num_edges:
+    for name in data.to_dict():
+        if attribute_level(data, name) == "edge":
             data[name] = data[name][order]
     data.edge_index = sorted_edge_index(plain[:, order], num_nodes)
     data.num_nodes = num_nodes

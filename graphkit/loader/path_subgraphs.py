@@ -15,6 +15,7 @@ from graphkit.loader.node_loader import Subgraphs
 from graphkit.loader.path_search import PathSearch
 from graphkit.loader.path_set import PathSet
 from graphkit.loader.rows import take_rows
+from graphkit.nn.attribute_level import attribute_level
 from graphkit.nn.paths import lengths_of, paths_of
 
 #: Nodes whose paths are found in one go when they are to be kept.
@@ -79,8 +80,9 @@ class PathSubgraphs(Subgraphs):
             self.known = KnownPaths(self.num_nodes, max_hops)
         attributes = {name: data[name] for name in data.keys() if not name.startswith(_OWN)}  # noqa: SIM118
         tensors = {name: value for name, value in attributes.items() if isinstance(value, Tensor)}
-        self._of_nodes = [name for name in tensors if data.is_node_attr(name)]
-        self._of_edges = [name for name in tensors if name not in self._of_nodes and data.is_edge_attr(name)]
+        levels = {name: attribute_level(data, name) for name in tensors}
+        self._of_nodes = [name for name, level in levels.items() if level == "node"]
+        self._of_edges = [name for name, level in levels.items() if level == "edge"]
         self._shared = [name for name in attributes if name not in (*self._of_nodes, *self._of_edges, "num_nodes")]
 
     def drawing(self, num_neighbors: Sequence[int | None]) -> "PathSubgraphs":

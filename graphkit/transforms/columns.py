@@ -6,6 +6,7 @@ from torch_geometric import EdgeIndex
 from torch_geometric.data import Data
 
 from graphkit.errors import InputError
+from graphkit.nn.attribute_level import attribute_level
 
 
 def plain_edge_index(data: Data) -> Tensor:
@@ -18,13 +19,7 @@ def plain_edge_index(data: Data) -> Tensor:
 
 def edge_attributes(data: Data) -> list[str]:
     """Returns the names of the attributes that have one row per edge."""
-    num_edges, names = plain_edge_index(data).size(1), []
-    for name, value in data.to_dict().items():
-        if name in ("edge_index", "batch", "ptr", "y") or not isinstance(value, Tensor) or not value.dim():
-            continue
-        if value.size(0) == num_edges and (name in ("factor_mask", *data.edge_attrs())):
-            names.append(name)
-    return names
+    return [name for name in data.to_dict() if attribute_level(data, name) == "edge"]
 
 
 def append_columns(data: Data, columns: Tensor, name: str) -> Data:

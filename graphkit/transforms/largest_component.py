@@ -6,6 +6,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch_geometric.data import Data
 
+from graphkit.nn.attribute_level import attribute_level
 from graphkit.transforms.build import register_transform
 from graphkit.transforms.columns import edge_attributes, plain_edge_index
 
@@ -36,8 +37,8 @@ class LargestComponent:
 
 
 def _subgraph(data: Data, kept: torch.Tensor, edge_index: torch.Tensor) -> Data:
-    num_nodes, per_edge = kept.numel(), edge_attributes(data)
-    per_node = [name for name in data.node_attrs() if data[name].size(0) == num_nodes and name not in per_edge]
+    per_edge = edge_attributes(data)
+    per_node = [name for name in data.to_dict() if attribute_level(data, name) == "node"]
     inside = kept[edge_index[0]] & kept[edge_index[1]]
     new_id = kept.long().cumsum(0) - 1
     for name in per_edge:

@@ -1,9 +1,12 @@
 """The transforms that change edges: self loops, directions, components."""
 
+import pytest
 import torch
 from torch_geometric.data import Data
 
-from graphkit.transforms import build
+from graphkit.nn.attribute_level import attribute_level
+from graphkit.transforms import Constant, Degree, ReturnProbabilities, build
+from graphkit.transforms.build import Transform
 from graphkit.transforms.largest_component import LargestComponent
 from graphkit.transforms.remove_self_loops import RemoveSelfLoops
 from graphkit.transforms.self_loops import SelfLoops
@@ -78,3 +81,51 @@ def test_each_graph_of_a_union_keeps_its_own_component() -> None:
     result = build(["largest-component"])(graph)
     assert result.x.view(-1).tolist() == [0, 1, 4, 5] and result.batch.tolist() == [0, 0, 1, 1]
     assert result.edge_index.tolist() == [[0, 2], [1, 3]]
+
+
+@pytest.mark.parametrize("edges", [1, 2, 3, 5])
+@pytest.mark.parametrize("name", ["y", "target", "energy", "dipole"])
+@pytest.mark.parametrize("transform", [Undirected(), SelfLoops(), RemoveSelfLoops(), LargestComponent()])
+def test_targets_of_the_graph_stay_whatever_their_size(transform: Transform, name: str, edges: int) -> None:
+    nodes = torch.arange(edges)
+    for shape in ((edges,), (1, edges), (edges, 2)):
+        graph = Data(x=torch.ones(7, 2), edge_index=torch.stack([nodes, nodes + 1]), edge_attr=torch.rand(edges, 3))
+        graph[name] = value = torch.rand(shape)
+        result = transform(graph)
+        assert torch.equal(result[name], value)
+        assert result.edge_attr.size(0) == result.edge_index.size(1)
+
+
+def test_names_and_sizes_tell_attributes_apart() -> None:
+    edges = torch.stack([torch.arange(30), torch.arange(30) + 1])
+    graph = Data(x=torch.ones(40, 2), edge_index=edges, face=torch.zeros(3, 30).long(), y=torch.zeros(40))
+    graph.distance, graph.edge_year, graph.charge, graph.train_mask = (torch.zeros(size) for size in (30, 30, 40, 40))
+    graph.energy, graph.path_index_1, graph.name = torch.zeros(1), edges, "a"
+    levels = {name: attribute_level(graph, name) for name in graph.to_dict()}
+    assert {name for name, level in levels.items() if level == "edge"} == {"distance", "edge_year"}
+    assert {name for name, level in levels.items() if level == "node"} == {"x", "y", "charge", "train_mask"}
+    graph.batch, graph.energy = torch.arange(40) // 2, torch.zeros(20)
+    assert attribute_level(graph, "energy") == attribute_level(graph, "name") == "graph"
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int32])
+def test_edges_of_any_integer_type_are_kept_apart(dtype: torch.dtype) -> None:
+    edges = torch.tensor([[40000, 7296], [0, 21475]])  # keys that differ by 2^32
+    result = Undirected()(Data(edge_index=edges.to(dtype), num_nodes=200_000))
+    assert set(map(tuple, result.edge_index.t().tolist())) == {(40000, 0), (0, 40000), (7296, 21475), (21475, 7296)}
+    huge = torch.tensor([[4_000_000_000, 5], [5, 4_000_000_000]])
+    assert Undirected()(Data(edge_index=huge, num_nodes=5_000_000_000)).edge_index.size(1) == 2
+    walk = ReturnProbabilities(2)(Data(edge_index=torch.cat([edges, edges.flip(0)], 1).to(dtype), num_nodes=50_000))
+    assert walk.x[[40000, 0, 7296, 21475], 0].tolist() == [1, 1, 1, 1]
+
+
+def test_columns_take_the_type_of_the_features() -> None:
+    for transform in (Constant(0.1), Degree(), ReturnProbabilities(3)):
+        graph = Data(x=torch.ones(3, 1, dtype=torch.float64), edge_index=torch.tensor([[0, 1, 2, 1], [1, 2, 0, 0]]))
+        single = Data(x=torch.ones(3, 1), edge_index=graph.edge_index)
+        whole = Data(x=torch.ones(3, 1, dtype=torch.long), edge_index=graph.edge_index)
+        exact = transform(graph).x
+        assert exact.dtype == torch.float64
+        torch.testing.assert_close(transform(single).x.double(), exact)
+        torch.testing.assert_close(transform(whole).x.double(), exact)  # not rounded to whole numbers
+    assert float(Constant(0.1)(Data(x=torch.ones(1, 1, dtype=torch.float64))).x[0, 1]) == 0.1

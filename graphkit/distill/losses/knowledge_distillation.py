@@ -33,7 +33,8 @@ class KnowledgeDistillation(DistillationLoss):
 
     Notes:
         All rows count, those without a label too: on a graph with few labels that is what soft labels add. A class
-        that the teacher masks out, with a logit of minus infinity, adds nothing: :math:`p \log p` is 0 at :math:`p = 0`.
+        that the teacher masks out, with a logit of minus infinity, adds nothing: :math:`p \log p` is 0 at
+        :math:`p = 0`.
 
     Differences:
         The entropy of the teacher, a constant, is taken off the cross-entropy; gradients are the same.
