@@ -4,11 +4,15 @@ import torch
 from torch import Tensor
 
 from graphkit.errors import InputError
+from graphkit.ops._arguments import FLOAT_TYPES, check_tensors, describe, has_values, is_whole
+from graphkit.ops._calls import takes_plain_derivatives
+from graphkit.ops._segments import check_ptr, check_ptr_values, segment_ids
 
 
 def serves_clips(x: Tensor) -> bool:
-    """Returns whether native kernels for clips exist for the type and device of ``x``."""
-    return x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64, torch.bfloat16)
+    """Returns whether native kernels for clips exist for the type and device of ``x``, and their derivatives do."""
+    types = (torch.float32, torch.float64, torch.bfloat16)
+    return x.device.type == "cpu" and x.dtype in types and takes_plain_derivatives()
 
 
 def sum_type(x: Tensor) -> torch.dtype:
@@ -16,18 +20,45 @@ def sum_type(x: Tensor) -> torch.dtype:
     return x.dtype if x.dtype == torch.float64 else torch.float32
 
 
-def check_sequences(ptr: Tensor, num_frames: int) -> None:
-    """Refuses a ``ptr`` that does not rise from zero to the number of frames.
+def check_floats(name: str, x: Tensor) -> None:
+    """Raises a ValueError unless ``x`` is a tensor of floating point numbers."""
+    check_tensors(**{name: x})
+    if x.dtype not in FLOAT_TYPES:
+        raise InputError(f"`{name}` must be a float tensor (got {describe(x)})")
 
-    Raises:
-        ValueError: If it does not.
+
+def check_companion(name: str, tensor: Tensor, x: Tensor) -> None:
+    """Raises a ValueError unless ``tensor`` holds floating point numbers and is on the device of ``x``."""
+    check_floats(name, tensor)
+    if tensor.device != x.device:
+        raise InputError(f"`{name}` must be on the device of `x`, {x.device} (got {tensor.device}); move it there")
+
+
+def check_sequences(name: str, x: Tensor, ptr: Tensor, every: int | None) -> None:
+    """Raises a ValueError unless ``ptr`` may cut the frames of ``x``, called ``name``, into sequences.
+
+    With ``every``, values of ``ptr`` that contradict it are found on the CPU only: nothing waits for a GPU.
     """
-    values = ptr.tolist()
-    if ptr.dim() != 1 or not values or values[0] != 0 or values[-1] != num_frames or sorted(values) != values:
-        raise InputError(f"`ptr` must rise from 0 to the number of frames, {num_frames} (got {values[:5]} ...)")
+    check_ptr(name, x, ptr, "sequences")
+    if every is None or torch.compiler.is_compiling():
+        return
+    num_sequences, num_frames = ptr.numel() - 1, x.size(0)
+    if not is_whole(every, 1, 2**63 - 1) or num_sequences * every != num_frames:
+        raise InputError(
+            f"`every` must be the number of frames of each of the {num_sequences} sequences, "
+            f"which have {num_frames} together (got {every!r})"
+        )
+    if ptr.device.type == "cpu" and has_values(ptr):
+        check_sequence_values(ptr, num_frames)
+        if not torch.equal(ptr, torch.arange(0, num_frames + 1, every, dtype=ptr.dtype)):
+            raise InputError(f"`every` must be None where sequences differ in length (got {every} and {describe(ptr)})")
+
+
+def check_sequence_values(ptr: Tensor, num_frames: int) -> None:
+    """Raises a ValueError unless ``ptr`` rises from 0 to the number of frames."""
+    check_ptr_values(ptr, num_frames, "frames")
 
 
 def owners(ptr: Tensor, num_frames: int) -> Tensor:
     """Returns the sequence of each frame, ``[F]``."""
-    numbers = torch.arange(ptr.numel() - 1, device=ptr.device)
-    return torch.repeat_interleave(numbers, ptr.diff(), output_size=num_frames)
+    return segment_ids(ptr, num_frames)

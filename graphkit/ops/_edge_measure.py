@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphkit.ops._calls import call_native, takes_plain_derivatives
+from graphkit.ops._edges import check_node_ids
 from graphkit.ops._native import has_native, serves
 
 #: The measures, by the numbers that the native code knows them by.
@@ -20,9 +22,16 @@ def edge_measure(z: Tensor, source: Tensor, target: Tensor, measure: int) -> Ten
 
     The edges may come in any order; those sorted by target are read fastest.
     """
+
+    def check() -> None:
+        check_node_ids("edge_index", torch.stack([source, target]), z.size(0), "the features")
+
     if _NATIVE and serves(z, "edge_similarity"):
-        return torch.ops.graphkit.edge_similarity(z, source.long(), target.long(), measure)
-    if torch.compiler.is_compiling():
+        operator = torch.ops.graphkit.edge_similarity
+        return call_native(operator, z, source.long(), target.long(), measure, check=check)
+    if source.device.type == "cpu":  # a GPU checks while it reads
+        check()
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active() or not takes_plain_derivatives():
         return _of_rows(z.index_select(0, target), z.index_select(0, source), measure)
     return _Reference.apply(z, source, target, measure)
 
@@ -80,7 +89,8 @@ class _Reference(torch.autograd.Function):
 
 
 def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    return torch.ops.graphkit.edge_similarity_backward(grad, *ctx.saved_tensors, ctx.measure), None, None, None
+    operator = torch.ops.graphkit.edge_similarity_backward
+    return call_native(operator, grad, *ctx.saved_tensors, ctx.measure), None, None, None
 
 
 def _double_backward(ctx: Any, v: Tensor) -> tuple[Tensor | None, ...]:

@@ -8,6 +8,8 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from torch_geometric import EdgeIndex
 
 from graphkit.errors import InputError
+from graphkit.ops._arguments import INDEX_TYPES, check_tensors, describe, has_values
+from graphkit.ops._calls import call_native
 from graphkit.ops._native import has_native
 
 
@@ -67,11 +69,11 @@ def _by_source(edge_index: EdgeIndex, edges: GroupedEdges) -> tuple[Tensor, Tens
     """In an undirected graph the edges by source are those by target with their ends swapped."""
     if edge_index.is_undirected:
         return edges.colptr, edges.row
-    return torch.ops.graphkit.transpose_edges(edges.colptr, edges.row)
+    return call_native(torch.ops.graphkit.transpose_edges, edges.colptr, edges.row)
 
 
 def _group(edge_index: Tensor, num_nodes: int) -> tuple[Tensor, Tensor]:
-    return torch.ops.graphkit.group_edges(edge_index[1].long(), edge_index[0].long(), num_nodes)
+    return call_native(torch.ops.graphkit.group_edges, edge_index[1].long(), edge_index[0].long(), num_nodes)
 
 
 if has_native("group_edges"):
@@ -87,10 +89,11 @@ if has_native("group_edges"):
 
 def check_edges(edge_index: Tensor, device: torch.device) -> None:
     """Raises a ValueError unless ``edge_index`` is an integer tensor ``[2, E]`` on ``device``."""
-    if edge_index.dim() != 2 or edge_index.size(0) != 2 or edge_index.dtype not in (torch.int64, torch.int32):
+    check_tensors(edge_index=edge_index)
+    if edge_index.dim() != 2 or edge_index.size(0) != 2 or edge_index.dtype not in INDEX_TYPES:
         raise InputError(
             "`edge_index` must be an integer tensor [2, E], sources in row 0 and targets in row 1 "
-            f"(got {edge_index.dtype} of shape {list(edge_index.shape)})"
+            f"(got {describe(edge_index)})"
         )
     if edge_index.device != device:
         raise InputError(
@@ -101,20 +104,26 @@ def check_edges(edge_index: Tensor, device: torch.device) -> None:
 def check_edge_values(edge_index: Tensor, num_nodes: int) -> None:
     """Raises a ValueError if an edge names a node that does not exist, or the edges are not sorted as they say.
 
-    Reads the edges: for use after something went wrong.
+    Reads the edges, and waits for the device that they are on.
     """
-    if edge_index.numel() == 0:
-        return
-    low, high = int(edge_index.min()), int(edge_index.max())
-    if low < 0 or high >= num_nodes:
-        raise InputError(
-            f"`edge_index` must hold node ids from 0 to {num_nodes - 1}, one per row of the features "
-            f"(got ids from {low} to {high}); check the edges or the number of nodes"
-        )
-    if isinstance(edge_index, EdgeIndex) and edge_index.is_sorted_by_col:
+    check_node_ids("edge_index", edge_index, num_nodes, "the features")
+    if isinstance(edge_index, EdgeIndex) and edge_index.is_sorted_by_col and has_values(edge_index):
         col = edge_index.as_tensor()[1]
         if bool((col[1:] < col[:-1]).any()):
             raise InputError(
                 "`edge_index` must be sorted if it says so (got sort_order='col' with unsorted columns); "
                 "sort it with `EdgeIndex(...).sort_by('col')`"
             )
+
+
+def check_node_ids(name: str, index: Tensor, num_nodes: int, features: str) -> None:
+    """Raises a ValueError if ``index`` names a node that does not exist. Waits for the device that it is on."""
+    if index.numel() == 0 or not has_values(index):
+        return
+    plain = index.as_tensor() if isinstance(index, EdgeIndex) else index
+    low, high = (int(end) for end in plain.aminmax())
+    if low < 0 or high >= num_nodes:
+        raise InputError(
+            f"`{name}` must hold node ids from 0 to {num_nodes - 1}, one per row of {features} "
+            f"(got ids from {low} to {high}); check the ids or the number of nodes"
+        )

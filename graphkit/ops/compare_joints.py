@@ -6,7 +6,16 @@ import torch
 from torch import Tensor
 
 from graphkit.errors import InputError
-from graphkit.ops._clips import check_sequences, owners, serves_clips, sum_type
+from graphkit.ops._arguments import describe
+from graphkit.ops._calls import call_native
+from graphkit.ops._clips import (
+    check_floats,
+    check_sequence_values,
+    check_sequences,
+    owners,
+    serves_clips,
+    sum_type,
+)
 from graphkit.ops._native import offer
 
 _NATIVE = offer("compare_joints")
@@ -29,7 +38,7 @@ def compare_joints(a: Tensor, b: Tensor, ptr: Tensor, every: int | None = None) 
         - **output:** ``[N, K, V, V]``, float32 for shorter types.
 
     Raises:
-        ValueError: If shapes do not fit, or ``ptr`` does not rise from 0 to the number of frames.
+        ValueError: If shapes, types or devices do not fit, or ``ptr`` does not rise from 0 to the number of frames.
 
     Notes:
         Both may be slices of wider tensors. Gradients can be taken any number of times; they are
@@ -40,18 +49,20 @@ def compare_joints(a: Tensor, b: Tensor, ptr: Tensor, every: int | None = None) 
         Huang et al., *Spatio-Temporal Inception Graph Convolutional Networks for Skeleton-Based Action Recognition*,
         ACM Multimedia 2020.
     """
-    if a.dim() != 4 or a.shape != b.shape or a.dtype != b.dtype:
+    check_floats("a", a)
+    check_floats("b", b)
+    if a.dim() != 4 or a.shape != b.shape or a.dtype != b.dtype or a.device != b.device:
         raise InputError(
-            "`a` and `b` must both be [F, V, K, D] of one type "
-            f"(got {list(a.shape)} {a.dtype} and {list(b.shape)} {b.dtype})"
+            "`a` and `b` must both be [F, V, K, D] of one type and on one device "
+            f"(got {describe(a)} on {a.device} and {describe(b)} on {b.device})"
         )
-    if not (_NATIVE and serves_clips(a)):
-        return compare_joints_reference(a, b, ptr, every)
-    try:
-        return torch.ops.graphkit.compare_joints(a, b, ptr)
-    except RuntimeError:
-        check_sequences(ptr, a.size(0))
-        raise
+    check_sequences("a", a, ptr, every)
+    if _NATIVE and serves_clips(a):
+        compare = torch.ops.graphkit.compare_joints
+        return call_native(compare, a, b, ptr.long(), check=lambda: check_sequence_values(ptr, a.size(0)))
+    if every is None:
+        check_sequence_values(ptr, a.size(0))
+    return compare_joints_reference(a, b, ptr, every)
 
 
 def compare_joints_reference(a: Tensor, b: Tensor, ptr: Tensor, every: int | None = None) -> Tensor:

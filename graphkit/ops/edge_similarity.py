@@ -1,14 +1,13 @@
 """How alike the two ends of every edge look: the kernels that local structure is defined by."""
 
-import math
-
 import torch
 from torch import Tensor
 from torch_geometric import EdgeIndex
 
 from graphkit.errors import InputError
+from graphkit.ops._arguments import FLOAT_TYPES, check_flags, check_number, check_tensors, describe, is_whole
 from graphkit.ops._edge_measure import ABSOLUTE, DOT, SQUARE, edge_measure
-from graphkit.ops._edges import check_edge_values, check_edges
+from graphkit.ops._edges import check_edges
 from graphkit.ops._native import offer
 from graphkit.ops._segments import widen
 
@@ -74,14 +73,10 @@ def edge_similarity(
     check_features("z", z)
     check_edges(edge_index, z.device)
     check_kernel(kernel, sigma, c, degree, scale)
+    check_flags(negate=negate)
     if isinstance(edge_index, EdgeIndex):  # its rows are a type of their own, which costs as much as a small graph
         edge_index = edge_index.as_tensor()
-    try:
-        scores = kernel_scores(z, edge_index[0], edge_index[1], kernel, sigma, c, degree, scale, negate)
-    except (IndexError, RuntimeError):
-        if not torch.compiler.is_compiling():
-            check_edge_values(edge_index, z.size(0))
-        raise
+    scores = kernel_scores(z, edge_index[0], edge_index[1], kernel, sigma, c, degree, scale, negate)
     return scores.to(z.dtype)
 
 
@@ -96,7 +91,7 @@ def kernel_scores(
     scale: float,
     negate: bool,
 ) -> Tensor:
-    """Returns ``[E]``, in float32 if the type of ``z`` is shorter. Checks nothing."""
+    """Returns ``[E]``, in float32 if the type of ``z`` is shorter. Checks only that the nodes of the edges exist."""
     scores = edge_measure(widen(z), source, target, _MEASURES[kernel])
     if kernel == "rbf":
         scores = torch.exp(scores * (-0.5 / sigma**2))
@@ -109,18 +104,17 @@ def kernel_scores(
 
 def check_features(name: str, z: Tensor) -> None:
     """Raises a ValueError unless ``z`` is a float tensor ``[N, D]``."""
-    if z.dim() != 2 or not z.is_floating_point():
-        raise InputError(f"`{name}` must be a float tensor [N, D] (got {z.dtype} of shape {list(z.shape)})")
+    check_tensors(**{name: z})
+    if z.dim() != 2 or z.dtype not in FLOAT_TYPES:
+        raise InputError(f"`{name}` must be a float tensor [N, D] (got {describe(z)})")
 
 
 def check_kernel(kernel: str, sigma: float, c: float, degree: int, scale: float) -> None:
     """Raises a ValueError if there is no such kernel, or not with these options."""
-    if kernel not in _MEASURES:
+    if not isinstance(kernel, str) or kernel not in _MEASURES:
         raise InputError(f"`kernel` must be one of {', '.join(map(repr, _MEASURES))} (got {kernel!r})")
-    for name, value in (("sigma", sigma), ("scale", scale)):
-        if not 0 < value < math.inf:
-            raise InputError(f"`{name}` must be greater than 0 and finite (got {value})")
-    if not -math.inf < c < math.inf:
-        raise InputError(f"`c` must be finite (got {c})")
-    if isinstance(degree, bool) or not isinstance(degree, int) or degree < 1:
+    check_number("sigma", sigma, above=0)
+    check_number("scale", scale, above=0)
+    check_number("c", c)
+    if not is_whole(degree, 1, 2**31 - 1):
         raise InputError(f"`degree` must be a whole number of at least 1 (got {degree!r})")

@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 
 from graphkit.errors import InputError
-from graphkit.ops._edges import check_edge_values, check_edges, group_edges
+from graphkit.ops._arguments import FLOAT_TYPES, check_number, check_tensors, describe
+from graphkit.ops._calls import call_native
+from graphkit.ops._edges import check_edge_values, check_edges, check_node_ids, group_edges
 from graphkit.ops._native import offer, serves
 
 _NATIVE = offer("factor_aggregate")
@@ -50,7 +52,7 @@ def factor_aggregate(
     Reference:
         Yang et al., *Factorizable Graph Convolutional Networks*, NeurIPS 2020.
     """
-    _check(h, source, target, edge_index, norm)
+    _check(h, source, target, edge_index, norm, gain)
     if norm is not None:
         h = h * norm.view(-1, *[1] * (h.dim() - 1))
     if torch.compiler.is_compiling():
@@ -64,10 +66,12 @@ def factor_aggregate(
 
 def _aggregate(h: Tensor, source: Tensor, target: Tensor, edge_index: Tensor, gain: float) -> Tensor:
     if not (_NATIVE and serves(h, "factor_aggregate")):
+        if edge_index.device.type == "cpu":  # a GPU checks while it reads
+            check_node_ids("edge_index", edge_index, h.size(0), "the features")
         return factor_aggregate_reference(h, source, target, edge_index, gain)
     trains = torch.is_grad_enabled() and (h.requires_grad or source.requires_grad or target.requires_grad)
     edges = group_edges(edge_index, h.size(0), both_ways=trains)
-    return torch.ops.graphkit.factor_aggregate(h, source, target, *edges, gain)
+    return call_native(torch.ops.graphkit.factor_aggregate, h, source, target, *edges, gain)
 
 
 def factor_aggregate_reference(
@@ -92,10 +96,9 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     h, source, target, colptr, row, rowptr, col = ctx.saved_tensors
     if rowptr is None:
-        rowptr, col = torch.ops.graphkit.transpose_edges(colptr, row)
-    grads = torch.ops.graphkit.factor_aggregate_backward(
-        grad, h, source, target, colptr, row, rowptr, col, ctx.gain
-    )
+        rowptr, col = call_native(torch.ops.graphkit.transpose_edges, colptr, row)
+    backward = torch.ops.graphkit.factor_aggregate_backward
+    grads = call_native(backward, grad, h, source, target, colptr, row, rowptr, col, ctx.gain)
     return *grads, None, None, None, None, None
 
 
@@ -140,24 +143,27 @@ if _NATIVE:
     )
 
 
-def _check(h: Tensor, source: Tensor, target: Tensor, edge_index: Tensor, norm: Tensor | None) -> None:
+def _check(
+    h: Tensor, source: Tensor, target: Tensor, edge_index: Tensor, norm: Tensor | None, gain: float
+) -> None:
     """Says in one line what does not fit. Looks at shapes only, so it costs nothing and compiles away."""
-    if h.dim() not in (2, 3) or not h.is_floating_point():
-        raise InputError(f"`h` must be a float tensor [N, D] or [N, M, D] (got {_describe(h)})")
+    check_tensors(h=h, source=source, target=target, **({} if norm is None else {"norm": norm}))
+    if h.dim() not in (2, 3) or h.dtype not in FLOAT_TYPES:
+        raise InputError(f"`h` must be a float tensor [N, D] or [N, M, D] (got {describe(h)})")
     if source.dim() != 2 or source.size(0) != h.size(0) or source.size(1) < 1:
         raise InputError(
-            f"`source` must be [N, M] with N = {h.size(0)} as in `h` and at least one factor (got {_describe(source)})"
+            f"`source` must be [N, M] with N = {h.size(0)} as in `h` and at least one factor (got {describe(source)})"
         )
     if target.shape != source.shape:
         raise InputError(
-            f"`target` must have the shape of `source`, {list(source.shape)} (got {_describe(target)})"
+            f"`target` must have the shape of `source`, {list(source.shape)} (got {describe(target)})"
         )
     if h.dim() == 3 and h.size(1) != source.size(1):
         raise InputError(
-            f"`h` [N, M, D] must have as many factors as `source`, {source.size(1)} (got {_describe(h)})"
+            f"`h` [N, M, D] must have as many factors as `source`, {source.size(1)} (got {describe(h)})"
         )
     if norm is not None and norm.shape != h.shape[:1]:
-        raise InputError(f"`norm` must be [N] with N = {h.size(0)} as in `h` (got {_describe(norm)})")
+        raise InputError(f"`norm` must be [N] with N = {h.size(0)} as in `h` (got {describe(norm)})")
     for name, tensor in (("source", source), ("target", target), ("norm", norm)):
         if tensor is not None and (tensor.dtype != h.dtype or tensor.device != h.device):
             raise InputError(
@@ -165,7 +171,4 @@ def _check(h: Tensor, source: Tensor, target: Tensor, edge_index: Tensor, norm: 
                 f"(got {tensor.dtype} on {tensor.device})"
             )
     check_edges(edge_index, h.device)
-
-
-def _describe(tensor: Tensor) -> str:
-    return f"{tensor.dtype} of shape {list(tensor.shape)}"
+    check_number("gain", gain)

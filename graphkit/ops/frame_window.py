@@ -6,7 +6,17 @@ import torch
 from torch import Tensor
 
 from graphkit.errors import InputError
-from graphkit.ops._clips import check_sequences, serves_clips, sum_type
+from graphkit.ops._arguments import check_flags
+from graphkit.ops._calls import call_native
+from graphkit.ops._clips import (
+    check_companion,
+    check_floats,
+    check_sequence_values,
+    check_sequences,
+    owners,
+    serves_clips,
+    sum_type,
+)
 from graphkit.ops._native import offer
 
 _NATIVE = offer("frame_window")
@@ -41,7 +51,7 @@ def frame_window(
         - **output:** ``[F, V, 2, D]``.
 
     Raises:
-        ValueError: If a shape does not fit, or ``ptr`` does not rise from 0 to the number of frames.
+        ValueError: If shapes, types or devices do not fit, or ``ptr`` does not rise from 0 to the number of frames.
 
     Notes:
         ``x`` may be a slice of a wider tensor. Gradients can be taken any number of times. The native code serves
@@ -51,22 +61,27 @@ def frame_window(
         Huang et al., *Spatio-Temporal Inception Graph Convolutional Networks for Skeleton-Based Action Recognition*,
         ACM Multimedia 2020.
     """
+    check_floats("x", x)
     if x.dim() != 5 or x.shape[2:4] != (2, 3):
         raise InputError(f"`x` must be [F, V, 2, 3, D] (got {list(x.shape)})")
-    if bias is not None and bias.shape != (2, x.size(4)):
-        raise InputError(f"`bias` must be [2, {x.size(4)}] as in `x` (got {list(bias.shape)})")
-    if not (_NATIVE and serves_clips(x)):
-        out = frame_window_reference(x, ptr, every)
-    else:
+    check_sequences("x", x, ptr, every)
+    if bias is not None:
+        check_companion("bias", bias, x)
+        if bias.shape != (2, x.size(4)):
+            raise InputError(f"`bias` must be [2, {x.size(4)}] as in `x` (got {list(bias.shape)})")
+    check_flags(rectify=rectify)
+    if _NATIVE and serves_clips(x):
         trains = torch.is_grad_enabled() and (x.requires_grad or (bias is not None and bias.requires_grad))
-        try:
-            if not trains:
-                bias = None if bias is None else bias.to(sum_type(x))
-                return torch.ops.graphkit.frame_window(x, ptr, bias, rectify)
-            out = torch.ops.graphkit.frame_window(x, ptr, None, False)
-        except RuntimeError:
-            check_sequences(ptr, x.size(0))
-            raise
+        # The native code adds and rectifies in one pass, and has no derivative of that.
+        last = (None, False) if trains else (None if bias is None else bias.to(sum_type(x)).contiguous(), rectify)
+        window = torch.ops.graphkit.frame_window
+        out = call_native(window, x, ptr.long(), *last, check=lambda: check_sequence_values(ptr, x.size(0)))
+        if not trains:
+            return out
+    else:
+        if every is None:
+            check_sequence_values(ptr, x.size(0))
+        out = frame_window_reference(x, ptr, every)
     out = out if bias is None else out + bias.to(out.dtype)
     return out.relu() if rectify else out
 
@@ -93,8 +108,10 @@ def _ends(x: Tensor, ptr: Tensor, every: int | None) -> tuple[Tensor, Tensor]:
         number = torch.arange(x.size(0), device=x.device) % every
         first, last = number == 0, number == every - 1
     else:
-        first = torch.zeros(x.size(0), dtype=torch.bool, device=x.device).index_fill(0, ptr[:-1], True)
-        last = torch.zeros_like(first).index_fill(0, ptr[1:] - 1, True)
+        owner = owners(ptr, x.size(0))
+        changes = owner[1:] != owner[:-1]
+        end = torch.ones_like(owner[:1], dtype=torch.bool)
+        first, last = torch.cat([end, changes]), torch.cat([changes, end])
     return first.view(-1, 1, 1), last.view(-1, 1, 1)
 
 
@@ -103,11 +120,11 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 
 def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    return torch.ops.graphkit.frame_window_transposed(grad, *ctx.saved_tensors), None, None, None
+    return call_native(torch.ops.graphkit.frame_window_transposed, grad, *ctx.saved_tensors), None, None, None
 
 
 def _transposed_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    return torch.ops.graphkit.frame_window(grad, *ctx.saved_tensors, None, False), None
+    return call_native(torch.ops.graphkit.frame_window, grad, *ctx.saved_tensors, None, False), None
 
 
 if _NATIVE:

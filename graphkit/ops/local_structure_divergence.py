@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 
 from graphkit.errors import InputError
-from graphkit.ops._edges import check_edge_values, check_edges, group_edges
+from graphkit.ops._arguments import check_flags
+from graphkit.ops._calls import call_native
+from graphkit.ops._edges import check_edge_values, check_edges, check_node_ids, group_edges
 from graphkit.ops._native import offer, serves
 from graphkit.ops._segments import segment_ids, widen
 from graphkit.ops.edge_similarity import check_features, check_kernel, kernel_scores
@@ -87,6 +89,7 @@ def local_structure_divergence(
     """
     _check(student, teacher, edge_index, direction, reduction)
     check_kernel(kernel, sigma, c, degree, scale)
+    check_flags(negate=negate)
     num_nodes = student.size(0)
     options = (kernel, sigma, c, degree, scale, negate)
     try:
@@ -110,6 +113,8 @@ def _parts(
     num_nodes = student.size(0)
     networks = (student, teacher) if direction == "student_teacher" else (teacher, student)
     if not (_NATIVE and all(serves(widen(z), "local_structure_divergence") for z in networks)):
+        if edge_index.device.type == "cpu":  # a GPU checks while it reads
+            check_node_ids("edge_index", edge_index, num_nodes, "the features")
         row, col = edge_index[0], edge_index[1]
         p, q = (kernel_scores(z, row, col, *options) for z in networks)
         in_degree = torch.zeros(num_nodes, dtype=torch.long, device=col.device)
@@ -119,7 +124,8 @@ def _parts(
     col = segment_ids(colptr, row.size(0))
     p, q = (kernel_scores(z, row, col, *options) for z in networks)
     dtype = torch.promote_types(p.dtype, q.dtype)
-    return torch.ops.graphkit.local_structure_divergence(p.to(dtype), q.to(dtype), colptr), colptr.diff()
+    operator = torch.ops.graphkit.local_structure_divergence
+    return call_native(operator, p.to(dtype), q.to(dtype), colptr), colptr.diff()
 
 
 def local_structure_divergence_reference(p: Tensor, q: Tensor, target: Tensor, num_nodes: int) -> Tensor:
@@ -142,7 +148,8 @@ def _setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Any) -> None:
 
 
 def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    return *torch.ops.graphkit.local_structure_divergence_backward(grad, *ctx.saved_tensors), None
+    operator = torch.ops.graphkit.local_structure_divergence_backward
+    return *call_native(operator, grad, *ctx.saved_tensors), None
 
 
 def _double_backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:

@@ -6,7 +6,17 @@ import torch
 from torch import Tensor
 
 from graphkit.errors import InputError
-from graphkit.ops._clips import check_sequences, owners, serves_clips, sum_type
+from graphkit.ops._arguments import check_flags
+from graphkit.ops._calls import call_native
+from graphkit.ops._clips import (
+    check_companion,
+    check_floats,
+    check_sequence_values,
+    check_sequences,
+    owners,
+    serves_clips,
+    sum_type,
+)
 from graphkit.ops._native import offer
 from graphkit.ops.compare_joints import compare_joints
 
@@ -41,7 +51,7 @@ def mix_joints(
         - **output:** ``[F, V, K, D]``.
 
     Raises:
-        ValueError: If shapes do not fit, or ``ptr`` does not rise from 0 to the number of frames.
+        ValueError: If shapes, types or devices do not fit, or ``ptr`` does not rise from 0 to the number of frames.
 
     Notes:
         ``x`` may be a slice of a wider tensor. Gradients can be taken any number of times: they are the operator itself
@@ -52,28 +62,33 @@ def mix_joints(
         Huang et al., *Spatio-Temporal Inception Graph Convolutional Networks for Skeleton-Based Action Recognition*,
         ACM Multimedia 2020.
     """
+    check_floats("x", x)
     if x.dim() != 4:
         raise InputError(f"`x` must be [F, V, K, D] (got {list(x.shape)})")
+    check_sequences("x", x, ptr, every)
+    check_companion("weight", weight, x)
     if weight.dim() != 4 or weight.shape[1:] != (x.size(2), x.size(1), x.size(1)):
         wanted = f"[N, {x.size(2)}, {x.size(1)}, {x.size(1)}]"
         raise InputError(f"`weight` must be {wanted} as in `x` (got {list(weight.shape)})")
     if weight.size(0) not in (1, ptr.numel() - 1):
         raise InputError(f"`weight` must hold matrices for {ptr.numel() - 1} sequences, or one (got {weight.size(0)})")
-    if bias is not None and bias.shape != x.shape[2:]:
-        raise InputError(f"`bias` must be {list(x.shape[2:])} as in `x` (got {list(bias.shape)})")
-    if not (_NATIVE and serves_clips(x)):
-        out = mix_joints_reference(x, weight, ptr, every)
-        out = out if bias is None else out + bias.to(out.dtype)
-        return out.relu() if rectify else out
-    trains = torch.is_grad_enabled() and any(t.requires_grad for t in (x, weight, bias) if t is not None)
-    try:
+    if bias is not None:
+        check_companion("bias", bias, x)
+        if bias.shape != x.shape[2:]:
+            raise InputError(f"`bias` must be {list(x.shape[2:])} as in `x` (got {list(bias.shape)})")
+    check_flags(rectify=rectify)
+    if _NATIVE and serves_clips(x):
+        trains = torch.is_grad_enabled() and any(t.requires_grad for t in (x, weight, bias) if t is not None)
+        # The native code adds and rectifies in one pass, and has no derivative of that.
+        last = (None, False) if trains else (None if bias is None else bias.to(sum_type(x)).contiguous(), rectify)
+        mix, own = torch.ops.graphkit.mix_joints, weight.to(sum_type(x))
+        out = call_native(mix, x, own, ptr.long(), *last, check=lambda: check_sequence_values(ptr, x.size(0)))
         if not trains:
-            bias = None if bias is None else bias.to(sum_type(x))
-            return torch.ops.graphkit.mix_joints(x, weight.to(sum_type(x)), ptr, bias, rectify)
-        out = torch.ops.graphkit.mix_joints(x, weight.to(sum_type(x)), ptr, None, False)
-    except RuntimeError:
-        check_sequences(ptr, x.size(0))
-        raise
+            return out
+    else:
+        if every is None:
+            check_sequence_values(ptr, x.size(0))
+        out = mix_joints_reference(x, weight, ptr, every)
     out = out if bias is None else out + bias.to(out.dtype)
     return out.relu() if rectify else out
 

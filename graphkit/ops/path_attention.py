@@ -8,6 +8,16 @@ from torch.nn import functional
 from torch_geometric import EdgeIndex
 
 from graphkit.errors import InputError
+from graphkit.ops._arguments import (
+    FLOAT_TYPES,
+    INDEX_TYPES,
+    check_flags,
+    check_number,
+    check_tensors,
+    describe,
+)
+from graphkit.ops._calls import call_native
+from graphkit.ops._edges import check_node_ids
 from graphkit.ops._native import offer, serves
 from graphkit.ops._segments import widen
 
@@ -75,17 +85,11 @@ def path_attention(
         Yang et al., *SPAGAN: Shortest Path Graph Attention Network*, IJCAI 2019.
     """
     _check(h, path_index, att, target, weight, pool)
+    check_number("negative_slope", negative_slope)
+    check_flags(return_attention=return_attention)
     if isinstance(path_index, EdgeIndex):
         path_index = path_index.as_tensor()
-    inputs = (h, path_index.long(), att, target, weight, pool, negative_slope)
-    if torch.compiler.is_compiling():
-        out, alpha = _attend(*inputs, return_attention)
-    else:
-        try:
-            out, alpha = _attend(*inputs, return_attention)
-        except (IndexError, RuntimeError):
-            _check_values(path_index, h.size(0))
-            raise
+    out, alpha = _attend(h, path_index.long(), att, target, weight, pool, negative_slope, return_attention)
     return (out, alpha) if return_attention else out
 
 
@@ -100,11 +104,13 @@ def _attend(
     attention: bool,
 ) -> tuple[Tensor, Tensor]:
     if not (_NATIVE and serves(h, "path_attention")):
+        if path_index.device.type == "cpu":  # a GPU checks while it reads
+            check_node_ids("path_index", path_index, h.size(0), "`h`")
         return path_attention_reference(h, path_index, att, target, weight, pool, slope)
-    ptr, paths = torch.ops.graphkit.group_paths(path_index, h.size(0))
-    return torch.ops.graphkit.path_attention(
-        h, att, target, weight, ptr, paths, pool == "mean", slope, attention
-    )[:2]
+    ops, num_nodes = torch.ops.graphkit, h.size(0)
+    groups = call_native(ops.group_paths, path_index, num_nodes, check=lambda: _check_paths(path_index, num_nodes))
+    out, alpha, _ = call_native(ops.path_attention, h, att, target, weight, *groups, pool == "mean", slope, attention)
+    return out, alpha
 
 
 def path_attention_reference(
@@ -149,9 +155,9 @@ def _backward(ctx: Any, grad: Tensor | None, grad_alpha: Tensor | None, _: None)
     h, att, target, weight, ptr, paths, *results = ctx.saved_tensors
     grad = torch.zeros_like(h) if grad is None else grad
     grad_alpha = grad_alpha if ctx.attention else None
-    *grads, grad_weight = torch.ops.graphkit.path_attention_backward(
-        grad, grad_alpha, h, att, target, weight, ptr, paths, *results, ctx.mean, ctx.slope, ctx.needs_input_grad[3]
-    )
+    tensors = (grad, grad_alpha, h, att, target, weight, ptr, paths, *results)
+    backward = torch.ops.graphkit.path_attention_backward
+    *grads, grad_weight = call_native(backward, *tensors, ctx.mean, ctx.slope, ctx.needs_input_grad[3])
     return *grads, grad_weight if ctx.needs_input_grad[3] else None, None, None, None, None, None
 
 
@@ -244,12 +250,15 @@ def _check(
     h: Tensor, path_index: Tensor, att: Tensor, target: Tensor, weight: Tensor | None, pool: str
 ) -> None:
     """Says in one line what does not fit. Looks at shapes only, so it costs nothing and compiles away."""
-    if h.dim() != 3 or not h.is_floating_point():
-        raise InputError(f"`h` must be a float tensor [N, H, D], the features of H heads (got {_describe(h)})")
-    if path_index.dim() != 2 or path_index.dtype not in (torch.int64, torch.int32):
+    check_tensors(h=h, path_index=path_index, att=att, target=target)
+    if weight is not None:
+        check_tensors(weight=weight)
+    if h.dim() != 3 or h.dtype not in FLOAT_TYPES:
+        raise InputError(f"`h` must be a float tensor [N, H, D], the features of H heads (got {describe(h)})")
+    if path_index.dim() != 2 or path_index.dtype not in INDEX_TYPES:
         raise InputError(
             "`path_index` must be an integer tensor [L + 1, P], one path per column with the attending node last "
-            f"(got {_describe(path_index)})"
+            f"(got {describe(path_index)})"
         )
     if path_index.size(0) < 2:
         raise InputError(
@@ -269,7 +278,7 @@ def _check(
             continue
         if tensor.shape != shape:
             raise InputError(
-                f"`{name}` must be {letters} = {list(shape)}, as `h` and `path_index` have it (got {_describe(tensor)})"
+                f"`{name}` must be {letters} = {list(shape)}, as `h` and `path_index` have it (got {describe(tensor)})"
             )
         if tensor.dtype != h.dtype or tensor.device != h.device:
             raise InputError(
@@ -280,17 +289,11 @@ def _check(
         raise InputError(f"`pool` must be 'max' or 'mean' (got {pool!r})")
 
 
-def _check_values(path_index: Tensor, num_nodes: int) -> None:
-    """Raises a ValueError if a path names a node that does not exist. For use after something went wrong."""
-    if path_index.numel() == 0:
-        return
-    low, high = int(path_index.min()), int(path_index.max())
-    if low < 0 or high >= num_nodes:
+def _check_paths(path_index: Tensor, num_nodes: int) -> None:
+    """Says what the native code found wrong with paths. Waits for the device that they are on."""
+    if max(path_index.size(1), num_nodes) >= 2**31:
         raise InputError(
-            f"`path_index` must hold node ids from 0 to {num_nodes - 1}, one per row of `h` "
-            f"(got ids from {low} to {high}); check the paths or the number of nodes"
+            f"`path_index` and `h` must have fewer than 2147483648 paths and nodes (got {path_index.size(1)} and "
+            f"{num_nodes}); take some nodes at a time, or set GRAPHKIT_BACKEND=torch"
         )
-
-
-def _describe(tensor: Tensor) -> str:
-    return f"{tensor.dtype} of shape {list(tensor.shape)}"
+    check_node_ids("path_index", path_index, num_nodes, "`h`")

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphkit.ops._calls import call_native
 from graphkit.ops._native import offer, serves
 from graphkit.ops._segments import check_ptr_values, check_segments, segment_ids
 from graphkit.ops.segment_sum import segment_sum_reference
@@ -46,17 +47,10 @@ def segment_max(x: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor]:
     """
     check_segments(x, ptr)
     ptr = ptr.long()
-    native = _NATIVE and serves(x, "segment_max")
-    if torch.compiler.is_compiling():
-        return torch.ops.graphkit.segment_max(x, ptr) if native else segment_max_reference(x, ptr)
-    if not native:
-        check_ptr_values(ptr, x.size(0))
-        return segment_max_reference(x, ptr)
-    try:
-        return torch.ops.graphkit.segment_max(x, ptr)
-    except RuntimeError:
-        check_ptr_values(ptr, x.size(0))
-        raise
+    if _NATIVE and serves(x, "segment_max"):
+        return call_native(torch.ops.graphkit.segment_max, x, ptr, check=lambda: check_ptr_values(ptr, x.size(0)))
+    check_ptr_values(ptr, x.size(0))
+    return segment_max_reference(x, ptr)
 
 
 def segment_max_reference(x: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor]:

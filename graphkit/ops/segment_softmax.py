@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphkit.ops._calls import call_native
 from graphkit.ops._native import offer, serves
 from graphkit.ops._segments import check_ptr_values, check_segments, segment_ids, widen
 from graphkit.ops.segment_sum import segment_sum_reference
@@ -49,17 +50,10 @@ def segment_softmax(x: Tensor, ptr: Tensor) -> Tensor:
     """
     check_segments(x, ptr, floating=True)
     ptr = ptr.long()
-    native = _NATIVE and serves(x, "segment_softmax")
-    if torch.compiler.is_compiling():
-        return torch.ops.graphkit.segment_softmax(x, ptr) if native else segment_softmax_reference(x, ptr)
-    if not native:
-        check_ptr_values(ptr, x.size(0))
-        return segment_softmax_reference(x, ptr)
-    try:
-        return torch.ops.graphkit.segment_softmax(x, ptr)
-    except RuntimeError:
-        check_ptr_values(ptr, x.size(0))
-        raise
+    if _NATIVE and serves(x, "segment_softmax"):
+        return call_native(torch.ops.graphkit.segment_softmax, x, ptr, check=lambda: check_ptr_values(ptr, x.size(0)))
+    check_ptr_values(ptr, x.size(0))
+    return segment_softmax_reference(x, ptr)
 
 
 def segment_softmax_reference(x: Tensor, ptr: Tensor) -> Tensor:
@@ -78,7 +72,7 @@ def _setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> N
 
 
 def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-    return torch.ops.graphkit.segment_softmax_backward(grad, *ctx.saved_tensors), None
+    return call_native(torch.ops.graphkit.segment_softmax_backward, grad, *ctx.saved_tensors), None
 
 
 def _setup_double(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
@@ -89,9 +83,10 @@ def _double_backward(ctx: Any, v: Tensor) -> tuple[Tensor, Tensor, None]:
     """The first gradient is ``y (g - sum of y g)``: linear in ``g`` and its own transpose there, quadratic in ``y``."""
     grad, out, ptr = ctx.saved_tensors
     ops = torch.ops.graphkit
-    dots = ops.segment_expand(ops.segment_sum(torch.stack([out * grad, out * v], dim=-1), ptr), ptr, out.size(0))
+    sums = call_native(ops.segment_sum, torch.stack([out * grad, out * v], dim=-1), ptr)
+    dots = call_native(ops.segment_expand, sums, ptr, out.size(0))
     by_out = v * (grad - dots[..., 0]) - grad * dots[..., 1]
-    return ops.segment_softmax_backward(v, out, ptr), by_out, None
+    return call_native(ops.segment_softmax_backward, v, out, ptr), by_out, None
 
 
 if _NATIVE:

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphkit.ops._calls import call_native
 from graphkit.ops._native import offer, serves
 from graphkit.ops._segments import check_ptr_values, check_segments, segment_ids, widen
 
@@ -42,17 +43,10 @@ def segment_sum(x: Tensor, ptr: Tensor) -> Tensor:
     """
     check_segments(x, ptr)
     ptr = ptr.long()
-    native = _NATIVE and serves(x, "segment_sum")
-    if torch.compiler.is_compiling():
-        return torch.ops.graphkit.segment_sum(x, ptr) if native else segment_sum_reference(x, ptr)
-    if not native:
-        check_ptr_values(ptr, x.size(0))
-        return segment_sum_reference(x, ptr)
-    try:
-        return torch.ops.graphkit.segment_sum(x, ptr)
-    except RuntimeError:
-        check_ptr_values(ptr, x.size(0))
-        raise
+    if _NATIVE and serves(x, "segment_sum"):
+        return call_native(torch.ops.graphkit.segment_sum, x, ptr, check=lambda: check_ptr_values(ptr, x.size(0)))
+    check_ptr_values(ptr, x.size(0))
+    return segment_sum_reference(x, ptr)
 
 
 def segment_sum_reference(x: Tensor, ptr: Tensor) -> Tensor:
@@ -70,7 +64,7 @@ def _setup_sum(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
 
 def _sum_backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
     (ptr,) = ctx.saved_tensors
-    return torch.ops.graphkit.segment_expand(grad, ptr, ctx.num_rows), None
+    return call_native(torch.ops.graphkit.segment_expand, grad, ptr, ctx.num_rows), None
 
 
 def _setup_expand(ctx: Any, inputs: tuple[Tensor, Tensor, int], output: Tensor) -> None:
@@ -78,7 +72,7 @@ def _setup_expand(ctx: Any, inputs: tuple[Tensor, Tensor, int], output: Tensor) 
 
 
 def _expand_backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-    return torch.ops.graphkit.segment_sum(grad, *ctx.saved_tensors), None, None
+    return call_native(torch.ops.graphkit.segment_sum, grad, *ctx.saved_tensors), None, None
 
 
 if _NATIVE:

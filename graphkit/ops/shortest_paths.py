@@ -1,5 +1,6 @@
 """Cheapest paths of a few hops from every node: what path attention looks along."""
 
+import os
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,6 +11,16 @@ from torch import Tensor
 from torch_geometric import EdgeIndex
 
 from graphkit.errors import InputError
+from graphkit.ops._arguments import (
+    FLOAT_TYPES,
+    INDEX_TYPES,
+    check_flags,
+    check_number,
+    check_tensors,
+    describe,
+    is_whole,
+)
+from graphkit.ops._calls import call_interruptibly
 from graphkit.ops._edges import check_edges
 from graphkit.ops._native import offer
 
@@ -86,15 +97,18 @@ def shortest_paths(
     """
     num_nodes = _check(edge_index, cost, max_hops, num_nodes, sources)
     _check_choice(ratio, degree, rounding)
+    check_flags(self_paths=self_paths)
+    _check_memory(num_nodes, num_nodes if sources is None else sources.numel(), max_hops if self_paths else 0)
     edges = edge_index.as_tensor() if isinstance(edge_index, EdgeIndex) else edge_index
     edges = edges.detach().long().cpu()
     costs = None if cost is None else cost.detach().double().cpu()
     # In order and once each, so that the paths are sorted by their last row.
     nodes = torch.arange(num_nodes) if sources is None else sources.detach().long().cpu().unique()
-    call = torch.ops.graphkit.shortest_paths if _NATIVE else shortest_paths_reference
-    paths, sums = call(
-        edges, costs, nodes, num_nodes, max_hops, ratio or 0.0, degree == "tree", rounding == "floor", self_paths
-    )
+    choice = (num_nodes, max_hops, ratio or 0.0, degree == "tree", rounding == "floor", self_paths)
+    if _NATIVE:
+        paths, sums = call_interruptibly(torch.ops.graphkit.shortest_paths, edges, costs, nodes, *choice)
+    else:
+        paths, sums = shortest_paths_reference(edges, costs, nodes, *choice)
     dtype = torch.get_default_dtype() if cost is None else cost.dtype
     return [path.to(edge_index.device) for path in paths], [s.to(edge_index.device, dtype) for s in sums]
 
@@ -181,34 +195,37 @@ def _check(
     edge_index: Tensor, cost: Tensor | None, max_hops: int, num_nodes: int | None, sources: Tensor | None
 ) -> int:
     """Says in one line what does not fit, and returns the number of nodes."""
+    check_tensors(edge_index=edge_index)
     check_edges(edge_index, edge_index.device)
+    for name, tensor in (("edge_index", edge_index), ("cost", cost), ("sources", sources)):
+        if tensor is not None:
+            check_tensors(**{name: tensor})
+            if tensor.is_meta:
+                raise InputError(f"`{name}` must hold values (got a tensor on the device meta)")
     low, high = (int(edge_index.min()), int(edge_index.max())) if edge_index.numel() > 0 else (0, -1)
     if num_nodes is None and isinstance(edge_index, EdgeIndex):
         num_nodes = max((size for size in edge_index.sparse_size() if size is not None), default=None)
     if num_nodes is None:
         num_nodes = high + 1
-    if not 0 <= num_nodes < 2**31:
-        raise InputError(f"`num_nodes` must be from 0 to 2147483647 (got {num_nodes})")
+    if not is_whole(num_nodes, 0, 2**31 - 1):
+        raise InputError(f"`num_nodes` must be a whole number from 0 to 2147483647 (got {num_nodes!r})")
     if low < 0 or high >= num_nodes:
         raise InputError(f"`edge_index` must hold node ids from 0 to {num_nodes - 1} (got ids from {low} to {high})")
-    if isinstance(max_hops, bool) or not isinstance(max_hops, int) or not 1 <= max_hops < 2**16:
+    if not is_whole(max_hops, 1, 2**16 - 1):
         raise InputError(f"`max_hops` must be a whole number from 1 to 65535 (got {max_hops!r})")
     if cost is not None:
-        if cost.shape != edge_index.shape[1:] or not cost.is_floating_point():
+        if cost.shape != edge_index.shape[1:] or cost.dtype not in FLOAT_TYPES:
             raise InputError(
                 f"`cost` must be a float tensor [E] with E = {edge_index.size(1)} as in `edge_index` "
-                f"(got {cost.dtype} of shape {list(cost.shape)})"
+                f"(got {describe(cost)})"
             )
         wrong = (~(cost >= 0) | cost.isinf()).nonzero()
         if wrong.numel() > 0:
             at = int(wrong[0])
             raise InputError(f"`cost` must be finite and not negative (got {float(cost[at])} for edge {at})")
     if sources is not None:
-        if sources.dim() != 1 or sources.dtype not in (torch.int64, torch.int32):
-            raise InputError(
-                "`sources` must be an integer tensor [S] of node ids "
-                f"(got {sources.dtype} of shape {list(sources.shape)})"
-            )
+        if sources.dim() != 1 or sources.dtype not in INDEX_TYPES:
+            raise InputError(f"`sources` must be an integer tensor [S] of node ids (got {describe(sources)})")
         if sources.numel() > 0 and (int(sources.min()) < 0 or int(sources.max()) >= num_nodes):
             raise InputError(
                 f"`sources` must hold node ids from 0 to {num_nodes - 1} "
@@ -218,12 +235,23 @@ def _check(
 
 
 def _check_choice(ratio: float | None, degree: str, rounding: str) -> None:
-    if ratio is not None and not 0 < ratio < float("inf"):
-        raise InputError(f"`ratio` must be greater than 0 and finite, or None for all paths (got {ratio})")
+    if ratio is not None:
+        check_number("ratio", ratio, above=0)
     if degree not in ("graph", "tree"):
         raise InputError(f"`degree` must be 'graph' or 'tree' (got {degree!r})")
     if rounding not in ("round", "floor"):
         raise InputError(f"`rounding` must be 'round' or 'floor' (got {rounding!r})")
+
+
+def _check_memory(num_nodes: int, num_sources: int, self_hops: int) -> None:
+    """Refuses what cannot fit: numbers per node of the graph, and the paths from every source to itself."""
+    paths = num_sources * (self_hops + 1) * (self_hops + 2) // 2
+    needed = 64 * num_nodes + 12 * paths  # bytes
+    if needed > 2**30 and needed > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
+        raise InputError(
+            f"`num_nodes` and the paths from {num_sources} sources to themselves must fit in memory (got {num_nodes} "
+            f"nodes and {self_hops} hops, {needed / 1e9:.0f} GB); number the nodes from 0 without gaps"
+        )
 
 
 if _NATIVE:

@@ -1,9 +1,12 @@
 """The three operators of skeleton clips against loops over sequences, frames and joints."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
 
+from graphkit.errors import InputError
 from graphkit.ops import compare_joints, frame_window, mix_joints
 from graphkit.ops._clips import sum_type
 from graphkit.ops.compare_joints import compare_joints_reference
@@ -138,13 +141,85 @@ def test_results_do_not_depend_on_the_number_of_threads(native: None) -> None:
     assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))
 
 
-@pytest.mark.parametrize("values", [[0, 3, 2, 4], [1, 4], [0, 3], []])
-def test_sequences_that_do_not_fit_are_refused(native: None, values: list[int]) -> None:
-    ptr = torch.tensor(values, dtype=torch.long)
-    x, window = torch.zeros(4, 3, 2, 5), torch.zeros(4, 3, 2, 3, 5)
-    calls = (lambda: mix_joints(x, x.new_zeros(1, 2, 3, 3), ptr), lambda: compare_joints(x, x, ptr))
-    for call in (*calls, lambda: frame_window(window, ptr)):
-        with pytest.raises(ValueError, match="`ptr` must rise from 0 to the number of frames, 4"):
+def calls(ptr: Tensor, every: int | None = None, dtype: torch.dtype = torch.float32) -> list[Callable[[], Tensor]]:
+    """The operators on four frames, as calls."""
+    x, weight = torch.ones(4, 3, 2, 5, dtype=dtype), torch.ones(1, 2, 3, 3)
+    window = torch.ones(4, 3, 2, 3, 5, dtype=dtype)
+    return [
+        lambda: mix_joints(x, weight, ptr, every),
+        lambda: compare_joints(x, x, ptr, every),
+        lambda: frame_window(window, ptr, every),
+    ]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("index", [torch.int64, torch.int32])
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        ([0, 3, 2, 4], "`ptr` must not fall \\(got 3 followed by 2 at position 2\\)"),
+        ([0, 50_000_000, 4], "`ptr` must not fall \\(got 50000000 followed by 4 at position 2\\)"),
+        ([0, -(2**31), 4], "`ptr` must not fall"),
+        ([1, 4], "must begin with 0 and end with the number of frames, 4 \\(got 1 and 4\\)"),
+        ([0, 3], "\\(got 0 and 3\\)"),
+        ([0, 5], "\\(got 0 and 5\\)"),
+    ],
+)
+def test_sequences_that_do_not_fit_are_refused(
+    values: list[int], message: str, index: torch.dtype, dtype: torch.dtype
+) -> None:
+    for call in calls(torch.tensor(values, dtype=index), None, dtype):
+        with pytest.raises(InputError, match=message):
+            call()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+@pytest.mark.parametrize(
+    "every, message",
+    [
+        (0, "`every` must be the number of frames of each of the 2 sequences, which have 4 together \\(got 0\\)"),
+        (-2, "\\(got -2\\)"),
+        (3, "\\(got 3\\)"),
+        (2.0, "\\(got 2.0\\)"),
+        (2, "`every` must be None where sequences differ in length"),
+    ],
+)
+def test_a_number_of_frames_that_does_not_fit_is_refused(every: int, message: str, dtype: torch.dtype) -> None:
+    for call in calls(torch.tensor([0, 1, 4]), every, dtype):
+        with pytest.raises(InputError, match=message):
+            call()
+
+
+@pytest.mark.parametrize("ptr", [torch.empty(0, dtype=torch.long), torch.tensor([0.0, 4.0]), torch.tensor([[0, 4]])])
+def test_what_is_no_list_of_starts_is_refused(ptr: Tensor) -> None:
+    for call in calls(ptr):
+        with pytest.raises(InputError, match="`ptr` must be an integer tensor .*, where each of S sequences starts"):
+            call()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_the_type_and_the_layout_of_the_starts_do_not_matter(dtype: torch.dtype) -> None:
+    ptr = torch.tensor([0, 1, 4, 4])  # the last sequence is empty
+    for form in (ptr.int(), torch.stack([ptr, ptr], dim=1)[:, 0]):
+        for call, expected in zip(calls(form, None, dtype), calls(ptr, None, dtype), strict=True):
+            assert torch.equal(call(), expected())
+
+
+def test_types_and_devices_that_do_not_fit_are_refused() -> None:
+    ptr, x, window = torch.tensor([0, 4]), torch.ones(4, 3, 2, 5), torch.ones(4, 3, 2, 3, 5)
+    weight = torch.ones(1, 2, 3, 3)
+    for call, message in (
+        (lambda: mix_joints(x.long(), weight, ptr), "`x` must be a float tensor"),
+        (lambda: mix_joints(None, weight, ptr), "`x` must be a tensor \\(got NoneType\\)"),
+        (lambda: mix_joints(x, weight.to("meta"), ptr), "`weight` must be on the device of `x`, cpu \\(got meta\\)"),
+        (lambda: mix_joints(x, weight, ptr, bias=torch.ones(2, 5).to("meta")), "`bias` must be on the device"),
+        (lambda: mix_joints(x, weight, ptr, rectify=None), "`rectify` must be True or False \\(got None\\)"),
+        (lambda: compare_joints(x, x.to("meta"), ptr), "on one device"),
+        (lambda: compare_joints(x, x.to_sparse(), ptr), "`b` must be a dense tensor \\(got torch.sparse_coo\\)"),
+        (lambda: frame_window(window, ptr.to("meta")), "`ptr` must be on the device of `x`, cpu \\(got meta\\)"),
+        (lambda: frame_window(window, ptr, bias=torch.ones(2, 5).long()), "`bias` must be a float tensor"),
+    ):
+        with pytest.raises(InputError, match=message):
             call()
 
 
@@ -160,7 +235,7 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         first = (x, torch.zeros(1, 4, 3, 3)) if call is mix_joints else (torch.zeros(2, 3, 2, 3, 5),)
         with pytest.raises(ValueError, match=r"`bias` must be \[[24], 5\] as in `x` \(got \[3\]\)"):
             call(*first, ptr, bias=torch.zeros(3))
-    with pytest.raises(ValueError, match=r"`a` and `b` must both be \[F, V, K, D\] of one type \(got"):
+    with pytest.raises(ValueError, match=r"`a` and `b` must both be \[F, V, K, D\] of one type and on one device"):
         compare_joints(x, x[..., :2], ptr)
     with pytest.raises(ValueError, match=r"`x` must be \[F, V, 2, 3, D\] \(got \[2, 3, 4, 5\]\)"):
         frame_window(x, ptr)

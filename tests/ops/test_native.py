@@ -61,7 +61,8 @@ def test_the_reference_can_be_forced():
 def test_an_unknown_backend_is_an_error():
     result = run(GRAPHKIT_BACKEND="cuda")
     assert result.returncode != 0
-    assert result.stderr.splitlines()[-1].startswith("ValueError: GRAPHKIT_BACKEND must be 'native' or 'torch'")
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("graphkit.errors.InputError: GRAPHKIT_BACKEND must be 'native' or 'torch'")
 
 
 @pytest.mark.parametrize("cpu", ["avx2", "base"])

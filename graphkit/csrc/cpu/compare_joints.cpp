@@ -13,6 +13,7 @@ struct ComparePass {
   Computed<S>* out;  // [N, K, V, V], zeros
   const int64_t* ptr;
   int64_t joints, groups, width;
+  Interrupt interrupt;
 };
 
 // Adds the products of UB joints in `a` with VB joints in `b` over the channels from d on that W divides.
@@ -49,6 +50,7 @@ GRAPHKIT_INLINE void pairs(const ComparePass<S>& p, const S* a, const S* b, int6
 template <class S, int W, int UB>
 GRAPHKIT_INLINE void rows(const ComparePass<S>& p, const S* a, const S* b, int64_t frames, Computed<S>* out) {
   int64_t v = 0;
+  if (p.interrupt.came()) return;
   for (; v + 4 <= p.joints; v += 4) pairs<S, W, UB, 4>(p, a, b + v * p.b.joint, frames, 0, out + v);
   for (; v < p.joints; ++v) pairs<S, W, UB, 1>(p, a, b + v * p.b.joint, frames, 0, out + v);
 }
@@ -98,7 +100,7 @@ void run(const Tensor& a, const Tensor& b, const Tensor& ptr, Tensor& out) {
   if (machine() == Machine::kAvx512) kernel = avx512<S>;
   if (machine() == Machine::kAvx2) kernel = avx2<S>;
 #endif
-  for_groups(p.ptr, ptr.size(0) - 1, p.joints * p.joints * p.groups * (p.width + 1) / 8,
+  for_groups(p.interrupt, p.ptr, ptr.size(0) - 1, p.joints * p.joints * p.groups * (p.width + 1) / 8,
              [&](int64_t first, int64_t last) { kernel(p, first, last); });
 }
 

@@ -49,7 +49,9 @@ std::vector<int64_t> order_by_target(const Ends& ends, int64_t num_nodes) {
   if (std::is_sorted(ends.target, ends.target + ends.count)) return {};
   std::vector<int64_t> next(num_nodes + 1), order(ends.count);
   count_edges({ends.target}, ends.count, next.data(), num_nodes);
-  for (int64_t e = 0; e < ends.count; ++e) order[next[ends.target[e]]++] = e;
+  in_blocks(Interrupt(), ends.count, [&](int64_t first, int64_t last) {
+    for (int64_t e = first; e < last; ++e) order[next[ends.target[e]]++] = e;
+  });
   return order;
 }
 
@@ -65,9 +67,12 @@ void forward(const Tensor& z, const Ends& ends, int64_t measure, Tensor& out) {
   a.out = out.mutable_data_ptr<T>();
   with_measure(measure, [&](auto m) {
     auto* kernel = similarity_kernel<T, Similarity<m()>, SimilarityPass<T>>();
-    torch::stable::parallel_for(0, ends.count, kWorthAThread / (a.width + 8) + 1,
-                                [&](int64_t first, int64_t last) { kernel(a, first, last); });
+    const int64_t block = kWorthAThread / (a.width + 8) + 1;  // edges
+    torch::stable::parallel_for(0, ends.count, block, [&](int64_t first, int64_t last) {
+      for (; first < last && !a.interrupt.came(); first += block) kernel(a, first, std::min(first + block, last));
+    });
   });
+  a.interrupt.check();
 }
 
 template <class T>
@@ -80,12 +85,14 @@ void backward(const Tensor& grad, const Tensor& z, const Ends& ends, int64_t mea
   std::vector<T> weight(2 * ends.count);
   count_edges({ends.source, ends.target}, ends.count, ptr.data(), num_nodes);
   std::vector<int64_t> next(ptr.begin(), ptr.end() - 1);
-  for (int64_t e = 0; e < ends.count; ++e) {
-    const int64_t at_source = next[ends.source[e]]++, at_target = next[ends.target[e]]++;
-    other[at_source] = int32_t(ends.target[e]);
-    other[at_target] = int32_t(ends.source[e]);
-    weight[at_source] = weight[at_target] = factor * g[e];
-  }
+  in_blocks(Interrupt(), ends.count, [&](int64_t first, int64_t last) {
+    for (int64_t e = first; e < last; ++e) {
+      const int64_t at_source = next[ends.source[e]]++, at_target = next[ends.target[e]]++;
+      other[at_source] = int32_t(ends.target[e]);
+      other[at_target] = int32_t(ends.source[e]);
+      weight[at_source] = weight[at_target] = factor * g[e];
+    }
+  });
   GradientPass<T> a{};
   a.z = z.const_data_ptr<T>();
   a.width = z.size(1);
@@ -95,7 +102,7 @@ void backward(const Tensor& grad, const Tensor& z, const Ends& ends, int64_t mea
   a.out = out.mutable_data_ptr<T>();
   with_measure(measure, [&](auto m) {
     auto* kernel = similarity_kernel<T, Gradient<m()>, GradientPass<T>>();
-    for_groups(a.ptr, num_nodes, a.width + 8, [&](int64_t first, int64_t last) { kernel(a, first, last); });
+    for_groups(a.interrupt, a.ptr, num_nodes, a.width + 8, [&](int64_t first, int64_t last) { kernel(a, first, last); });
   });
 }
 

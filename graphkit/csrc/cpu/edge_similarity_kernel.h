@@ -11,6 +11,7 @@
 // from memory; the forward pass reads up to kTogether of them side by side, for the latency of one hides that of others.
 #pragma once
 
+#include "interrupt.h"
 #include "vector.h"
 
 #include <limits>
@@ -29,6 +30,7 @@ struct SimilarityPass {
   const int64_t* target;  // [E]
   const int64_t* order;   // [E] the edges by target, or null if that is the order they have
   T* out;                 // [E]
+  Interrupt interrupt;
 };
 
 template <class T>
@@ -39,6 +41,7 @@ struct GradientPass {
   const int32_t* other;  // [2 E] their other ends
   const T* weight;       // [2 E] their gradients, with the constants of the derivative
   T* out;                // [N, D]
+  Interrupt interrupt;
 };
 
 template <class T, int W, Measure M>
@@ -118,10 +121,15 @@ GRAPHKIT_INLINE void gradient_columns(const GradientPass<T>& a, int64_t i, int64
   Vector<T, W> x[K], total[K] = {};
 #pragma GCC unroll 8
   for (int k = 0; k < K; ++k) x[k] = load<T, W>(a.z + i * a.width + d + k * W);
-  for (int64_t e = a.ptr[i]; e < a.ptr[i + 1]; ++e) {
-    const T* y = a.z + a.other[e] * a.width + d;
+  constexpr int64_t kBlock = 1 << 16;  // edges between two looks for a signal
+  for (int64_t begin = a.ptr[i]; begin < a.ptr[i + 1]; begin += kBlock) {
+    if (a.interrupt.came()) return;
+    const int64_t end = begin + kBlock < a.ptr[i + 1] ? begin + kBlock : a.ptr[i + 1];
+    for (int64_t e = begin; e < end; ++e) {
+      const T* y = a.z + a.other[e] * a.width + d;
 #pragma GCC unroll 8
-    for (int k = 0; k < K; ++k) add_slope<T, W, M>(total[k], a.weight[e], x[k], load<T, W>(y + k * W));
+      for (int k = 0; k < K; ++k) add_slope<T, W, M>(total[k], a.weight[e], x[k], load<T, W>(y + k * W));
+    }
   }
 #pragma GCC unroll 8
   for (int k = 0; k < K; ++k) store<T, W>(a.out + i * a.width + d + k * W, total[k]);

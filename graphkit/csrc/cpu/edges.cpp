@@ -15,9 +15,12 @@ bool all_below(const int64_t* index, int64_t count, int64_t bound) {
 bool is_long_vector(const Tensor& t) { return t.dim() == 1 && t.scalar_type() == ScalarType::Long && t.is_cpu(); }
 
 void count_edges(std::initializer_list<const int64_t*> ends, int64_t num_edges, int64_t* ptr, int64_t num_nodes) {
+  const Interrupt interrupt;
   std::fill(ptr, ptr + num_nodes + 1, int64_t(0));
   for (const int64_t* end : ends) {
-    for (int64_t e = 0; e < num_edges; ++e) ++ptr[end[e] + 1];
+    in_blocks(interrupt, num_edges, [&](int64_t first, int64_t last) {
+      for (int64_t e = first; e < last; ++e) ++ptr[end[e] + 1];
+    });
   }
   for (int64_t i = 0; i < num_nodes; ++i) ptr[i + 1] += ptr[i];
 }
@@ -45,7 +48,9 @@ std::tuple<Tensor, Tensor> group_edges(const Tensor& index, const Tensor& other,
     std::copy(end, end + num_edges, to);
   } else {
     std::vector<int64_t> next(starts, starts + num_nodes);
-    for (int64_t e = 0; e < num_edges; ++e) to[next[from[e]]++] = end[e];
+    in_blocks(Interrupt(), num_edges, [&](int64_t first, int64_t last) {
+      for (int64_t e = first; e < last; ++e) to[next[from[e]]++] = end[e];
+    });
   }
   return {ptr, grouped};
 }
@@ -65,7 +70,9 @@ std::tuple<Tensor, Tensor> transpose_edges(const Tensor& ptr, const Tensor& othe
   int64_t* to = new_other.mutable_data_ptr<int64_t>();
   count_edges({index}, old_other.size(0), new_starts, num_nodes);
   std::vector<int64_t> next(new_starts, new_starts + num_nodes);
+  const Interrupt interrupt;
   for (int64_t i = 0; i < num_nodes; ++i) {
+    interrupt.check();
     for (int64_t e = starts[i]; e < starts[i + 1]; ++e) to[next[index[e]]++] = i;
   }
   return {new_ptr, new_other};

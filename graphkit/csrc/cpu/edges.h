@@ -1,6 +1,8 @@
 // Edges grouped by one of their ends: those of node i are other[ptr[i]], ..., other[ptr[i + 1] - 1].
 #pragma once
 
+#include "interrupt.h"
+
 #include <torch/csrc/stable/library.h>
 #include <torch/csrc/stable/ops.h>
 #include <torch/csrc/stable/tensor.h>
@@ -26,14 +28,19 @@ void count_edges(std::initializer_list<const int64_t*> ends, int64_t num_edges, 
 void check_groups(const Tensor& ptr, const Tensor& other, int64_t num_nodes);
 
 // Calls run(first, last) on ranges of nodes of about equal work, on as many threads as the work is worth. A node is
-// never divided, so that results do not depend on the number of threads.
+// never divided, so that results do not depend on the number of threads. Raises if `interrupt` came: `run` may then have
+// stopped early.
 template <class F>
-void for_groups(const int64_t* ptr, int64_t num_nodes, int64_t work_per_edge, const F& run) {
+void for_groups(const Interrupt& interrupt, const int64_t* ptr, int64_t num_nodes, int64_t work_per_edge,
+                const F& run) {
   constexpr int64_t kWorthAThread = 1 << 17;  // additions: some 20 microseconds
   const int64_t total = ptr[num_nodes] + num_nodes;
   const int64_t threads = torch::stable::get_num_threads();
   const int64_t tasks = std::max<int64_t>(1, std::min(threads, total * work_per_edge / kWorthAThread));
-  if (tasks == 1) return run(int64_t(0), num_nodes);
+  if (tasks == 1) {
+    run(int64_t(0), num_nodes);
+    return interrupt.check();
+  }
 
   const auto boundary = [&](int64_t task) {
     const int64_t goal = total / tasks * task;
@@ -48,6 +55,7 @@ void for_groups(const int64_t* ptr, int64_t num_nodes, int64_t work_per_edge, co
   torch::stable::parallel_for(0, tasks, 1, [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; ++task) run(boundary(task), boundary(task + 1));
   });
+  interrupt.check();
 }
 
 }  // namespace graphkit

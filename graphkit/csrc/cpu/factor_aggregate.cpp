@@ -32,7 +32,7 @@ void run(const FactorPass<T>& a, int64_t num_nodes) {
   if (machine() == Machine::kAvx512) kernel = avx512<T, Shared, P>;
   if (machine() == Machine::kAvx2) kernel = avx2<T, Shared, P>;
 #endif
-  for_groups(a.ptr, num_nodes, a.factors * (a.width + 8),
+  for_groups(a.interrupt, a.ptr, num_nodes, a.factors * (a.width + 8),
              [&](int64_t first, int64_t last) { kernel(a, first, last); });
 }
 

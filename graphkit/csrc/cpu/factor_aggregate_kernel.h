@@ -12,6 +12,7 @@
 // up to kWindow edges at a time lie in a buffer on the stack; the sums of MB factors are kept in registers.
 #pragma once
 
+#include "interrupt.h"
 #include "vector.h"
 
 namespace graphkit {
@@ -31,6 +32,7 @@ struct FactorPass {
   int64_t factors;       // M
   int64_t width;         // D
   T gain;
+  Interrupt interrupt;
 };
 
 enum class Pass { kForward, kTarget, kSource };
@@ -140,6 +142,7 @@ template <class T, int B, int MB, bool Shared, Pass P>
 GRAPHKIT_INLINE void nodes(const FactorPass<T>& a, int64_t first, int64_t last, int64_t m0) {
   Gates<T, MB> gates;
   for (int64_t i = first; i < last;) {
+    if (a.interrupt.came()) return;
     const int64_t begin = a.ptr[i];
     int64_t next = i;
     while (next < last && a.ptr[next + 1] - begin <= kWindow) ++next;
@@ -152,6 +155,7 @@ GRAPHKIT_INLINE void nodes(const FactorPass<T>& a, int64_t first, int64_t last, 
       }
     } else {
       for (int64_t e = begin; e < a.ptr[i + 1]; e += kWindow) {
+        if (a.interrupt.came()) return;
         const int64_t end = e + kWindow < a.ptr[i + 1] ? e + kWindow : a.ptr[i + 1];
         fill_gates<T, B, MB, P>(a, i, i + 1, m0, e, end, gates);
         node<T, B, MB, Shared, P>(a, i, m0, a.other + e, end - e, gates.gate, gates.slope, e == begin);

@@ -23,6 +23,7 @@ struct WindowPass {
   const S* zeros;  // D of them
   const int64_t* ptr;
   int64_t joints, width;
+  Interrupt interrupt;
 };
 
 template <class S, int W>
@@ -80,6 +81,7 @@ GRAPHKIT_INLINE void sequences(const WindowPass<S>& a, int64_t first, int64_t la
   for (int64_t n = first; n < last; ++n) {
     const int64_t length = a.ptr[n + 1] - a.ptr[n];
     for (int64_t t = 0; t < length; ++t) {
+      if (a.interrupt.came()) return;
       for (int64_t v = 0; v < a.joints; ++v) {
         const S* here = a.x + a.ptr[n] * a.frame + v * a.joint;
         S* out = a.out + ((a.ptr[n] + t) * a.joints + v) * parts * a.width;
@@ -124,7 +126,7 @@ void launch(const Tensor& x, const Tensor& ptr, const std::optional<Tensor>& bia
   if (machine() == Machine::kAvx512) kernel = avx512<S, Forward>;
   if (machine() == Machine::kAvx2) kernel = avx2<S, Forward>;
 #endif
-  for_groups(a.ptr, ptr.size(0) - 1, a.joints * (a.width + 1) * 8,
+  for_groups(a.interrupt, a.ptr, ptr.size(0) - 1, a.joints * (a.width + 1) * 8,
              [&](int64_t first, int64_t last) { kernel(a, first, last); });
 }
 

@@ -27,6 +27,7 @@ struct DivergencePass {
   T* out;              // [N], the divergences
   T* grad_p;           // [E]
   T* grad_q;           // [E]
+  Interrupt interrupt;
 };
 
 // exp(x), and 0 where that is no normal number.
@@ -73,6 +74,7 @@ GRAPHKIT_INLINE void nodes(const DivergencePass<T>& a, int64_t first, int64_t la
   constexpr int W = B / sizeof(double);
   using V = Vector<double, W>;
   for (int64_t i = first; i < last; ++i) {
+    if (a.interrupt.came()) return;
     const int64_t count = a.ptr[i + 1] - a.ptr[i];
     if (count == 0) {
       if (a.grad == nullptr) a.out[i] = T(0);
@@ -129,7 +131,7 @@ void run(const DivergencePass<T>& a, int64_t num_nodes) {
   if (machine() == Machine::kAvx512) kernel = avx512<T>;
   if (machine() == Machine::kAvx2) kernel = avx2<T>;
 #endif
-  for_groups(a.ptr, num_nodes, kWorkPerEdge, [&](int64_t first, int64_t last) { kernel(a, first, last); });
+  for_groups(a.interrupt, a.ptr, num_nodes, kWorkPerEdge, [&](int64_t first, int64_t last) { kernel(a, first, last); });
 }
 
 void check(const Tensor& p, const Tensor& q, const Tensor& ptr) {

@@ -17,6 +17,7 @@ struct MixPass {
   S* out;  // [F, V, K, D]
   const int64_t* ptr;
   int64_t joints, groups, width;
+  Interrupt interrupt;
 };
 
 // W channels from d on of VB receiving joints from v on.
@@ -61,6 +62,7 @@ GRAPHKIT_INLINE void sequences(const MixPass<S>& a, int64_t first, int64_t last)
   constexpr int W = B / sizeof(Computed<S>);
   for (int64_t n = first; n < last; ++n) {
     for (int64_t f = a.ptr[n]; f < a.ptr[n + 1]; ++f) {
+      if (a.interrupt.came()) return;
       for (int64_t k = 0; k < a.groups; ++k) {
         columns<S, W>(a, a.x.data + f * a.x.frame + k * a.x.group,
                       a.weight + n * a.weight_step + k * a.joints * a.joints, k, 0,
@@ -105,7 +107,7 @@ void run(const Tensor& x, const Tensor& weight, const Tensor& ptr, const std::op
   if (machine() == Machine::kAvx512) kernel = avx512<S>;
   if (machine() == Machine::kAvx2) kernel = avx2<S>;
 #endif
-  for_groups(a.ptr, ptr.size(0) - 1, a.joints * a.joints * a.groups * (a.width + 1) / 8,
+  for_groups(a.interrupt, a.ptr, ptr.size(0) - 1, a.joints * a.joints * a.groups * (a.width + 1) / 8,
              [&](int64_t first, int64_t last) { kernel(a, first, last); });
 }
 

@@ -20,7 +20,7 @@ void forward(const PathShapes& s, PathPass<T> a, Tensor& out, Tensor& alpha, Ten
   a.highest = norms.mutable_data_ptr<T>();
   a.inverse = a.highest + s.nodes * s.heads;
   const PathKernel<T> kernel = path_kernel<PathForward, T>(s.heads * s.padded);
-  for_groups(a.ptr, s.nodes, s.heads * (s.padded * (s.hops + 1) + 16), [&](int64_t first, int64_t last) {
+  for_groups(a.interrupt, a.ptr, s.nodes, s.heads * (s.padded * (s.hops + 1) + 16), [&](int64_t first, int64_t last) {
     PathRoom<T> room(s.padded);
     kernel.run(a, first, last, 0, s.heads, room.get());
   });

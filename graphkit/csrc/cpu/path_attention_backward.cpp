@@ -42,6 +42,7 @@ template <class T>
 std::vector<T> attention_delta(const PathShapes& s, const PathPass<T>& a, const T* alpha) {
   std::vector<T> delta(s.nodes * s.heads);
   for (int64_t i = 0; i < s.nodes; ++i) {
+    a.interrupt.check();
     for (int64_t e = a.ptr[i]; e < a.ptr[i + 1]; ++e) {
       const int64_t at = a.place[e] * s.heads;
       for (int64_t k = 0; k < s.heads; ++k) delta[i * s.heads + k] += alpha[at + k] * a.grad_alpha[at + k];
@@ -76,6 +77,7 @@ void backward(const PathShapes& s, PathPass<T> a, const T* alpha, Tensor& grad_h
                  k, std::min(k + tasks.heads_per_part, s.heads), room.get());
     }
   });
+  a.interrupt.check();
   for (const std::vector<T>& chunk : more) {
     for (int64_t k = 0; k < s.nodes * row; ++k) sums[k] += chunk[k];
   }

@@ -74,9 +74,8 @@ struct PathBackward {
           by_grad[u] += x[u] * load<T, W>(a.grad + at * a.width + (v + u) * W);
         }
       }
-      const Sums s = B::sums(by_att) + own;
-      const Sums f = s > Sums{} ? Sums{} + T(1) : Sums{} + a.slope;
-      store<T, HB>(share + j * HB, s * f - highest);
+      Sums f;
+      store<T, HB>(share + j * HB, rectify(B::sums(by_att) + own, a.slope, f) - highest);
       store<T, HB>(slope + j * HB, f);
       store<T, HB>(pull + j * HB, B::sums(by_grad));
     }

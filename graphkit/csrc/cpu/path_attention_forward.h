@@ -87,8 +87,8 @@ struct PathForward {
           product[u] += x[u] * load<T, W>(a.att + column + (v + u) * W);
         }
       }
-      Sums s = B::sums(product) + own;
-      s = s > Sums{} ? s : s * a.slope;
+      Sums slope;
+      const Sums s = rectify(B::sums(product) + own, a.slope, slope);
       if (a.alpha != nullptr && is_part) store<T, B::heads>(a.alpha + a.place[e] * a.heads + k, s);
       store<T, B::heads>(score + j * B::heads, s);
       highest = s > highest ? s : highest;

@@ -8,6 +8,7 @@
 // score each, one exponential for all the scores, weighted sums. What was pooled lies in a buffer in the meantime.
 #pragma once
 
+#include "interrupt.h"
 #include "vector.h"
 
 #include <algorithm>
@@ -48,6 +49,7 @@ struct PathPass {
   double* grad_att;        // [H, D], summed up
   T* grad_target;          // [N, H]
   T* grad_weight;          // [P, H], or null
+  Interrupt interrupt;
 };
 
 template <class T, int W>
@@ -162,6 +164,15 @@ GRAPHKIT_INLINE void pool(const PathPass<T>& a, int64_t e, int64_t c, Vector<T, 
   }
 }
 
+// The LeakyReLU of scores, and its slope. Both passes must find the same bits: the exponential of a score less the
+// largest one turns a difference in the last place of large scores into a factor.
+template <class S, class T>
+GRAPHKIT_INLINE S rectify(S score, T negative_slope, S& slope) {
+  score = rounded(score);
+  slope = score > S{} ? S{} + T(1) : S{} + negative_slope;
+  return rounded(score * slope);
+}
+
 template <class T, int W>
 GRAPHKIT_INLINE void exponentials(T* x, int64_t count) {
   for (int64_t k = count; k % W != 0; ++k) x[k] = T(0);
@@ -175,6 +186,7 @@ struct Window {
 
 template <class T>
 GRAPHKIT_INLINE bool advance(const PathPass<T>& a, int64_t last, Window& w) {
+  if (a.interrupt.came()) return false;
   if (w.end < a.ptr[w.last_node]) {
     w.begin = w.end;
   } else {

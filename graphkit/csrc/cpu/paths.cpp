@@ -1,6 +1,8 @@
 // Grouping paths by the node they end at: a counting sort, which keeps the order of the paths within a group.
 #include "paths.h"
 
+#include "interrupt.h"
+
 #include <algorithm>
 #include <limits>
 #include <tuple>
@@ -38,10 +40,15 @@ bool starts_if_sorted(const int64_t* index, int64_t count, int64_t* ptr, int64_t
 // The same for any `index`, and its places in order of the nodes.
 void sort(const int64_t* index, int64_t count, int64_t* ptr, int64_t num_nodes, int32_t* places) {
   std::fill(ptr, ptr + num_nodes + 1, int64_t(0));
-  for (int64_t e = 0; e < count; ++e) ++ptr[index[e] + 1];
+  const Interrupt interrupt;
+  in_blocks(interrupt, count, [&](int64_t first, int64_t last) {
+    for (int64_t e = first; e < last; ++e) ++ptr[index[e] + 1];
+  });
   for (int64_t i = 0; i < num_nodes; ++i) ptr[i + 1] += ptr[i];
   std::vector<int64_t> next(ptr, ptr + num_nodes);
-  for (int64_t e = 0; e < count; ++e) places[next[index[e]]++] = int32_t(e);
+  in_blocks(interrupt, count, [&](int64_t first, int64_t last) {
+    for (int64_t e = first; e < last; ++e) places[next[index[e]]++] = int32_t(e);
+  });
 }
 
 std::tuple<Tensor, Tensor> group_paths(const Tensor& path_index, int64_t num_nodes) {
@@ -70,11 +77,14 @@ std::tuple<Tensor, Tensor> group_paths(const Tensor& path_index, int64_t num_nod
     for (int64_t e = 0; e < count; ++e) places[e] = int32_t(e);
   } else {
     sort(own, count, starts, num_nodes, places);
+    const Interrupt interrupt;
     for (int64_t k = 0; k < (rows - 1) * count; k += count) {
-      for (int64_t e = 0; e < count; ++e) {
-        bits |= outside(from[k + places[e]], num_nodes);
-        to[k + e] = int32_t(from[k + places[e]]);
-      }
+      in_blocks(interrupt, count, [&](int64_t first, int64_t last) {
+        for (int64_t e = first; e < last; ++e) {
+          bits |= outside(from[k + places[e]], num_nodes);
+          to[k + e] = int32_t(from[k + places[e]]);
+        }
+      });
     }
   }
   STD_TORCH_CHECK(bits >> 63 == 0, "a path names a node that does not exist");

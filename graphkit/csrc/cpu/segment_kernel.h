@@ -23,6 +23,7 @@ struct SegmentPass {
   T* block_out;        // [number of blocks, D], results of the blocks of long segments
   T* block_sum;        // the same, where there are two
   int64_t* block_arg;
+  Interrupt interrupt;
 };
 
 // The rows that a unit takes of segment s: all, or those of the block.
@@ -157,18 +158,18 @@ GRAPHKIT_INLINE void map(const T* x, const T* y, const T* given, int64_t rows, i
 #if defined(__x86_64__)
 template <class T, class P>
 GRAPHKIT_AVX512 void segments_avx512(const SegmentPass<T>& a, const SegmentUnit* units, int64_t count, T* row) {
-  for (int64_t k = 0; k < count; ++k) P::template run<T, 64>(a, units[k], row);
+  for (int64_t k = 0; k < count && !a.interrupt.came(); ++k) P::template run<T, 64>(a, units[k], row);
 }
 
 template <class T, class P>
 GRAPHKIT_AVX2 void segments_avx2(const SegmentPass<T>& a, const SegmentUnit* units, int64_t count, T* row) {
-  for (int64_t k = 0; k < count; ++k) P::template run<T, 32>(a, units[k], row);
+  for (int64_t k = 0; k < count && !a.interrupt.came(); ++k) P::template run<T, 32>(a, units[k], row);
 }
 #endif
 
 template <class T, class P>
 void segments_base(const SegmentPass<T>& a, const SegmentUnit* units, int64_t count, T* row) {
-  for (int64_t k = 0; k < count; ++k) P::template run<T, 16>(a, units[k], row);
+  for (int64_t k = 0; k < count && !a.interrupt.came(); ++k) P::template run<T, 16>(a, units[k], row);
 }
 
 template <class P, class T>
@@ -178,7 +179,7 @@ void run_segments(const SegmentPass<T>& a, const std::vector<SegmentUnit>& units
   if (machine() == Machine::kAvx512) kernel = segments_avx512<T, P>;
   if (machine() == Machine::kAvx2) kernel = segments_avx2<T, P>;
 #endif
-  for_units(units, [&](const SegmentUnit* first, int64_t count) {
+  for_units(a.interrupt, units, [&](const SegmentUnit* first, int64_t count) {
     std::vector<T> row(a.width);  // what a kernel keeps of one segment at a time
     kernel(a, first, count, row.data());
   });

@@ -1,6 +1,7 @@
 // Consecutive rows of a matrix, cut into segments: segment s holds the rows ptr[s], ..., ptr[s + 1] - 1.
 #pragma once
 
+#include "interrupt.h"
 #include "vector.h"
 
 #include <torch/csrc/stable/library.h>
@@ -45,11 +46,13 @@ int64_t row_width(const Tensor& x);
 
 constexpr int64_t kUnitsPerThread = 4;  // a thread is not woken for less
 
-// Calls run(units, number of units) for parts of `units`, on as many threads as they are worth.
+// Calls run(units, number of units) for parts of `units`, on as many threads as they are worth. Raises if `interrupt`
+// came: `run` may then have stopped early.
 template <class F>
-void for_units(const std::vector<SegmentUnit>& units, const F& run) {
+void for_units(const Interrupt& interrupt, const std::vector<SegmentUnit>& units, const F& run) {
   torch::stable::parallel_for(0, int64_t(units.size()), kUnitsPerThread,
                               [&](int64_t begin, int64_t end) { run(units.data() + begin, end - begin); });
+  interrupt.check();
 }
 
 }  // namespace graphkit

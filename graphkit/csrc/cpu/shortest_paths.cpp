@@ -40,6 +40,7 @@ struct Found {
 void collect(PathSearch& search, const Choice& choice, int32_t centre, std::vector<PathSearch::Label>& order,
              Found& found) {
   search.run(centre);
+  if (search.is_stopped()) return;
   const auto& levels = search.levels();
   const int64_t degree = choice.tree_degree ? int64_t(levels[0].size()) : search.degree();
   for (int64_t h = 1; h <= choice.max_hops; ++h) {
@@ -69,11 +70,12 @@ std::vector<Found> search_all(const PathGraph& graph, const Choice& choice, cons
   const int64_t num_blocks = (count + kBlock - 1) / kBlock;
   std::vector<Found> blocks(num_blocks);
   std::atomic<int64_t> next{0};
+  const Interrupt interrupt;
   const auto work = [&](int64_t, int64_t) {
     if (next.load() >= num_blocks) return;
-    PathSearch search(graph, choice.max_hops);
+    PathSearch search(graph, choice.max_hops, interrupt);
     std::vector<PathSearch::Label> order;
-    for (int64_t b = next++; b < num_blocks; b = next++) {
+    for (int64_t b = next++; b < num_blocks && !interrupt.came(); b = next++) {
       Found found;
       found.nodes.resize(choice.max_hops);
       found.costs.resize(choice.max_hops);
@@ -86,6 +88,7 @@ std::vector<Found> search_all(const PathGraph& graph, const Choice& choice, cons
   const int64_t threads = std::min<int64_t>(torch::stable::get_num_threads(), num_blocks);
   if (threads <= 1) work(0, 1);
   else torch::stable::parallel_for(0, threads, 1, work);
+  interrupt.check();
   return blocks;
 }
 
@@ -123,6 +126,7 @@ std::tuple<std::vector<Tensor>, std::vector<Tensor>> shortest_paths(
   std::vector<Found> blocks = search_all(graph, {max_hops, ratio, tree_degree, floor, self_paths}, first,
                                          from.size(0));
 
+  const Interrupt interrupt;
   std::vector<Tensor> paths, path_costs;
   for (int64_t h = 1; h <= max_hops; ++h) {
     int64_t total = 0, at = 0;
@@ -132,6 +136,7 @@ std::tuple<std::vector<Tensor>, std::vector<Tensor>> shortest_paths(
     int64_t* rows = paths.back().mutable_data_ptr<int64_t>();
     double* to = path_costs.back().mutable_data_ptr<double>();
     for (Found& found : blocks) {
+      interrupt.check();
       const auto nodes = std::move(found.nodes[h - 1]);  // let go of at the end of the round
       const auto sums = std::move(found.costs[h - 1]);
       for (size_t p = 0; p < sums.size(); ++p, ++at) {

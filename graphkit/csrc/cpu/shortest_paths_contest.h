@@ -57,8 +57,9 @@ class PathContest {
     return {edges.edges.data() + edges.ptr[u], edges.edges.data() + edges.ptr[u + 1]};
   }
 
-  explicit PathContest(const PathGraph& graph)
+  PathContest(const PathGraph& graph, const Interrupt& interrupt)
       : graph_(graph),
+        interrupt_(interrupt),
         nodes_(graph.num_nodes()),
         back_(graph.num_nodes(), kInfinity),
         margin_(1e-14 + 4e-16 * double(graph.num_nodes())) {}
@@ -81,7 +82,7 @@ class PathContest {
     std::make_heap(queue_.begin(), queue_.end(), std::greater<>());
 
     int64_t forward = 0, backward = kHeadStart;
-    while (!queue_.empty() && !doubts_.empty()) {
+    while (!queue_.empty() && !doubts_.empty() && !interrupt_.came()) {
       const auto [cost, u] = queue_.front();
       if (nodes_[u].followed || cost != nodes_[u].best) {  // it has a better label by now
         pop(queue_, std::greater<>());
@@ -148,7 +149,7 @@ class PathContest {
     back_queue_.assign(1, {0.0, target});
     back_touched_.assign(1, target);
     back_[target] = 0.0;
-    while (!back_queue_.empty() && front + back_queue_.front().first < high && verdict != Verdict::kBeaten) {
+    while (!interrupt_.came() && !back_queue_.empty() && front + back_queue_.front().first < high && verdict != Verdict::kBeaten) {
       const auto [way, u] = back_queue_.front();
       pop(back_queue_, std::greater<>());
       if (way != back_[u]) continue;
@@ -180,6 +181,7 @@ class PathContest {
 
  protected:
   const PathGraph& graph_;
+  const Interrupt interrupt_;
   std::vector<Node> nodes_;
   std::vector<int32_t> touched_;
   std::vector<Label> doubts_;

@@ -1,6 +1,8 @@
 // The graph as the search for paths reads it.
 #pragma once
 
+#include "interrupt.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -32,15 +34,21 @@ inline PathEdges group_path_edges(const int64_t* own, const int64_t* other, cons
                                   int64_t num_nodes) {
   PathEdges group;
   group.ptr.assign(num_nodes + 1, 0);
-  for (int64_t e = 0; e < num_edges; ++e) group.ptr[own[e] + 1] += own[e] != other[e];
+  const Interrupt interrupt;
+  in_blocks(interrupt, num_edges, [&](int64_t first, int64_t last) {
+    for (int64_t e = first; e < last; ++e) group.ptr[own[e] + 1] += own[e] != other[e];
+  });
   for (int64_t i = 0; i < num_nodes; ++i) group.ptr[i + 1] += group.ptr[i];
   group.edges.resize(group.ptr[num_nodes]);
   std::vector<int64_t> at(group.ptr.begin(), group.ptr.end() - 1);
-  for (int64_t e = 0; e < num_edges; ++e) {
-    if (own[e] == other[e]) continue;
-    group.edges[at[own[e]]++] = {cost == nullptr ? 1.0 : cost[e], int32_t(other[e]), 1.0f};
-  }
+  in_blocks(interrupt, num_edges, [&](int64_t first, int64_t last) {
+    for (int64_t e = first; e < last; ++e) {
+      if (own[e] == other[e]) continue;
+      group.edges[at[own[e]]++] = {cost == nullptr ? 1.0 : cost[e], int32_t(other[e]), 1.0f};
+    }
+  });
   for (int64_t i = 0; i < num_nodes && cost != nullptr; ++i) {
+    interrupt.check();
     std::sort(group.edges.begin() + group.ptr[i], group.edges.begin() + group.ptr[i + 1],
               [](const PathEdge& a, const PathEdge& b) { return a.cost < b.cost; });
   }

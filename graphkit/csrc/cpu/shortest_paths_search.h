@@ -19,9 +19,11 @@ class PathSearch : PathContest {
  public:
   using PathContest::Label;
 
-  PathSearch(const PathGraph& graph, int64_t max_hops) : PathContest(graph), levels_(max_hops) {}
+  PathSearch(const PathGraph& graph, int64_t max_hops, const Interrupt& interrupt)
+      : PathContest(graph, interrupt), levels_(max_hops) {}
 
-  // Finds all paths from `centre`. levels()[h - 1] then holds the far ends of those with h hops, in no order.
+  // Finds all paths from `centre`. levels()[h - 1] then holds the far ends of those with h hops, in no order; not all of
+  // them if a signal came.
   void run(int32_t centre) {
     for (const int32_t v : touched_) nodes_[v] = Node();
     touched_.assign(1, centre);
@@ -31,6 +33,7 @@ class PathSearch : PathContest {
     list(centre);
   }
 
+  bool is_stopped() const { return interrupt_.came(); }
   const std::vector<std::vector<Label>>& levels() const { return levels_; }
   int32_t before(int32_t v) const { return nodes_[v].before; }  // the node before a far end on its path
   int64_t degree() const { return degree_; }                    // neighbours of the centre, each counted once
@@ -44,6 +47,7 @@ class PathSearch : PathContest {
     for (size_t hop = 0; hop < levels_.size() && !frontier_.empty(); ++hop) {
       next_.clear();
       for (const int32_t u : frontier_) {
+        if (interrupt_.came()) return;
         nodes_[u].waits = false;
         nodes_[u].followed = true;
         const double cost = nodes_[u].best;
@@ -77,6 +81,7 @@ class PathSearch : PathContest {
       next_.clear();
       levels_[h].clear();
       for (const int32_t u : frontier_) {
+        if (interrupt_.came()) return;
         const double cost = nodes_[u].best;
         for (const PathEdge& edge : edges_of(graph_.out, u)) {
           Node& v = nodes_[edge.to];

@@ -96,7 +96,9 @@ Tensor skeleton_text(const Tensor& text, int64_t joints) {
   int64_t most = 1;
   // A frame takes a line at least: a wrong number in the first line cannot ask for more memory than there is text.
   in.sound = in.sound && frames >= 1 && frames <= text.size(0);
+  const Interrupt interrupt;
   for (int64_t frame = 0; in.sound && frame < frames; ++frame) {
+    interrupt.check();
     const int64_t bodies = in.at < in.end ? in.whole() : -1;
     in.sound = in.sound && bodies >= 0 && bodies <= kMostBodies;
     for (int64_t body = 0; in.sound && body < bodies; ++body) {

@@ -52,6 +52,13 @@ GRAPHKIT_INLINE T sum(Vector<T, W> v) {
   }
 }
 
+// A number that no later operation may be fused with: x * y less `rounded(x * y)` is 0, and not the rounding error.
+template <class V>
+GRAPHKIT_INLINE V rounded(V v) {
+  asm("" : "+m"(v));
+  return v;
+}
+
 template <class T>
 struct Exponential;
 
