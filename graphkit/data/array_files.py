@@ -69,7 +69,8 @@ def check_header(file: IO[bytes], size: int, name: str) -> None:
             "fixed-length strings"
         )
     needed = math.prod(shape) * dtype.itemsize
-    if any(length < 0 or length >= 2**48 for length in shape) or needed != size - begin:
+    empty = not dtype.itemsize and math.prod(shape)  # any number of empty strings would fit
+    if empty or any(length < 0 or length >= 2**48 for length in shape) or needed != size - begin:
         raise InputError(
             f"'{name}' is damaged: its header asks for {dtype} of shape {list(shape)}, {needed} bytes, but it holds "
             f"{size - begin}; write it again"

@@ -15,8 +15,10 @@ from torch_geometric.data import Data
 from graphkit.data.array_files import rows_at_a_time, write_array
 from graphkit.data.download import private_folder
 from graphkit.data.edges import by_target, plain_edge_index
+from graphkit.data.labels import classes_of_numbers, label_columns
 from graphkit.data.node_data import MASKS
-from graphkit.errors import InputError
+from graphkit.data.splits import splits_from_masks
+from graphkit.errors import InputError, InputTypeError
 from graphkit.transforms.undirected import Undirected
 
 
@@ -44,7 +46,7 @@ def write_folder(
         x: ``[N, F]`` features: an array, a tensor, anything else that has a ``shape`` and can be sliced, such as a
             ``numpy.memmap``, or an iterable of blocks of rows. They are written as float32.
         edge_index: ``[2, E]`` whole numbers, sources and targets.
-        y: ``[N]`` class numbers with -1 for nodes without a label, or ``[N, C]`` of 0, 1 and NaN.
+        y: ``[N]`` class numbers, -1 or NaN for nodes without a label, or ``[N, C]`` of 0, 1 and NaN.
         train_mask: ``[N]`` or ``[N, K]`` booleans; all three masks or none.
         val_mask: The same for validation.
         test_mask: The same for test.
@@ -56,22 +58,26 @@ def write_folder(
         The folder.
 
     Raises:
-        ValueError: If the folder exists, a shape is wrong, an edge names a node that does not exist, a feature is not
-            finite, or one or two of the masks are missing. Nothing has been written then.
+        InputError: If the folder exists, a shape is wrong, an edge names a node that does not exist, a feature is not
+            finite, or the split is wrong. Nothing has been written then.
     """
     folder = Path(folder).expanduser()
     if folder.exists():
         raise InputError(f"'{folder}' exists; give another folder, or remove it")
-    labels, num_nodes = _labels(y), len(y)
+    from graphkit.data.own.array_checks import check_labelled, check_splits, masks_from
+
+    labels = _labels(y, class_names)
+    num_nodes = labels.size(0)
     edges, weight = _edges(edge_index, edge_weight, num_nodes, directed)
     masks = dict(zip(MASKS, (train_mask, val_mask, test_mask), strict=True))
-    given = {name: _array(mask).astype(bool) for name, mask in masks.items() if mask is not None}
-    if len(given) not in (0, 3):
-        raise InputError(f"all three masks must be given, or none of them (got {', '.join(given)})")
-    for name, mask in given.items():
-        if mask.shape[0] != num_nodes:
-            raise InputError(f"`{name}` must have one row per node, {num_nodes} in all (got {mask.shape[0]})")
-    small = {"edge_index": edges.numpy(), "y": labels, **given}
+    given = {name: _array(mask, name) for name, mask in masks.items() if mask is not None}
+    where = f"'{folder}'"
+    checked = masks_from(given, num_nodes, where)
+    splits = splits_from_masks(*checked) if checked is not None else ()
+    check_splits(splits, where, "node")
+    check_labelled(splits, labels, where, "node")
+    given = dict(zip(MASKS, (mask.numpy() for mask in checked or ()), strict=False))
+    small = {"edge_index": edges.numpy(), "y": labels.numpy(), **given}
     if weight is not None:
         small["edge_weight"] = weight.numpy()
     if class_names:
@@ -92,18 +98,25 @@ def write_folder(
 
 def _blocks(x: Any) -> tuple[np.ndarray, Iterator[Any]]:
     """Returns the first block of rows, and the others."""
+    if not hasattr(x, "shape") and not isinstance(x, Iterable):
+        raise InputTypeError(f"`x` must be an array, or blocks of its rows (got {type(x).__name__})")
     parts = rows_at_a_time(x) if hasattr(x, "shape") else iter(x)
     first = next(parts, None)
     if first is None or np.ndim(first) != 2:
         raise InputError("`x` must have the shape [N, F], or be blocks of rows of that width, one at least")
-    return _array(first), parts
+    return _array(first, "x"), parts
 
 
 def _finite(blocks: Iterable[Any]) -> Iterator[np.ndarray]:
     """Passes blocks of features on, and refuses those that hold what is not a finite number."""
     at = 0
     for block in blocks:
-        rows = _array(block).astype(np.float32, copy=False)
+        rows = _array(block, "x")
+        if rows.ndim != 2 or rows.dtype.kind not in "iufb":
+            what = f"got {rows.dtype} of shape {list(rows.shape)}"
+            raise InputError(f"`x` must have the shape [N, F] and hold numbers ({what} from node {at} on)")
+        with np.errstate(all="ignore"):
+            rows = rows.astype(np.float32, copy=False)
         wrong = np.argwhere(~np.isfinite(rows))
         if wrong.size:
             node, column = wrong[0]
@@ -112,27 +125,40 @@ def _finite(blocks: Iterable[Any]) -> Iterator[np.ndarray]:
         yield rows
 
 
-def _labels(y: Any) -> np.ndarray:
-    array = _array(y)
-    if array.ndim not in (1, 2) or array.dtype.kind not in "iufb" or (array.ndim == 1 and array.dtype.kind == "f"):
+def _labels(y: Any, class_names: Sequence[str]) -> Tensor:
+    """Returns class numbers ``[N]``, or 0, 1 and NaN ``[N, C]``."""
+    array = _array(y, "y")
+    if array.ndim not in (1, 2) or array.dtype.kind not in "iufb":
         what = f"got {array.dtype} of shape {list(array.shape)}"
         raise InputError(f"`y` must be whole numbers [N], or 0, 1 and NaN [N, C] ({what})")
-    return array.astype(np.int64 if array.ndim == 1 else np.float32, copy=False)
+    if array.ndim == 2:
+        labels, count = label_columns(array), array.shape[1]
+    else:
+        labels, count = classes_of_numbers(array, len(class_names))
+    if class_names and len(class_names) != count:
+        raise InputError(f"`class_names` must have one name for each of the {count} classes (got {len(class_names)})")
+    return labels
 
 
 def _edges(edge_index: Any, edge_weight: Any, num_nodes: int, directed: bool) -> tuple[Tensor, Tensor | None]:
     """Returns the edges as they are kept: in both directions, once each, sorted by target."""
-    plain = edge_index if isinstance(edge_index, Tensor) else torch.from_numpy(np.array(edge_index))
-    plain = plain_edge_index(plain) if isinstance(plain, EdgeIndex) else plain
-    if plain.dim() != 2 or plain.size(0) != 2 or plain.is_floating_point():
-        raise InputError(f"`edge_index` must be whole numbers [2, E] (got {plain.dtype} of shape {list(plain.shape)})")
-    plain = plain.long()
-    if plain.numel() and not 0 <= int(plain.min()) <= int(plain.max()) < num_nodes:
-        what = f"got ids from {int(plain.min())} to {int(plain.max())}"
+    plain = plain_edge_index(edge_index) if isinstance(edge_index, EdgeIndex) else edge_index
+    array = _array(plain, "edge_index")
+    if array.ndim != 2 or array.shape[0] != 2 or (array.dtype.kind not in "iu" and array.size):
+        hint = "; transpose it" if array.ndim == 2 and array.shape[1] == 2 else ""
+        what = f"got {array.dtype} of shape {list(array.shape)}"
+        raise InputError(f"`edge_index` must be whole numbers [2, E] ({what}){hint}")
+    if array.size and not 0 <= int(array.min()) <= int(array.max()) < num_nodes:
+        what = f"got ids from {int(array.min())} to {int(array.max())}"
         raise InputError(f"`edge_index` must hold node ids from 0 to {num_nodes - 1} ({what})")
-    weight = None if edge_weight is None else torch.as_tensor(edge_weight).view(-1).float()
-    if weight is not None and (weight.numel() != plain.size(1) or not bool(weight.isfinite().all())):
-        raise InputError(f"`edge_weight` must have one finite number for each of the {plain.size(1)} edges")
+    plain = torch.from_numpy(array.astype(np.int64))
+    weight = None
+    if edge_weight is not None:
+        numbers = _array(edge_weight, "edge_weight").reshape(-1)
+        finite = numbers.dtype.kind in "iufb" and bool((np.abs(numbers) <= np.finfo(np.float32).max).all())
+        if numbers.size != plain.size(1) or not finite:
+            raise InputError(f"`edge_weight` must have one finite number for each of the {plain.size(1)} edges")
+        weight = torch.from_numpy(numbers.astype(np.float32))
     order = by_target(plain, num_nodes)
     plain, weight = plain[:, order], weight if weight is None else weight[order]
     new = torch.ones(plain.size(1), dtype=torch.bool)
@@ -150,5 +176,10 @@ def _edges(edge_index: Any, edge_weight: Any, num_nodes: int, directed: bool) ->
     return data.edge_index, data.get("edge_weight")
 
 
-def _array(value: Any) -> np.ndarray:
-    return value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
+def _array(value: Any, name: str) -> np.ndarray:
+    """Returns a tensor, or anything that NumPy takes, as an array."""
+    try:
+        return value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        line = " ".join(str(error).split())[:120]
+        raise InputError(f"`{name}` must be an array of numbers ({line})") from None

@@ -80,7 +80,7 @@ def edges_from(value: Any, num_nodes: int, where: str) -> Tensor:
         )
     if array.dtype.kind not in "iu" and array.size:
         raise InputError(f"{where}: `edge_index` must hold whole numbers (got {array.dtype}); convert it to int64")
-    if array.size and array.dtype.kind == "u":
+    if array.dtype == np.uint64:
         array = np.minimum(array, 2**62)  # what lies above would become negative
     edge_index = torch.from_numpy(array.astype(np.int64))
     check_edges(edge_index, num_nodes, where)

@@ -80,7 +80,12 @@ def load_safely(path: Path) -> Any:
     # Leaving the context also forgets classes that had been allowed before, and PyG's own loading needs some of them.
     allowed = torch.serialization.get_safe_globals()
     more = [cls for cls in SAFE if cls not in allowed]
-    with parsing(path), torch.serialization.safe_globals(more):
+    # The indices of a sparse tensor are only compared with its shape on request.
+    with (
+        parsing(path),
+        torch.serialization.safe_globals(more),
+        torch.sparse.check_sparse_tensor_invariants(),
+    ):
         try:
             return torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:

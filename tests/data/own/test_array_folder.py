@@ -154,9 +154,22 @@ def test_transforms_that_would_read_all_features_are_refused(transform: str, fol
         ({"edge_index": torch.tensor([[0], [60]])}, "`edge_index` must hold node ids from 0 to 59 \\(got ids from 0"),
         ({"edge_index": torch.zeros(3, 2)}, "`edge_index` must be whole numbers \\[2, E\\]"),
         ({"edge_weight": [1.0]}, "`edge_weight` must have one finite number for each of the 60 edges"),
-        ({"val_mask": None}, "all three masks must be given, or none of them \\(got train_mask, test_mask\\)"),
-        ({"test_mask": torch.ones(3).bool()}, "`test_mask` must have one row per node, 60 in all \\(got 3\\)"),
-        ({"y": torch.rand(N)}, "`y` must be whole numbers \\[N\\], or 0, 1 and NaN \\[N, C\\]"),
+        ({"val_mask": None}, "has `train_mask` but no `val_mask`"),
+        ({"test_mask": torch.ones(3).bool()}, "`test_mask` must hold one boolean for each of the 60 nodes"),
+        ({"y": torch.rand(N)}, "`y` must hold class numbers \\(got 0\\.\\d+\\)"),
+        ({"y": torch.arange(N) % 3 * 2}, "`y` must hold class numbers from 0 to 2, without gaps \\(got 4\\)"),
+        ({"y": ["a"] * N}, "`y` must be whole numbers \\[N\\], or 0, 1 and NaN \\[N, C\\]"),
+        ({"y": torch.where(torch.arange(N) == 0, -1, torch.arange(N) % 3)}, "node 0 is in the train part but has no l"),
+        ({"test_mask": torch.ones(N).bool()}, "node 0 is in two parts of the split"),
+        (
+            {"train_mask": torch.ones(5, N).bool()},
+            "the shape \\[nodes, splits\\] \\(got bool of shape \\[5, 60\\]\\); tr",
+        ),
+        ({"class_names": ("a", "b")}, "one for each of the 2 class names"),
+        ({"x": [np.ones((N, 2)), np.ones(3)]}, "`x` must have the shape \\[N, F\\] and hold numbers"),
+        ({"x": 5}, "`x` must be an array, or blocks of its rows \\(got int\\)"),
+        ({"edge_index": torch.zeros(4, 2).long()}, "`edge_index` must be whole numbers \\[2, E\\] .*; transpose it"),
+        ({"edge_index": [[0, 1], [1]]}, "`edge_index` must be an array of numbers"),
     ],
 )
 def test_a_mistake_leaves_no_folder(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -214,3 +227,52 @@ def test_an_array_can_be_left_out_and_edges_are_as_they_are(folder: Path) -> Non
     assert load(folder, ignore="age").graphs[0].num_nodes == N
     with pytest.raises(ValueError, match="holds its edges as they are; write it anew"):
         load(folder, ignore="age", directed=False)
+
+
+def test_missing_labels_are_written_as_minus_one(tmp_path: Path) -> None:
+    y = torch.where(torch.arange(N) % 5 == 4, torch.nan, (torch.arange(N) % 3).float())
+    parts = {name: value for name, value in graph().items() if "mask" not in name}
+    dataset = load(write_folder(tmp_path / "graph", **{**parts, "y": y}))
+    assert dataset.num_outputs == 3 and dataset.graphs[0].y[4::5].eq(-1).all()
+    drawn = torch.cat(list(vars(dataset.splits[0]).values()))
+    assert drawn.numel() == 48 and not (drawn % 5 == 4).any()
+
+
+def test_a_class_number_beyond_all_nodes_takes_no_memory(folder: Path) -> None:
+    for label in (2**29, 2**62):
+        np.save(folder / "y.npy", np.where(np.arange(N) == 7, label, np.arange(N) % 3))
+        with pytest.raises(ValueError, match=f"class numbers from 0 to 3, without gaps .got {label}."):
+            load(folder)
+
+
+@pytest.mark.parametrize("shape", ["(60, 99999999999)", "(-1, 4)", "(60, 3)", "(2**70,)", "(60, 4", "(True, 4)"])
+def test_a_header_that_does_not_fit_its_file_is_refused(shape: str, folder: Path) -> None:
+    data = (folder / "x.npy").read_bytes()
+    header, content = data[:128], data[128:]
+    (folder / "x.npy").write_bytes(header.replace(b"(60, 4)", shape.encode())[:127].ljust(127) + b"\n" + content)
+    with pytest.raises(
+        ValueError, match="x.npy' (is damaged: its header asks for|cannot be read as an array)"
+    ) as error:
+        load(folder)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"[" * 100_000,
+        b'{"x": {"dtype": "F32", "shape": [4294967296, 4294967296], "data_offsets": [0, 960]}}',
+        b'{"x": {"dtype": "F32", "shape": [60, -4], "data_offsets": [0, 960]}}',
+        b'{"x": {"dtype": "F32", "shape": [60, 4], "data_offsets": [1e99, 960]}}',
+        b'{"x": {"shape": [60, 4]}}',
+        b'{"x": 3}',
+        b"[1]",
+        b"\xff\xff",
+    ],
+)
+def test_damaged_safetensors(header: bytes, folder: Path) -> None:
+    (folder / "x.npy").unlink()
+    (folder / "x.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(960))
+    with pytest.raises(ValueError, match=r"x\.safetensors' (is damaged|cannot be read as an array)") as error:
+        load(folder)
+    assert "\n" not in str(error.value)

@@ -107,6 +107,7 @@ BAD_NODES = {
     "no validation node": (NODES.replace("val", "test"), "no validation node"),
     "node without label in the split": (NODES.replace("cid,cat", "cid,"), "'cid' is in the val part but has no label"),
     "one class": (NODES.replace("dog", "cat"), "must be two classes"),
+    "weights too large": (NODES.replace("2.5", "-1e39"), "line 4, column 'height': must be a finite number"),
     "empty": ("", "is empty"),
     "only a header": ("id,label\n", "has no node"),
     "semicolons": (NODES.replace(",", ";"), "separate cells by commas"),
@@ -159,3 +160,55 @@ def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path: Path) -> N
     write(tmp_path)
     (tmp_path / "nodes.csv").write_bytes(b"\xef\xbb\xbf" + NODES.replace("\n", "\r\n").encode())
     assert load(tmp_path).node_names[0] == "ann"
+
+
+@pytest.mark.parametrize("word", ["", "nan", "NA", "None", "null", "?", "-1"])
+def test_words_for_a_missing_label_make_no_class(tmp_path: Path, word: str) -> None:
+    dataset = load(write(tmp_path, nodes=NODES + f"eve,{word},,5,4.5\n"))
+    assert dataset.class_names == ("cat", "dog") and dataset.graphs[0].y.tolist() == [0, 1, 0, 1, -1]
+    several = "id,label:a,label:b,split\nann,1,0,train\nbob,0,1,train\ncid,1,1,val\n" + f"dan,0,{word},test\n"
+    assert load(write(tmp_path, nodes=several)).graphs[0].y[3].isnan().tolist() == [False, True]
+
+
+def test_whole_numbers_with_a_point_are_classes_and_measurements_are_not(tmp_path: Path) -> None:
+    dataset = load(write(tmp_path, nodes=NODES.replace("cat", "10.0").replace("dog", "9")))
+    assert dataset.class_names == ("9", "10")
+    with pytest.raises(ValueError, match=r"nodes.csv', line 4, column 'label': must be a class, .*\(got '0.25'\)"):
+        load(write(tmp_path, nodes=NODES.replace("cid,cat", "cid,0.25")))
+
+
+def test_a_hint_is_the_whole_option_with_all_names(tmp_path: Path) -> None:
+    nodes = "".join(f"{line},{city},{code}\n" for line, city, code in zip(
+        NODES.split(), ("city", "Rome", "Oslo", "Bern", "Kiel"), ("zip code", "1", "x", "x", "x"), strict=True
+    ))  # fmt: skip
+    write(tmp_path, nodes=nodes)
+    with pytest.raises(
+        ValueError, match="leave the column out: --set data.ignore=age,city, in Python ignore='age,city'"
+    ):
+        load(write(tmp_path, nodes=nodes.replace("1,0.5", "one,0.5")))
+    with pytest.raises(ValueError, match="--set 'data.ignore=city,zip code', in Python ignore='city,zip code'"):
+        load(write(tmp_path, nodes=nodes), ignore="city")
+    assert load(tmp_path, ignore="city,zip code").num_features == 2
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0"])
+def test_row_numbers_that_pandas_wrote(tmp_path: Path, name: str) -> None:
+    numbered = "".join(f"{k - 1 if k else name},{line}\n" for k, line in enumerate(EDGES.split()))
+    with pytest.raises(ValueError, match="edges.csv': column 1 (has no name|is called).*index=False"):
+        load(write(tmp_path, edges=numbered))
+    numbered = "".join(f"{k - 1 if k else name},{line}\n" for k, line in enumerate(NODES.split()))
+    with pytest.raises(ValueError, match="nodes.csv': column 1 (has no name|is called).*index=False"):
+        load(write(tmp_path, nodes=numbered))
+
+
+@pytest.mark.parametrize("cell", ["1e39", "1e400", "x" * 100_000, "a\nb"])
+def test_a_cell_that_is_shown_is_short_and_in_one_line(tmp_path: Path, cell: str) -> None:
+    for nodes in (NODES.replace("2.5", f'"{cell}"'), NODES.replace("val", f'"{cell}"')):
+        with pytest.raises(ValueError, match="line [45]") as error:
+            load(write(tmp_path, nodes=nodes))
+        assert "\n" not in str(error.value) and len(str(error.value)) < 500
+
+
+def test_a_cell_longer_than_any_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="nodes.csv' cannot be read as comma-separated UTF-8 text .*field larger"):
+        load(write(tmp_path, nodes=NODES.replace("cid", "c" * 200_000)))

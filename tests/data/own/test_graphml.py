@@ -80,3 +80,54 @@ def test_some_edges_without_weight(tmp_path: Path) -> None:
     del graph.edges["a", "b"]["weight"]
     with pytest.raises(ValueError, match="not every edge has a numeric attribute 'weight'"):
         load(save(tmp_path, graph))
+
+
+def test_missing_labels_and_labels_that_are_no_classes(tmp_path: Path) -> None:
+    graph = example()
+    graph.add_node("e", label="NaN", size=1, share=1.0)
+    graph.add_node("f", size=1, share=1.0)
+    assert load(save(tmp_path, graph)).graphs[0].y.tolist() == [0, 1, 0, 1, -1, -1]
+    with pytest.raises(ValueError, match="attribute 'label' of node 'b' must be a class, .*got '0.5'"):
+        load(save(tmp_path, change(label="0.5")))
+
+
+def test_edge_attributes_that_are_not_used_are_noted(tmp_path: Path) -> None:
+    graph = example()
+    assert load(save(tmp_path, graph)).notes == ()
+    graph.edges["a", "b"]["kind"] = "friend"
+    path = save(tmp_path, graph)
+    assert load(path).notes == (f"'{path}': not used: `kind`",) and load(path, ignore="kind").notes == ()
+
+
+def test_entities_are_refused(tmp_path: Path) -> None:
+    path = save(tmp_path, example())
+    levels = "".join(f'<!ENTITY e{k} "{f"&e{k - 1};" * 10 if k else "x" * 100}">' for k in range(10))
+    head, tail = path.read_text().split("<graphml", 1)
+    path.write_text(f"{head}<!DOCTYPE graphml [{levels}]><graphml{tail}".replace(">x<", ">&e9;<"))
+    with pytest.raises(ValueError, match="defines XML entities"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('attr.type="long"', 'attr.type="thing"'),
+        ('attr.type="long"', ""),
+        ('attr.name="size"', ""),
+        (">3<", ">" + "9" * 5000 + "<"),
+        (">3<", ">" + "9" * 400 + "<"),
+        ('<node id="b">', "<node>"),
+        ('target="c"', 'goal="c"'),
+        ('edgedefault="undirected"', 'edgedefault="both"'),
+        ("<graph ", "<hypergraph "),
+    ],
+)
+def test_damaged_graphml_is_one_clear_line(tmp_path: Path, old: str, new: str) -> None:
+    path = save(tmp_path, example())
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    try:
+        load(path)
+    except ValueError as error:
+        assert type(error).__name__ == "InputError" and "\n" not in str(error) and len(str(error)) < 500

@@ -96,6 +96,18 @@ BAD = {
     "only one mask": ({"val_mask": None}, "has `train_mask` but no `val_mask`"),
     "short mask": ({"val_mask": np.ones(3, bool)}, "`val_mask` must hold one boolean for each of the 4 nodes"),
     "mask of ids": ({"val_mask": np.array([2, 3, 1, 0])}, "`val_mask` must hold one boolean"),
+    "transposed masks": ({"val_mask": np.ones((3, 4), bool)}, r"\[nodes, splits\].*\[3, 4\]\); transpose it"),
+    "masks of other widths": ({"val_mask": np.eye(4, 2) > 0, "test_mask": np.eye(4, 3) > 0}, "as many columns"),
+    "no split": ({"val_mask": np.ones((4, 0), bool)}, "must have 1 to 10000 columns"),
+    "transposed features": ({"x": np.ones((3, 4))}, r"the shape \[3, 4\]\); transpose it"),
+    "features beyond single precision": ({"x": np.full((4, 1), 1e300)}, r"feature 0 of node 0 must be .*\(got inf\)"),
+    "complex features": ({"x": np.ones((4, 1), complex)}, "`x` must hold numbers .got complex128"),
+    "huge node id": ({"edge_index": np.array([[0], [2**40]])}, "edge 0 joins 0 and 1099511627776"),
+    "huge class": ({"y": np.array([0, 1, 2**29, 0])}, r"from 0 to 2, without gaps \(got 536870912\)"),
+    "infinite class": ({"y": np.array([0, 1, np.inf, 0])}, r"from 0 to 2, without gaps \(got inf\)"),
+    "no labels at all": ({"y": np.full(4, -1)}, "no node has a label"),
+    "no columns": ({"y": np.empty((4, 0))}, "at least one column"),
+    "names twice": ({"y": np.array(list("abca")), "class_names": np.array(["a"])}, "remove `class_names`"),
     "misspelt": ({"edge_wieght": np.ones(3)}, "unknown array 'edge_wieght'; did you mean 'edge_weight'"),
     "short weights": ({"edge_weight": np.ones(2)}, "one number for each of the 3 edges"),
     "NaN weight": ({"edge_weight": np.array([1, np.nan, 1])}, "the weight of edge 1"),
@@ -138,3 +150,78 @@ def test_damaged_and_empty_files(tmp_path: Path) -> None:
     path.write_bytes(whole.replace(whole[60:100], bytes(40)))
     with pytest.raises(ValueError, match="does not match its checksum"):
         load(path)
+
+
+def test_minus_one_marks_a_node_without_a_label(tmp_path: Path) -> None:
+    masks = {"train_mask": None, "val_mask": None, "test_mask": None}
+    dataset = load(save(tmp_path, y=np.array([0, 1, -1, 0]), **masks), split="0.34,0.33,0.33")
+    assert dataset.graphs[0].y.tolist() == [0, 1, -1, 0] and dataset.num_outputs == 2
+    assert 2 not in torch.cat(list(vars(dataset.splits[0]).values()))
+    y = np.array([[0, 1], [1, -1], [-1, -1], [1, 0]])
+    dataset = load(save(tmp_path, y=y, **masks), split="0.34,0.33,0.33")
+    assert sorted(torch.cat(list(vars(dataset.splits[0]).values())).tolist()) == [0, 1, 3]  # those with any label
+
+
+def test_strings_mean_the_same_as_cells_of_a_table(tmp_path: Path) -> None:
+    masks = {"train_mask": None, "val_mask": None, "test_mask": None}
+    y = np.array(["spam", "spam", "ham", "ham", "None"])
+    split = np.array(["train", "train", "val", "test", "nan"])
+    dataset = load(save(tmp_path, y=y, x=np.ones((5, 1)), split=split, **masks))
+    assert dataset.class_names == ("ham", "spam") and dataset.graphs[0].y.tolist() == [1, 1, 0, 0, -1]
+
+
+def header(text: str) -> bytes:
+    return b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + text.encode().ljust(117) + b"\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (4, 1)",
+        "{'descr\0: '<f4'",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (4, 99999999999), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (4, -1), }",
+        "{'descr': '<U0', 'fortran_order': False, 'shape': (1099511627776,), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': 4, }",
+        "{'descr': 'what', 'fortran_order': False, 'shape': (4, 1), }",
+        "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (4,), }",
+        "{'descr': '|O', 'fortran_order': False, 'shape': (4,), }",
+        "(" * 100,
+    ],
+)
+def test_a_damaged_header_is_one_clear_line(tmp_path: Path, text: str) -> None:
+    path = save(tmp_path, x=None)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("x.npy", header(text) + bytes(0 if "U0" in text else 16))
+    with pytest.raises(ValueError, match=r"graph.npz(/x\.npy|': `x`)") as error:
+        load(path)
+    assert type(error.value).__name__ == "InputError" and "\n" not in str(error.value)
+
+
+def test_an_archive_that_takes_far_more_than_its_size_is_refused_and_one_without_compression_is_not(
+    tmp_path: Path,
+) -> None:
+    many = np.zeros((4, 2**22), np.float32)  # 64 MB, 64 kB in the file
+    path = save(tmp_path)
+    np.savez_compressed(path, **arrays(x=many))
+    with pytest.raises(ValueError, match=r"the unpacked content would take 64 MB, more than 100 times.*without compr"):
+        load(path)
+    np.savez(path, **arrays(x=many))
+    assert load(path).num_features == 2**22
+
+
+def test_other_members_and_damaged_compression(tmp_path: Path) -> None:
+    path = save(tmp_path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("readme.txt", "hello")
+    with pytest.raises(ValueError, match="unknown array 'readme.txt'.*--set data.ignore=readme.txt"):
+        load(path)
+    assert load(path, ignore="readme.txt").num_features == 2
+    np.savez_compressed(path, **arrays())
+    whole = bytearray(path.read_bytes())
+    for at in range(60, 160, 7):
+        whole[at] ^= 255
+    path.write_bytes(whole)
+    with pytest.raises(ValueError, match="cannot be read|does not match|not a readable archive") as error:
+        load(path)
+    assert type(error.value).__name__ == "InputError"

@@ -139,3 +139,58 @@ def test_loading_leaves_the_allowed_classes_as_they_were(tmp_path: Path) -> None
     torch.save(example(), tmp_path / "data.pt")
     load(tmp_path / "data.pt")
     assert set(torch.serialization.get_safe_globals()) == before
+
+
+def test_what_is_not_used_is_noted(tmp_path: Path) -> None:
+    path = tmp_path / "data.pt"
+    torch.save(example(edge_attr=torch.ones(3, 2), pos=torch.ones(4, 3)), path)
+    assert load(path).notes == (f"'{path}': not used: `edge_attr`, `pos`",)
+    assert load(path, ignore="edge_attr, pos").notes == ()
+    content = graphs(6)
+    content[3].edge_attr = torch.ones(5, 2)
+    torch.save(content, path)
+    assert load(path).notes == (f"'{path}': not used: `edge_attr`",)
+
+
+def sparse(indices: list[list[int]], width: int) -> torch.Tensor:
+    """A sparse tensor of four rows, whose indices may lie outside."""
+    return torch.sparse_coo_tensor(torch.tensor(indices), torch.ones(1), (4, width), check_invariants=False)
+
+
+def nested(depth: int) -> list:
+    item: list = [1]
+    for _ in range(depth):
+        item = [item, item]
+    return item
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("x", torch.zeros(1, 1).expand(4, 2**30), "would take 16,384 MB, more than 100 times the file"),
+        ("x", sparse([[0], [0]], 2**33), "would take 131,072 MB"),
+        ("x", sparse([[9], [2**40]], 2), "data.pt' cannot be read"),
+        ("y", torch.zeros(1).long().expand(2**31), "would take 16,384 MB"),
+        ("x", torch.ones(4, 2, device="meta"), "`x` must be an ordinary tensor"),
+        ("x", torch.ones(4, 2, dtype=torch.complex64), "`x` must hold numbers"),
+        ("x", nested(40), "`x` must be a tensor or an array .got list"),
+        ("class_names", nested(40), "`class_names` must be an array of strings"),
+        ("y", {"a": 1}, "`y` must be a tensor or an array .got dict"),
+        ("num_nodes", 7, "one entry per node, 7 as `num_nodes` says .got 4"),
+        ("edge_index", torch.full((2, 3), 2**40), "joins 1099511627776 and"),
+        ("edge_weight", torch.ones(2), r"`edge_weight` must have one number .*the shape \[2\]"),
+    ],
+)
+def test_tensors_of_another_kind_are_one_clear_line(tmp_path: Path, name: str, value: object, message: str) -> None:
+    torch.save({**example().to_dict(), name: value}, tmp_path / "data.pt")
+    with pytest.raises(ValueError, match=message) as error:
+        load(tmp_path / "data.pt")
+    assert type(error.value).__name__ == "InputError" and "\n" not in str(error.value)
+
+
+def test_half_precision_lists_and_parameters_are_taken(tmp_path: Path) -> None:
+    content = example().to_dict()
+    content.update(x=torch.nn.Parameter(torch.ones(4, 2)).bfloat16(), y=[0, 1, 1, 0], edge_weight=[1.0, 2.0, 3.0])
+    torch.save(content, tmp_path / "data.pt")
+    dataset = load(tmp_path / "data.pt")
+    assert dataset.graphs[0].y.tolist() == [0, 1, 1, 0] and dataset.graphs[0].edge_weight.sum() == 12
