@@ -12,6 +12,9 @@ from graphkit.data.levels import BOOKKEEPING, level_of, stack_graph_level
 from graphkit.data.path_store import PathStore
 from graphkit.errors import InputError
 
+#: Attributes that have one row per edge.
+PER_EDGE = ("edge_attr", "edge_weight", "factor_mask")
+
 
 class GraphCollection(Sequence[Data]):
     r"""A sequence of graphs whose tensors lie end to end.
@@ -30,7 +33,8 @@ class GraphCollection(Sequence[Data]):
         path: Paths such as ``path_index_2``.
 
     Raises:
-        ValueError: If an attribute has a different number of rows than there are nodes, edges or graphs.
+        InputError: If a count is negative, an edge joins nodes that its graph does not have, or an attribute has a
+            different number of rows than there are nodes, edges or graphs.
     """
 
     def __init__(
@@ -43,6 +47,11 @@ class GraphCollection(Sequence[Data]):
         graph: Mapping[str, Any] | None = None,
         path: Mapping[str, PathStore] | None = None,
     ) -> None:
+        num_nodes, num_edges = _counts(num_nodes, "num_nodes"), _counts(num_edges, "num_edges")
+        if num_nodes.numel() != num_edges.numel():
+            got = f"got {num_nodes.numel()} and {num_edges.numel()}"
+            raise InputError(f"`num_nodes` and `num_edges` must have one entry per graph each ({got})")
+        edge_index = _edges(edge_index)
         self.num_nodes, self.num_edges = num_nodes, num_edges
         self.node_ptr, self.edge_ptr = pointers(num_nodes), pointers(num_edges)
         self.node, self.edge, self.graph = dict(node or {}), dict(edge or {}), dict(graph or {})
@@ -57,6 +66,7 @@ class GraphCollection(Sequence[Data]):
             for name, value in attributes.items():
                 if len(value) != rows:
                     raise InputError(f"`{name}` must have one row per {level}, {rows} in all (got {len(value)})")
+        self._check_edges(edge_index)
         union = edge_index + torch.repeat_interleave(self.node_ptr[:-1], num_edges)
         if union.size(1) and bool((union[1].diff() < 0).any()):
             order = by_target(union, total_nodes)
@@ -78,8 +88,9 @@ class GraphCollection(Sequence[Data]):
         graphs = list(graphs)
         if not graphs:
             raise InputError("a collection needs at least one graph (got none)")
+        edges = [_edges(plain_edge_index(data.edge_index), f"graph {i}: ") for i, data in enumerate(graphs)]
         num_nodes = torch.tensor([int(data.num_nodes or 0) for data in graphs])
-        num_edges = torch.tensor([data.num_edges for data in graphs])
+        num_edges = torch.tensor([edge_index.size(1) for edge_index in edges])
         levels: dict[str, dict[str, Any]] = {"node": {}, "edge": {}, "graph": {}, "path": {}}
         for name in dict.fromkeys(name for data in graphs for name in data.to_dict()):
             if name in BOOKKEEPING:
@@ -88,11 +99,13 @@ class GraphCollection(Sequence[Data]):
             if any(value is None for value in values):
                 raise InputError(f"all graphs must have the same attributes (`{name}` is absent from some)")
             level = level_of(name, values, num_nodes.tolist(), num_edges.tolist())
+            if name in PER_EDGE and level != "edge":
+                _refuse_rows(name, values, num_edges)
             if level == "path":
                 levels[level][name] = PathStore.from_list(values)
             else:
-                levels[level][name] = stack_graph_level(name, values) if level == "graph" else torch.cat(values)
-        edges = [plain_edge_index(data.edge_index) for data in graphs]
+                stack = stack_graph_level if level == "graph" else _concatenated
+                levels[level][name] = stack(name, values)
         return cls(torch.cat(edges, dim=1), num_nodes, num_edges, **levels)
 
     @classmethod
@@ -120,6 +133,19 @@ class GraphCollection(Sequence[Data]):
             levels[level][name] = value[order] if level == "edge" else value
         local = edge_index - ptr[owner]
         return cls(local, num_nodes, torch.bincount(owner, minlength=num_graphs), **levels)
+
+    def _check_edges(self, edge_index: Tensor) -> None:
+        """Refuses an edge that joins nodes which its graph does not have."""
+        size = torch.repeat_interleave(self.num_nodes, self.num_edges)
+        wrong = ((edge_index < 0) | (edge_index >= size)).any(dim=0)
+        if bool(wrong.any()):
+            edge = wrong.nonzero()[0]
+            graph = int(torch.searchsorted(self.edge_ptr, edge, right=True)) - 1
+            source, target = edge_index[:, edge].view(-1).tolist()
+            raise InputError(
+                f"`edge_index`: edge {int(edge - self.edge_ptr[graph])} of graph {graph} joins {source} and {target}, "
+                f"but its {int(self.num_nodes[graph])} nodes are numbered from 0; both rows count the nodes of a graph"
+            )
 
     def __len__(self) -> int:
         return self.num_nodes.numel()
@@ -217,3 +243,36 @@ def _rows(shift: Tensor, sizes: Tensor, total: int) -> Tensor:
     """Row numbers in the store for ``total`` rows of a batch, whose blocks lie ``shift`` further on in the store."""
     rows = torch.repeat_interleave(shift, sizes, output_size=total)
     return rows.add_(torch.arange(total, device=sizes.device))
+
+
+def _counts(counts: Tensor, name: str) -> Tensor:
+    """Returns numbers of nodes or edges as int64."""
+    if counts.dim() != 1 or counts.is_floating_point() or bool((counts < 0).any()):
+        what = f"got {counts.dtype} of shape {list(counts.shape)}"
+        raise InputError(f"`{name}` must be whole numbers [G] of at least 0, one per graph ({what})")
+    return counts.long()
+
+
+def _edges(edge_index: Tensor, where: str = "") -> Tensor:
+    """Returns edges as int64."""
+    if edge_index.dim() != 2 or edge_index.size(0) != 2 or (edge_index.is_floating_point() and edge_index.numel()):
+        what = f"got {edge_index.dtype} of shape {list(edge_index.shape)}"
+        raise InputError(f"{where}`edge_index` must be whole numbers [2, E] ({what})")
+    return plain_edge_index(edge_index).long()
+
+
+def _concatenated(name: str, values: Sequence[Tensor]) -> Tensor:
+    """Concatenates the rows of all graphs."""
+    for graph, value in enumerate(values):
+        if value.shape[1:] != values[0].shape[1:]:
+            shapes = f"graph {graph} has {list(value.shape)}, graph 0 has {list(values[0].shape)}"
+            raise InputError(f"`{name}` must have as many columns in every graph ({shapes})")
+    return torch.cat(list(values))
+
+
+def _refuse_rows(name: str, values: Sequence[Any], num_edges: Tensor) -> None:
+    """Names the first graph in which an attribute has not one row per edge."""
+    for graph, (value, count) in enumerate(zip(values, num_edges.tolist(), strict=True)):
+        rows = value.size(0) if isinstance(value, Tensor) and value.dim() else 1
+        if rows != count:
+            raise InputError(f"graph {graph}: `{name}` must have one row for each of its {count} edges (got {rows})")

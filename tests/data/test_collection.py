@@ -147,3 +147,41 @@ def test_a_thousand_graphs_take_no_more_operators_than_two() -> None:
             collection.batch(torch.randperm(1000)[:count])
         calls.append(counter.calls)
     assert calls[0] == calls[1] < 60
+
+
+PAIR = torch.tensor([[0, 1, 0], [1, 0, 1]])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"num_nodes": torch.tensor([3, -1])}, "`num_nodes` must be whole numbers .* of at least 0"),
+        ({"num_nodes": torch.tensor([2.0, 2.0])}, "`num_nodes` must be whole numbers"),
+        ({"num_edges": torch.tensor([2, 2])}, "`edge_index` must have one row per edge, 4 in all .got 3"),
+        ({"num_edges": torch.tensor([3])}, "one entry per graph each .got 2 and 1"),
+        ({"edge_index": PAIR + 1}, "edge 0 of graph 0 joins 1 and 2, but its 2 nodes are numbered from 0"),
+        ({"edge_index": torch.tensor([[0, 1, -1], [1, 0, 0]])}, "edge 0 of graph 1 joins -1 and 0"),
+        ({"edge_index": PAIR.float()}, "`edge_index` must be whole numbers"),
+        ({"node": {"x": torch.ones(3, 1)}}, "`x` must have one row per node, 4 in all"),
+    ],
+)
+def test_counts_and_edges_that_do_not_fit(changes: dict, message: str) -> None:
+    parts = {"edge_index": PAIR, "num_nodes": torch.tensor([2, 2]), "num_edges": torch.tensor([2, 1]), **changes}
+    with pytest.raises(ValueError, match=message):
+        GraphCollection(**parts)
+
+
+def test_rows_of_a_list_that_do_not_fit_name_the_graph() -> None:
+    def listed(**changes: torch.Tensor) -> list[Data]:
+        made = [Data(x=torch.ones(2, 1), edge_index=PAIR[:, :2], edge_weight=torch.ones(2)) for _ in range(3)]
+        for name, value in changes.items():
+            made[1][name] = value
+        return made
+
+    for changes, message in (
+        ({"edge_weight": torch.ones(3)}, "graph 1: `edge_weight` must have one row for each of its 2 edges .got 3."),
+        ({"edge_index": torch.zeros(3, 2).long()}, "graph 1: `edge_index` must be whole numbers"),
+        ({"x": torch.ones(2, 5)}, r"`x` must have as many columns in every graph \(graph 1 has \[2, 5\]"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            GraphCollection.from_list(listed(**changes))
