@@ -26,7 +26,9 @@ def check_dataset(dataset: GraphDataset) -> None:
     graphs = dataset.graphs
     count = len(graphs)
     if isinstance(graphs, GraphCollection):
-        check_sizes(graphs)
+        empty = (graphs.num_nodes < 1).nonzero().view(-1)
+        if empty.numel():
+            raise InputError(f"graph {int(empty[0])} has no node ({empty.numel()} such graphs in all)")
         check_features(graphs.node.get("x"), dataset.num_categories)
         if dataset.level == "node":
             check_labels(graphs.node["y"], dataset.num_outputs, dataset.task)
@@ -57,27 +59,6 @@ def check_edges(edge_index: Tensor, num_nodes: int, where: str = "") -> None:
         f"{where}{': ' if where else ''}edge {int(wrong[0])} joins {source} and {target}, but nodes are numbered 0 to "
         f"{num_nodes - 1}"
     )
-
-
-def check_sizes(graphs: GraphCollection) -> None:
-    """Refuses a collection with a graph without nodes, or an edge beyond its graph.
-
-    Raises:
-        InputError: If there is one.
-    """
-    empty = (graphs.num_nodes < 1).nonzero().view(-1)
-    if empty.numel():
-        raise InputError(f"each graph must have a node ({empty.numel()} have none, the first is {int(empty[0])})")
-    if graphs.edge_index.numel():
-        size = torch.repeat_interleave(graphs.num_nodes, graphs.num_edges)
-        wrong = ((graphs.edge_index < 0) | (graphs.edge_index >= size)).any(dim=0).nonzero().view(-1)
-        if wrong.numel():
-            graph = int(torch.searchsorted(graphs.edge_ptr, wrong[0], right=True)) - 1
-            source, target = graphs.edge_index[:, wrong[0]].tolist()
-            raise InputError(
-                f"an edge of graph {graph} joins {source} and {target}, but its nodes are numbered 0 to "
-                f"{int(graphs.num_nodes[graph]) - 1}"
-            )
 
 
 def check_features(x: Tensor | None, num_categories: int | None = None) -> None:

@@ -99,7 +99,7 @@ def fetch_files(urls: Sequence[str], folder: Path, names: Sequence[str]) -> None
                 unpack_zip(work / name, folder)
             elif name.endswith(".gz") and name not in names:
                 with open_text(work / name) as packed, open(folder / name.removesuffix(".gz"), "wb") as file:
-                    shutil.copyfileobj(packed.buffer, file)  # type: ignore[type-var]
+                    shutil.copyfileobj(packed.buffer, file)  # type: ignore[attr-defined]
             else:
                 os.replace(work / name, folder / name)
             (work / name).unlink(missing_ok=True)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from graphkit.data.edges import pointers
+from graphkit.errors import InputError
 
 
 class PathStore(NamedTuple):
@@ -25,6 +26,29 @@ class PathStore(NamedTuple):
         """Puts the paths of single graphs together."""
         paths = list(paths)
         return cls(torch.cat(paths, dim=1), torch.tensor([path_index.size(1) for path_index in paths]))
+
+    def check(self, name: str, num_nodes: Tensor) -> None:
+        """Refuses paths that name a node which their graph does not have.
+
+        Args:
+            name: Name of the paths, for the error message.
+            num_nodes: ``[G]`` int64, number of nodes of each graph.
+
+        Raises:
+            InputError: If there is one.
+        """
+        if not self.path_index.numel():
+            return
+        if self.path_index.dtype not in (torch.int64, torch.int32):
+            raise InputError(f"`{name}` must hold whole numbers (got {self.path_index.dtype})")
+        size = torch.repeat_interleave(num_nodes, self.num_paths)
+        wrong = ((self.path_index < 0) | (self.path_index >= size)).any(dim=0).nonzero().view(-1)
+        if wrong.numel():
+            graph = int(torch.searchsorted(pointers(self.num_paths), wrong[0], right=True)) - 1
+            raise InputError(
+                f"`{name}` must hold node ids from 0 to {int(num_nodes[graph]) - 1} in graph {graph} "
+                f"(got the path {self.path_index[:, wrong[0]].tolist()})"
+            )
 
     @classmethod
     def from_union(cls, path_index: Tensor, batch: Tensor, ptr: Tensor) -> "PathStore":

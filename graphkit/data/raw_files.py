@@ -92,14 +92,19 @@ def read_files(request: Request, reader: Callable[[Path], T]) -> T:
         if changed and request.source.pickled:
             raise InputError(f"{changed[0]}: its SHA-256 is not that of the published file")
         if changed:
-            names = ", ".join(changed[:3])
-            print(f"note: raw files of '{request.name}' are not the published ones: {names}", file=sys.stderr)
+            _note(f"raw files of '{request.name}' are not the published ones: {', '.join(changed[:3])}")
         return reader(raw)
     except InputError as error:
         raise InputError(
             f"the raw files of '{request.name}' in '{raw}' cannot be read ({error}); fetch them again from "
             f"{request.source.address}, or give an edited graph as a file of your own"
         ) from error
+
+
+@cache
+def _note(text: str) -> None:
+    """Prints a line, once in a process."""
+    print(f"note: {text}", file=sys.stderr)
 
 
 def read_cached(request: Request, reader: Callable[[Path], dict[str, Any]], key: str = "data") -> dict[str, Any]:

@@ -4,11 +4,10 @@ Errors name the file alone; :func:`graphkit.data.raw_files.read_files` adds the 
 """
 
 import gzip
-import io
 import itertools
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -103,31 +102,19 @@ def read_table(
         return np.loadtxt(rows, dtype=dtype, delimiter=delimiter, ndmin=2, comments=None)
 
 
-def open_text(path: Path) -> io.TextIOWrapper:
-    """Opens a text file in UTF-8, gzipped if its name ends so; too much content raises when it is read."""
+def open_text(path: Path) -> IO[str]:
+    """Opens a text file in UTF-8, gzipped if its name ends so; the content must be in proportion to the file.
+
+    A gzipped file is unpacked once before, without keeping anything, so that its size is known.
+    """
     if path.suffix != ".gz":
         return open(path, encoding="utf-8")
-    return io.TextIOWrapper(io.BufferedReader(_Bounded(path)), encoding="utf-8")
-
-
-class _Bounded(io.RawIOBase):
-    """Content of a gzipped file, as long as it is not out of proportion to the size of the file."""
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._file, self._count = path, gzip.GzipFile(path), 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        count = self._file.readinto(buffer)  # type: ignore[attr-defined]
-        self._count += count
-        check_content_size(self._path, self._count, "the unpacked content", "fetch it again")
-        return count
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
+    size = 0
+    with gzip.open(path) as file:
+        while part := file.read(2**20):
+            size += len(part)
+            check_content_size(path, size, "the unpacked content", "fetch it again")
+    return gzip.open(path, "rt", encoding="utf-8")
 
 
 def dense_from_csr(

@@ -11,6 +11,9 @@ from graphkit.errors import InputError
 from graphkit.registry import register_dataset, unknown_name
 from graphkit.settings import Setting, coerce, signature_settings
 
+#: The largest number that an option may be; NaN is none.
+MAX_OPTION = 2**40
+
 
 @dataclass(frozen=True)
 class Source:
@@ -68,7 +71,14 @@ class DatasetEntry:
             ValueError: If an option is not one of this data set's.
         """
         options = check_options(self.name, self.options, options)
-        dataset = self.load(Request(self.name, self.source, root), **options)
+        for option, value in options.items():
+            if isinstance(value, int | float) and not abs(value) <= MAX_OPTION:
+                raise InputError(f"the option '{option}' of '{self.name}' must be a usual number (got {value})")
+        try:
+            dataset = self.load(Request(self.name, self.source, root), **options)
+        except MemoryError:
+            given = ", ".join(f"{option}={value}" for option, value in options.items())
+            raise InputError(f"'{self.name}' with {given} needs more memory than there is; ask for less") from None
         if self.source.files:
             try:
                 check_dataset(dataset)

@@ -37,6 +37,8 @@ _NAMES = {
     ("__builtin__", "list"): "type",
     ("builtins", "list"): "type",
     ("_codecs", "encode"): "bytes",
+    ("__builtin__", "bytes"): "bytes",
+    ("builtins", "bytes"): "bytes",
     ("torch._utils", "_rebuild_tensor_v2"): "tensor",
     ("torch.storage", "_load_from_bytes"): "storage",
 }
@@ -126,8 +128,11 @@ def _as_dtype(value: Any, path: Path) -> np.dtype:
 
 def _as_bytes(value: Any) -> bytes:
     if isinstance(value, Record) and value.kind == "bytes":  # how Python 3 writes bytes for Python 2
-        value = value.args[0]
-    return value.encode("latin1") if isinstance(value, str) else bytes(value)
+        value = value.args[0] if value.args else b""
+    value = value.encode("latin1") if isinstance(value, str) else value
+    if not isinstance(value, bytes):
+        raise TypeError(f"bytes are needed (got {type(value).__name__})")
+    return value
 
 
 def as_tensor(value: Any, path: Path) -> Tensor:

@@ -62,9 +62,7 @@ class KnownPaths:
     def of(self, nodes: Tensor) -> list[Tensor]:
         """Returns the paths of nodes that are known, for each length ``[h + 1, P_h]`` int64, node after node."""
         slot = self._slot[nodes].long()
-        return [
-            paths[:, spans(ptr, slot)[0]].long() for ptr, paths in zip(self._ptr, self._paths, strict=True)
-        ]
+        return [paths[:, spans(ptr, slot)[0]].long() for ptr, paths in zip(self._ptr, self._paths, strict=True)]
 
 
 def check_paths(path_index: Tensor, hops: int, num_nodes: int) -> None:
@@ -75,7 +73,8 @@ def check_paths(path_index: Tensor, hops: int, num_nodes: int) -> None:
     """
     name = f"path_index_{hops}"
     is_tensor = isinstance(path_index, Tensor)
-    if not is_tensor or path_index.dim() != 2 or path_index.size(0) != hops + 1 or path_index.is_floating_point():
+    whole = is_tensor and not path_index.is_floating_point() and not path_index.is_complex()
+    if not whole or path_index.dim() != 2 or path_index.size(0) != hops + 1 or path_index.dtype == torch.bool:
         came = f"{path_index.dtype} of shape {list(path_index.shape)}" if is_tensor else repr(path_index)
         raise InputError(
             f"`{name}` must be an integer tensor [{hops + 1}, P], one row for each node of a path (got {came})"

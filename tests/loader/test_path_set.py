@@ -1,13 +1,16 @@
 import json
 import pickle
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch_geometric.data import Data
 
+from graphkit.errors import InputError
 from graphkit.loader import PathSet, ShortestPathLoader
 from graphkit.loader.path_set import fingerprint
 from graphkit.nn import SPAGAN
@@ -52,7 +55,7 @@ def test_files_are_plain_arrays_mapped_path_by_path(folder: Path) -> None:
 def test_a_look_opens_only_the_blocks_of_its_nodes(folder: Path) -> None:
     paths = PathSet(folder)
     paths.of(torch.tensor([70, 100]))
-    assert {block for block, _ in paths._open} == {1} and all(isinstance(m, np.memmap) for m in paths._open.values())
+    assert {block for block, _ in paths._open} == {1} and all(isinstance(m, np.memmap) for _, m in paths._open.values())
     assert pickle.loads(pickle.dumps(paths))._open == {}
 
 
@@ -141,3 +144,95 @@ def test_what_is_no_path_set_is_refused(graph: Data, folder: Path, tmp_path: Pat
         with pytest.raises(ValueError, match=f"`{option}` must be"):
             write_paths(graph, tmp_path / "new", **{option: value})
     assert not (tmp_path / "new").exists()
+
+
+def changed(path: Path, change: Callable[[np.ndarray], Any]) -> None:
+    array = np.load(path)
+    new = change(array)
+    new = array if new is None else new
+    np.save(path, np.asfortranarray(new) if new.ndim > 1 else new)
+
+
+def without_checksums(folder: Path) -> None:
+    """Makes a set as older versions wrote it."""
+    for path in folder.glob("block-*/block.json"):
+        index = json.loads(path.read_text())
+        del index["crc32"]
+        path.write_text(json.dumps(index))
+
+
+@pytest.mark.parametrize("checksums", [True, False])
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("2-ptr", lambda ptr: ptr.__setitem__(3, 50_000_000)),
+        ("2-ptr", lambda ptr: ptr.__setitem__(3, -5)),
+        ("2-ptr", lambda ptr: ptr.__setitem__(3, ptr[2] - 1)),
+        ("2-ptr", lambda ptr: ptr.__setitem__(0, 1)),
+        ("2-ptr", lambda ptr: ptr.__setitem__(-1, ptr[-1] + 1)),
+        ("2-ptr", lambda ptr: ptr.__setitem__(slice(1, -1), ptr[2:])),  # the paths of the neighbours
+        ("2", lambda paths: paths.__setitem__((0, 7), 300)),
+        ("2", lambda paths: paths.__setitem__((0, 7), -1)),
+        ("2", lambda paths: paths.__setitem__((-1, 7), paths[-1, 7] + 1)),
+        ("2", lambda paths: paths[:, :-5]),
+        ("2", lambda paths: paths.astype("i8")),
+    ],
+)
+def test_damaged_files_are_refused(folder: Path, tmp_path: Path, name: str, change: Any, checksums: bool) -> None:
+    copy = tmp_path / "set"
+    shutil.copytree(folder, copy)
+    if not checksums:
+        without_checksums(copy)
+        assert PathSet(copy).of(torch.arange(300))[1].size(1) == PathSet(copy).num_paths[1]
+    changed(copy / "block-00001" / f"{name}.npy", change)
+    paths = PathSet(copy)
+    paths.of(torch.arange(64))  # of another block
+    with pytest.raises(InputError, match=f"damaged.*{'block-00001.*' if checksums else ''}graphkit paths --all"):
+        paths.of(torch.arange(64, 128))
+
+
+@pytest.mark.parametrize("name", ["1.npy", "1-ptr.npy"])
+def test_an_id_that_could_be_right_and_a_file_cut_off_are_found_by_the_checksum(
+    folder: Path, tmp_path: Path, name: str
+) -> None:
+    turned = lambda content: content[:-4] + bytes([content[-4] ^ 1]) + content[-3:]  # noqa: E731
+    for number, change in enumerate((turned, lambda content: content[:-8], lambda content: content[:40])):
+        copy = tmp_path / f"set-{number}"
+        shutil.copytree(folder, copy)
+        path = copy / "block-00000" / name
+        path.write_bytes(change(path.read_bytes()))
+        with pytest.raises(InputError, match=f"{name}' is damaged .it does not match its checksum"):
+            PathSet(copy).of(torch.tensor([63]))
+    shutil.rmtree(copy)
+    shutil.copytree(folder, copy)
+    without_checksums(copy)
+    path = copy / "block-00000" / name
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(InputError, match=f"{name}' cannot be read"):
+        PathSet(copy).of(torch.tensor([63]))
+
+
+def test_files_of_another_block_or_length_are_refused(folder: Path, tmp_path: Path) -> None:
+    for source, target in (("block-00000", "block-00001"), ("block-00001", "block-00004")):
+        copy = tmp_path / target
+        shutil.copytree(folder, copy)
+        shutil.rmtree(copy / target)
+        shutil.copytree(copy / source, copy / target)
+        with pytest.raises(InputError, match="block.json' is damaged, or that of other nodes than"):
+            PathSet(copy).of(torch.tensor([int(target[-1]) * 64]))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"nodes": "300"}, {"nodes": -1}, {"nodes": 2**40}, {"max_hops": 0}, {"max_hops": 2}, {"block": 0},
+        {"block": 2**70}, {"ratio": "all"}, {"ratio": -1.0}, {"weight": 3}, {"graph": None}, {"paths": [1, 2]},
+        {"paths": [1, 2, -3]}, {"paths": None},
+    ],
+)  # fmt: skip
+def test_a_damaged_index_is_refused(folder: Path, tmp_path: Path, change: dict) -> None:
+    shutil.copytree(folder, tmp_path / "set")
+    path = tmp_path / "set" / "index.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(InputError, match="index.json' is no index of a path set"):
+        PathSet(tmp_path / "set")
