@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from graphkit.errors import InputError
 from graphkit.nn import GCN, STGCN, STIGCN, plain_form
 
 
@@ -26,6 +27,19 @@ def test_the_plain_form_gives_the_same_numbers_and_leaves_the_model_alone(cls: t
         torch.testing.assert_close(plain(x), expected, atol=1e-5 * float(expected.detach().abs().max()), rtol=1e-5)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert not list(plain.parameters()) and not any("Norm" in type(module).__name__ for module in plain.modules())
+
+
+@pytest.mark.parametrize("cls", [STIGCN, STGCN])
+def test_short_clips_give_the_same_numbers(cls: type) -> None:
+    torch.manual_seed(0)
+    model = cls(3, 5, "coco-17", 1, (8, 8, 8, 8), (1, 1, 1, 1)).eval()
+    plain = plain_form(model)
+    for frames in range(1, 18):
+        x = torch.randn(2, 3, frames, 17, 1)
+        torch.testing.assert_close(plain(x), model(x), atol=1e-5, rtol=1e-5)
+    for shape in ((2, 3, 0, 17, 1), (2, 3, 5, 18, 1), (2, 4, 5, 17, 1), (2, 3, 5, 17)):
+        with pytest.raises(InputError, match="`x` must be"):
+            plain(torch.randn(shape))
 
 
 @pytest.mark.parametrize("cls", [STIGCN, STGCN])

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch_geometric.nn import MessagePassing
 from torch_geometric.nn.inits import glorot, zeros
 
-from graphkit.errors import InputError
+from graphkit.errors import InputError, InputTypeError
 from graphkit.nn.degree import Part, source_norm
 from graphkit.nn.hooks import has_listeners
 from graphkit.nn.sparse import full_precision
@@ -113,9 +113,19 @@ class FactorGCNConv(MessagePassing):
             zeros(bias)
 
     def forward(
-        self, x: Tensor, edge_index: Tensor, return_factors: bool = False
+        self, x: Tensor, edge_index: Tensor, edge_weight: None = None, *, return_factors: bool = False
     ) -> Tensor | tuple[Tensor, Tensor]:
-        """Convolves ``x`` over every factor graph; with ``return_factors`` the coefficients ``[E, M]`` come too."""
+        """Convolves ``x`` over every factor graph; with ``return_factors`` the coefficients ``[E, M]`` come too.
+
+        Raises:
+            InputTypeError: If an ``edge_weight`` is given: the factors are the weights of the edges.
+        """
+        if edge_weight is not None:
+            got = "a tensor" if isinstance(edge_weight, Tensor) else repr(edge_weight)
+            raise InputTypeError(
+                f"expected no `edge_weight`, since {type(self).__name__} learns the weights of the edges, got {got}; "
+                "leave it out, and pass `return_factors` by name"
+            )
         projection = self.project(x)
         out = self.aggregate_factors(projection, edge_index)
         if return_factors:

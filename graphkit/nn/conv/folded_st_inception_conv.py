@@ -70,7 +70,7 @@ class FoldedSTInceptionConv(torch.nn.Module):
             self.register_buffer("rho", conv.rho.clone())
 
     def forward(
-        self, x: Tensor, frames: Frames | None = None, return_attention: bool = False
+        self, x: Tensor, frames: Frames | None = None, *, return_attention: bool = False
     ) -> Tensor | tuple[Tensor, Tensor]:
         """Runs the block; with ``return_attention`` the matrices that mixed the joints, ``[N, K, V, V]``, come too."""
         if frames is None:

@@ -194,6 +194,7 @@ class SPAGANConv(MessagePassing):
         x: Tensor,
         edge_index: Tensor | Sequence[Tensor],
         edge_weight: Tensor | None = None,
+        *,
         return_attention: bool = False,
         edges: Tensor | None = None,
     ) -> Tensor | tuple[Tensor, PathAttention]:

@@ -126,7 +126,7 @@ class STInceptionConv(torch.nn.Module):
             torch.nn.init.constant_(self.norm_time.weight, SMALL)
 
     def forward(
-        self, x: Tensor, frames: Frames | None = None, return_attention: bool = False
+        self, x: Tensor, frames: Frames | None = None, *, return_attention: bool = False
     ) -> Tensor | tuple[Tensor, Tensor]:
         """Runs the block; with ``return_attention`` the matrices that mixed the joints, ``[N, K, V, V]``, come too."""
         if x.dim() != 3 or x.shape[1:] != (self.supports.size(1), self.in_channels):

@@ -7,7 +7,15 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.nn.models import MLP as PyGMLP
 
-from graphkit.nn.models.graph_model import GraphModel, Reach, check_options, embed, read_out, refuse_readout_of_nodes
+from graphkit.nn.models.graph_model import (
+    GraphModel,
+    Reach,
+    check_batch,
+    check_options,
+    embed,
+    read_out,
+    refuse_readout_of_nodes,
+)
 from graphkit.nn.sparse import drop, full_precision
 
 
@@ -92,6 +100,7 @@ class Baseline(GraphModel):
         edge_attr: Tensor | None = None,
     ) -> Tensor:
         """Returns the outputs of the nodes or of the graphs."""
+        check_batch(x, batch)
         x = drop(embed(x, self.embedding), self.dropout, self.training)
         options = {"edge_weight": edge_weight, "edge_attr": edge_attr}
         options = {name: value for name, value in options.items() if value is not None}

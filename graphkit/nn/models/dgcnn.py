@@ -7,7 +7,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from graphkit.nn.conv.dynamic_edge_conv import DynamicEdgeConv
-from graphkit.nn.models.graph_model import GraphModel, check_options, embed, read_out, refuse_readout_of_nodes
+from graphkit.nn.models.graph_model import (
+    GraphModel,
+    check_batch,
+    check_options,
+    embed,
+    read_out,
+    refuse_readout_of_nodes,
+)
 from graphkit.registry import register_model
 
 
@@ -81,6 +88,7 @@ class DGCNN(GraphModel):
         self, x: Tensor, edge_index: Tensor | None = None, batch: Tensor | None = None, batch_size: int | None = None
     ) -> Tensor:
         """Returns the outputs of the clouds or of the points."""
+        check_batch(x, batch)
         x = embed(x, self.embedding)
         layers = []
         for conv in self.convs:

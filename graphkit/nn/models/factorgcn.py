@@ -17,6 +17,7 @@ from graphkit.nn.label_loss import label_loss
 from graphkit.nn.models.graph_model import (
     GraphModel,
     Reach,
+    check_batch,
     check_options,
     embed,
     make_activation,
@@ -236,11 +237,13 @@ class FactorGCN(GraphModel):
         batch: Tensor | None = None,
         batch_size: int | None = None,
         y: Tensor | None = None,
+        *,
         return_factors: bool = False,
         return_penalty: bool = False,
         part: Part | None = None,
     ) -> Any:
         """Returns the outputs, and the factors and the penalty where they are asked for, in this order."""
+        check_batch(x, batch)
         x = self.input_norm(embed(x, self.embedding))
         layers, factors, penalties = [x], [], []
         for layer, norm in enumerate(self.norms):

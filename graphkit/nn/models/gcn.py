@@ -95,6 +95,7 @@ class GCN(Baseline):
         batch_size: int | None = None,
         edge_weight: Tensor | None = None,
         edge_attr: Tensor | None = None,
+        *,
         normalised: bool = False,
     ) -> Tensor:
         """Returns the outputs of the nodes or of the graphs; ``normalised`` weights are taken as they are."""

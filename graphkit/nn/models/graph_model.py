@@ -8,7 +8,7 @@ from torch_geometric.data import Data
 from torch_geometric.nn.resolver import activation_resolver
 from torch_geometric.utils import scatter
 
-from graphkit.errors import InputError
+from graphkit.errors import InputError, InputTypeError
 from graphkit.ops._segments import widen
 
 READOUTS = ("mean", "sum", "max")
@@ -117,6 +117,21 @@ def check_options(hidden_channels: int, readout: str | None, num_layers: int = 1
     for name, share in shares.items():
         if not 0 <= share < 1:
             raise InputError(f"`{name}` must lie in [0, 1) (got {share})")
+
+
+def check_batch(x: Tensor, batch: Tensor | None) -> None:
+    """Refuses what is not the graph of each node, such as weights of edges in the place where PyG's models take them.
+
+    Looks at types and shapes only.
+    """
+    if batch is None:
+        return
+    if not isinstance(batch, Tensor) or batch.dtype not in (torch.int64, torch.int32) or batch.shape != x.shape[:1]:
+        got = f"{batch.dtype} of shape {list(batch.shape)}" if isinstance(batch, Tensor) else repr(batch)
+        raise InputTypeError(
+            f"expected `batch` to hold the graph of each of the {x.size(0)} nodes, got {got}; pass weights of edges by "
+            "name, as `edge_weight`"
+        )
 
 
 def refuse_readout_of_nodes(dataset: Any, options: dict[str, Any]) -> None:

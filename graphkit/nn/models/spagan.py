@@ -13,6 +13,7 @@ from graphkit.nn.conv import PathAttention, SPAGANConv
 from graphkit.nn.models.graph_model import (
     GraphModel,
     Reach,
+    check_batch,
     check_options,
     embed,
     make_activation,
@@ -201,9 +202,11 @@ class SPAGAN(GraphModel):
         paths: list[Tensor] | None = None,
         batch: Tensor | None = None,
         batch_size: int | None = None,
+        *,
         return_attention: bool = False,
     ) -> Tensor | tuple[Tensor, list[PathAttention]]:
         """Returns the outputs, and the attention of every layer if it is asked for."""
+        check_batch(x, batch)
         x = embed(x, self.embedding)
         attention = []
         for layer in range(len(self.convs)):

@@ -97,7 +97,7 @@ class STIGCN(SkeletonModel):
         torch.nn.init.zeros_(self.classifier.bias)
 
     def forward(
-        self, x: Tensor, lengths: Sequence[int] | Tensor | None = None, return_attention: bool = False
+        self, x: Tensor, lengths: Sequence[int] | Tensor | None = None, *, return_attention: bool = False
     ) -> Tensor | tuple[Tensor, list[Tensor]]:
         """Returns the scores of the actions of each clip."""
         x, frames = self.sequences(x, lengths)

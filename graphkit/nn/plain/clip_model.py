@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from graphkit.nn.clip_shape import check_clips
 from graphkit.nn.conv.folded_st_inception_conv import affine
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ class PlainClipModel(torch.nn.Module, ABC):
     Args:
         model: The model, whose norm of coordinates becomes a factor and a shift.
         classifier: Its last product.
-        least_frames: Fewest frames that it takes.
+        least_frames: Fewest frames that it takes where their number is left open in an export.
     """
 
     factor: Tensor
@@ -44,6 +45,8 @@ class PlainClipModel(torch.nn.Module, ABC):
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the scores of the actions of each clip, ``[batch, num_classes]``, from ``[batch, C, T, V, P]``."""
+        if not torch.compiler.is_compiling():
+            check_clips(x, self.in_channels, self.num_joints, self.num_persons, False)
         x = x * self.factor + self.shift
         if self.num_persons == 1:
             means = self.body(x.squeeze(4)).mean(dim=(2, 3))

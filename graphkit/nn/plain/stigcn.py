@@ -100,7 +100,8 @@ class PlainSTIGCN(PlainClipModel):
         model: The model.
 
     Shapes:
-        - **input:** ``[batch, C, T, V, P]`` with at least two frames for each time that their number is halved.
+        - **input:** ``[batch, C, T, V, P]``; where the number of frames is left open in an export, it must be at least
+          two for each time that it is halved.
         - **output:** ``[batch, num_classes]``.
     """
 
@@ -116,7 +117,7 @@ class PlainSTIGCN(PlainClipModel):
         """Runs the blocks; before each stage, every two frames become one."""
         x = self.first(x)
         for stage in self.stages:
-            x = stage(F.max_pool2d(x, (2, 1)))
+            x = stage(F.max_pool2d(x, (2, 1)) if x.size(2) > 1 else x)  # a single frame is kept
         return x
 
 

@@ -3,6 +3,7 @@ import torch
 from torch_geometric import EdgeIndex
 from torch_geometric.explain import Explainer, GNNExplainer
 
+from graphkit.errors import InputTypeError
 from graphkit.nn import FactorGCNConv
 from graphkit.testing import check_layer, random_graph
 from tests.nn import golden
@@ -108,3 +109,10 @@ def test_it_says_what_it_is() -> None:
 def test_bad_arguments_are_refused(options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         FactorGCNConv(4, 8, **options)
+
+
+def test_weights_in_the_third_place_are_refused() -> None:
+    conv, x, edges = FactorGCNConv(4, 8, factors=2), torch.randn(5, 4), random_graph(5, 9)
+    for edge_index, third in ((edges, torch.ones(9)), (edges[:, :1], torch.ones(1)), (edges, True)):
+        with pytest.raises(InputTypeError, match="expected no `edge_weight`"):
+            conv(x, edge_index, third)

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from graphkit.data import GraphDataset, Split
+from graphkit.errors import InputError
 from graphkit.nn import GraphModel, SkeletonModel
 from graphkit.registry import get_model, model_names
 from graphkit.testing import check_model, random_graphs
@@ -78,3 +79,11 @@ def test_the_last_layer_of_a_gat_may_have_heads_of_its_own() -> None:
     check_model(make(dataset("graph-classification"), out_heads=2), 6)
     with pytest.raises(ValueError, match="`out_heads` must be at least 1 \\(got 0\\)"):
         make(dataset("node-classification"), out_heads=0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_weights_in_the_place_of_the_batch_are_refused(name: str) -> None:
+    model, graph = get_model(name).from_data(dataset("node-classification")), random_graphs(6)[2]
+    third = {"batch": torch.rand(graph.num_edges)} if name == "spagan" else None  # its third argument is `paths`
+    with pytest.raises(InputError, match="`batch` to hold the graph of each of the 12 nodes"):
+        model(graph.x, graph.edge_index, **third) if third else model(graph.x, graph.edge_index, torch.rand(36))
