@@ -6,7 +6,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphkit.data.dataset import GraphDataset
-from graphkit.data.labels import classes_of_numbers
+from graphkit.data.labels import classes_of_numbers, labelled_items
 from graphkit.data.splits import splits_from_masks
 from graphkit.errors import InputError
 
@@ -18,7 +18,7 @@ def from_masks(name: str, data: Data, citation: str, metric: str = "accuracy") -
 
     Args:
         name: Name of the data set.
-        data: The graph; -1 or NaN in ``y`` marks a node without a label.
+        data: The graph; -1 or NaN in ``y`` marks a node without a label, which is left out of the splits.
         citation: One line on where it comes from.
         metric: Name of the score.
 
@@ -29,6 +29,8 @@ def from_masks(name: str, data: Data, citation: str, metric: str = "accuracy") -
     masks = [data[mask] for mask in MASKS if mask in data]
     if any(mask.size(0) != y.numel() for mask in masks):
         raise InputError(f"masks must have one row for each of the {y.numel()} nodes")
+    labelled = labelled_items(y)
+    masks = [mask.bool() & (labelled if mask.dim() == 1 else labelled[:, None]) for mask in masks]
     x = data.x.to_dense() if data.x.layout != torch.strided else data.x
     return GraphDataset(
         name=name,

@@ -1,7 +1,11 @@
 import numpy as np
 import pytest
 import torch
+from torch_geometric.data import Data
 
+from graphkit.data import GraphCollection, GraphDataset
+from graphkit.data.loading import draw_split
+from graphkit.data.node_data import from_masks
 from graphkit.data.splits import (
     few_labels,
     parse_fractions,
@@ -106,3 +110,42 @@ def test_few_labels_leave_validation_and_test_alone() -> None:
     assert three.val is split.val and three.test is split.test
     with pytest.raises(ValueError, match=r"at most the training items of each class \(got 11, and class 0 has 10\)"):
         few_labels(split, y, 11)
+
+
+def test_unlabelled_items_are_in_no_part() -> None:
+    y = torch.arange(60) % 3
+    y[::5] = -1
+    labelled = (y >= 0).nonzero().view(-1)
+    split = random_split(60, "0.5,0.25,0.25", 0, y)
+    assert torch.equal(everything(split), labelled)
+    assert torch.equal(everything(random_split(60, "0.5,0.25,0.25", 0, y, torch.arange(30))), labelled[labelled < 30])
+    folds = stratified_folds(y, 4)
+    assert all(torch.equal(everything(fold), labelled) for fold in folds)
+    compact = stratified_folds(y[labelled], 4)
+    assert torch.equal(folds[1].test, labelled[compact[1].test])  # as if the unlabelled items were not there
+    with pytest.raises(ValueError, match="10 folds need at least as many labelled items .got 9"):
+        stratified_folds(torch.tensor([0, 1, 2] * 3 + [-1] * 5))
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_masks_of_a_graph_leave_unlabelled_nodes_out(columns: int) -> None:
+    masks = {name: torch.ones(4, columns).bool().squeeze(1) for name in ("train_mask", "val_mask", "test_mask")}
+    data = Data(x=torch.ones(4, 1), edge_index=torch.zeros(2, 0).long(), y=torch.tensor([0, -1, 1, 0]), **masks)
+    dataset = from_masks("some", data, "nowhere")
+    assert dataset.num_outputs == 2 and len(dataset.splits) == columns
+    assert all(split.test.tolist() == [0, 2, 3] for split in dataset.splits)
+
+
+def test_a_drawn_split_leaves_out_what_has_no_label() -> None:
+    nan = float("nan")
+    graphs = [Data(x=torch.ones(1, 1), edge_index=torch.zeros(2, 0).long()) for _ in range(20)]
+    for y, task, bare in (
+        (torch.tensor([-1, 0, 1, 0] * 5), "graph-classification", 0),
+        (torch.tensor([[0.5], [nan], [2.0], [3.0]] * 5), "graph-regression", 1),
+        (torch.tensor([[0, nan], [1, 1], [nan, nan], [1, 0]] * 5), "multitask-graph-classification", 2),
+    ):
+        collection = GraphCollection.from_list(graphs)
+        collection.graph["y"] = y
+        dataset = GraphDataset("some", task, collection, (), 1, 2, "accuracy")
+        items = everything(draw_split(dataset, "0.6,0.2,0.2", 0).splits[0])
+        assert items.numel() == 15 and not (items % 4 == bare).any()

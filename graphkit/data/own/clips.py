@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from graphkit.data.dataset import Split
-from graphkit.data.own.build import check_splits
-from graphkit.data.own.fields import class_labels, masks_from_words
+from graphkit.data.labels import classes_of_words
+from graphkit.data.own.array_checks import check_labelled, check_splits
+from graphkit.data.own.fields import masks_from_words
 from graphkit.data.recordings import prepared_clips
 from graphkit.data.skeleton_dataset import SkeletonDataset
 from graphkit.data.source import check_options
@@ -62,14 +63,16 @@ def _read(
 ) -> SkeletonDataset:
     rows, where = read_table(path), f"'{path / TABLE}'"
     skeleton = _layout(path, layout)
-    y, names = class_labels([row["label"] for row in rows])
+    y, names = classes_of_words([row["label"] for row in rows], lambda row: f"{where}: the label of clip {row}")
     if len(names) < 2:
-        raise InputError(f"{where}: there must be at least two labels (got '{names[0]}' only); nothing to tell apart")
+        got = f"'{names[0]}' only" if names else "none"
+        raise InputError(f"{where}: there must be at least two labels (got {got}); nothing to tell apart")
     store = gather_clips(read_folder(path, rows, skeleton, coordinates))
     splits: tuple[Split, ...] = ()
     if use_split and "split" in rows[0]:
         splits = splits_from_masks(*masks_from_words([row["split"] for row in rows], where, "clip"))
         check_splits(splits, where, "clip")
+        check_labelled(splits, y, where, "clip", [row["file"] for row in rows])
     store.labels.copy_(y)
     return SkeletonDataset(
         name=path.name,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphkit.data.labels import classes_of_words, is_no_label
+from graphkit.data.labels import is_no_label
 from graphkit.data.own.array_checks import SHOWN, shown
 from graphkit.errors import InputError
 
@@ -96,8 +96,3 @@ def masks_from_words(
         codes.append(code)
     code_of = torch.tensor(codes, dtype=torch.long)
     return code_of == 0, code_of == 1, code_of == 2
-
-
-def class_labels(labels: Sequence[str | None]) -> tuple[Tensor, tuple[str, ...]]:
-    """Numbers class names, see :func:`graphkit.data.labels.classes_of_words`."""
-    return classes_of_words(labels)

@@ -36,9 +36,8 @@ def read_table(folder: Path) -> list[dict[str, str]]:
         seen: dict[str, int] = {}
         for row in reader:
             cells = {name: (cell or "").strip() for name, cell in row.items() if isinstance(name, str)}
-            for column in ("file", "label"):
-                if not cells[column]:
-                    raise InputError(f"'{path}', line {reader.line_num}: '{column}' must not be empty; fill it in")
+            if not cells["file"]:
+                raise InputError(f"'{path}', line {reader.line_num}: 'file' must not be empty; fill it in")
             if cells["file"] in seen:
                 first = seen[cells["file"]]
                 raise InputError(f"'{path}', line {reader.line_num}: '{cells['file']}' is already in line {first}")

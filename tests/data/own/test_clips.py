@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from graphkit.data import SkeletonDataset, load
 
@@ -47,12 +48,26 @@ def test_a_split_is_drawn_where_the_table_has_none(folder: Path) -> None:
     assert dataset.layout.name == "coco-17" and len(dataset.splits[0].train) == 2
 
 
+@pytest.mark.parametrize("word", ["", "nan", "-1"])
+def test_clips_without_a_label_are_never_drawn(folder: Path, word: str) -> None:
+    rows = "".join(f"{number}.npy,{word if number == 4 else 'ab'[number % 2]}\n" for number in range(10))
+    for number in range(10):
+        np.save(folder / f"{number}.npy", np.ones((3, 3, 2)))
+    (folder / "labels.csv").write_text("file,label\n" + rows)
+    dataset = load(folder, coordinates=2, split="0.5,0.25,0.25")
+    assert dataset.class_names == ("a", "b") and int(dataset.graphs.y[4]) == -1
+    assert sorted(torch.cat(list(vars(dataset.splits[0]).values())).tolist()) == [0, 1, 2, 3, 5, 6, 7, 8, 9]
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [
         ("file\na.npy\n", "labels.csv' has no column 'label'; its first line must name file and label"),
         ("file,label\n", "labels.csv' names no clip; write one line for each below the first"),
-        ("file,label\na.npy,\n", "labels.csv', line 2: 'label' must not be empty; fill it in"),
+        ("file,label\na.npy,\n", "there must be at least two labels (got none)"),
+        ("file,label\n,run\n", "labels.csv', line 2: 'file' must not be empty; fill it in"),
+        ("file,label\na.npy,0.5\n", "labels.csv': the label of clip 0 must be a class, a word or a whole number"),
+        (TABLE.replace("c.csv,sit", "c.csv,nan"), "clip 'c.csv' is in the test part but has no label"),
         ("file,label\na.npy,run\na.npy,sit\n", "labels.csv', line 3: 'a.npy' is already in line 2"),
         ("file,label\na.npy,run\nb.npy,run\n", "there must be at least two labels (got 'run' only); nothing to tell"),
         ("file,label\na.npy,run\nx.npy,sit\n", "names 'x.npy', which is not in"),
