@@ -3,12 +3,13 @@ from pathlib import Path
 import pytest
 import torch
 from torch_geometric import EdgeIndex
+from torch_geometric.data import Data
 from torch_geometric.transforms import Constant
 
 from graphkit.data import catalogue, load, options
 from graphkit.data.source import check_options
-from graphkit.settings import Setting
 from graphkit.registry import dataset_names
+from graphkit.settings import Setting
 
 NAMES = """cora citeseer pubmed cora-full cora-ml computers photo cs physics reddit ppi texas wisconsin cornell actor
     mutag ptc-mr proteins nci1 imdb-binary imdb-multi collab zinc tox21 esol freesolv lipo pcba muv hiv bace bbbp
@@ -46,9 +47,9 @@ def test_an_unknown_option_gets_the_closest_one_offered() -> None:
 def test_an_option_of_another_type_is_one_clear_line() -> None:
     with pytest.raises(TypeError, match="`data.num_graphs` must be a whole number .got 'many'"):
         load("pattern", num_graphs="many")
-    with pytest.raises(TypeError, match="'published' of the data set 'pattern' must be true or false .got 1"):
+    with pytest.raises(TypeError, match="`data.published` must be true or false .got 1"):
         load("pattern", published=1)
-    with pytest.raises(TypeError, match="'directed' of the data set 'graph.npz' must be true or false"):
+    with pytest.raises(TypeError, match="`data.directed` must be true or false"):
         load("graph.npz", directed="no")
 
 
@@ -152,3 +153,9 @@ def test_whole_numbers_serve_where_text_or_other_numbers_are_asked_for() -> None
         check_options("some", known, {"share": "much"})
     with pytest.raises(TypeError, match="`data.count` must be a whole number"):
         check_options("some", known, {"count": 1.5})
+
+
+@pytest.mark.parametrize("given", [Data(x=torch.ones(2, 1)), [Data(x=torch.ones(2, 1))], None, 5, b"cora"])
+def test_what_is_neither_a_name_nor_a_path_is_one_clear_line(given: object) -> None:
+    with pytest.raises(TypeError, match="name of a data set, or the path .*torch.save.data, 'graph.pt'."):
+        load(given)
