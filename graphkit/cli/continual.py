@@ -58,6 +58,7 @@ def continual(ctx: click.Context, **options: Any) -> None:
 def _config(options: dict[str, Any]) -> dict[str, Any]:
     """Returns the settings of the command line over those of the file over those of the recipe."""
     from graphkit.recipes import continual_config, find_recipe
+    from graphkit.settings import coerce
     from graphkit.train.config import parse_setting, read_config
     from graphkit.train.continual import merge_continual
     from graphkit.train.continual.config import chosen
@@ -84,12 +85,11 @@ def _config(options: dict[str, Any]) -> dict[str, Any]:
     own = merge_continual(file, *[parse_setting(text) for text in options["sets"]], given)
     if options["strategy"] is not None and options["compare"] is not None:
         raise InputError("--strategy is for one strategy and --compare for several; give one of them")
-    names = chosen(options["compare"] or options["strategy"]) if options["compare"] or options["strategy"] else None
-    if names is None:
-        names = list(own.get("strategies", {})) or ["twp"]
+    asked = options["strategy"] if options["compare"] is None else options["compare"]
+    names = chosen(asked) if asked is not None else list(own.get("strategies", {})) or ["twp"]
     recipe = options["recipe"]
     if recipe is None and "recipe" in own:  # the configuration of an earlier run says which, or that there was none
-        recipe = own["recipe"] or "none"
+        recipe = coerce("recipe", own["recipe"], str | None) or "none"
     if recipe is None:
         recipe = find_recipe("continual", str(own["data"].get("name", "cora"))) or "none"
     base = {} if recipe == "none" else continual_config(recipe, str(own.get("protocol", "default")))

@@ -79,8 +79,8 @@ def _config(options: dict[str, Any]) -> dict[str, Any]:
     own = merge_distill(file, *[parse_setting(text) for text in options["sets"]], given)
     base, recipe = _base(own, options["recipe"])
     merged = merge_distill(base, own, {"recipe": recipe})
-    names = options["compare"] or options["loss"]
-    chosen = chosen_losses(names) if names else list(own.get("losses") or {}) or ["lsp"]
+    names = options["loss"] if options["compare"] is None else options["compare"]
+    chosen = chosen_losses(names) if names is not None else list(own.get("losses") or {}) or ["lsp"]
     if unused := [name for name in own.get("losses") or {} if name not in chosen]:
         raise InputError(f"there are settings for '{unused[0]}', which is not among {', '.join(chosen)}; remove them")
     merged["losses"] = {name: dict((merged.get("losses") or {}).get(name) or {}) for name in chosen}
@@ -108,12 +108,13 @@ def _base(own: dict[str, Any], recipe: str | None) -> tuple[dict[str, Any], str 
     Without a recipe for distillation, those of teacher and student on the data set serve, if there are any.
     """
     from graphkit.recipes import distill_config, find_recipe, recipe_config
+    from graphkit.settings import coerce
     from graphkit.train.distill import merge_distill
 
     known = own.get("teacher", {}).get("run") is not None
     dataset = str(own.get("data", {}).get("name", "cora"))
     if recipe is None and "recipe" in own:  # the configuration of an earlier run says which, or that there was none
-        recipe = own["recipe"] or "none"
+        recipe = coerce("recipe", own["recipe"], str | None) or "none"
     if recipe is None:
         recipe = "none" if known else find_recipe("distill", dataset) or "none"
     if recipe != "none":

@@ -52,6 +52,7 @@ def train(ctx: click.Context, **options: Any) -> None:
 def _config(options: dict[str, Any]) -> dict[str, Any]:
     """Returns the settings of the command line over those of the file over those of the recipe."""
     from graphkit.recipes import find_recipe, recipe_config
+    from graphkit.settings import coerce
     from graphkit.train.config import merge, parse_setting, read_config
 
     given: dict[str, Any] = {key: options[key] for key in ("seed", "runs", "device") if options[key] is not None}
@@ -68,7 +69,7 @@ def _config(options: dict[str, Any]) -> dict[str, Any]:
     model, dataset = own["model"].get("name"), own["data"].get("name")
     recipe = options["recipe"]
     if recipe is None and "recipe" in own:  # the configuration of an earlier run says which, or that there was none
-        recipe = own["recipe"] or "none"
+        recipe = coerce("recipe", own["recipe"], str | None) or "none"
     if recipe is None:
         recipe = find_recipe(str(model or "factorgcn"), str(dataset or "factor-graphs")) or "none"
     if recipe == "none":

@@ -108,6 +108,8 @@ def is_path(name_or_path: str | os.PathLike[str]) -> bool:
             f"(got {type(name_or_path).__name__}){hint}"
         )
     text = os.fspath(name_or_path)
+    if not text.strip():
+        return False
     if not isinstance(name_or_path, str) or os.sep in text or "/" in text or text.startswith("."):
         return True
     if text.lower().endswith(OWN_SUFFIXES) or any(Path(text, file).is_file() for file in OWN_FILES):

@@ -1,6 +1,5 @@
 """The model of a configuration: made, and started."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -47,12 +46,16 @@ def make_model(config: dict[str, Any], dataset: GraphDataset) -> GraphModel:
 
 
 def check_edges(model: torch.nn.Module, dataset: GraphDataset) -> None:
-    """Refuses weights of edges that a model cannot compute with, before anything is trained or written.
+    """Refuses edges that a model cannot compute with, before anything is trained or written.
 
     Raises:
         ValueError: If a weight is negative or not finite, and the model divides by weighted degrees; the edge is named.
+            If the edges do not have the attribute that the model needs.
     """
-    if not getattr(_network(model), "normalizes_by_degree", False) or not isinstance(dataset.graphs, Sequence):
+    network = _network(model)
+    if getattr(network, "edge_attr", None) is not None:
+        network.inputs(dataset.graphs[0])  # type: ignore[operator]
+    if not getattr(network, "normalizes_by_degree", False):
         return
     if not isinstance(dataset.graphs, GraphCollection):
         for graph in dataset.graphs:

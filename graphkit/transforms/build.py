@@ -1,6 +1,5 @@
 """Transforms from a configuration: ``[normalize-features, self-loops, {return-probabilities: 7}]``."""
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -8,6 +7,7 @@ from torch_geometric.data import Data
 
 from graphkit.errors import InputError, InputTypeError
 from graphkit.registry import Registry, unknown_name
+from graphkit.settings import coerce, shown, signature_settings
 
 Transform = Callable[[Data], Data]
 
@@ -47,7 +47,10 @@ def build(transforms: Sequence[Any] | str | None) -> Transform | None:
     """
     if transforms is None:
         return None
-    items = [transforms] if isinstance(transforms, str) or callable(transforms) else list(transforms)
+    single = isinstance(transforms, str | Mapping) or callable(transforms)
+    if not single and not isinstance(transforms, Sequence):
+        raise InputTypeError(f"`transforms` must be a list of names, such as [self-loops] (got {shown(transforms)})")
+    items = [transforms] if single else list(transforms)
     return Chain([_build_one(item) for item in items]) if items else None
 
 
@@ -59,17 +62,19 @@ def _build_one(item: Any) -> Transform:
         return _make(str(name), value)
     if callable(item):
         return item
-    raise InputTypeError(f"a transform must be a name, one `name: value` pair or a callable (got {item!r})")
+    raise InputTypeError(f"a transform must be a name, one `name: value` pair or a callable (got {shown(item)})")
 
 
 def _make(name: str, value: Any) -> Transform:
     cls = _transforms.get(name)
-    parameters = list(inspect.signature(cls).parameters)
+    settings = signature_settings(cls.__init__)
+    parameters = list(settings)
     if not isinstance(value, Mapping):
         if not parameters:
-            raise InputError(f"the transform '{name}' takes no option (got {value!r}); write only its name")
+            raise InputError(f"the transform '{name}' takes no option (got {shown(value)}); write only its name")
         value = {parameters[0]: value}
     for option in value:
         if option not in parameters:
             raise unknown_name(f"option of the transform '{name}'", str(option), parameters)
-    return cls(**value)
+    part = f"data.transforms.{name}"
+    return cls(**{key: coerce(f"{part}.{key}", each, settings[key].hint) for key, each in value.items()})

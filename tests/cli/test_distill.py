@@ -103,6 +103,6 @@ def test_a_teacher_of_other_data_is_refused(graphkit: Command, run: Path) -> Non
     assert result.exit_code == 2 and "was trained on another data set: karate" in result.stderr
     for other in ("o", "n"):
         assert graphkit("distill", "--resume", run).exit_code == 2 and not Path(other).exists()
-    assert "does not compare students; continue it with: graphkit train --resume" in graphkit(
+    assert "is a run of graphkit train; continue it with: graphkit train --resume" in graphkit(
         "distill", "--resume", run
     ).stderr

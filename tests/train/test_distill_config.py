@@ -55,7 +55,7 @@ def test_losses_are_chosen_by_name() -> None:
         ({"studnet": {}}, "unknown configuration key 'studnet'; did you mean 'student'?"),
         ({"teacher": {"modle": {}}}, "unknown configuration key 'teacher.modle'; did you mean 'teacher.model'?"),
         ({"student": "gat"}, "`student` must hold keys and values"),
-        ({"losses": ["lsp"]}, "`losses` must hold names and settings"),
+        ({"losses": ["lsp"]}, "`losses` must hold keys and values"),
         ({"student": {"model": {"head": 3}}}, "unknown configuration key 'model.head'; did you mean 'model.heads'?"),
         ({"runs": 0}, "`runs` must be at least 1"),
     ],

@@ -38,7 +38,7 @@ def test_all_transforms_are_found_by_name_and_say_what_they_are() -> None:
 @pytest.mark.parametrize(
     ("items", "message"),
     [
-        (["selfloops"], "unknown transform 'selfloops'; did you mean 'self-loops'"),
+        (["selfloop"], "unknown transform 'selfloop'; did you mean 'self-loops'"),
         ([{"degree": {"onehot": 3}}], "'onehot'; did you mean 'one_hot'"),
         ([{"self-loops": 3}], "takes no option"),
         ([{"return-probabilities": 0}], "`k` must be a positive whole number"),

@@ -1,6 +1,5 @@
 """Augmentations from a configuration: ``[{crop: 0.6}, {rotate: 30}, scale]``."""
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ from torch import Tensor
 
 from graphkit.errors import InputTypeError
 from graphkit.registry import Registry, unknown_name
+from graphkit.settings import coerce, shown, signature_settings
 from graphkit.skeleton.layout import SkeletonLayout
 
 #: Takes the frames of clips ``[F, P, V, C]``, their lengths ``[G]`` and a generator; returns other frames and lengths.
@@ -56,10 +56,10 @@ def build_augmentation(
         if isinstance(item, str):
             item = {item: {}}
         if not isinstance(item, Mapping) or len(item) != 1:
-            raise InputTypeError(f"an augmentation must be a name or one `name: value` pair (got {item!r})")
+            raise InputTypeError(f"an augmentation must be a name or one `name: value` pair (got {shown(item)})")
         ((name, value),) = item.items()
         cls = _augmentations.get(str(name))
-        known = list(inspect.signature(cls).parameters)
+        known = signature_settings(cls.__init__)
         options = [option for option in known if option not in _GIVEN]
         if not isinstance(value, Mapping):
             value = {options[0]: value}
@@ -67,6 +67,7 @@ def build_augmentation(
             if option not in options:
                 raise unknown_name(f"option of the augmentation '{name}'", str(option), options)
         given = {"layout": layout, "coordinates": coordinates}
+        value = {key: coerce(f"train.augment.{name}.{key}", each, known[key].hint) for key, each in value.items()}
         steps.append(cls(**value, **{key: given[key] for key in known if key in given}))
     return Chain(steps) if steps else None
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from graphkit.continual import TaskStream
 from graphkit.errors import InputError
 from graphkit.registry import canonical_strategy, get_strategy, strategy_names, unknown_name
-from graphkit.settings import Setting, coerce, shown, signature_settings
+from graphkit.settings import Range, Setting, coerce, shown, signature_settings
 from graphkit.train.config import Count, Decay, Rate, Threads, check_fields, check_keys, checked, named, resolve
 
 
@@ -79,7 +79,18 @@ def strategy_settings(name: str) -> dict[str, Setting]:
     Raises:
         ValueError: If there is no such strategy; the closest name is offered.
     """
-    return signature_settings(get_strategy(name).__init__)
+    settings = signature_settings(get_strategy(name).__init__)
+    return {option: Setting(_bounded(option, each.hint), each.default) for option, each in settings.items()}
+
+
+def _bounded(option: str, hint: Any) -> Any:
+    """Returns the type hint of an option of a strategy with its range: strengths and counts are not negative."""
+    if hint in (int, int | None):
+        count = Annotated[int, Range(1 if option in ("samples", "memory") else 0, 10**9)]
+        return count if hint is int else count | None
+    if hint is float:
+        return Annotated[float, Range(0, open_low=option == "temperature")]
+    return hint
 
 
 def strategy_options(name: str) -> dict[str, Any]:

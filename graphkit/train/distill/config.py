@@ -13,26 +13,49 @@ from graphkit.train.teaching_config import resolve_loss
 
 _PARTS = {"teacher": ("run", "model", "train"), "student": ("model", "train")}
 _TOP = (*_PARTS, "data", "losses", "seed", "runs", "device", "recipe")
+#: What holds keys and values, with an example.
+_MAPPINGS = {
+    "teacher": "{model: {name: gat}}",
+    "teacher.model": "{name: gat}",
+    "teacher.train": "{lr: 0.01}",
+    "student": "{model: {name: gat}}",
+    "student.model": "{name: gat}",
+    "student.train": "{lr: 0.01}",
+    "data": "{name: cora}",
+    "losses": "{lsp: {weight: 10}}",
+}
 #: The names of the two runs that are there whatever the losses.
 TEACHER, ALONE = "teacher", "alone"
 
 
-def merge_distill(*layers: Mapping[str, Any]) -> dict[str, Any]:
+def merge_distill(*layers: Mapping[str, Any], part: str = "") -> dict[str, Any]:
     """Returns layers of settings combined, later ones first, at any depth.
 
     The settings of a model are not those of another: where a later layer names another one, the earlier are dropped.
+
+    Args:
+        layers: The settings.
+        part: The part of a configuration that they are, for messages.
+
+    Raises:
+        InputError: If a part that holds keys and values is given as something else.
     """
     merged: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():
-            old = merged.get(key)
+            old, path = merged.get(key), f"{part}.{key}".lstrip(".")
+            if path in _MAPPINGS and not isinstance(value, Mapping):
+                example = f", such as '{path}: {_MAPPINGS[path]}'"
+                raise InputError(f"`{path}` must hold keys and values{example} (got {shown(value)})")
+            if part == "losses" and not isinstance(value, Mapping | None):
+                raise InputError(f"`{path}` must hold keys and values, such as '{{weight: 10}}' (got {shown(value)})")
             if isinstance(value, Mapping):
                 value = named(key, value)
                 if key == "losses":
                     value = {canonical_loss(name): options for name, options in value.items()}
-                names = [part.get("name") for part in (old, value) if isinstance(part, Mapping)]
+                names = [each.get("name") for each in (old, value) if isinstance(each, Mapping)]
                 other = key == "model" and len({name for name in names if name is not None}) > 1
-                merged[key] = merge_distill(old if isinstance(old, Mapping) and not other else {}, value)
+                merged[key] = merge_distill(old if isinstance(old, Mapping) and not other else {}, value, part=path)
             else:
                 merged[key] = value
     return merged
@@ -75,16 +98,9 @@ def resolve_experiment(*layers: Mapping[str, Any]) -> dict[str, Any]:
         if key not in _TOP:
             raise unknown_name("configuration key", key, _TOP)
     for part, known in _PARTS.items():
-        given = merged.setdefault(part, {})
-        if not isinstance(given, Mapping):
-            example = f"{part}: {{model: {{name: gat}}}}"
-            raise InputError(f"`{part}` must hold keys and values, such as '{example}' (got {shown(given)})")
-        check_keys(part, given, known)
-        for key, value in given.items():
-            if key != "run" and not isinstance(value, Mapping):
-                raise InputError(f"`{part}.{key}` must hold keys and values (got {shown(value)})")
+        check_keys(part, merged.setdefault(part, {}), known)
     common: dict[str, Any] = {key: merged[key] for key in ("seed", "runs", "device") if key in merged}
-    data = merge({"data": merged.get("data", {})})["data"]
+    data = merged.get("data", {})
     run = coerce("teacher.run", merged["teacher"].get("run"), str | Path | None)
     if run is not None:
         folder = Path(run).expanduser().resolve()
@@ -101,12 +117,6 @@ def resolve_experiment(*layers: Mapping[str, Any]) -> dict[str, Any]:
     student["train"] = {**theirs["train"], **merged["student"].get("train", {})}
     own = resolve(common, {"data": data, **student})
     losses = merged.get("losses") or {"lsp": {}}
-    if not isinstance(losses, Mapping):
-        example = "losses: {lsp: {weight: 10}}"
-        raise InputError(f"`losses` must hold names and settings, such as '{example}' (got {shown(losses)})")
-    for name, options in losses.items():
-        if not isinstance(options, Mapping | None):
-            raise InputError(f"`losses.{name}` must hold keys and values (got {shown(options)})")
     return {
         "teacher": teacher,
         "student": {"model": own["model"], "train": own["train"]},
