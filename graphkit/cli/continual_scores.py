@@ -31,10 +31,12 @@ def describe(result: dict[str, Any]) -> str:
         cells = "".join(f"{_cell(entry[key], percent):>18}" for key, _ in _COLUMNS)
         seconds = entry["seconds_per_task"]
         lines.append(f"  {name:<20}{cells}{sum(seconds) / count:>12.1f}{entry['memory_mb_per_task'][-1]:>10.2f}")
+    lines += [f"note: {note}" for note in protocol.get("notes", ())]
     lines.append(
         "performance: mean over all tasks at the end; AF: mean change of a task since it was learnt, over T - 1 tasks, "
         "negative is forgetting; learning: mean right after each task; transfer: before a task, above untrained"
     )
+    lines += [f"note: {note}" for note in protocol.get("notes", [])]
     if len(result["strategies"]) == 1:
         lines += _matrix(next(iter(result["strategies"].values()))["matrix"], percent)
     folder = Path(result["run"])

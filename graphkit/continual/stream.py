@@ -27,7 +27,8 @@ class TaskStream(Sequence[StreamTask]):
 
     Args:
         dataset: A data set, see :func:`graphkit.data.load`.
-        per_task: Classes, labels or assays of each task; those that are left over are used by none.
+        per_task: Classes, labels or assays of each task; those that are left over are used by none, see
+            :attr:`left_out`. With one class per task and ``scenario="task"`` every answer is right.
         tasks: The number of tasks in the place of ``per_task``.
         scenario: ``"task"`` (at test time it is known which task an item belongs to, and only the classes of its task
             compete), ``"class"`` (all classes so far compete) or ``"time"`` (all classes, always).
@@ -117,6 +118,28 @@ class TaskStream(Sequence[StreamTask]):
         return [int(group.numel()) for group in self.classes]
 
     @property
+    def left_out(self) -> list[int]:
+        """The original classes, labels or assays that are in no task."""
+        return sorted(set(range(self.dataset.num_outputs)) - set(self.classes.flatten().tolist()))
+
+    @property
+    def notes(self) -> list[str]:
+        """What must be known to read the scores of this stream, one sentence each."""
+        notes = []
+        if self.has_classes and self.scenario == "task" and self.classes.size(1) == 1:
+            notes.append(
+                "each task has one class only, so that every answer is right and every score is 100 %; use two or more "
+                "classes per task, or the scenario `class`"
+            )
+        if self.left_out:
+            what = "classes" if self.has_classes else "labels"
+            notes.append(
+                f"{what} left out, which are in no task: {', '.join(map(str, self.left_out))} of "
+                f"{self.dataset.num_outputs}; all tasks have the same number, and use {self.classes.numel()} in all"
+            )
+        return notes
+
+    @property
     def num_outputs(self) -> int:
         """The number of outputs of a model that all tasks share."""
         return self.classes.size(1) if self.scenario == "time" else self.classes.numel()
@@ -142,6 +165,7 @@ class TaskStream(Sequence[StreamTask]):
             "inter_task_edges": self.inter_task_edges,
             "order": self.order,
             "tasks": self.classes.tolist(),
+            "notes": self.notes,
             "items": [[part.numel() for part in (split.train, split.val, split.test)] for split in self.splits],
         }
 
@@ -167,7 +191,8 @@ class TaskStream(Sequence[StreamTask]):
     def __repr__(self) -> str:
         edges = "" if self.inter_task_edges else ", no edges between tasks"
         tasks = f"{len(self)} tasks of {self.classes.size(1)}, {self.scenario}-incremental"
-        return f"TaskStream({self.dataset.name}, {tasks}, {self.visible} visible{edges})"
+        left = f", {len(self.left_out)} of {self.dataset.num_outputs} left out" if self.left_out else ""
+        return f"TaskStream({self.dataset.name}, {tasks}{left}, {self.visible} visible{edges})"
 
     def _split(
         self, dataset: GraphDataset, y: Tensor, owner: Tensor | None, index: int, split: str | Sequence[float]

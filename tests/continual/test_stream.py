@@ -224,3 +224,15 @@ def test_classes_and_parts_without_items() -> None:
         TaskStream(molecules(), 1, visible="task")
     with pytest.raises(ValueError, match=r"needs classes or labels \(got the regression 'own'\)"):
         TaskStream(missing.replace(task="graph-regression"), 1)
+
+
+def test_what_must_be_known_is_said() -> None:
+    assert TaskStream(nodes(), 2).notes == [] and TaskStream(nodes(), 2).left_out == []
+    stream = TaskStream(nodes(num_classes=7), 3)
+    assert stream.left_out == [6] and "1 of 7 left out" not in repr(TaskStream(nodes(), 2)) and "1 of 7" in repr(stream)
+    (note,) = stream.protocol()["notes"]
+    assert note.startswith("classes left out, which are in no task: 6 of 7")
+    assert "every score is 100 %" in TaskStream(nodes(), 1).notes[0]
+    assert TaskStream(nodes(), 1, scenario="class").notes == []
+    assert TaskStream(molecules(), 1).notes == []  # an assay has two answers
+    assert "labels left out" in TaskStream(molecules(), tasks=3).notes[0]
