@@ -63,3 +63,15 @@ def test_export_writes_a_file_that_predicts(graphkit: Command, clip_run: Path, c
     missing = graphkit("predict", "absent.onnx", clips)
     assert missing.stderr == "Error: there is no file 'absent.onnx'; write one with graphkit export\n"
     assert graphkit("predict", run, clips).exit_code == 2 and graphkit("predict", run, "--json").exit_code == 2
+
+
+def test_names_with_control_characters_reach_the_screen_escaped(graphkit: Command, clip_run: Path, clips: Path) -> None:
+    (clips / "0.npy").rename(clips / "=\x1b[2J.npy")
+    (clips / "1.npy").rename(clips / "\x1b]0;t\x07.npy")
+    (clips / "\x1b]0;t\x07.npy").write_text("no array")
+    result = graphkit("predict", clip_run, clips, "--output", "p.csv")
+    assert result.exit_code == 1 and "\x1b" not in result.stdout + result.stderr and "\x07" not in result.stderr
+    assert "\\u001b[2J.npy" in result.stdout and "\\u001b]0;t\\u0007.npy' cannot be read" in result.stderr
+    assert "'=\x1b[2J.npy" in Path("p.csv").read_text()
+    result = graphkit("predict", clip_run, clips, "--output", "p.txt")
+    assert result.exit_code == 2 and "`output` must end in .csv or .json (got 'p.txt')" in result.stderr
