@@ -4,15 +4,29 @@ import torch
 from torch import Tensor
 
 from graphkit.errors import InputError
+from graphkit.ops import _native
 from graphkit.ops._arguments import FLOAT_TYPES, check_tensors, describe, has_values, is_whole
 from graphkit.ops._calls import takes_plain_derivatives
 from graphkit.ops._segments import check_ptr, check_ptr_values, segment_ids
 
 
-def serves_clips(x: Tensor) -> bool:
-    """Returns whether native kernels for clips exist for the type and device of ``x``, and their derivatives do."""
-    types = (torch.float32, torch.float64, torch.bfloat16)
-    return x.device.type == "cpu" and x.dtype in types and takes_plain_derivatives()
+def serves_clips(x: Tensor, operator: str) -> bool:
+    """Returns whether native kernels of ``operator`` serve the type and device of ``x``, and derivatives of them."""
+    if x.device.type == "cuda":
+        return _native.serves(x, operator) and takes_plain_derivatives()
+    return x.device.type == "cpu" and x.dtype in (*_native.NATIVE_TYPES, torch.bfloat16) and takes_plain_derivatives()
+
+
+def check_sequences_on_gpu(x: Tensor, ptr: Tensor, every: int | None) -> None:
+    """Raises a ValueError unless the values of ``ptr`` are right: for CUDA kernels, which do not look at it.
+
+    It waits for the GPU, and so it looks at nothing for sequences of one length, in backward passes, and while a
+    function or a CUDA graph is traced. The kernels read nothing outside of the frames in any case.
+    """
+    if not x.is_cuda or every is not None or torch.compiler.is_compiling():
+        return
+    if torch._C._current_graph_task_id() == -1 and not torch.cuda.is_current_stream_capturing():
+        check_sequence_values(ptr, x.size(0))
 
 
 def sum_type(x: Tensor) -> torch.dtype:

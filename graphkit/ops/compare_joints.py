@@ -12,6 +12,7 @@ from graphkit.ops._clips import (
     check_floats,
     check_sequence_values,
     check_sequences,
+    check_sequences_on_gpu,
     owners,
     serves_clips,
     sum_type,
@@ -57,7 +58,8 @@ def compare_joints(a: Tensor, b: Tensor, ptr: Tensor, every: int | None = None) 
             f"(got {describe(a)} on {a.device} and {describe(b)} on {b.device})"
         )
     check_sequences("a", a, ptr, every)
-    if _NATIVE and serves_clips(a):
+    if _NATIVE and serves_clips(a, "compare_joints"):
+        check_sequences_on_gpu(a, ptr, every)
         compare = torch.ops.graphkit.compare_joints
         return call_native(compare, a, b, ptr.long(), check=lambda: check_sequence_values(ptr, a.size(0)))
     if every is None:

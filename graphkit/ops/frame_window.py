@@ -13,6 +13,7 @@ from graphkit.ops._clips import (
     check_floats,
     check_sequence_values,
     check_sequences,
+    check_sequences_on_gpu,
     owners,
     serves_clips,
     sum_type,
@@ -70,7 +71,8 @@ def frame_window(
         if bias.shape != (2, x.size(4)):
             raise InputError(f"`bias` must be [2, {x.size(4)}] as in `x` (got {list(bias.shape)})")
     check_flags(rectify=rectify)
-    if _NATIVE and serves_clips(x):
+    if _NATIVE and serves_clips(x, "frame_window"):
+        check_sequences_on_gpu(x, ptr, every)
         trains = torch.is_grad_enabled() and (x.requires_grad or (bias is not None and bias.requires_grad))
         # The native code adds and rectifies in one pass, and has no derivative of that.
         last = (None, False) if trains else (None if bias is None else bias.to(sum_type(x)).contiguous(), rectify)

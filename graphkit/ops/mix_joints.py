@@ -13,6 +13,7 @@ from graphkit.ops._clips import (
     check_floats,
     check_sequence_values,
     check_sequences,
+    check_sequences_on_gpu,
     owners,
     serves_clips,
     sum_type,
@@ -77,7 +78,8 @@ def mix_joints(
         if bias.shape != x.shape[2:]:
             raise InputError(f"`bias` must be {list(x.shape[2:])} as in `x` (got {list(bias.shape)})")
     check_flags(rectify=rectify)
-    if _NATIVE and serves_clips(x):
+    if _NATIVE and serves_clips(x, "mix_joints"):
+        check_sequences_on_gpu(x, ptr, every)
         trains = torch.is_grad_enabled() and any(t.requires_grad for t in (x, weight, bias) if t is not None)
         # The native code adds and rectifies in one pass, and has no derivative of that.
         last = (None, False) if trains else (None if bias is None else bias.to(sum_type(x)).contiguous(), rectify)
