@@ -91,7 +91,8 @@ def check_origin(state: Mapping[str, Any], config: Mapping[str, Any], now: Mappi
     """
     for key, before, own in differences(state.get("config", config), config, _FREE):
         both_paths = key == "data.name" and data.is_path(str(before)) and data.is_path(str(own))
-        added = "." in key and None in (before, own)  # by another version of graphkit
+        alone = None in (before, own) and not isinstance(before or own, Mapping)
+        added = "." in key and alone  # a setting that another version of graphkit has
         if not both_paths and not added:
             raise InputError(f"`{key}` is {before} in it and {own} in this run")
     what = changed(state["data"], now) if state.get("data") else ""
