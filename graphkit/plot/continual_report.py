@@ -44,6 +44,7 @@ def render_continual(folder: Path) -> str:
     curves = performance_over_tasks(matrices, result["metric"], percent)
     parts = [
         html.heading(title, lead),
+        *(html.paragraph(note, "warning") for note in protocol.get("notes", [])),
         html.tiles(_tiles(result, percent)),
         html.section("Strategies", html.table(*_table(result, percent)), html.paragraph(_MEANING, "note")),
         html.section(

@@ -79,3 +79,12 @@ def test_a_mistake_is_one_line_and_leaves_nothing(graphkit: Command, arguments: 
     result = graphkit(*base, *(() if "--recipe" in arguments else ("--recipe", "none")), *arguments)
     assert result.exit_code == 2 and message in result.stderr and len(result.stderr.strip().splitlines()) == 1
     assert not Path("runs").exists()
+
+
+def test_what_must_be_known_of_the_scores_is_printed(graphkit: Command) -> None:
+    common = ("--strategy", "fine-tune", "--output")
+    one = graphkit(*SMALL, *TINY, "--classes-per-task", 1, *common, "one")
+    assert one.exit_code == 0 and "note: each task has one class only" in one.stdout
+    odd = graphkit(*SMALL, "--set", "data.num_classes=5", *TINY[2:], *common, "odd")
+    assert odd.exit_code == 0 and "note: classes left out, which are in no task: 4 of 5" in odd.stdout
+    assert "note:" not in graphkit(*SMALL, *TINY, *common, "even").stdout
