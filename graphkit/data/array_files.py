@@ -45,13 +45,16 @@ def open_array(path: Path) -> np.ndarray:
     return array
 
 
-def check_header(file: IO[bytes], size: int, name: str) -> None:
+def check_header(file: IO[bytes], size: int, name: str) -> tuple[tuple[int, ...], np.dtype]:
     """Refuses a ``.npy`` file whose header does not fit its content, before memory is taken for it.
 
     Args:
         file: The file, at its begin.
         size: Bytes of the file.
         name: Name of the file, for error messages.
+
+    Returns:
+        The shape and the type of the array.
 
     Raises:
         InputError: If the file is no ``.npy`` file, holds Python objects, or its shape asks for more than it has.
@@ -69,12 +72,13 @@ def check_header(file: IO[bytes], size: int, name: str) -> None:
             "fixed-length strings"
         )
     needed = math.prod(shape) * dtype.itemsize
-    empty = not dtype.itemsize and math.prod(shape)  # any number of empty strings would fit
+    empty = dtype.itemsize == 0 and math.prod(shape) > 0  # any number of empty strings would fit
     if empty or any(length < 0 or length >= 2**48 for length in shape) or needed != size - begin:
         raise InputError(
             f"'{name}' is damaged: its header asks for {dtype} of shape {list(shape)}, {needed} bytes, but it holds "
             f"{size - begin}; write it again"
         )
+    return shape, dtype
 
 
 def as_tensor(array: np.ndarray) -> Tensor:

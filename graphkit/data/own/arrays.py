@@ -23,6 +23,8 @@ from graphkit.registry import unknown_name
 
 #: Arrays of a graph.
 KEYS = ("edge_index", "x", "y", *MASKS, "split", "edge_weight", "node_names", "class_names")
+#: Bytes of an entry after its conversion, if that is more than before; a string becomes an object of Python.
+ENTRY_SIZE, STRING_SIZE = {"edge_index": 8, "x": 4, "y": 8, "edge_weight": 4}, 64
 #: Attributes of a PyG graph that carry no data of their own.
 BOOKKEEPING = ("num_nodes", "batch", "ptr", "n_id", "e_id", "input_id", "batch_size")
 

@@ -66,7 +66,9 @@ def ignore_option(names: Iterable[str], ignored: Iterable[str] = ()) -> str:
         ignored: Names that are left out already.
     """
     every = list(dict.fromkeys([*sorted(ignored), *names]))
-    if len(every) > 10 or not all(_NAME.fullmatch(name) and len(name) <= SHOWN for name in every):
+    if len(every) > 10:
+        return f"--set data.ignore={every[0][:SHOWN]},... with the names of all {len(every)}"
+    if not all(_NAME.fullmatch(name) and len(name) <= SHOWN for name in every):
         return "rename it to a word, and give this to --set data.ignore="
     text = ",".join(every)
     word = text if _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS else f"'{text}'"

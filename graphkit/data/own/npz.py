@@ -1,15 +1,16 @@
 """A graph in a NumPy archive."""
 
+import math
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from graphkit.data.array_files import check_header
-from graphkit.data.own.arrays import KEYS, fields_from_arrays
+from graphkit.data.own.arrays import ENTRY_SIZE, KEYS, STRING_SIZE, fields_from_arrays
 from graphkit.data.own.fields import Fields
 from graphkit.errors import InputError
-from graphkit.files import check_zip, parsing
+from graphkit.files import check_content_size, check_zip, parsing
 
 
 def read_npz(path: Path, ignored: frozenset[str]) -> Fields:
@@ -19,6 +20,7 @@ def read_npz(path: Path, ignored: frozenset[str]) -> Fields:
         InputError: If the archive is damaged, holds an unsafe name or an array of objects, or the content is wrong.
     """
     check_zip(path)
+    bytes_used = 0
     arrays: dict[str, np.ndarray] = {}
     with parsing(path, "write it again with numpy.savez"), zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
@@ -31,7 +33,10 @@ def read_npz(path: Path, ignored: frozenset[str]) -> Fields:
                 arrays[name] = np.empty(0)  # is named in an error
                 continue
             with archive.open(member) as file:
-                check_header(file, member.file_size, f"{path}/{member.filename}")
+                shape, dtype = check_header(file, member.file_size, f"{path}/{member.filename}")
+            entry = STRING_SIZE if dtype.kind in "US" else ENTRY_SIZE.get(name, 1)
+            bytes_used += math.prod(shape) * max(dtype.itemsize, entry)
+            check_content_size(path, bytes_used, "its arrays", "if it is right, write them without compression")
             with archive.open(member) as file:
                 arrays[name] = np.lib.format.read_array(file, allow_pickle=False)
     return fields_from_arrays(arrays, f"'{path}'", ignored, strict=True)

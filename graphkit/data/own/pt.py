@@ -14,7 +14,7 @@ from torch_geometric.data.storage import BaseStorage, EdgeStorage, GlobalStorage
 from torch_geometric.edge_index import CatMetadata, SortOrder
 
 from graphkit.data.dataset import GraphDataset
-from graphkit.data.own.arrays import KEYS, fields_from_arrays
+from graphkit.data.own.arrays import ENTRY_SIZE, KEYS, fields_from_arrays
 from graphkit.data.own.fields import Fields
 from graphkit.data.own.graphs import dataset_of_graphs
 from graphkit.errors import InputError
@@ -53,7 +53,7 @@ def read_pt(path: Path, ignored: frozenset[str] = frozenset(), use_split: bool =
             f"(got {type(content).__name__})"
         )
     with parsing(path):
-        size = sum(_bytes(value) for item in items for name, value in item.items() if name in KEYS)
+        size = sum(_bytes(name, value) for item in items for name, value in item.items() if name in KEYS)
     check_content_size(path, size, "its tensors", "save clones of views, and dense features")
     if len(items) > 1:
         return dataset_of_graphs(path, items, ignored, use_split)
@@ -64,9 +64,11 @@ def _is_name(name: object) -> bool:
     return isinstance(name, str)
 
 
-def _bytes(value: object) -> int:
-    """Returns the bytes that a tensor takes as an ordinary one: sparse ones made dense, views copied."""
-    return value.numel() * value.element_size() if isinstance(value, Tensor) else 0
+def _bytes(name: str, value: object) -> int:
+    """Returns the bytes that a tensor takes after its conversion: sparse ones made dense, views copied."""
+    if not isinstance(value, Tensor):
+        return 0
+    return value.numel() * max(value.element_size(), ENTRY_SIZE.get(name, 1))
 
 
 def load_safely(path: Path) -> Any:

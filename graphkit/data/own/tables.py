@@ -98,7 +98,8 @@ class Table:
         Raises:
             InputError: If a cell is not a finite number.
         """
-        places = [self.columns.index(name) for name in names]
+        number = {name: place for place, name in enumerate(self.columns)}
+        places = [number[name] for name in names]
         result = []
         for row, line in zip(self.rows, self.lines, strict=True):
             values = []

@@ -212,3 +212,10 @@ def test_a_cell_that_is_shown_is_short_and_in_one_line(tmp_path: Path, cell: str
 def test_a_cell_longer_than_any_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="nodes.csv' cannot be read as comma-separated UTF-8 text .*field larger"):
         load(write(tmp_path, nodes=NODES.replace("cid", "c" * 200_000)))
+
+
+def test_a_hint_with_many_names_stays_short(tmp_path: Path) -> None:
+    edges = "source,target," + ",".join(f"c{k}" for k in range(5000)) + "\nann,bob" + ",1" * 5000 + "\n"
+    with pytest.raises(ValueError, match=r"--set data.ignore=c0,... with the names of all 5000") as error:
+        load(write(tmp_path, edges))
+    assert len(str(error.value)) < 500

@@ -208,6 +208,9 @@ def test_an_archive_that_takes_far_more_than_its_size_is_refused_and_one_without
         load(path)
     np.savez(path, **arrays(x=many))
     assert load(path).num_features == 2**22
+    np.savez_compressed(path, **arrays(y=np.zeros(9_000_000, np.int8)))  # eight bytes each once they are read
+    with pytest.raises(ValueError, match="its arrays would take 69 MB, more than 100 times"):
+        load(path)
 
 
 def test_other_members_and_damaged_compression(tmp_path: Path) -> None:

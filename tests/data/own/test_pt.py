@@ -8,6 +8,8 @@ from torch_geometric import EdgeIndex
 from torch_geometric.data import Data, HeteroData
 
 from graphkit.data import load
+from graphkit.train import fit
+from graphkit.train.progress import Progress
 
 
 def example(**changes: object) -> Data:
@@ -149,6 +151,12 @@ def test_what_is_not_used_is_noted(tmp_path: Path) -> None:
     content = graphs(6)
     content[3].edge_attr = torch.ones(5, 2)
     torch.save(content, path)
+    lines: list[str] = []
+    progress = Progress()
+    progress.say = lines.append
+    config = {"model": {"name": "gin", "hidden_channels": 4}, "data": {"name": str(path)}, "train": {"epochs": 1}}
+    fit(config, tmp_path / "run", progress)
+    assert lines == [f"note: '{path}': not used: `edge_attr`"]
     assert load(path).notes == (f"'{path}': not used: `edge_attr`",)
 
 
