@@ -119,12 +119,12 @@ def read_skeleton_file(path: Path, bodies: str = "tracked") -> np.ndarray:
 
 def _tracking_ids(text: bytes) -> list[list[bytes]]:
     """Returns the tracking ids of the bodies of each frame, in a text that was read without an error."""
-    lines = text.split(b"\n")
+    ends = [*np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == ord("\n")).tolist(), len(text)]
     ids, position = [], 1
-    for _ in range(int(lines[0])):
-        count = int(lines[position])
+    for _ in range(int(text[: ends[0]])):
+        count = int(text[ends[position - 1] : ends[position]])
         heads = range(position + 1, position + 1 + count * (2 + NUM_JOINTS), 2 + NUM_JOINTS)
-        ids.append([lines[head].split(None, 1)[0] if lines[head].strip() else b"" for head in heads])
+        ids.append([b"".join(text[ends[head - 1] : ends[head]].split(None, 1)[:1]) for head in heads])
         position += 1 + count * (2 + NUM_JOINTS)
     return ids
 
