@@ -9,7 +9,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all test-slow fuzz lint docs bench cuda emulate sanitize clean distclean FORCE
+.PHONY: help gpu-dry-run demo test test-all test-slow fuzz lint docs bench cuda emulate sanitize clean distclean FORCE
 
 # The first interpreter that is new enough and can make an environment; only asked for when there is none yet.
 CANDIDATES := python3.13 python3.12 python3.11 python3.10 python3
@@ -32,6 +32,7 @@ help:
 	@echo "make docs       the documentation, in docs/_build/html; a warning is an error"
 	@echo "make bench      every benchmark: prints tables, writes JSON"
 	@echo "make cuda       compile the CUDA kernels, without a GPU, where there is nvcc"
+	@echo "make gpu-dry-run  run the script that tests and measures the CUDA kernels, on the CPU with tiny sizes"
 	@echo "make emulate    test the CUDA operators on an emulated GPU"
 	@echo "make sanitize   test the native operators, CUDA ones emulated, with g++'s sanitizers (many minutes)"
 	@echo "make clean      remove what was built; make distclean removes .venv too"
@@ -86,6 +87,9 @@ print("CUDA kernels, compiled for sm_80 and sm_90, not run:", *names)
 assert names
 endef
 export LIST_KERNELS
+
+gpu-dry-run: .venv/.stamp-test
+	@PYTHON=$(PY) bash benchmarks/gpu/run.sh --dry-run --out build/gpu-dry-run
 
 EMULATE := $(PY) -m pytest -n 0 -p tests.ops.cuda.emulated_operators
 emulate: .venv/.stamp-test

@@ -4,11 +4,12 @@ Each has a reference in plain PyTorch and, where the library was built, native c
 :func:`backend` says which is in use, :func:`describe` why. ``GRAPHKIT_BACKEND=torch`` forces the reference;
 ``GRAPHKIT_CPU=avx2`` or ``base`` keeps the native code from newer vector instructions than these.
 
-CUDA tensors are served by PyTorch. Beside a CUDA build of torch and with nvcc, CUDA kernels of most operators are built
-too, for float32, float64, float16 and bfloat16 (summed in float32), as deterministic as those of the CPU. They are
-compiled and tested by emulation, **not yet run on a GPU**, and therefore off unless ``GRAPHKIT_CUDA=1`` is set before
-Python starts. They look at the edges or segments once per call, and wait for the answer, to raise the same errors as
-elsewhere; while a CUDA graph is captured nothing is checked, and rows or nodes that do not exist are left out.
+Beside a CUDA build of torch and with nvcc, CUDA kernels are built too, for float32, float64, float16 and bfloat16
+(summed in float32), as deterministic as those of the CPU. They are in use on the architectures of GPUs that they were
+tested on, as :func:`describe` says; ``GRAPHKIT_CUDA=1``, set before Python starts, switches them on everywhere. All are
+tested by emulation, **none has run on a GPU yet**: so far PyTorch serves CUDA tensors. They look at the edges or segments
+once per call, and wait for the answer, to raise the same errors as elsewhere; while a CUDA graph is captured nothing is
+checked, and rows or nodes that do not exist are left out.
 """
 
 from graphkit.ops._native import OperatorInfo, backend, describe

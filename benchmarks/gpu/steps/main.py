@@ -101,9 +101,16 @@ def tail(path: Path, size: int = 1500) -> str:
 
 
 class Machine:
-    """What the steps share: the clock, the folders, the environment of their processes."""
+    """What the steps share: the clock, the folders, the environment of their processes.
 
-    def __init__(self, options: argparse.Namespace) -> None:
+    Args:
+        options: The options of the command line.
+        work: Folder for what is built.
+    """
+
+    worker = Path(__file__).with_name("worker.py")
+
+    def __init__(self, options: argparse.Namespace, work: Path) -> None:
         self.dry: bool = options.dry_run
         self.out: Path = options.out.resolve()
         self.deadline = time.monotonic() + 60 * options.minutes - RESERVE
@@ -111,7 +118,7 @@ class Machine:
         self.failed = False
         self.running: subprocess.Popen | None = None
         self.out.mkdir(parents=True, exist_ok=True)
-        self.work = work_folder()
+        self.work = work
         self.environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(map(str, (self.work / "site", ROOT))),  # the second for the tests
@@ -128,9 +135,11 @@ class Machine:
         if self.data is not None:
             self.environment["GRAPHKIT_DATA"] = str(self.data.resolve())
         if self.dry:
+            self.environment.setdefault("TORCH_CUDA_ARCH_LIST", "9.0")
             self.environment |= {"GRAPHKIT_TEST_DEVICE": "cpu", "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
         else:
             self.environment["GRAPHKIT_CUDA"] = "1"
+            self.environment.setdefault("TORCH_CUDA_ARCH_LIST", find_gpu())
 
     def left(self) -> float:
         """Returns the seconds that are left."""
@@ -244,10 +253,9 @@ class Machine:
         environment = {**self.environment, "GRAPHKIT_GPU_SECONDS": f"{stop - time.monotonic():.1f}"}
         todo = self.work / "done.json"
         todo.write_text(json.dumps(sorted(done)))
-        worker = str(Path(__file__).with_name("worker.py"))
         with log.open("wb") as file:
             self.running = subprocess.Popen(
-                [sys.executable, "-u", worker, name, str(writer), str(todo)],
+                [sys.executable, "-u", str(self.worker), name, str(writer), str(todo)],
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
@@ -344,6 +352,16 @@ def messages(reader: int, until: list[float]) -> Iterator[Row | None]:
             yield json.loads(line)
 
 
+def find_gpu() -> str:
+    """Returns the architecture of the GPU, such as 9.0; ends the run where torch sees none."""
+    code = "import torch; print('{}.{}'.format(*torch.cuda.get_device_capability()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    if done.returncode != 0:
+        said = (done.stderr.strip().splitlines() or ["?"])[-1]
+        raise SystemExit(f"torch of {sys.executable} sees no GPU ({said}); --dry-run does without")
+    return done.stdout.strip()
+
+
 def work_folder() -> Path:
     """Returns a folder for what is built, the same one as long as the sources and the interpreter are."""
     key = hashlib.sha256(f"{sys.executable} {sys.version} {importlib.metadata.version('torch')}".encode())
@@ -358,6 +376,10 @@ def work_folder() -> Path:
     work.mkdir(mode=0o700, parents=True, exist_ok=True)
     if work.stat().st_uid != os.getuid():
         raise SystemExit(f"{work} belongs to someone else; set TMPDIR to another folder")
+    work.touch()
+    for other in work.parent.iterdir():  # of other sources, long ago
+        if time.time() - other.stat().st_mtime > 86400:
+            shutil.rmtree(other, ignore_errors=True)
     return work
 
 
@@ -391,7 +413,7 @@ def main() -> int:
     options = parse()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, stop)
-    machine = Machine(options)
+    machine = Machine(options, work_folder())
     names = list(STEPS)
     try:
         if options.first != "device" and not (machine.work / "built").exists():

@@ -13,11 +13,11 @@ def median_ms(call: Callable[[], object], seconds: float = 0.25) -> float:
     call()  # what is compiled or allocated for good
     synchronize()
     begin = time.perf_counter()
-    for _ in range(2):
-        call()
+    call()
+    call()
     synchronize()
     once = max((time.perf_counter() - begin) / 2, 1e-6)
-    count = 3 if DRY else min(max(int(seconds / once), 5), 200)
+    count = 1 if DRY else min(max(int(seconds / once), 5), 200)
     if DEVICE == "cpu":
         times = []
         for _ in range(count):
