@@ -114,7 +114,16 @@ def read_skeleton_file(path: Path, bodies: str = "tracked") -> np.ndarray:
     first = re.match(rb"\s*(\d{1,9})\s", text)
     fast = skeleton_text(text, NUM_JOINTS) if first and int(first[1]) <= _FEW_FRAMES else None
     x = fast.numpy() if fast is not None else _read_lines(path, text.decode("utf-8", errors="replace"))
-    return x if bodies == "position" else track_bodies(x, _tracking_ids(text), path)
+    if bodies == "position" or (x.shape[1] == 1 and _has_one_id(text, len(x))):
+        return x
+    return track_bodies(x, _tracking_ids(text), path)
+
+
+def _has_one_id(text: bytes, frames: int) -> bool:
+    """Returns whether each frame has one body with the id of the first: most files, and found without their lines."""
+    head = text.split(b"\n", 3)[2:3]
+    name = head[0].split(b" ", 1)[0] if head else b""
+    return bool(name) and text.count(b"\n" + name + b" ") == frames
 
 
 def _tracking_ids(text: bytes) -> list[list[bytes]]:
