@@ -246,7 +246,8 @@ def _read_fit(path: Path) -> dict[str, Any]:
         InputError: If the file is damaged; the key is named.
     """
     fitted = read_fit(path, _FIT)
-    for key, value in (("curve", fitted.get("curve") or []), ("extras", [*fitted["extras"].values()])):
+    curve = fitted.get("curve", 0)
+    for key, value in (("curve", [] if curve is None else curve), ("extras", [*fitted["extras"].values()])):
         if not isinstance(value, list) or not all(item is None or is_number(item) for item in value):
             raise InputError(f"'{path}' is damaged (`{key}` does not hold numbers); delete it; --resume makes it again")
     return fitted

@@ -318,6 +318,7 @@ def test_a_checkpoint_with_a_wrong_value_is_named(ended: Path, tmp_path: Path, c
         lambda fitted: fitted.update(extras=3),
         lambda fitted: fitted.update(extras={"ged_e": "low"}),
         lambda fitted: fitted.update(curve=3),
+        lambda fitted: fitted.pop("curve"),
         lambda fitted: fitted.update(seed=None),
     ],
 )

@@ -1,5 +1,6 @@
 """Ctrl-C: an epoch has a moment to end, then the run stops wherever it is; a second one acts at once."""
 
+import contextlib
 import os
 import signal
 import time
@@ -173,8 +174,6 @@ def test_one_that_was_lost_in_a_callback_comes_again(monkeypatch: pytest.MonkeyP
 
     with InterruptFlag(Progress()) as flag, pytest.raises(Interrupted), flag.stopping(made):
         press()
-        try:
+        with contextlib.suppress(KeyboardInterrupt):  # as a library that goes on
             time.sleep(20)
-        except KeyboardInterrupt:  # a library that goes on
-            pass
         time.sleep(20)
