@@ -27,8 +27,9 @@ def from_masks(name: str, data: Data, citation: str, metric: str = "accuracy") -
     """
     y, num_classes = classes_of_numbers(data.y.view(-1).numpy(), where="the labels")
     masks = [data[mask] for mask in MASKS if mask in data]
-    if any(mask.size(0) != y.numel() for mask in masks):
-        raise InputError(f"masks must have one row for each of the {y.numel()} nodes")
+    if len({mask.shape for mask in masks}) > 1 or any(mask.size(0) != y.numel() or not mask.numel() for mask in masks):
+        shapes = ", ".join(str(list(mask.shape)) for mask in masks)
+        raise InputError(f"masks must have {y.numel()} rows, one per node, and one column per split (got {shapes})")
     labelled = labelled_items(y)
     masks = [mask.bool() & (labelled if mask.dim() == 1 else labelled[:, None]) for mask in masks]
     x = data.x.to_dense() if data.x.layout != torch.strided else data.x

@@ -48,7 +48,7 @@ def read_labels(path: Path) -> Tensor:
     """Reads a gzipped table of labels, in which an empty cell, or line, is a label that is missing."""
     with reading(path), open_text(path) as file:
         rows = [[float(cell or "nan") for cell in line.strip().split(",")] for line in file]
-        return torch.tensor(rows, dtype=torch.float)
+        return torch.tensor(rows, dtype=torch.float).view(len(rows), -1 if rows else 1)
 
 
 def read_tables(request: Request, features: type) -> dict[str, Tensor]:

@@ -48,10 +48,10 @@ def _read(raw: Path, part: str) -> Iterator[Data]:
     """Reads the graphs of a part, whose nodes follow each other; self loops are left out."""
     stem = PARTS[part]
     x, y, owner = (read_npy(raw / f"{stem}_{table}.npy") for table in ("feats", "labels", "graph_id"))
-    edge_index = _links(raw / f"{stem}_graph.json", len(owner))
-    fits = x.ndim == y.ndim == 2 and len(x) == len(y) == len(owner) and owner.shape == (len(owner),)
-    if not fits or not len(owner) or owner.dtype.kind not in "iu" or bool((np.diff(owner) < 0).any()):
+    fits = x.ndim == y.ndim == 2 and owner.ndim == 1 and x.shape[0] == y.shape[0] == owner.size > 0
+    if not fits or owner.dtype.kind not in "iu" or bool((owner[1:] < owner[:-1]).any()):
         raise InputError(f"{stem}_graph_id.npy: the nodes of a graph must follow each other, with features and labels")
+    edge_index = _links(raw / f"{stem}_graph.json", owner.size)
     _, first = np.unique(owner, return_index=True)
     graph = torch.from_numpy(np.searchsorted(first, np.arange(len(owner)), side="right") - 1)
     edge_index = edge_index[:, graph[edge_index[0]] == graph[edge_index[1]]]

@@ -70,7 +70,13 @@ def read_npy(path: Path) -> np.ndarray:
 def _numbers(array: Any, where: str) -> np.ndarray:
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
         raise InputError(f"{where}: it must hold numbers (got {getattr(array, 'dtype', type(array).__name__)})")
-    return array
+    if array.dtype.kind == "u" and array.dtype.itemsize > 1:  # PyTorch computes with int64 alone
+        if array.size and int(array.max()) > np.iinfo(np.int64).max:
+            raise InputError(f"{where}: its numbers must be below 2^63 (got {int(array.max())})")
+        return array.astype(np.int64)
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        return array.astype(np.float64)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def read_table(

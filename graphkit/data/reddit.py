@@ -29,7 +29,7 @@ def reddit(request: Request) -> GraphDataset:
 def _read(raw: Path) -> Data:
     x, y, kind = read_npz(raw / DATA, "feature", "label", "node_types")
     if x.ndim != 2 or y.shape != x.shape[:1] or kind.shape != x.shape[:1]:
-        raise InputError(f"{DATA}: there must be one label and one type for each of the {len(x)} nodes")
+        raise InputError(f"{DATA}: there must be features, a label and a type for each node (got {list(x.shape)})")
     row, column = read_npz(raw / GRAPH, "row", "col")
     if row.shape != column.shape or row.ndim != 1 or row.dtype.kind not in "iu" or column.dtype.kind not in "iu":
         raise InputError(f"{GRAPH}: rows and columns must be as many whole numbers")

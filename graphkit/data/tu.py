@@ -105,7 +105,8 @@ def _features(raw: Path, name: str, num_nodes: int, attributes: bool) -> torch.T
         blocks.append(torch.from_numpy(read_table(path, delimiter=",", dtype=np.float64)).float())
     path = raw / f"{name}_node_labels.txt"
     if path.is_file():
-        blocks += [one_hot(column, path) for column in read_table(path, delimiter=",").T]
+        columns = read_table(path, delimiter=",")
+        blocks += [one_hot(column, path) for column in columns.T] or [torch.from_numpy(columns)]
     if any(block.size(0) != num_nodes for block in blocks):
         raise InputError(f"{name}_node_labels.txt: there must be one line for each of the {num_nodes} nodes")
     return torch.cat(blocks, dim=1) if blocks else None

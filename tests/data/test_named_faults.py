@@ -47,7 +47,7 @@ def test_planetoid_nodes_without_a_label_are_in_no_drawn_split(tmp_path: Path) -
     y = dataset.graphs[0].y
     assert y.tolist() == [0, 1, 2, 0, 1, 2, 0, 1, -1, 1, -1, 2, -1, 0]
     assert torch.equal(dataset.graphs[0].x[13], torch.eye(N, 4)[9])  # the first row of tx is that of node 13
-    assert dataset.splits[0].test.tolist() == [9, 11, 13] and dataset.splits[0].val.tolist() == [3, 4, 5, 6, 7, 8]
+    assert dataset.splits[0].test.tolist() == [9, 11, 13] and dataset.splits[0].val.tolist() == [3, 4, 5, 6, 7]
     drawn = load("pubmed", tmp_path, split="0.4,0.3,0.3").splits[0]
     assert sorted(torch.cat([drawn.train, drawn.val, drawn.test]).tolist()) == (y >= 0).nonzero().view(-1).tolist()
 
@@ -199,6 +199,32 @@ def test_wrong_tables_of_tu_are_refused(tmp_path: Path) -> None:
         written(**{name: text})
         with pytest.raises(InputError, match=message):
             load("ptc-mr", tmp_path)
+
+
+def test_wrong_arrays_of_heterophilous_graphs_are_refused(tmp_path: Path) -> None:
+    raw = tmp_path / "HeterophilousGraphDataset" / "questions" / "raw"
+    raw.mkdir(parents=True)
+    part = np.arange(N) // 3 % 4
+    masks = {f"{name}_masks": np.tile(part == k, (2, 1)) for k, name in enumerate(("train", "val", "test"))}
+    edges = np.stack([np.arange(N - 1), np.arange(1, N)], axis=1)
+    right = {"node_features": np.eye(N, 3), "node_labels": np.arange(N) % 2, "edges": edges, **masks}
+    np.savez(raw / "questions.npz", **{**right, "node_features": np.eye(N, 3, dtype=">f8")})
+    dataset = load("questions", tmp_path)
+    assert len(dataset.splits) == 2 and dataset.graphs[0].num_edges == 2 * (N - 1)
+    assert torch.equal(dataset.graphs[0].x, torch.eye(N, 3))
+    for name, value, message in (
+        ("val_masks", masks["val_masks"][:1], "masks must have 12 rows, one per node, and one column per split"),
+        ("edges", edges + 1, "questions.npz: edge 10 joins 11 and 12"),
+        ("edges", edges.T, "questions.npz: the arrays do not fit together"),
+        ("edges", np.uint64(2**64 - 1) * np.ones((2, 2), "u8"), "`edges`: its numbers must be below"),
+        ("node_labels", np.arange(N) % 3, "the labels of 'questions' must be 0 and 1 .got 3 classes"),
+        ("node_features", np.full((N, 3), np.inf), "feature 0 of node 0 must be a finite number"),
+        ("node_features", np.array(["text"] * N), "`node_features`: it must hold numbers"),
+        ("node_features", np.array([{}] * N), "'questions.npz' cannot be read"),
+    ):
+        np.savez(raw / "questions.npz", **{**right, name: value})
+        with pytest.raises(InputError, match=message):
+            load("questions", tmp_path)
 
 
 def test_nodes_of_ogb_without_a_label_have_none(tmp_path: Path) -> None:
