@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from graphkit.files import PARSER_ERRORS
+
 TOKENS = [
     "", "nan", "NaN", "inf", "-inf", "-1", "0", "-0", "1e999", "1e-999", "2147483648", "9223372036854775808",
     "-" + "9" * 40, "9" * 400, "1" + "0" * 30, "536870912", "0.5", "1,5", "None", "null", "NA", "true", "=1+1",
@@ -34,7 +36,7 @@ def mutate_file(path: Path, rng: random.Random) -> str:
         data = path.read_bytes()
         try:
             new = kind(data, rng)
-        except (ValueError, TypeError, KeyError, IndexError, OSError, OverflowError, EOFError, zipfile.BadZipFile):
+        except PARSER_ERRORS:
             kind, new = _bytes, _bytes(data, rng)  # an earlier change has made the file unreadable
         path.write_bytes(new)
         kinds.append(kind.__name__.strip("_"))
