@@ -7,6 +7,7 @@ from torch_geometric.utils import scatter
 
 from graphkit.nn.conv.factorgcn_conv import Projection
 from graphkit.nn.degree import Part, source_norm
+from graphkit.nn.options import check_choice, check_counts, check_numbers
 from graphkit.ops import factor_aggregate
 from graphkit.ops._segments import widen
 
@@ -47,6 +48,9 @@ class FactorDiscriminator(torch.nn.Module):
 
     def __init__(self, channels: int, factors: int, gain: float = 6.0, norm: str = "both") -> None:
         super().__init__()
+        check_counts(channels=channels, factors=factors)
+        check_numbers(gain=gain)
+        check_choice("norm", norm, ("both", "source"))
         self.gain = gain
         self.norm = norm
         half = max(channels // 2, 1)

@@ -7,6 +7,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.nn import functional as F
+from torch_geometric.nn import BatchNorm as PyGBatchNorm
 
 from graphkit.errors import InputError
 
@@ -93,6 +94,9 @@ def share_norms(model: torch.nn.Module, group: Group = None) -> Together:
     """
     together = Together(group)
     for module in model.modules():
+        if isinstance(module, PyGBatchNorm) and module.allow_single_element:
+            module.allow_single_element = False  # no process may go on without the others' messages
+            module.module.takes_one = True
         if isinstance(module, torch.nn.BatchNorm1d):
             module.__class__ = SharedBatchNorm1d  # whoever holds the module (a list, another layer) still does
             module.together = together  # type: ignore[assignment]

@@ -5,8 +5,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch_geometric.utils import scatter
 
-from graphkit.errors import InputError
 from graphkit.nn.knn import knn_graph
+from graphkit.nn.options import check_counts, check_numbers
 from graphkit.nn.shared_norm import SharedBatchNorm1d, remember, summed
 from graphkit.ops import segment_max
 from graphkit.ops._segments import widen
@@ -39,9 +39,8 @@ class DynamicEdgeConv(torch.nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, k: int = 20, negative_slope: float = 0.2) -> None:
         super().__init__()
-        for name, value in (("in_channels", in_channels), ("out_channels", out_channels), ("k", k)):
-            if value < 1:
-                raise InputError(f"`{name}` must be at least 1 (got {value})")
+        check_counts(in_channels=in_channels, out_channels=out_channels, k=k)
+        check_numbers(negative_slope=negative_slope)
         self.k, self.negative_slope = k, negative_slope
         self.own = torch.nn.Linear(in_channels, out_channels, bias=False)
         self.other = torch.nn.Linear(in_channels, out_channels, bias=False)

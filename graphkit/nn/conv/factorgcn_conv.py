@@ -10,6 +10,7 @@ from torch_geometric.nn.inits import glorot, zeros
 from graphkit.errors import InputError, InputTypeError
 from graphkit.nn.degree import Part, source_norm
 from graphkit.nn.hooks import has_listeners
+from graphkit.nn.options import check_choice, check_counts, check_flags, check_numbers
 from graphkit.nn.sparse import full_precision
 from graphkit.ops import factor_aggregate
 
@@ -79,15 +80,15 @@ class FactorGCNConv(MessagePassing):
         bias: bool = True,
     ) -> None:
         super().__init__(aggr="add", node_dim=0)
-        if factors < 1:
-            raise InputError(f"`factors` must be at least 1 (got {factors})")
+        check_counts(in_channels=in_channels, out_channels=out_channels, factors=factors)
+        check_numbers(gain=gain)
+        check_flags(concat=concat, bias=bias)
+        check_choice("norm", norm, ("both", "source"))
         if concat and out_channels % factors != 0:
             raise InputError(
                 f"`out_channels` must be divisible by `factors` (got {out_channels} and {factors}); "
                 "choose another width or set `concat=False`"
             )
-        if norm not in ("both", "source"):
-            raise InputError(f"`norm` must be 'both' or 'source' (got {norm!r})")
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.factors = factors

@@ -12,6 +12,7 @@ from torch_geometric.nn.inits import glorot
 from torch_geometric.utils import add_self_loops, remove_self_loops
 
 from graphkit.nn.hooks import has_listeners
+from graphkit.nn.options import check_counts, check_flags, check_like, check_numbers, check_shares
 from graphkit.nn.sparse import full_precision
 from graphkit.ops import path_attention
 
@@ -35,6 +36,22 @@ class FusedGATConv(GATConv):
         by one (attributes of edges, an explainer, a hook on messages, the attention itself, two sets of nodes) are
         those of PyG.
     """
+
+    def __init__(
+        self, in_channels: Any, out_channels: int, heads: int = 1, concat: bool = True, negative_slope: float = 0.2,
+        dropout: float = 0.0, **options: Any,
+    ) -> None:
+        for width in in_channels if isinstance(in_channels, tuple) else (in_channels,):
+            if type(width) is not int or width != -1:  # which stands for the width of the input
+                check_counts(in_channels=width)
+        check_counts(out_channels=out_channels, heads=heads)
+        check_numbers(negative_slope=negative_slope)
+        check_shares(dropout=dropout)
+        check_flags(concat=concat)
+        check_like(options, GATConv)
+        if options.get("edge_dim") is not None:
+            check_counts(edge_dim=options["edge_dim"])
+        super().__init__(in_channels, out_channels, heads, concat, negative_slope, dropout, **options)
 
     def forward(self, x: Any, edge_index: Any, *args: Any, **kwargs: Any) -> Any:
         """Returns the new features of the nodes."""

@@ -12,6 +12,7 @@ from torch_geometric.nn.inits import glorot, zeros
 
 from graphkit.errors import InputError
 from graphkit.nn.hooks import has_listeners
+from graphkit.nn.options import DEEPEST, check_choice, check_counts, check_flags, check_numbers, check_shares
 from graphkit.nn.paths import edges_of_paths, weighted_paths
 from graphkit.nn.same_graph import SameGraph
 from graphkit.nn.sparse import full_precision
@@ -143,14 +144,17 @@ class SPAGANConv(MessagePassing):
         for name, count in (("heads", heads), ("max_hops", max_hops)):
             if isinstance(count, bool) or not isinstance(count, int) or count < 1:
                 raise InputError(f"`{name}` must be a whole number of at least 1 (got {count!r})")
-        if ratio is not None and not 0 < ratio < float("inf"):
-            raise InputError(f"`ratio` must be greater than 0 and finite, or None for all paths (got {ratio})")
-        if pool not in ("max", "mean"):
-            raise InputError(f"`pool` must be 'max' or 'mean' (got {pool!r})")
-        if not 0 <= dropout < 1:
-            raise InputError(f"`dropout` must lie in [0, 1) (got {dropout})")
-        if init not in ("glorot", "xavier-normal"):
-            raise InputError(f"`init` must be 'glorot' or 'xavier-normal' (got {init!r})")
+        check_counts(in_channels=in_channels, out_channels=out_channels, heads=heads)
+        check_counts(most=DEEPEST, max_hops=max_hops)
+        if ratio is not None:
+            check_numbers(ratio=ratio)
+            if ratio <= 0:
+                raise InputError(f"`ratio` must be greater than 0 and finite, or None for all paths (got {ratio})")
+        check_choice("pool", pool, ("max", "mean"))
+        check_numbers(negative_slope=negative_slope)
+        check_shares(dropout=dropout)
+        check_flags(concat=concat, cached=cached, bias=bias)
+        check_choice("init", init, ("glorot", "xavier-normal"))
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.heads = heads

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from graphkit.errors import InputError
+from graphkit.errors import InputError, InputTypeError
 from graphkit.nn.frames import Frames
+from graphkit.nn.options import WIDEST, check_counts, check_flags, check_shares
 from graphkit.ops import mix_joints
 
 
@@ -59,9 +60,15 @@ class STGCNConv(torch.nn.Module):
         window: int = 9,
     ) -> None:
         super().__init__()
+        check_counts(in_channels=in_channels, out_channels=out_channels)
+        check_flags(shortcut=shortcut)
+        check_shares(dropout=dropout)
+        if not isinstance(parts, Tensor) or not parts.is_floating_point():
+            raise InputTypeError(f"`parts` must be a float tensor [K, V, V] (got {type(parts).__name__})")
         if parts.dim() != 3 or parts.size(1) != parts.size(2):
             raise InputError(f"`parts` must be [K, V, V] (got {list(parts.shape)})")
-        if window % 2 == 0 or stride < 1:
+        check_counts(least=-WIDEST, window=window, stride=stride)
+        if window < 1 or window % 2 == 0 or stride < 1:
             raise InputError(f"`window` must be odd and `stride` at least 1 (got {window} and {stride})")
         self.in_channels, self.out_channels = in_channels, out_channels
         self.stride, self.shortcut, self.dropout, self.window = stride, shortcut, dropout, window

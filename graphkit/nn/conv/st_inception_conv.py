@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from graphkit.errors import InputError
+from graphkit.errors import InputError, InputTypeError
 from graphkit.nn.conv.folded_st_inception_conv import FoldedSTInceptionConv
 from graphkit.nn.frames import Frames
+from graphkit.nn.options import check_counts, check_flags
 from graphkit.nn.shared_norm import normalise
 from graphkit.ops import compare_joints, frame_window, mix_joints
 
@@ -66,6 +67,10 @@ class STInceptionConv(torch.nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, supports: Tensor, shortcut: bool = True) -> None:
         super().__init__()
+        check_counts(in_channels=in_channels, out_channels=out_channels)
+        check_flags(shortcut=shortcut)
+        if not isinstance(supports, Tensor) or not supports.is_floating_point():
+            raise InputTypeError(f"`supports` must be a float tensor [K, V, V] (got {type(supports).__name__})")
         if supports.dim() != 3 or supports.size(1) != supports.size(2):
             raise InputError(f"`supports` must be [K, V, V] (got {list(supports.shape)})")
         branches, joints = supports.size(0), supports.size(1)

@@ -1,21 +1,24 @@
 """The shell around PyG's own models, so that baselines run by the same command as the methods."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.nn.models import MLP as PyGMLP
 
+from graphkit.errors import InputError
 from graphkit.nn.models.graph_model import (
     GraphModel,
     Reach,
     check_batch,
     check_options,
     embed,
+    make_activation,
     read_out,
     refuse_readout_of_nodes,
 )
+from graphkit.nn.options import check_flags, check_like
 from graphkit.nn.sparse import drop, full_precision
 
 
@@ -23,6 +26,10 @@ class Baseline(GraphModel):
     """A stack of PyG's layers, with dropout on its input and a read-out and a linear head where items are graphs.
 
     Sub-classes name PyG's class in :meth:`make_body`. For nodes the stack's last layer gives the outputs, as is usual.
+    The defaults are those of nodes. Where the items of a data set are graphs, :meth:`from_data` takes
+    :attr:`graph_defaults`, after the experiments of `How Powerful are Graph Neural Networks?
+    <https://arxiv.org/abs/1810.00826>`_: features of small graphs are few and often one-hot, and dropout on them leaves
+    little to learn from.
 
     Args:
         in_channels: Width of the node features, or of the embedding if ``num_categories`` is given.
@@ -35,10 +42,20 @@ class Baseline(GraphModel):
         num_categories: Number of node categories to embed, where ``x`` holds categories.
         options: What else PyG's class takes, such as ``heads``.
 
+    Raises:
+        InputError: If an argument is of a wrong type or out of range, or PyG's class has no such option.
+
     Shapes:
         - **input:** ``x`` ``[N, F]`` or ``[N]`` categories, ``edge_index`` ``[2, E]``, ``batch`` ``[N]``.
         - **output:** ``[N, out_channels]`` or ``[B, out_channels]``.
     """
+
+    #: PyG's classes that take the options.
+    layers: ClassVar[tuple[type, ...]] = (PyGMLP,)
+    #: Defaults of :meth:`from_data` where items are graphs.
+    graph_defaults: ClassVar[dict[str, Any]] = {
+        "num_layers": 4, "readout": "mean", "dropout": 0.0, "batch_norm": True,
+    }  # fmt: skip
 
     def __init__(
         self,
@@ -53,15 +70,29 @@ class Baseline(GraphModel):
         **options: Any,
     ) -> None:
         super().__init__()
-        check_options(hidden_channels, readout, num_layers, dropout=dropout)
+        check_options(
+            in_channels, out_channels, hidden_channels, readout, num_layers, num_categories, dropout=dropout
+        )
+        check_flags(batch_norm=batch_norm)
+        if "act" in options:
+            make_activation(options["act"])  # refuses what is none
+        check_like(options, *self.layers)
         self.readout = readout
         self.num_layers = num_layers
         self.dropout = dropout
         self.embedding = None if num_categories is None else torch.nn.Embedding(num_categories, in_channels)
         width = out_channels if readout is None else hidden_channels
-        self.body = self.make_body(
-            in_channels, hidden_channels, num_layers, width, dropout, "batch_norm" if batch_norm else None, **options
-        )
+        if batch_norm:  # a batch of one row has no deviation: it takes the statistics so far
+            options = {"norm_kwargs": {"allow_single_element": True}, **options}
+        norm = "batch_norm" if batch_norm else None
+        try:
+            self.body = self.make_body(in_channels, hidden_channels, num_layers, width, dropout, norm, **options)
+        except InputError:
+            raise
+        except (AssertionError, AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:  # PyG's
+            named = ", ".join(f"{name}={value!r:.40}" for name, value in options.items() if name != "norm_kwargs")
+            reason = " ".join(str(error).split())
+            raise InputError(f"{type(self).__name__} cannot be made with the options {named} ({reason})") from None
         self.head = None if readout is None else torch.nn.Linear(hidden_channels, out_channels)
 
     def make_body(
@@ -83,7 +114,7 @@ class Baseline(GraphModel):
         """Returns a model with the widths of a :class:`graphkit.data.GraphDataset`."""
         refuse_readout_of_nodes(dataset, options)
         if dataset.level == "graph":
-            options = {"readout": "mean", **options}
+            options = {**cls.graph_defaults, **options}
         if dataset.num_categories is not None:
             options = {"in_channels": 36, "num_categories": dataset.num_categories, **options}
         else:

@@ -15,6 +15,7 @@ from graphkit.nn.models.graph_model import (
     read_out,
     refuse_readout_of_nodes,
 )
+from graphkit.nn.options import check_counts, check_flags
 from graphkit.registry import register_model
 
 
@@ -60,7 +61,10 @@ class DGCNN(GraphModel):
         num_categories: int | None = None,
     ) -> None:
         super().__init__()
-        check_options(hidden_channels, None, num_layers, dropout=dropout)
+        check_options(in_channels, out_channels, hidden_channels, None, num_layers, num_categories, dropout=dropout)
+        check_counts(most=16, num_layers=num_layers)  # each doubles the width
+        check_counts(k=k)
+        check_flags(per_cloud=per_cloud)
         self.per_cloud, self.dropout = per_cloud, dropout
         self.embedding = None if num_categories is None else torch.nn.Embedding(num_categories, in_channels)
         widths = [in_channels, *[hidden_channels * 2 ** max(0, layer - 1) for layer in range(num_layers)]]

@@ -24,6 +24,7 @@ from graphkit.nn.models.graph_model import (
     read_out,
     refuse_readout_of_nodes,
 )
+from graphkit.nn.options import check_choice, check_flags, check_numbers, checked_list
 from graphkit.nn.principal_start import principal_start
 from graphkit.registry import register_model
 
@@ -107,14 +108,13 @@ class FactorGCN(GraphModel):
         num_categories: int | None = None,
     ) -> None:
         super().__init__()
-        if not factors or not all(isinstance(count, int) and count > 0 for count in factors):
-            raise InputError(f"`factors` must list whole numbers, one per layer, such as [4, 1] (got {list(factors)})")
-        factors = tuple(factors)
-        if head not in ("linear", "mlp", "layers", "conv"):
-            raise InputError(f"`head` must be one of linear, mlp, layers, conv (got {head!r})")
-        if first_weights not in ("random", "principal"):
-            raise InputError(f"`first_weights` must be 'random' or 'principal' (got {first_weights!r})")
-        check_options(hidden_channels, readout, dropout=dropout, head_dropout=head_dropout)
+        factors = checked_list("factors", factors)
+        check_choice("head", head, ("linear", "mlp", "layers", "conv"))
+        check_choice("first_weights", first_weights, ("random", "principal"))
+        check_flags(batch_norm=batch_norm, size_norm=size_norm, input_norm=input_norm)
+        check_numbers(least=0, discriminator=discriminator, weak_supervision=weak_supervision)
+        shares = {"dropout": dropout, "head_dropout": head_dropout}
+        check_options(in_channels, out_channels, hidden_channels, readout, 1, num_categories, **shares)
         if hidden_channels % math.lcm(*factors[: -1 if head == "conv" else None] or (1,)):
             raise InputError(
                 f"`hidden_channels` must be divisible by the factors of every layer (got {hidden_channels} and "

@@ -9,10 +9,10 @@ from torch_geometric.nn import GATConv
 from torch_geometric.nn import Linear as PyGLinear
 from torch_geometric.nn.models import GAT as PyGGAT
 
-from graphkit.errors import InputError
+from graphkit.errors import InputError, InputTypeError
 from graphkit.nn.conv.fused_gat_conv import FusedGATConv, HeadMeanLinear
 from graphkit.nn.models.baseline import Baseline
-from graphkit.nn.models.graph_model import check_options, make_activation
+from graphkit.nn.options import check_counts, check_flags, check_shares
 from graphkit.registry import register_model
 
 
@@ -38,25 +38,32 @@ class GAT(Baseline):
         options: The arguments of :class:`Baseline`.
     """
 
+    layers = (GATConv, PyGGAT)
+
     def __init__(
         self, in_channels: int, out_channels: int, hidden_channels: int = 64, heads: int = 8, act: str = "elu",
         attention_dropout: float | None = None, out_heads: int | None = None, residual: bool = False,
         bias: bool = True, fused: bool = False, edge_attr: str | None = None, **options: Any,
     ) -> None:
-        if heads < 1 or hidden_channels % heads:
+        check_counts(hidden_channels=hidden_channels, heads=heads)
+        if hidden_channels % heads:
             raise InputError(f"`hidden_channels` must be divisible by `heads` (got {hidden_channels} and {heads})")
-        if isinstance(act, str):
-            make_activation(act)  # refuses a name that is none
+        if out_heads is not None:
+            check_counts(out_heads=out_heads)
+        if attention_dropout is not None:
+            check_shares(attention_dropout=attention_dropout)
+        check_flags(residual=residual, bias=bias, fused=fused)
+        if edge_attr is not None and (not isinstance(edge_attr, str) or not edge_attr):
+            raise InputTypeError(f"`edge_attr` must be the name of an attribute, or none (got {edge_attr!r})")
         of_convs: dict[str, Any] = {"bias": bias}
         if edge_attr is not None:
             of_convs = {**of_convs, "edge_dim": 1, "fill_value": 0.0}
-        super().__init__(in_channels, out_channels, hidden_channels, heads=heads, act=act, **of_convs, **options)
+        super().__init__(in_channels, out_channels, hidden_channels, heads=heads, act=act, **{**of_convs, **options})
+        of_convs |= {name: options[name] for name in ("negative_slope", "add_self_loops") if name in options}
         self.edge_attr = edge_attr
         self.uses_edge_weight = edge_attr == "edge_weight"
         convs = cast(torch.nn.ModuleList, self.body.convs)
         if out_heads is not None:
-            if out_heads < 1:
-                raise InputError(f"`out_heads` must be at least 1 (got {out_heads})")
             last = cast(GATConv, convs[-1])
             widths = (cast(int, last.in_channels), last.out_channels)
             convs[-1] = GATConv(*widths, heads=out_heads, concat=False, dropout=last.dropout, **of_convs)
@@ -66,7 +73,6 @@ class GAT(Baseline):
         for conv in list(convs)[1:] if residual else []:
             _add_residual(cast(GATConv, conv))
         if attention_dropout is not None:
-            check_options(hidden_channels, None, attention_dropout=attention_dropout)
             for conv in convs:
                 cast(GATConv, conv).dropout = attention_dropout
 

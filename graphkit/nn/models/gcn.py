@@ -32,6 +32,7 @@ class GCN(Baseline):
 
     uses_edge_weight = True
     normalizes_by_degree = True
+    layers = (GCNConv, PyGGCN)
     _cached_graph: SameGraph | None = None
 
     def inputs(self, data: Data) -> dict[str, Any]:

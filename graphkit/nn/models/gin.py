@@ -16,8 +16,12 @@ from graphkit.registry import register_model
 class GIN(Baseline):
     """`How Powerful are Graph Neural Networks? <https://arxiv.org/abs/1810.00826>`_ (ICLR 2019).
 
-    The layers are those of :class:`torch_geometric.nn.models.GIN`; see :class:`Baseline` for the arguments.
+    The layers are those of :class:`torch_geometric.nn.models.GIN`; see :class:`Baseline` for the arguments. The
+    read-out of graphs is the sum by default, as in the paper: the mean and the maximum forget how many nodes there are.
     """
+
+    layers = (GINConv, PyGGIN)
+    graph_defaults = {**Baseline.graph_defaults, "readout": "sum"}
 
     def make_body(
         self, in_channels: int, hidden: int, num_layers: int, out_channels: int, dropout: float, norm: str | None,

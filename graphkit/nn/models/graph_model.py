@@ -9,6 +9,7 @@ from torch_geometric.nn.resolver import activation_resolver
 from torch_geometric.utils import scatter
 
 from graphkit.errors import InputError, InputTypeError
+from graphkit.nn.options import DEEPEST, check_counts, check_shares
 from graphkit.ops._segments import widen
 
 READOUTS = ("mean", "sum", "max")
@@ -107,16 +108,23 @@ class GraphModel(torch.nn.Module):
         return {"x": data.x, "edge_index": data.edge_index, "batch": data.batch, "batch_size": int(data.num_graphs)}
 
 
-def check_options(hidden_channels: int, readout: str | None, num_layers: int = 1, **shares: float) -> None:
+def check_options(
+    in_channels: int,
+    out_channels: int,
+    hidden_channels: int,
+    readout: str | None = None,
+    num_layers: int = 1,
+    num_categories: int | None = None,
+    **shares: float,
+) -> None:
     """Refuses widths and depths below one, a read-out that does not exist and dropouts outside of [0, 1)."""
-    for name, count in (("hidden_channels", hidden_channels), ("num_layers", num_layers)):
-        if count < 1:
-            raise InputError(f"`{name}` must be at least 1 (got {count})")
-    if readout is not None and readout not in READOUTS:
+    check_counts(in_channels=in_channels, out_channels=out_channels, hidden_channels=hidden_channels)
+    check_counts(most=DEEPEST, num_layers=num_layers)
+    if num_categories is not None:
+        check_counts(num_categories=num_categories)
+    if readout is not None and (not isinstance(readout, str) or readout not in READOUTS):
         raise InputError(f"`readout` must be one of {', '.join(READOUTS)}, or none for nodes (got {readout!r})")
-    for name, share in shares.items():
-        if not 0 <= share < 1:
-            raise InputError(f"`{name}` must lie in [0, 1) (got {share})")
+    check_shares(**shares)
 
 
 def check_batch(x: Tensor, batch: Tensor | None) -> None:
@@ -150,6 +158,8 @@ def make_activation(name: str, option: str = "act") -> torch.nn.Module:
     Raises:
         ValueError: If there is no such activation, or it changes the shape of its input.
     """
+    if not isinstance(name, str):
+        raise InputTypeError(f"`{option}` must be the name of an activation, such as relu (got {name!r})")
     try:
         activation = activation_resolver(name, **({"negative_slope": 0.2} if name == "leaky_relu" else {}))
         same = activation.eval()(torch.zeros(2, 4)).shape == (2, 4)

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphkit.errors import InputError
+from graphkit.errors import InputError, InputTypeError
 from graphkit.nn.clip_shape import check_clips
 from graphkit.nn.frames import Frames
 from graphkit.nn.models.graph_model import GraphModel
+from graphkit.nn.options import DEEPEST, WIDEST, check_counts
 from graphkit.registry import get_layout
 
 if TYPE_CHECKING:
@@ -31,14 +32,28 @@ class SkeletonModel(GraphModel):
 
     def __init__(self, in_channels: int, layout: "str | SkeletonLayout", num_persons: int) -> None:
         super().__init__()
-        for name, count in (("in_channels", in_channels), ("num_persons", num_persons)):
-            if count < 1:
-                raise InputError(f"`{name}` must be at least 1 (got {count})")
+        check_counts(in_channels=in_channels, num_persons=num_persons)
         self.in_channels = in_channels
         self.layout: SkeletonLayout = get_layout(layout) if isinstance(layout, str) else layout
+        if not hasattr(self.layout, "num_joints"):
+            raise InputTypeError(f"`layout` must be a layout or the name of one, such as ntu-25 (got {layout!r:.80})")
         self.num_persons = num_persons
         #: The norm of the coordinates: each joint of each person has its own.
         self.norm_data = torch.nn.BatchNorm1d(num_persons * self.layout.num_joints * in_channels)
+
+    @staticmethod
+    def check_stages(channels: Sequence[int], blocks: Sequence[int]) -> None:
+        """Refuses what does not give each stage a width and a number of blocks."""
+        for name, values, most in (("channels", channels, WIDEST), ("blocks", blocks, DEEPEST)):
+            if isinstance(values, str) or not isinstance(values, Sequence):
+                raise InputTypeError(f"`{name}` must be a list of whole numbers (got {values!r:.80})")
+            for value in values:
+                check_counts(least=-most, most=most, **{name: value})
+        if len(channels) != len(blocks) or not channels or min(*channels, *blocks) < 1:
+            raise InputError(
+                "`channels` and `blocks` must name as many widths as numbers of blocks, all at least 1 "
+                f"(got {list(channels)} and {list(blocks)})"
+            )
 
     @classmethod
     def from_data(cls, dataset: Any, **options: Any) -> "SkeletonModel":

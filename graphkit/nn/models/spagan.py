@@ -20,6 +20,7 @@ from graphkit.nn.models.graph_model import (
     read_out,
     refuse_readout_of_nodes,
 )
+from graphkit.nn.options import WIDEST, check_counts, check_flags
 from graphkit.nn.paths import attention_cost, has_paths, paths_of, put_paths, with_self_loops
 from graphkit.nn.sparse import drop
 from graphkit.ops import path_attention, shortest_paths
@@ -114,15 +115,19 @@ class SPAGAN(GraphModel):
     ) -> None:
         super().__init__()
         attention_dropout = dropout if attention_dropout is None else attention_dropout
-        check_options(hidden_channels, readout, num_layers, dropout=dropout, attention_dropout=attention_dropout)
+        shares = {"dropout": dropout, "attention_dropout": attention_dropout}
+        check_options(in_channels, out_channels, hidden_channels, readout, num_layers, num_categories, **shares)
+        check_counts(heads=heads, out_heads=out_heads)
+        check_counts(least=-WIDEST, path_layers=path_layers, iterations=iterations)
+        if iterations < 0:
+            raise InputError(f"`iterations` must not be negative (got {iterations})")
+        check_flags(share_transform=share_transform)
         if heads < 1 or out_heads < 1:
             raise InputError(f"`heads` and `out_heads` must be at least 1 (got {heads} and {out_heads})")
         if hidden_channels % heads:
             raise InputError(f"`hidden_channels` must be divisible by `heads` (got {hidden_channels} and {heads})")
         if not 1 <= path_layers <= num_layers:
             raise InputError(f"`path_layers` must be from 1 to the {num_layers} layers there are (got {path_layers})")
-        if iterations < 0:
-            raise InputError(f"`iterations` must not be negative (got {iterations})")
         self.max_hops = max_hops
         self.ratio = ratio
         self.iterations = iterations

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from graphkit.errors import InputError
 from graphkit.nn.conv.st_gcn_conv import STGCNConv
 from graphkit.nn.models.skeleton_model import SkeletonModel
 from graphkit.nn.neighbour_parts import neighbour_parts
+from graphkit.nn.options import check_counts, check_shares
 from graphkit.registry import register_model
 
 if TYPE_CHECKING:
@@ -58,13 +58,9 @@ class STGCN(SkeletonModel):
         window: int = 9,
     ) -> None:
         super().__init__(in_channels, layout, num_persons)
-        if len(channels) != len(blocks) or not channels or min(*channels, *blocks) < 1:
-            raise InputError(
-                "`channels` and `blocks` must name as many widths as numbers of blocks, all at least 1 "
-                f"(got {list(channels)} and {list(blocks)})"
-            )
-        if not 0 <= dropout < 1:
-            raise InputError(f"`dropout` must lie in [0, 1) (got {dropout})")
+        self.check_stages(channels, blocks)
+        check_counts(num_classes=num_classes)
+        check_shares(dropout=dropout)
         parts = neighbour_parts(self.layout.edges, self.layout.num_joints, self.layout.centre)
         self.blocks = torch.nn.ModuleList()
         width = in_channels

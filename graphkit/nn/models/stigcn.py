@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from graphkit.errors import InputError
 from graphkit.nn.conv.st_inception_conv import STInceptionConv
 from graphkit.nn.models.skeleton_model import SkeletonModel
+from graphkit.nn.options import check_counts, check_shares
 from graphkit.nn.skeleton_supports import skeleton_supports
 from graphkit.registry import register_model
 
@@ -67,13 +67,9 @@ class STIGCN(SkeletonModel):
         polynomial: str = "matrix",
     ) -> None:
         super().__init__(in_channels, layout, num_persons)
-        if len(channels) != len(blocks) or not channels or min(*channels, *blocks) < 1:
-            raise InputError(
-                "`channels` and `blocks` must name as many widths as numbers of blocks, all at least 1 "
-                f"(got {list(channels)} and {list(blocks)})"
-            )
-        if not 0 <= dropout < 1:
-            raise InputError(f"`dropout` must lie in [0, 1) (got {dropout})")
+        self.check_stages(channels, blocks)
+        check_counts(num_classes=num_classes)
+        check_shares(dropout=dropout)
         self.dropout = dropout
         supports = skeleton_supports(self.layout.edges, self.layout.num_joints, polynomial)
         width = channels[0]

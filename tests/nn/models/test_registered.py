@@ -2,10 +2,13 @@
 
 import pytest
 import torch
+from torch_geometric.data import Batch
+from torch_geometric.nn import BatchNorm as PyGBatchNorm
 
 from graphkit.data import GraphDataset, Split
 from graphkit.errors import InputError
 from graphkit.nn import GraphModel, SkeletonModel
+from graphkit.nn.shared_norm import share_norms
 from graphkit.registry import get_model, model_names
 from graphkit.testing import check_model, random_graphs
 from graphkit.transforms import SparseFeatures
@@ -87,3 +90,30 @@ def test_weights_in_the_place_of_the_batch_are_refused(name: str) -> None:
     third = {"batch": torch.rand(graph.num_edges)} if name == "spagan" else None  # its third argument is `paths`
     with pytest.raises(InputError, match="`batch` to hold the graph of each of the 12 nodes"):
         model(graph.x, graph.edge_index, **third) if third else model(graph.x, graph.edge_index, torch.rand(36))
+
+
+@pytest.mark.parametrize("name", ["gat", "gcn", "gin", "mlp"])
+def test_baselines_of_graphs_have_defaults_of_their_own(name: str) -> None:
+    graphs = get_model(name).from_data(dataset("graph-classification"))
+    assert (graphs.num_layers, graphs.dropout) == (4, 0.0)
+    assert graphs.readout == ("sum" if name == "gin" else "mean")
+    assert any(isinstance(module, torch.nn.BatchNorm1d) for module in graphs.modules())
+    nodes = get_model(name).from_data(dataset("node-classification"))
+    assert (nodes.num_layers, nodes.dropout, nodes.readout) == (2, 0.5, None)
+    assert not any(isinstance(module, torch.nn.BatchNorm1d) for module in nodes.modules())
+    own = get_model(name).from_data(dataset("graph-classification"), num_layers=2, dropout=0.3, readout="max")
+    assert (own.num_layers, own.dropout, own.readout) == (2, 0.3, "max")
+
+
+@pytest.mark.parametrize("name", ["gat", "gcn", "gin", "mlp"])
+def test_a_batch_of_one_node_can_be_trained_on(name: str) -> None:
+    model, graph = get_model(name).from_data(dataset("graph-classification")).train(), random_graphs(6)[1]
+    assert graph.num_nodes == 1
+    model(**model.inputs(Batch.from_data_list([graph]))).sum().backward()
+
+
+def test_shared_norms_of_baselines_wait_for_the_other_processes() -> None:
+    model = get_model("gin").from_data(dataset("graph-classification"))
+    share_norms(model)
+    norms = [module for module in model.modules() if isinstance(module, PyGBatchNorm)]
+    assert norms and all(norm.module.takes_one and not norm.allow_single_element for norm in norms)
