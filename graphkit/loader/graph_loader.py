@@ -9,6 +9,7 @@ from torch_geometric.data import Data
 
 from graphkit.errors import InputError
 from graphkit.loader.share import Share
+from graphkit.nn.state_key import StateKey
 
 
 class GraphLoader:
@@ -48,7 +49,7 @@ class GraphLoader:
         self.generator = generator
         self.share = share or Share()
         self.sizes = sizes
-        self._kept: list[Data] | None = None
+        self._kept: tuple[StateKey, list[Data]] | None = None
 
     def __len__(self) -> int:
         return len(self._split(self.ids))
@@ -57,9 +58,18 @@ class GraphLoader:
         if self.shuffle:
             order = torch.randperm(self.ids.numel(), generator=self.generator)
             return (self._make(ids) for ids in self._split(self.ids[order]))
-        if self._kept is None:
-            self._kept = [self._make(ids) for ids in self._split(self.ids)]
-        return iter(self._kept)
+        state = self._state()
+        if self._kept is None or not state.matches(self._kept[0]):
+            self._kept = state, [self._make(ids) for ids in self._split(self.ids)]
+        return iter(self._kept[1])
+
+    def _state(self) -> StateKey:
+        """Returns the state of all tensors that batches are made of: those that were made serve while it lasts."""
+        parts: list[Any] = [self.ids, self.batch_size, self.sizes, id(self.graphs)]
+        for value in vars(self.graphs).values() if hasattr(self.graphs, "__dict__") else ():
+            values = value.values() if isinstance(value, dict) else [value]
+            parts += [each for each in values if isinstance(each, Tensor)]
+        return StateKey(parts)
 
     def _make(self, ids: Tensor) -> Data:
         """Returns the own part of a batch."""

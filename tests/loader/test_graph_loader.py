@@ -34,3 +34,14 @@ def test_shuffling_depends_on_the_generator_alone() -> None:
 def test_an_empty_batch_size_is_refused() -> None:
     with pytest.raises(ValueError, match="`batch_size` must be at least 1 \\(got 0\\)"):
         GraphLoader(collection(), torch.arange(5), 0)
+
+
+def test_batches_are_made_again_once_what_they_are_made_of_changes() -> None:
+    graphs = collection()
+    loader = GraphLoader(graphs, torch.tensor([4, 0, 2, 1]), batch_size=2)
+    first = list(loader)
+    graphs.graph["y"].add_(10)
+    assert [batch.y.flatten().tolist() for batch in loader] == [[14, 10], [12, 11]]
+    loader.ids.copy_(torch.tensor([3, 3, 3, 3]))
+    assert [batch.y.flatten().tolist() for batch in loader] == [[13, 13], [13, 13]]
+    assert first[0].y.flatten().tolist() == [4, 0]

@@ -7,6 +7,7 @@ import torch
 from torch_geometric import EdgeIndex
 from torch_geometric.data import Data
 
+from graphkit.errors import InputError
 from graphkit.loader import NeighborLoader, ShortestPathLoader
 from graphkit.registry import get_model
 
@@ -72,3 +73,14 @@ def test_sampled_batches_are_right_on_average() -> None:
     loader = NeighborLoader(model.for_parts(data), [3], input_nodes=torch.tensor([0]), batch_size=1)
     outs = torch.stack([model(**model.inputs(batch))[0].detach() for _ in range(2000) for batch in loader])
     assert bool(((outs.mean(0) - expected).abs() < 4 * outs.std(0) / 2000**0.5).all()) and bool((outs.std(0) > 0).all())
+
+
+def test_a_gcn_refuses_negative_weights_where_it_normalizes_by_degree() -> None:
+    data = graph()
+    data.edge_weight[4] = -2
+    model = get_model("gcn")(5, 3).double().eval()
+    for call in (lambda: model(**model.inputs(data)), lambda: model.for_parts(data)):
+        with pytest.raises(InputError, match=r"`edge_weight`.* got -2 for edge 4 \("):
+            call()
+    model = get_model("gcn")(5, 3, normalize=False).double().eval()
+    assert bool(model(**model.inputs(data)).isfinite().all())
