@@ -8,6 +8,7 @@ from graphkit.files import read_json
 from graphkit.plot import html, scores
 from graphkit.plot.continual import performance_matrices, performance_over_tasks
 from graphkit.plot.style import inline_svg, save_png
+from graphkit.train.opened_run import read_environment
 
 _COLUMNS = {
     "average_performance": "average performance ↑",
@@ -67,8 +68,9 @@ def render_continual(folder: Path) -> str:
     config = (folder / "config.yaml").read_text(encoding="utf-8")
     command = "graphkit continual --config config.yaml --output again"
     reproduce = [html.code(command), html.folded("config.yaml", html.code(config))]
-    if (folder / "env.json").is_file():
-        reproduce.append(html.folded("environment", html.settings(read_json(folder / "env.json"))))
+    environment = read_environment(folder)
+    if environment:
+        reproduce.append(html.folded("environment", html.settings(environment)))
     parts.append(html.section("Reproduce", *reproduce))
     return html.page(title, parts)
 
@@ -76,9 +78,12 @@ def render_continual(folder: Path) -> str:
 def _tiles(result: dict[str, Any], percent: bool) -> list[tuple[str, str, str]]:
     """Returns what catches the eye: the best strategies by validation, joint training aside."""
     learners = {name: entry for name, entry in result["strategies"].items() if entry["forgetting"]}
-    ranked = sorted(
-        learners or result["strategies"], key=lambda name: -(result["strategies"][name]["validation"]["mean"])
-    )
+
+    def validation(name: str) -> float:
+        scored = result["strategies"][name]["validation"]
+        return scored["mean"] if scored else float("-inf")
+
+    ranked = sorted(learners or result["strategies"], key=validation, reverse=True)
     tiles = [
         (name, scores.spread(result["strategies"][name]["average_performance"], percent), "average performance")
         for name in ranked[:3]

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from graphkit.errors import InputError
 from graphkit.files import read_json
@@ -13,6 +12,8 @@ from graphkit.plot.collect_distill import structures
 from graphkit.plot.distill import local_structures, score_against_cost
 from graphkit.plot.pictures import ABSENT
 from graphkit.plot.style import inline_svg, save_png
+from graphkit.train.config import read_config
+from graphkit.train.opened_run import read_environment
 
 _MEANING = (
     "All students have the same seeds, splits, first weights and way of choosing the epoch. The "
@@ -39,7 +40,7 @@ def render_distill(folder: Path) -> str:
         raise InputError(f"the run '{folder}' has not ended; continue it with: graphkit distill --resume {folder}")
     result = read_json(folder / "result.json")
     text = (folder / "config.yaml").read_text(encoding="utf-8")
-    config, percent = yaml.safe_load(text), result["metric"] in scores.PERCENT
+    config, percent = read_config(folder / "config.yaml"), result["metric"] in scores.PERCENT
     networks = result["networks"]
     teacher, chosen = networks[0]["model"], scores.SELECTED.get(result["selected_on"], "")
     title = f"Distillation: {teacher} to {result['model']} on {result['dataset']}"
@@ -57,8 +58,9 @@ def render_distill(folder: Path) -> str:
     ]
     command = "graphkit distill --config config.yaml --output again"
     reproduce = [html.code(command), html.folded("config.yaml", html.code(text))]
-    if (folder / "env.json").is_file():
-        reproduce.append(html.folded("environment", html.settings(read_json(folder / "env.json"))))
+    environment = read_environment(folder)
+    if environment:
+        reproduce.append(html.folded("environment", html.settings(environment)))
     parts.append(html.section("Reproduce", *reproduce))
     return html.page(title, parts)
 

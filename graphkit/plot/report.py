@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from graphkit.errors import InputError
 from graphkit.files import write_text
@@ -13,26 +12,10 @@ from graphkit.plot.factors import factor_graphs, found_beside_true
 from graphkit.plot.pictures import curves_section, picture_sections
 from graphkit.plot.style import require_matplotlib, save_png
 from graphkit.train import Run, open_run
-from graphkit.train.checkpoint import read_fit
 from graphkit.train.config import read_config
+from graphkit.train.continual.result import check_continual_result
+from graphkit.train.distill.result import check_distill_result
 from graphkit.train.folder import read_result
-
-#: What the results of a stream and of a comparison have, and what each strategy and each network in them has.
-_COMMON: dict[str, Any] = {"model": "", "dataset": "", "metric": "", "seeds": [0], "seconds": 0.0}
-_RESULTS: dict[str, dict[str, Any]] = {
-    "stream": {**_COMMON, "protocol": {}, "strategies": {}},
-    "student": {**_COMMON, "selected_on": "", "chosen": "", "networks": [{}]},
-}
-_ENTRIES = {
-    "stream": (
-        "average_performance", "average_forgetting", "forgetting", "learning_accuracy", "forward_transfer",
-        "validation", "matrix", "seconds_per_task", "memory_mb_per_task", "options",
-    ),
-    "student": (
-        "name", "model", "loss", "test", "validation", "parameters", "size_bytes", "latency_ms", "seconds",
-        "against_alone",
-    ),
-}  # fmt: skip
 
 
 def report(run: Run | str | Path) -> Path:
@@ -88,15 +71,10 @@ def _check_result(folder: Path, part: str) -> None:
     Raises:
         InputError: If a key is missing or has another type; the file and the key are named.
     """
-    path = folder / "result.json"
-    if not read_result(folder):
-        return
-    found = read_fit(path, _RESULTS[part])
-    entries = found["networks"] if part == "student" else [*found["strategies"].values()]
-    for entry in entries:
-        missing = next((key for key in _ENTRIES[part] if not isinstance(entry, dict) or key not in entry), None)
-        if missing is not None:
-            raise InputError(f"'{path}' is damaged (it has no `{missing}`); delete it; --resume makes it again")
+    result = read_result(folder)
+    if result:
+        check = check_continual_result if part == "stream" else check_distill_result
+        check(result, folder / "result.json")
 
 
 def factor_picture(run: Run | str | Path) -> Path:

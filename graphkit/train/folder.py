@@ -26,7 +26,8 @@ _BEGUN: set[Path] = set()
 FORMAT = 1
 #: What a result has whatever was trained.
 _RESULT = (
-    "model", "dataset", "metric", "test", "validation", "selected_on", "epochs", "seeds", "parameters", "seconds"
+    "model", "dataset", "task", "metric", "test", "validation", "selected_on", "epochs", "seeds", "parameters",
+    "seconds", "peak_memory_mb",
 )  # fmt: skip
 
 
@@ -183,10 +184,13 @@ def _is_result(key: str, value: Any) -> bool:
     """Returns whether a value of a result has the type that its key says."""
     if key in ("test", "validation"):
         good = isinstance(value, dict) and is_number(value.get("mean")) and is_number(value.get("std"))
+        good = good and value["std"] >= 0
         return value is None or (good and isinstance(value.get("runs"), list) and all(map(is_number, value["runs"])))
     if key in ("epochs", "seeds"):
         whole = isinstance(value, list) and all(item is None or isinstance(item, int) for item in value)
         return whole and bool(value)
+    if key == "peak_memory_mb":
+        return value is None or is_number(value)
     return is_number(value) if key in ("parameters", "seconds") else isinstance(value, str)
 
 

@@ -45,11 +45,7 @@ class Run:
     @cached_property
     def environment(self) -> dict[str, Any]:
         """The content of ``env.json``: software, hardware and, as ``data``, the fingerprint of the data."""
-        path = self.path / "env.json"
-        content = read_json(path, "delete it") if path.is_file() else {}
-        if not isinstance(content, dict):
-            raise InputError(f"'{path}' is damaged (no keys and values); delete it")
-        return content
+        return read_environment(self.path)
 
     @cached_property
     def metrics(self) -> list[dict[str, float | None]]:
@@ -115,6 +111,19 @@ class Run:
         model = make_model(self.config, self.dataset)
         put_weights(model, weights, path)
         return model.eval()
+
+
+def read_environment(folder: Path) -> dict[str, Any]:
+    """Returns the content of ``env.json`` of a run folder; empty where there is none.
+
+    Raises:
+        InputError: If it is damaged.
+    """
+    path = folder / "env.json"
+    content = read_json(path, "delete it") if path.is_file() else {}
+    if not isinstance(content, dict):
+        raise InputError(f"'{path}' is damaged (no keys and values); delete it")
+    return content
 
 
 def open_run(path: str | Path) -> Run:

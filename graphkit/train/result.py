@@ -4,12 +4,80 @@ from collections.abc import Sequence
 from math import isfinite, nan
 from pathlib import Path
 from statistics import fmean, pstdev, stdev
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, TypedDict, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 import torch
 
 from graphkit.data import GraphDataset
+from graphkit.errors import InputError
 from graphkit.metrics import fold_curve
+from graphkit.settings import Range
+
+NotNegative = Annotated[float, Range(0)]
+
+
+class Scores(TypedDict):
+    """Scores of several runs in a result."""
+
+    mean: float
+    std: NotNegative
+    runs: list[float]
+
+
+def check_result(result: Any, kind: Any, path: Path) -> None:
+    """Refuses the content of a result that lacks a key or has one of another type.
+
+    Args:
+        result: The content.
+        kind: What it should be: a type hint of ``TypedDict``, ``list``, ``dict``, ``str``, ``int``, ``float`` and
+            ``None``. Keys that it does not name are free.
+        path: The file, for the message.
+
+    Raises:
+        InputError: If something is missing or of another type; the key is named.
+    """
+    problem = _problem(result, kind, "")
+    if problem:
+        raise InputError(f"'{path}' is damaged ({problem}); delete it; --resume makes it again")
+
+
+def _problem(value: Any, kind: Any, name: str) -> str:
+    """Returns what is wrong with a value; empty if nothing is."""
+    origin, args = get_origin(kind), get_args(kind)
+    if kind is Any:
+        return ""
+    if origin is UnionType or origin is Union:
+        problems = [_problem(value, each, name) for each in args]
+        return "" if "" in problems else problems[0]
+    if is_typeddict(kind):
+        if not isinstance(value, dict):
+            return f"`{name}` must hold keys and values"
+        for key, each in get_type_hints(kind, include_extras=True).items():
+            path = f"{name}.{key}".lstrip(".")
+            if key in value:
+                if problem := _problem(value[key], each, path):
+                    return problem
+            elif key in kind.__required_keys__:
+                return f"it has no `{path}`"
+        return ""
+    if origin is Annotated:
+        problem = _problem(value, args[0], name)
+        return problem or ("" if value in args[1] else f"`{name}` must {args[1].violated(value)}")
+    if origin is list:
+        items = enumerate(value) if isinstance(value, list) else ()
+        problems = [problem for index, item in items if (problem := _problem(item, args[0], f"{name}[{index}]"))]
+        return next(iter(problems), "") if isinstance(value, list) else f"`{name}` must be a list"
+    if origin is dict:
+        if not isinstance(value, dict):
+            return f"`{name}` must hold keys and values"
+        problems = [problem for key, item in value.items() if (problem := _problem(item, args[1], f"{name}.{key}"))]
+        return next(iter(problems), "")
+    if kind is float:
+        good = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+        return "" if good else f"`{name}` must be a finite number"
+    names = {type(None): "null", str: "text", int: "a whole number", bool: "true or false"}
+    return "" if type(value) is kind or value is kind is None else f"`{name}` must be {names[kind]}"
 
 
 def summary(values: Sequence[float | None], population: bool = False) -> dict[str, Any] | None:

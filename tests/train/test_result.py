@@ -1,10 +1,12 @@
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import pytest
 
 from graphkit.data import GraphDataset
-from graphkit.train.result import combine, summary
+from graphkit.errors import InputError
+from graphkit.train.result import Scores, check_result, combine, summary
 
 CURVES = [[0.7, 0.8, 0.75], [0.6, 0.7, 0.85], [0.65, 0.9, 0.84]]
 
@@ -36,3 +38,30 @@ def test_several_seeds_of_folds_give_one_value_each() -> None:
     result = combine({"model": {"name": "gin"}}, dataset(), fits(0) + fits(1), Path("run"), 1.0)
     assert result["test"]["runs"] == [pytest.approx(0.8133333)] * 2 and result["test"]["std"] == 0
     assert result["seeds"] == [0, 1] and result["epochs"] == [3, 3] and result["seconds"] == 6
+
+
+class _Kind(TypedDict):
+    name: str
+    scores: Scores | None
+    table: list[list[float | None]]
+    options: dict[str, int]
+
+
+def test_a_result_is_checked_by_type_hints() -> None:
+    scores = {"mean": 0.5, "std": 0, "runs": [0.5]}
+    good = {"name": "a", "scores": scores, "table": [[1.0, None]], "options": {"k": 1}, "more": object()}
+    check_result(good, _Kind, Path("r.json"))
+    check_result({**good, "scores": None}, _Kind, Path("r.json"))
+    for changes, message in (
+        ({"name": 5}, "`name` must be text"),
+        ({"scores": {"mean": 0.5, "std": 0}}, "it has no `scores.runs`"),
+        ({"scores": {**scores, "mean": True}}, "`scores.mean` must be a finite number"),
+        ({"scores": {**scores, "std": float("nan")}}, "`scores.std` must be a finite number"),
+        ({"table": [[1.0], ["x"]]}, "`table[1][0]` must be a finite number"),
+        ({"table": {}}, "`table` must be a list"),
+        ({"options": {"k": 1.5}}, "`options.k` must be a whole number"),
+    ):
+        with pytest.raises(InputError, match=re.escape(f"'r.json' is damaged ({message})")):
+            check_result({**good, **changes}, _Kind, Path("r.json"))
+    with pytest.raises(InputError, match="must hold keys and values"):
+        check_result([], _Kind, Path("r.json"))

@@ -8,7 +8,18 @@ from graphkit.continual import TaskStream
 from graphkit.errors import InputError
 from graphkit.registry import canonical_strategy, get_strategy, strategy_names, unknown_name
 from graphkit.settings import Range, Setting, coerce, shown, signature_settings
-from graphkit.train.config import Count, Decay, Rate, Threads, check_fields, check_keys, checked, named, resolve
+from graphkit.train.config import (
+    Count,
+    CountOrZero,
+    Decay,
+    Rate,
+    Threads,
+    check_fields,
+    check_keys,
+    checked,
+    named,
+    resolve,
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +79,7 @@ def stream_settings() -> dict[str, Setting]:
     return {
         **options,
         "split": Setting(options["split"].hint, "0.6,0.2,0.2"),
-        "seed": Setting(int | None, None),
+        "seed": Setting(CountOrZero | None, None),
         "heads": Setting(Literal["task", "shared"] | None, None),
     }
 

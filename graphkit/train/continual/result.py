@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from math import isfinite
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, TypedDict
 
 from graphkit.data import GraphDataset
-from graphkit.train.result import summary
+from graphkit.errors import InputError
+from graphkit.train.result import NotNegative, Scores, check_result, summary
 
 #: How the numbers are meant; it stands beside every result.
 CONVENTION = (
@@ -15,6 +16,78 @@ CONVENTION = (
     "average_forgetting is the mean over all tasks but the last of matrix[T][j] - matrix[j][j], divided by T - 1, "
     "negative where tasks were forgotten; forgetting is its negative; learning_accuracy is the mean of the diagonal"
 )
+class _Notes(TypedDict, total=False):
+    notes: list[str]
+
+
+class _Protocol(_Notes):
+    name: str
+    heads: str
+    optimizer: str
+    weight_decay: float
+    scenario: str
+    visible: str
+    inter_task_edges: bool
+    tasks: list[list[int]]
+    items: list[list[int]]
+
+
+class _Trial(TypedDict):
+    options: dict[str, Any]
+    validation: float | None
+
+
+class _Search(TypedDict, total=False):
+    search: list[_Trial]
+
+
+class _Strategy(_Search):
+    average_performance: Scores | None
+    forgetting: Scores | None
+    average_forgetting: Scores | None
+    learning_accuracy: Scores | None
+    forward_transfer: Scores | None
+    validation: Scores | None
+    matrix: list[list[float | None]]
+    seconds_per_task: list[NotNegative]
+    memory_mb_per_task: list[NotNegative]
+    options: dict[str, Any]
+
+
+class ContinualResult(TypedDict):
+    """Content of ``result.json`` of a continual run, as far as it is read again."""
+
+    model: str
+    dataset: str
+    metric: str
+    protocol: _Protocol
+    strategies: dict[str, _Strategy]
+    seeds: list[int]
+    seconds: float
+    run: str
+
+
+def check_continual_result(result: dict[str, Any], path: Path) -> None:
+    """Refuses a result that lacks a key, has one of another type, or tables of another size than its tasks.
+
+    Raises:
+        InputError: If something is wrong; the key is named.
+    """
+    check_result(result, ContinualResult, path)
+    count = len(result["protocol"]["tasks"])
+    tables = {"protocol.items": (result["protocol"]["items"], 3)}
+    empty = [key for key in ("seeds", "strategies") if not result[key]]
+    for name, entry in result["strategies"].items():
+        tables[f"strategies.{name}.matrix"] = (entry["matrix"], count)
+        empty += [f"strategies.{name}.{key}" for key in ("seconds_per_task", "memory_mb_per_task") if not entry[key]]
+    wrong = [f"`{key}` is empty" for key in empty]
+    for key, (rows, width) in tables.items():
+        if not count or len(rows) != count or any(len(row) != width for row in rows):
+            wrong.append(f"`{key}` must have {count} rows of {width}")
+    if wrong:
+        raise InputError(f"'{path}' is damaged ({wrong[0]}); delete it; --resume makes it again")
+
+
 SCORES = ("average_performance", "forgetting", "average_forgetting", "learning_accuracy", "forward_transfer")
 
 

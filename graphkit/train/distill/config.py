@@ -54,7 +54,7 @@ def merge_distill(*layers: Mapping[str, Any], part: str = "") -> dict[str, Any]:
                 if key == "losses":
                     value = {canonical_loss(name): options for name, options in value.items()}
                 names = [each.get("name") for each in (old, value) if isinstance(each, Mapping)]
-                other = key == "model" and len({name for name in names if name is not None}) > 1
+                other = key == "model" and len({name for name in names if isinstance(name, str)}) > 1
                 merged[key] = merge_distill(old if isinstance(old, Mapping) and not other else {}, value, part=path)
             else:
                 merged[key] = value

@@ -4,19 +4,73 @@ import time
 from copy import copy
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import torch
 
+from graphkit.errors import InputError
+from graphkit.settings import Range
 from graphkit.train.arithmetic import arithmetic, sensible_threads
 from graphkit.train.compare import compare_runs
 from graphkit.train.distill.config import ALONE, TEACHER
 from graphkit.train.opened_run import Run
+from graphkit.train.result import NotNegative, Scores, check_result
 
 #: Times that each network is called, in turn, to say how long it takes.
 CALLS = 31
 #: Graphs in a batch that is timed.
 GRAPHS = 64
+
+
+class _Test(TypedDict):
+    difference: float
+    p: float | None
+    wins: int
+    losses: int
+    pairs: int
+
+
+class _Network(TypedDict):
+    name: str
+    run: str
+    model: str
+    loss: dict[str, Any] | None
+    test: Scores
+    validation: Scores | None
+    parameters: Annotated[int, Range(0)]
+    size_bytes: Annotated[int, Range(0)]
+    latency_ms: NotNegative
+    seconds: NotNegative
+    against_alone: _Test | None
+
+
+class DistillResult(TypedDict):
+    """Content of ``result.json`` of a comparison, as far as it is read again."""
+
+    model: str
+    dataset: str
+    metric: str
+    networks: list[_Network]
+    chosen: str
+    selected_on: str
+    seeds: list[int]
+    seconds: float
+    run: str
+
+
+def check_distill_result(result: dict[str, Any], path: Path) -> None:
+    """Refuses a result that lacks a key, has one of another type, or not the networks of every comparison.
+
+    Raises:
+        InputError: If something is wrong; the key is named.
+    """
+    check_result(result, DistillResult, path)
+    names = [entry["name"] for entry in result["networks"]]
+    for name in (TEACHER, ALONE, result["chosen"]):
+        if name not in names:
+            raise InputError(f"'{path}' is damaged (`networks` has no '{name}'); delete it; --resume makes it again")
+    if not result["seeds"]:
+        raise InputError(f"'{path}' is damaged (`seeds` is empty); delete it; --resume makes it again")
 
 
 def combine_distill(
