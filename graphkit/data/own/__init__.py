@@ -49,6 +49,8 @@ def _read(
     if path.is_file() and path.suffix.lower() == ".csv":
         path = path.parent
     ignored = frozenset(name.strip() for name in ignore.split(",") if name.strip())
+    if label != "label" and (holds_arrays(path) or path.suffix.lower() in (".npz", ".pt", ".pth")):
+        raise InputError(f"`data.label` names a column of nodes.csv or GraphML; '{path}' has labels in `y`")
     if holds_arrays(path):
         if directed is False:
             raise InputError(f"'{path}' holds its edges as they are; write it anew with graphkit.data.write_folder")

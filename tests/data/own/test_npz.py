@@ -228,3 +228,8 @@ def test_other_members_and_damaged_compression(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cannot be read|does not match|not a readable archive") as error:
         load(path)
     assert type(error.value).__name__ == "InputError"
+
+
+def test_an_option_of_another_format_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="`data.label` names a column of nodes.csv .*graph.npz' has labels in `y`"):
+        load(save(tmp_path), label="kind")
