@@ -11,7 +11,7 @@ from graphkit.ops import segment_max, segment_softmax, segment_sum
 from graphkit.ops.segment_max import segment_max_reference
 from graphkit.ops.segment_softmax import segment_softmax_reference
 from graphkit.ops.segment_sum import segment_sum_reference
-from tests.ops.cuda.gpu import DEVICE, SCALE, TYPES, first, need_gpu
+from tests.ops.cuda.gpu import DEVICE, ON_GPU, SCALE, TYPES, first, need_gpu
 from tests.ops.cuda.launchers import assert_close
 
 need_gpu()
@@ -97,3 +97,21 @@ def test_layouts_and_empty_inputs(operator: Callable) -> None:
         assert out.shape[1:] == shape[1:] and not out.any()
         out.sum().backward()
         assert empty.grad is not None and empty.grad.shape == shape
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_more_numbers_than_32_bits_count(operator: Callable) -> None:
+    """Segments of four rows, so that plain reductions of a view tell what is right; on a GPU, 2.7 billion numbers."""
+    count = 2**23 if ON_GPU else 2**5
+    x = torch.randn(4 * count, 80, device=DEVICE, dtype=TYPES[-1])
+    ours = first(operator(x, torch.arange(0, 4 * count + 1, 4, device=DEVICE)))
+    wrong = 0
+    for begin in range(0, count, 2**20):  # some at a time: all of them would take five times the memory
+        part, own = x[4 * begin : 4 * (begin + 2**20)].view(-1, 4, 80), slice(begin, begin + 2**20)
+        if operator is segment_softmax:
+            right, found = torch.softmax(part.float(), dim=1), ours.view(-1, 4, 80)[own]
+        else:
+            right = part.float().sum(1) if operator is segment_sum else part.amax(1).float()
+            found = ours[own]
+        wrong += int((found.float() - right).abs().gt(1e-2 * right.abs() + 1e-3).sum())
+    assert wrong == 0
