@@ -36,7 +36,6 @@ def describe(result: dict[str, Any]) -> str:
         "performance: mean over all tasks at the end; AF: mean change of a task since it was learnt, over T - 1 tasks, "
         "negative is forgetting; learning: mean right after each task; transfer: before a task, above untrained"
     )
-    lines += [f"note: {note}" for note in protocol.get("notes", [])]
     if len(result["strategies"]) == 1:
         lines += _matrix(next(iter(result["strategies"].values()))["matrix"], percent)
     folder = Path(result["run"])
