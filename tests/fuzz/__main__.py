@@ -3,8 +3,8 @@
     python -m tests.fuzz --count 20000 --seed 0
 
 Each case runs in a child forked from a warm parent. A case is wrong if it raises any other exception, if a signal
-ends it, if it takes more than 10 seconds, or if its resident memory grows by more than 1 GB. The number of a case and the seed
-reproduce it: ``python -m tests.fuzz --target NAME --only NUMBER --seed SEED``.
+ends it, if it takes more than 10 seconds, or if its resident memory grows by more than 1 GB. The number of a case and
+the seed reproduce it: ``python -m tests.fuzz --target NAME --only NUMBER --seed SEED``.
 """
 
 import argparse
@@ -26,6 +26,17 @@ from tests.fuzz.targets import TARGETS, Target
 from tests.warm import Outcome, run_forked
 
 SECONDS, MEMORY, ADDRESS_SPACE = 10.0, 1 << 30, 6 << 30
+
+
+def warm_up() -> None:
+    """Imports everything that a reader needs, so that no child does."""
+    import graphkit.deploy
+    import graphkit.loader
+    import graphkit.plot
+    import graphkit.train  # noqa: F401
+    from graphkit.registry import dataset_names, layout_names, model_names
+
+    dataset_names(), layout_names(), model_names()
 
 
 def inputs(folder: Path) -> list[Path]:
@@ -80,6 +91,7 @@ def main() -> int:
     parser.add_argument("--only", type=int, help="only the case of this number, kept in a folder that is printed")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    warm_up()
     names = options.target or list(TARGETS)
     share = -(-options.count // len(names))
     wrong: dict[str, list[str]] = collections.defaultdict(list)
