@@ -25,9 +25,9 @@ def show(out: Path, steps: list[str]) -> None:
         print(f"\n{step}: {where}, {content['seconds']:.0f} s: {what}")
         for line in LINES.get(step, plain_lines)(rows):
             print(f"  {line}"[:180])
-        for row in [row for row in rows if row["status"] == "failed"][:12]:
+        for row in [row for row in rows if row["status"] == "failed"][:8]:
             said = str(row.get("message", "")).strip().splitlines() or [""]
-            print(f"  FAILED {row['unit']}: {said[-1][:300]}")
+            print(f"  FAILED {row['unit']}: {said[-1][:200]}")
     record = out / "tested_devices.json"
     if record.exists():
         tested = [row["operator"] for row in json.loads(record.read_text(encoding="utf-8"))["tested"]]
