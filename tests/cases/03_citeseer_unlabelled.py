@@ -12,7 +12,7 @@ root = pathlib.Path(os.environ.get("GRAPHKIT_DATA", "nowhere"))
 if not (root / "Planetoid/CiteSeer/raw/ind.citeseer.test.index").exists():
     print("skip: GRAPHKIT_DATA has no Planetoid/CiteSeer/raw/ind.citeseer.test.index")
     sys.exit(0)
-order = [int(line) for line in open(root / "Planetoid/CiteSeer/raw/ind.citeseer.test.index")]
+order = [int(line) for line in (root / "Planetoid/CiteSeer/raw/ind.citeseer.test.index").read_text().split()]
 unlabelled = set(range(min(order), max(order) + 1)) - set(order)
 bad = []
 if len(unlabelled) != 15:
