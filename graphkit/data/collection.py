@@ -67,6 +67,8 @@ class GraphCollection(Sequence[Data]):
                 if len(value) != rows:
                     raise InputError(f"`{name}` must have one row per {level}, {rows} in all (got {len(value)})")
         self._check_edges(edge_index)
+        for name, store in self.path.items():
+            store.check(name, num_nodes)
         union = edge_index + torch.repeat_interleave(self.node_ptr[:-1], num_edges)
         if union.size(1) and bool((union[1].diff() < 0).any()):
             order = by_target(union, total_nodes)
