@@ -57,25 +57,25 @@ def doctor(as_json: bool, tested: str | None) -> None:
         "operators": [row._asdict() for row in ops.describe()],
     }
     if as_json:
-        click.echo(json.dumps(found))
+        echo(json.dumps(found))
         return
-    click.echo(f"graphkit {__version__}, Python {found['python']}")
+    echo(f"graphkit {__version__}, Python {found['python']}")
     for name, version in versions.items():
-        click.echo(f"  {name:<16} {version or 'missing'}")
+        echo(f"  {name:<16} {version or 'missing'}")
     for name, version in found["extras"].items():
-        click.echo(f"  {name:<16} {version or f'not installed (optional): pip install {name}'}")
+        echo(f"  {name:<16} {version or f'not installed (optional): pip install {name}'}")
     device = f"{found['cuda']}, {found['cuda_architecture']}"
-    click.echo(f"  {'CUDA':<16} {device if found['cuda'] else 'no device is seen; everything runs on the CPU'}")
-    click.echo(f"  {'threads':<16} {found['threads']}")
-    click.echo(f"  {'raw data':<16} {found['data'] or 'GRAPHKIT_DATA is not set; raw files come from the cache'}")
-    click.echo(f"  {'cache':<16} {found['cache']}")
-    click.echo(f"operators: {found['backend']}")
+    echo(f"  {'CUDA':<16} {device if found['cuda'] else 'no device is seen; everything runs on the CPU'}")
+    echo(f"  {'threads':<16} {found['threads']}")
+    echo(f"  {'raw data':<16} {found['data'] or 'GRAPHKIT_DATA is not set; raw files come from the cache'}")
+    echo(f"  {'cache':<16} {found['cache']}")
+    echo(f"operators: {found['backend']}")
     for row in found["operators"]:
-        click.echo(f"  {row['operator']:<28} CPU   {row['backend']:<7} {row['reason']}")
-        click.echo(f"  {'':<28} CUDA  {row['cuda_backend']:<7} {row['cuda_reason']}")
+        echo(f"  {row['operator']:<28} CPU   {row['backend']:<7} {row['reason']}")
+        echo(f"  {'':<28} CUDA  {row['cuda_backend']:<7} {row['cuda_reason']}")
     for kind, key in (("CPU", "remedy"), ("CUDA", "cuda_remedy")):
         for remedy in dict.fromkeys(row[key] for row in found["operators"] if row[key]):
-            click.echo(f"for native operators on {kind}: {remedy}")
+            echo(f"for native operators on {kind}: {remedy}")
 
 
 def _version(name: str) -> str | None:

@@ -27,7 +27,7 @@ def export(run: str, kind: str, out: str | None, as_json: bool) -> None:
 
     result = export_run(open_run(run), kind, out)
     if as_json:
-        click.echo(json.dumps({"command": "export", **result}))
+        echo(json.dumps({"command": "export", **result}))
         return
     real = "no test clip is long enough" if result["real"] is None else f"{result['real']:.1e} for test clips"
     echo(f"{printable(result['file'])}: {result['bytes'] / 1e6:.1f} MB")

@@ -77,7 +77,7 @@ def _clips(run: str, paths: tuple[str, ...], output: str, device: str, as_json: 
     if as_json:
         rows = [prediction_row(one, classes) for one in good]
         problems = {str(one.file): one.problem for one in found if one.problem}
-        click.echo(json.dumps({"command": "predict", "run": run, "predictions": rows, "problems": problems}))
+        echo(json.dumps({"command": "predict", "run": run, "predictions": rows, "problems": problems}))
     else:
         if good:
             echo("\n".join(_table(good, classes)))

@@ -22,6 +22,7 @@ from graphkit.data.published import changed_files
 from graphkit.data.source import Request
 from graphkit.errors import InputError
 from graphkit.files import write_atomically
+from graphkit.screen import printable
 
 T = TypeVar("T")
 #: Changes when the content of the files in the cache does.
@@ -104,7 +105,7 @@ def read_files(request: Request, reader: Callable[[Path], T]) -> T:
 @cache
 def _note(text: str) -> None:
     """Prints a line, once in a process."""
-    print(f"note: {text}", file=sys.stderr)
+    print(f"note: {printable(text)}", file=sys.stderr)
 
 
 def read_cached(request: Request, reader: Callable[[Path], dict[str, Any]], key: str = "data") -> dict[str, Any]:
@@ -208,7 +209,7 @@ def _download(request: Request, reader: Callable[[str], Any] | None = None) -> P
     if host:
         raise missing_files(request, f" ({host} cannot be reached from here)")
     target = cache_folder() / "raw" / source.folder / source.raw
-    print(f"downloading '{request.name}' from {source.address} to {target}", file=sys.stderr)
+    print(f"downloading '{request.name}' from {source.address} to {printable(target)}", file=sys.stderr)
     try:
         with socket_timeout(), private_folder(cache_folder() / "raw") as folder:
             raw = folder / source.raw
