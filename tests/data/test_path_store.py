@@ -10,7 +10,8 @@ from graphkit.errors import InputError
 def test_a_path_stays_in_its_graph(wrong: int) -> None:
     def graph(num_nodes: int, path: list[list[int]]) -> Data:
         edge_index = torch.tensor([[0], [1]])
-        return Data(x=torch.ones(num_nodes, 1), edge_index=edge_index, path_index_1=torch.tensor(path), y=torch.zeros(1))
+        x, y = torch.ones(num_nodes, 1), torch.zeros(1)
+        return Data(x=x, edge_index=edge_index, path_index_1=torch.tensor(path), y=y)
 
     first = graph(3, [[0, 2], [1, 0]])
     assert len(GraphCollection.from_list([first, graph(2, [[0], [1]])])) == 2
