@@ -60,8 +60,8 @@ def call_interruptibly(operator: Any, *arguments: Any) -> Any:
         return operator(*arguments)
     watch = torch.ops.graphkit.watch_interrupts
     try:
-        watch(True)
         while True:
+            watch(True)
             try:
                 return operator(*arguments)
             except RuntimeError as error:

@@ -10,6 +10,7 @@ namespace graphkit {
 
 std::atomic<uint32_t> interrupts{0};
 thread_local bool watches_interrupts = false;
+thread_local uint32_t interrupts_before = 0;
 
 namespace {
 
@@ -43,6 +44,7 @@ void remove() {
 }
 
 void watch_interrupts(bool on) {
+  interrupts_before = interrupts.load(std::memory_order_relaxed);
   if (on == watches_interrupts) return;
   watches_interrupts = on;
   const std::lock_guard<std::mutex> lock(mutex);

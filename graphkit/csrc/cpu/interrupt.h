@@ -1,7 +1,8 @@
 // Ctrl-C during a long call. Python handles a signal only when the call returns, so kernels poll for it and stop early.
 //
-// A call can be stopped only between `watch_interrupts(True)` and `watch_interrupts(False)` on its thread: the caller
-// in Python then lets the handlers of the signal run, and makes the call again if none of them raised.
+// A call can be stopped only between `watch_interrupts(True)` and `watch_interrupts(False)` on its thread, by a signal
+// that came after the first: the caller in Python then lets the handlers of the signal run, and starts again with both
+// if none of them raised.
 #pragma once
 
 #include <torch/csrc/stable/ops.h>
@@ -12,8 +13,9 @@
 
 namespace graphkit {
 
-extern std::atomic<uint32_t> interrupts;    // signals so far
+extern std::atomic<uint32_t> interrupts;  // signals so far
 extern thread_local bool watches_interrupts;
+extern thread_local uint32_t interrupts_before;  // signals when this thread began to watch
 
 // Made by the thread that starts a kernel; the copies in all of its threads agree.
 class Interrupt {
@@ -23,7 +25,7 @@ class Interrupt {
 
  private:
   bool watched_ = watches_interrupts;
-  uint32_t before_ = interrupts.load(std::memory_order_relaxed);
+  uint32_t before_ = interrupts_before;
 };
 
 // Calls run(begin, end) on consecutive ranges below `count`, and raises between two of them if a signal came.
