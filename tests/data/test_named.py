@@ -132,4 +132,4 @@ def test_a_damaged_raw_file_is_one_clear_line(real: Path, tmp_path: Path) -> Non
         load("cora", tmp_path)
     assert "\n" not in str(error.value)
     cache = Path(os.environ["GRAPHKIT_CACHE"]) / "processed"
-    assert not [path for path in cache.iterdir() if path.name.startswith(".part-")]
+    assert not [path for path in cache.iterdir() if path.name.endswith(".part")]
