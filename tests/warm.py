@@ -1,7 +1,7 @@
 """Children forked from one warm parent: PyTorch and PyG are imported once, then each job costs a fork.
 
-A job is a function without arguments. It runs in a child with limits of its own; its outcome is the exit code, the signal
-or the time limit that ended it, and what it returned.
+A job is a function without arguments. It runs in a child with limits of its own; its outcome is the value that it
+returned, or the signal or the time limit that ended it.
 """
 
 import os

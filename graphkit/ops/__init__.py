@@ -7,9 +7,9 @@ Each has a reference in plain PyTorch and, where the library was built, native c
 Beside a CUDA build of torch and with nvcc, CUDA kernels are built too, for float32, float64, float16 and bfloat16
 (summed in float32), as deterministic as those of the CPU. They are in use on the architectures of GPUs that they were
 tested on, as :func:`describe` says; ``GRAPHKIT_CUDA=1``, set before Python starts, switches them on everywhere. All are
-tested by emulation, **none has run on a GPU yet**: so far PyTorch serves CUDA tensors. They look at the edges or segments
-once per call, and wait for the answer, to raise the same errors as elsewhere; while a CUDA graph is captured nothing is
-checked, and rows or nodes that do not exist are left out.
+tested by emulation, **none has run on a GPU yet**: so far PyTorch serves CUDA tensors. They look at the edges or
+segments once per call, and wait for the answer, to raise the same errors as elsewhere; while a CUDA graph is captured
+nothing is checked, and rows or nodes that do not exist are left out.
 """
 
 from graphkit.ops._native import OperatorInfo, backend, describe

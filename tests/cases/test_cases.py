@@ -1,7 +1,7 @@
 """Small inputs that were once read wrong, computed wrong or refused badly, each with the right value.
 
-Each ``NN_name.py`` of this folder is a script: it prints one line that starts with ``ok``, ``WRONG`` or ``skip``, and can
-be run by itself.
+Each ``NN_name.py`` of this folder is a script: it prints one line that starts with ``ok``, ``WRONG`` or ``skip``, and
+can be run by itself.
 """
 
 import json
