@@ -21,7 +21,7 @@ OPTIONAL = ("matplotlib", "ogb", "rdkit", "torch_scatter", "pandas", "sklearn", 
 #: The rooms from the ground up; a room may import from its own line and from those before it.
 LEVELS = (
     {"processes"},
-    {"version", "errors", "registry", "files"},
+    {"version", "errors", "registry", "files", "screen", "settings"},
     {"csrc"},
     {"ops"},
     {"nn"},

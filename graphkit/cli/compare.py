@@ -66,5 +66,5 @@ def _notes(result: dict[str, Any], scale: int, digits: int) -> list[str]:
         elif len(shared["seeds"]) < max(len(each["test"]["runs"]) for each in (first, entry)):
             seeds = ", ".join(map(str, shared["seeds"]))
             means = " against ".join(f"{shared[key] * scale:.{digits}f}" for key in ("mean", "first"))
-            lines.append(f"difference of {place}: over the seeds that it shares with the first run, {seeds}: {means}")
+            lines.append(f"difference of {place}: over the shared seeds {seeds}: {means}")
     return lines

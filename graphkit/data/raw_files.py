@@ -167,7 +167,8 @@ def _read(request: Request, raw: Path, reader: Callable[[str], T], folder: Path)
     except (OSError, ImportError):
         raise
     except Exception as error:
-        detail = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        line = " ".join(str(error).split()).replace(str(folder), str(raw))
+        detail = line if isinstance(error, InputError) else f"{type(error).__name__}: {line[:200]}"
         raise InputError(
             f"the raw files of '{request.name}' in '{raw}' cannot be read ({detail}); fetch them again from "
             f"{request.source.address}"
@@ -223,6 +224,7 @@ def _download(request: Request, reader: Callable[[str], Any] | None = None) -> P
                 _quietly(reader, folder)
             publish(raw, target)
     except Exception as error:
-        detail = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        line = " ".join(str(error).split()).replace(str(folder), str(raw))
+        detail = line if isinstance(error, InputError) else f"{type(error).__name__}: {line[:200]}"
         raise missing_files(request, f" (the download failed: {detail})") from error
     return target

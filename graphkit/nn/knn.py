@@ -92,9 +92,11 @@ def _nearest(clouds: Tensor, starts: Tensor, k: int, loop: bool) -> Tensor:
             part = slice(begin, begin + min(rows, size))
             inside, blank = points[some], None if loop else (own[part] - begin, own[part])
             distance, index = _closest(inside, square[some], part, k, blank)
-            if short and bool((distance < _LEAST * square[some, part]).any()):
-                wide = inside.double()
-                index = _closest(wide, wide.square().sum(dim=-1), part, k, blank)[1]
+            # Decided for each cloud by itself: points at equal distances keep their order whatever the batch.
+            close = (distance < _LEAST * square[some, part]).any(dim=1)
+            if short and bool(close.any()):
+                wide = inside[close].double()
+                index[close] = _closest(wide, wide.square().sum(dim=-1), part, k, blank)[1]
             neighbours[some, part] = index
     target = starts[:, None, None] + own[:, None].expand(size, k)
     return torch.stack([neighbours + starts[:, None, None], target]).view(2, -1)

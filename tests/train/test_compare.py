@@ -45,7 +45,7 @@ def test_the_command_prints_a_table(runs: list[Path]) -> None:
     assert lines[2].split()[0] == "gcn" and lines[3].split()[0] == "mlp" and lines[3].endswith(f"/2  {runs[1]}")
     mean = json.loads((runs[1] / "result.json").read_text())["test"]["mean"]
     assert f" {100 * mean:.2f} +- " in lines[3]
-    assert lines[4].startswith(f"difference of {runs[1]}: over the seeds that it shares with the first run, 1, 2: ")
+    assert lines[4].startswith(f"difference of {runs[1]}: over the shared seeds 1, 2: ")
     own, other = map(float, lines[4].rsplit(": ", 1)[1].split(" against "))
     assert own - other == pytest.approx(float(lines[3].split()[4]), abs=0.011)
     assert json.loads(CliRunner().invoke(main, [*arguments, "--json"]).stdout)["command"] == "compare"

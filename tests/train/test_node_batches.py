@@ -165,7 +165,7 @@ def test_neighbours_are_drawn_in_training_and_never_in_validation(name: str, tmp
         ({"num_neighbors": 5}, "batches of nodes, and there are none here \\(got \\[5\\]\\); set train.batch_size"),
         ({"num_neighbors": [5, 5, 5], "batch_size": 20}, "one for each of the 2 layers .* \\(got \\[5, 5, 5\\]\\)"),
         ({"num_neighbors": [0], "batch_size": 20}, "`train.num_neighbors` must be a list of whole numbers"),
-        ({"num_neighbors": 2.5, "batch_size": 20}, "`train.num_neighbors` must be a list of whole numbers"),
+        ({"num_neighbors": 2.5, "batch_size": 20}, "`train.num_neighbors` must be a whole number"),
     ],
 )
 def test_wrong_numbers_of_neighbours_leave_no_folder(train: dict[str, Any], message: str, tmp_path: Path) -> None:
