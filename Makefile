@@ -106,7 +106,7 @@ sanitize: .venv/.stamp-test
 	    -k "not compiles and not two_runs" $(ARGS)
 
 clean:
-	rm -rf build dist graphkit.egg-info docs/_build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf build dist pyg_graphkit.egg-info docs/_build .pytest_cache .mypy_cache .ruff_cache
 	find . -path ./.venv -prune -o -name __pycache__ -prune -exec rm -rf {} +
 	rm -f graphkit/*.so graphkit/*/*.so
 	rm -f .venv/.stamp-package  # the native operators went with the *.so: build them again next time
@@ -159,5 +159,5 @@ endef
 
 # This version of graphkit is installed by now: pip only adds what the extra names, and builds nothing.
 .venv/.stamp-%: .venv/.stamp-package
-	$(call install,"graphkit[$*]==$(VERSION)")
+	$(call install,"pyg-graphkit[$*]==$(VERSION)")
 	@touch $@

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from torch_geometric.nn.models import GAT
 
 from graphkit.data import load
-from graphkit.distill import Distiller, KnowledgeDistillation, LocalStructureLoss, Tap
+from graphkit.distill import Distiller, KnowledgeDistillation, LayerPair, LocalStructureLoss
 
 
 def main(epochs: int = 60) -> dict[str, float]:
@@ -47,11 +47,11 @@ def main(epochs: int = 60) -> dict[str, float]:
 
     train("alone", student())
     taught = student()
-    taps = [
-        Tap(LocalStructureLoss(normalize=True), "conv1", "conv2", weight=10.0),
-        Tap(KnowledgeDistillation(temperature=2.0), "output", active_epochs=epochs // 2),
+    pairs = [
+        LayerPair(LocalStructureLoss(normalize=True), "conv1", "conv2", weight=10.0),
+        LayerPair(KnowledgeDistillation(temperature=2.0), "output", active_epochs=epochs // 2),
     ]
-    train("taught", taught, Distiller(teacher, taught, taps))
+    train("taught", taught, Distiller(teacher, taught, pairs))
     return found
 
 

@@ -11,8 +11,8 @@ import torch
 from torch_geometric.data import Data
 
 from graphkit.data import load
-from graphkit.loader import ShortestPathLoader
 from graphkit.nn import SPAGAN
+from graphkit.sampling import ShortestPathLoader
 
 
 @torch.no_grad()
@@ -50,14 +50,14 @@ def main(nodes: int = 200_000, edges: int = 1_000_000, batch_size: int = 1024, e
     test = split.test[torch.randperm(split.test.numel())[:10_000]]
     model = SPAGAN(dataset.num_features, dataset.num_outputs, dropout=0.2, out_act="none")
 
-    print("phase 1: attention to neighbours, batches without paths")
+    print("phase 1: attention to neighbors, batches without paths")
     loader = ShortestPathLoader(data, batch_size, shuffle=True, input_nodes=split.train, path_layers=0)
     train(model, loader, epochs)
     first = accuracy(model, loader.over(test))
     print(f"accuracy on {test.numel()} unseen nodes {first:.3f}")
 
     print("phase 2: attention to the cheapest paths by the costs that were learned")
-    model.advance(data)
+    model.begin_sampled_phase(data)
     edge_index, cost = model.edge_costs(data)
     data = Data(x=data.x, y=data.y, edge_index=edge_index, cost=cost)
     loader = ShortestPathLoader(

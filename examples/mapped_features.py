@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from graphkit.data import load, write_folder
-from graphkit.loader import NeighborLoader
 from graphkit.nn import GCN
+from graphkit.sampling import NeighborLoader
 
 CLASSES = 4
 
@@ -22,17 +22,17 @@ CLASSES = 4
 def features(y: np.ndarray, width: int = 16, rows: int = 500) -> Iterator[np.ndarray]:
     """Makes the features of some nodes at a time; yours may come from a database, or from files one after the other."""
     generator = np.random.default_rng(0)
-    centre = generator.standard_normal((CLASSES, width))
+    center = generator.standard_normal((CLASSES, width))
     for begin in range(0, y.size, rows):
         own = y[begin : begin + rows]
-        yield centre[own] + 3 * generator.standard_normal((own.size, width))
+        yield center[own] + 3 * generator.standard_normal((own.size, width))
 
 
 def write(folder: Path, nodes: int) -> None:
     """Writes a graph in which most edges join nodes of one class."""
     generator = np.random.default_rng(1)
     y = generator.integers(CLASSES, size=nodes)
-    order = np.argsort(y, kind="stable")  # neighbours in this order mostly have the same class
+    order = np.argsort(y, kind="stable")  # neighbors in this order mostly have the same class
     one = generator.integers(nodes - 50, size=4 * nodes)
     edge_index = np.stack([order[one], order[one + generator.integers(1, 50, size=one.size)]])
     part = generator.permutation(nodes) * 10 // nodes
@@ -60,8 +60,8 @@ def main(output: str | None = None, nodes: int = 4000, epochs: int = 4) -> float
     torch.manual_seed(0)
     model = GCN(dataset.num_features, dataset.num_outputs, hidden_channels=32)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    # `for_parts` lets batches carry the degrees of nodes in the whole graph, by which GCN divides.
-    graph = model.for_parts(data)
+    # `prepare_for_sampling` lets batches carry the degrees of nodes in the whole graph, by which GCN divides.
+    graph = model.prepare_for_sampling(data)
     training = NeighborLoader(graph, [5, 5], split.train, batch_size=64, shuffle=True)
     everything = NeighborLoader(graph, [-1, -1], split.val, batch_size=256)
     for epoch in range(1, epochs + 1):

@@ -11,7 +11,7 @@ from random import Random
 
 import networkx
 
-from graphkit.train import fit, open_run, predict_run
+from graphkit.experiments import fit, open_run, predict_run
 
 
 def write_tables(folder: Path) -> None:

@@ -8,9 +8,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from graphkit.recipes import recipe_config
-from graphkit.train import fit, make_progress, open_run
-from graphkit.train.config import merge
+from graphkit.config.recipes import recipe_config
+from graphkit.config.schema import merge
+from graphkit.experiments import fit, make_progress, open_run
 
 
 def main(output: str | None = None, num_graphs: int = 2000, epochs: int = 5) -> dict[str, Any]:

@@ -12,8 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from graphkit.train import fit, open_run
-from graphkit.train.team import rank, together
+from graphkit.distributed.communicator import init_distributed, rank
+from graphkit.experiments import fit, open_run
 
 CONFIG: dict[str, Any] = {
     "model": {"name": "factorgcn", "hidden_channels": 16, "dropout": 0.0, "batch_norm": True},
@@ -24,11 +24,11 @@ CONFIG: dict[str, Any] = {
 
 def main(output: str | None = None) -> dict[str, Any]:
     """Trains, and returns the result, which is the same in all processes."""
-    with together() as processes:  # `fit` would join them by itself; here all have to agree on a folder first
-        folder = processes.first(lambda: Path(output or tempfile.mkdtemp()) / "run")
+    with init_distributed() as processes:  # `fit` would join them by itself; here all have to agree on a folder first
+        folder = processes.broadcast_from_rank0(lambda: Path(output or tempfile.mkdtemp()) / "run")
         result = fit(CONFIG, folder)
         if rank() == 0:
-            print(f"{processes.world} process(es): {result['metric']} {result['test']['mean']:.4f}, in {folder}")
+            print(f"{processes.world_size} process(es): {result['metric']} {result['test']['mean']:.4f}, in {folder}")
             print(f"the last loss is {open_run(folder).metrics[-1]['loss']:.6f}")
     return result
 

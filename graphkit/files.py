@@ -244,3 +244,8 @@ def check_zip(path: str | Path) -> None:
         parts = PurePosixPath(name.replace("\\", "/"))
         if parts.is_absolute() or ".." in parts.parts or (parts.parts and parts.parts[0].endswith(":")):
             raise InputError(f"'{path}' holds the unsafe name '{name}', which leads out of its folder; it is refused")
+
+
+def is_number(value: Any) -> bool:
+    """Returns whether a value that was read is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")

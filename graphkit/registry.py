@@ -48,12 +48,12 @@ class Registry:
 
     Args:
         kind: What is registered, as it appears in error messages.
-        package: The package whose modules hold the registrations; all of them are imported at the first look-up.
+        packages: The packages whose modules hold the registrations; all of them are imported at the first look-up.
     """
 
-    def __init__(self, kind: str, package: str) -> None:
+    def __init__(self, kind: str, *packages: str) -> None:
         self.kind = kind
-        self.package = package
+        self.packages = packages
         self._entries: dict[str, Any] = {}
         self._discovered = False
 
@@ -100,14 +100,15 @@ class Registry:
     def _discover(self) -> None:
         if self._discovered:
             return
-        package = importlib.import_module(self.package)
-        for module in pkgutil.iter_modules(package.__path__, self.package + "."):
-            importlib.import_module(module.name)
+        for name in self.packages:
+            package = importlib.import_module(name)
+            for module in pkgutil.iter_modules(package.__path__, name + "."):
+                importlib.import_module(module.name)
         self._discovered = True
 
 
 _models = Registry("model", "graphkit.nn.models")
-_datasets = Registry("data set", "graphkit.data")
+_datasets = Registry("data set", "graphkit.data.datasets", "graphkit.data.synthetic")
 _layouts = Registry("joint layout", "graphkit.skeleton.layouts")
 _strategies = Registry("strategy", "graphkit.continual.strategies")
 _losses = Registry("distillation loss", "graphkit.distill.losses")

@@ -52,7 +52,7 @@ def test_a_large_graph_in_batches(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.skipif(
     not all(importlib.util.find_spec(name) for name in ("onnx", "onnxscript", "onnxruntime")),
-    reason="needs onnx, onnxscript and onnxruntime: pip install graphkit[export]",
+    reason="needs onnx, onnxscript and onnxruntime: pip install onnx onnxruntime onnxscript",
 )
 def test_skeletons_from_training_to_onnxruntime(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     right = example("skeleton_deploy").main(str(tmp_path), num_clips=60, epochs=3)

@@ -10,7 +10,7 @@ import pytest
 from graphkit.errors import InputError
 from graphkit.files import check_zip, read_json, write_atomically, write_text, writing
 from graphkit.processes import machine_id
-from tests.train.shards.processes import Child
+from tests.experiments.shards.processes import Child
 
 
 def test_a_write_that_fails_leaves_the_old_content(tmp_path: Path) -> None:

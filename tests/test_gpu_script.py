@@ -131,9 +131,9 @@ sys.exit(main.main())
 def test_which_operators_passed(script: ModuleType, tmp_path: Path) -> None:
     machine = make(script, tmp_path, [])
     report = script.Report(tmp_path / "out", "tests", dry=False)
-    report.about |= {"kernels": ["segment_max", "segment_sum", "mix_joints"], "architecture": "sm_90"}
+    report.about |= {"kernels": ["segment_max", "segment_sum", "joint_mix"], "architecture": "sm_90"}
     report.about |= {"torch": "2.11.0", "sources": "abc123", "device": "H100"}
-    rows = [("segment_sum", "ok"), ("segment_max", "ok"), ("mix_joints", "ok"), ("segment_max", "failed")]
+    rows = [("segment_sum", "ok"), ("segment_max", "ok"), ("joint_mix", "ok"), ("segment_max", "failed")]
     report.rows = [{"unit": f"tests/test_x.py::test_{k}[{name}]", "status": s} for k, (name, s) in enumerate(rows)]
 
     def passed() -> list[str]:
@@ -143,8 +143,8 @@ def test_which_operators_passed(script: ModuleType, tmp_path: Path) -> None:
         return [row.operator for row in rows]
 
     machine.dry = False
-    assert passed() == ["segment_sum", "mix_joints"]
-    report.rows.append({"unit": "tests/test_x.py::test_y[mix_joints]", "status": "not run"})
+    assert passed() == ["segment_sum", "joint_mix"]
+    report.rows.append({"unit": "tests/test_x.py::test_y[joint_mix]", "status": "not run"})
     assert passed() == ["segment_sum"]
     report.rows.append({"unit": "memcheck", "status": "not run"})  # where the tool is absent
     assert passed() == ["segment_sum"]

@@ -1,4 +1,4 @@
-"""What holds for the package as a whole: the cost of importing it, which room may use which, what a file may name."""
+"""What holds for the package as a whole: the cost of importing it, which folder may use which, what a file may name."""
 
 import ast
 import importlib
@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import networkx
 import pytest
 import yaml
 
@@ -18,21 +19,27 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__main_
 PACKAGES = [path for path in MODULES if path.name == "__init__.py"]
 OPTIONAL = ("matplotlib", "ogb", "rdkit", "torch_scatter", "pandas", "sklearn", "onnx", "onnxruntime", "onnxscript")
 
-#: The rooms from the ground up; a room may import from its own line and from those before it.
+#: The levels of the package from the bottom up; a folder may import from its own level and from those before it.
 LEVELS = (
-    {"processes"},
-    {"version", "errors", "registry", "files", "screen", "settings"},
+    {"version", "errors", "files", "processes", "registry", "screen", "settings"},
     {"csrc"},
     {"ops"},
     {"nn"},
-    {"data", "skeleton", "loader", "transforms", "metrics"},
+    {"data", "metrics", "sampling", "skeleton", "transforms"},
     {"tasks"},
+    {"config"},
+    {"distributed"},
+    {"training"},
     {"continual", "distill"},
-    {"train"},
-    {"plot", "recipes", "deploy"},
+    {"experiments"},
+    {"export", "report"},
     {"cli", "testing"},
 )
-RANK = {room: rank for rank, level in enumerate(LEVELS) for room in level}
+#: Folders of one level that may not import each other.
+APART = ({"continual", "distill"},)
+#: File names that may exist once in the package only.
+UNIQUE = {"run", "result", "config", "paths", "model", "trainer", "driver"}
+RANK = {folder: rank for rank, level in enumerate(LEVELS) for folder in level}
 
 IMPORT_COST = """
 import json, sys, time
@@ -86,8 +93,8 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imported_rooms(path: Path) -> Iterator[tuple[str, int]]:
-    """Yields the rooms that a file imports when it runs, wherever in the file, and the lines."""
+def imports(path: Path) -> Iterator[tuple[str, int]]:
+    """Yields what a file imports from the package when it runs, wherever in the file, and the lines."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for_types_only = {
         id(node)
@@ -109,7 +116,23 @@ def imported_rooms(path: Path) -> Iterator[tuple[str, int]]:
         for target in targets:
             parts = target.split(".")
             if parts[0] == "graphkit" and len(parts) > 1 and parts[1] != "__version__":
-                yield parts[1], node.lineno
+                yield target, node.lineno
+
+
+def import_graph() -> dict[str, set[str]]:
+    """Returns the modules of the package that each module imports."""
+    names = {module_name(path) for path in MODULES}
+    graph: dict[str, set[str]] = {}
+    for path in MODULES:
+        targets = {target for target, _ in imports(path)}
+        graph[module_name(path)] = {t if t in names else t.rpartition(".")[0] for t in targets} & names
+    return graph
+
+
+def cycles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Returns the strongly connected components of more than one module."""
+    components = networkx.strongly_connected_components(networkx.DiGraph(graph))
+    return [sorted(component) for component in components if len(component) > 1]
 
 
 def test_import_costs_less_than_100_ms() -> None:
@@ -121,25 +144,40 @@ def test_import_has_no_side_effect_and_needs_no_extra() -> None:
     assert result == {"events": [], "unchanged": True, "cuda": False}
 
 
-def test_every_room_has_a_level() -> None:
-    rooms = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in MODULES}
-    assert rooms - {"__init__"} <= RANK.keys()
+def test_every_folder_has_a_level() -> None:
+    folders = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in MODULES}
+    assert folders - {"__init__"} == RANK.keys() - {"csrc"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=module_name)
 def test_imports_only_from_below(path: Path) -> None:
-    room = (module_name(path).split(".") + ["version"])[1]  # graphkit itself may use what lies on the ground
-    wrong = [(name, line) for name, line in imported_rooms(path) if RANK[name] > RANK[room]]
-    assert not wrong, f"{path.relative_to(ROOT)} imports from a room above '{room}': {wrong}"
+    folder = (module_name(path).split(".") + ["version"])[1]  # graphkit/__init__.py may use the lowest level
+    others = {other for siblings in APART if folder in siblings for other in siblings - {folder}}
+    targets = [(target.split(".")[1], line) for target, line in imports(path)]
+    wrong = [(name, line) for name, line in targets if RANK[name] > RANK[folder] or name in others]
+    assert not wrong, f"{path.relative_to(ROOT)} imports from a folder above or beside '{folder}': {wrong}"
+
+
+def test_no_import_cycles() -> None:
+    assert cycles(import_graph()) == []
+
+
+def test_cycle_check_sees_a_cycle() -> None:
+    assert cycles({"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set()}) == [["a", "b", "c"]]
 
 
 def test_layering_check_sees_a_wrong_import(tmp_path: Path) -> None:
     file = tmp_path / "conv.py"
     file.write_text(
-        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from graphkit.train import Result\n"
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from graphkit.experiments import Result\n"
         "def f():\n    from graphkit.data import load\n    from graphkit import cli\n    import graphkit.ops\n"
     )
-    assert [room for room, _ in imported_rooms(file)] == ["data", "cli", "ops"]
+    assert [target for target, _ in imports(file)] == ["graphkit.data.load", "graphkit.cli", "graphkit.ops"]
+
+
+def test_file_names_are_unique_where_they_would_be_confused() -> None:
+    names = [path.stem for path in MODULES if path.stem in UNIQUE and path.parent.name != "cli"]
+    assert len(names) == len(set(names)), names
 
 
 @pytest.mark.parametrize("name", [module_name(path) for path in PACKAGES])
@@ -150,7 +188,7 @@ def test_package_exports_what_it_names(name: str) -> None:
     assert not missing
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "recipes").rglob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((PACKAGE / "config" / "recipes").rglob("*.yaml")), ids=lambda path: path.stem)
 def test_recipe_is_valid_yaml(path: Path) -> None:
     recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
     assert isinstance(recipe, dict) and recipe

@@ -22,7 +22,7 @@ from graphkit.continual import MergedPenalty, TaskHeads, TaskStream, merge_penal
 from graphkit.continual.gradients import trainable
 from graphkit.data import load
 from graphkit.nn import GAT
-from graphkit.train.environment import environment
+from graphkit.training.environment import environment
 
 
 class PerTask:

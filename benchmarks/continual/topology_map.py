@@ -17,8 +17,8 @@ from typing import Any
 
 import torch
 
-from graphkit.train.continual import fit_continual
-from graphkit.train.environment import environment
+from graphkit.experiments.continual import fit_continual
+from graphkit.training.environment import environment
 
 #: The backbone with attention, in the form that is fastest on a processor.
 ATTENTION = {"name": "spagan", "iterations": 0, "max_hops": 1, "out_act": "none", "attention_dropout": 0.0}

@@ -1,8 +1,8 @@
 """Table of the named data sets: sizes, direction, duplicates, self loops and missing labels, from their raw files.
 
-Run it with ``GRAPHKIT_DATA=DIR python benchmarks/data/datasets_table.py``: it prints the rows of ``docs/datasets.md``
-for the data sets that are at hand (molecules need rdkit). "Stored" is what the raw files list, "used" what
-``graphkit.data.load`` returns.
+RunFolder it with ``GRAPHKIT_DATA=DIR python benchmarks/data/datasets_table.py``: it prints the rows of
+``docs/datasets.md`` for the data sets that are at hand (molecules need rdkit). "Stored" is what the raw files list,
+"used" what ``graphkit.data.load`` returns.
 """
 
 import importlib.util
@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from graphkit.data import GraphCollection, GraphDataset, catalogue, load
+from graphkit.data import GraphCollection, GraphDataset, list_datasets, load
+from graphkit.data.datasets.heterophilous import TASKS as HETEROPHILOUS
 from graphkit.data.edges import plain_edge_index
-from graphkit.data.heterophilous import TASKS as HETEROPHILOUS
 from graphkit.data.loading import resolve_root
 from graphkit.data.raw_tables import read_npz, read_table
 from graphkit.data.unpickle import read_pickle
@@ -97,7 +97,7 @@ def row(name: str, root: Path | None) -> str:
 def at_hand(root: Path | None) -> list[str]:
     """Returns the names of the data sets that can be read here, but for clips and large generated graphs."""
     names = [
-        entry.name for entry in catalogue(root)
+        entry.name for entry in list_datasets(root)
         if entry.available and get_dataset(entry.name).source.files and not entry.task.startswith("skeleton")
     ]  # fmt: skip
     molecules = importlib.util.find_spec("rdkit") is not None

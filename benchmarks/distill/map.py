@@ -25,9 +25,9 @@ from typing import Any
 import torch
 from torch_geometric.data import Data
 
+from graphkit.experiments import fit
 from graphkit.files import write_json
 from graphkit.metrics import paired_test
-from graphkit.train import fit
 from graphkit.transforms.build import register_transform
 from graphkit.transforms.columns import plain_edge_index
 

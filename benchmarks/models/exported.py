@@ -21,10 +21,11 @@ import torch
 from torch import Tensor
 
 from graphkit import ops
-from graphkit.deploy.formats import run_onnx, run_pt2, trace, write_onnx, write_pt2
-from graphkit.nn import STIGCN, fold_norms, plain_form
-from graphkit.train import open_run
-from graphkit.train.environment import environment
+from graphkit.experiments import open_run
+from graphkit.export.formats import run_onnx, run_pt2, trace, write_onnx, write_pt2
+from graphkit.export.plain import plain_form
+from graphkit.nn import STIGCN, fold_norms
+from graphkit.training.environment import environment
 
 #: Joint layout, persons, classes and frames of a clip.
 SIZES = {"nw-ucla": ("nw-ucla-20", 1, 10, 52), "ntu": ("ntu-25", 2, 60, 300)}
@@ -51,7 +52,7 @@ def forms(model: STIGCN, shape: tuple[int, ...], folder: Path) -> dict[str, Call
         write_onnx(program, folder / "model.onnx", {})
         found["onnxruntime"] = run_onnx(folder / "model.onnx", threads=1)[0]
     else:
-        print("onnxruntime is left out: pip install graphkit[export]")
+        print("onnxruntime is left out: pip install onnx onnxruntime onnxscript")
     return found
 
 

@@ -2,7 +2,7 @@
 
 The other form does what a straightforward implementation does: one factor after the other, a gate per edge, a message
 per edge, ``index_add_``, once for the convolution and twice for its discriminator. Both get the same batches, the
-same weights and the same optimiser; their epochs alternate, and the median counts.
+same weights and the same optimizer; their epochs alternate, and the median counts.
 
     python benchmarks/models/factorgcn_epoch.py --json factorgcn_epoch.json
 """
@@ -22,10 +22,10 @@ from graphkit import ops
 from graphkit.data import load
 from graphkit.nn import FactorDiscriminator, FactorGCN, FactorGCNConv, Projection
 from graphkit.tasks import make_task
-from graphkit.train.batches import Batches
-from graphkit.train.environment import environment
-from graphkit.train.loop import train_epoch
-from graphkit.train.objective import Objective
+from graphkit.training.batches import Batches
+from graphkit.training.environment import environment
+from graphkit.training.loop import train_epoch
+from graphkit.training.loss import TrainingLoss
 
 
 def aggregate_by_loop(
@@ -119,7 +119,7 @@ def main() -> None:
     for name, each in models.items():
         optimizer = torch.optim.Adam(each.parameters(), lr=0.005)
         source = given if name == "graphkit" else unsorted
-        objective = Objective(each, task)
+        objective = TrainingLoss(each, task)
         steps[name] = lambda e=objective, o=optimizer, s=source: train_epoch(e, s, o)
     steps["batching alone"] = lambda: float(sum(1 for _ in batches))
 

@@ -2,7 +2,7 @@
 
 The other form does what a straightforward implementation does: dense features, one head after the other with a product
 of its own, the features of all paths gathered, a softmax and a sum by ``scatter_reduce`` and ``index_add_``. Both get
-the same paths, the same weights and the same optimiser; their steps alternate, and the median counts. Without the raw
+the same paths, the same weights and the same optimizer; their steps alternate, and the median counts. Without the raw
 files of Cora (``GRAPHKIT_DATA``) a random graph of its size takes its place.
 
     python benchmarks/models/spagan_epoch.py --json spagan_epoch.json
@@ -23,7 +23,7 @@ from torch_geometric.data import Data
 from graphkit import ops
 from graphkit.data import load
 from graphkit.nn import SPAGAN, SPAGANConv
-from graphkit.train.environment import environment
+from graphkit.training.environment import environment
 from graphkit.transforms import NormalizeFeatures, SelfLoops, SparseFeatures
 
 
@@ -98,7 +98,7 @@ def main() -> None:
     torch.manual_seed(0)
     fused = SPAGAN(data.num_features, int(data.y.max()) + 1)
     begin = time.perf_counter()
-    found = fused.next_phase(data)
+    found = fused.begin_phase(data)
     search = time.perf_counter() - begin
     assert found is not None
     separate = deepcopy(fused)

@@ -25,11 +25,11 @@ from typing import Any
 import torch
 from torch_geometric.data import Data
 
+from graphkit.config.recipes import recipe_config
+from graphkit.config.schema import merge
+from graphkit.experiments import fit
 from graphkit.files import write_json
 from graphkit.metrics import paired_test
-from graphkit.recipes import recipe_config
-from graphkit.train import fit
-from graphkit.train.config import merge
 from graphkit.transforms.build import register_transform
 from graphkit.transforms.columns import edge_attributes, plain_edge_index
 

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from graphkit import ops
 from graphkit.nn import STGCN, STIGCN, fold_norms, stigcn_weights
-from graphkit.train.environment import environment
+from graphkit.training.environment import environment
 
 #: Multiply-adds of one clip in the released order: convolutions, and products with joint matrices.
 MULTIPLY_ADDS = 3_977_493_760 + 419_780_000

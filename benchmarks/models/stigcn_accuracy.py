@@ -10,12 +10,12 @@ import json
 
 import torch
 
+from graphkit.experiments import open_run
 from graphkit.nn import fold_norms
 from graphkit.tasks import make_task
-from graphkit.train import open_run
-from graphkit.train.batches import Batches
-from graphkit.train.environment import environment
-from graphkit.train.loop import collect
+from graphkit.training.batches import Batches
+from graphkit.training.environment import environment
+from graphkit.training.loop import collect
 
 CPU = torch.device("cpu")
 

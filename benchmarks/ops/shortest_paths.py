@@ -74,17 +74,17 @@ def with_scipy(edge_index: Tensor, cost: Tensor, nodes: int, ratio: float) -> li
     two = (before >= 0) & ~one & (np.take_along_axis(before, middle, axis=1) == own)
     chosen = []
     for mask in (one, two):
-        centre, far_end = mask.nonzero()
-        order = np.lexsort((far_end, distance[centre, far_end], centre))
-        centre, far_end = centre[order], far_end[order]
+        center, far_end = mask.nonzero()
+        order = np.lexsort((far_end, distance[center, far_end], center))
+        center, far_end = center[order], far_end[order]
         if mask is two:
-            count = np.bincount(centre, minlength=nodes)
-            rank = np.arange(centre.size) - (count.cumsum() - count)[centre]
-            keep = rank < np.maximum(1, np.rint(ratio * np.diff(graph.indptr)))[centre]
-            centre, far_end = centre[keep], far_end[keep]
-            chosen.append(np.stack([far_end, before[centre, far_end], centre]))
+            count = np.bincount(center, minlength=nodes)
+            rank = np.arange(center.size) - (count.cumsum() - count)[center]
+            keep = rank < np.maximum(1, np.rint(ratio * np.diff(graph.indptr)))[center]
+            center, far_end = center[keep], far_end[keep]
+            chosen.append(np.stack([far_end, before[center, far_end], center]))
         else:
-            chosen.append(np.stack([far_end, centre]))
+            chosen.append(np.stack([far_end, center]))
     return chosen
 
 

@@ -1,8 +1,8 @@
 """Processor time and memory of paths in files: written block by block, and read batch by batch.
 
-Run it with ``python benchmarks/paths/files.py [--nodes 200000 --edges 1000000] [--json FILE]``: it generates a graph,
-and measures all paths of one and two hops in a process of its own each time, with one thread. Memory is the peak of a
-process; the part of it that maps files can be given back at any time.
+RunFolder it with ``python benchmarks/paths/files.py [--nodes 200000 --edges 1000000] [--json FILE]``: it generates a
+graph, and measures all paths of one and two hops in a process of its own each time, with one thread. Memory is the
+peak of a process; the part of it that maps files can be given back at any time.
 """
 
 import argparse
@@ -17,9 +17,9 @@ from typing import Any
 import torch
 
 from graphkit.data import load
-from graphkit.loader import ShortestPathLoader
+from graphkit.experiments import write_paths
 from graphkit.ops import shortest_paths
-from graphkit.train import write_paths
+from graphkit.sampling import ShortestPathLoader
 
 BATCH = 1024
 

@@ -121,7 +121,7 @@ def extrapolated(
     asked, fetched = bytes_read(batch_nodes, batch_edges, features)
     cut, step, own = (float(np.dot(terms(row, part), found[part])) for part in ("cut", "step", "own"))
     return (
-        f"{name}, {'all' if neighbors == math.inf else int(neighbors)} neighbours: {steps} batches of "
+        f"{name}, {'all' if neighbors == math.inf else int(neighbors)} neighbors: {steps} batches of "
         f"{batch_nodes / 1e3:.0f}k nodes and {batch_edges / 1e3:.0f}k edges; features asked for "
         f"{steps * asked / 1e9:.0f} GB, fetched from a disk at most {steps * fetched / 1e9:.0f} GB; "
         f"cutting {steps * cut / 60:.1f} min, steps {steps * step / 60:.1f} min; own memory {own / 1024:.1f} GB; "

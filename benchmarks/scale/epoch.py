@@ -25,10 +25,10 @@ from torch.nn import functional as F
 
 from graphkit.data import load
 from graphkit.data.dataset import GraphDataset
-from graphkit.loader import NodeLoader
 from graphkit.nn import GraphModel
 from graphkit.registry import get_model
-from graphkit.train.node_batches import drawing, node_loader
+from graphkit.sampling import NodeLoader
+from graphkit.training.node_batches import drawing, node_loader
 
 sys.path.insert(0, str(Path(__file__).parent))
 from cost_model import report  # noqa: E402
@@ -70,7 +70,7 @@ def measure(cell: dict[str, Any]) -> dict[str, Any]:
     model = get_model(cell["model"]).from_data(dataset)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     if model.has_next_phase:  # what the phase before learned does not matter for what this one costs
-        model.advance(dataset.graphs[0])
+        model.begin_sampled_phase(dataset.graphs[0])
     begin = time.process_time()
     loader = _loader(model, dataset, cell)
     loader.subgraphs.keep(loader.input_nodes)

@@ -5,8 +5,8 @@
 Starts `graphkit train` by one process with one thread, by one process with as many threads as there are processes
 below, and by several processes with one thread each, one after the other and several times. An item is a clip or a
 graph; the rate is that of whole epochs, training and validation, without the first one of each run. "Norms apart" is
-`train.shared_norms=false`: each process has the statistics of its own part of a batch. Runs at the same time that have
-nothing to do with each other say what the machine can give at most.
+`train.sync_batchnorm=false`: each process has the statistics of its own part of a batch. Runs at the same time that
+have nothing to do with each other say what the machine can give at most.
 """
 
 import argparse
@@ -36,13 +36,13 @@ SETTINGS = {
 }  # fmt: skip
 
 
-def epochs_per_second(settings: list[str], processes: int, threads: int, shared_norms: bool, epochs: int) -> float:
+def epochs_per_second(settings: list[str], processes: int, threads: int, sync_batchnorm: bool, epochs: int) -> float:
     """Trains in processes of their own and returns the epochs per second after the first."""
     with tempfile.TemporaryDirectory() as folder:
         train = ["-m", "graphkit", "train", *settings, "--epochs", str(epochs), "--output", f"{folder}/run", "--quiet"]
         launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
         command = [sys.executable, *(launch if processes > 1 else []), *train, "--set", f"train.threads={threads}"]
-        command += ["--set", f"train.shared_norms={str(shared_norms).lower()}"]
+        command += ["--set", f"train.sync_batchnorm={str(sync_batchnorm).lower()}"]
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:

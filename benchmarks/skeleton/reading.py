@@ -17,7 +17,7 @@ import torch
 
 from graphkit.skeleton import write_store
 from graphkit.skeleton.readers.ntu import read_ntu
-from graphkit.train.environment import environment
+from graphkit.training.environment import environment
 
 FIELDS = ("x", "y", "z", "depth_x", "depth_y", "color_x", "color_y", "w", "qx", "qy", "qz", "state")
 

@@ -20,7 +20,7 @@ def compare(runs: tuple[str, ...], as_json: bool) -> None:
     Example:
       graphkit compare runs/spagan-cora-001 runs/gat-cora-001 runs/gcn-cora-001
     """
-    from graphkit.train import compare_runs, open_run
+    from graphkit.experiments import compare_runs, open_run
 
     result = compare_runs([open_run(run) for run in runs])
     echo(json.dumps(result) if as_json else "\n".join(_lines(result)))

@@ -17,7 +17,7 @@ from graphkit.errors import InputError
 @click.option("--classes-per-task", type=int, help="Classes, labels or assays of each task. [2]")
 @click.option("--tasks", type=int, help="Number of tasks, in the place of --classes-per-task.")
 @click.option("--scenario", help="task, class or time: what is known, or comes, at test time. [task]")
-@click.option("--visible", help="whole, so-far or task: what of the graph is seen while a task is learnt. [whole]")
+@click.option("--visible", help="whole, so-far or task: what of the graph is seen while a task is learned. [whole]")
 @click.option("--no-inter-task-edges", is_flag=True, help="Take out edges between nodes of different tasks.")
 @click.option("--root", type=click.Path(), help="Folder of raw files. [$GRAPHKIT_DATA, else the cache folder]")
 @click.option("--epochs", type=int, help="Largest number of epochs of each task.")
@@ -50,18 +50,18 @@ def continual(ctx: click.Context, **options: Any) -> None:
     """
     from graphkit.cli.continual_scores import describe
     from graphkit.cli.running import run_command
-    from graphkit.train.continual import fit_continual, resume_continual
+    from graphkit.experiments.continual import fit_continual, resume_continual
 
     run_command(ctx, options, fit_continual, resume_continual, _config, describe)
 
 
 def _config(options: dict[str, Any]) -> dict[str, Any]:
     """Returns the settings of the command line over those of the file over those of the recipe."""
-    from graphkit.recipes import continual_config, find_recipe
+    from graphkit.config.recipes import continual_config, find_recipe
+    from graphkit.config.schema import parse_setting, read_config
+    from graphkit.continual.settings import chosen
+    from graphkit.experiments.continual import merge_continual
     from graphkit.settings import coerce
-    from graphkit.train.config import parse_setting, read_config
-    from graphkit.train.continual import merge_continual
-    from graphkit.train.continual.config import chosen
 
     parts = {
         "model": {"name": options["backbone"]},

@@ -33,8 +33,8 @@ def describe(result: dict[str, Any]) -> str:
         lines.append(f"  {name:<20}{cells}{sum(seconds) / count:>12.1f}{entry['memory_mb_per_task'][-1]:>10.2f}")
     lines += [f"note: {note}" for note in protocol.get("notes", ())]
     lines.append(
-        "performance: mean over all tasks at the end; AF: mean change of a task since it was learnt, over T - 1 tasks, "
-        "negative is forgetting; learning: mean right after each task; transfer: before a task, above untrained"
+        "performance: mean over all tasks at the end; AF: mean change of a task since it was learned, over T - 1 "
+        "tasks, negative is forgetting; learning: mean right after each task; transfer: before a task, above untrained"
     )
     if len(result["strategies"]) == 1:
         lines += _matrix(next(iter(result["strategies"].values()))["matrix"], percent)
@@ -55,7 +55,7 @@ def _cell(scores: dict[str, Any] | None, percent: bool) -> str:
 
 
 def _matrix(matrix: list[list[float | None]], percent: bool) -> list[str]:
-    """Returns the performance matrix: a row for each task that has been learnt."""
+    """Returns the performance matrix: a row for each task that has been learned."""
     scale, digits = (100, 1) if percent else (1, 3)
     rows = ["  score on task " + "".join(f"{number + 1:>7}" for number in range(len(matrix)))]
     for number, row in enumerate(matrix):

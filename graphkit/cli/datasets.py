@@ -22,5 +22,5 @@ def datasets(name: str | None, root: str | None) -> None:
         for option, default in data.options(name).items():
             echo(f"data.{option:<20} {default}")
         return
-    for row in data.catalogue(root):
+    for row in data.list_datasets(root):
         echo(f"{row.name:<16} {'here' if row.available else '-':<5} {row.task:<32} {row.origin}")

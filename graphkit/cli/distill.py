@@ -48,15 +48,15 @@ def distill(ctx: click.Context, **options: Any) -> None:
     """
     from graphkit.cli.distill_scores import describe
     from graphkit.cli.running import run_command
-    from graphkit.train.distill import fit_distill, resume_distill
+    from graphkit.experiments.distill import fit_distill, resume_distill
 
     run_command(ctx, options, fit_distill, resume_distill, _config, describe)
 
 
 def _config(options: dict[str, Any]) -> dict[str, Any]:
     """Returns the settings of the command line over those of the file over those of the recipe."""
-    from graphkit.train.config import parse_setting, read_config
-    from graphkit.train.distill import chosen_losses, merge_distill
+    from graphkit.config.schema import parse_setting, read_config
+    from graphkit.experiments.distill import chosen_losses, merge_distill
 
     if options["loss"] is not None and options["compare"] is not None:
         raise InputError("--loss is for one loss and --compare for several; give one of them")
@@ -107,9 +107,9 @@ def _base(own: dict[str, Any], recipe: str | None) -> tuple[dict[str, Any], str 
 
     Without a recipe for distillation, those of teacher and student on the data set serve, if there are any.
     """
-    from graphkit.recipes import distill_config, find_recipe, recipe_config
+    from graphkit.config.recipes import distill_config, find_recipe, recipe_config
+    from graphkit.experiments.distill import merge_distill
     from graphkit.settings import coerce
-    from graphkit.train.distill import merge_distill
 
     known = own.get("teacher", {}).get("run") is not None
     dataset = str(own.get("data", {}).get("name", "cora"))

@@ -22,7 +22,7 @@ def ensemble(runs: tuple[str, ...], device: str, as_json: bool) -> None:
     Example:
       graphkit ensemble runs/stigcn-nw-ucla-001 runs/stigcn-nw-ucla-002
     """
-    from graphkit.train import ensemble_runs, open_run
+    from graphkit.experiments import ensemble_runs, open_run
 
     result = ensemble_runs([open_run(run) for run in runs], device)
     echo(json.dumps(result) if as_json else "\n".join(_lines(result)))

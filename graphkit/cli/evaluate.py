@@ -19,7 +19,7 @@ def evaluate(run: str, device: str, as_json: bool) -> None:
       graphkit evaluate runs/factorgcn-cora-001
     """
     from graphkit.cli.scores import describe
-    from graphkit.train import evaluate_run, open_run
+    from graphkit.experiments import evaluate_run, open_run
 
     result = evaluate_run(open_run(run), device)
     echo(json.dumps(result) if as_json else describe(result))

@@ -22,8 +22,8 @@ def export(run: str, kind: str, out: str | None, as_json: bool) -> None:
     Example:
       graphkit export runs/stigcn-nw-ucla-001 --format onnx --out model.onnx
     """
-    from graphkit.deploy import export_run
-    from graphkit.train import open_run
+    from graphkit.experiments import open_run
+    from graphkit.export import export_run
 
     result = export_run(open_run(run), kind, out)
     if as_json:

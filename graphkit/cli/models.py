@@ -15,8 +15,8 @@ def models(name: str | None) -> None:
       graphkit models
       graphkit models factorgcn
     """
+    from graphkit.config.schema import model_options
     from graphkit.registry import get_model, model_names
-    from graphkit.train.config import model_options
 
     if name is None:
         for known in model_names():

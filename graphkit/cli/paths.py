@@ -43,7 +43,7 @@ def paths(ctx: click.Context, **options: Any) -> None:
     of the attention that each has among the paths of its length and in all, the means of the heads of the first layer.
 
     With --all, the paths of all nodes go into files, one block of nodes after the other, from which batches are read
-    later (graphkit.loader.PathSet); the same command again goes on where it was stopped.
+    later (graphkit.sampling.PathIndex); the same command again goes on where it was stopped.
 
     \b
     Examples:
@@ -60,9 +60,9 @@ def paths(ctx: click.Context, **options: Any) -> None:
             raise InputError(f"--{name} is for --all, which writes the paths of all nodes; give both, or leave it out")
     if options["node"] is None:
         raise InputError("`graphkit paths` needs --node, or --all with --output (got neither)")
+    from graphkit.experiments import open_run
     from graphkit.nn.attended_paths import attended_paths
-    from graphkit.train import open_run
-    from graphkit.train.node_batches import attended
+    from graphkit.training.node_batches import attended
 
     if options["run"] is None:
         if options["dataset"] is None:
@@ -99,9 +99,9 @@ def _write_all(ctx: click.Context, options: dict[str, Any]) -> None:
     """Writes the paths of all nodes into files, or a shard's part of them."""
     from graphkit import data as room
     from graphkit.cli.running import describe_share
-    from graphkit.loader.path_set import BLOCK
-    from graphkit.train import Interrupted, make_progress
-    from graphkit.train.path_files import write_paths
+    from graphkit.experiments import Interrupted, make_progress
+    from graphkit.experiments.write_paths import write_paths
+    from graphkit.sampling.path_index import BLOCK
 
     for name in ("run", "node"):
         if options[name] is not None:

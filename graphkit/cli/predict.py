@@ -10,7 +10,7 @@ from graphkit.errors import InputError
 from graphkit.screen import echo, printable
 
 if TYPE_CHECKING:
-    from graphkit.deploy import ClipPrediction
+    from graphkit.export import ClipPrediction
 
 #: More clips than this are only written, not shown.
 _SHOWN = 40
@@ -46,8 +46,8 @@ def predict(ctx: click.Context, run: str, clips: tuple[str, ...], output: str, d
         ctx.exit(_clips(run, clips, output, device, as_json))
     if as_json:
         raise InputError("--json is for clips; name files or folders of them after the run")
-    from graphkit.train import open_run, predict_run
-    from graphkit.train.predict import check_output
+    from graphkit.experiments import open_run, predict_run
+    from graphkit.experiments.predict import check_output
 
     check_output(output)
     rows = predict_run(open_run(run), output, device)
@@ -56,10 +56,10 @@ def predict(ctx: click.Context, run: str, clips: tuple[str, ...], output: str, d
 
 def _clips(run: str, paths: tuple[str, ...], output: str, device: str, as_json: bool) -> int:
     """Predicts for clips; returns the exit code."""
-    from graphkit.deploy import find_clips, open_predictor, predict_clips, write_predictions
-    from graphkit.deploy.predict_clips import prediction_row
-    from graphkit.train import open_run
-    from graphkit.train.predict import check_output
+    from graphkit.experiments import open_run
+    from graphkit.experiments.predict import check_output
+    from graphkit.export import find_clips, open_predictor, predict_clips, write_predictions
+    from graphkit.export.predict_clips import prediction_row
 
     check_output(output)
     files = find_clips(paths)

@@ -17,7 +17,7 @@ def recipes(ctx: click.Context) -> None:
     """
     if ctx.invoked_subcommand is not None:
         return
-    from graphkit.recipes import load_recipe, recipe_names
+    from graphkit.config.recipes import load_recipe, recipe_names
 
     for name in recipe_names():
         recipe = load_recipe(name)
@@ -43,8 +43,8 @@ def show(name: str) -> None:
     """
     from importlib import resources
 
-    from graphkit.recipes import load_recipe
+    from graphkit.config.recipes import load_recipe
 
     load_recipe(name)  # an unknown name ends here
-    text = resources.files("graphkit.recipes").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+    text = resources.files("graphkit.config.recipes").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
     echo(text.rstrip())

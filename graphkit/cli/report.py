@@ -14,6 +14,6 @@ def report(run: str) -> None:
     Example:
       graphkit report runs/factorgcn-factor-graphs-001
     """
-    from graphkit.plot import report as write_report
+    from graphkit.report import report as write_report
 
     echo(f"report: {write_report(run)}")

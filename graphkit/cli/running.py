@@ -30,8 +30,8 @@ def run_command(
         configure: Makes the settings of the options.
         describe: Makes the text for a person of the result.
     """
-    from graphkit.train import Interrupted, make_progress
-    from graphkit.train.team import rank
+    from graphkit.distributed.communicator import rank
+    from graphkit.experiments import Interrupted, make_progress
 
     progress = make_progress(options["quiet"] or rank() > 0)
     try:
@@ -74,7 +74,7 @@ def describe_share(result: Result) -> str:
 def write_report(run: str) -> str:
     """Writes the report of a run; returns why where that cannot be done, since the training itself has succeeded."""
     try:
-        from graphkit.plot import report
+        from graphkit.report import report
 
         report(run)
     except (InputError, ImportError, OSError) as error:

@@ -44,16 +44,16 @@ def train(ctx: click.Context, **options: Any) -> None:
     """
     from graphkit.cli.running import run_command
     from graphkit.cli.scores import describe
-    from graphkit.train import fit, resume
+    from graphkit.experiments import fit, resume
 
     run_command(ctx, options, fit, resume, _config, describe)
 
 
 def _config(options: dict[str, Any]) -> dict[str, Any]:
     """Returns the settings of the command line over those of the file over those of the recipe."""
-    from graphkit.recipes import find_recipe, recipe_config
+    from graphkit.config.recipes import find_recipe, recipe_config
+    from graphkit.config.schema import merge, parse_setting, read_config
     from graphkit.settings import coerce
-    from graphkit.train.config import merge, parse_setting, read_config
 
     given: dict[str, Any] = {key: options[key] for key in ("seed", "runs", "device") if options[key] is not None}
     of_data = ("root", "split", "split_seed", "stream")

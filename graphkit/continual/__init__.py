@@ -1,13 +1,12 @@
 """Continual learning: streams of tasks, strategies against forgetting, and the functions that they are made of."""
 
-from graphkit.continual.consolidation import Consolidation
-from graphkit.continual.distillation import softened_binary_cross_entropy, softened_cross_entropy
-from graphkit.continual.episode import Episode
+from graphkit.continual.distillation_loss import softened_binary_cross_entropy, softened_cross_entropy
+from graphkit.continual.experience import Experience
 from graphkit.continual.gradient_projection import project_gradient, project_on_reference
 from graphkit.continual.importance import importance, output_norm, scaled
 from graphkit.continual.memory import Memory
 from graphkit.continual.merged_penalty import MergedPenalty, merge_penalty, merged_penalty
-from graphkit.continual.shared_forward import shared_forward
+from graphkit.continual.quadratic_penalty import QuadraticPenalty
 from graphkit.continual.strategies import (
     AGEM,
     ERGNN,
@@ -19,13 +18,14 @@ from graphkit.continual.strategies import (
     FineTuneNoDecay,
     Joint,
     LwF,
-    Uniform,
+    UniformImportance,
 )
 from graphkit.continual.strategy import Strategy
 from graphkit.continual.stream import TaskStream
 from graphkit.continual.stream_task import StreamTask
 from graphkit.continual.task_heads import TaskHeads
 from graphkit.continual.topology import Topology, generic_score, listen, topology_loss
+from graphkit.continual.trunk_outputs import share_trunk_outputs
 
 __all__ = [
     "AGEM",
@@ -34,8 +34,8 @@ __all__ = [
     "GEM",
     "MAS",
     "TWP",
-    "Consolidation",
-    "Episode",
+    "QuadraticPenalty",
+    "Experience",
     "FineTune",
     "FineTuneNoDecay",
     "Joint",
@@ -47,7 +47,7 @@ __all__ = [
     "TaskHeads",
     "TaskStream",
     "Topology",
-    "Uniform",
+    "UniformImportance",
     "generic_score",
     "importance",
     "listen",
@@ -57,7 +57,7 @@ __all__ = [
     "project_gradient",
     "project_on_reference",
     "scaled",
-    "shared_forward",
+    "share_trunk_outputs",
     "softened_binary_cross_entropy",
     "softened_cross_entropy",
     "topology_loss",

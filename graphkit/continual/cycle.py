@@ -3,17 +3,17 @@
 from collections.abc import Iterator
 from typing import Any
 
-from graphkit.continual.episode import Episode
+from graphkit.continual.experience import Experience
 
 
-class Cycle:
+class CycleIterator:
     """Gives the next batch of a task whenever it is asked, and begins anew after the last.
 
     Args:
         task: The task.
     """
 
-    def __init__(self, task: Episode) -> None:
+    def __init__(self, task: Experience) -> None:
         self.task = task
         self._batches: Iterator[Any] = iter(())
 

@@ -56,12 +56,12 @@ def groups_of(
     return kept[: number * per_task].view(number, per_task)
 
 
-def windows_of(time: Tensor, labelled: Tensor, tasks: int) -> Tensor:
-    """Cuts time into windows that hold about as many labelled nodes each.
+def windows_of(time: Tensor, labeled: Tensor, tasks: int) -> Tensor:
+    """Cuts time into windows that hold about as many labeled nodes each.
 
     Args:
         time: ``[N]`` when each node appears; nodes of one time stay together.
-        labelled: ``[N]`` bool.
+        labeled: ``[N]`` bool.
         tasks: Number of windows.
 
     Returns:
@@ -70,13 +70,13 @@ def windows_of(time: Tensor, labelled: Tensor, tasks: int) -> Tensor:
     Raises:
         ValueError: If there are fewer different times than windows.
     """
-    if time.dim() != 1 or time.numel() != labelled.numel():
+    if time.dim() != 1 or time.numel() != labeled.numel():
         raise InputError(f"`time` must hold one number per node (got shape {tuple(time.shape)})")
     moments, index = torch.unique(time, return_inverse=True)
     if tasks < 2 or moments.numel() < tasks:
         raise InputError(f"{tasks} tasks over time need at least two, and as many times (got {moments.numel()} times)")
-    counts = torch.bincount(index[labelled], minlength=moments.numel())
-    # The middle of each moment's share of the labelled nodes tells its window; none may stay empty.
+    counts = torch.bincount(index[labeled], minlength=moments.numel())
+    # The middle of each moment's share of the labeled nodes tells its window; none may stay empty.
     middle = (counts.cumsum(0) - counts / 2) / counts.sum().clamp(min=1)
     window = (middle * tasks).long().clamp(0, tasks - 1)
     steps = torch.arange(moments.numel(), device=time.device)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from graphkit.continual.episode import Episode
+from graphkit.continual.experience import Experience
 from graphkit.continual.gradients import Named, evaluating, gradients, trainable
 from graphkit.errors import InputError
 
@@ -20,7 +20,7 @@ def output_norm(output: Tensor, target: Tensor) -> Tensor:
 
 def importance(
     model: torch.nn.Module,
-    episode: Episode,
+    episode: Experience,
     quantity: Quantity,
     per: str = "sample",
     measure: str = "abs",
@@ -34,7 +34,7 @@ def importance(
 
     where :math:`q_b` is the mean over a batch of :math:`n_b` items, or squares in the place of magnitudes. The model
     is in evaluation mode meanwhile, so that dropout adds no noise. Gradients of single items do not cancel; those of a
-    batch do, and vanish where a loss has been minimised.
+    batch do, and vanish where a loss has been minimized.
 
     Args:
         model: The model.

@@ -6,12 +6,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from graphkit.continual.episode import Episode
+from graphkit.continual.experience import Experience
 from graphkit.continual.gradients import evaluating
 from graphkit.errors import InputError
 from graphkit.ops._segments import widen
 
-Selection = Literal["first", "mean", "coverage"]
+EarlyStopping = Literal["first", "mean", "coverage"]
 
 
 class Memory:
@@ -30,10 +30,10 @@ class Memory:
         if selection not in ("first", "mean", "coverage"):
             raise InputError(f"`selection` must be 'first', 'mean' or 'coverage' (got {selection!r})")
         self.size, self.selection = size, selection
-        self.tasks: list[Episode] = []
+        self.tasks: list[Experience] = []
         self.items: list[Tensor] = []
 
-    def check(self, task: Episode) -> None:
+    def check(self, task: Experience) -> None:
         """Refuses a task with fewer training items than are to be kept."""
         if self.size > len(task):
             raise InputError(
@@ -41,7 +41,7 @@ class Memory:
                 "keep fewer"
             )
 
-    def keep(self, model: torch.nn.Module, task: Episode) -> None:
+    def keep(self, model: torch.nn.Module, task: Experience) -> None:
         """Selects items of a task."""
         self.check(task)
         y = torch.cat([task.target(batch) for batch in task])
@@ -53,7 +53,7 @@ class Memory:
         self.items.append(items.cpu())
         self.tasks.append(task.subset(items))
 
-    def _rank(self, model: torch.nn.Module, task: Episode, strata: Tensor) -> Tensor:
+    def _rank(self, model: torch.nn.Module, task: Experience, strata: Tensor) -> Tensor:
         """Returns all items, those that represent their class best first."""
         if self.selection == "first" or strata.unique().numel() < 2:
             return torch.arange(strata.numel(), device=strata.device)
@@ -73,15 +73,15 @@ class Memory:
         near = distance <= distance.mean()
         return (near & (strata[:, None] != strata[None, :])).sum(dim=1).argsort(stable=True)
 
-    def seen_from(self, task: Episode) -> list[Episode]:
-        """Returns the kept items as they look while another task is learnt."""
-        return [kept.seen_from(task) for kept in self.tasks]
+    def at_stage_of(self, task: Experience) -> list[Experience]:
+        """Returns the kept items as they look while another task is learned."""
+        return [kept.at_stage_of(task) for kept in self.tasks]
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the places of the kept items in their tasks."""
         return {"items": list(self.items)}
 
-    def load_state_dict(self, state: dict[str, Any], tasks: Sequence[Episode]) -> None:
+    def load_state_dict(self, state: dict[str, Any], tasks: Sequence[Experience]) -> None:
         """Takes the items again from the tasks.
 
         Raises:

@@ -34,7 +34,7 @@ def merge_penalty(
 ) -> MergedPenalty:
     r"""Adds the penalty of one more task, :math:`\sum_m I_m (v_m - w_m)^2`.
 
-    The centre moves to the new weights, by :math:`\delta = w - b`:
+    The center moves to the new weights, by :math:`\delta = w - b`:
 
     .. math::
         K \gets K + \sum_m 2 R_m \delta_m + A_m \delta_m^2, \quad R \gets R + A \delta, \quad b \gets w, \quad

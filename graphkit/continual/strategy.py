@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from graphkit.continual.episode import Episode
+from graphkit.continual.experience import Experience
 from graphkit.continual.gradients import trainable
 from graphkit.errors import InputError
 
@@ -26,8 +26,8 @@ class Strategy:
                 optimizer.step()
             strategy.after_task(model, task)
 
-    ``task`` is an :class:`~graphkit.continual.Episode`: one of a :class:`~graphkit.continual.TaskStream`, or one that
-    is made by hand from a loader and three functions.
+    ``task`` is an :class:`~graphkit.continual.Experience`: one of a :class:`~graphkit.continual.TaskStream`, or one
+    that is made by hand from a loader and three functions.
     """
 
     #: Settings that a search tries, the same number for every strategy.
@@ -35,7 +35,7 @@ class Strategy:
     #: Whether weight decay is switched off, whatever the protocol says.
     without_decay: ClassVar[bool] = False
 
-    def before_task(self, model: torch.nn.Module, task: Episode) -> None:
+    def before_task(self, model: torch.nn.Module, task: Experience) -> None:
         """Is called before the first step on a task."""
 
     def penalty(self, model: torch.nn.Module, batch: Any = None) -> Tensor:
@@ -51,16 +51,14 @@ class Strategy:
     def after_backward(self, model: torch.nn.Module) -> None:
         """Is called when the gradients of a step are there, and may change them."""
 
-    def after_task(self, model: torch.nn.Module, task: Episode) -> None:
+    def after_task(self, model: torch.nn.Module, task: Experience) -> None:
         """Is called after the last step on a task."""
 
     def state_dict(self) -> dict[str, Any]:
         """Returns tensors, numbers and text that :meth:`load_state_dict` goes on from."""
         return {}
 
-    def load_state_dict(
-        self, state: dict[str, Any], model: torch.nn.Module, tasks: Sequence[Episode] = ()
-    ) -> None:
+    def load_state_dict(self, state: dict[str, Any], model: torch.nn.Module, tasks: Sequence[Experience] = ()) -> None:
         """Goes on where the state was taken.
 
         Args:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from graphkit.continual.grouping import groups_of, node_time, window_of_edges, windows_of
 from graphkit.continual.stream_split import combinations, restricted, stratified_split
-from graphkit.continual.stream_targets import counts, labelled, renumbered, targets, with_targets
+from graphkit.continual.stream_targets import counts, labeled, renumbered, targets, with_targets
 from graphkit.continual.stream_task import StreamTask
 from graphkit.continual.visible_graph import VISIBLE, VisibleGraph
 from graphkit.data import GraphDataset, Split
@@ -32,7 +32,7 @@ class TaskStream(Sequence[StreamTask]):
         tasks: The number of tasks in the place of ``per_task``.
         scenario: ``"task"`` (at test time it is known which task an item belongs to, and only the classes of its task
             compete), ``"class"`` (all classes so far compete) or ``"time"`` (all classes, always).
-        visible: What of the graph can be seen while a task is learnt: ``"whole"``, ``"so-far"`` (the graph grows by
+        visible: What of the graph can be seen while a task is learned: ``"whole"``, ``"so-far"`` (the graph grows by
             the nodes of every task; also of the old ones, all is seen) or ``"task"`` (the nodes of the task alone).
         inter_task_edges: Whether edges between nodes of different tasks exist.
         order: ``"given"``, ``"shuffled"`` by the seed, or ``"balanced"``, which mixes large and small classes so that
@@ -90,7 +90,7 @@ class TaskStream(Sequence[StreamTask]):
         if scenario == "time":
             data = dataset.graphs[0]
             moment = node_time(data) if time is None else time
-            owner = windows_of(moment, labelled(y), tasks or per_task)
+            owner = windows_of(moment, labeled(y), tasks or per_task)
             self.classes = torch.arange(dataset.num_outputs).repeat(int(owner.max()) + 1, 1)
             if "edge_time" in data:
                 edge_time = window_of_edges(data.edge_time, moment, owner)
@@ -201,7 +201,7 @@ class TaskStream(Sequence[StreamTask]):
         if dataset.level == "node" and not dataset.is_single_graph:
             return dataset.splits[self.seed % len(dataset.splits)]
         strata = y if y.dim() == 1 else combinations(y[:, self.columns(index, index)])
-        wanted = labelled(y if y.dim() == 1 else y[:, self.columns(index, index)])
+        wanted = labeled(y if y.dim() == 1 else y[:, self.columns(index, index)])
         if owner is not None:
             wanted = wanted & (owner == index)
         if split == "published":
@@ -209,7 +209,7 @@ class TaskStream(Sequence[StreamTask]):
         return stratified_split(strata, wanted.nonzero().view(-1), split, self.seed)
 
     def _check(self) -> None:
-        """Refuses tasks with a class that cannot be learnt, or with nothing to select or to test on."""
+        """Refuses tasks with a class that cannot be learned, or with nothing to select or to test on."""
         graph = self.dataset.graphs[0] if self.visible_graph is not None else None
         for index, split in enumerate(self.splits):
             if self.has_classes and self.scenario != "time":

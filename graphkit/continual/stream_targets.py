@@ -1,4 +1,4 @@
-"""What the items of a stream are to be recognised as: classes or labels, in the order of the stream."""
+"""What the items of a stream are to be recognized as: classes or labels, in the order of the stream."""
 
 from copy import copy
 
@@ -19,7 +19,7 @@ def targets(dataset: GraphDataset) -> Tensor:
     return dataset.graphs[0].y
 
 
-def labelled(y: Tensor) -> Tensor:
+def labeled(y: Tensor) -> Tensor:
     """Returns which items have a class, or any known label, ``[N]`` bool."""
     return y >= 0 if y.dim() == 1 else ~y.isnan().all(dim=1)
 

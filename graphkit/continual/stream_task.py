@@ -8,24 +8,24 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphkit.continual.episode import Episode
-from graphkit.continual.shared_forward import call_model
+from graphkit.continual.experience import Experience
 from graphkit.continual.task_heads import TaskHeads
+from graphkit.continual.trunk_outputs import call_model
 from graphkit.continual.visible_graph import rows_of
 from graphkit.data import Split
 from graphkit.errors import InputError
-from graphkit.loader import GraphLoader
+from graphkit.sampling import GraphLoader
 
 if TYPE_CHECKING:
     from graphkit.continual.stream import TaskStream
 
 
-class StreamTask(Episode):
+class StreamTask(Experience):
     """A task of a :class:`~graphkit.continual.TaskStream`; iterating it yields PyG data with masks.
 
     For one graph that is the graph as it can be seen during the task, with ``train_mask``, ``val_mask`` and
     ``test_mask`` ``[N]``; for many graphs, batches of the training graphs. Classes are numbered in the order of the
-    stream, so that those of a task are neighbours.
+    stream, so that those of a task are neighbors.
 
     Args:
         stream: The stream.
@@ -124,7 +124,7 @@ class StreamTask(Episode):
         """Returns the mean loss of some items."""
         return self.stream.task.loss(output, target)
 
-    def everything(self, model: torch.nn.Module, batch: Data) -> Tensor:
+    def visible_outputs(self, model: torch.nn.Module, batch: Data) -> Tensor:
         """Returns the outputs of all nodes that can be seen, or of all items of a batch."""
         return self.all_outputs(model, batch)
 
@@ -154,27 +154,29 @@ class StreamTask(Episode):
         split = self.stream.splits[index]
         return StreamTask(self.stream, index, stage, Split(train, split.val, split.test))
 
-    def seen_from(self, task: Episode) -> Episode:
+    def at_stage_of(self, task: Experience) -> Experience:
         """Returns this task as it looks from a later one of the same stream."""
         if not isinstance(task, StreamTask):
             return self
         return self._like(self.index, task.stage, self.split.train)
 
-    def questions(self, learnt: Sequence[Episode], everything: bool = True) -> list[Episode]:
+    def old_experiences(self, learned: Sequence[Experience], all_nodes: bool = True) -> list[Experience]:
         """Returns what old tasks ask about the inputs of this one; where outputs are shared, the last one asks all."""
-        return super().questions(learnt if self.stream.scenario == "task" else learnt[-1:], everything)
+        return super().old_experiences(learned if self.stream.scenario == "task" else learned[-1:], all_nodes)
 
-    def _asked(self, old: Episode, everything: bool) -> Episode:
+    def _old_experience(self, old: Experience, all_nodes: bool) -> Experience:
         if not isinstance(old, StreamTask):
-            return super()._asked(old, everything)
+            return super()._old_experience(old, all_nodes)
 
         def output(model: torch.nn.Module, batch: Data) -> Tensor:
             out = old.all_outputs(model, batch)
-            return out if everything else self._trained(out)
+            return out if all_nodes else self._trained(out)
 
-        return Episode(self, output, self.target, old.loss)
+        return Experience(self, output, self.target, old.loss)
 
-    def answers(self, model: torch.nn.Module, part: str, output: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def outputs_and_targets(
+        self, model: torch.nn.Module, part: str, output: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Returns outputs and targets of the items of a part, ``"train"``, ``"val"`` or ``"test"``.
 
         Args:
@@ -193,4 +195,6 @@ class StreamTask(Episode):
     def scores(self, model: torch.nn.Module) -> dict[str, float]:
         """Returns the metric on the validation and on the test items, in the mode that the model is in."""
         output = None if self.stream.visible_graph is None else self.all_outputs(model, self._graph)
-        return {part: self.stream.task.score(*self.answers(model, part, output)) for part in ("val", "test")}
+        return {
+            part: self.stream.task.score(*self.outputs_and_targets(model, part, output)) for part in ("val", "test")
+        }

@@ -60,10 +60,10 @@ class TaskHeads(GraphModel):
         """Whether the network uses the weights of the edges."""
         return bool(getattr(self.network, "uses_edge_weight", False))
 
-    def start(self, data: Data) -> None:
+    def init_from_data(self, data: Data) -> None:
         """Takes first weights from training data, if the network can."""
         if isinstance(self.network, GraphModel):
-            self._with(0, self.network.start, data)
+            self._with(0, self.network.init_from_data, data)
 
     def inputs(self, data: Data) -> dict[str, Any]:
         """Returns the arguments of the network for a graph or a batch of graphs."""

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from torch_geometric.nn import MessagePassing
 from torch_geometric.utils import scatter, softmax
 
-from graphkit.continual.shared_forward import shared_forward
+from graphkit.continual.trunk_outputs import share_trunk_outputs
 from graphkit.errors import InputError
 from graphkit.ops._segments import widen
 from graphkit.registry import unknown_name
@@ -112,7 +112,7 @@ def listen(model: torch.nn.Module, layers: Sequence[str] | None = None) -> Itera
     chosen = found.values() if layers is None else [found[name] for name in layers]
     handles = [layer.register_propagate_forward_pre_hook(hook) for layer in chosen]
     try:
-        with shared_forward(False):  # a layer that is not run again would not be heard
+        with share_trunk_outputs(False):  # a layer that is not run again would not be heard
             yield parts
     finally:
         for handle in handles:

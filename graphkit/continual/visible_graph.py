@@ -1,4 +1,4 @@
-"""What of a graph can be seen while a task is learnt: all of it, what has come so far, or the task alone."""
+"""What of a graph can be seen while a task is learned: all of it, what has come so far, or the task alone."""
 
 import torch
 from torch import Tensor

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphkit.data.attribute_level import BOOKKEEPING, level_of, stack_graph_level
 from graphkit.data.edges import by_target, plain_edge_index, pointers, sorted_edge_index
-from graphkit.data.levels import BOOKKEEPING, level_of, stack_graph_level
 from graphkit.data.path_store import PathStore
 from graphkit.errors import InputError
 

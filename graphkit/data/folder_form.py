@@ -16,7 +16,7 @@ from graphkit.data.array_files import rows_at_a_time, write_array
 from graphkit.data.download import private_folder
 from graphkit.data.edges import by_target, plain_edge_index
 from graphkit.data.labels import classes_of_numbers, label_columns
-from graphkit.data.node_data import MASKS
+from graphkit.data.single_graph import MASKS
 from graphkit.data.splits import splits_from_masks
 from graphkit.errors import InputError, InputTypeError
 from graphkit.transforms.undirected import Undirected
@@ -64,7 +64,7 @@ def write_folder(
     folder = Path(folder).expanduser()
     if folder.exists():
         raise InputError(f"'{folder}' exists; give another folder, or remove it")
-    from graphkit.data.own.array_checks import check_labelled, check_splits, masks_from
+    from graphkit.data.user.array_checks import check_labeled, check_splits, masks_from
 
     labels = _labels(y, class_names)
     num_nodes = labels.size(0)
@@ -75,7 +75,7 @@ def write_folder(
     checked = masks_from(given, num_nodes, where)
     splits = splits_from_masks(*checked) if checked is not None else ()
     check_splits(splits, where, "node")
-    check_labelled(splits, labels, where, "node")
+    check_labeled(splits, labels, where, "node")
     given = dict(zip(MASKS, (mask.numpy() for mask in checked or ()), strict=False))
     small = {"edge_index": edges.numpy(), "y": labels.numpy(), **given}
     if weight is not None:

@@ -1,9 +1,9 @@
 """Labels of items: what means "no label", and the class indices of the others.
 
 One rule for every source of data. A cell means "no label" if it is empty or one of :data:`NO_LABEL_WORDS` in any case
-(``nan``, ``NA``, ``None`` ...), a number if it is NaN or -1. Unlabelled items have the class index :data:`NO_LABEL` in
-``y`` ``[N]``; unknown entries of ``y`` ``[N, C]`` are NaN. Unlabelled items count for no class and are in no part of a
-split, see :func:`labelled_items`.
+(``nan``, ``NA``, ``None`` ...), a number if it is NaN or -1. Unlabeled items have the class index :data:`NO_LABEL` in
+``y`` ``[N]``; unknown entries of ``y`` ``[N, C]`` are NaN. Unlabeled items count for no class and are in no part of a
+split, see :func:`labeled_items`.
 """
 
 import re
@@ -28,12 +28,12 @@ def is_no_label(word: str | None) -> bool:
     return word is None or _plain(word).casefold() in NO_LABEL_WORDS
 
 
-def labelled_items(y: Tensor) -> Tensor:
+def labeled_items(y: Tensor) -> Tensor:
     """Returns which items have a label, ``[N]`` bool.
 
     Args:
         y: ``[N]`` class indices, or ``[N]`` or ``[N, C]`` floating-point labels or targets, NaN where unknown. An item
-            with one known entry counts as labelled.
+            with one known entry counts as labeled.
     """
     if not y.is_floating_point():
         return (y >= 0) if y.dim() == 1 else (y >= 0).any(dim=1)

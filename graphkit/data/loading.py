@@ -12,9 +12,9 @@ from torch_geometric.data import Data
 from graphkit.data.clips import ClipCollection
 from graphkit.data.collection import GraphCollection
 from graphkit.data.dataset import GraphDataset, Split
+from graphkit.data.dataset_info import DatasetEntry
 from graphkit.data.edges import by_target, plain_edge_index, sorted_edge_index
-from graphkit.data.labels import labelled_items
-from graphkit.data.source import DatasetEntry
+from graphkit.data.labels import labeled_items
 from graphkit.data.splits import PARTS, few_labels, parse_fractions, random_split
 from graphkit.errors import InputError, InputTypeError
 from graphkit.nn.attribute_level import attribute_level
@@ -41,7 +41,7 @@ def load(
     """Loads a data set by its name, or a user's own graph by its path.
 
     Args:
-        name_or_path: A name that :func:`graphkit.data.catalogue` lists, or the path of a ``.npz``, ``.graphml`` or
+        name_or_path: A name that :func:`graphkit.data.list_datasets` lists, or the path of a ``.npz``, ``.graphml`` or
             ``.pt`` file, of a folder with ``edges.csv`` and ``nodes.csv``, of one with ``edge_index.npy``, ``x.npy``
             and ``y.npy``, which stay on disk, or of one with ``labels.csv`` and clips.
         root: Folder with raw files in the layout of PyG's loaders; by default the environment variable
@@ -67,7 +67,7 @@ def load(
 
     transform = build(transforms)
     if is_path(name_or_path):
-        from graphkit.data.own import load_own
+        from graphkit.data.user import load_own
 
         path = Path(name_or_path).expanduser()
         dataset, default_split = load_own(path, options, use_split=split is None), "0.6,0.2,0.2"
@@ -89,7 +89,7 @@ def options(name_or_path: str | os.PathLike[str]) -> dict[str, Any]:
 def option_settings(name_or_path: str | os.PathLike[str]) -> dict[str, Setting]:
     """Returns the options of a data set with their types and defaults."""
     if is_path(name_or_path):
-        from graphkit.data.own import own_options
+        from graphkit.data.user import own_options
 
         return own_options(Path(name_or_path).expanduser())
     return get_dataset(str(name_or_path)).options
@@ -133,17 +133,17 @@ def resolve_root(root: str | os.PathLike[str] | None) -> Path | None:
 
 
 def draw_split(dataset: GraphDataset, split: str | Sequence[float], seed: int) -> GraphDataset:
-    """Replaces the splits by one that is drawn among the labelled items, stratified if an item has one class."""
+    """Replaces the splits by one that is drawn among the labeled items, stratified if an item has one class."""
     y = _targets(dataset)
     count = len(dataset.graphs) if y is None else y.size(0)
-    items = labelled_items(y).nonzero().view(-1) if y is not None else None
+    items = labeled_items(y).nonzero().view(-1) if y is not None else None
     stratify = y is not None and y.dim() == 1 and not y.is_floating_point()
     drawn = random_split(count, split, seed, y if stratify else None, items)
     return dataset.replace(splits=(drawn,), protocol="validation")
 
 
 def _targets(dataset: GraphDataset) -> torch.Tensor | None:
-    """Returns the labels ``[N]`` or ``[N, C]`` of the items that are split; ``None`` for graphs of labelled nodes."""
+    """Returns the labels ``[N]`` or ``[N, C]`` of the items that are split; ``None`` for graphs of labeled nodes."""
     if isinstance(dataset.graphs, ClipCollection):
         return dataset.graphs.y
     if dataset.level == "node":

@@ -5,7 +5,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from graphkit.data.source import Source
+from graphkit.data.dataset_info import Source
 
 TABLE = "published.sha256"
 

@@ -17,9 +17,9 @@ from typing import Any, TypeVar
 import torch
 import torch_geometric
 
+from graphkit.data.dataset_info import Request
 from graphkit.data.download import fetch_files, private_folder, publish, socket_timeout, unreachable_host
 from graphkit.data.published import changed_files
-from graphkit.data.source import Request
 from graphkit.errors import InputError
 from graphkit.files import write_atomically
 from graphkit.screen import printable

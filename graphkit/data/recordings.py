@@ -4,7 +4,7 @@ from torch import Tensor
 
 from graphkit.data.clips import ClipCollection
 from graphkit.data.edges import pointers
-from graphkit.skeleton import ClipStore, SkeletonLayout, align, centre
+from graphkit.skeleton import ClipStore, SkeletonLayout, align, center
 
 
 def prepared_clips(
@@ -24,7 +24,7 @@ def prepared_clips(
         layout: Their joints and bones.
         stream: What a network is to see, see :func:`graphkit.skeleton.make_stream`.
         frames: Number of frames that each clip is interpolated to; 0 leaves each as long as it is.
-        around: What is moved to the origin, see :func:`graphkit.skeleton.centre`.
+        around: What is moved to the origin, see :func:`graphkit.skeleton.center`.
         upright: Whether clips are turned, see :func:`graphkit.skeleton.align`.
         coordinates: How many of the channels are coordinates; all by default.
         box: Whether each clip is stretched, see :func:`graphkit.skeleton.fit_box`.
@@ -32,7 +32,7 @@ def prepared_clips(
     x: Tensor = store.x
     ptr = pointers(store.lengths)
     if around != "none":
-        x = centre(x, ptr, layout.centre, around, coordinates)
+        x = center(x, ptr, layout.center, around, coordinates)
     if upright:
         x = align(x, ptr, layout.up, layout.across, coordinates)
     return ClipCollection(

@@ -42,7 +42,7 @@ def random_split(
         num_items: How many items there are.
         split: The three shares, see :func:`parse_fractions`.
         seed: Seed of the draw; the same seed gives the same split on every machine.
-        y: ``[num_items]`` int64 classes to stratify by, or ``None``; unlabelled items, -1, are never drawn.
+        y: ``[num_items]`` int64 classes to stratify by, or ``None``; unlabeled items, -1, are never drawn.
         items: ``[K]`` ids that may be drawn; all when ``None``.
 
     Raises:
@@ -55,7 +55,7 @@ def random_split(
         ids = ids[y.numpy()[ids] >= 0]
     order = generator.permutation(ids)
     if y is not None:
-        # Items of a class become neighbours and get evenly spaced ranks, so that every part of [0, 1) has its share.
+        # Items of a class become neighbors and get evenly spaced ranks, so that every part of [0, 1) has its share.
         order = order[np.argsort(y.numpy()[order], kind="stable")]
         _, counts = np.unique(y.numpy()[order], return_counts=True)
         offsets = generator.random(counts.size)
@@ -102,7 +102,7 @@ def stratified_folds(y: Tensor, folds: int = 10, seed: int = 0) -> tuple[Split, 
     published ten-fold protocol uses.
 
     Args:
-        y: ``[num_items]`` int64 classes; unlabelled items, -1, are in no fold.
+        y: ``[num_items]`` int64 classes; unlabeled items, -1, are in no fold.
         folds: Number of folds.
         seed: Seed of the shuffle.
 
@@ -110,11 +110,11 @@ def stratified_folds(y: Tensor, folds: int = 10, seed: int = 0) -> tuple[Split, 
         ValueError: If there are fewer items than folds.
     """
     labels = y.numpy()
-    labelled = np.flatnonzero(labels >= 0)
-    if labelled.size < folds:
-        raise InputError(f"{folds} folds need at least as many labelled items (got {labelled.size})")
+    labeled = np.flatnonzero(labels >= 0)
+    if labeled.size < folds:
+        raise InputError(f"{folds} folds need at least as many labeled items (got {labeled.size})")
     generator = np.random.RandomState(seed)
-    classes, first_seen = np.unique(labels[labelled], return_index=True)
+    classes, first_seen = np.unique(labels[labeled], return_index=True)
     classes = classes[np.argsort(first_seen)]  # scikit-learn numbers the classes in order of appearance
     members = [np.flatnonzero(labels == label) for label in classes]
     start, fold = 0, np.full(labels.size, -1)
@@ -126,7 +126,7 @@ def stratified_folds(y: Tensor, folds: int = 10, seed: int = 0) -> tuple[Split, 
         start += ids.size
     empty = torch.empty(0, dtype=torch.long)
     return tuple(
-        Split(torch.from_numpy(labelled[fold[labelled] != k]), empty, torch.from_numpy(np.flatnonzero(fold == k)))
+        Split(torch.from_numpy(labeled[fold[labeled] != k]), empty, torch.from_numpy(np.flatnonzero(fold == k)))
         for k in range(folds)
     )
 

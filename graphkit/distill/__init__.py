@@ -1,6 +1,7 @@
-"""Distillation: losses between the layers of a large network and a small one, and the distiller that taps them."""
+"""Distillation: losses between the layers of a large network and a small one, and the distiller that pairs them."""
 
 from graphkit.distill.distiller import Distiller
+from graphkit.distill.layer_capture import LayerPair
 from graphkit.distill.local_structure import local_structure
 from graphkit.distill.loss import DistillationLoss
 from graphkit.distill.losses import (
@@ -11,7 +12,6 @@ from graphkit.distill.losses import (
     KnowledgeDistillation,
     LocalStructureLoss,
 )
-from graphkit.distill.taps import Tap
 from graphkit.distill.union_edges import union_edges
 from graphkit.ops import local_structure_divergence
 
@@ -24,7 +24,7 @@ __all__ = [
     "InterChannelCorrelation",
     "KnowledgeDistillation",
     "LocalStructureLoss",
-    "Tap",
+    "LayerPair",
     "local_structure",
     "local_structure_divergence",
     "union_edges",

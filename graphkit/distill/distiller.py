@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphkit.distill.layer_capture import LayerOutput, LayerPair, find_layer, listening
 from graphkit.distill.loss import check_pair, finite
-from graphkit.distill.taps import Heard, Tap, find_layer, listening
 from graphkit.distill.union_edges import united_edges
 from graphkit.errors import InputError
 from graphkit.nn.state_key import StateKey
@@ -20,12 +20,12 @@ Inputs = Mapping[str, Any] | Sequence[Any]
 class Distiller(torch.nn.Module):
     """Calls a student and compares its layers with those of a teacher.
 
-    Named sub-modules of both are heard through forward hooks that exist only during a call: neither network is changed.
-    The teacher runs in evaluation mode without gradients, and what it says is kept until its input or its weights
-    change. Only parameters of the losses (the maps of :class:`FitNet`) are parameters of the distiller, so that
+    Named sub-modules of both are captured through forward hooks that exist only during a call: neither network is
+    changed. The teacher runs in evaluation mode without gradients, and what it says is kept until its input or its
+    weights change. Only parameters of the losses (the maps of :class:`FitNet`) are parameters of the distiller, so that
     ``distiller.state_dict()`` holds all that training has to remember beside the student. ::
 
-        distiller = Distiller(teacher, student, [Tap(LocalStructureLoss(), "conv1", "conv2", weight=100)])
+        distiller = Distiller(teacher, student, [LayerPair(LocalStructureLoss(), "conv1", "conv2", weight=100)])
         distiller.start(x, edge_index)  # makes the maps; needed for losses with parameters
         optimizer = torch.optim.Adam([*student.parameters(), *distiller.parameters()])
         for epoch in range(200):
@@ -54,22 +54,24 @@ class Distiller(torch.nn.Module):
           made through ``tensor.data`` or an array of NumPy that shares the memory is not.
     """
 
-    def __init__(self, teacher: torch.nn.Module, student: torch.nn.Module, losses: Sequence[Tap]) -> None:
+    def __init__(self, teacher: torch.nn.Module, student: torch.nn.Module, losses: Sequence[LayerPair]) -> None:
         super().__init__()
         if not losses:
-            raise InputError("a distiller needs at least one loss (got none); give it a Tap")
+            raise InputError("a distiller needs at least one loss (got none); give it a LayerPair")
         self._networks = (teacher, student)  # in a tuple: they are not parts of this module
-        self.taps = tuple(losses)
-        self.losses = torch.nn.ModuleList(tap.loss for tap in losses)
+        self.pairs = tuple(losses)
+        self.losses = torch.nn.ModuleList(pair.loss for pair in losses)
         self._layers = [
             (
-                find_layer(teacher, tap.teacher_layer, "teacher"),
-                find_layer(student, tap.teacher_layer if tap.student_layer is None else tap.student_layer, "student"),
+                find_layer(teacher, pair.teacher_layer, "teacher"),
+                find_layer(
+                    student, pair.teacher_layer if pair.student_layer is None else pair.student_layer, "student"
+                ),
             )
-            for tap in losses
+            for pair in losses
         ]
         self._key: StateKey | None = None
-        self._heard: dict[str, Heard] = {}
+        self._heard: dict[str, LayerOutput] = {}
         self._known: dict[int, tuple[StateKey, Any]] = {}
 
     @property
@@ -91,14 +93,14 @@ class Distiller(torch.nn.Module):
         All losses are computed once, too: what is wrong with an input is said now. The arguments are those of
         :meth:`forward`. The networks are in evaluation mode meanwhile.
         """
-        with _evaluating(self.student), self.listen() as heard:
+        with _evaluating(self.student), self.capture_layers() as captured:
             self.student(*args, **kwargs)
-        taught = self._teach(_given(teacher_inputs, args, kwargs))
-        for tap, (theirs, own) in zip(self.taps, self._layers, strict=True):
-            _check_heard(heard, own, "student")
-            check_pair(heard[own].features, taught[theirs].features)
-            tap.loss.start(heard[own].features.size(1), taught[theirs].features.size(1))
-        self.compare(heard, args, kwargs, teacher_inputs, structure, epoch=0)
+        teacher_outputs = self._teach(_given(teacher_inputs, args, kwargs))
+        for pair, (theirs, own) in zip(self.pairs, self._layers, strict=True):
+            _check_heard(captured, own, "student")
+            check_pair(captured[own].features, teacher_outputs[theirs].features)
+            pair.loss.start(captured[own].features.size(1), teacher_outputs[theirs].features.size(1))
+        self.compare(captured, args, kwargs, teacher_inputs, structure, epoch=0)
 
     def forward(
         self,
@@ -115,90 +117,95 @@ class Distiller(torch.nn.Module):
             teacher_inputs: Arguments of the teacher, by position or by name, where they differ.
             structure: Edges ``[2, E]`` to compare over, in the place of those of the two networks; of one copy, where
                 a graph comes several times.
-            epoch: The epoch, the first of which is 0; needed where a tap has ``active_epochs``.
+            epoch: The epoch, the first of which is 0; needed where a pair has ``active_epochs``.
             kwargs: Arguments by name.
 
         Raises:
             ValueError: If the networks are not on the same nodes, features are not finite, or a loss needs edges and
                 there are none.
         """
-        with self.listen() as heard:
+        with self.capture_layers() as captured:
             output = self.student(*args, **kwargs)
-        return output, self.compare(heard, args, kwargs, teacher_inputs, structure, epoch)
+        return output, self.compare(captured, args, kwargs, teacher_inputs, structure, epoch)
 
-    def listen(self) -> AbstractContextManager[dict[str, Heard]]:
-        """Returns a context in which calls of the student are heard, for loops that call it themselves."""
+    def capture_layers(self) -> AbstractContextManager[dict[str, LayerOutput]]:
+        """Returns a context in which calls of the student are captured, for loops that call it themselves."""
         return listening(self.student, [own for _, own in self._layers])
 
     def compare(
         self,
-        heard: Mapping[str, Heard],
+        captured: Mapping[str, LayerOutput],
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
         teacher_inputs: Inputs | None = None,
         structure: Tensor | None = None,
         epoch: int | None = None,
-        taught: Mapping[str, Heard] | None = None,
+        teacher_outputs: Mapping[str, LayerOutput] | None = None,
     ) -> Tensor:
-        """Returns the weighted sum of the losses for what :meth:`listen` noted.
+        """Returns the weighted sum of the losses for what :meth:`capture_layers` noted.
 
-        Arguments are those of :meth:`forward`, and ``taught``: what :meth:`teach` returned, where that is known.
+        Arguments are those of :meth:`forward`, and ``teacher_outputs``: what :meth:`teach` returned, where that is
+        known.
         """
-        parts = self.parts(heard, args, kwargs, teacher_inputs, structure, epoch, taught)
+        parts = self.parts(captured, args, kwargs, teacher_inputs, structure, epoch, teacher_outputs)
         if not parts:
-            return torch.zeros((), device=next(iter(heard.values())).features.device)
+            return torch.zeros((), device=next(iter(captured.values())).features.device)
         return torch.stack([loss for loss, _ in parts]).sum() if len(parts) > 1 else parts[0][0]
 
     def parts(
         self,
-        heard: Mapping[str, Heard],
+        captured: Mapping[str, LayerOutput],
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
         teacher_inputs: Inputs | None = None,
         structure: Tensor | None = None,
         epoch: int | None = None,
-        taught: Mapping[str, Heard] | None = None,
+        teacher_outputs: Mapping[str, LayerOutput] | None = None,
     ) -> list[tuple[Tensor, int]]:
-        """Returns the weighted loss of each tap that is active, and how many rows it has compared."""
+        """Returns the weighted loss of each pair that is active, and how many rows it has compared."""
         kwargs = kwargs or {}
-        active = [index for index, tap in enumerate(self.taps) if tap.active(epoch)]
+        active = [index for index, pair in enumerate(self.pairs) if pair.active(epoch)]
         if not active:
             return []
         given = _given(teacher_inputs, args, kwargs)
-        keep = taught is None
-        taught = self._teach(given) if taught is None else taught
+        keep = teacher_outputs is None
+        teacher_outputs = self._teach(given) if teacher_outputs is None else teacher_outputs
         seen = _edges_in(given), _edges_in((args, kwargs))
         parts: list[tuple[Tensor, int]] = []
         for index in active:
-            tap, (theirs, own) = self.taps[index], self._layers[index]
-            _check_heard(heard, own, "student")
-            student, teacher = heard[own].features, taught[theirs].features
+            pair, (theirs, own) = self.pairs[index], self._layers[index]
+            _check_heard(captured, own, "student")
+            student, teacher = captured[own].features, teacher_outputs[theirs].features
             check_pair(student, teacher)
-            if heard[own].nodes != taught[theirs].nodes:
-                each = (taught[theirs].nodes, heard[own].nodes)
+            if captured[own].nodes != teacher_outputs[theirs].nodes:
+                each = (teacher_outputs[theirs].nodes, captured[own].nodes)
                 a, b = ("one graph" if nodes is None else f"copies of {nodes} nodes" for nodes in each)
                 raise InputError(
                     f"teacher and student must be on the same nodes (got {a} at '{theirs}' and {b} at '{own}')"
                 )
-            made = taught[theirs].edge_index, heard[own].edge_index
+            made = teacher_outputs[theirs].edge_index, captured[own].edge_index
             edges = [b if a is None else a for a, b in zip(made, seen, strict=True)]
             edges = edges if structure is None else [structure]
             united = [each for each in edges if each is not None]
-            known = self._summary(index, teacher, united, heard[own].nodes, kwargs, keep)
-            tap.loss.start(student.size(1), teacher.size(1))
-            loss = tap.factor * finite(tap.loss.distance(student, known), student, teacher, f"'{theirs}:{own}'")
+            known = self._summary(index, teacher, united, captured[own].nodes, kwargs, keep)
+            pair.loss.start(student.size(1), teacher.size(1))
+            loss = pair.factor * finite(pair.loss.distance(student, known), student, teacher, f"'{theirs}:{own}'")
             parts.append((loss, student.size(0)))
         return parts
 
-    def teach(self, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None) -> dict[str, Heard]:
+    def teach(self, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None) -> dict[str, LayerOutput]:
         """Returns what the tapped layers of the teacher say of an input, without keeping it."""
-        with torch.no_grad(), _evaluating(self.teacher), listening(self.teacher, [t for t, _ in self._layers]) as heard:
+        with (
+            torch.no_grad(),
+            _evaluating(self.teacher),
+            listening(self.teacher, [t for t, _ in self._layers]) as captured,
+        ):
             self.teacher(*args, **(kwargs or {}))
         for layer, _ in self._layers:
-            _check_heard(heard, layer, "teacher")
-        return heard
+            _check_heard(captured, layer, "teacher")
+        return captured
 
-    def _teach(self, given: tuple[Sequence[Any], Mapping[str, Any]]) -> dict[str, Heard]:
+    def _teach(self, given: tuple[Sequence[Any], Mapping[str, Any]]) -> dict[str, LayerOutput]:
         """Returns what the teacher's layers say of an input, kept or computed."""
         args, kwargs = given
         device = next(chain(self.teacher.parameters(), self.teacher.buffers()), torch.empty(0)).device.type
@@ -206,15 +213,15 @@ class Distiller(torch.nn.Module):
         key = StateKey([list(args), dict(kwargs), mixed, *self.teacher.parameters(), *self.teacher.buffers()])
         if key.matches(self._key):
             return self._heard
-        heard = self.teach(args, kwargs)
-        self._key, self._heard, self._known = key, heard, {}
-        return heard
+        captured = self.teach(args, kwargs)
+        self._key, self._heard, self._known = key, captured, {}
+        return captured
 
     def _summary(
         self, index: int, teacher: Tensor, edges: list[Tensor], nodes: int | None, kwargs: Mapping[str, Any], keep: bool
     ) -> Any:
         """Returns what a loss has worked out from the teacher alone, kept (where it may be) or computed."""
-        loss, batch = self.taps[index].loss, kwargs.get("batch")
+        loss, batch = self.pairs[index].loss, kwargs.get("batch")
         key = StateKey([batch, *edges] if loss.needs_edges else [batch])
         keep = keep and self._key is not None and self._key.is_known and key.is_known
         if keep and index in self._known and key.matches(self._known[index][0]):
@@ -226,11 +233,11 @@ class Distiller(torch.nn.Module):
         return known
 
 
-def _check_heard(heard: Mapping[str, Heard], layer: str, whose: str) -> None:
+def _check_heard(captured: Mapping[str, LayerOutput], layer: str, whose: str) -> None:
     """Refuses a layer that was not called: one that is skipped, or of which a network uses the parts only."""
-    if layer not in heard:
+    if layer not in captured:
         raise InputError(
-            f"the layer '{layer}' of the {whose} was not called, so that its features are not known; tap another, "
+            f"the layer '{layer}' of the {whose} was not called, so that its features are not known; pair another, "
             "such as the norm or the activation after it"
         )
 

@@ -1,4 +1,4 @@
-"""The local structure of a graph in the eyes of a network: what every node thinks of its neighbours."""
+"""The local structure of a graph in the eyes of a network: what every node thinks of its neighbors."""
 
 import torch
 from torch import Tensor
@@ -49,7 +49,7 @@ def local_structure(
 
     Differences:
         None in the softmax; for the kernels see :func:`~graphkit.ops.edge_similarity`. ``"rbf"`` and ``"l1exp"`` have
-        scores between 0 and 1, so that no neighbour can get more than e times as much as another.
+        scores between 0 and 1, so that no neighbor can get more than e times as much as another.
     """
     options = {"sigma": sigma, "c": c, "degree": degree, "scale": scale, "negate": negate}
     scores = edge_similarity(z, edge_index, kernel, **options)  # type: ignore[arg-type]

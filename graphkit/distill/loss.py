@@ -27,7 +27,7 @@ class DistillationLoss(torch.nn.Module, ABC):
     def start(self, student_channels: int, teacher_channels: int) -> None:
         """Makes the parameters of the loss for these widths, if it has any and they are not there yet.
 
-        The first call of :meth:`forward` does so too; an optimiser that is to train them must be made after that.
+        The first call of :meth:`forward` does so too; an optimizer that is to train them must be made after that.
         """
 
     def summarize(self, teacher: Tensor, edge_index: Tensor | None = None, batch: Tensor | None = None) -> Any:
@@ -100,7 +100,7 @@ def check_same_width(student: Tensor, teacher: Tensor, name: str) -> None:
     if student.size(1) != teacher.size(1):
         raise InputError(
             f"{name} needs outputs of one width (got {teacher.size(1)} of the teacher and {student.size(1)} of the "
-            "student); tap the last layer of both"
+            "student); pair the last layer of both"
         )
 
 

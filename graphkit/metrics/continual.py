@@ -1,6 +1,6 @@
 """What a performance matrix says about learning one task after the other: pure functions of the matrix.
 
-Entry ``[i, j]`` of the matrix ``[T, T]`` is the score on task ``j`` after task ``i`` was learnt, NaN where it is not
+Entry ``[i, j]`` of the matrix ``[T, T]`` is the score on task ``j`` after task ``i`` was learned, NaN where it is not
 known. Scores are better the larger they are.
 """
 
@@ -31,7 +31,7 @@ def forgetting(matrix: Tensor) -> float:
 
 
 def learning_accuracy(matrix: Tensor) -> float:
-    r"""Returns the mean score of each task right after it was learnt: :math:`\frac1T \sum_j M_{j,j}`.
+    r"""Returns the mean score of each task right after it was learned: :math:`\frac1T \sum_j M_{j,j}`.
 
     Forgetting alone rewards a model that is too stiff to learn anything; this shows it.
     """
@@ -39,7 +39,7 @@ def learning_accuracy(matrix: Tensor) -> float:
 
 
 def forward_transfer(matrix: Tensor, untrained: Tensor) -> float:
-    r"""Returns what earlier tasks do for a task before it is learnt:
+    r"""Returns what earlier tasks do for a task before it is learned:
     :math:`\frac{1}{T-1} \sum_{j>1} (M_{j-1,j} - u_j)`.
 
     Args:

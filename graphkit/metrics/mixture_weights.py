@@ -15,7 +15,7 @@ def mixture_weights(probabilities: Tensor, y: Tensor) -> Tensor:
     .. math::
         \max_{w} \sum_n \log \sum_m w_m \, p_m(y_n), \qquad w_m \ge 0, \quad \sum_m w_m = 1
 
-    The function is concave; the weights come from expectation maximisation, which begins with equal ones.
+    The function is concave; the weights come from expectation maximization, which begins with equal ones.
 
     Args:
         probabilities: Probabilities of the classes by each model, for items that none of them was trained on.

@@ -12,15 +12,14 @@ from graphkit.nn.conv import (
 )
 from graphkit.nn.factor_discriminator import FactorDiscriminator, discriminator_loss
 from graphkit.nn.fold_norms import fold_norms
-from graphkit.nn.frames import Frames
 from graphkit.nn.knn import knn_graph
 from graphkit.nn.label_loss import label_loss
 from graphkit.nn.models import DGCNN, GAT, GCN, GIN, MLP, SPAGAN, STGCN, STIGCN, FactorGCN, GraphModel, SkeletonModel
-from graphkit.nn.neighbour_parts import neighbour_parts
+from graphkit.nn.packed_clips import PackedClips
 from graphkit.nn.paths import attention_cost
-from graphkit.nn.plain import plain_form
-from graphkit.nn.principal_start import principal_start
+from graphkit.nn.pca_init import pca_init
 from graphkit.nn.skeleton_supports import skeleton_supports
+from graphkit.nn.spatial_partition import spatial_partition
 from graphkit.nn.stigcn_weights import stigcn_weights
 
 __all__ = [
@@ -37,7 +36,7 @@ __all__ = [
     "FactorDiscriminator",
     "FactorGCN",
     "FactorGCNConv",
-    "Frames",
+    "PackedClips",
     "FusedGATConv",
     "GraphModel",
     "PathAttention",
@@ -50,9 +49,8 @@ __all__ = [
     "fold_norms",
     "knn_graph",
     "label_loss",
-    "neighbour_parts",
-    "plain_form",
-    "principal_start",
+    "spatial_partition",
+    "pca_init",
     "skeleton_supports",
     "stigcn_weights",
 ]

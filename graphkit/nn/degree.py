@@ -58,7 +58,7 @@ def check_edge_weight(edge_index: Tensor, edge_weight: Tensor | None, name: str 
     )
 
 
-class Part(NamedTuple):
+class SubgraphContext(NamedTuple):
     """What a part of a graph, such as a batch of its nodes, knows of the whole.
 
     Args:
@@ -80,7 +80,7 @@ class Part(NamedTuple):
         return self.degree.to(like.dtype) / in_degree(edge_index, like.size(0)).clamp(min=1).to(like.dtype)
 
 
-def source_norm(edge_index: Tensor, like: Tensor, part: Part | None = None) -> Tensor:
+def source_norm(edge_index: Tensor, like: Tensor, part: SubgraphContext | None = None) -> Tensor:
     r"""Returns :math:`d_j^{-1/2}` with in-degrees :math:`d_j` of at least 1: ``[N]``, in the type of ``like``."""
     degree = in_degree(edge_index, like.size(0)) if part is None else part.degree
     return degree.clamp(min=1).to(like.dtype).rsqrt()

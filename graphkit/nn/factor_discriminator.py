@@ -6,7 +6,7 @@ from torch.nn import functional as F
 from torch_geometric.utils import scatter
 
 from graphkit.nn.conv.factorgcn_conv import Projection
-from graphkit.nn.degree import Part, source_norm
+from graphkit.nn.degree import SubgraphContext, source_norm
 from graphkit.nn.options import check_choice, check_counts, check_numbers
 from graphkit.ops import factor_aggregate
 from graphkit.ops._segments import widen
@@ -15,7 +15,7 @@ from graphkit.ops._segments import widen
 class FactorDiscriminator(torch.nn.Module):
     r"""Tells from a factor graph alone which factor it is.
 
-    For the weighted adjacency :math:`\mathbf{A}_m` of factor :math:`m`, normalised as in the layer it belongs to:
+    For the weighted adjacency :math:`\mathbf{A}_m` of factor :math:`m`, normalized as in the layer it belongs to:
 
     .. math::
         \mathbf{Z}_1 &= \tanh \left( \mathbf{A}_m (\mathbf{H} \mathbf{W}_1^{\top} + \mathbf{b}_1) \right)
@@ -69,7 +69,7 @@ class FactorDiscriminator(torch.nn.Module):
         edge_index: Tensor,
         batch: Tensor | None = None,
         batch_size: int | None = None,
-        part: Part | None = None,
+        part: SubgraphContext | None = None,
     ) -> Tensor:
         """Returns the logits ``[B, M, M]`` of all factor graphs of all graphs.
 

@@ -1,4 +1,4 @@
-"""The nearest neighbours of every point, without an extra package and without a tensor of all distances."""
+"""The nearest neighbors of every point, without an extra package and without a tensor of all distances."""
 
 import torch
 from torch import Tensor
@@ -21,13 +21,13 @@ def knn_graph(x: Tensor, k: int, batch: Tensor | None = None, loop: bool = False
 
     Args:
         x: Points, or features of any width.
-        k: Number of neighbours; a cloud of fewer points gives all there are.
+        k: Number of neighbors; a cloud of fewer points gives all there are.
         batch: Cloud of each point, in rising order; by default all points are one cloud.
-        loop: Whether a point counts as a neighbour of itself.
+        loop: Whether a point counts as a neighbor of itself.
 
     Shapes:
         - **input:** ``x`` ``[N, D]``, ``batch`` ``[N]``.
-        - **output:** an :class:`torch_geometric.EdgeIndex` ``[2, E]`` with row 0 = neighbour and row 1 = point, sorted
+        - **output:** an :class:`torch_geometric.EdgeIndex` ``[2, E]`` with row 0 = neighbor and row 1 = point, sorted
           by point and then from near to far.
 
     Raises:
@@ -83,7 +83,7 @@ def _nearest(clouds: Tensor, starts: Tensor, k: int, loop: bool) -> Tensor:
     points = clouds - clouds.mean(dim=1, keepdim=True)
     short = points.dtype != torch.float64
     square = points.square().sum(dim=-1)
-    neighbours = torch.empty(count, size, k, dtype=torch.long, device=clouds.device)
+    neighbors = torch.empty(count, size, k, dtype=torch.long, device=clouds.device)
     rows = max(1, _BLOCK // size)  # points of a block, of one cloud or of several
     own = torch.arange(size, device=clouds.device)
     for first in range(0, count, max(1, rows // size)):
@@ -97,9 +97,9 @@ def _nearest(clouds: Tensor, starts: Tensor, k: int, loop: bool) -> Tensor:
             if short and bool(close.any()):
                 wide = inside[close].double()
                 index[close] = _closest(wide, wide.square().sum(dim=-1), part, k, blank)[1]
-            neighbours[some, part] = index
+            neighbors[some, part] = index
     target = starts[:, None, None] + own[:, None].expand(size, k)
-    return torch.stack([neighbours + starts[:, None, None], target]).view(2, -1)
+    return torch.stack([neighbors + starts[:, None, None], target]).view(2, -1)
 
 
 def _closest(

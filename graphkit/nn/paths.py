@@ -10,7 +10,7 @@ from graphkit.ops import shortest_paths
 
 
 def attention_cost(attention: Tensor, edge_index: Tensor, batch: Tensor | None = None) -> Tensor:
-    r"""Turns attention into what a node pays for reaching each of its neighbours.
+    r"""Turns attention into what a node pays for reaching each of its neighbors.
 
     .. math::
         c_{ij} = 1 - \frac{\bar{\alpha}_{ij}}{\max_{u \neq v} \bar{\alpha}_{uv}} \quad (i \neq j), \qquad c_{ii} = 1

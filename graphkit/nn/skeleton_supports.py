@@ -31,9 +31,7 @@ def bone_matrices(edges: Sequence[tuple[int, int]], num_joints: int) -> tuple[Te
     return inward / inward.sum(dim=0).clamp(min=1.0), outward / outward.sum(dim=0).clamp(min=1.0)
 
 
-def skeleton_supports(
-    edges: Sequence[tuple[int, int]], num_joints: int, polynomial: str = "matrix"
-) -> Tensor:
+def skeleton_supports(edges: Sequence[tuple[int, int]], num_joints: int, polynomial: str = "matrix") -> Tensor:
     r"""Returns the four supports of a spatial path: a joint itself, its bone, and two polynomials of the skeleton.
 
     .. math::
@@ -49,8 +47,9 @@ def skeleton_supports(
     Args:
         edges: Bones as ``(child, parent)``.
         num_joints: Number of joints V.
-        polynomial: ``"matrix"`` for powers of the matrix, which reach two and four bones far; ``"elementwise"`` for
-            powers of its entries, with which the released weights were trained, and which reach one bone only.
+        polynomial: ``"matrix"`` for powers of the matrix, which receptive_field two and four bones far;
+            ``"elementwise"`` for powers of its entries, with which the released weights were trained, and which
+            receptive_field one bone only.
 
     Returns:
         The supports ``[4, V, V]`` in the default float type.

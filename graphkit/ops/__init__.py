@@ -13,28 +13,27 @@ nothing is checked, and rows or nodes that do not exist are left out.
 """
 
 from graphkit.ops._native import OperatorInfo, backend, describe
-from graphkit.ops.compare_joints import compare_joints
 from graphkit.ops.edge_similarity import edge_similarity
 from graphkit.ops.factor_aggregate import factor_aggregate
-from graphkit.ops.frame_window import frame_window
+from graphkit.ops.joints import joint_affinity, joint_mix
 from graphkit.ops.local_structure_divergence import local_structure_divergence
-from graphkit.ops.mix_joints import mix_joints
 from graphkit.ops.path_attention import path_attention
 from graphkit.ops.segment_max import segment_max
 from graphkit.ops.segment_softmax import segment_softmax
 from graphkit.ops.segment_sum import segment_sum
 from graphkit.ops.shortest_paths import shortest_paths
+from graphkit.ops.temporal_conv3 import temporal_conv3
 
 __all__ = [
     "OperatorInfo",
     "backend",
-    "compare_joints",
+    "joint_affinity",
     "describe",
     "edge_similarity",
     "factor_aggregate",
-    "frame_window",
+    "temporal_conv3",
     "local_structure_divergence",
-    "mix_joints",
+    "joint_mix",
     "path_attention",
     "segment_max",
     "segment_softmax",

@@ -68,7 +68,7 @@ def edge_similarity(
 
     Differences:
         The paper names the first four families without their constants. The sign of ``"euclidean"`` is the one in use
-        elsewhere: far neighbours score higher. ``"l1exp"`` with a scale of 100 is what the released code computes.
+        elsewhere: far neighbors score higher. ``"l1exp"`` with a scale of 100 is what the released code computes.
     """
     check_features("z", z)
     check_edges(edge_index, z.device)

@@ -22,7 +22,7 @@ def factor_aggregate(
     norm: Tensor | None = None,
     gain: float = 1.0,
 ) -> Tensor:
-    r"""Sums the features of every node's in-neighbours, weighted anew in each of :math:`M` factor graphs.
+    r"""Sums the features of every node's in-neighbors, weighted anew in each of :math:`M` factor graphs.
 
     .. math::
         \mathbf{o}_{i,m} = \sum_{j \to i} \sigma \left( g \, (s_{j,m} + t_{i,m}) \right) \, n_j \, \mathbf{h}_{j(,m)}

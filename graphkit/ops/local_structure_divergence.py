@@ -32,7 +32,7 @@ def local_structure_divergence(
     scale: float = 100.0,
     negate: bool = False,
 ) -> Tensor:
-    r"""Compares what two networks think of every node's neighbourhood, whatever the widths of their features.
+    r"""Compares what two networks think of every node's neighborhood, whatever the widths of their features.
 
     The local structure of a node is a distribution over its in-edges, by a kernel :math:`k` of
     :func:`~graphkit.ops.edge_similarity`; the divergence of two is that of Kullback and Leibler, averaged:

@@ -38,7 +38,7 @@ def path_attention(
     r"""Lets every node attend to the paths that end at it, by what lies along them, in each of :math:`H` heads.
 
     A path :math:`p = (v_L, \ldots, v_1, i)` of :math:`L` hops belongs to its last node :math:`i`, the one that attends.
-    Its feature is pooled over the nodes before that, scored, and normalised over all paths of the node:
+    Its feature is pooled over the nodes before that, scored, and normalized over all paths of the node:
 
     .. math::
         \boldsymbol{\phi}_p &= \mathrm{pool}_{l = 1, \ldots, L} \; \mathbf{h}_{v_l} \\

@@ -26,7 +26,7 @@ def segment_max(x: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor]:
             ``ptr`` of a batch of graphs.
 
     Shapes:
-        - **input:** ``x`` ``[E, ...]``, ``ptr`` ``[S + 1]``, rising from 0 to ``E``; equal neighbours are an empty
+        - **input:** ``x`` ``[E, ...]``, ``ptr`` ``[S + 1]``, rising from 0 to ``E``; equal neighbors are an empty
           segment.
         - **output:** the maxima ``[S, ...]`` and their rows, int64 ``[S, ...]``.
 

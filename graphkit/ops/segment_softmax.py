@@ -28,7 +28,7 @@ def segment_softmax(x: Tensor, ptr: Tensor) -> Tensor:
             ``ptr`` of a batch of graphs.
 
     Shapes:
-        - **input:** ``x`` ``[E, ...]``, ``ptr`` ``[S + 1]``, rising from 0 to ``E``; equal neighbours are an empty
+        - **input:** ``x`` ``[E, ...]``, ``ptr`` ``[S + 1]``, rising from 0 to ``E``; equal neighbors are an empty
           segment.
         - **output:** ``[E, ...]``.
 
@@ -46,7 +46,7 @@ def segment_softmax(x: Tensor, ptr: Tensor) -> Tensor:
           devices use PyTorch, which computes float16 and bfloat16 in float32.
 
     Reference:
-        Veličković et al., *Graph Attention Networks*, ICLR 2018 (softmax over the neighbours of a node).
+        Veličković et al., *Graph Attention Networks*, ICLR 2018 (softmax over the neighbors of a node).
     """
     check_segments(x, ptr, floating=True)
     ptr = ptr.long()

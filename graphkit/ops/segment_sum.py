@@ -24,7 +24,7 @@ def segment_sum(x: Tensor, ptr: Tensor) -> Tensor:
             ``ptr`` of a batch of graphs.
 
     Shapes:
-        - **input:** ``x`` ``[E, ...]``, ``ptr`` ``[S + 1]``, rising from 0 to ``E``; equal neighbours are an empty
+        - **input:** ``x`` ``[E, ...]``, ``ptr`` ``[S + 1]``, rising from 0 to ``E``; equal neighbors are an empty
           segment.
         - **output:** ``[S, ...]``, zeros for empty segments.
 

@@ -43,17 +43,17 @@ def shortest_paths(
 
     A path of :math:`h` hops is a column :math:`(v_h, \ldots, v_1, i)` with an edge from each node to the next. It
     belongs to the node :math:`i` that it ends at, the one that attends, and is found by walking from :math:`i` against
-    the edges: the edge :math:`j \to i` costs :math:`c_{ij}`, what :math:`i` pays for reaching its neighbour :math:`j`.
+    the edges: the edge :math:`j \to i` costs :math:`c_{ij}`, what :math:`i` pays for reaching its neighbor :math:`j`.
 
     Of all routes between two nodes, of any length, only the cheapest one counts; of several, one with the fewest hops,
     and then at each step the node with the smallest id before it, beginning at :math:`i`'s side. The path is listed
-    under its number of hops if that is no more than :math:`H`. So a neighbour that is cheaper to reach through another
+    under its number of hops if that is no more than :math:`H`. So a neighbor that is cheaper to reach through another
     node is listed with two hops, and a node whose cheapest route has more than :math:`H` hops not at all, even if a
     shorter one exists.
 
     With a ``ratio`` :math:`r`, each node keeps all paths of one hop, and of every other length the
     :math:`k = \max(1, \mathrm{round}(r \, d_i))` cheapest, ties by the id of the far end, where :math:`d_i` counts its
-    neighbours (once each, itself excepted).
+    neighbors (once each, itself excepted).
 
     Args:
         edge_index: Edges, row 0 = source and row 1 = target, in any order. Self loops are on no path; of parallel edges

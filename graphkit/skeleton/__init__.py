@@ -3,7 +3,7 @@
 from graphkit.registry import get_layout, layout_names
 from graphkit.skeleton.clip import Clip
 from graphkit.skeleton.layout import SkeletonLayout
-from graphkit.skeleton.prepare import align, centre, fit_box
+from graphkit.skeleton.prepare import align, center, fit_box
 from graphkit.skeleton.resample import repeat_to, resample
 from graphkit.skeleton.seen import seen
 from graphkit.skeleton.store import ClipStore, gather_clips, open_store, write_store
@@ -15,7 +15,7 @@ __all__ = [
     "ClipStore",
     "SkeletonLayout",
     "align",
-    "centre",
+    "center",
     "fit_box",
     "gather_clips",
     "get_layout",

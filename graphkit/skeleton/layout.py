@@ -20,7 +20,7 @@ class SkeletonLayout:
         joints: Names of the joints, in the order of the data.
         edges: Bones as ``(child, parent)``, both counted from zero. A joint has at most one parent, and no joint is its
             own ancestor: bones form a tree, or several.
-        centre: The joint that clips are centred on.
+        center: The joint that clips are centerd on.
         up: Two joints, from the lower to the upper one, between which the body's vertical axis runs; empty if unknown.
         across: Two joints, from the right to the left shoulder, along the body's horizontal axis; empty if unknown.
         mirrored: Pairs of joints that change places in a mirror.
@@ -32,7 +32,7 @@ class SkeletonLayout:
     name: str
     joints: tuple[str, ...]
     edges: tuple[tuple[int, int], ...]
-    centre: int = 0
+    center: int = 0
     up: tuple[int, ...] = ()
     across: tuple[int, ...] = ()
     mirrored: tuple[tuple[int, int], ...] = ()
@@ -48,9 +48,9 @@ class SkeletonLayout:
                         f"{what} of the layout '{self.name}' must name two different joints from 0 to "
                         f"{self.num_joints - 1} (got {tuple(item)})"
                     )
-        _joint_numbers((self.centre,), "`centre`")
-        if not 0 <= self.centre < self.num_joints:
-            raise InputError(f"`centre` must be a joint from 0 to {self.num_joints - 1} (got {self.centre})")
+        _joint_numbers((self.center,), "`center`")
+        if not 0 <= self.center < self.num_joints:
+            raise InputError(f"`center` must be a joint from 0 to {self.num_joints - 1} (got {self.center})")
         children: set[int] = set()
         for child, _ in self.edges:
             if child in children:
@@ -77,7 +77,7 @@ class SkeletonLayout:
         *,
         name: str = "own",
         joints: Sequence[str] = (),
-        centre: int | None = None,
+        center: int | None = None,
         up: Sequence[int] = (),
         across: Sequence[int] = (),
         mirrored: Iterable[Sequence[int]] = (),
@@ -89,7 +89,7 @@ class SkeletonLayout:
             num_joints: Number of joints; by default as many as ``joints`` names, or as the bones reach.
             name: What the layout is called.
             joints: Names of the joints; by default their numbers.
-            centre: The joint that clips are centred on; by default the first joint without a parent.
+            center: The joint that clips are centerd on; by default the first joint without a parent.
             up: See :class:`SkeletonLayout`.
             across: See :class:`SkeletonLayout`.
             mirrored: See :class:`SkeletonLayout`.
@@ -114,14 +114,14 @@ class SkeletonLayout:
         _check_count(num_joints)
         if joints and len(joints) != num_joints:
             raise InputError(f"`joints` must name all {num_joints} joints (got {len(joints)} names)")
-        if centre is None:
+        if center is None:
             children = {bone[0] for bone in bones if bone}
-            centre = next((joint for joint in range(num_joints) if joint not in children), 0)
+            center = next((joint for joint in range(num_joints) if joint not in children), 0)
         return cls(
             name,
             tuple(map(str, joints)) or tuple(str(joint) for joint in range(num_joints)),
             bones,  # type: ignore[arg-type]
-            centre,
+            center,
             _joint_numbers(up, "`up`"),
             _joint_numbers(across, "`across`"),
             pairs,  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from graphkit.skeleton.seen import apply_seen, seen
 CENTRES = ("none", "first", "each")
 
 
-def centre(x: Tensor, ptr: Tensor, joint: int, how: str = "each", coordinates: int | None = None) -> Tensor:
+def center(x: Tensor, ptr: Tensor, joint: int, how: str = "each", coordinates: int | None = None) -> Tensor:
     """Moves all persons of a clip so that one joint of the first person lies at the origin.
 
     In a frame in which that joint was not seen, its position in the nearest frame of the clip counts, in the earlier of
@@ -32,7 +32,7 @@ def centre(x: Tensor, ptr: Tensor, joint: int, how: str = "each", coordinates: i
         ``[F, P, V, C]``; joints that were not seen are zero.
     """
     if how not in CENTRES:
-        raise InputError(f"`centre` must be one of {', '.join(CENTRES)} (got {how!r})")
+        raise InputError(f"`center` must be one of {', '.join(CENTRES)} (got {how!r})")
     if how == "none":
         return x
     mask, place = seen(x, coordinates), x[..., :coordinates]
@@ -149,7 +149,7 @@ def nearest_frames(known: Tensor, ptr: Tensor) -> Tensor:
 
 
 def _origins(place: Tensor, mask: Tensor, ptr: Tensor, joint: int) -> Tensor:
-    """Returns the point that each frame is to be moved by, ``[F, C]``, see :func:`centre`."""
+    """Returns the point that each frame is to be moved by, ``[F, C]``, see :func:`center`."""
     lengths = ptr.diff()
     origin, known = place[:, 0, joint], mask[:, 0, joint, 0]
     for persons in (slice(0, 1), slice(None)):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-#: A person of one metre and eighty in the joints of ``nw-ucla-20``, looking along y: x to the left, z up.
+#: A person of one meter and eighty in the joints of ``nw-ucla-20``, looking along y: x to the left, z up.
 REST = torch.tensor(
     [
         [0.00, 0, 0.95], [0.00, 0, 1.15], [0.00, 0, 1.50], [0.00, 0, 1.75],
@@ -114,7 +114,7 @@ def generate_clips(
 
     Args:
         num_clips: Number of clips.
-        noise: Deviation of the joints in metres.
+        noise: Deviation of the joints in meters.
         seed: Seed of everything that is drawn.
         frames: Smallest and largest number of frames.
 

@@ -12,7 +12,7 @@ from graphkit.skeleton.seen import seen_array
 
 #: Most persons of a recording.
 MOST_BODIES = 64
-#: Distance in metres within which a new tracking id continues a person whose id has ended.
+#: Distance in meters within which a new tracking id continues a person whose id has ended.
 _NEAR = 0.3
 
 

@@ -6,8 +6,8 @@ from torch_geometric.data import Data, HeteroData
 from torch_geometric.transforms import BaseTransform
 
 from graphkit.errors import InputError
-from graphkit.loader.path_set import PathSet
 from graphkit.nn.paths import lengths_of, paths_of
+from graphkit.sampling.path_index import PathIndex
 from graphkit.transforms.build import register_transform
 from graphkit.transforms.columns import plain_edge_index
 
@@ -37,14 +37,14 @@ class StoredPaths(BaseTransform):
     @property
     def weight(self) -> str | None:
         """Name of the attribute with the lengths that the paths were found by."""
-        return PathSet(self.folder).weight
+        return PathIndex(self.folder).weight
 
     def forward(self, data: Data) -> Data:
         """Returns the graph with the name of the folder."""
         if isinstance(data, HeteroData) or paths_of(data):
             came = "HeteroData" if isinstance(data, HeteroData) else "one that carries paths already"
             raise InputError(f"the transform 'stored-paths' is for one graph without paths (got {came}); leave it out")
-        paths = PathSet(self.folder)
+        paths = PathIndex(self.folder)
         lengths = lengths_of(data, paths.weight, "the transform 'stored-paths'")
         paths.check(plain_edge_index(data), lengths, int(data.num_nodes or 0))
         data = copy(data)

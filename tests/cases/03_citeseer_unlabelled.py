@@ -13,16 +13,16 @@ if not (root / "Planetoid/CiteSeer/raw/ind.citeseer.test.index").exists():
     print("skip: GRAPHKIT_DATA has no Planetoid/CiteSeer/raw/ind.citeseer.test.index")
     sys.exit(0)
 order = [int(line) for line in (root / "Planetoid/CiteSeer/raw/ind.citeseer.test.index").read_text().split()]
-unlabelled = set(range(min(order), max(order) + 1)) - set(order)
+unlabeled = set(range(min(order), max(order) + 1)) - set(order)
 bad = []
-if len(unlabelled) != 15:
-    bad.append(f"the raw files have {len(unlabelled)} unlabelled nodes, not 15")
+if len(unlabeled) != 15:
+    bad.append(f"the raw files have {len(unlabeled)} unlabeled nodes, not 15")
 for seed in (0, 1):
     split = load("citeseer", split="0.6,0.2,0.2", split_seed=seed).splits[0]
     for part in ("train", "val", "test"):
-        inside = unlabelled & set(getattr(split, part).tolist())
+        inside = unlabeled & set(getattr(split, part).tolist())
         if inside:
-            bad.append(f"seed {seed}: {len(inside)} unlabelled nodes in the {part} part")
+            bad.append(f"seed {seed}: {len(inside)} unlabeled nodes in the {part} part")
 said = " ".join("; ".join(bad).split())
-print(f"WRONG {said}" if bad else "ok no unlabelled node is in a drawn split")
+print(f"WRONG {said}" if bad else "ok no unlabeled node is in a drawn split")
 sys.exit(bool(bad))

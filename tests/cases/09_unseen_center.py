@@ -8,10 +8,10 @@ import torch
 
 from graphkit import skeleton
 
-center = getattr(skeleton, "center", None) or skeleton.centre
+center = getattr(skeleton, "center", None) or skeleton.center
 layout = skeleton.get_layout("coco-17")
 joint = getattr(layout, "center", None)
-joint = layout.centre if joint is None else joint
+joint = layout.center if joint is None else joint
 torch.manual_seed(0)
 frames = 10
 x = 300 + 300 * torch.rand(1, 1, 17, 2).expand(frames, -1, -1, -1).clone() + torch.arange(frames).view(-1, 1, 1, 1)

@@ -6,7 +6,8 @@ import sys
 
 import torch
 
-from graphkit.nn import STIGCN, plain_form
+from graphkit.export.plain import plain_form
+from graphkit.nn import STIGCN
 
 torch.manual_seed(0)
 model = STIGCN(3, 5, "ntu-25", 1).eval()

@@ -7,14 +7,14 @@ import sys
 import torch
 from torch_geometric.data import Data
 
-from graphkit.loader import NeighborLoader
 from graphkit.nn import GCN
+from graphkit.sampling import NeighborLoader
 
 torch.manual_seed(0)
 edge_index = torch.cat([torch.randint(0, 40, (2, 120)), torch.tensor([[3, 7, 3], [3, 7, 3]])], dim=1)
 data = Data(x=torch.randn(40, 5, dtype=torch.float64), edge_index=edge_index, y=torch.zeros(40, dtype=torch.long))
 model = GCN(5, 3, hidden_channels=8).double().eval()
-prepare = getattr(model, "for_parts", None) or model.prepare_for_sampling
+prepare = getattr(model, "prepare_for_sampling", None) or model.prepare_for_sampling
 layers = sum(1 for module in model.modules() if type(module).__name__ == "GCNConv") or 2
 whole = model(**model.inputs(data))
 worst = 0.0

@@ -6,7 +6,7 @@ import sys
 
 import torch
 
-from graphkit.continual import TWP, Episode
+from graphkit.continual import TWP, Experience
 from graphkit.nn import FactorGCNConv
 
 torch.manual_seed(0)
@@ -14,7 +14,7 @@ layer, x = FactorGCNConv(3, 4, 2), torch.randn(4, 3)
 edge_index, ids = torch.empty(2, 0, dtype=torch.long), torch.tensor([0, 1])
 bad = []
 for norm in ("squared", "fro"):
-    task = Episode([edge_index], lambda m, e: m(x, e)[ids], lambda e: torch.tensor([0, 1]), nodes=lambda e: ids)
+    task = Experience([edge_index], lambda m, e: m(x, e)[ids], lambda e: torch.tensor([0, 1]), nodes=lambda e: ids)
     try:
         importance = TWP(1.0, 1.0, norm=norm).importance(layer, task)
         if not all(torch.isfinite(value).all() for value in importance.values()):

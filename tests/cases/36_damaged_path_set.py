@@ -18,10 +18,10 @@ def graphkit(*args, seconds=120):
 
 code = """
 import sys, torch
-from graphkit.loader import PathSet
+from graphkit.sampling import PathIndex
 nodes = torch.arange(34)
 try:
-    paths = PathSet(sys.argv[1]).of(nodes)
+    paths = PathIndex(sys.argv[1]).of(nodes)
     print("accepted, largest node", max(int(p.max()) for p in paths))
 except ValueError as error:
     print("refused")

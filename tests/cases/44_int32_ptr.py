@@ -1,4 +1,4 @@
-"""A user passes an int32 `ptr` to mix_joints, compare_joints or frame_window, as edges may be int32.
+"""A user passes an int32 `ptr` to joint_mix, joint_affinity or temporal_conv3, as edges may be int32.
 graphkit raised a RuntimeError that names a C++ function and a header file.
 Right: the result of an int64 `ptr`, or a ValueError that names `ptr`.
 """
@@ -12,9 +12,9 @@ torch.manual_seed(0)
 ptr = torch.tensor([0, 4, 10])
 x, mix, wide = torch.randn(10, 5, 1, 4), torch.randn(2, 1, 5, 5), torch.randn(10, 5, 2, 3, 4)
 cases = {
-    "mix_joints": lambda ptr: ops.mix_joints(x, mix, ptr),
-    "compare_joints": lambda ptr: ops.compare_joints(x, x, ptr),
-    "frame_window": lambda ptr: ops.frame_window(wide, ptr),
+    "joint_mix": lambda ptr: ops.joint_mix(x, mix, ptr),
+    "joint_affinity": lambda ptr: ops.joint_affinity(x, x, ptr),
+    "temporal_conv3": lambda ptr: ops.temporal_conv3(wide, ptr),
     "segment_sum": lambda ptr: ops.segment_sum(torch.ones(10, 2), ptr),
 }
 bad = []

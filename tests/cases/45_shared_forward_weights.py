@@ -1,17 +1,18 @@
-"""A user calls a network inside `shared_forward()` on two graphs that share x and edges and differ in edge weights.
-graphkit returned the output of the first graph for the second.
+"""A user calls a network inside `share_trunk_outputs()` on two graphs that share x and edges and differ in edge
+weights. graphkit returned the output of the first graph for the second.
 Right: the outputs that the network gives outside.
 """
+
 import importlib
 import sys
 
 import torch
 from torch_geometric.data import Data
 
-from graphkit.continual import shared_forward
+from graphkit.continual import share_trunk_outputs
 from graphkit.nn import GCN
 
-call_model = importlib.import_module(shared_forward.__module__).call_model
+call_model = importlib.import_module(share_trunk_outputs.__module__).call_model
 torch.manual_seed(0)
 x, edge_index = torch.randn(6, 4), torch.tensor([[0, 1, 2, 3, 4, 5], [1, 2, 3, 4, 5, 0]])
 one = Data(x=x, edge_index=edge_index, edge_weight=torch.ones(6))
@@ -19,7 +20,7 @@ two = Data(x=x, edge_index=edge_index, edge_weight=torch.tensor([5.0, 1, 9, 1, 1
 model = GCN(4, 3, hidden_channels=8).eval()
 with torch.no_grad():
     want = model(**model.inputs(two))
-    with shared_forward():
+    with share_trunk_outputs():
         call_model(model, one, 0)
         found = call_model(model, two, 0)
 gap = float((found - want).abs().max())

@@ -9,7 +9,7 @@ import pytest
 from click.testing import Result
 
 from graphkit.data import load
-from graphkit.train import fit
+from graphkit.experiments import fit
 
 Command = Callable[..., Result]
 
@@ -30,7 +30,7 @@ def clip_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def clips(tmp_path: Path) -> Path:
     folder = tmp_path / "new"
     folder.mkdir()
-    raw = load("synthetic-skeleton", num_clips=12, seed=5, centre="none").graphs
+    raw = load("synthetic-skeleton", num_clips=12, seed=5, center="none").graphs
     for number in range(3):
         np.save(folder / f"{number}.npy", raw[number].x.numpy())
     return folder

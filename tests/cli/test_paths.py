@@ -7,9 +7,9 @@ import torch
 from click.testing import CliRunner, Result
 
 from graphkit.cli.main import main
-from graphkit.loader import PathSet
+from graphkit.experiments import open_run
 from graphkit.nn.attended_paths import attended_paths
-from graphkit.train import open_run
+from graphkit.sampling import PathIndex
 
 Command = Callable[..., Result]
 
@@ -26,7 +26,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_prints_the_paths_of_a_node_by_length(graphkit: Command) -> None:
     lines = graphkit("paths", "--dataset", "karate", "--node", 11).stdout.splitlines()
     assert lines[:5] == [
-        "node 11 of karate: 16 paths, and itself",  # its only neighbour is node 0, which has 15 more
+        "node 11 of karate: 16 paths, and itself",  # its only neighbor is node 0, which has 15 more
         "1 hop: 1 path",
         "        cost  path",
         "      1.0000  0 -> 11",
@@ -101,7 +101,7 @@ def test_the_paths_of_all_nodes_go_into_files_in_shards(graphkit: Command) -> No
     assert last.stdout.splitlines()[-1] == "path set: set, 4 blocks, for ShortestPathLoader(paths=...)"
     again = json.loads(graphkit(*arguments, "--shard", "0/2", "--json").stdout)
     assert again["nodes"] == 34 and again["dataset"] == "karate" and again["paths"][0] == 34 + 2 * 78
-    paths = PathSet("set").of(torch.tensor([11]))
+    paths = PathIndex("set").of(torch.tensor([11]))
     listed = json.loads(graphkit("paths", "--dataset", "karate", "--node", 11, "--max-hops", 3, "--json").stdout)
     assert [path for part in paths for path in part.t().tolist()] == [path["nodes"] for path in listed["paths"]]
 

@@ -9,8 +9,8 @@ import pytest
 from click.testing import Result
 
 from graphkit.cli.main import main
-from graphkit.train.progress import Progress
-from tests.train.shards.processes import Child
+from graphkit.training.progress import Progress
+from tests.experiments.shards.processes import Child
 
 Command = Callable[..., Result]
 SMALL_STREAM = ("--dataset", "sbm-continual", "--set", "data.num_classes=4", "--set", "data.size=12")
@@ -70,7 +70,7 @@ class StopsAtOnce(Progress):
 
 def test_ctrl_c_names_the_command_that_goes_on(graphkit: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("graphkit.train.make_progress", lambda quiet: StopsAtOnce())
+        patch.setattr("graphkit.experiments.make_progress", lambda quiet: StopsAtOnce())
         stopped = graphkit(*KARATE, "--output", "run", "--shard", "1/2")
     assert stopped.exit_code == 130
     assert stopped.stderr.splitlines()[-1].endswith("continue with: graphkit train --resume run --shard 1/2")

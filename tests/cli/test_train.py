@@ -129,9 +129,9 @@ def test_ctrl_c_leaves_a_run_that_resumes(tmp_path: Path) -> None:
 
 KILLED = """
 import sys
-from graphkit.train import single_fit
+from graphkit.training import trainer
 from graphkit.cli.main import main
-single_fit.CHECKPOINT_SECONDS = 0.0  # after every epoch
+trainer.CHECKPOINT_SECONDS = 0.0  # after every epoch
 main(sys.argv[1:])
 """
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch_geometric.nn import GATConv
 
-from graphkit.continual import Episode
+from graphkit.continual import Experience
 
 DOUBLE = torch.float64
 X = torch.tensor([[1, 0], [0, 1], [1, 1]], dtype=DOUBLE)
@@ -48,10 +48,10 @@ def make_layer(values: list[float]) -> GATConv:
     return layer
 
 
-def make_task(labels: dict[int, int]) -> Episode:
+def make_task(labels: dict[int, int]) -> Experience:
     """Returns the task to classify some of the nodes."""
     ids, y = torch.tensor(list(labels)), torch.tensor(list(labels.values()))
-    return Episode([EDGES], lambda model, edges: model(X, edges)[ids], lambda edges: y, nodes=lambda edges: ids)
+    return Experience([EDGES], lambda model, edges: model(X, edges)[ids], lambda edges: y, nodes=lambda edges: ids)
 
 
 def as_vector(named: dict[str, Tensor]) -> Tensor:

@@ -42,7 +42,7 @@ def molecules(count: int = 40) -> GraphDataset:
     return GraphDataset("molecules", "multitask-graph-classification", graphs, (), 5, 4, "micro-f1")
 
 
-def labelled_graphs(count: int = 12) -> GraphDataset:
+def labeled_graphs(count: int = 12) -> GraphDataset:
     """Returns small graphs whose nodes have four labels, split by graphs."""
     dataset = molecules(count)
     y = (dataset.graphs.node["x"][:, :4] > 0).float()
@@ -51,7 +51,7 @@ def labelled_graphs(count: int = 12) -> GraphDataset:
         node={"x": dataset.graphs.node["x"], "y": y},
     )
     split = Split(*torch.arange(count).split([count // 2, count // 4, count - count // 2 - count // 4]))
-    return GraphDataset("labelled", "multilabel-node-classification", graphs, (split,), 5, 4, "micro-f1")
+    return GraphDataset("labeled", "multilabel-node-classification", graphs, (split,), 5, 4, "micro-f1")
 
 
 def make_model(dataset: GraphDataset, sizes: list[int] | None = None, name: str = "gat", **options: Any) -> Any:

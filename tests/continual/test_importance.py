@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from graphkit.continual import EWC, MAS, TWP, Episode, TaskStream, importance, output_norm, scaled
+from graphkit.continual import EWC, MAS, TWP, Experience, TaskStream, importance, output_norm, scaled
 from tests.continual.tasks import make_model, nodes
 
 X, Y = torch.randn(7, 3, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 1, 0, 1, 0, 0])
@@ -13,9 +13,9 @@ def make() -> torch.nn.Sequential:
     return torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Dropout(0.5), torch.nn.Linear(4, 2))
 
 
-def task(sizes: list[int]) -> Episode:
+def task(sizes: list[int]) -> Experience:
     batches = list(zip(X.split(sizes), Y.split(sizes), strict=True))
-    return Episode(batches, lambda model, batch: model(batch[0]), lambda batch: batch[1])
+    return Experience(batches, lambda model, batch: model(batch[0]), lambda batch: batch[1])
 
 
 def by_hand(quantity: object, measure: str) -> dict[str, torch.Tensor]:

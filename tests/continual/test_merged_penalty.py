@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from graphkit.continual import EWC, Episode, MergedPenalty, merge_penalty, merged_penalty
+from graphkit.continual import EWC, Experience, MergedPenalty, merge_penalty, merged_penalty
 from graphkit.errors import InputError
 
 SIZE = 500
@@ -86,7 +86,7 @@ def test_names_and_shapes_must_fit() -> None:
 
 def test_ewc_goes_on_after_a_parameter_is_frozen() -> None:
     model, ids = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(4, 2)), torch.tensor([0, 1])
-    task = Episode([torch.randn(2, 3)], lambda m, x: m(x), lambda x: ids)
+    task = Experience([torch.randn(2, 3)], lambda m, x: m(x), lambda x: ids)
     strategy = EWC(1.0)
     strategy.before_task(model, task)
     strategy.after_task(model, task)

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from graphkit.continual import TaskStream, listen, shared_forward
-from graphkit.continual.shared_forward import call_model
+from graphkit.continual import TaskStream, listen, share_trunk_outputs
+from graphkit.continual.trunk_outputs import call_model
 from graphkit.registry import get_model
 from tests.continual.tasks import make_model, nodes
 
@@ -27,7 +27,7 @@ def test_heads_of_all_tasks_share_one_pass(name: str) -> None:
     alone = [task.all_outputs(model, task.data) for task in STREAM]
     first = next(module for key, module in model.network.named_modules() if key.endswith(("convs.0", "lins.0")))
     calls = count_calls(first)
-    with shared_forward():
+    with share_trunk_outputs():
         together = [task.all_outputs(model, task.data) for task in STREAM]
     assert len(calls) == 1 and all(torch.equal(a, b) for a, b in zip(alone, together, strict=True))
     torch.stack([out.square().sum() for out in together]).sum().backward()
@@ -41,7 +41,7 @@ def test_heads_of_all_tasks_share_one_pass(name: str) -> None:
 def test_a_shared_output_layer_runs_once() -> None:
     model = make_model(DATASET)
     calls = count_calls(model)
-    with shared_forward():
+    with share_trunk_outputs():
         outs = [call_model(model, task.data, task.index) for task in STREAM]
         assert len(calls) == 1 and all(out is outs[0] for out in outs)
         model.eval()
@@ -54,7 +54,7 @@ def test_a_shared_output_layer_runs_once() -> None:
 def test_what_follows_the_output_layer_is_not_left_out() -> None:
     model = make_model(DATASET, STREAM.sizes, "spagan", out_act="elu").eval()
     alone = [task.all_outputs(model, task.data) for task in STREAM]
-    with shared_forward():
+    with share_trunk_outputs():
         together = [task.all_outputs(model, task.data) for task in STREAM]
     assert all(torch.equal(a, b) for a, b in zip(alone, together, strict=True))
 
@@ -62,7 +62,7 @@ def test_what_follows_the_output_layer_is_not_left_out() -> None:
 def test_other_graphs_and_listeners_run_the_network_anew() -> None:
     model = make_model(DATASET, STREAM.sizes).eval()
     growing = TaskStream(DATASET, 2, visible="so-far")
-    with shared_forward():
+    with share_trunk_outputs():
         sizes = [task.all_outputs(model, task.data).size(0) for task in growing]
         assert sizes == [24, 48, 72]
         with listen(model) as parts:
@@ -79,7 +79,7 @@ def test_a_graph_that_differs_in_any_attribute_is_another_one(name: str) -> None
     masked = copy(data)
     masked.train_mask = torch.ones(6, dtype=torch.bool)
     model = get_model("gcn")(4, 3).eval()
-    with shared_forward():
+    with share_trunk_outputs():
         out = call_model(model, data, 0)
         assert call_model(model, masked, 0) is out
         assert call_model(model, other, 0) is not out
@@ -97,7 +97,7 @@ def test_a_change_in_place_ends_the_sharing() -> None:
             next(model.parameters()).mul_(2)
 
     changes = [lambda: data.x.mul_(2), lambda: data.edge_index[0].fill_(1), lambda: data.edge_weight[0].fill_(9), mode]
-    with shared_forward():
+    with share_trunk_outputs():
         for change in [*changes, weights]:
             out = call_model(model, data, 0)
             assert call_model(model, data, 0) is out

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from graphkit.continual import AGEM, EWC, GEM, MAS, TWP, Episode, LwF, TaskStream, Uniform
+from graphkit.continual import AGEM, EWC, GEM, MAS, TWP, Experience, LwF, TaskStream, UniformImportance
 from graphkit.continual.gradients import flatten, trainable
 from graphkit.registry import get_strategy, strategy_names
-from tests.continual.tasks import NOTHING, SMALL, labelled_graphs, learn, make_model, molecules, nodes
+from tests.continual.tasks import NOTHING, SMALL, labeled_graphs, learn, make_model, molecules, nodes
 
 
 def weights_after(name: str, options: dict) -> torch.Tensor:
@@ -48,7 +48,7 @@ def test_learns_assays_of_graphs_in_batches(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["ewc", "gem", "er-gnn", "lwf", "twp"])
 def test_learns_labels_of_the_nodes_of_many_graphs(name: str) -> None:
-    dataset = labelled_graphs()
+    dataset = labeled_graphs()
     stream = TaskStream(dataset, 2, batch_size=3)
     model = make_model(dataset, stream.sizes)
     learn(model, stream, get_strategy(name)(**SMALL.get(name, {})), steps=1)
@@ -84,7 +84,7 @@ def test_a_projected_gradient_hurts_no_memory(strategy: GEM) -> None:
     assert len(seen) == 10 and min(seen) >= -1e-6
 
 
-@pytest.mark.parametrize("make", [EWC, MAS, TWP, Uniform, LwF])
+@pytest.mark.parametrize("make", [EWC, MAS, TWP, UniformImportance, LwF])
 def test_another_network_is_refused_with_all_that_differs(make: type) -> None:
     dataset = nodes()
     stream = TaskStream(dataset, 2)
@@ -141,7 +141,7 @@ def test_a_loop_of_ones_own_needs_no_stream() -> None:
     for name in strategy_names():
         strategy = get_strategy(name)(**SMALL.get(name, {}), **({"lambda_t": 0.0} if name == "twp" else {}))
         for part in (slice(0, 6), slice(6, 12)):
-            task = Episode([(x[part], y[part])], lambda model, batch: model(batch[0]), lambda batch: batch[1])
+            task = Experience([(x[part], y[part])], lambda model, batch: model(batch[0]), lambda batch: batch[1])
             strategy.before_task(model, task)
             (task.mean_loss(model, (x[part], y[part])) + strategy.penalty(model)).backward()
             strategy.after_backward(model)

@@ -118,11 +118,11 @@ def test_masks_and_old_tasks_follow_a_growing_graph() -> None:
         data = task.data
         assert data.num_nodes == 24 * (task.index + 1) and int(data.train_mask.sum()) == 14
         assert torch.equal(data.n_id[data.train_mask], task.split.train)
-    old = stream[0].subset(torch.tensor([3, 5])).seen_from(stream[2])
+    old = stream[0].subset(torch.tensor([3, 5])).at_stage_of(stream[2])
     (data,) = old
     assert data.num_nodes == 72 and data.n_id[data.train_mask].tolist() == stream[0].split.train[[3, 5]].tolist()
     assert old.output(model, data).shape == (2, 2)
-    everything = old.everything(model, data)
+    everything = old.visible_outputs(model, data)
     assert torch.equal(everything[data.train_mask], old.output(model, data))
 
 
@@ -234,5 +234,5 @@ def test_what_must_be_known_is_said() -> None:
     assert note.startswith("classes left out, which are in no task: 6 of 7")
     assert "every score is 100 %" in TaskStream(nodes(), 1).notes[0]
     assert TaskStream(nodes(), 1, scenario="class").notes == []
-    assert TaskStream(molecules(), 1).notes == []  # an assay has two answers
+    assert TaskStream(molecules(), 1).notes == []  # an assay has two outputs_and_targets
     assert "labels left out" in TaskStream(molecules(), tasks=3).notes[0]

@@ -53,7 +53,7 @@ def test_state_copies_and_modes() -> None:
 
 def test_a_first_batch_reaches_the_network() -> None:
     model = make_model(DATASET, [2, 2], "factorgcn", factors=[4, 1], input_norm=True)
-    model.start(DATA)
+    model.init_from_data(DATA)
     assert model.has_penalty and not model.uses_edge_weight
     torch.testing.assert_close(model.network.input_norm.running_mean, DATA.x.mean(dim=0))
 

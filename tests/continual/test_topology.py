@@ -4,7 +4,7 @@ from torch import Tensor
 from torch_geometric.nn import GATConv, GATv2Conv, GCNConv, GINConv, MessagePassing, SAGEConv, TransformerConv
 
 from graphkit.continual import TWP, Topology, generic_score, listen, topology_loss
-from graphkit.continual.episode import Episode
+from graphkit.continual.experience import Experience
 from graphkit.continual.gradients import gradients, trainable
 from graphkit.nn import FactorGCNConv, SPAGANConv
 from graphkit.testing import random_graph
@@ -37,9 +37,9 @@ class Net(torch.nn.Module):
         return self.second(self.first(x, edge_index).tanh(), edge_index)
 
 
-def task(ids: list[int]) -> Episode:
+def task(ids: list[int]) -> Experience:
     y, nodes = torch.arange(len(ids)) % 4, torch.tensor(ids)
-    return Episode([EDGES], lambda model, edges: model(X, edges)[nodes], lambda edges: y, nodes=lambda edges: nodes)
+    return Experience([EDGES], lambda model, edges: model(X, edges)[nodes], lambda edges: y, nodes=lambda edges: nodes)
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -148,7 +148,7 @@ def test_bad_input() -> None:
 def test_nodes_without_edges_have_no_topology(name: str, norm: str) -> None:
     model, ids = Net(name), torch.tensor([0, 1])
     for edges in (torch.empty(2, 0, dtype=torch.long), torch.tensor([[4, 5], [6, 7]])):
-        one = Episode([edges], lambda m, e: m(X, e)[ids], lambda e: torch.tensor([0, 1]), nodes=lambda e: ids)
+        one = Experience([edges], lambda m, e: m(X, e)[ids], lambda e: torch.tensor([0, 1]), nodes=lambda e: ids)
         found = TWP(norm=norm).topology_importance(model, one)
         assert all(bool(value.isfinite().all()) for value in found.values())
     score = torch.rand(2, requires_grad=True)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from graphkit.data import load
-from graphkit.data.factor_graphs import PATTERNS, generate, pattern_graphs
+from graphkit.data.synthetic.factor_graphs import PATTERNS, generate, pattern_graphs
 
 SIZES = {"bipartite-2-3": (5, 6), "house-x": (5, 8), "ternary-tree": (13, 12), "grid-3-3": (9, 12), "cube": (8, 12),
          "octahedron": (6, 12)}  # fmt: skip

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from graphkit.data.labels import classes_of_numbers, classes_of_words, is_no_label, label_columns, labelled_items
+from graphkit.data.labels import classes_of_numbers, classes_of_words, is_no_label, label_columns, labeled_items
 
 
 @pytest.mark.parametrize(
@@ -46,11 +46,11 @@ def test_a_number_that_is_no_class_is_refused(label: float) -> None:
         classes_of_numbers(np.array([0, label]), num_classes=3)
 
 
-def test_which_items_are_labelled() -> None:
+def test_which_items_are_labeled() -> None:
     nan = float("nan")
-    assert labelled_items(torch.tensor([0, -1, 3])).tolist() == [True, False, True]
-    assert labelled_items(torch.tensor([0.5, nan])).tolist() == [True, False]
-    assert labelled_items(torch.tensor([[0, nan], [nan, nan], [1, 1]])).tolist() == [True, False, True]
+    assert labeled_items(torch.tensor([0, -1, 3])).tolist() == [True, False, True]
+    assert labeled_items(torch.tensor([0.5, nan])).tolist() == [True, False]
+    assert labeled_items(torch.tensor([[0, nan], [nan, nan], [1, 1]])).tolist() == [True, False, True]
 
 
 def test_columns_of_several_labels() -> None:

@@ -6,8 +6,8 @@ from torch_geometric import EdgeIndex
 from torch_geometric.data import Data
 from torch_geometric.transforms import Constant
 
-from graphkit.data import catalogue, load, options
-from graphkit.data.source import check_options
+from graphkit.data import list_datasets, load, options
+from graphkit.data.dataset_info import check_options
 from graphkit.registry import dataset_names
 from graphkit.settings import Setting
 
@@ -64,7 +64,7 @@ def test_the_root_must_be_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         load("cora", tmp_path / "nowhere")
     monkeypatch.setenv("GRAPHKIT_DATA", str(tmp_path / "nowhere"))
     with pytest.raises(FileNotFoundError, match="GRAPHKIT_DATA must be a folder"):
-        catalogue()
+        list_datasets()
 
 
 def test_a_path_that_does_not_exist(tmp_path: Path) -> None:
@@ -131,12 +131,12 @@ def test_splits_and_names_follow_when_nodes_go(tmp_path: Path) -> None:
     assert (split.train.tolist(), split.val.tolist(), split.test.tolist()) == ([0, 2], [3], [1])
 
 
-def test_the_catalogue_loads_nothing(tmp_path: Path) -> None:
+def test_the_catalog_loads_nothing(tmp_path: Path) -> None:
     raw = tmp_path / "TUDataset" / "MUTAG" / "raw"
     raw.mkdir(parents=True)
     for part in ("A", "graph_indicator", "graph_labels", "node_labels"):
         (raw / f"MUTAG_{part}.txt").write_text("no numbers")
-    rows = {row.name: row for row in catalogue(tmp_path)}
+    rows = {row.name: row for row in list_datasets(tmp_path)}
     assert list(rows) == sorted(rows) == dataset_names()
     assert rows["mutag"].available and rows["mutag"].task == "graph-classification"
     assert rows["mutag"].origin.startswith("https://")

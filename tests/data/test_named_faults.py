@@ -17,8 +17,8 @@ import scipy.sparse
 import torch
 
 from graphkit.data import load
+from graphkit.data.dataset_info import Request
 from graphkit.data.published import changed_files
-from graphkit.data.source import Request
 from graphkit.errors import InputError
 from graphkit.registry import get_dataset
 
@@ -76,7 +76,7 @@ def test_wrong_planetoid_files_are_refused(tmp_path: Path, changes: dict, messag
     assert "'pubmed'" in str(error.value) and "\n" not in str(error.value)
 
 
-def test_one_list_of_neighbours_does_not_stand_for_many_edges(tmp_path: Path) -> None:
+def test_one_list_of_neighbors_does_not_stand_for_many_edges(tmp_path: Path) -> None:
     shared = [1] * 200
     write_planetoid(tmp_path, graph={k: shared for k in range(N)})
     with pytest.raises(InputError, match="ind.pubmed.graph: it has more edges than bytes"):

@@ -49,10 +49,10 @@ def test_options_choose_the_validation_the_length_and_the_stream(tmp_path: Path)
     assert len(everything.splits[0].train) == 5 and not len(everything.splits[0].val)
     published = load("nw-ucla", root, validation="test")
     assert published.protocol == "test" and torch.equal(published.splits[0].val, published.splits[0].test)
-    other = load("nw-ucla", root, val_subjects="1, 3", frames=7, stream="bone", align=True, centre="each")
+    other = load("nw-ucla", root, val_subjects="1, 3", frames=7, stream="bone", align=True, center="each")
     assert len(other.splits[0].val) == 2 and other.graphs[3].x.size(0) == 7
     assert not other.graphs[0].x[:, :, 2].any() and "bone" in repr(other.graphs)
-    raw = load("nw-ucla", root, centre="none", split="0.4,0.3,0.3")
+    raw = load("nw-ucla", root, center="none", split="0.4,0.3,0.3")
     assert raw.graphs[0].x[0, 0, 1].any() and len(raw.splits[0].val) == 3
 
 

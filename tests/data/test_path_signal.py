@@ -33,7 +33,7 @@ def test_edges_go_both_ways_once_with_one_length() -> None:
     assert (row != col).all() and data.num_edges / data.num_nodes == pytest.approx(6 + 2 * 2 / 3, rel=0.05)
 
 
-def test_only_labelled_nodes_are_split_and_the_seed_decides_all() -> None:
+def test_only_labeled_nodes_are_split_and_the_seed_decides_all() -> None:
     first, again, other = (load("path-signal", num_chains=40, seed=seed) for seed in (3, 3, 4))
     split = first.splits[0]
     items = torch.cat([split.train, split.val, split.test])

@@ -18,8 +18,8 @@ from torch_geometric.data import Data
 from torch_geometric.utils import contains_self_loops, is_undirected
 
 from graphkit.data import download, load
-from graphkit.data import ogb as ogb_module
-from graphkit.data.source import Request, Source
+from graphkit.data.dataset_info import Request, Source
+from graphkit.data.datasets import ogb as ogb_module
 
 
 def raw(root: Path, *parts: str) -> Path:
@@ -248,7 +248,7 @@ def test_a_failed_download_is_one_line_and_leaves_nothing(
 
 
 def test_multi_split_masks_of_a_pyg_graph_are_all_read() -> None:
-    from graphkit.data.node_data import from_masks
+    from graphkit.data.single_graph import from_masks
 
     masks = {f"{part}_mask": torch.eye(6, 3).roll(2 * k, 0).bool() for k, part in enumerate(("train", "val", "test"))}
     data = Data(x=torch.eye(6), edge_index=torch.empty(2, 0).long(), y=torch.arange(6) % 2, **masks)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from graphkit.data import load
+from graphkit.data.dataset_info import Request, Source
 from graphkit.data.raw_files import cache_folder, find_raw, read_raw
-from graphkit.data.source import Request, Source
 
 SOURCE = Source("Family", "Member/raw", ("a.txt", "b.txt"), "http://127.0.0.1:9/member.zip")
 

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from graphkit.data import load, sbm_2m
+from graphkit.data import load
+from graphkit.data.synthetic import sbm_2m
 
 SMALL = {"num_nodes": 8_000, "num_edges": 40_000, "num_features": 12}
 

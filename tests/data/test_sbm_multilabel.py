@@ -18,7 +18,7 @@ def test_form_of_ppi_and_labels_from_communities() -> None:
     assert torch.equal(total[kind], y * count[kind, None]) and kind.max() > 100
 
 
-def test_neighbours_share_labels_and_edges_go_both_ways_once() -> None:
+def test_neighbors_share_labels_and_edges_go_both_ways_once() -> None:
     def likeness(inside: float) -> float:
         graph = load("sbm-multilabel", size=400, inside=inside, seed=0).graphs[0]
         row, col = graph.edge_index.as_tensor()

@@ -5,7 +5,7 @@ from torch_geometric.data import Data
 
 from graphkit.data import GraphCollection, GraphDataset
 from graphkit.data.loading import draw_split
-from graphkit.data.node_data import from_masks
+from graphkit.data.single_graph import from_masks
 from graphkit.data.splits import (
     few_labels,
     parse_fractions,
@@ -112,23 +112,23 @@ def test_few_labels_leave_validation_and_test_alone() -> None:
         few_labels(split, y, 11)
 
 
-def test_unlabelled_items_are_in_no_part() -> None:
+def test_unlabeled_items_are_in_no_part() -> None:
     y = torch.arange(60) % 3
     y[::5] = -1
-    labelled = (y >= 0).nonzero().view(-1)
+    labeled = (y >= 0).nonzero().view(-1)
     split = random_split(60, "0.5,0.25,0.25", 0, y)
-    assert torch.equal(everything(split), labelled)
-    assert torch.equal(everything(random_split(60, "0.5,0.25,0.25", 0, y, torch.arange(30))), labelled[labelled < 30])
+    assert torch.equal(everything(split), labeled)
+    assert torch.equal(everything(random_split(60, "0.5,0.25,0.25", 0, y, torch.arange(30))), labeled[labeled < 30])
     folds = stratified_folds(y, 4)
-    assert all(torch.equal(everything(fold), labelled) for fold in folds)
-    compact = stratified_folds(y[labelled], 4)
-    assert torch.equal(folds[1].test, labelled[compact[1].test])  # as if the unlabelled items were not there
-    with pytest.raises(ValueError, match="10 folds need at least as many labelled items .got 9"):
+    assert all(torch.equal(everything(fold), labeled) for fold in folds)
+    compact = stratified_folds(y[labeled], 4)
+    assert torch.equal(folds[1].test, labeled[compact[1].test])  # as if the unlabeled items were not there
+    with pytest.raises(ValueError, match="10 folds need at least as many labeled items .got 9"):
         stratified_folds(torch.tensor([0, 1, 2] * 3 + [-1] * 5))
 
 
 @pytest.mark.parametrize("columns", [1, 2])
-def test_masks_of_a_graph_leave_unlabelled_nodes_out(columns: int) -> None:
+def test_masks_of_a_graph_leave_unlabeled_nodes_out(columns: int) -> None:
     masks = {name: torch.ones(4, columns).bool().squeeze(1) for name in ("train_mask", "val_mask", "test_mask")}
     data = Data(x=torch.ones(4, 1), edge_index=torch.zeros(2, 0).long(), y=torch.tensor([0, -1, 1, 0]), **masks)
     dataset = from_masks("some", data, "nowhere")

@@ -21,4 +21,4 @@ def test_the_loop_of_the_page_runs() -> None:
     }  # fmt: skip
     exec(code.replace("range(200)", "range(60)"), names)
     assert names["epoch"] == 59 and torch.isfinite(names["distillation"])
-    assert len(names["distiller"].taps) == 2 and names["distiller"].taps[0].active_epochs == 50
+    assert len(names["distiller"].pairs) == 2 and names["distiller"].pairs[0].active_epochs == 50

@@ -10,7 +10,7 @@ EDGES = torch.tensor([[1, 2, 0, 2, 3, 0, 1, 1, 2], [0, 0, 1, 1, 1, 2, 2, 3, 3]])
 TEACHER = torch.tensor([[0, 0, 1], [1, 0, 0], [0, 2, 0], [1, 1, 1]], dtype=DOUBLE)
 STUDENT = torch.tensor([[0, 1], [1, 0], [0.5, 0.5], [2, -1]], dtype=DOUBLE)
 
-#: Points on a line whose nearest neighbours differ, and the graphs of these.
+#: Points on a line whose nearest neighbors differ, and the graphs of these.
 LINE = {
     "teacher": torch.tensor([[0.0], [1], [3], [7]], dtype=DOUBLE),
     "student": torch.tensor([[0.0], [5], [1], [5.5]], dtype=DOUBLE),

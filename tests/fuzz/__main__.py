@@ -30,10 +30,10 @@ SECONDS, MEMORY, ADDRESS_SPACE = 10.0, 1 << 30, 6 << 30
 
 def warm_up() -> None:
     """Imports everything that a reader needs, so that no child does."""
-    import graphkit.deploy
-    import graphkit.loader
-    import graphkit.plot
-    import graphkit.train  # noqa: F401
+    import graphkit.experiments
+    import graphkit.export
+    import graphkit.report
+    import graphkit.sampling  # noqa: F401
     from graphkit.registry import dataset_names, layout_names, model_names
 
     dataset_names(), layout_names(), model_names()

@@ -50,15 +50,15 @@ def valid(name: str, g: torch.Generator) -> dict[str, Any]:
             "edge_index": edge_index, "cost": normal(E).abs(), "max_hops": 2, "num_nodes": N,
             "sources": None, "ratio": None,
         },
-        "mix_joints": {"x": normal(T, V, 2, 3), "weight": normal(2, 2, V, V), "ptr": frames, "bias": None},
-        "compare_joints": {"a": normal(T, V, 2, 3), "b": normal(T, V, 2, 3), "ptr": frames, "every": None},
-        "frame_window": {"x": normal(T, V, 2, 3, 3), "ptr": frames, "every": None, "bias": None, "rectify": False},
+        "joint_mix": {"x": normal(T, V, 2, 3), "weight": normal(2, 2, V, V), "ptr": frames, "bias": None},
+        "joint_affinity": {"a": normal(T, V, 2, 3), "b": normal(T, V, 2, 3), "ptr": frames, "every": None},
+        "temporal_conv3": {"x": normal(T, V, 2, 3, 3), "ptr": frames, "every": None, "bias": None, "rectify": False},
     }[name]  # fmt: skip
 
 
 NAMES = (
     "segment_sum", "segment_max", "segment_softmax", "factor_aggregate", "edge_similarity",
-    "local_structure_divergence", "path_attention", "shortest_paths", "mix_joints", "compare_joints", "frame_window",
+    "local_structure_divergence", "path_attention", "shortest_paths", "joint_mix", "joint_affinity", "temporal_conv3",
 )  # fmt: skip
 NUMBERS = (
     0,

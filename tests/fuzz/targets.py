@@ -382,16 +382,16 @@ target("airports", airports)(load_name("airports-brazil"))
 
 
 def path_set(folder: Path) -> None:
-    from graphkit.train import write_paths
+    from graphkit.experiments import write_paths
 
     write_paths(Data(edge_index=torch.from_numpy(EDGES), num_nodes=N), folder / "paths", max_hops=2)
 
 
 @target("path-set", path_set)
 def read_path_set(folder: Path) -> None:
-    from graphkit.loader import PathSet
+    from graphkit.sampling import PathIndex
 
-    for path in PathSet(folder / "paths").of(torch.arange(N)):
+    for path in PathIndex(folder / "paths").of(torch.arange(N)):
         assert int(path.min()) >= 0 and int(path.max()) < N if path.numel() else True
 
 
@@ -406,7 +406,7 @@ runs: 1
 
 @target("config", lambda folder: (folder / "c.yaml").write_text(CONFIG))
 def read_config_file(folder: Path) -> None:
-    from graphkit.train.config import read_config, resolve
+    from graphkit.config.schema import read_config, resolve
 
     resolve(read_config(folder / "c.yaml"))
 
@@ -416,14 +416,14 @@ SETTINGS = "train.lr=0.01 model.hidden_channels=8 train.patience=none data.split
 
 @target("settings", lambda folder: (folder / "settings.txt").write_text(SETTINGS))
 def read_settings(folder: Path) -> None:
-    from graphkit.train.config import merge, parse_setting, resolve
+    from graphkit.config.schema import merge, parse_setting, resolve
 
     text = (folder / "settings.txt").read_bytes().decode("utf-8", "replace")
     resolve(merge(*[parse_setting(word) for word in text.split(" ") if word.strip()]))
 
 
 def run_folder(folder: Path) -> None:
-    from graphkit.train import fit
+    from graphkit.experiments import fit
 
     csv_folder(folder)
     config = {"model": {"name": "gcn", "hidden_channels": 4}, "data": {"name": str(folder)}, "train": {"epochs": 1}}
@@ -443,8 +443,8 @@ def restore(folder: Path) -> None:
 
 @target("run", run_folder)
 def read_run(folder: Path) -> None:
-    from graphkit.plot import report
-    from graphkit.train import compare_runs, evaluate_run, open_run
+    from graphkit.experiments import compare_runs, evaluate_run, open_run
+    from graphkit.report import report
 
     restore(folder)
     run = open_run(folder / "run")
@@ -461,7 +461,7 @@ def read_run(folder: Path) -> None:
 
 @target("resume", run_folder)
 def resume_run(folder: Path) -> None:
-    from graphkit.train import resume
+    from graphkit.experiments import resume
 
     restore(folder)
     (folder / "run" / "result.json").unlink(missing_ok=True)
@@ -469,8 +469,8 @@ def resume_run(folder: Path) -> None:
 
 
 def exported(folder: Path) -> None:
-    from graphkit.deploy import export_run
-    from graphkit.train import fit, open_run
+    from graphkit.experiments import fit, open_run
+    from graphkit.export import export_run
 
     clips(folder)
     config = {"model": {"name": "stigcn"}, "data": {"name": str(folder), "layout": "coco-17"}, "train": {"epochs": 1}}
@@ -482,7 +482,7 @@ def exported(folder: Path) -> None:
 
 @target("exported", exported)
 def read_exported(folder: Path) -> None:
-    from graphkit.deploy import open_exported
+    from graphkit.export import open_exported
 
     failure: Exception | None = None
     for name in ("model.onnx", "model.pt2"):

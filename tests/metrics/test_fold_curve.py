@@ -19,7 +19,7 @@ def test_the_first_of_equal_epochs_is_taken() -> None:
     assert fold_curve(torch.tensor([[0.5, 1.0, 0.0], [0.5, 0.0, 1.0]])).epoch == 0
 
 
-def test_errors_are_minimised() -> None:
+def test_errors_are_minimized() -> None:
     assert fold_curve(CURVES, maximize=False).epoch == 0
 
 

@@ -19,8 +19,7 @@ from graphkit.metrics import (
     segment_auc,
     topk_accuracy,
 )
-from graphkit.tasks import make_task
-from graphkit.tasks.task import METRICS
+from graphkit.tasks import METRICS, make_task
 
 NAN, INF = math.nan, math.inf
 Y = torch.tensor([0, 0, 0, 0, 1, 2])

@@ -16,7 +16,7 @@ def paths(text: str) -> torch.Tensor:
 
 X = double([[1, 0], [0, 1], [1, 1], [2, 0], [0, 2]])
 
-#: What node i gives to each of its neighbours and to itself, in two heads.
+#: What node i gives to each of its neighbors and to itself, in two heads.
 HEADS = {
     0: {0: (0.2, 0.4), 1: (0.5, 0.3), 2: (0.3, 0.3)},
     1: {0: (0.1, 0.3), 1: (0.2, 0.2), 2: (0.4, 0.1), 3: (0.3, 0.4)},
@@ -35,7 +35,7 @@ TWO_HOPS = {
     0.5: paths("310 431 213 000 111 222 333 444"),  # the degree counted in the tree, rounded down
 }
 
-#: The vectors that score, the part of the path (or of the neighbour) before that of the attending node.
+#: The vectors that score, the part of the path (or of the neighbor) before that of the attending node.
 NEIGHBOUR = ((0.3, 0.4), (0.1, 0.2))
 BY_HOPS = (((0.1, 0.2), (0.3, 0.4)), ((0.4, 0.3), (0.2, 0.1)))
 LENGTH = ((0.5, -0.5), (0.25, -0.25))
@@ -92,7 +92,7 @@ OUT = {
         ]
     ),
 }
-#: An output layer: neighbours and self loops, ELU and log-softmax.
+#: An output layer: neighbors and self loops, ELU and log-softmax.
 LOG_SHARES = double(
     [
         [-0.709079811042, -0.677464422864],

@@ -23,7 +23,7 @@ def test_weights_and_costs_are_those_of_the_model() -> None:
     model = SPAGAN(5, 3, heads=4, max_hops=3)
     first = attended_paths(model, data, [2])[2]
     assert {path.hops for path in first} == {1} and all(path.cost is None for path in first)
-    model.next_phase(data)
+    model.begin_phase(data)
     model.train()
     found = attended_paths(model, data, [2, 11])
     assert not model.training

@@ -9,12 +9,13 @@ from torch import Tensor
 from torch_geometric.data import Batch, Data
 
 import graphkit.nn
+from graphkit.export.plain import plain_form
 from graphkit.nn import (
     DynamicEdgeConv,
     FactorDiscriminator,
     FactorGCNConv,
-    Frames,
     FusedGATConv,
+    PackedClips,
     SkeletonModel,
     SPAGANConv,
     STGCNConv,
@@ -22,9 +23,8 @@ from graphkit.nn import (
     fold_norms,
     knn_graph,
     label_loss,
-    neighbour_parts,
-    plain_form,
     skeleton_supports,
+    spatial_partition,
 )
 from graphkit.registry import get_layout, get_model, model_names
 from graphkit.testing import random_graph, random_graphs
@@ -34,7 +34,7 @@ from tests.nn.models.test_registered import NAMES, dataset
 SHORT = (torch.bfloat16, torch.float16)
 LAYOUT = get_layout("ntu-25")
 SUPPORTS = skeleton_supports(LAYOUT.edges, LAYOUT.num_joints)
-PARTS = neighbour_parts(LAYOUT.edges, LAYOUT.num_joints, LAYOUT.centre)
+PARTS = spatial_partition(LAYOUT.edges, LAYOUT.num_joints, LAYOUT.center)
 X, EDGES, CLIP = torch.randn(12, 8), random_graph(12), torch.randn(12, 25, 4)
 WORDS = torch.where(torch.rand(12, 8) < 0.5, X, 0.0)
 
@@ -51,11 +51,12 @@ LAYERS: dict[str, tuple[type, Callable[[], torch.nn.Module], Callable[[Any], Any
     "paths-mean": (SPAGANConv, lambda: SPAGANConv(8, 8, pool="mean", bias=False), lambda layer: layer(X, EDGES)),
     "st-gcn": (STGCNConv, lambda: STGCNConv(4, 8, PARTS), lambda layer: layer(CLIP)),
     "st-gcn-lengths": (
-        STGCNConv, lambda: STGCNConv(4, 8, PARTS, stride=2), lambda layer: layer(CLIP, Frames.from_lengths([5, 7]))
+        STGCNConv, lambda: STGCNConv(4, 8, PARTS, stride=2), lambda layer: layer(CLIP, PackedClips.from_lengths([5, 7]))
     ),
     "inception": (STInceptionConv, lambda: STInceptionConv(4, 8, SUPPORTS), lambda layer: layer(CLIP)),
     "inception-lengths": (
-        STInceptionConv, lambda: STInceptionConv(4, 8, SUPPORTS), lambda layer: layer(CLIP, Frames.from_lengths([5, 7]))
+        STInceptionConv, lambda: STInceptionConv(4, 8, SUPPORTS), lambda layer: layer(CLIP,
+        PackedClips.from_lengths([5, 7]))
     ),
     "discriminator": (FactorDiscriminator, lambda: Judged(), lambda layer: layer(X)),
     "sparse-factors": (FactorGCNConv, lambda: FactorGCNConv(8, 8), lambda layer: layer(WORDS.to_sparse_csr(), EDGES)),

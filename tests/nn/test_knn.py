@@ -60,7 +60,7 @@ def test_mistakes(arguments, message):
 
 
 @pytest.mark.parametrize("loop", [False, True])
-def test_neighbours_in_far_apart_groups_are_the_nearest_ones(loop: bool) -> None:
+def test_neighbors_in_far_apart_groups_are_the_nearest_ones(loop: bool) -> None:
     torch.manual_seed(0)
     x = torch.cat([torch.randn(50, 3), torch.randn(50, 3) + 3000])  # squares of 3000 leave no digit for differences
     distance = torch.cdist(x.double(), x.double(), compute_mode="donot_use_mm_for_euclid_dist")

@@ -8,7 +8,7 @@ import torch
 
 import graphkit.nn
 from graphkit.errors import InputError
-from graphkit.nn import SkeletonModel, neighbour_parts, skeleton_supports
+from graphkit.nn import SkeletonModel, skeleton_supports, spatial_partition
 from graphkit.registry import get_layout, get_model, model_names
 
 LAYOUT = get_layout("ntu-25")
@@ -22,7 +22,7 @@ LAYERS: dict[str, dict[str, Any]] = {
     "STGCNConv": {
         "in_channels": 4,
         "out_channels": 8,
-        "parts": neighbour_parts(LAYOUT.edges, LAYOUT.num_joints, LAYOUT.centre),
+        "parts": spatial_partition(LAYOUT.edges, LAYOUT.num_joints, LAYOUT.center),
     },
     "STInceptionConv": {
         "in_channels": 4,

@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from graphkit.errors import InputError
-from graphkit.nn import GCN, STGCN, STIGCN, plain_form
+from graphkit.export.plain import plain_form
+from graphkit.nn import GCN, STGCN, STIGCN
 
 
 def trained(cls: type, persons: int) -> torch.nn.Module:

@@ -7,11 +7,10 @@ import torch
 from torch import Tensor
 
 from graphkit.errors import InputError
-from graphkit.ops import compare_joints, frame_window, mix_joints
+from graphkit.ops import joint_affinity, joint_mix, temporal_conv3
 from graphkit.ops._clips import sum_type
-from graphkit.ops.compare_joints import compare_joints_reference
-from graphkit.ops.frame_window import frame_window_reference
-from graphkit.ops.mix_joints import mix_joints_reference
+from graphkit.ops.joints import joint_affinity_reference, joint_mix_reference
+from graphkit.ops.temporal_conv3 import temporal_conv3_reference
 
 DOUBLE = torch.float64
 CASES = [([3, 1, 4], None), ([3, 3], 3), ([1, 1], 1), ([5], None)]
@@ -24,11 +23,11 @@ def bounds(lengths: list[int]) -> tuple[Tensor, list[tuple[int, int]]]:
 
 @pytest.mark.parametrize(("lengths", "every"), CASES)
 @pytest.mark.parametrize("shared", [False, True])
-def test_mix_joints(lengths: list[int], every: int | None, shared: bool) -> None:
+def test_joint_mix(lengths: list[int], every: int | None, shared: bool) -> None:
     ptr, spans = bounds(lengths)
     x = torch.randn(sum(lengths), 4, 2, 3, dtype=DOUBLE)
     weight = torch.randn(1 if shared else len(lengths), 2, 4, 4, dtype=DOUBLE)
-    out = mix_joints(x, weight, ptr, every)
+    out = joint_mix(x, weight, ptr, every)
     expected = torch.zeros_like(x)
     for n, (a, b) in enumerate(spans):
         for f in range(a, b):
@@ -39,10 +38,10 @@ def test_mix_joints(lengths: list[int], every: int | None, shared: bool) -> None
 
 
 @pytest.mark.parametrize(("lengths", "every"), CASES)
-def test_compare_joints(lengths: list[int], every: int | None) -> None:
+def test_joint_affinity(lengths: list[int], every: int | None) -> None:
     ptr, spans = bounds(lengths)
     a, b = torch.randn(2, sum(lengths), 4, 2, 3, dtype=DOUBLE)
-    out = compare_joints(a, b, ptr, every)
+    out = joint_affinity(a, b, ptr, every)
     for n, (first, last) in enumerate(spans):
         for u in range(4):
             for v in range(4):
@@ -51,10 +50,10 @@ def test_compare_joints(lengths: list[int], every: int | None) -> None:
 
 
 @pytest.mark.parametrize(("lengths", "every"), CASES)
-def test_frame_window(lengths: list[int], every: int | None) -> None:
+def test_temporal_conv3(lengths: list[int], every: int | None) -> None:
     ptr, spans = bounds(lengths)
     x = torch.randn(sum(lengths), 4, 2, 3, 5, dtype=DOUBLE)
-    out = frame_window(x, ptr, every)
+    out = temporal_conv3(x, ptr, every)
     zero = torch.zeros(4, 5, dtype=DOUBLE)
     for first, last in spans:
         inside = range(first, last)
@@ -73,7 +72,7 @@ def test_slices_of_a_wider_product_do_and_gradients_are_right() -> None:
     def run(wide: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
         x, y = wide[..., :8].unflatten(2, (2, 4)), wide[..., 8:16].unflatten(2, (2, 4))
         window = wide[..., 18:30].unflatten(2, (2, 3, 2))
-        return mix_joints(x, weight, ptr), compare_joints(x, y, ptr), frame_window(window, ptr)
+        return joint_mix(x, weight, ptr), joint_affinity(x, y, ptr), temporal_conv3(window, ptr)
 
     assert torch.autograd.gradcheck(run, (wide, weight), fast_mode=True)
     assert torch.autograd.gradgradcheck(run, (wide, weight), fast_mode=True)
@@ -89,10 +88,13 @@ def test_native_and_plain_forms_agree(native: None, dtype: torch.dtype, joints: 
     weight, bias = torch.randn(4, 2, joints, joints).to(sum_type(x)), torch.randn(2, width).to(sum_type(x))
     tolerance = {torch.float32: 1e-4, torch.float64: 1e-12, torch.bfloat16: 0.05}[dtype]
     for ours, plain in (
-        (mix_joints(x, weight, ptr, None, bias, True), (mix_joints_reference(x, weight, ptr) + bias.to(dtype)).relu()),
-        (mix_joints(x, weight[:1], ptr), mix_joints_reference(x, weight[:1], ptr)),
-        (compare_joints(x, y, ptr), compare_joints_reference(x, y, ptr)),
-        (frame_window(window, ptr, None, bias, True), (frame_window_reference(window, ptr) + bias.to(dtype)).relu()),
+        (joint_mix(x, weight, ptr, None, bias, True), (joint_mix_reference(x, weight, ptr) + bias.to(dtype)).relu()),
+        (joint_mix(x, weight[:1], ptr), joint_mix_reference(x, weight[:1], ptr)),
+        (joint_affinity(x, y, ptr), joint_affinity_reference(x, y, ptr)),
+        (
+            temporal_conv3(window, ptr, None, bias, True),
+            (temporal_conv3_reference(window, ptr) + bias.to(dtype)).relu(),
+        ),
     ):
         scale = max(1.0, float(plain.abs().max()))
         assert ours.dtype == plain.dtype and ours.shape == plain.shape
@@ -104,7 +106,7 @@ def test_bfloat16_is_rounded_to_the_nearest_and_keeps_what_is_no_number(native: 
     values = torch.tensor([1.0, -3.5, 1e30, torch.inf, -torch.inf, torch.nan, 1e-40, 0.0]).bfloat16()
     x = values.view(1, 1, 1, -1)
     for factor in (1.0, 1.00390625, 1.01171875, 0.3):  # the second and third are half-way between two numbers
-        out = mix_joints(x, torch.full((1, 1, 1, 1), factor), ptr).flatten()
+        out = joint_mix(x, torch.full((1, 1, 1, 1), factor), ptr).flatten()
         expected = (values.float() * factor).bfloat16()
         assert torch.equal(out.nan_to_num(7.0), expected.nan_to_num(7.0)) and bool(out[5].isnan())
 
@@ -116,14 +118,14 @@ def test_operators_hold_to_the_rules_of_operators(native: None, every: int | Non
     weight = torch.randn(2, 2, 3, 3, dtype=DOUBLE, requires_grad=True)
     window = torch.randn(4, 3, 2, 3, 5, dtype=DOUBLE, requires_grad=True)
     operators = torch.ops.graphkit
-    torch.library.opcheck(operators.mix_joints.default, (x, weight, ptr, None, False))
-    torch.library.opcheck(operators.compare_joints.default, (x, x.detach().clone(), ptr))
-    torch.library.opcheck(operators.frame_window.default, (window, ptr, None, False))
-    torch.library.opcheck(operators.frame_window_transposed.default, (x, ptr))
+    torch.library.opcheck(operators.joint_mix.default, (x, weight, ptr, None, False))
+    torch.library.opcheck(operators.joint_affinity.default, (x, x.detach().clone(), ptr))
+    torch.library.opcheck(operators.temporal_conv3.default, (window, ptr, None, False))
+    torch.library.opcheck(operators.temporal_conv3_transposed.default, (x, ptr))
 
     def run(x: Tensor, weight: Tensor, window: Tensor) -> Tensor:
-        out = mix_joints(x, weight, ptr, every) + frame_window(window, ptr, every)
-        return out.sum() + compare_joints(x, out, ptr, every).sum()
+        out = joint_mix(x, weight, ptr, every) + temporal_conv3(window, ptr, every)
+        return out.sum() + joint_affinity(x, out, ptr, every).sum()
 
     compiled = torch.compile(run, fullgraph=True, backend="aot_eager")
     torch.testing.assert_close(compiled(x, weight, window), run(x, weight, window))
@@ -136,7 +138,7 @@ def test_results_do_not_depend_on_the_number_of_threads(native: None) -> None:
     results = []
     for threads in (1, 4):
         torch.set_num_threads(threads)
-        results.append((mix_joints(x, weight, ptr), compare_joints(x, x, ptr), frame_window(window, ptr)))
+        results.append((joint_mix(x, weight, ptr), joint_affinity(x, x, ptr), temporal_conv3(window, ptr)))
     torch.set_num_threads(1)
     assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))
 
@@ -146,9 +148,9 @@ def calls(ptr: Tensor, every: int | None = None, dtype: torch.dtype = torch.floa
     x, weight = torch.ones(4, 3, 2, 5, dtype=dtype), torch.ones(1, 2, 3, 3)
     window = torch.ones(4, 3, 2, 3, 5, dtype=dtype)
     return [
-        lambda: mix_joints(x, weight, ptr, every),
-        lambda: compare_joints(x, x, ptr, every),
-        lambda: frame_window(window, ptr, every),
+        lambda: joint_mix(x, weight, ptr, every),
+        lambda: joint_affinity(x, x, ptr, every),
+        lambda: temporal_conv3(window, ptr, every),
     ]
 
 
@@ -209,15 +211,15 @@ def test_types_and_devices_that_do_not_fit_are_refused() -> None:
     ptr, x, window = torch.tensor([0, 4]), torch.ones(4, 3, 2, 5), torch.ones(4, 3, 2, 3, 5)
     weight = torch.ones(1, 2, 3, 3)
     for call, message in (
-        (lambda: mix_joints(x.long(), weight, ptr), "`x` must be a float tensor"),
-        (lambda: mix_joints(None, weight, ptr), "`x` must be a tensor \\(got NoneType\\)"),
-        (lambda: mix_joints(x, weight.to("meta"), ptr), "`weight` must be on the device of `x`, cpu \\(got meta\\)"),
-        (lambda: mix_joints(x, weight, ptr, bias=torch.ones(2, 5).to("meta")), "`bias` must be on the device"),
-        (lambda: mix_joints(x, weight, ptr, rectify=None), "`rectify` must be True or False \\(got None\\)"),
-        (lambda: compare_joints(x, x.to("meta"), ptr), "on one device"),
-        (lambda: compare_joints(x, x.to_sparse(), ptr), "`b` must be a dense tensor \\(got torch.sparse_coo\\)"),
-        (lambda: frame_window(window, ptr.to("meta")), "`ptr` must be on the device of `x`, cpu \\(got meta\\)"),
-        (lambda: frame_window(window, ptr, bias=torch.ones(2, 5).long()), "`bias` must be a float tensor"),
+        (lambda: joint_mix(x.long(), weight, ptr), "`x` must be a float tensor"),
+        (lambda: joint_mix(None, weight, ptr), "`x` must be a tensor \\(got NoneType\\)"),
+        (lambda: joint_mix(x, weight.to("meta"), ptr), "`weight` must be on the device of `x`, cpu \\(got meta\\)"),
+        (lambda: joint_mix(x, weight, ptr, bias=torch.ones(2, 5).to("meta")), "`bias` must be on the device"),
+        (lambda: joint_mix(x, weight, ptr, rectify=None), "`rectify` must be True or False \\(got None\\)"),
+        (lambda: joint_affinity(x, x.to("meta"), ptr), "on one device"),
+        (lambda: joint_affinity(x, x.to_sparse(), ptr), "`b` must be a dense tensor \\(got torch.sparse_coo\\)"),
+        (lambda: temporal_conv3(window, ptr.to("meta")), "`ptr` must be on the device of `x`, cpu \\(got meta\\)"),
+        (lambda: temporal_conv3(window, ptr, bias=torch.ones(2, 5).long()), "`bias` must be a float tensor"),
     ):
         with pytest.raises(InputError, match=message):
             call()
@@ -226,16 +228,16 @@ def test_types_and_devices_that_do_not_fit_are_refused() -> None:
 def test_shapes_that_do_not_fit_are_refused() -> None:
     ptr, x = torch.tensor([0, 2]), torch.zeros(2, 3, 4, 5)
     with pytest.raises(ValueError, match=r"`x` must be \[F, V, K, D\] \(got \[2, 3, 4\]\)"):
-        mix_joints(x[..., 0], x, ptr)
+        joint_mix(x[..., 0], x, ptr)
     with pytest.raises(ValueError, match=r"`weight` must be \[N, 4, 3, 3\] as in `x` \(got \[1, 4, 3, 2\]\)"):
-        mix_joints(x, torch.zeros(1, 4, 3, 2), ptr)
+        joint_mix(x, torch.zeros(1, 4, 3, 2), ptr)
     with pytest.raises(ValueError, match=r"`weight` must hold matrices for 1 sequences, or one \(got 2\)"):
-        mix_joints(x, torch.zeros(2, 4, 3, 3), ptr)
-    for call in (mix_joints, frame_window):
-        first = (x, torch.zeros(1, 4, 3, 3)) if call is mix_joints else (torch.zeros(2, 3, 2, 3, 5),)
+        joint_mix(x, torch.zeros(2, 4, 3, 3), ptr)
+    for call in (joint_mix, temporal_conv3):
+        first = (x, torch.zeros(1, 4, 3, 3)) if call is joint_mix else (torch.zeros(2, 3, 2, 3, 5),)
         with pytest.raises(ValueError, match=r"`bias` must be \[[24], 5\] as in `x` \(got \[3\]\)"):
             call(*first, ptr, bias=torch.zeros(3))
     with pytest.raises(ValueError, match=r"`a` and `b` must both be \[F, V, K, D\] of one type and on one device"):
-        compare_joints(x, x[..., :2], ptr)
+        joint_affinity(x, x[..., :2], ptr)
     with pytest.raises(ValueError, match=r"`x` must be \[F, V, 2, 3, D\] \(got \[2, 3, 4, 5\]\)"):
-        frame_window(x, ptr)
+        temporal_conv3(x, ptr)

@@ -55,7 +55,7 @@ def test_worked_example_in_float32():
 
 
 def test_union_of_two_graphs():
-    """Neighbours on a line, one for each node and network: the edges of either count once in both structures."""
+    """Neighbors on a line, one for each node and network: the edges of either count once in both structures."""
     teacher = torch.tensor([[0], [1], [3], [7]], dtype=torch.float64)
     student = torch.tensor([[0], [5], [1], [5.5]], dtype=torch.float64)
     edge_index = torch.tensor([[0, 1, 1, 2, 0, 1, 2, 3], [1, 0, 2, 3, 2, 3, 0, 1]])

@@ -10,7 +10,7 @@ from torch_geometric import EdgeIndex
 from graphkit.ops import shortest_paths
 from graphkit.ops.shortest_paths import shortest_paths_reference
 
-# Five nodes worked out by hand. `ATTENTION[i]` is what node i pays to each of its neighbours, the mean of two heads.
+# Five nodes worked out by hand. `ATTENTION[i]` is what node i pays to each of its neighbors, the mean of two heads.
 ATTENTION = {
     0: {0: 0.3, 1: 0.4, 2: 0.3},
     1: {0: 0.2, 1: 0.2, 2: 0.25, 3: 0.35},
@@ -52,8 +52,8 @@ def by_hand(edge_index: Tensor, cost: Tensor | None, num_nodes: int, max_hops: i
             if node in settled:
                 continue
             settled[node] = (total, hops, before)
-            for neighbour, weight in edges[node]:
-                heapq.heappush(queue, (total + weight, hops + 1, node, neighbour))
+            for neighbor, weight in edges[node]:
+                heapq.heappush(queue, (total + weight, hops + 1, node, neighbor))
         for node, (total, hops, _) in sorted(settled.items(), key=lambda item: (item[1][0], item[0])):
             if 1 <= hops <= max_hops:
                 path = [node]
@@ -99,7 +99,7 @@ def test_a_ratio_keeps_the_cheapest_of_the_longer_paths():
 
     everything = ["310", "431", "102", "213", "013", "134"]
     assert kept(1.0, degree="tree", rounding="floor") == everything
-    assert kept(0.5, degree="tree", rounding="floor") == ["310", "431", "213"]  # 2 and 4 have one neighbour each
+    assert kept(0.5, degree="tree", rounding="floor") == ["310", "431", "213"]  # 2 and 4 have one neighbor each
     assert kept(0.5, degree="graph", rounding="floor") == ["310", "431", "102", "213"]
     assert kept(0.5) == ["310", "431", "102", "213", "134"]
     assert kept(0.01) == ["310", "431", "102", "213", "134"]

@@ -37,10 +37,10 @@ OPERATORS: dict[str, tuple[Function, tuple[Tensor, ...]]] = {
         lambda s, t: ops.local_structure_divergence(s, t, EDGES, reduction="none"),
         (numbers(4, 3), numbers(4, 2)),
     ),
-    "mix_joints": (lambda x, w: ops.mix_joints(x, w, PTR), (numbers(4, 3, 2, 2), numbers(3, 2, 3, 3))),
-    "compare_joints": (lambda a, b: ops.compare_joints(a, b, PTR), (numbers(4, 2, 2, 3), numbers(4, 2, 2, 3).flip(0))),
-    "frame_window": (
-        lambda x, b: ops.frame_window(x, PTR, None, b, rectify=True),
+    "joint_mix": (lambda x, w: ops.joint_mix(x, w, PTR), (numbers(4, 3, 2, 2), numbers(3, 2, 3, 3))),
+    "joint_affinity": (lambda a, b: ops.joint_affinity(a, b, PTR), (numbers(4, 2, 2, 3), numbers(4, 2, 2, 3).flip(0))),
+    "temporal_conv3": (
+        lambda x, b: ops.temporal_conv3(x, PTR, None, b, rectify=True),
         (numbers(4, 2, 2, 3, 2), numbers(2, 2)),
     ),
 }
@@ -89,7 +89,7 @@ def test_transforms(name: str) -> None:
         torch.testing.assert_close(torch.func.vmap(call)(*batches), every)
 
 
-@pytest.mark.parametrize("name", ["segment_softmax", "factor_aggregate", "mix_joints"])
+@pytest.mark.parametrize("name", ["segment_softmax", "factor_aggregate", "joint_mix"])
 def test_compiled_transforms(name: str) -> None:
     function, inputs = OPERATORS[name]
     inputs = tuple(inputs)

@@ -49,7 +49,7 @@ def test_an_unknown_layout_is_refused_with_the_closest_one() -> None:
 
 def test_a_layout_from_edges_finds_its_size_its_root_and_its_parents() -> None:
     layout = SkeletonLayout.from_edges([(0, 1), (2, 1), [3, 2]])
-    assert (layout.num_joints, layout.centre, layout.parents) == (4, 1, (1, -1, 1, 2))
+    assert (layout.num_joints, layout.center, layout.parents) == (4, 1, (1, -1, 1, 2))
     assert layout.joints == ("0", "1", "2", "3") and "own, 4 joints, 3 bones" in repr(layout)
     two_hands = SkeletonLayout.from_edges([(1, 0), (3, 2)], joints=("a", "b", "c", "d", "e"), name="hands")
     assert two_hands.parents == (-1, 0, -1, 2, -1) and two_hands.name == "hands"
@@ -66,7 +66,7 @@ def test_a_layout_from_edges_finds_its_size_its_root_and_its_parents() -> None:
         (dict(edges=[(0, 1), (1, 2), (2, 0), (3, 2)]), "bones must not form a ring (joint 0 is in or below one)"),
         (dict(edges=[]), "a layout needs at least one joint (got none)"),
         (dict(edges=[(1, 0)], joints=["a"], num_joints=2), "`joints` must name all 2 joints (got 1 names)"),
-        (dict(edges=[(1, 0)], centre=2), "`centre` must be a joint from 0 to 1 (got 2)"),
+        (dict(edges=[(1, 0)], center=2), "`center` must be a joint from 0 to 1 (got 2)"),
         (dict(edges=[(1, 0)], up=(0, 5)), "an axis of the layout 'own' must name two different joints"),
         (dict(edges=[(1, 0)], mirrored=[(0, 0)]), "a pair of mirrored joints of the layout 'own' must name two"),
     ],

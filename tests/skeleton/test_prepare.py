@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from graphkit.skeleton import align, centre, fit_box
+from graphkit.skeleton import align, center, fit_box
 from graphkit.skeleton.prepare import rotation_between
 
 PTR = torch.tensor([0, 3, 4])
@@ -18,9 +18,9 @@ def clips() -> torch.Tensor:
 
 
 @pytest.mark.parametrize(("how", "origins"), [("each", [0, 1, 2, 3]), ("first", [0, 0, 0, 3]), ("none", None)])
-def test_centre_moves_what_was_seen_to_one_joint_of_the_first_person(how: str, origins: list | None) -> None:
+def test_center_moves_what_was_seen_to_one_joint_of_the_first_person(how: str, origins: list | None) -> None:
     x = clips()
-    moved = centre(x, PTR, 2, how)
+    moved = center(x, PTR, 2, how)
     for frame in range(4):
         for person in range(2):
             for joint in range(5):
@@ -55,8 +55,8 @@ def test_rotations_turn_one_direction_into_another() -> None:
 
 
 def test_what_cannot_be_done_is_refused() -> None:
-    with pytest.raises(ValueError, match="`centre` must be one of none, first, each .got 'last'."):
-        centre(clips(), PTR, 0, "last")
+    with pytest.raises(ValueError, match="`center` must be one of none, first, each .got 'last'."):
+        center(clips(), PTR, 0, "last")
     with pytest.raises(ValueError, match="only joints with three coordinates can be turned .got 2.; set `align`"):
         align(clips()[..., :2], PTR, (0, 1), ())
 

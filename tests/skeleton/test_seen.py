@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from graphkit.data import ClipCollection
-from graphkit.skeleton import SkeletonLayout, align, centre, fit_box, get_layout, make_stream, resample, seen
+from graphkit.skeleton import SkeletonLayout, align, center, fit_box, get_layout, make_stream, resample, seen
 from graphkit.skeleton.augment import augmentation_names, build_augmentation
 from graphkit.skeleton.bodies import select_bodies
 from graphkit.skeleton.prepare import nearest_frames
@@ -40,15 +40,15 @@ def test_zeros_and_a_confidence_of_zero_are_unseen() -> None:
 
 @pytest.mark.parametrize("how", ["first", "each"])
 @pytest.mark.parametrize("hidden", ["joint", "joint in all frames", "first person", "first frame", "nothing"])
-def test_a_centred_clip_does_not_depend_on_where_it_was(how: str, hidden: str) -> None:
+def test_a_centerd_clip_does_not_depend_on_where_it_was(how: str, hidden: str) -> None:
     x = clips()
     if hidden != "nothing":
         frames = slice(6, 7) if hidden in ("joint", "first frame") else slice(6, 13)
         persons = 0 if hidden != "first frame" else slice(None)
         x[frames, persons, 0 if "joint" in hidden else slice(None)] = 0
-    out = centre(x, PTR, 0, how)
+    out = center(x, PTR, 0, how)
     assert torch.equal(seen(out), seen(x))
-    torch.testing.assert_close(out, centre(moved(x), PTR, 0, how), atol=1e-4, rtol=0)
+    torch.testing.assert_close(out, center(moved(x), PTR, 0, how), atol=1e-4, rtol=0)
     assert float(out[6:].abs().max()) < 3  # not where it was
 
 
@@ -71,7 +71,7 @@ def test_alignment_takes_the_first_frame_that_shows_both_joints() -> None:
 def test_a_box_does_not_depend_on_centring_and_leaves_unseen_joints_out() -> None:
     x = clips()
     torch.testing.assert_close(
-        fit_box(centre(x, PTR, 0, "first"), LENGTHS, 3), fit_box(x, LENGTHS, 3), atol=1e-4, rtol=0
+        fit_box(center(x, PTR, 0, "first"), LENGTHS, 3), fit_box(x, LENGTHS, 3), atol=1e-4, rtol=0
     )
     assert torch.equal(seen(fit_box(x, LENGTHS, 3)), seen(x))
 
@@ -92,12 +92,12 @@ def test_streams_are_zero_where_an_end_was_not_seen_and_as_ever_elsewhere(stream
 
 
 def test_a_joint_at_the_origin_is_no_unseen_one() -> None:
-    """Centring puts the centre joint of each frame there: its bones and its motion count all the same."""
+    """Centring puts the center joint of each frame there: its bones and its motion count all the same."""
     x = clips().clamp(min=5.001)  # all seen
     layout = SkeletonLayout.from_edges(LAYOUT.edges, 17)
-    centred = ClipCollection(centre(x, PTR, 0, "each"), LENGTHS, torch.zeros(3).long(), layout, stream="bone")
-    torch.testing.assert_close(centred.batch([0, 1, 2]).x, make_stream("bone", x, PTR, layout), atol=1e-5, rtol=0)
-    joint = ClipCollection(centre(x, PTR, 0, "each"), LENGTHS, torch.zeros(3).long(), layout)
+    centerd = ClipCollection(center(x, PTR, 0, "each"), LENGTHS, torch.zeros(3).long(), layout, stream="bone")
+    torch.testing.assert_close(centerd.batch([0, 1, 2]).x, make_stream("bone", x, PTR, layout), atol=1e-5, rtol=0)
+    joint = ClipCollection(center(x, PTR, 0, "each"), LENGTHS, torch.zeros(3).long(), layout)
     assert not joint.batch([0, 1, 2]).x[:, 0, 0].any()  # exactly zero for the network
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import torch
 
+from graphkit.experiments import fit, resume
+from graphkit.experiments.continual.continual_run import fit_continual, resume_continual
+from graphkit.experiments.distill.distill_run import fit_distill, resume_distill
 from graphkit.files import read_json
-from graphkit.train import fit, resume
-from graphkit.train.continual.run import fit_continual, resume_continual
-from graphkit.train.distill.run import fit_distill, resume_distill
 from tests.warm import run_forked
 
 pytestmark = pytest.mark.slow
@@ -73,10 +73,10 @@ class Killer:
 
 def start(command: str, folder: Path, at: int) -> int:
     """Begins or resumes a run as a person would, and returns the number of calls."""
-    from graphkit.train import single_fit
+    from graphkit.training import trainer
 
     torch.set_num_threads(1)
-    single_fit.CHECKPOINT_SECONDS = 0.0  # after every epoch
+    trainer.CHECKPOINT_SECONDS = 0.0  # after every epoch
     config, begin, go_on = COMMANDS[command]
     with Killer(at) as killer:
         if (folder / "config.yaml").exists():

@@ -16,15 +16,14 @@ from torch_geometric import EdgeIndex
 from torch_geometric.utils import scatter, softmax
 
 from graphkit import ops
-from graphkit.ops.compare_joints import compare_joints_reference
 from graphkit.ops.factor_aggregate import factor_aggregate_reference
-from graphkit.ops.frame_window import frame_window_reference
+from graphkit.ops.joints import joint_affinity_reference, joint_mix_reference
 from graphkit.ops.local_structure_divergence import local_structure_divergence_reference
-from graphkit.ops.mix_joints import mix_joints_reference
 from graphkit.ops.path_attention import path_attention_reference
 from graphkit.ops.segment_max import segment_max_reference
 from graphkit.ops.segment_softmax import segment_softmax_reference
 from graphkit.ops.segment_sum import segment_sum_reference
+from graphkit.ops.temporal_conv3 import temporal_conv3_reference
 
 Form = Callable[..., Tensor]
 
@@ -178,23 +177,23 @@ def clips(operator: str, dtype: torch.dtype) -> Case:
     count, frames, joints = rows(256, 2), rows(300, 6), 25
     ptr = torch.arange(count + 1, device=DEVICE) * frames
     forms: dict[str, Form]
-    if operator == "mix_joints":
+    if operator == "joint_mix":
         inputs = [normal(count * frames, joints, 4, 16, dtype=dtype), normal(count, 4, joints, joints, dtype=dtype)]
         forms = {
-            "ours": lambda x, w: ops.mix_joints(x, w, ptr, frames),
+            "ours": lambda x, w: ops.joint_mix(x, w, ptr, frames),
             "usual": lambda x, w: torch.einsum("nkuv,ntukd->ntvkd", w, x.unflatten(0, (count, frames))).flatten(0, 1),
-            "compiled": lambda x, w: mix_joints_reference(x, w, ptr, frames),
+            "compiled": lambda x, w: joint_mix_reference(x, w, ptr, frames),
         }
-    elif operator == "compare_joints":
+    elif operator == "joint_affinity":
         inputs = [normal(count * frames, joints, 1, 32, dtype=dtype) for _ in range(2)]
 
         def usual(a: Tensor, b: Tensor) -> Tensor:
             return torch.einsum("ntukd,ntvkd->nkuv", a.unflatten(0, (count, frames)), b.unflatten(0, (count, frames)))
 
         forms = {
-            "ours": lambda a, b: ops.compare_joints(a, b, ptr, frames),
+            "ours": lambda a, b: ops.joint_affinity(a, b, ptr, frames),
             "usual": usual,
-            "compiled": lambda a, b: compare_joints_reference(a, b, ptr, frames),
+            "compiled": lambda a, b: joint_affinity_reference(a, b, ptr, frames),
         }
     else:
         inputs = [normal(count * frames, joints, 2, 3, 32, dtype=dtype)]
@@ -211,12 +210,12 @@ def clips(operator: str, dtype: torch.dtype) -> Case:
             return torch.stack(parts, dim=3).flatten(0, 1)
 
         forms = {
-            "ours": lambda x: ops.frame_window(x, ptr, frames),
+            "ours": lambda x: ops.temporal_conv3(x, ptr, frames),
             "usual": shifted,
-            "compiled": lambda x: frame_window_reference(x, ptr, frames),
+            "compiled": lambda x: temporal_conv3_reference(x, ptr, frames),
         }
     # The transpose of a window needs no input again.
-    again = -inputs[0].numel() * inputs[0].element_size() if operator == "frame_window" else 0
+    again = -inputs[0].numel() * inputs[0].element_size() if operator == "temporal_conv3" else 0
     return Case(inputs, forms, 0, again)
 
 
@@ -228,9 +227,9 @@ CASES: dict[str, Callable[[torch.dtype], Case]] = {
     "path_attention": paths,
     "edge_similarity": similarities,
     "local_structure_divergence": structures,
-    "mix_joints": lambda dtype: clips("mix_joints", dtype),
-    "compare_joints": lambda dtype: clips("compare_joints", dtype),
-    "frame_window": lambda dtype: clips("frame_window", dtype),
+    "joint_mix": lambda dtype: clips("joint_mix", dtype),
+    "joint_affinity": lambda dtype: clips("joint_affinity", dtype),
+    "temporal_conv3": lambda dtype: clips("temporal_conv3", dtype),
 }
 
 

@@ -40,7 +40,7 @@ def of_nodes(make: Callable[[], Any]) -> Job:
 def spagan() -> Job:
     """Returns SPAGAN in the phase in which it attends to paths."""
     model, data = SPAGAN(128, 10), random_graph(200 if DRY else 20_000)
-    found = model.next_phase(data)
+    found = model.begin_phase(data)
     assert found is not None
     return model, model.inputs(found), data.y
 

@@ -9,6 +9,18 @@ from graphkit.continual.strategies.joint import Joint
 from graphkit.continual.strategies.lwf import LwF
 from graphkit.continual.strategies.mas import MAS
 from graphkit.continual.strategies.twp import TWP
-from graphkit.continual.strategies.uniform import Uniform
+from graphkit.continual.strategies.uniform import UniformImportance
 
-__all__ = ["AGEM", "ERGNN", "EWC", "GEM", "MAS", "TWP", "FineTune", "FineTuneNoDecay", "Joint", "LwF", "Uniform"]
+__all__ = [
+    "AGEM",
+    "ERGNN",
+    "EWC",
+    "GEM",
+    "MAS",
+    "TWP",
+    "FineTune",
+    "FineTuneNoDecay",
+    "Joint",
+    "LwF",
+    "UniformImportance",
+]

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphkit.continual.episode import Episode
+from graphkit.continual.experience import Experience
 from graphkit.continual.memory import Memory
 from graphkit.continual.strategy import Strategy
 from graphkit.registry import register_strategy
@@ -36,13 +36,13 @@ class ERGNN(Strategy):
     def __init__(self, memory: int = 20, strength: float = 1.0, selection: str = "mean") -> None:
         self.memory, self.strength, self.selection = memory, strength, selection
         self._memory = Memory(memory, selection)
-        self._old: list[Episode] = []
+        self._old: list[Experience] = []
         self._weight = 0.0
 
-    def before_task(self, model: torch.nn.Module, task: Episode) -> None:
+    def before_task(self, model: torch.nn.Module, task: Experience) -> None:
         """Looks at the kept items in the graph of the new task."""
         self._memory.check(task)
-        self._old = self._memory.seen_from(task)
+        self._old = self._memory.at_stage_of(task)
         kept = sum(len(old) for old in self._old)
         self._weight = self.strength * len(task) / kept if kept else 0.0
 
@@ -58,7 +58,7 @@ class ERGNN(Strategy):
                 count += y.size(0)
         return total * (self._weight / max(count, 1))
 
-    def after_task(self, model: torch.nn.Module, task: Episode) -> None:
+    def after_task(self, model: torch.nn.Module, task: Experience) -> None:
         """Keeps items of the task."""
         self._memory.keep(model, task)
 
@@ -67,7 +67,7 @@ class ERGNN(Strategy):
         return self._memory.state_dict()
 
     def load_state_dict(
-        self, state: dict[str, Any], model: torch.nn.Module, tasks: Sequence[Episode] = ()
+        self, state: dict[str, Any], model: torch.nn.Module, tasks: Sequence[Experience] = ()
     ) -> None:
         """Takes the kept items again."""
         self._memory.load_state_dict(state, tasks)

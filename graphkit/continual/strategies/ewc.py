@@ -2,16 +2,16 @@
 
 import torch
 
-from graphkit.continual.consolidation import STRENGTHS, Consolidation
-from graphkit.continual.episode import Episode
+from graphkit.continual.experience import Experience
 from graphkit.continual.gradients import Named
 from graphkit.continual.importance import importance, scaled
+from graphkit.continual.quadratic_penalty import STRENGTHS, QuadraticPenalty
 from graphkit.errors import InputError
 from graphkit.registry import register_strategy
 
 
 @register_strategy("ewc")
-class EWC(Consolidation):
+class EWC(QuadraticPenalty):
     r"""`Overcoming catastrophic forgetting in neural networks <https://arxiv.org/abs/1612.00796>`_ (PNAS 2017).
 
     The importance of a parameter is the diagonal of the Fisher information, the mean over training items of
@@ -20,7 +20,7 @@ class EWC(Consolidation):
     Args:
         strength: Factor of the penalty.
         fisher: ``"sample"`` for squares of the gradients of single items, ``"batch"`` for squares of the gradient of
-            the mean over a batch, which is cheaper and vanishes where the loss has been minimised.
+            the mean over a batch, which is cheaper and vanishes where the loss has been minimized.
         scale: Whether the importances of a task are scaled to sum to one, so that one strength serves.
         samples: At most so many items are looked at in the form per sample, spread over the task.
 
@@ -39,7 +39,7 @@ class EWC(Consolidation):
             raise InputError(f"`fisher` must be 'sample' or 'batch' (got {fisher!r})")
         self.strength, self.fisher, self.scale, self.samples = strength, fisher, scale, samples
 
-    def importance(self, model: torch.nn.Module, task: Episode) -> Named:
+    def importance(self, model: torch.nn.Module, task: Experience) -> Named:
         """Returns the diagonal of the Fisher information."""
         found = importance(model, task, task.loss, self.fisher, "square", self.samples)
         found = scaled(found) if self.scale else found

@@ -6,12 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphkit.continual.episode import Episode
+from graphkit.continual.experience import Experience
 from graphkit.continual.gradient_projection import project_gradient
 from graphkit.continual.gradients import flatten, gradients, trainable
 from graphkit.continual.memory import Memory
-from graphkit.continual.shared_forward import shared_forward
 from graphkit.continual.strategy import Strategy
+from graphkit.continual.trunk_outputs import share_trunk_outputs
 from graphkit.registry import register_strategy
 
 
@@ -38,12 +38,12 @@ class GEM(Strategy):
     def __init__(self, memory: int = 20, margin: float = 0.5, strength: float = 1.0, selection: str = "first") -> None:
         self.memory, self.margin, self.strength, self.selection = memory, margin, strength, selection
         self._memory = Memory(memory, selection)
-        self._old: list[Episode] = []
+        self._old: list[Experience] = []
 
-    def before_task(self, model: torch.nn.Module, task: Episode) -> None:
+    def before_task(self, model: torch.nn.Module, task: Experience) -> None:
         """Looks at the kept items in the graph of the new task."""
         self._memory.check(task)
-        self._old = self._memory.seen_from(task)
+        self._old = self._memory.at_stage_of(task)
 
     def after_backward(self, model: torch.nn.Module) -> None:
         """Puts another gradient in the place of one that hurts an old task."""
@@ -61,7 +61,7 @@ class GEM(Strategy):
     def old_losses(self, model: torch.nn.Module) -> list[Tensor]:
         """Returns the mean losses of all old tasks on their kept items."""
         losses = []
-        with shared_forward():
+        with share_trunk_outputs():
             for task in self._old:
                 batches = list(task)
                 sizes = [task.target(batch).size(0) for batch in batches]
@@ -73,7 +73,7 @@ class GEM(Strategy):
         """Returns the gradient to be used, ``[P]``."""
         return project_gradient(own, old, self.margin)
 
-    def after_task(self, model: torch.nn.Module, task: Episode) -> None:
+    def after_task(self, model: torch.nn.Module, task: Experience) -> None:
         """Keeps items of the task."""
         self._memory.keep(model, task)
 
@@ -82,7 +82,7 @@ class GEM(Strategy):
         return self._memory.state_dict()
 
     def load_state_dict(
-        self, state: dict[str, Any], model: torch.nn.Module, tasks: Sequence[Episode] = ()
+        self, state: dict[str, Any], model: torch.nn.Module, tasks: Sequence[Experience] = ()
     ) -> None:
         """Takes the kept items again."""
         self._memory.load_state_dict(state, tasks)
@@ -91,7 +91,7 @@ class GEM(Strategy):
 def put_gradient(model: torch.nn.Module, change: Any, strength: float = 1.0) -> None:
     """Puts ``change(g)`` in the place of the gradient ``g`` ``[P]`` of all parameters.
 
-    Parameters that had no gradient are given one only where it is not zero, so that an optimiser that leaves them alone
+    Parameters that had no gradient are given one only where it is not zero, so that an optimizer that leaves them alone
     goes on doing so.
     """
     parameters = trainable(model)

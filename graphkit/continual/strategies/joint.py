@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphkit.continual.cycle import Cycle
-from graphkit.continual.episode import Episode
+from graphkit.continual.cycle import CycleIterator
+from graphkit.continual.experience import Experience
 from graphkit.continual.strategy import Strategy
 from graphkit.registry import register_strategy
 
@@ -23,18 +23,18 @@ class Joint(Strategy):
 
     def __init__(self, incremental: bool = False) -> None:
         self.incremental = incremental
-        self._learnt: list[Episode] = []
-        self._cycles: list[Cycle] = []
+        self._learned: list[Experience] = []
+        self._cycles: list[CycleIterator] = []
 
     @property
     def together(self) -> bool:
         """Whether all tasks are to be announced by :meth:`before_task` before the first step of a single training."""
         return not self.incremental
 
-    def before_task(self, model: torch.nn.Module, task: Episode) -> None:
+    def before_task(self, model: torch.nn.Module, task: Experience) -> None:
         """Adds the tasks before this one to what is trained on."""
-        self._cycles = [Cycle(old.seen_from(task)) for old in self._learnt]
-        self._learnt.append(task)
+        self._cycles = [CycleIterator(old.at_stage_of(task)) for old in self._learned]
+        self._learned.append(task)
 
     def penalty(self, model: torch.nn.Module, batch: Any = None) -> Tensor:
         """Returns the losses of all other tasks."""
@@ -45,10 +45,10 @@ class Joint(Strategy):
 
     def state_dict(self) -> dict[str, Any]:
         """Returns how many tasks have come."""
-        return {"tasks": len(self._learnt)}
+        return {"tasks": len(self._learned)}
 
     def load_state_dict(
-        self, state: dict[str, Any], model: torch.nn.Module, tasks: Sequence[Episode] = ()
+        self, state: dict[str, Any], model: torch.nn.Module, tasks: Sequence[Experience] = ()
     ) -> None:
         """Takes the tasks again."""
-        self._learnt = list(tasks[: state["tasks"]])
+        self._learned = list(tasks[: state["tasks"]])

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphkit.continual.cycle import Cycle
-from graphkit.continual.distillation import softened_binary_cross_entropy, softened_cross_entropy
-from graphkit.continual.episode import Episode
+from graphkit.continual.cycle import CycleIterator
+from graphkit.continual.distillation_loss import softened_binary_cross_entropy, softened_cross_entropy
+from graphkit.continual.experience import Experience
 from graphkit.continual.gradients import evaluating
 from graphkit.continual.strategy import Strategy, check_network
 from graphkit.errors import InputError
@@ -41,23 +41,23 @@ class LwF(Strategy):
         if temperature <= 0:
             raise InputError(f"`temperature` must be positive (got {temperature})")
         self.strength, self.temperature, self.items = strength, temperature, items
-        self._learnt: list[Episode] = []
+        self._learned: list[Experience] = []
         self._teacher: torch.nn.Module | None = None
-        self._questions: list[Episode] = []
-        self._cycle: Cycle | None = None
+        self._questions: list[Experience] = []
+        self._cycle: CycleIterator | None = None
         self._answers: list[Tensor] | None = None
 
-    def before_task(self, model: torch.nn.Module, task: Episode) -> None:
+    def before_task(self, model: torch.nn.Module, task: Experience) -> None:
         """Asks the old model about the inputs of the new task."""
-        self._questions = task.questions(self._learnt, self.items == "visible") if self.strength else []
-        self._cycle, self._answers = Cycle(task), None
+        self._questions = task.old_experiences(self._learned, self.items == "visible") if self.strength else []
+        self._cycle, self._answers = CycleIterator(task), None
         batches = iter(task)
         first = next(batches)
         if self._teacher is not None and next(batches, None) is None:  # one graph: the answers stay the same
             self._answers = self._ask(first)
 
     def _ask(self, batch: Any) -> list[Tensor]:
-        """Returns what the old model says to all questions about a batch."""
+        """Returns what the old model says to all old_experiences about a batch."""
         teacher = self._teacher
         assert teacher is not None
         with torch.no_grad(), evaluating(teacher):
@@ -77,9 +77,9 @@ class LwF(Strategy):
             total = total + self.strength * term(student, answer, self.temperature)
         return total
 
-    def after_task(self, model: torch.nn.Module, task: Episode) -> None:
+    def after_task(self, model: torch.nn.Module, task: Experience) -> None:
         """Keeps a copy of the model, in the place of the last one."""
-        self._learnt.append(task)
+        self._learned.append(task)
         self._teacher = deepcopy(model).requires_grad_(False)
         self._answers, self._questions = None, []
 
@@ -87,20 +87,20 @@ class LwF(Strategy):
         """Returns the weights of the old model."""
         if self._teacher is None:
             return {}
-        return {"teacher": self._teacher.state_dict(), "tasks": len(self._learnt)}
+        return {"teacher": self._teacher.state_dict(), "tasks": len(self._learned)}
 
     def load_state_dict(
-        self, state: dict[str, Any], model: torch.nn.Module, tasks: Sequence[Episode] = ()
+        self, state: dict[str, Any], model: torch.nn.Module, tasks: Sequence[Experience] = ()
     ) -> None:
-        """Takes the old model, and the tasks it learnt."""
-        self._learnt, self._teacher = [], None
+        """Takes the old model, and the tasks it learned."""
+        self._learned, self._teacher = [], None
         if state:
             buffers = dict(model.named_buffers())
             check_network({name: tensor for name, tensor in state["teacher"].items() if name not in buffers}, model)
             if len(tasks) < state["tasks"]:
                 raise InputError(
-                    f"{state['tasks']} tasks were learnt; pass these to `load_state_dict` (got {len(tasks)})"
+                    f"{state['tasks']} tasks were learned; pass these to `load_state_dict` (got {len(tasks)})"
                 )
-            self._learnt = list(tasks[: state["tasks"]])
+            self._learned = list(tasks[: state["tasks"]])
             self._teacher = deepcopy(model).requires_grad_(False)
             self._teacher.load_state_dict(state["teacher"])

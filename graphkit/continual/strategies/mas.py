@@ -2,15 +2,15 @@
 
 import torch
 
-from graphkit.continual.consolidation import STRENGTHS, Consolidation
-from graphkit.continual.episode import Episode
+from graphkit.continual.experience import Experience
 from graphkit.continual.gradients import Named
 from graphkit.continual.importance import importance, output_norm, scaled
+from graphkit.continual.quadratic_penalty import STRENGTHS, QuadraticPenalty
 from graphkit.registry import register_strategy
 
 
 @register_strategy("mas")
-class MAS(Consolidation):
+class MAS(QuadraticPenalty):
     r"""`Memory Aware Synapses <https://arxiv.org/abs/1711.09601>`_ (ECCV 2018).
 
     The importance of a parameter is how strongly it moves the outputs, the mean over training items of
@@ -33,7 +33,7 @@ class MAS(Consolidation):
         super().__init__()
         self.strength, self.scale, self.samples = strength, scale, samples
 
-    def importance(self, model: torch.nn.Module, task: Episode) -> Named:
+    def importance(self, model: torch.nn.Module, task: Experience) -> Named:
         """Returns the sensitivity of the outputs."""
         found = importance(model, task, output_norm, "sample", "abs", self.samples)
         found = scaled(found) if self.scale else found

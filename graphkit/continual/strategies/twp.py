@@ -5,18 +5,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphkit.continual.consolidation import STRENGTHS, Consolidation
-from graphkit.continual.cycle import Cycle
-from graphkit.continual.episode import Episode
+from graphkit.continual.cycle import CycleIterator
+from graphkit.continual.experience import Experience
 from graphkit.continual.gradients import Named, evaluating, gradients, trainable
 from graphkit.continual.importance import add, check_measure, importance, scaled
+from graphkit.continual.quadratic_penalty import STRENGTHS, QuadraticPenalty
 from graphkit.continual.topology import listen, topology_loss
 from graphkit.errors import InputError
 from graphkit.registry import register_strategy
 
 
 @register_strategy("twp")
-class TWP(Consolidation):
+class TWP(QuadraticPenalty):
     r"""`Overcoming Catastrophic Forgetting in Graph Neural Networks <https://arxiv.org/abs/2012.06002>`_ (AAAI 2021).
 
     A parameter is important if the loss of the task depends on it, or if the attention does:
@@ -36,7 +36,7 @@ class TWP(Consolidation):
         beta: Strength of the capacity term, which keeps the new task from making everything important. It is
             differentiated a second time and costs two to four times the step; at 0 it costs nothing.
         gradients: ``"sample"`` takes magnitudes of the gradients of single items, ``"batch"`` that of the gradient
-            of the mean, as the paper writes it, which vanishes where the loss has been minimised.
+            of the mean, as the paper writes it, which vanishes where the loss has been minimized.
         measure: ``"abs"`` for magnitudes as in the paper, ``"square"`` for squares as in its code.
         norm: ``"squared"`` as in the paper, ``"fro"`` for the norm itself as in its code.
         scale: Whether each part is scaled to sum to one for each task, so that one strength serves.
@@ -81,9 +81,9 @@ class TWP(Consolidation):
         self.lambda_l, self.lambda_t, self.beta = lambda_l, lambda_t, beta
         self.gradients, self.measure, self.norm, self.scale = gradients, measure, norm, scale
         self.layers, self.nodes, self.capacity, self.samples = layers, nodes, capacity, samples
-        self._cycle: Cycle | None = None
+        self._cycle: CycleIterator | None = None
 
-    def importance(self, model: torch.nn.Module, task: Episode) -> Named:
+    def importance(self, model: torch.nn.Module, task: Experience) -> Named:
         """Returns :math:`I` of a task."""
         total = {name: torch.zeros_like(parameter) for name, parameter in trainable(model).items()}
         if self.lambda_l:
@@ -96,7 +96,7 @@ class TWP(Consolidation):
                 total[name] += self.lambda_t * value
         return total
 
-    def topology_importance(self, model: torch.nn.Module, task: Episode) -> Named:
+    def topology_importance(self, model: torch.nn.Module, task: Experience) -> Named:
         """Returns :math:`|g|`, or its square, averaged over the batches of a task; the loss has no part in it."""
         parameters = trainable(model)
         total = {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}
@@ -108,7 +108,7 @@ class TWP(Consolidation):
                 count += size
         return {name: value / max(count, 1) for name, value in total.items()}
 
-    def _topology(self, model: torch.nn.Module, task: Episode, batch: Any) -> tuple[Tensor, int]:
+    def _topology(self, model: torch.nn.Module, task: Experience, batch: Any) -> tuple[Tensor, int]:
         """Returns the topology loss of a batch, and the number of its training items."""
         with listen(model, self.layers) as parts:
             size = task.output(model, batch).size(0)
@@ -116,13 +116,13 @@ class TWP(Consolidation):
             raise InputError("no graph layer sends anything that depends on a parameter; set `lambda_t=0`")
         return topology_loss(parts, task.nodes(batch) if self.nodes == "train" else None, self.norm), size
 
-    def before_task(self, model: torch.nn.Module, task: Episode) -> None:
+    def before_task(self, model: torch.nn.Module, task: Experience) -> None:
         """Checks that there are graph layers to listen to, and keeps the task for the capacity term."""
         super().before_task(model, task)
         if self.lambda_t:
             with listen(model, self.layers):
                 pass
-        self._cycle = Cycle(task) if self.beta else None
+        self._cycle = CycleIterator(task) if self.beta else None
 
     def penalty(self, model: torch.nn.Module, batch: Any = None) -> Tensor:
         """Returns the penalty of the old tasks and the capacity term of the new one."""
@@ -132,7 +132,7 @@ class TWP(Consolidation):
         task = self._cycle.task
         return total + self.beta * self.capacity_term(model, task, self._cycle.next() if batch is None else batch)
 
-    def capacity_term(self, model: torch.nn.Module, task: Episode, batch: Any) -> Tensor:
+    def capacity_term(self, model: torch.nn.Module, task: Experience, batch: Any) -> Tensor:
         r"""Returns :math:`\lVert I_{new} \rVert_1` of a batch, which can be differentiated."""
         parameters = trainable(model)
         value = self._l1(gradients(task.mean_loss(model, batch), parameters, create_graph=True))

@@ -27,7 +27,7 @@ struct PathBackward {
     alignas(64) T slope[kPaths * HB + W];
     T* grad_att = room + kPaths * size;
     const T* phi[kPaths];
-    for (Window w{first, first, a.ptr[first], a.ptr[first]}; advance(a, last, w);) {
+    for (Window w{first, first, a.ptr[first], a.ptr[first]}; begin_sampled_phase(a, last, w);) {
       for (int64_t i = w.node; i < w.last_node; ++i) {
         const int64_t begin = std::max(w.begin, a.ptr[i]), end = std::min(w.end, a.ptr[i + 1]);
         scores<T, W, G, NV>(a, i, k, w.begin, begin, end, room, phi, share, pull, slope);

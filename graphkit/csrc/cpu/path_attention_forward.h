@@ -16,7 +16,7 @@ struct PathForward {
     alignas(64) T scale[W] = {};
     const T* phi[kPaths];
     Sums total = {}, shrink = {};  // of a node whose paths take several windows
-    for (Window w{first, first, a.ptr[first], a.ptr[first]}; advance(a, last, w);) {
+    for (Window w{first, first, a.ptr[first], a.ptr[first]}; begin_sampled_phase(a, last, w);) {
       for (int64_t i = w.node; i < w.last_node; ++i) {
         const int64_t begin = std::max(w.begin, a.ptr[i]), end = std::min(w.end, a.ptr[i + 1]);
         if (begin == end) continue;

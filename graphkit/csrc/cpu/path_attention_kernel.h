@@ -75,9 +75,9 @@ GRAPHKIT_INLINE Vector<T, W> repeat(Vector<T, W> a, std::integer_sequence<int, K
 #endif
 }
 
-// Adds neighbouring lanes, `Times` times. All heads of a block are summed at once this way, with few instructions each.
+// Adds neighboring lanes, `Times` times. All heads of a block are summed at once this way, with few instructions each.
 template <class T, int W, int NV, int Times>
-GRAPHKIT_INLINE auto add_neighbours(const Vector<T, W>* x) {
+GRAPHKIT_INLINE auto add_neighbors(const Vector<T, W>* x) {
   if constexpr (Times == 0) {
     static_assert(NV == 1, "the sums must fit one vector");
     return *x;
@@ -87,14 +87,14 @@ GRAPHKIT_INLINE auto add_neighbours(const Vector<T, W>* x) {
     for (int v = 0; v < NV / 2; ++v) {
       sums[v] = every_second<T, W, 0>(x[2 * v], x[2 * v + 1], K()) + every_second<T, W, 1>(x[2 * v], x[2 * v + 1], K());
     }
-    return add_neighbours<T, W, NV / 2, Times - 1>(sums);
+    return add_neighbors<T, W, NV / 2, Times - 1>(sums);
   } else {
     using K = std::make_integer_sequence<int, W / 2>;
     Vector<T, W / 2> half[2];
     __builtin_memcpy(half, x, sizeof(half));
     const Vector<T, W / 2> sums =
         every_second<T, W / 2, 0>(half[0], half[1], K()) + every_second<T, W / 2, 1>(half[0], half[1], K());
-    return add_neighbours<T, W / 2, 1, Times - 1>(&sums);
+    return add_neighbors<T, W / 2, 1, Times - 1>(&sums);
   }
 }
 
@@ -113,7 +113,7 @@ struct Block {
   // The sums of x over each head. For a block of one head, x is one vector, already a sum of several.
   static GRAPHKIT_INLINE Sums sums(const Vector<T, W>* x) {
     if constexpr (heads == 1) return Sums{} + sum<T, W>(*x);
-    else return add_neighbours<T, W, at_once, log2(W / G)>(x);
+    else return add_neighbors<T, W, at_once, log2(W / G)>(x);
   }
 
   // What to multiply the vectors of a block by, given a number per head: reads whole vectors.
@@ -185,7 +185,7 @@ struct Window {
 };
 
 template <class T>
-GRAPHKIT_INLINE bool advance(const PathPass<T>& a, int64_t last, Window& w) {
+GRAPHKIT_INLINE bool begin_sampled_phase(const PathPass<T>& a, int64_t last, Window& w) {
   if (a.interrupt.came()) return false;
   if (w.end < a.ptr[w.last_node]) {
     w.begin = w.end;

@@ -37,9 +37,9 @@ struct Found {
   std::vector<std::vector<double>> costs;
 };
 
-void collect(PathSearch& search, const Choice& choice, int32_t centre, std::vector<PathSearch::Label>& order,
+void collect(PathSearch& search, const Choice& choice, int32_t center, std::vector<PathSearch::Label>& order,
              Found& found) {
-  search.run(centre);
+  search.run(center);
   if (search.is_stopped()) return;
   const auto& levels = search.levels();
   const int64_t degree = choice.tree_degree ? int64_t(levels[0].size()) : search.degree();
@@ -55,11 +55,11 @@ void collect(PathSearch& search, const Choice& choice, int32_t centre, std::vect
     for (const auto& [cost, far_end] : order) {
       int32_t v = far_end;
       for (int64_t k = 0; k < h; ++k, v = search.before(v)) nodes.push_back(v);
-      nodes.push_back(centre);
+      nodes.push_back(center);
       found.costs[h - 1].push_back(cost);
     }
     if (choice.self_paths) {
-      nodes.insert(nodes.end(), h + 1, centre);
+      nodes.insert(nodes.end(), h + 1, center);
       found.costs[h - 1].push_back(0.0);
     }
   }

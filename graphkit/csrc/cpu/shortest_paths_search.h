@@ -5,45 +5,45 @@
 //
 // 1. `spread` follows all routes of at most H hops. Every node v within H hops then has a cost b(v) that some route
 //    attains, no greater than that of its best route of at most H hops: it can be listed only if b(v) is its distance.
-// 2. `contest` finds those that have a cheaper route of any length.
-// 3. `list` walks from the centre along tight edges, those with distance(u) + cost = distance(v) to the last bit,
+// 2. `bidirectional_search` finds those that have a cheaper route of any length.
+// 3. `list` walks from the center along tight edges, those with distance(u) + cost = distance(v) to the last bit,
 //    through nodes that are not beaten. The step at which it reaches a node is the number of hops; of several
 //    predecessors the one with the smallest id is kept. Routes of more than H hops never come up, whatever they cost.
 #pragma once
 
-#include "shortest_paths_contest.h"
+#include "bidirectional_search.h"
 
 namespace graphkit {
 
-class PathSearch : PathContest {
+class PathSearch : BidirectionalSearch {
  public:
-  using PathContest::Label;
+  using BidirectionalSearch::Label;
 
   PathSearch(const PathGraph& graph, int64_t max_hops, const Interrupt& interrupt)
-      : PathContest(graph, interrupt), levels_(max_hops) {}
+      : BidirectionalSearch(graph, interrupt), levels_(max_hops) {}
 
-  // Finds all paths from `centre`. levels()[h - 1] then holds the far ends of those with h hops, in no order; not all of
+  // Finds all paths from `center`. levels()[h - 1] then holds the far ends of those with h hops, in no order; not all of
   // them if a signal came.
-  void run(int32_t centre) {
+  void run(int32_t center) {
     for (const int32_t v : touched_) nodes_[v] = Node();
-    touched_.assign(1, centre);
-    nodes_[centre].best = 0.0;
-    spread(centre);
-    contest();
-    list(centre);
+    touched_.assign(1, center);
+    nodes_[center].best = 0.0;
+    spread(center);
+    bidirectional_search();
+    list(center);
   }
 
   bool is_stopped() const { return interrupt_.came(); }
   const std::vector<std::vector<Label>>& levels() const { return levels_; }
   int32_t before(int32_t v) const { return nodes_[v].before; }  // the node before a far end on its path
-  int64_t degree() const { return degree_; }                    // neighbours of the centre, each counted once
+  int64_t degree() const { return degree_; }                    // neighbors of the center, each counted once
 
  private:
   static constexpr int kAhead = 8;  // edges: the distance at which nodes are fetched
 
-  void spread(int32_t centre) {
+  void spread(int32_t center) {
     doubts_.clear();
-    frontier_.assign(1, centre);
+    frontier_.assign(1, center);
     for (size_t hop = 0; hop < levels_.size() && !frontier_.empty(); ++hop) {
       next_.clear();
       for (const int32_t u : frontier_) {
@@ -75,8 +75,8 @@ class PathSearch : PathContest {
     for (const int32_t u : frontier_) nodes_[u].waits = false;
   }
 
-  void list(int32_t centre) {
-    frontier_.assign(1, centre);
+  void list(int32_t center) {
+    frontier_.assign(1, center);
     for (size_t h = 0; h < levels_.size(); ++h) {
       next_.clear();
       levels_[h].clear();

@@ -1,4 +1,4 @@
-// mix_joints, compare_joints, frame_window and its transpose for CUDA tensors. Where the sequences are not all equally
+// joint_mix, joint_affinity, temporal_conv3 and its transpose for CUDA tensors. Where the sequences are not all equally
 // long, the functions that users call look at `ptr` before: nothing waits here, also while gradients are computed.
 #include "clips.h"
 
@@ -29,7 +29,7 @@ const void* bias_of(const std::optional<Tensor>& bias, int type, int64_t groups,
   return bias->const_data_ptr();
 }
 
-Tensor mix_joints(const Tensor& x, const Tensor& weight, const Tensor& ptr, const std::optional<Tensor>& bias,
+Tensor joint_mix(const Tensor& x, const Tensor& weight, const Tensor& ptr, const std::optional<Tensor>& bias,
                   bool rectify) {
   const int type = number_type(x, "x");
   const Given rows = joints_of(x, "x");
@@ -42,13 +42,13 @@ Tensor mix_joints(const Tensor& x, const Tensor& weight, const Tensor& ptr, cons
                       weight.size(2) == shape.joints && weight.size(3) == shape.joints,
                   "`weight` must be [N, K, V, V] or [1, K, V, V], float64 for float64 and else float32");
   Tensor out = torch::stable::new_empty(x, x.sizes());
-  raise_if(graphkit_mix_joints(type, &sequences, &shape, &rows.joints, matrices.const_data_ptr(), weight.size(0) == 1,
+  raise_if(graphkit_joint_mix(type, &sequences, &shape, &rows.joints, matrices.const_data_ptr(), weight.size(0) == 1,
                                bias_of(bias, type, shape.groups, shape.width), rectify, out.mutable_data_ptr(),
                                on.stream()));
   return out;
 }
 
-Tensor compare_joints(const Tensor& a, const Tensor& b, const Tensor& ptr) {
+Tensor joint_affinity(const Tensor& a, const Tensor& b, const Tensor& ptr) {
   const int type = number_type(a, "a");
   STD_TORCH_CHECK(number_type(b, "b") == type && b.sizes().equals(a.sizes()),
                   "`b` must have the shape, type and device of `a`");
@@ -59,12 +59,12 @@ Tensor compare_joints(const Tensor& a, const Tensor& b, const Tensor& ptr) {
   const Groups sequences = trust_groups(starts, a.size(0), kLongestSequence);
   Tensor out = torch::stable::new_empty(a, {sequences.count, shape.groups, shape.joints, shape.joints}, sum_type(type));
   Tensor parts = make_parts(a, sequences, shape.groups * shape.joints * shape.joints, sum_type(type));
-  raise_if(graphkit_compare_joints(type, &sequences, &shape, &left.joints, &right.joints, out.mutable_data_ptr(),
+  raise_if(graphkit_joint_affinity(type, &sequences, &shape, &left.joints, &right.joints, out.mutable_data_ptr(),
                                    parts.mutable_data_ptr(), on.stream()));
   return out;
 }
 
-Tensor frame_window(const Tensor& x, const Tensor& ptr, const std::optional<Tensor>& bias, bool rectify) {
+Tensor temporal_conv3(const Tensor& x, const Tensor& ptr, const std::optional<Tensor>& bias, bool rectify) {
   const int type = number_type(x, "x");
   STD_TORCH_CHECK(x.dim() == 5 && x.size(2) == 2 && x.size(3) == 3, "`x` must be [F, V, 2, 3, D]");
   const ClipShape shape{x.size(1), 2, x.size(4)};
@@ -76,12 +76,12 @@ Tensor frame_window(const Tensor& x, const Tensor& ptr, const std::optional<Tens
   const OnDeviceOf on(x);
   const Groups sequences = trust_groups(starts, x.size(0), kLongestSequence);
   Tensor out = torch::stable::new_empty(x, {x.size(0), shape.joints, 2, shape.width});
-  raise_if(graphkit_frame_window(type, &sequences, &shape, &joints, bias_of(bias, type, 2, shape.width), rectify,
+  raise_if(graphkit_temporal_conv3(type, &sequences, &shape, &joints, bias_of(bias, type, 2, shape.width), rectify,
                                  out.mutable_data_ptr(), on.stream()));
   return out;
 }
 
-Tensor frame_window_transposed(const Tensor& grad, const Tensor& ptr) {
+Tensor temporal_conv3_transposed(const Tensor& grad, const Tensor& ptr) {
   const int type = number_type(grad, "grad");
   STD_TORCH_CHECK(grad.dim() == 4 && grad.size(2) == 2, "`grad` must be [F, V, 2, D]");
   const ClipShape shape{grad.size(1), 2, grad.size(3)};
@@ -89,7 +89,7 @@ Tensor frame_window_transposed(const Tensor& grad, const Tensor& ptr) {
   const OnDeviceOf on(grad);
   const Groups sequences = trust_groups(starts, grad.size(0), kLongestSequence);
   Tensor out = torch::stable::new_empty(grad, {grad.size(0), shape.joints, 2, 3, shape.width});
-  raise_if(graphkit_frame_window_transposed(type, &sequences, &shape, rows.const_data_ptr(), out.mutable_data_ptr(),
+  raise_if(graphkit_temporal_conv3_transposed(type, &sequences, &shape, rows.const_data_ptr(), out.mutable_data_ptr(),
                                             on.stream()));
   return out;
 }
@@ -98,8 +98,8 @@ Tensor frame_window_transposed(const Tensor& grad, const Tensor& ptr) {
 }  // namespace graphkit
 
 STABLE_TORCH_LIBRARY_IMPL(graphkit, GRAPHKIT_DEVICE, m) {
-  m.impl("mix_joints", TORCH_BOX(&graphkit::mix_joints));
-  m.impl("compare_joints", TORCH_BOX(&graphkit::compare_joints));
-  m.impl("frame_window", TORCH_BOX(&graphkit::frame_window));
-  m.impl("frame_window_transposed", TORCH_BOX(&graphkit::frame_window_transposed));
+  m.impl("joint_mix", TORCH_BOX(&graphkit::joint_mix));
+  m.impl("joint_affinity", TORCH_BOX(&graphkit::joint_affinity));
+  m.impl("temporal_conv3", TORCH_BOX(&graphkit::temporal_conv3));
+  m.impl("temporal_conv3_transposed", TORCH_BOX(&graphkit::temporal_conv3_transposed));
 }

@@ -18,29 +18,29 @@ struct ClipShape {
   int64_t joints, groups, width;
 };
 
-// Frames beyond which a sequence is divided: where whole sequences are added up.
+// PackedClips beyond which a sequence is divided: where whole sequences are added up.
 constexpr int64_t kLongestSequence = 64;
 
 extern "C" {
 
 // out[f, v, k] = sum over u of weight[n(f), k, u, v] x[f, u, k] + bias[k]. `weight` [N, K, V, V] and `bias` [K, D], or
 // none, have the type of sums; if `shared`, there is one set of matrices for all sequences.
-const char* graphkit_mix_joints(int type, const Groups* sequences, const ClipShape* shape, const Joints* x,
+const char* graphkit_joint_mix(int type, const Groups* sequences, const ClipShape* shape, const Joints* x,
                                 const void* weight, bool shared, const void* bias, bool rectify, void* out,
                                 void* stream);
 
 // out[n, k, u, v] = sum over the frames of sequence n and the channels of a[f, u, k] b[f, v, k], of the type of sums.
 // `parts` is room for [slots, K V V] sums, if sequences may be long.
-const char* graphkit_compare_joints(int type, const Groups* sequences, const ClipShape* shape, const Joints* a,
+const char* graphkit_joint_affinity(int type, const Groups* sequences, const ClipShape* shape, const Joints* a,
                                     const Joints* b, void* out, void* parts, void* stream);
 
 // out [F, V, 2, D] from x [F, V, 2, 3, D], whose last three dimensions are whole. `bias` [2, D], or none, has the type
 // of sums. Of `shape`, the number of groups is not read.
-const char* graphkit_frame_window(int type, const Groups* sequences, const ClipShape* shape, const Joints* x,
+const char* graphkit_temporal_conv3(int type, const Groups* sequences, const ClipShape* shape, const Joints* x,
                                   const void* bias, bool rectify, void* out, void* stream);
 
 // The transpose: out [F, V, 2, 3, D] from grad [F, V, 2, D].
-const char* graphkit_frame_window_transposed(int type, const Groups* sequences, const ClipShape* shape,
+const char* graphkit_temporal_conv3_transposed(int type, const Groups* sequences, const ClipShape* shape,
                                              const void* grad, void* out, void* stream);
 }
 

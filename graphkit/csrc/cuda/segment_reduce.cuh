@@ -6,7 +6,7 @@
 //   put_part, get_part          the same state in a slot of its own, for the parts of long segments
 //   map(group, row, d, state)   writes a row anew, now that the state of its segment is known, if Op::kMaps
 //
-// `across` neighbouring threads take the columns of a row, V each, and `down` such rows of threads take every
+// `across` neighboring threads take the columns of a row, V each, and `down` such rows of threads take every
 // `down`-th row of the segment. Together they are no more than a warp, and meet by shuffles.
 #pragma once
 

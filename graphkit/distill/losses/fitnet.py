@@ -28,7 +28,7 @@ class FitNet(DistillationLoss):
 
     Differences:
         The paper trains up to the hint first and the whole network after that; here both losses act together, and
-        ``active_epochs`` of a tap ends this one.
+        ``active_epochs`` of a pair ends this one.
     """
 
     def __init__(self, student_channels: int | None = None, teacher_channels: int | None = None) -> None:

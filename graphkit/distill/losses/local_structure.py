@@ -31,7 +31,7 @@ class TeacherScores(NamedTuple):
 class LocalStructureLoss(DistillationLoss):
     r"""`Distilling Knowledge from Graph Convolutional Networks <https://arxiv.org/abs/2003.10477>`_ (CVPR 2020).
 
-    The student learns how similar the neighbours of every node look to it in the teacher, not the teacher's features
+    The student learns how similar the neighbors of every node look to it in the teacher, not the teacher's features
     themselves; widths may differ. With the local structures of :func:`~graphkit.distill.local_structure`,
 
     .. math::

@@ -1,4 +1,4 @@
-"""Edge convolution over the nearest neighbours in feature space."""
+"""Edge convolution over the nearest neighbors in feature space."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from torch_geometric.utils import scatter
 
 from graphkit.nn.knn import knn_graph
 from graphkit.nn.options import check_counts, check_numbers
-from graphkit.nn.shared_norm import SharedBatchNorm1d, remember, summed
+from graphkit.nn.sync_batch_norm import SyncBatchNorm1d, remember, summed
 from graphkit.ops import segment_max
 from graphkit.ops._segments import widen
 
@@ -22,12 +22,12 @@ class DynamicEdgeConv(torch.nn.Module):
     Args:
         in_channels: Width :math:`D` of the input.
         out_channels: Width :math:`D'` of the output.
-        k: Number of neighbours of each point.
+        k: Number of neighbors of each point.
         negative_slope: Slope of the leaky ReLU below zero.
 
     Shapes:
         - **input:** ``x`` ``[N, D]``, ``batch`` ``[N]`` with the cloud of each point, or none.
-        - **output:** ``[N, D']`` and the edges ``[2, E]`` that the neighbours were joined by.
+        - **output:** ``[N, D']`` and the edges ``[2, E]`` that the neighbors were joined by.
 
     Notes:
         The graph is made anew from the features of each input, and returned beside the output. Both products are taken
@@ -56,7 +56,7 @@ class DynamicEdgeConv(torch.nn.Module):
         sign = torch.where(self.norm.weight >= 0, 1.0, -1.0).to(far.dtype)
         largest = segment_max((far * sign).index_select(0, row), ptr)[0] * sign
         with torch.autocast(x.device.type, enabled=False):  # sums over all edges need more digits
-            out = self._normalise(near + largest, near, far, row, counts).to(self.norm.weight.dtype)
+            out = self._normalize(near + largest, near, far, row, counts).to(self.norm.weight.dtype)
         out = F.leaky_relu(out, self.negative_slope)
         return torch.where(counts[:, None] > 0, out, torch.zeros_like(out)), edge_index
 
@@ -75,11 +75,11 @@ class DynamicEdgeConv(torch.nn.Module):
             offset = self.own(center.to(self.own.weight.dtype))
             return widen(near) + offset[own], widen(far)
 
-    def _normalise(self, x: Tensor, near: Tensor, far: Tensor, row: Tensor, counts: Tensor) -> Tensor:
+    def _normalize(self, x: Tensor, near: Tensor, far: Tensor, row: Tensor, counts: Tensor) -> Tensor:
         """Applies the batch norm of the sums ``near_i + far_j`` over all edges, without making them."""
         norm = self.norm
         edges: Tensor | int = int(row.numel())
-        shared = isinstance(norm, SharedBatchNorm1d)  # then there are edges in other processes, too
+        shared = isinstance(norm, SyncBatchNorm1d)  # then there are edges in other processes, too
         if not self.training or (edges < 2 and not shared):
             x = x.to(norm.weight.dtype)
             return F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, False, 0.0, norm.eps)

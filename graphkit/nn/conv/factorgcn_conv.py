@@ -8,7 +8,7 @@ from torch_geometric.nn import MessagePassing
 from torch_geometric.nn.inits import glorot, zeros
 
 from graphkit.errors import InputError, InputTypeError
-from graphkit.nn.degree import Part, source_norm
+from graphkit.nn.degree import SubgraphContext, source_norm
 from graphkit.nn.hooks import has_listeners
 from graphkit.nn.options import check_choice, check_counts, check_flags, check_numbers
 from graphkit.nn.sparse import full_precision
@@ -64,7 +64,7 @@ class FactorGCNConv(MessagePassing):
         Yang, Feng, Song and Wang, *Factorizable Graph Convolutional Networks*, NeurIPS 2020.
 
     Differences:
-        The released code normalises by the source degree only (``norm="source"``), has no argument for its gain of 6
+        The released code normalizes by the source degree only (``norm="source"``), has no argument for its gain of 6
         and narrows an output width that does not divide by the number of factors without a word (here: an error).
         Weights start Glorot-uniform and biases at zero, as is usual for graph layers, instead of PyTorch's default.
     """
@@ -148,7 +148,9 @@ class FactorGCNConv(MessagePassing):
         row, col = edge_index[0], edge_index[1]
         return torch.sigmoid(self.gain * (projection.source[row] + projection.target[col]))
 
-    def aggregate_factors(self, projection: Projection, edge_index: Tensor, part: Part | None = None) -> Tensor:
+    def aggregate_factors(
+        self, projection: Projection, edge_index: Tensor, part: SubgraphContext | None = None
+    ) -> Tensor:
         """Convolves the projected features: ``[N, M * D]``, or ``[N, D]`` if ``concat`` is off.
 
         Args:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from graphkit.nn.frames import Frames
-from graphkit.ops import compare_joints, frame_window, mix_joints
+from graphkit.nn.packed_clips import PackedClips
+from graphkit.ops import joint_affinity, joint_mix, temporal_conv3
 
 if TYPE_CHECKING:
     from graphkit.nn.conv.st_inception_conv import STInceptionConv
@@ -70,16 +70,16 @@ class FoldedSTInceptionConv(torch.nn.Module):
             self.register_buffer("rho", conv.rho.clone())
 
     def forward(
-        self, x: Tensor, frames: Frames | None = None, *, return_attention: bool = False
+        self, x: Tensor, frames: PackedClips | None = None, *, return_attention: bool = False
     ) -> Tensor | tuple[Tensor, Tensor]:
         """Runs the block; with ``return_attention`` the matrices that mixed the joints, ``[N, K, V, V]``, come too."""
         if frames is None:
-            frames = Frames.regular(1, x.size(0), x.device)
+            frames = PackedClips.regular(1, x.size(0), x.device)
         with torch.autocast(x.device.type, enabled=False):  # the block has types of its own
             out, matrices = self._run(x, frames)
         return (out, matrices) if return_attention else out
 
-    def _run(self, x: Tensor, frames: Frames) -> tuple[Tensor, Tensor]:
+    def _run(self, x: Tensor, frames: PackedClips) -> tuple[Tensor, Tensor]:
         """Returns the output and the matrices that mixed the joints."""
         rows = x.flatten(0, 1).to(self.weight_in.dtype)
         products = torch.mm(rows, self.weight_in).unflatten(0, x.shape[:2])
@@ -87,10 +87,10 @@ class FoldedSTInceptionConv(torch.nn.Module):
         matrices = self.matrices + self.rho * self._attention(embedded, frames)
         out = self._past(rows, shortcut)
         branched = branched.unflatten(2, (self.branches, -1))
-        space = mix_joints(branched, matrices, frames.ptr, frames.every, self.bias_branch, rectify=True)
+        space = joint_mix(branched, matrices, frames.ptr, frames.every, self.bias_branch, rectify=True)
         out = out.addmm_(space.flatten(2).flatten(0, 1), self.weight_space)
         windowed = windowed.unflatten(2, (2, 3, -1))
-        time = frame_window(windowed, frames.ptr, frames.every, self.bias_window, rectify=True)
+        time = temporal_conv3(windowed, frames.ptr, frames.every, self.bias_window, rectify=True)
         out = out.addmm_(time.flatten(2).flatten(0, 1), self.weight_time).relu_().unflatten(0, x.shape[:2])
         return out, matrices
 
@@ -100,10 +100,10 @@ class FoldedSTInceptionConv(torch.nn.Module):
             return shortcut[0].flatten(0, 1) + self.bias_out
         return rows + self.bias_out if self.shortcut else self.bias_out.repeat(rows.size(0), 1)
 
-    def _attention(self, embedded: Tensor, frames: Frames) -> Tensor:
+    def _attention(self, embedded: Tensor, frames: PackedClips) -> Tensor:
         """Returns the matrix that depends on the data, ``[N, 1, V, V]``."""
         pair = embedded.unflatten(2, (2, -1)) + self.bias_embed.to(embedded.dtype)
-        scores = compare_joints(pair[:, :, :1], pair[:, :, 1:], frames.ptr, frames.every)
+        scores = joint_affinity(pair[:, :, :1], pair[:, :, 1:], frames.ptr, frames.every)
         return torch.softmax(scores / frames.sizes(scores, self.width), dim=-2)
 
     def __repr__(self) -> str:

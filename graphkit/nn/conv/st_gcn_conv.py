@@ -1,4 +1,4 @@
-"""One block of ST-GCN: joints mixed over three parts of a neighbourhood, then a long convolution over frames."""
+"""One block of ST-GCN: joints mixed over three parts of a neighborhood, then a long convolution over frames."""
 
 import math
 
@@ -7,9 +7,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from graphkit.errors import InputError, InputTypeError
-from graphkit.nn.frames import Frames
 from graphkit.nn.options import WIDEST, check_counts, check_flags, check_shares
-from graphkit.ops import mix_joints
+from graphkit.nn.packed_clips import PackedClips
+from graphkit.ops import joint_mix
 
 
 class STGCNConv(torch.nn.Module):
@@ -28,7 +28,7 @@ class STGCNConv(torch.nn.Module):
     Args:
         in_channels: Width of the input.
         out_channels: Width of the output.
-        parts: The matrices :math:`\mathbf{A}_k` ``[K, V, V]``, see :func:`~graphkit.nn.neighbour_parts`.
+        parts: The matrices :math:`\mathbf{A}_k` ``[K, V, V]``, see :func:`~graphkit.nn.spatial_partition`.
         stride: Every how many frames the output has one.
         shortcut: Whether there is one.
         dropout: Dropout before the sum.
@@ -36,7 +36,7 @@ class STGCNConv(torch.nn.Module):
 
     Shapes:
         - **input:** ``x`` ``[F, V, in_channels]``, the frames of all sequences end to end, and where they lie as
-          :class:`~graphkit.nn.Frames`; without it, all frames are one sequence.
+          :class:`~graphkit.nn.PackedClips`; without it, all frames are one sequence.
         - **output:** ``[F', V, out_channels]`` with the frames of ``frames.strided(stride)``.
 
     Reference:
@@ -101,21 +101,21 @@ class STGCNConv(torch.nn.Module):
         for norm in self.children():
             norm.reset_parameters()  # type: ignore[operator]
 
-    def forward(self, x: Tensor, frames: Frames | None = None) -> Tensor:
+    def forward(self, x: Tensor, frames: PackedClips | None = None) -> Tensor:
         """Runs the block."""
         if x.dim() != 3 or x.shape[1:] != (self.parts.size(1), self.in_channels):
             wanted = f"[F, {self.parts.size(1)} joints, {self.in_channels} channels]"
             raise InputError(f"`x` must be {wanted} (got {list(x.shape)})")
         if frames is None:
-            frames = Frames.regular(1, x.size(0), x.device)
+            frames = PackedClips.regular(1, x.size(0), x.device)
         matrices = (self.parts * self.importance).unsqueeze(0)
         parts, joints = self.parts.shape[:2]
         if self.in_channels < self.out_channels:  # joints are mixed where there are fewer channels
-            mixed = mix_joints(x.unsqueeze(2).expand(-1, -1, parts, -1), matrices, frames.ptr, frames.every)
+            mixed = joint_mix(x.unsqueeze(2).expand(-1, -1, parts, -1), matrices, frames.ptr, frames.every)
             space = (mixed.flatten(2).flatten(0, 1) @ self.weight.flatten(0, 1)).view(-1, joints, self.out_channels)
         else:
             each = (x.flatten(0, 1) @ self.weight.transpose(0, 1).flatten(1)).view(-1, joints, parts, self.out_channels)
-            space = mix_joints(each, matrices, frames.ptr, frames.every).sum(dim=2)
+            space = joint_mix(each, matrices, frames.ptr, frames.every).sum(dim=2)
         space = space + (matrices[0].sum(dim=1).t() @ self.bias)  # what joints receive of the biases
         space = F.relu(self.norm_space(space.flatten(0, 1))).unflatten(0, (-1, joints))
         time = self.norm_time(self._over_time(space, frames).flatten(0, 1))
@@ -125,7 +125,7 @@ class STGCNConv(torch.nn.Module):
             out = out + (self.norm_shortcut(rows @ self.weight_shortcut) if self.projects else rows)
         return F.relu(out).unflatten(0, (-1, joints))
 
-    def _over_time(self, x: Tensor, frames: Frames) -> Tensor:
+    def _over_time(self, x: Tensor, frames: PackedClips) -> Tensor:
         """Convolves over frames: ``[F, V, C]`` to ``[F', V, C]``."""
         if frames.every is not None:
             image = x.unflatten(0, (-1, frames.every)).permute(0, 3, 1, 2)  # channels last in memory
@@ -134,7 +134,7 @@ class STGCNConv(torch.nn.Module):
             return out.permute(0, 2, 3, 1).flatten(0, 1)
         padded = torch.cat([x, x.new_zeros(1, *x.shape[1:])])
         out = self.bias_time.to(x.dtype)
-        for rows, weight in zip(frames.neighbours(self.window, self.stride), self.weight_time, strict=True):
+        for rows, weight in zip(frames.neighbors(self.window, self.stride), self.weight_time, strict=True):
             out = out + padded.index_select(0, rows) @ weight
         return out
 

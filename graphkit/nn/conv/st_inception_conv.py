@@ -8,10 +8,10 @@ from torch.nn import functional as F
 
 from graphkit.errors import InputError, InputTypeError
 from graphkit.nn.conv.folded_st_inception_conv import FoldedSTInceptionConv
-from graphkit.nn.frames import Frames
 from graphkit.nn.options import check_counts, check_flags
-from graphkit.nn.shared_norm import normalise
-from graphkit.ops import compare_joints, frame_window, mix_joints
+from graphkit.nn.packed_clips import PackedClips
+from graphkit.nn.sync_batch_norm import normalize
+from graphkit.ops import joint_affinity, joint_mix, temporal_conv3
 
 #: First value of everything that the block adds to its fixed supports and, with a shortcut, of its last norms.
 SMALL = 1e-6
@@ -48,7 +48,7 @@ class STInceptionConv(torch.nn.Module):
 
     Shapes:
         - **input:** ``x`` ``[F, V, in_channels]``, the frames of all sequences end to end, and where they lie as
-          :class:`~graphkit.nn.Frames`; without it, all frames are one sequence.
+          :class:`~graphkit.nn.PackedClips`; without it, all frames are one sequence.
         - **output:** ``[F, V, out_channels]``, or that and the matrices :math:`\mathbf{A}_k` ``[N, K, V, V]`` if
           ``return_attention`` is set.
 
@@ -131,14 +131,14 @@ class STInceptionConv(torch.nn.Module):
             torch.nn.init.constant_(self.norm_time.weight, SMALL)
 
     def forward(
-        self, x: Tensor, frames: Frames | None = None, *, return_attention: bool = False
+        self, x: Tensor, frames: PackedClips | None = None, *, return_attention: bool = False
     ) -> Tensor | tuple[Tensor, Tensor]:
         """Runs the block; with ``return_attention`` the matrices that mixed the joints, ``[N, K, V, V]``, come too."""
         if x.dim() != 3 or x.shape[1:] != (self.supports.size(1), self.in_channels):
             wanted = f"[F, {self.supports.size(1)} joints, {self.in_channels} channels]"
             raise InputError(f"`x` must be {wanted} (got {list(x.shape)})")
         if frames is None:
-            frames = Frames.regular(1, x.size(0), x.device)
+            frames = PackedClips.regular(1, x.size(0), x.device)
         # Products come before the mixing of joints and the shifting of frames: all are linear, and there are fewer
         # channels after them. One product for all would need their gradients beside each other, which is a copy.
         embedded, branched, windowed = (
@@ -146,14 +146,14 @@ class STInceptionConv(torch.nn.Module):
             for weight in (self.weight_embed, self.weight_branch, self.weight_window)
         )
         matrices = self.supports + self.rho * self.attention(embedded + self.bias_embed, frames) + self.adapt
-        space = mix_joints(branched, matrices, frames.ptr, frames.every)
-        time = frame_window(windowed, frames.ptr, frames.every)
+        space = joint_mix(branched, matrices, frames.ptr, frames.every)
+        time = temporal_conv3(windowed, frames.ptr, frames.every)
         rows = [space.flatten(0, 1).flatten(1), time.flatten(0, 1).flatten(1)]
-        space, time = normalise([self.norm_branch, self.norm_window], rows)
+        space, time = normalize([self.norm_branch, self.norm_window], rows)
         rows = [F.relu(space) @ self.weight_space, F.relu(time) @ self.weight_time]
         if self.projects:
             rows.append(x.flatten(0, 1) @ self.weight_shortcut)
-        out, *others = normalise(self._outer_norms(), rows)
+        out, *others = normalize(self._outer_norms(), rows)
         for other in others:
             out = out + other
         if self.shortcut and not self.projects:
@@ -165,9 +165,9 @@ class STInceptionConv(torch.nn.Module):
         """Returns the norms of the products that are added up."""
         return [self.norm_space, self.norm_time, *([self.norm_shortcut] if self.projects else [])]
 
-    def attention(self, embedded: Tensor, frames: Frames) -> Tensor:
+    def attention(self, embedded: Tensor, frames: PackedClips) -> Tensor:
         """Returns the matrix that depends on the data, ``[N, 1, V, V]``, from the embeddings ``[F, V, 2, D]``."""
-        scores = compare_joints(embedded[:, :, :1], embedded[:, :, 1:], frames.ptr, frames.every)
+        scores = joint_affinity(embedded[:, :, :1], embedded[:, :, 1:], frames.ptr, frames.every)
         return torch.softmax(scores / frames.sizes(scores, embedded.size(-1)), dim=-2)
 
     def __repr__(self) -> str:

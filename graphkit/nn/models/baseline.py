@@ -10,7 +10,7 @@ from torch_geometric.nn.models import MLP as PyGMLP
 from graphkit.errors import InputError
 from graphkit.nn.models.graph_model import (
     GraphModel,
-    Reach,
+    ReceptiveField,
     check_batch,
     check_options,
     embed,
@@ -103,11 +103,11 @@ class Baseline(GraphModel):
         channels = [in_channels, *[hidden] * (num_layers - 1), out_channels]
         return PyGMLP(channels, dropout=dropout, norm=norm, **options)
 
-    def reach(self, data: Data) -> Reach | None:
+    def receptive_field(self, data: Data) -> ReceptiveField | None:
         """Returns how far the model looks from a node; not where it reads out whole graphs."""
         if self.readout is not None:
             return None
-        return Reach(0 if isinstance(self.body, PyGMLP) else self.num_layers)
+        return ReceptiveField(0 if isinstance(self.body, PyGMLP) else self.num_layers)
 
     @classmethod
     def from_data(cls, dataset: Any, **options: Any) -> "Baseline":

@@ -23,7 +23,7 @@ from graphkit.registry import register_model
 class DGCNN(GraphModel):
     """`Dynamic Graph CNN for Learning on Point Clouds <https://arxiv.org/abs/1801.07829>`_ (ACM TOG 2019).
 
-    Each layer joins every point to its nearest neighbours in the features of the layer before, see
+    Each layer joins every point to its nearest neighbors in the features of the layer before, see
     :class:`DynamicEdgeConv`. The outputs of all layers go side by side through a product, a norm and a leaky ReLU; a
     cloud is the maximum and the mean of that over its points, which three linear layers read.
 
@@ -32,7 +32,7 @@ class DGCNN(GraphModel):
         out_channels: Number of outputs.
         hidden_channels: Width of the first two layers; every further one is twice as wide as the one before.
         num_layers: Number of layers; 64 channels and 4 layers are the published network.
-        k: Number of neighbours of a point.
+        k: Number of neighbors of a point.
         per_cloud: Whether there is one output for each cloud; otherwise there is one for each point, without the
             maximum and the mean.
         dropout: Dropout before each of the last two linear layers.

@@ -11,12 +11,12 @@ from torch_geometric.data import Data
 
 from graphkit.errors import InputError
 from graphkit.nn.conv import FactorGCNConv
-from graphkit.nn.degree import Part, in_degree
+from graphkit.nn.degree import SubgraphContext, in_degree
 from graphkit.nn.factor_discriminator import FactorDiscriminator, discriminator_loss
 from graphkit.nn.label_loss import label_loss
 from graphkit.nn.models.graph_model import (
     GraphModel,
-    Reach,
+    ReceptiveField,
     check_batch,
     check_options,
     embed,
@@ -25,7 +25,7 @@ from graphkit.nn.models.graph_model import (
     refuse_readout_of_nodes,
 )
 from graphkit.nn.options import check_choice, check_flags, check_numbers, checked_list
-from graphkit.nn.principal_start import principal_start
+from graphkit.nn.pca_init import pca_init
 from graphkit.registry import register_model
 
 
@@ -69,7 +69,7 @@ class FactorGCN(GraphModel):
             there are labels.
         input_norm: Whether batch norm standardises the features before the first layer.
         first_weights: ``"random"``, or ``"principal"`` for an extension that is not in the paper: the factors of
-            layer 1 start along the principal components of the edges, see :func:`~graphkit.nn.principal_start`.
+            layer 1 start along the principal components of the edges, see :func:`~graphkit.nn.pca_init`.
         num_categories: Number of node categories to embed, where ``x`` holds categories.
 
     Shapes:
@@ -191,7 +191,7 @@ class FactorGCN(GraphModel):
         return cls(out_channels=dataset.num_outputs, **options)
 
     @torch.no_grad()
-    def start(self, data: Data) -> None:
+    def init_from_data(self, data: Data) -> None:
         """Takes the statistics of the features, and the first weights of layer 1 if these are to be principal."""
         x = embed(data.x, self.embedding)
         if isinstance(self.input_norm, torch.nn.BatchNorm1d) and x.size(0) > 1:
@@ -202,7 +202,7 @@ class FactorGCN(GraphModel):
             if self.first_weights == "principal":
                 x = F.batch_norm(x, *statistics)
         if self.first_weights == "principal":
-            principal_start(self._layer(0)[0], x, data.edge_index)
+            pca_init(self._layer(0)[0], x, data.edge_index)
 
     def inputs(self, data: Data) -> dict[str, Any]:
         """Returns the arguments of ``forward``; the labels of graphs only where weak supervision reads them."""
@@ -210,10 +210,10 @@ class FactorGCN(GraphModel):
         if self.weak_supervision:
             inputs["y"] = data.y
         if "whole_degree" in data:
-            inputs["part"] = Part(data.whole_degree, data.whole_size, data.get("batch_size", data.num_nodes))
+            inputs["part"] = SubgraphContext(data.whole_degree, data.whole_size, data.get("batch_size", data.num_nodes))
         return inputs
 
-    def reach(self, data: Data) -> Reach | None:
+    def receptive_field(self, data: Data) -> ReceptiveField | None:
         """Returns how far the model looks from a node; not where it reads out whole graphs.
 
         A discriminator looks two hops beyond the input of its layer: one further than the model, if it is that of the
@@ -221,9 +221,9 @@ class FactorGCN(GraphModel):
         """
         if self.readout is not None:
             return None
-        return Reach(len(self.factors) + int(self.discriminator > 0 and self.factors[-1] > 1))
+        return ReceptiveField(len(self.factors) + int(self.discriminator > 0 and self.factors[-1] > 1))
 
-    def for_parts(self, data: Data) -> Data:
+    def prepare_for_sampling(self, data: Data) -> Data:
         """Returns the graph with the degrees of its nodes, and with their number."""
         data = copy(data)
         data.whole_degree = in_degree(data.edge_index, int(data.num_nodes or 0)).int()
@@ -240,7 +240,7 @@ class FactorGCN(GraphModel):
         *,
         return_factors: bool = False,
         return_penalty: bool = False,
-        part: Part | None = None,
+        part: SubgraphContext | None = None,
     ) -> Any:
         """Returns the outputs, and the factors and the penalty where they are asked for, in this order."""
         check_batch(x, batch)
@@ -289,7 +289,7 @@ class FactorGCN(GraphModel):
         return torch.stack(outs).sum(dim=0)
 
 
-def _inverse_root_size(x: Tensor, batch: Tensor | None, batch_size: int | None, part: Part | None) -> Tensor:
+def _inverse_root_size(x: Tensor, batch: Tensor | None, batch_size: int | None, part: SubgraphContext | None) -> Tensor:
     """Returns one over the square root of the number of nodes of each node's graph, ``[N, 1]``."""
     if batch is None:
         count = x.size(0) if part is None else part.num_nodes

@@ -13,7 +13,7 @@ from torch_geometric.nn.models import GCN as PyGGCN
 
 from graphkit.nn.degree import check_edge_weight, in_degree
 from graphkit.nn.models.baseline import Baseline
-from graphkit.nn.models.graph_model import Reach
+from graphkit.nn.models.graph_model import ReceptiveField
 from graphkit.nn.same_graph import SameGraph
 from graphkit.registry import register_model
 
@@ -39,16 +39,16 @@ class GCN(Baseline):
         """Returns the arguments of ``forward``, the weights of the edges among them."""
         inputs = {**super().inputs(data), "edge_weight": data.get("edge_weight")}
         if "whole_degree" in data:
-            inputs["edge_index"], inputs["edge_weight"] = _normalised(data, self._convs()[0].add_self_loops)
-            inputs["normalised"] = True
+            inputs["edge_index"], inputs["edge_weight"] = _normalized(data, self._convs()[0].add_self_loops)
+            inputs["normalized"] = True
         return inputs
 
-    def reach(self, data: Data) -> Reach | None:
+    def receptive_field(self, data: Data) -> ReceptiveField | None:
         """Returns how far the model looks from a node; not where a layer remembers the first graph it has seen."""
-        return None if any(conv.cached for conv in self._convs()) else super().reach(data)
+        return None if any(conv.cached for conv in self._convs()) else super().receptive_field(data)
 
-    def for_parts(self, data: Data) -> Data:
-        """Returns the graph with what the edges into a node are normalised by.
+    def prepare_for_sampling(self, data: Data) -> Data:
+        """Returns the graph with what the edges into a node are normalized by.
 
         These are ``whole_count``, how many edges there are, ``whole_loop``, the weight of the one self loop that PyG's
         layers leave each node (the last of several, or one that they add), and ``whole_degree``, the sum of that and of
@@ -97,13 +97,13 @@ class GCN(Baseline):
         edge_weight: Tensor | None = None,
         edge_attr: Tensor | None = None,
         *,
-        normalised: bool = False,
+        normalized: bool = False,
     ) -> Tensor:
-        """Returns the outputs of the nodes or of the graphs; ``normalised`` weights are taken as they are."""
-        if not normalised and self._convs()[0].normalize and not torch.compiler.is_compiling():
+        """Returns the outputs of the nodes or of the graphs; ``normalized`` weights are taken as they are."""
+        if not normalized and self._convs()[0].normalize and not torch.compiler.is_compiling():
             check_edge_weight(edge_index, edge_weight)
         self._forget_other_graph(edge_index, edge_weight, x.size(0))
-        with self._weights_as_given() if normalised else nullcontext():
+        with self._weights_as_given() if normalized else nullcontext():
             return super().forward(x, edge_index, batch, batch_size, edge_weight, edge_attr)
 
     def _forget_other_graph(self, edge_index: Tensor, edge_weight: Tensor | None, num_nodes: int) -> None:
@@ -139,13 +139,13 @@ class GCN(Baseline):
         return PyGGCN(in_channels, hidden, num_layers, out_channels, dropout=dropout, norm=norm, **options)
 
 
-def _normalised(data: Data, one_loop: bool) -> tuple[Tensor, Tensor]:
+def _normalized(data: Data, one_loop: bool) -> tuple[Tensor, Tensor]:
     """Returns the edges of a part of a graph with self loops, and their weights by the degrees in the whole graph.
 
     The outermost nodes, none of whose edges are there, get no self loop: what they would make of it is of no use.
 
     Args:
-        data: The part, with what :meth:`GCN.for_parts` adds.
+        data: The part, with what :meth:`GCN.prepare_for_sampling` adds.
         one_loop: Whether each node has one self loop, in the place of those that are there.
     """
     size = data.whole_degree.size(0)

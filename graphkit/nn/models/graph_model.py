@@ -15,7 +15,7 @@ from graphkit.ops._segments import widen
 READOUTS = ("mean", "sum", "max")
 
 
-class Reach(NamedTuple):
+class ReceptiveField(NamedTuple):
     """How far a model looks from a node, so that what it needs can be cut out of a large graph.
 
     Args:
@@ -37,7 +37,7 @@ class GraphModel(torch.nn.Module):
     A model file registers one sub-class with ``@register_model(name)`` and gives it a ``from_data`` that takes its
     widths from a data set. ``forward`` takes what :meth:`inputs` returns. A model with a loss of its own (FactorGCN's
     discriminators) sets ``has_penalty`` and returns ``(output, penalty)`` when called with ``return_penalty=True``.
-    One that trains in phases (SPAGAN) says whether it :attr:`has_next_phase` and begins it in :meth:`next_phase`.
+    One that trains in phases (SPAGAN) says whether it :attr:`has_next_phase` and begins it in :meth:`begin_phase`.
     """
 
     has_penalty = False
@@ -47,7 +47,7 @@ class GraphModel(torch.nn.Module):
     uses_paths = False
     normalizes_by_degree = False
 
-    def start(self, data: Data) -> None:
+    def init_from_data(self, data: Data) -> None:
         """Takes first weights from a batch of training data, for the models that can; called once before training."""
 
     @property
@@ -55,11 +55,11 @@ class GraphModel(torch.nn.Module):
         """Whether training goes on with another phase when this one ends."""
         return False
 
-    def next_phase(self, data: Data) -> Data | None:
+    def begin_phase(self, data: Data) -> Data | None:
         """Begins the next phase of training, for models that train in phases.
 
         The loop calls it when early stopping (or the largest number of epochs) has ended a phase, with the weights
-        chosen in it put back, and makes a new optimiser afterwards. What the phase knows beyond the weights must be in
+        chosen in it put back, and makes a new optimizer afterwards. What the phase knows beyond the weights must be in
         the model's state.
 
         Args:
@@ -74,11 +74,11 @@ class GraphModel(torch.nn.Module):
         """Returns the data as the present phase reads them, where training goes on from a checkpoint."""
         return data
 
-    def reach(self, data: Data) -> Reach | None:
+    def receptive_field(self, data: Data) -> ReceptiveField | None:
         """Returns how far the model looks from a node of a graph; ``None`` if it needs the graph as a whole."""
         return None
 
-    def for_parts(self, data: Data) -> Data:
+    def prepare_for_sampling(self, data: Data) -> Data:
         """Returns the graph with what a part of it must know of the whole, as attributes of its nodes.
 
         Batches of nodes carry these attributes, and :meth:`inputs` reads them. Models that look at the features of
@@ -86,15 +86,15 @@ class GraphModel(torch.nn.Module):
         """
         return data
 
-    def advance(self, data: Data) -> bool:
-        """Begins the next phase, as :meth:`next_phase` does, where the data are read in batches of nodes.
+    def begin_sampled_phase(self, data: Data) -> bool:
+        """Begins the next phase, as :meth:`begin_phase` does, where the data are read in batches of nodes.
 
         Returns:
             Whether there is one.
         """
         return False
 
-    def with_lengths(self, data: Data) -> Data:
+    def with_edge_costs(self, data: Data) -> Data:
         """Returns the graph with the lengths of its edges in the present phase, for paths to be found by.
 
         They are in ``path_length``, which is not there where all edges have the length 1.

@@ -9,9 +9,9 @@ from torch_geometric.data import Data
 
 from graphkit.errors import InputError, InputTypeError
 from graphkit.nn.clip_shape import check_clips
-from graphkit.nn.frames import Frames
 from graphkit.nn.models.graph_model import GraphModel
 from graphkit.nn.options import DEEPEST, WIDEST, check_counts
+from graphkit.nn.packed_clips import PackedClips
 from graphkit.registry import get_layout
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class SkeletonModel(GraphModel):
         """Returns the arguments of ``forward`` for a batch of clips."""
         return {"x": data.x, "lengths": data.lengths}
 
-    def sequences(self, x: Tensor, lengths: Sequence[int] | Tensor | None) -> tuple[Tensor, Frames]:
+    def sequences(self, x: Tensor, lengths: Sequence[int] | Tensor | None) -> tuple[Tensor, PackedClips]:
         """Reads a batch: coordinates are normed, and each person of a clip becomes a sequence of their own.
 
         Args:
@@ -80,13 +80,13 @@ class SkeletonModel(GraphModel):
         """
         check_clips(x, self.in_channels, self.layout.num_joints, self.num_persons, lengths is not None)
         if lengths is None:
-            clips = Frames.regular(x.size(0), x.size(2), x.device)
+            clips = PackedClips.regular(x.size(0), x.size(2), x.device)
             x = x.permute(0, 2, 4, 3, 1).flatten(0, 1)
         else:
             counts = lengths.tolist() if isinstance(lengths, Tensor) else list(lengths)
             if sum(counts) != x.size(0):
                 raise InputError(f"`lengths` must add up to the frames in `x`, {x.size(0)} (got {sum(counts)})")
-            clips = Frames.from_lengths(counts, x.device)
+            clips = PackedClips.from_lengths(counts, x.device)
         x = self.norm_data(x.flatten(1)).view(x.shape)
         if self.num_persons == 1:
             return x.squeeze(1), clips
@@ -95,7 +95,7 @@ class SkeletonModel(GraphModel):
             return x.unflatten(0, (-1, clips.every)).transpose(1, 2).flatten(0, 2), each
         return x.flatten(0, 1).index_select(0, rows), each
 
-    def pooled(self, x: Tensor, each: Frames) -> Tensor:
+    def pooled(self, x: Tensor, each: PackedClips) -> Tensor:
         """Averages joints, frames and then the persons of each clip: ``[F P, V, C]`` to ``[N, C]``."""
         means = each.mean(x.mean(dim=1, dtype=self.norm_data.weight.dtype))
         return means.unflatten(0, (-1, self.num_persons)).mean(dim=1)

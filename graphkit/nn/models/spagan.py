@@ -1,4 +1,4 @@
-"""SPAGAN: attention over neighbours first, then over the shortest paths that this attention gives."""
+"""SPAGAN: attention over neighbors first, then over the shortest paths that this attention gives."""
 
 from copy import copy
 from typing import Any, cast
@@ -12,7 +12,7 @@ from graphkit.errors import InputError
 from graphkit.nn.conv import PathAttention, SPAGANConv
 from graphkit.nn.models.graph_model import (
     GraphModel,
-    Reach,
+    ReceptiveField,
     check_batch,
     check_options,
     embed,
@@ -31,10 +31,10 @@ from graphkit.registry import register_model
 class SPAGAN(GraphModel):
     r"""The model of `SPAGAN: Shortest Path Graph Attention Network <https://arxiv.org/abs/2101.03464>`_ (IJCAI 2019).
 
-    It trains in phases. In the first one its layers attend to neighbours, as those of GAT do. Then, ``iterations``
+    It trains in phases. In the first one its layers attend to neighbors, as those of GAT do. Then, ``iterations``
     times, the attention that the first layer has learned, averaged over its heads and without dropout, becomes the cost
     of the edges (:func:`~graphkit.nn.attention_cost`), the cheapest paths are found, and the next phase attends to
-    these in the first layer. :meth:`next_phase` goes from one phase to the next; a training loop calls it when early
+    these in the first layer. :meth:`begin_phase` goes from one phase to the next; a training loop calls it when early
     stopping ends a phase. What was learned is kept in the model as its *guide* (the projection and the attention of one
     hop), so that a trained model finds the paths of any graph by itself.
 
@@ -53,7 +53,7 @@ class SPAGAN(GraphModel):
         pool: How the nodes of a path are pooled, ``"max"`` or ``"mean"``.
         iterations: How often paths are found; 0 leaves it at the first phase.
         share_transform: Whether a phase goes on with the weights of the one before it; else it begins with new ones.
-        path_layers: How many layers, from the first one, attend to paths; the others attend to neighbours.
+        path_layers: How many layers, from the first one, attend to paths; the others attend to neighbors.
         readout: ``None`` for one output per node, else ``"mean"``, ``"sum"`` or ``"max"`` over the nodes of a graph,
             with a linear head.
         act: Activation after every hidden layer.
@@ -229,11 +229,11 @@ class SPAGAN(GraphModel):
         """Whether paths are still to be found (again)."""
         return int(self.phase) < self.iterations
 
-    def next_phase(self, data: Data) -> Data | None:
+    def begin_phase(self, data: Data) -> Data | None:
         """Takes the first layer as the guide, begins the next phase, and returns the data with the new paths."""
-        return self.prepare(data) if self.advance(data) else None
+        return self.prepare(data) if self.begin_sampled_phase(data) else None
 
-    def advance(self, data: Data) -> bool:
+    def begin_sampled_phase(self, data: Data) -> bool:
         """Takes the first layer as the guide and begins the next phase, if there is one; finds no paths."""
         if not self.has_next_phase or has_paths(data):
             return False
@@ -247,14 +247,14 @@ class SPAGAN(GraphModel):
         """Returns the graph with the paths of the present phase; the first one needs none."""
         return data if self.phase == 0 or has_paths(data) else put_paths(copy(data), self.find_paths(data)[0])
 
-    def reach(self, data: Data) -> Reach | None:
+    def receptive_field(self, data: Data) -> ReceptiveField | None:
         """Returns how far the model looks from a node in the present phase; not where it reads out whole graphs."""
         if self.readout is not None:
             return None
         attends = self.phase > 0 or has_paths(data)
-        return Reach(len(self.convs), self.path_layers if attends else 0, self.max_hops, self.ratio)
+        return ReceptiveField(len(self.convs), self.path_layers if attends else 0, self.max_hops, self.ratio)
 
-    def with_lengths(self, data: Data) -> Data:
+    def with_edge_costs(self, data: Data) -> Data:
         """Returns the graph with self loops and, in a phase that finds paths, the costs of its edges by the guide.
 
         All attention is computed in one pass over the graph, without gradients: it takes the memory of the projected

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from graphkit.nn.conv.st_gcn_conv import STGCNConv
 from graphkit.nn.models.skeleton_model import SkeletonModel
-from graphkit.nn.neighbour_parts import neighbour_parts
 from graphkit.nn.options import check_counts, check_shares
+from graphkit.nn.spatial_partition import spatial_partition
 from graphkit.registry import register_model
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class STGCN(SkeletonModel):
         self.check_stages(channels, blocks)
         check_counts(num_classes=num_classes)
         check_shares(dropout=dropout)
-        parts = neighbour_parts(self.layout.edges, self.layout.num_joints, self.layout.centre)
+        parts = spatial_partition(self.layout.edges, self.layout.num_joints, self.layout.center)
         self.blocks = torch.nn.ModuleList()
         width = in_channels
         for stage, (out, count) in enumerate(zip(channels, blocks, strict=True)):

@@ -1,4 +1,4 @@
-"""Frames that are lost."""
+"""PackedClips that are lost."""
 
 import torch
 from torch import Tensor

@@ -79,7 +79,7 @@ def read_folder(
             x = read_csv(path, layout.num_joints, coordinates)
         else:
             raise InputError(f"'{path}' must be a .npy or a .csv file (got '{path.suffix}')")
-        yield Clip(row["file"], mark_root(x, layout.centre))
+        yield Clip(row["file"], mark_root(x, layout.center))
 
 
 def read_npy(path: Path, joints: int, coordinates: int) -> np.ndarray:

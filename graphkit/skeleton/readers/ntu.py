@@ -14,15 +14,15 @@ from graphkit.ops.skeleton_text import skeleton_text
 from graphkit.registry import get_layout
 from graphkit.skeleton.bodies import fill_frames, select_bodies
 from graphkit.skeleton.clip import MOST_FRAMES, Clip
-from graphkit.skeleton.prepare import align, centre
+from graphkit.skeleton.prepare import align, center
 from graphkit.skeleton.tracking import track_bodies
 
 NUM_JOINTS = 25
-#: Numbers in the line of a joint, of which the first three are its coordinates in metres.
+#: Numbers in the line of a joint, of which the first three are its coordinates in meters.
 _FIELDS = 12
 #: Clips that are prepared together: enough to forget about the cost of a call, few enough to fit into memory.
 _TOGETHER = 64
-#: Frames up to which a file is read by native code, which does not ask how much memory its bodies take.
+#: PackedClips up to which a file is read by native code, which does not ask how much memory its bodies take.
 _FEW_FRAMES = 1500
 BODIES = ("tracked", "position")
 _NAME = re.compile(r"S(?P<setup>\d{3})C(?P<camera>\d{3})P(?P<subject>\d{3})R(?P<repetition>\d{3})A(?P<action>\d{3})")
@@ -82,14 +82,14 @@ def _prepared(waiting: list[tuple[str, np.ndarray, int, dict[str, int]]], frames
 
 
 def prepare_ntu(clips: Sequence[np.ndarray], frames: int = 0) -> list[np.ndarray]:
-    """Selects, fills, centres and turns the bodies ``[T, M, 25, 3]`` of clips: ``[T', 2, 25, 3]`` float32 each."""
+    """Selects, fills, centers and turns the bodies ``[T, M, 25, 3]`` of clips: ``[T', 2, 25, 3]`` float32 each."""
     if not clips:
         return []
     layout = get_layout("ntu-25")
     kept = [fill_frames(select_bodies(bodies), frames) for bodies in clips]
     lengths = [len(x) for x in kept]
     x, ptr = torch.from_numpy(np.concatenate(kept)), torch.tensor([0, *lengths]).cumsum(0)
-    x = align(centre(x, ptr, layout.centre), ptr, layout.up, layout.across).float()
+    x = align(center(x, ptr, layout.center), ptr, layout.up, layout.across).float()
     return [part.numpy() for part in x.split(lengths)]
 
 

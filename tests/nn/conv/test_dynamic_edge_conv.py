@@ -35,7 +35,7 @@ def test_equals_the_form_with_a_row_per_edge(training):
     out, edges = conv(x, BATCH)
     expected = plain(conv, norm, x, edges)
     torch.testing.assert_close(out, expected)
-    assert not out[9].any()  # a cloud of one point has no neighbours
+    assert not out[9].any()  # a cloud of one point has no neighbors
     for name, value in norm.named_buffers():
         torch.testing.assert_close(conv.norm.get_buffer(name), value)
     grad = torch.randn_like(out)
@@ -45,7 +45,7 @@ def test_equals_the_form_with_a_row_per_edge(training):
         torch.testing.assert_close(one, other)
 
 
-def test_neighbours_are_those_of_the_features_given():
+def test_neighbors_are_those_of_the_features_given():
     conv = DynamicEdgeConv(1, 2, k=1)
     _, edges = conv(torch.tensor([[0.0], [1.0], [10.0], [11.5]]))
     assert edges.as_tensor().tolist() == [[1, 0, 3, 2], [0, 1, 2, 3]]

@@ -9,7 +9,7 @@ from graphkit.nn import FusedGATConv
 def graph() -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(9, 5, generator=generator, dtype=torch.float64)
-    return x, torch.randint(8, (2, 30), generator=generator)  # node 8 has no neighbour
+    return x, torch.randint(8, (2, 30), generator=generator)  # node 8 has no neighbor
 
 
 def pair(**options: object) -> tuple[GATConv, FusedGATConv]:

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from graphkit.nn import Frames, STInceptionConv, skeleton_supports
+from graphkit.nn import PackedClips, STInceptionConv, skeleton_supports
 from tests.nn.golden_stigcn import ATTENTION, BONES, DOUBLE, SPACE, TIME, X
 
 
@@ -28,7 +28,7 @@ def worked(polynomial: str) -> STInceptionConv:
 def test_attention_agrees_with_the_worked_example() -> None:
     conv = worked("matrix")
     embedded = torch.stack([X + 0.1, 0.5 * X - 0.2], dim=2).unsqueeze(3)
-    attention = conv.attention(embedded, Frames.regular(1, 2))
+    attention = conv.attention(embedded, PackedClips.regular(1, 2))
     torch.testing.assert_close(attention, ATTENTION[None, None], atol=1e-6, rtol=0)
     _, matrices = conv(X.unsqueeze(2), return_attention=True)
     expected = skeleton_supports(BONES, 4).to(DOUBLE) + 0.5 * ATTENTION
@@ -58,12 +58,12 @@ def test_sequences_of_a_batch_do_not_see_each_other(in_channels: int, shortcut: 
         parameter.data = torch.randn_like(parameter)
     lengths = [3, 1, 5]
     x = torch.randn(9, 4, in_channels, dtype=DOUBLE)
-    together, matrices = conv(x, Frames.from_lengths(lengths), return_attention=True)
+    together, matrices = conv(x, PackedClips.from_lengths(lengths), return_attention=True)
     alone = [conv(part, return_attention=True) for part in x.split(lengths)]
     torch.testing.assert_close(together, torch.cat([out for out, _ in alone]))
     torch.testing.assert_close(matrices, torch.cat([matrix for _, matrix in alone]))
     conv.train()
-    conv(x, Frames.from_lengths(lengths)).square().sum().backward()
+    conv(x, PackedClips.from_lengths(lengths)).square().sum().backward()
     assert all(p.grad is not None and bool(p.grad.isfinite().all()) for p in conv.parameters())
 
 

@@ -94,7 +94,7 @@ def test_first_weights_follow_the_principal_components_of_the_edges() -> None:
     for seed in (0, 1):
         torch.manual_seed(seed)
         model = FactorGCN(5, 2, 16, (4, 2), head="linear", readout="mean", gain=1.0, first_weights="principal").eval()
-        model.start(graphs)
+        model.init_from_data(graphs)
         coefficients.append(model(**model.inputs(graphs), return_factors=True)[1][0].detach())
     assert torch.equal(*coefficients)  # chance has no part in them
     row, col = graphs.edge_index
@@ -113,7 +113,7 @@ def test_the_input_norm_starts_with_the_statistics_of_the_data() -> None:
     graphs = Batch.from_data_list(random_graphs(5, sizes=(30, 20)))
     graphs.x = 3 * graphs.x + 7
     model = FactorGCN(5, 2, 16, (4, 2), input_norm=True).eval()
-    model.start(graphs)
+    model.init_from_data(graphs)
     x = model.input_norm(graphs.x).detach()
     torch.testing.assert_close(x.mean(dim=0), torch.zeros(5), atol=1e-4, rtol=0)
     torch.testing.assert_close(x.std(dim=0), torch.ones(5), atol=1e-3, rtol=0)
@@ -122,7 +122,7 @@ def test_the_input_norm_starts_with_the_statistics_of_the_data() -> None:
 def test_first_weights_need_edges() -> None:
     model = FactorGCN(5, 2, 16, (4, 2), first_weights="principal")
     before = model.state_dict()["convs.0.weight"].clone()
-    model.start(random_graphs(5, sizes=(1,))[0])
+    model.init_from_data(random_graphs(5, sizes=(1,))[0])
     assert torch.equal(model.state_dict()["convs.0.weight"], before)
 
 

@@ -8,8 +8,8 @@ from torch_geometric import EdgeIndex
 from torch_geometric.data import Data
 
 from graphkit.errors import InputError
-from graphkit.loader import NeighborLoader, ShortestPathLoader
 from graphkit.registry import get_model
+from graphkit.sampling import NeighborLoader, ShortestPathLoader
 
 MODELS: list[tuple[str, dict[str, Any]]] = [
     ("gcn", {}),
@@ -49,7 +49,7 @@ def test_with_all_neighbors(name: str, options: dict[str, Any], sort: bool, weig
     data = graph(sort, weighted or "edge_attr" in options)
     model = get_model(name)(5, 3, **options).double().eval()
     whole = model(**model.inputs(data)).detach()
-    for batch in NeighborLoader(model.for_parts(data), [-1, -1], batch_size=7):
+    for batch in NeighborLoader(model.prepare_for_sampling(data), [-1, -1], batch_size=7):
         out = model(**model.inputs(batch))[: batch.batch_size].detach()
         torch.testing.assert_close(out, whole[batch.n_id[: batch.batch_size]], rtol=1e-12, atol=1e-12)
 
@@ -57,9 +57,9 @@ def test_with_all_neighbors(name: str, options: dict[str, Any], sort: bool, weig
 def test_with_paths_over_parallel_loops() -> None:
     data = graph(weighted=False)
     model = get_model("spagan")(5, 3).double().eval()
-    assert model.advance(data)
+    assert model.begin_sampled_phase(data)
     whole = model(**model.inputs(data)).detach()
-    for batch in ShortestPathLoader(model.with_lengths(data), 7, ratio=0.5, weight="path_length"):
+    for batch in ShortestPathLoader(model.with_edge_costs(data), 7, ratio=0.5, weight="path_length"):
         out = model(**model.inputs(batch))[: batch.batch_size].detach()
         torch.testing.assert_close(out, whole[batch.n_id[: batch.batch_size]], rtol=1e-12, atol=1e-12)
 
@@ -70,7 +70,7 @@ def test_sampled_batches_are_right_on_average() -> None:
     data = Data(x=torch.rand(9, 2, dtype=torch.float64), edge_index=edges, y=torch.zeros(9).long())
     model = get_model("gcn")(2, 2, num_layers=1).double().eval()
     expected = model(**model.inputs(data))[0].detach()
-    loader = NeighborLoader(model.for_parts(data), [3], input_nodes=torch.tensor([0]), batch_size=1)
+    loader = NeighborLoader(model.prepare_for_sampling(data), [3], input_nodes=torch.tensor([0]), batch_size=1)
     outs = torch.stack([model(**model.inputs(batch))[0].detach() for _ in range(2000) for batch in loader])
     assert bool(((outs.mean(0) - expected).abs() < 4 * outs.std(0) / 2000**0.5).all()) and bool((outs.std(0) > 0).all())
 
@@ -79,7 +79,7 @@ def test_a_gcn_refuses_negative_weights_where_it_normalizes_by_degree() -> None:
     data = graph()
     data.edge_weight[4] = -2
     model = get_model("gcn")(5, 3).double().eval()
-    for call in (lambda: model(**model.inputs(data)), lambda: model.for_parts(data)):
+    for call in (lambda: model(**model.inputs(data)), lambda: model.prepare_for_sampling(data)):
         with pytest.raises(InputError, match=r"`edge_weight`.* got -2 for edge 4 \("):
             call()
     model = get_model("gcn")(5, 3, normalize=False).double().eval()

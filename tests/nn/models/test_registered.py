@@ -8,7 +8,7 @@ from torch_geometric.nn import BatchNorm as PyGBatchNorm
 from graphkit.data import GraphDataset, Split
 from graphkit.errors import InputError
 from graphkit.nn import GraphModel, SkeletonModel
-from graphkit.nn.shared_norm import share_norms
+from graphkit.nn.sync_batch_norm import convert_sync_batchnorm
 from graphkit.registry import get_model, model_names
 from graphkit.testing import check_model, random_graphs
 from graphkit.transforms import SparseFeatures
@@ -114,6 +114,6 @@ def test_a_batch_of_one_node_can_be_trained_on(name: str) -> None:
 
 def test_shared_norms_of_baselines_wait_for_the_other_processes() -> None:
     model = get_model("gin").from_data(dataset("graph-classification"))
-    share_norms(model)
+    convert_sync_batchnorm(model)
     norms = [module for module in model.modules() if isinstance(module, PyGBatchNorm)]
     assert norms and all(norm.module.takes_one and not norm.allow_single_element for norm in norms)

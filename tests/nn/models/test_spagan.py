@@ -16,7 +16,7 @@ def graph() -> Data:
 
 
 def after_the_first_phase(model: SPAGAN, data: Data) -> Data:
-    found = model.next_phase(data)
+    found = model.begin_phase(data)
     assert found is not None
     return found
 
@@ -97,7 +97,7 @@ def test_each_phase_attends_to_paths_from_the_one_before(share: bool) -> None:
         model.convs[0].att_path[0] += 3 * torch.randn_like(model.convs[0].att_path[0])
     second = after_the_first_phase(model, data)
     assert int(model.phase) == 2 and not torch.equal(first.path_index_2, second.path_index_2)
-    assert not model.has_next_phase and model.next_phase(data) is None
+    assert not model.has_next_phase and model.begin_phase(data) is None
     torch.testing.assert_close(model.prepare(data).path_index_2, second.path_index_2)
 
 
@@ -112,7 +112,7 @@ def test_the_state_of_a_model_is_all_that_its_paths_need() -> None:
 def test_data_that_carry_paths_are_trained_on_those() -> None:
     data, model = ShortestPaths(2, 1.0)(graph()), SPAGAN(5, 3)
     assert torch.equal(model.inputs(data)["paths"][1], data.path_index_2)
-    assert model.next_phase(data) is None and int(model.phase) == 0
+    assert model.begin_phase(data) is None and int(model.phase) == 0
     with pytest.raises(ValueError, match="from 1 to 2 hops \\(got \\[2, 3, 4\\]\\); change `max_hops`"):
         model(**model.inputs(ShortestPaths(3)(data)))
 

@@ -2,23 +2,23 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from graphkit.nn import STGCN, STGCNConv, neighbour_parts
+from graphkit.nn import STGCN, STGCNConv, spatial_partition
 from graphkit.registry import get_layout
 
 DOUBLE = torch.float64
 BONES = ((1, 0), (2, 0), (3, 2))
 
 
-def test_neighbours_are_parted_by_their_distance_to_the_centre() -> None:
-    parts = neighbour_parts(BONES, 4, centre=0)
-    # Joint 0 has the neighbours 1 and 2, joint 2 has 0 and 3; every column is divided by their number and one more.
+def test_neighbors_are_parted_by_their_distance_to_the_center() -> None:
+    parts = spatial_partition(BONES, 4, center=0)
+    # Joint 0 has the neighbors 1 and 2, joint 2 has 0 and 3; every column is divided by their number and one more.
     same = torch.diag(torch.tensor([1 / 3, 1 / 2, 1 / 3, 1 / 2]))
     nearer, farther = torch.zeros(4, 4), torch.zeros(4, 4)
     nearer[0, 1], nearer[0, 2], nearer[2, 3] = 1 / 2, 1 / 3, 1 / 2
     farther[1, 0], farther[2, 0], farther[3, 2] = 1 / 3, 1 / 3, 1 / 3
     torch.testing.assert_close(parts, torch.stack([same, nearer, farther]))
     layout = get_layout("ntu-25")
-    whole = neighbour_parts(layout.edges, 25, layout.centre).sum(dim=0)
+    whole = spatial_partition(layout.edges, 25, layout.center).sum(dim=0)
     torch.testing.assert_close(whole.sum(dim=0), torch.ones(25))
 
 
@@ -30,7 +30,7 @@ def test_a_block_agrees_with_convolutions(
     in_channels: int, out_channels: int, stride: int, shortcut: bool, frames: int
 ) -> None:
     torch.manual_seed(0)
-    conv = STGCNConv(in_channels, out_channels, neighbour_parts(BONES, 4, 0), stride, shortcut).to(DOUBLE).eval()
+    conv = STGCNConv(in_channels, out_channels, spatial_partition(BONES, 4, 0), stride, shortcut).to(DOUBLE).eval()
     for parameter in conv.parameters():
         parameter.data = torch.randn_like(parameter)
     x = torch.randn(frames, 4, in_channels, dtype=DOUBLE)
@@ -72,7 +72,7 @@ def test_it_has_the_published_size() -> None:
 
 
 def test_wrong_arguments_are_refused() -> None:
-    parts = neighbour_parts(BONES, 4, 0)
+    parts = spatial_partition(BONES, 4, 0)
     with pytest.raises(ValueError, match=r"`parts` must be \[K, V, V\] \(got \[3, 4, 2\]\)"):
         STGCNConv(3, 8, parts[..., :2])
     with pytest.raises(ValueError, match=r"`window` must be odd and `stride` at least 1 \(got 8 and 1\)"):

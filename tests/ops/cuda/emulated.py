@@ -1,6 +1,6 @@
 """CUDA kernels without a GPU: the very same sources, compiled as C++ for an emulated one (see ``emulator/``).
 
-The library runs under the address and the undefined-behaviour sanitizer where the compiler has them, in a process of
+The library runs under the address and the undefined-behavior sanitizer where the compiler has them, in a process of
 its own, and every call is made with the threads taking turns in two orders: both must give the same bits.
 """
 

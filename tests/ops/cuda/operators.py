@@ -7,27 +7,26 @@ import torch
 from torch import Tensor
 
 from graphkit.ops import (
-    compare_joints,
     edge_similarity,
     factor_aggregate,
-    frame_window,
+    joint_affinity,
+    joint_mix,
     local_structure_divergence,
-    mix_joints,
     path_attention,
     segment_max,
     segment_softmax,
     segment_sum,
+    temporal_conv3,
 )
 from graphkit.ops._edge_measure import SQUARE, edge_measure_reference
-from graphkit.ops.compare_joints import compare_joints_reference
 from graphkit.ops.factor_aggregate import factor_aggregate_reference
-from graphkit.ops.frame_window import frame_window_reference
+from graphkit.ops.joints import joint_affinity_reference, joint_mix_reference
 from graphkit.ops.local_structure_divergence import local_structure_divergence_reference
-from graphkit.ops.mix_joints import mix_joints_reference
 from graphkit.ops.path_attention import path_attention_reference
 from graphkit.ops.segment_max import segment_max_reference
 from graphkit.ops.segment_softmax import segment_softmax_reference
 from graphkit.ops.segment_sum import segment_sum_reference
+from graphkit.ops.temporal_conv3 import temporal_conv3_reference
 from tests.ops.cuda.gpu import normal, random_index
 
 KINDS = ("plain", "hub", "one_node", "one_node_without_edges", "no_edges")
@@ -114,17 +113,19 @@ OPERATORS = {
             _exact_similarity(t[0], g), _exact_similarity(t[1], g), g.paths[-1], g.nodes
         ),
     ),
-    "mix_joints": Operator(
+    "joint_mix": Operator(
         lambda g: [(g.paths.size(1), 5, 2, 8), (g.spans.numel() - 1, 2, 5, 5)],
-        lambda t, g: mix_joints(*t, g.spans),
-        lambda t, g: mix_joints_reference(*t, g.spans),
+        lambda t, g: joint_mix(*t, g.spans),
+        lambda t, g: joint_mix_reference(*t, g.spans),
     ),
-    "compare_joints": Operator(
+    "joint_affinity": Operator(
         lambda g: [(g.paths.size(1), 5, 2, 8)] * 2,
-        lambda t, g: compare_joints(*t, g.spans),
-        lambda t, g: compare_joints_reference(*t, g.spans),
+        lambda t, g: joint_affinity(*t, g.spans),
+        lambda t, g: joint_affinity_reference(*t, g.spans),
     ),
-    "frame_window": Operator(
-        _rows(5, 2, 3, 8), lambda t, g: frame_window(t[0], g.spans), lambda t, g: frame_window_reference(t[0], g.spans)
+    "temporal_conv3": Operator(
+        _rows(5, 2, 3, 8),
+        lambda t, g: temporal_conv3(t[0], g.spans),
+        lambda t, g: temporal_conv3_reference(t[0], g.spans),
     ),
 }

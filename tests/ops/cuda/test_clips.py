@@ -6,9 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from graphkit.ops.compare_joints import compare_joints_reference
-from graphkit.ops.frame_window import frame_window_reference
-from graphkit.ops.mix_joints import mix_joints_reference
+from graphkit.ops.joints import joint_affinity_reference, joint_mix_reference
+from graphkit.ops.temporal_conv3 import temporal_conv3_reference
 from tests.ops.cuda.emulated import TYPES, Emulator, Int, Shifted, groups, slots, unset, wide
 from tests.ops.cuda.launchers import assert_close
 
@@ -41,7 +40,7 @@ class Clips:
         out = unset(*x.shape, dtype=x.dtype)
         shared = weight.size(0) == 1 and self.ptr.numel() != 2
         arguments = (self.joints(x), weight.contiguous(), shared, bias, rectify, out, None)
-        self.gpu("graphkit_mix_joints", Int(TYPES[x.dtype]), self.table(x.size(0)), tuple(x.shape[1:]), *arguments)
+        self.gpu("graphkit_joint_mix", Int(TYPES[x.dtype]), self.table(x.size(0)), tuple(x.shape[1:]), *arguments)
         return out
 
     def compare(self, a: Tensor, b: Tensor) -> Tensor:
@@ -49,7 +48,7 @@ class Clips:
         out = unset(self.ptr.numel() - 1, count, joints, joints, dtype=wide(a.dtype))
         parts = unset(slots(frames, self.longest), count * joints * joints, dtype=wide(a.dtype))
         arguments = (tuple(a.shape[1:]), self.joints(a), self.joints(b), out, parts, None)
-        self.gpu("graphkit_compare_joints", Int(TYPES[a.dtype]), self.table(frames), *arguments)
+        self.gpu("graphkit_joint_affinity", Int(TYPES[a.dtype]), self.table(frames), *arguments)
         return out
 
     def window(self, x: Tensor, bias: Tensor | None = None, rectify: bool = False) -> Tensor:
@@ -57,13 +56,13 @@ class Clips:
         out = unset(frames, joints, 2, width, dtype=x.dtype)
         given = (Shifted(x) if self.shifted else x, *x.stride()[:2], width)
         arguments = ((joints, 2, width), given, bias, rectify, out, None)
-        self.gpu("graphkit_frame_window", Int(TYPES[x.dtype]), self.table(frames), *arguments)
+        self.gpu("graphkit_temporal_conv3", Int(TYPES[x.dtype]), self.table(frames), *arguments)
         return out
 
     def window_transposed(self, grad: Tensor) -> Tensor:
         frames, joints, _, width = grad.shape
         out = unset(frames, joints, 2, 3, width, dtype=grad.dtype)
-        name = "graphkit_frame_window_transposed"
+        name = "graphkit_temporal_conv3_transposed"
         self.gpu(name, Int(TYPES[grad.dtype]), self.table(frames), (joints, 2, width), grad, out, None)
         return out
 
@@ -83,17 +82,17 @@ def test_all_kernels_equal_the_reference(
     x, y = (normal(frames, joints, count, width, dtype=dtype, seed=seed) for seed in (1, 2))
 
     weight = normal(len(lengths), count, joints, joints, dtype=sums)
-    expected = mix_joints_reference(x.double(), weight.double(), clips.ptr)
+    expected = joint_mix_reference(x.double(), weight.double(), clips.ptr)
     assert_close(clips.mix(x, weight), expected)
     bias = normal(count, width, dtype=sums)
     assert_close(clips.mix(x, weight, bias, True), (expected + bias.double()).relu())
-    assert_close(clips.mix(x, weight[:1]), mix_joints_reference(x.double(), weight[:1].double(), clips.ptr))
+    assert_close(clips.mix(x, weight[:1]), joint_mix_reference(x.double(), weight[:1].double(), clips.ptr))
 
-    assert_close(clips.compare(x, y), compare_joints_reference(x.double(), y.double(), clips.ptr))
+    assert_close(clips.compare(x, y), joint_affinity_reference(x.double(), y.double(), clips.ptr))
 
     x = normal(frames, joints, 2, 3, width, dtype=dtype)
     exact = x.double().requires_grad_()
-    expected = frame_window_reference(exact, whole.ptr)
+    expected = temporal_conv3_reference(exact, whole.ptr)
     assert_close(clips.window(x), expected.detach())
     bias = normal(2, width, dtype=sums)
     assert_close(clips.window(x, bias, True), (expected.detach() + bias.double()).relu())
@@ -106,7 +105,7 @@ def test_memory_that_is_not_aligned(gpu: Emulator, dtype: torch.dtype) -> None:
     clips, shifted = (Clips(gpu, [4, 3], shifted=there) for there in (False, True))
     x, weight = normal(7, 5, 2, 8, dtype=dtype), normal(2, 2, 5, 5, dtype=wide(dtype))
     assert torch.equal(shifted.mix(x, weight), clips.mix(x, weight))
-    assert_close(shifted.compare(x, x), compare_joints_reference(x.double(), x.double(), clips.ptr))
+    assert_close(shifted.compare(x, x), joint_affinity_reference(x.double(), x.double(), clips.ptr))
     x = normal(7, 5, 2, 3, 8, dtype=dtype)
     assert torch.equal(shifted.window(x), clips.window(x))
 

@@ -13,7 +13,7 @@ KERNELS = """
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
 
-__global__ void sums(float* x, bool waits) {  // every thread adds what its neighbour wrote
+__global__ void sums(float* x, bool waits) {  // every thread adds what its neighbor wrote
   __shared__ float shared[64];
   shared[threadIdx.x] = x[threadIdx.x];
   if (waits) __syncthreads();
@@ -84,7 +84,7 @@ def test_sizes_that_no_gpu_takes_are_an_error(faulty: Emulator) -> None:
 
 
 def test_sixteen_bit_numbers_are_rounded_as_by_pytorch(faulty: Emulator) -> None:
-    """Many float16 and bfloat16 numbers of every size, their neighbours in float32, and the middles between them."""
+    """Many float16 and bfloat16 numbers of every size, their neighbors in float32, and the middles between them."""
     bits = torch.arange(-(2**15), 2**15, 7).to(torch.int16)
     numbers = torch.cat([bits.view(torch.float16).float(), bits.view(torch.bfloat16).float()])
     middles = (numbers.view(torch.int32) + torch.tensor([[-1], [0], [1], [0x1000], [0xFFF], [0x1001], [0x8000]])).int()

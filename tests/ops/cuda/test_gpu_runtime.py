@@ -69,12 +69,12 @@ def arguments_of(name: str) -> dict[str, tuple]:
         inputs = (x, x, x, colptr, row, *ops.transpose_edges(colptr, row), 1.5)
         return {name: inputs, f"{name}_backward": (grad.new_ones(7, 3, 3), *inputs)}
     clips, spans = x.view(7, 1, 3, 1).expand(7, 2, 3, 2), torch.tensor([0, 2, 7], device=DEVICE)
-    if name == "frame_window":
+    if name == "temporal_conv3":
         window = x.view(7, 1, 1, 3, 1).expand(7, 2, 2, 3, 2)
         return {name: (window, spans, None, False), f"{name}_transposed": (window[:, :, :, 0], spans)}
-    if name == "mix_joints":
+    if name == "joint_mix":
         return {name: (clips, grad[:12].view(1, 3, 2, 2).expand(2, 3, 2, 2).clone(), spans, None, False)}
-    return {"compare_joints": (clips, clips.detach().sin(), spans)}
+    return {"joint_affinity": (clips, clips.detach().sin(), spans)}
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:torch")

@@ -100,7 +100,7 @@ def test_labels_outside_of_the_set_and_tables_that_are_no_text_are_refused(tmp_p
         ({"edges": [[1.5, 0]]}, "a bone must name joints by whole numbers"),
         ({"edges": 3}, "`edges` must be a list of pairs of joints (got 3)"),
         ({"edges": [3]}, "a bone must name joints by their numbers (got 3)"),
-        ({"edges": [[1, 0]], "centre": "nose"}, "`centre` must name joints by whole numbers, counted from 0"),
+        ({"edges": [[1, 0]], "center": "nose"}, "`center` must name joints by whole numbers, counted from 0"),
         ({"edges": [[1, 0]], "joints": "ab"}, "`joints` must be a list of names (got 'ab')"),
         ({"edges": [[1, 0]], "up": [0.5, 1]}, "`up` must name joints by whole numbers"),
     ],

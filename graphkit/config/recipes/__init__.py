@@ -1,0 +1,25 @@
+"""Recipes: settings for a method on a data set, with the score to expect and where it comes from.
+
+A recipe is a YAML file in this folder. It has the parts ``model``, ``data`` and ``train`` of a configuration
+(see :func:`graphkit.experiments.resolve`), a ``title``, and a list ``expected`` whose entries give ``metric``,
+``mean``, ``std``, ``runs``, ``selected_on`` and ``source``: ``"measured"`` with the ``command``, or ``"published"``
+with the table it was read from. Where no figure is known, the list is empty and a ``note`` says so.
+
+A recipe for a stream of tasks is named ``continual-DATASET``. It also has the parts ``stream`` and ``strategies``, and
+``protocols`` with what another protocol changes. Its entries of ``expected`` say which ``strategy`` and ``protocol``
+they are of; ``mean`` is the average performance, and ``forgetting`` and ``learning`` stand beside it.
+
+A recipe for distillation is named ``distill-DATASET``. It has the parts ``teacher``, ``student``, ``data`` and
+``losses``, and its entries of ``expected`` say which ``network`` they are of: the teacher, the student alone or a loss.
+"""
+
+from graphkit.config.recipes.recipe import (
+    continual_config,
+    distill_config,
+    find_recipe,
+    load_recipe,
+    recipe_config,
+    recipe_names,
+)
+
+__all__ = ["continual_config", "distill_config", "find_recipe", "load_recipe", "recipe_config", "recipe_names"]

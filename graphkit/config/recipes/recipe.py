@@ -1,0 +1,84 @@
+"""Finds and reads recipes."""
+
+from importlib import resources
+from typing import Any
+
+import yaml
+
+from graphkit.errors import InputError
+from graphkit.registry import unknown_name
+
+#: What of a recipe is configuration; the rest describes it.
+_CONFIG = ("model", "data", "train")
+_DISTILL = ("teacher", "student", "data", "losses")
+_CONTINUAL = ("model", "data", "stream", "train", "strategies")
+
+
+def recipe_names() -> list[str]:
+    """Returns the names of all recipes in alphabetical order."""
+    files = resources.files("graphkit.config.recipes").iterdir()
+    return sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml"))
+
+
+def load_recipe(name: str) -> dict[str, Any]:
+    """Returns a recipe as it stands in its file.
+
+    Raises:
+        ValueError: If there is no such recipe; the closest name is offered.
+    """
+    if name not in recipe_names():
+        raise unknown_name("recipe", name, recipe_names())
+    return yaml.safe_load(
+        resources.files("graphkit.config.recipes").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+    )
+
+
+def recipe_config(name: str) -> dict[str, Any]:
+    """Returns the configuration of a recipe, as a layer for :func:`graphkit.experiments.resolve`.
+
+    Raises:
+        ValueError: If there is no such recipe, or it is for a stream of tasks or for distillation.
+    """
+    recipe = load_recipe(name)
+    if "student" in recipe:
+        raise InputError(f"the recipe '{name}' is for a teacher and a student; use it with graphkit distill")
+    if "stream" in recipe:
+        raise InputError(f"the recipe '{name}' is for a stream of tasks; use it with graphkit continual")
+    return {**{key: recipe[key] for key in _CONFIG if key in recipe}, "recipe": name}
+
+
+def continual_config(name: str, protocol: str = "default") -> dict[str, Any]:
+    """Returns the configuration of a recipe for a stream, as a layer for a continual run.
+
+    Args:
+        name: The recipe; one for a stream has the part ``stream``.
+        protocol: What the recipe says under this name is laid over the rest.
+
+    Raises:
+        ValueError: If there is no such recipe, or it is not for a stream.
+    """
+    recipe = load_recipe(name)
+    if "stream" not in recipe:
+        raise InputError(f"the recipe '{name}' is not for a stream of tasks; use it with graphkit train")
+    layer: dict[str, Any] = {key: dict(recipe[key]) for key in _CONTINUAL if key in recipe}
+    for key, part in recipe.get("protocols", {}).get(protocol, {}).items():
+        layer[key] = {**layer.get(key, {}), **part}
+    return layer
+
+
+def distill_config(name: str) -> dict[str, Any]:
+    """Returns the configuration of a recipe for distillation, as a layer of :func:`resolve_experiment`'s.
+
+    Raises:
+        ValueError: If there is no such recipe, or it is not for distillation.
+    """
+    recipe = load_recipe(name)
+    if "student" not in recipe:
+        raise InputError(f"the recipe '{name}' has no student; use it with graphkit train")
+    return {key: recipe[key] for key in _DISTILL if key in recipe}
+
+
+def find_recipe(model: str, dataset: str) -> str | None:
+    """Returns the name of the recipe for a model on a data set, ``MODEL-DATASET``, if there is one."""
+    name = f"{model}-{dataset}"
+    return name if name in recipe_names() else None

@@ -1,0 +1,108 @@
+"""One pass through a network for all tasks that ask about the same graph."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from graphkit.continual.task_heads import TaskHeads
+from graphkit.data.single_graph import MASKS
+from graphkit.nn import GraphModel
+from graphkit.nn.state_key import StateKey
+
+
+class _Pass(NamedTuple):
+    """What a call of a network left behind."""
+
+    model: torch.nn.Module
+    state: StateKey  # of the graph, the weights and the modes
+    output: Any  # of a network whose tasks share the output layer; None where each has a head
+    head: tuple[tuple[Any, ...], dict[str, Any]] | None  # the arguments that the heads were called with
+
+
+_PASSES: ContextVar[list[_Pass] | None] = ContextVar("graphkit_passes", default=None)
+
+
+@contextmanager
+def share_trunk_outputs(share: bool = True) -> Iterator[None]:
+    """Lets tasks that ask about the same graph share what a network computes for all of them.
+
+    While it lasts, :func:`call_model` runs a network once for each graph. For another task it runs that task's output
+    layer only, where each has one of its own and nothing follows it. The tasks share the draws of dropout then. A graph
+    is the same one if all its attributes but the masks of a split are the same tensors; after a change in place, of an
+    attribute or of a weight, the network runs again (:class:`~graphkit.nn.state_key.StateKey`).
+
+    Args:
+        share: ``False`` ends the sharing inside of another block.
+    """
+    token = _PASSES.set([] if share else None)
+    try:
+        yield
+    finally:
+        _PASSES.reset(token)
+
+
+def call_model(model: torch.nn.Module, data: Any, task: int, **options: Any) -> Any:
+    """Calls any model on a graph or a batch; one with a head for each task gives the outputs of the task asked for."""
+    passes = _PASSES.get()
+    if passes is None or options:
+        return model(**_inputs(model, data, task), **options)
+    state = _state(model, data)
+    for done in passes:
+        if done.model is model and state.matches(done.state):
+            if isinstance(model, TaskHeads):
+                assert done.head is not None
+                return _first(model.heads[task][0](*done.head[0], **done.head[1]))  # type: ignore[index]
+            return done.output
+    if not isinstance(model, TaskHeads):
+        out = model(**_inputs(model, data, task))
+        passes.append(_Pass(model, state, out, None))
+        return out
+    calls: list[tuple[tuple[Any, ...], dict[str, Any], Any]] = []
+    head = model.heads[task][0]  # type: ignore[index]
+
+    def note(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
+        calls.append((args, kwargs, out))
+
+    handle = head.register_forward_hook(note, with_kwargs=True)
+    try:
+        out = model(**_inputs(model, data, task))
+    finally:
+        handle.remove()
+    if len(model.places) == 1 and len(calls) == 1 and _first(calls[0][2]) is out:
+        passes.append(_Pass(model, state, None, calls[0][:2]))
+    return out
+
+
+def _state(model: torch.nn.Module, data: Any) -> StateKey:
+    """Returns the state of all that the output of a network depends on, but for the running statistics of norms."""
+    graph = data.to_dict() if isinstance(data, Data) else data  # of anything else, changes cannot be seen
+    if isinstance(graph, dict):
+        graph = {name: value for name, value in graph.items() if name not in MASKS}
+    modes = [module.training for module in model.modules()]
+    device = next((parameter.device.type for parameter in model.parameters()), "cpu")
+    mixed = torch.is_autocast_enabled(device) and str(torch.get_autocast_dtype(device))
+    return StateKey([graph, modes, torch.is_grad_enabled(), mixed, *model.parameters()])
+
+
+def _first(out: Any) -> Tensor:
+    """Returns the output of a layer that may return attention beside it."""
+    return out[0] if isinstance(out, tuple) else out
+
+
+def _inputs(model: torch.nn.Module, data: Any, task: int) -> dict[str, Any]:
+    """Returns the arguments of a model."""
+    inputs: dict[str, Any]
+    if isinstance(model, GraphModel):
+        inputs = model.inputs(data)
+    else:
+        inputs = {"x": data.x, "edge_index": data.edge_index}
+        if data.get("batch") is not None:
+            inputs["batch"] = data.batch
+    if isinstance(model, TaskHeads):
+        inputs["task"] = task
+    return inputs

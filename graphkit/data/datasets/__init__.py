@@ -1,0 +1,1 @@
+"""Named public data sets, one source or family per file."""

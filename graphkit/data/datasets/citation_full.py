@@ -1,0 +1,73 @@
+"""The full citation graphs Cora and Cora-ML, and the co-purchase and co-author graphs of Shchur et al."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch_geometric.data import Data
+from torch_geometric.utils import remove_self_loops, to_undirected
+
+from graphkit.data.dataset import GraphDataset
+from graphkit.data.dataset_info import Request, Source, dataset
+from graphkit.data.raw_files import read_files
+from graphkit.data.raw_tables import csr_entries, dense_from_csr, read_npz
+from graphkit.data.single_graph import from_masks
+from graphkit.errors import InputError
+
+SHCHUR = "https://github.com/shchur/gnn-benchmark/raw/master/data/npz/"
+GRAPH2GAUSS = "https://github.com/abojchevski/graph2gauss/raw/master/data/"
+CSR = ("data", "indices", "indptr", "shape")
+
+
+def _source(folder: str, raw: str, base: str, name: str) -> Source:
+    return Source(folder, f"{raw}/raw", (name,), f"{base}{name}", urls=(f"{base}{name}",))
+
+
+CITATION_FULL = {
+    name: _source("CitationFull", stem, GRAPH2GAUSS, f"{stem}.npz")
+    for name, stem in (("cora-full", "cora"), ("cora-ml", "cora_ml"))
+}
+AMAZON = {
+    name: _source("Amazon", name.capitalize(), SHCHUR, f"amazon_electronics_{name}.npz")
+    for name in ("computers", "photo")
+}
+COAUTHOR = {
+    name: _source("Coauthor", folder, SHCHUR, f"ms_academic_{stem}.npz")
+    for name, folder, stem in (("cs", "CS", "cs"), ("physics", "Physics", "phy"))
+}
+
+
+@dataset(CITATION_FULL, task="node-classification")
+def citation_full(request: Request) -> GraphDataset:
+    """Reads a full citation graph; no published split, so a stratified one is drawn."""
+    return _load(request, "Bojchevski and Günnemann, Graph2Gauss, ICLR 2018; no published split")
+
+
+@dataset(AMAZON, task="node-classification")
+def amazon(request: Request) -> GraphDataset:
+    """Reads products that are bought together; no published split, so a stratified one is drawn."""
+    return _load(request, "Shchur et al., Pitfalls of GNN Evaluation, 2018; no published split")
+
+
+@dataset(COAUTHOR, task="node-classification")
+def coauthor(request: Request) -> GraphDataset:
+    """Reads authors that wrote a paper together; no published split, so a stratified one is drawn."""
+    return _load(request, "Shchur et al., Pitfalls of GNN Evaluation, 2018; no published split")
+
+
+def _load(request: Request, citation: str) -> GraphDataset:
+    data = read_files(request, lambda raw: _read(raw / request.source.files[0]))
+    return from_masks(request.name, data, citation)
+
+
+def _read(path: Path) -> Data:
+    """Reads sparse features, of which those above zero count as one, and edges in both directions without loops."""
+    arrays = read_npz(path, *(f"{part}_{name}" for part in ("attr", "adj") for name in CSR), "labels")
+    x = torch.from_numpy(dense_from_csr(path, *arrays[:4]))
+    x[x > 0] = 1
+    row, column, shape = csr_entries(path, *arrays[5:8])
+    y = arrays[8]
+    if shape != (x.size(0), x.size(0)) or y.shape != (x.size(0),):
+        raise InputError(f"{path.name}: features, edges and labels must be those of as many nodes")
+    edge_index, _ = remove_self_loops(torch.from_numpy(np.stack([row, column])))
+    return Data(x=x, edge_index=to_undirected(edge_index, num_nodes=x.size(0)), y=torch.from_numpy(y.astype(np.int64)))

@@ -1,0 +1,147 @@
+"""Data sets of the Open Graph Benchmark, read from their raw files without the ``ogb`` package.
+
+That package asks for updates over the network when it is imported, prompts before it downloads, and reads its own
+files with an unrestricted ``torch.load``. The raw files are plain tables, so a table reader is all that it takes.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from graphkit.data.checks import check_edges
+from graphkit.data.collection import GraphCollection
+from graphkit.data.dataset import GraphDataset, Split
+from graphkit.data.dataset_info import Request, Source, dataset
+from graphkit.data.datasets.molecules import one_hot_columns
+from graphkit.data.labels import classes_of_numbers
+from graphkit.data.raw_files import read_cached
+from graphkit.data.raw_tables import open_text, read_table, reading
+from graphkit.errors import InputError
+
+ADDRESS = "https://snap.stanford.edu/ogb/data"
+CITATION = "Hu et al., Open Graph Benchmark, NeurIPS 2020; published split"
+GRAPH_TABLES = ("edge", "num-node-list", "num-edge-list", "node-feat")
+SPLIT_PARTS = ("train", "valid", "test")
+
+
+def _source(folder: str, tables: tuple[str, ...], split: str, address: str) -> Source:
+    raw = tuple(f"raw/{table}.csv.gz" for table in (*GRAPH_TABLES, *tables))
+    ids = tuple(f"split/{split}/{part}.csv.gz" for part in SPLIT_PARTS)
+    return Source("", folder, raw + ids, f"{ADDRESS}/{address}", urls=(f"{ADDRESS}/{address}",))
+
+
+NODE_SOURCES = {
+    "ogbn-arxiv": _source("ogbn_arxiv", ("node-label",), "time", "nodeproppred/arxiv.zip"),
+    "ogbn-products": _source("ogbn_products", ("node-label",), "sales_ranking", "nodeproppred/products.zip"),
+}
+GRAPH_SOURCES = {
+    "ogbg-molhiv": _source(
+        "ogbg_molhiv", ("edge-feat", "graph-label"), "scaffold", "graphproppred/csv_mol_download/hiv.zip"
+    )
+}
+
+
+def read_labels(path: Path) -> Tensor:
+    """Reads a gzipped table of labels, in which an empty cell, or line, is a label that is missing."""
+    with reading(path), open_text(path) as file:
+        rows = [[float(cell or "nan") for cell in line.strip().split(",")] for line in file]
+        return torch.tensor(rows, dtype=torch.float).view(len(rows), -1 if rows else 1)
+
+
+def read_tables(request: Request, features: type) -> dict[str, Tensor]:
+    """Reads all tables of a data set, from the cache where they have been read before.
+
+    Args:
+        request: The data set that is asked for.
+        features: Type of the node features; labels are floats and everything else whole numbers.
+
+    Raises:
+        InputError: If a table is damaged, or two of them do not fit together.
+    """
+
+    def reader(raw: Path) -> dict[str, Tensor]:
+        tables = {}
+        for name in request.source.files:
+            key = Path(name).name.removesuffix(".csv.gz")
+            if key.endswith("-label"):
+                tables[key] = read_labels(raw / name)
+            else:
+                dtype = features if key == "node-feat" else np.int64
+                tables[key] = torch.from_numpy(read_table(raw / name, delimiter=",", dtype=dtype))
+        _check_tables(tables)
+        return tables
+
+    return read_cached(request, reader)
+
+
+def _check_tables(tables: dict[str, Tensor]) -> None:
+    """Refuses tables whose numbers of rows or columns do not fit together."""
+    num_nodes, num_edges = tables["num-node-list"], tables["num-edge-list"]
+    nodes, edges, graphs = int(num_nodes.sum()), int(num_edges.sum()), num_nodes.numel()
+    rows = {"node-feat": nodes, "node-label": nodes, "edge": edges, "edge-feat": edges}
+    rows |= {"graph-label": graphs, "num-edge-list": graphs}
+    columns = {"edge": 2, "num-node-list": 1, "num-edge-list": 1, "node-label": 1} | dict.fromkeys(SPLIT_PARTS, 1)
+    for key, table in tables.items():
+        shape = [rows.get(key, table.size(0)), columns.get(key, table.size(1))]
+        if list(table.shape) != shape:
+            raise InputError(f"{key}.csv.gz: the table must have the shape {shape} (got {list(table.shape)})")
+    if bool((num_nodes < 0).any()) or bool((num_edges < 0).any()):
+        raise InputError("num-node-list.csv.gz: a graph has a negative size")
+    if num_nodes.numel() == 1:
+        check_edges(tables["edge"].t(), int(num_nodes), "edge.csv.gz")
+
+
+def _both_directions(edge_index: Tensor) -> Tensor:
+    """Puts the reverse behind each edge, as the benchmark does for graphs whose raw files list an edge once."""
+    return torch.stack([edge_index, edge_index.flip(0)], dim=2).flatten(1)
+
+
+@dataset(NODE_SOURCES, task="node-classification")
+def ogbn(request: Request) -> GraphDataset:
+    """Reads one large graph with the published split; citations of arxiv keep their direction.
+
+    The transform ``undirected`` adds the reverse of every citation.
+    """
+    table = read_tables(request, np.float32)
+    edge_index = table["edge"].t().contiguous()
+    if request.name == "ogbn-products":
+        edge_index = _both_directions(edge_index)
+    y, num_classes = classes_of_numbers(table["node-label"].view(-1).numpy(), where="node-label.csv.gz")
+    return GraphDataset(
+        name=request.name,
+        task="node-classification",
+        graphs=(Data(x=table["node-feat"], edge_index=edge_index, y=y),),
+        splits=(Split(*(table[part].view(-1) for part in SPLIT_PARTS)),),
+        num_features=table["node-feat"].size(1),
+        num_outputs=num_classes,
+        metric="accuracy",
+        citation=CITATION,
+    )
+
+
+@dataset(GRAPH_SOURCES, task="multitask-graph-classification")
+def ogbg(request: Request) -> GraphDataset:
+    """Reads molecules with the published scaffold split; atom features are one-hot over the values that occur."""
+    table = read_tables(request, np.int64)
+    num_edges = table["num-edge-list"].view(-1)
+    graphs = GraphCollection(
+        _both_directions(table["edge"].t()),
+        table["num-node-list"].view(-1),
+        2 * num_edges,
+        node={"x": one_hot_columns(table["node-feat"])},
+        edge={"edge_attr": table["edge-feat"].repeat_interleave(2, dim=0)},
+        graph={"y": table["graph-label"]},
+    )
+    return GraphDataset(
+        name=request.name,
+        task="multitask-graph-classification",
+        graphs=graphs,
+        splits=(Split(*(table[part].view(-1) for part in SPLIT_PARTS)),),
+        num_features=graphs.node["x"].size(1),
+        num_outputs=table["graph-label"].size(1),
+        metric="roc-auc",
+        citation=CITATION,
+    )

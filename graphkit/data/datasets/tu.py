@@ -1,0 +1,112 @@
+"""Graph classification sets of the TU Dortmund collection, under ten-fold cross-validation."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch_geometric.utils import coalesce, remove_self_loops
+
+from graphkit.data.checks import check_edges
+from graphkit.data.collection import GraphCollection
+from graphkit.data.dataset import GraphDataset
+from graphkit.data.dataset_info import Request, Source, dataset
+from graphkit.data.datasets.published_parts import read_graphs
+from graphkit.data.raw_tables import one_hot, read_table
+from graphkit.data.splits import stratified_folds
+from graphkit.errors import InputError
+from graphkit.transforms.degree import Degree
+
+ADDRESS = "https://www.chrsmrrs.com/graphkerneldatasets"
+SPELLING = {
+    "mutag": "MUTAG",
+    "ptc-mr": "PTC_MR",
+    "proteins": "PROTEINS",
+    "nci1": "NCI1",
+    "imdb-binary": "IMDB-BINARY",
+    "imdb-multi": "IMDB-MULTI",
+    "collab": "COLLAB",
+}
+DEGREE_WIDTH = {"imdb-binary": 150, "imdb-multi": 150, "collab": 500}  # sets without node features
+SOURCES = {
+    name: Source(
+        "TUDataset",
+        f"{spelling}/raw",
+        tuple(
+            f"{spelling}_{part}.txt"
+            for part in ("A", "graph_indicator", "graph_labels", *(() if name in DEGREE_WIDTH else ("node_labels",)))
+        ),
+        f"{ADDRESS}/{spelling}.zip",
+        urls=(f"{ADDRESS}/{spelling}.zip",),
+    )
+    for name, spelling in SPELLING.items()
+}
+
+
+@dataset(SOURCES, task="graph-classification")
+def tu(request: Request, *, attributes: bool = False) -> GraphDataset:
+    """Reads a set of labeled graphs; ten stratified folds shuffled with seed 0, no validation set.
+
+    Features are the one-hot node labels. Sets without node labels get the one-hot in-degree, counted without self
+    loops: 150 columns for the IMDB sets, 500 for COLLAB.
+
+    Args:
+        request: The data set that is asked for.
+        attributes: Whether the continuous node attributes, where a set has them, stand before the node labels.
+    """
+    key = "attributes" if attributes else "labels"
+    graphs = read_graphs(request, lambda raw: _read(raw, SPELLING[request.name], attributes), key)
+    if request.name in DEGREE_WIDTH:
+        graphs = graphs.map_union(Degree(one_hot=DEGREE_WIDTH[request.name]))
+    y = graphs.graph["y"]
+    return GraphDataset(
+        name=request.name,
+        task="graph-classification",
+        graphs=graphs,
+        splits=stratified_folds(y),
+        num_features=graphs.node["x"].size(1),
+        num_outputs=int(torch.unique(y).numel()),
+        metric="accuracy",
+        protocol="fold",
+        citation="Morris et al., TUDataset, 2020 (chrsmrrs.github.io/datasets); ten stratified folds, seed 0",
+    )
+
+
+def _read(raw: Path, name: str, attributes: bool) -> GraphCollection:
+    """Reads graphs without their self loops and bond types, which the protocol does not use."""
+    path = {part: raw / f"{name}_{part}.txt" for part in ("A", "graph_indicator", "graph_labels")}
+    labels = read_table(path["graph_labels"], 1)[:, 0]
+    batch = torch.from_numpy(read_table(path["graph_indicator"], 1)[:, 0] - 1)
+    if not batch.numel() or int(batch.min()) < 0 or int(batch.max()) >= labels.size or bool((batch.diff() < 0).any()):
+        raise InputError(f"{path['graph_indicator'].name}: graphs must be numbered 1 to {labels.size}, in this order")
+    edge_index = torch.from_numpy(read_table(path["A"], 2, ",") - 1).t().contiguous()
+    check_edges(edge_index, batch.numel(), path["A"].name)
+    owner = batch[edge_index[1]]
+    if bool((batch[edge_index[0]] != owner).any()):
+        raise InputError(f"{path['A'].name}: an edge joins two graphs")
+    edge_index = coalesce(remove_self_loops(edge_index)[0], num_nodes=batch.numel(), sort_by_row=False)
+    num_nodes = torch.bincount(batch, minlength=labels.size)
+    first = num_nodes.cumsum(0) - num_nodes
+    owner = batch[edge_index[1]]
+    features = _features(raw, name, batch.numel(), attributes)
+    return GraphCollection(
+        edge_index - first[owner],
+        num_nodes,
+        torch.bincount(owner, minlength=labels.size),
+        node={} if features is None else {"x": features},
+        graph={"y": torch.from_numpy(np.unique(labels, return_inverse=True)[1])},
+    )
+
+
+def _features(raw: Path, name: str, num_nodes: int, attributes: bool) -> torch.Tensor | None:
+    """Returns the attributes, if asked for, and the one-hot labels of the nodes; nothing where a set has neither."""
+    blocks = []
+    path = raw / f"{name}_node_attributes.txt"
+    if attributes and path.is_file():
+        blocks.append(torch.from_numpy(read_table(path, delimiter=",", dtype=np.float64)).float())
+    path = raw / f"{name}_node_labels.txt"
+    if path.is_file():
+        columns = read_table(path, delimiter=",")
+        blocks += [one_hot(column, path) for column in columns.T] or [torch.from_numpy(columns)]
+    if any(block.size(0) != num_nodes for block in blocks):
+        raise InputError(f"{name}_node_labels.txt: there must be one line for each of the {num_nodes} nodes")
+    return torch.cat(blocks, dim=1) if blocks else None

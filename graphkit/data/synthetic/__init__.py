@@ -1,0 +1,1 @@
+"""Generated data sets, one generator per file."""

@@ -1,0 +1,117 @@
+"""Graphs of overlapping communities whose nodes have many labels: a stand-in for protein interactions."""
+
+import numpy as np
+import torch
+
+from graphkit.data.collection import GraphCollection
+from graphkit.data.dataset import GraphDataset, Split
+from graphkit.data.dataset_info import Request, Source, dataset
+from graphkit.errors import InputError
+
+CITATION = "generated: graphs of overlapping communities, 121 labels per node, as many graphs as PPI has"
+PARTS = (20, 2, 2)
+NUM_FEATURES, NUM_LABELS, NUM_COMMUNITIES = 50, 121, 25
+MEMBERSHIPS = 3  # most communities of a node
+LABEL_SHARE = 0.15  # of the communities, those whose members have a label
+
+
+def generate(size: int, degree: float, inside: float, noise: float, flips: float, seed: int) -> GraphCollection:
+    """Draws the graphs.
+
+    There are 25 communities, the same in all graphs. Each of 121 labels belongs to every community with probability
+    0.15, and to one drawn at random if that gives it none; each community has a center of 50 standard normal features.
+
+    A graph has ``size`` nodes. Each is in one, two or three communities, as often one as the others, drawn at random
+    and kept once where they coincide. It has ``size * degree / 2`` edges between two different nodes, less where an
+    edge is drawn twice: one end is any node; with probability ``inside`` the other is drawn from the members of one of
+    its communities, otherwise from all nodes. A node has every label of its communities, and then each of its 121
+    answers is turned round with probability ``flips``. Its features are the mean of its communities' centers, plus
+    ``noise`` times standard normal noise.
+    """
+    generator = np.random.default_rng(seed)
+    owns = generator.random((NUM_COMMUNITIES, NUM_LABELS)) < LABEL_SHARE
+    nobody = np.flatnonzero(~owns.any(axis=0))
+    owns[generator.integers(NUM_COMMUNITIES, size=nobody.size), nobody] = True
+    center = generator.standard_normal((NUM_COMMUNITIES, NUM_FEATURES))
+    features, labels, edges = [], [], []
+    for _ in range(sum(PARTS)):
+        drawn = generator.integers(NUM_COMMUNITIES, size=(size, MEMBERSHIPS))
+        used = np.arange(MEMBERSHIPS) < generator.integers(1, MEMBERSHIPS + 1, size=size)[:, None]
+        member = np.zeros((size, NUM_COMMUNITIES), dtype=bool)
+        np.put_along_axis(member, np.where(used, drawn, drawn[:, :1]), True, axis=1)
+        edges.append(_draw_edges(member, round(size * degree / 2), inside, generator))
+        mean = member @ center / member.sum(axis=1, keepdims=True)
+        features.append(mean + noise * generator.standard_normal(mean.shape))
+        labels.append((member @ owns > 0) ^ (generator.random((size, NUM_LABELS)) < flips))
+    return GraphCollection(
+        torch.from_numpy(np.concatenate(edges, axis=1)),
+        torch.full((sum(PARTS),), size),
+        torch.tensor([pairs.shape[1] for pairs in edges]),
+        node={
+            "x": torch.from_numpy(np.concatenate(features)).float(),
+            "y": torch.from_numpy(np.concatenate(labels)).float(),
+        },
+    )
+
+
+def _draw_edges(member: np.ndarray, count: int, inside: float, generator: np.random.Generator) -> np.ndarray:
+    """Returns the edges of one graph in both directions, each once."""
+    size = member.shape[0]
+    one = generator.integers(size, size=count)
+    # The members of a community lie together in `people`, from `start` on.
+    community, people = member.T.nonzero()
+    start, members = np.searchsorted(community, np.arange(member.shape[1])), member.sum(axis=0)
+    # Of the communities of the first end, one at random: the largest of random numbers that others do not get.
+    own = np.where(member[one], generator.random((count, member.shape[1])), -1.0).argmax(axis=1)
+    mate = people[start[own] + (generator.random(count) * members[own]).astype(np.int64)]
+    other = np.where(generator.random(count) < inside, mate, generator.integers(size, size=count))
+    pairs = np.stack([np.minimum(one, other), np.maximum(one, other)])[:, one != other]
+    pairs = np.unique(pairs, axis=1)
+    return np.concatenate([pairs, pairs[::-1]], axis=1)
+
+
+@dataset({"sbm-multilabel": Source(address=CITATION)}, task="multilabel-node-classification")
+def sbm_multilabel(
+    request: Request,
+    *,
+    size: int = 400,
+    degree: float = 16.0,
+    inside: float = 0.6,
+    noise: float = 1.5,
+    flips: float = 0.01,
+    seed: int = 0,
+) -> GraphDataset:
+    """Generates 20 training, 2 validation and 2 test graphs with 121 labels per node, scored by micro-F1.
+
+    It has the form of PPI, for where that is not at hand, and none of its biology.
+
+    Args:
+        request: Which data set is asked for.
+        size: Nodes of each graph.
+        degree: Mean number of neighbors.
+        inside: Share of neighbors that are drawn from a community of the node's own.
+        noise: Deviation of the features around the mean of their communities' centers.
+        flips: Share of labels that are turned round.
+        seed: Seed of the generator.
+    """
+    if size < 2 * NUM_COMMUNITIES or not 0 < degree <= size / 4:
+        raise InputError(
+            f"a graph must have at least {2 * NUM_COMMUNITIES} nodes, and a degree above 0 and at most a quarter of "
+            f"that (got {size} nodes of degree {degree})"
+        )
+    if not 0 <= inside <= 1 or not 0 <= flips < 0.5 or noise < 0:
+        raise InputError(
+            "`inside` must be from 0 to 1, `flips` from 0 to 0.5 and `noise` not negative "
+            f"(got {inside}, {flips} and {noise})"
+        )
+    train, val, test = torch.arange(sum(PARTS)).split(PARTS)
+    return GraphDataset(
+        name=request.name,
+        task="multilabel-node-classification",
+        graphs=generate(size, degree, inside, noise, flips, seed),
+        splits=(Split(train, val, test),),
+        num_features=NUM_FEATURES,
+        num_outputs=NUM_LABELS,
+        metric="micro-f1",
+        citation=f"{CITATION}, seed {seed}",
+    )

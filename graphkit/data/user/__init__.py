@@ -1,0 +1,82 @@
+"""A user's own data: one graph as ``.npz``, ``.graphml``, ``.pt``, tables or arrays, graphs as ``.pt``, clips."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from graphkit.data.dataset import GraphDataset
+from graphkit.data.dataset_info import check_options
+from graphkit.data.user.array_folder import holds_arrays, read_array_folder
+from graphkit.data.user.build_dataset import build_dataset
+from graphkit.data.user.clips import clip_options, holds_clips, load_clips
+from graphkit.data.user.fields import Fields
+from graphkit.errors import InputError
+from graphkit.settings import Setting, signature_settings
+
+__all__ = ["load_own", "own_options"]
+
+
+def own_options(path: Path | None = None) -> dict[str, Setting]:
+    """Returns the options that a user's file or folder takes, with their types and defaults."""
+    if path is not None and holds_clips(path):
+        return clip_options()
+    return signature_settings(_read, ("path", "use_split"))
+
+
+def load_own(path: Path, options: Mapping[str, Any], use_split: bool = True) -> GraphDataset:
+    """Reads a user's file or folder.
+
+    Args:
+        path: The file or folder.
+        options: Options by name, see :func:`own_options`.
+        use_split: Whether the split in the file counts; without it, or where there is none, the result has no splits.
+
+    Raises:
+        FileNotFoundError: If the path does not exist.
+        ValueError: If an option is unknown, the format is, or the content is wrong.
+    """
+    if holds_clips(path):
+        return load_clips(path, options, use_split)
+    options = check_options(path.name, own_options(), options)
+    return _read(path, use_split, **options)
+
+
+def _read(
+    path: Path, use_split: bool, *, directed: bool | None = None, label: str = "label", ignore: str = ""
+) -> GraphDataset:
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file or folder '{path}'; check the path, or give the name of a data set")
+    if path.is_file() and path.suffix.lower() == ".csv":
+        path = path.parent
+    ignored = frozenset(name.strip() for name in ignore.split(",") if name.strip())
+    if label != "label" and (holds_arrays(path) or path.suffix.lower() in (".npz", ".pt", ".pth")):
+        raise InputError(f"`data.label` names a column of nodes.csv or GraphML; '{path}' has labels in `y`")
+    if holds_arrays(path):
+        if directed is False:
+            raise InputError(f"'{path}' holds its edges as they are; write it anew with graphkit.data.write_folder")
+        return read_array_folder(path, ignored, use_split)
+    if path.is_file() and not path.stat().st_size:
+        raise InputError(f"'{path}' is empty; write it again")
+    fields: Fields | GraphDataset
+    if path.is_dir():
+        from graphkit.data.user.csv_folder import read_csv_folder
+
+        fields = read_csv_folder(path, label, ignored)
+    elif path.suffix.lower() == ".npz":
+        from graphkit.data.user.npz import read_npz
+
+        fields = read_npz(path, ignored)
+    elif path.suffix.lower() == ".graphml":
+        from graphkit.data.user.graphml import read_graphml
+
+        fields = read_graphml(path, label, ignored)
+    elif path.suffix.lower() in (".pt", ".pth"):
+        from graphkit.data.user.pt import read_pt
+
+        fields = read_pt(path, ignored, use_split)
+    else:
+        raise InputError(
+            f"'{path}' is in no known format; give a .npz, .graphml or .pt file, or a folder with edges.csv and "
+            "nodes.csv, with edge_index.npy, x.npy and y.npy, or with labels.csv and clips"
+        )
+    return fields if isinstance(fields, GraphDataset) else build_dataset(path, fields, directed, use_split)

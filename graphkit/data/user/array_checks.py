@@ -1,0 +1,256 @@
+"""Conversions and checks of a user's arrays: one set for a single graph, the graphs of a list and every file format.
+
+The argument ``where`` names the file, and the graph of a list, in error messages.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphkit.data.dataset import Split
+from graphkit.data.labels import labeled_items
+from graphkit.data.single_graph import MASKS
+from graphkit.data.splits import PARTS
+from graphkit.errors import InputError
+
+#: The most splits that masks ``[N, K]`` may hold.
+MAX_SPLITS = 10_000
+#: The most characters of a cell or a name in an error message.
+SHOWN = 60
+
+
+def shown(value: object) -> str:
+    """Returns a cell or a name as one short line, for an error message."""
+    text = " ".join(str(value)[: 4 * SHOWN].split())
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
+def as_array(value: Any, name: str, where: str) -> np.ndarray:
+    """Returns a tensor, an array, a number or a flat list of numbers as an array.
+
+    Raises:
+        InputError: If it is something else.
+    """
+    if isinstance(value, list | tuple) and all(isinstance(item, bool | int | float) for item in value):
+        value = np.array(value) if value else np.empty(0)
+    elif isinstance(value, bool | int | float):
+        value = np.array(value)
+    elif isinstance(value, Tensor):
+        try:
+            value = value.as_subclass(Tensor).detach().cpu()
+            value = value.to_dense() if value.layout != torch.strided else value.resolve_conj().resolve_neg()
+            value = (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+        except (RuntimeError, TypeError, ValueError) as error:
+            line = shown(error)
+            raise InputError(f"{where}: `{name}` must be an ordinary tensor ({line}); save it as one") from None
+    if not isinstance(value, np.ndarray):
+        raise InputError(f"{where}: `{name}` must be a tensor or an array (got {type(value).__name__}); save it as one")
+    return value
+
+
+def as_words(value: Any, name: str, where: str) -> list[str]:
+    """Returns strings, one per item, from an array or a list.
+
+    Raises:
+        InputError: If it is something else.
+    """
+    if isinstance(value, np.ndarray | Tensor):
+        value = as_array(value, name, where).reshape(-1).tolist()
+    elif isinstance(value, str):
+        value = [value]
+    if not isinstance(value, list | tuple) or not all(isinstance(word, str | bytes | int | float) for word in value):
+        raise InputError(f"{where}: `{name}` must be an array of strings; save it as one")
+    return [word.decode("utf-8", "replace") if isinstance(word, bytes) else str(word) for word in value]
+
+
+def edges_from(value: Any, num_nodes: int, where: str) -> Tensor:
+    """Returns ``edge_index`` ``[2, E]`` int64.
+
+    Raises:
+        InputError: If its shape or type is wrong, or it names a node that does not exist.
+    """
+    array = as_array(value, "edge_index", where)
+    if array.ndim != 2 or array.shape[0] != 2:
+        hint = "; transpose it, sources in the first row" if array.ndim == 2 and array.shape[1] == 2 else ""
+        raise InputError(
+            f"{where}: `edge_index` must have the shape [2, edges] (got {list(array.shape)}){hint or '; correct it'}"
+        )
+    if array.dtype.kind not in "iu" and array.size:
+        raise InputError(f"{where}: `edge_index` must hold whole numbers (got {array.dtype}); convert it to int64")
+    if array.dtype == np.uint64:
+        array = np.minimum(array, 2**62)  # what lies above would become negative
+    edge_index = torch.from_numpy(array.astype(np.int64))
+    check_edges(edge_index, num_nodes, where)
+    return edge_index
+
+
+def features_from(value: Any, num_nodes: int, where: str, names: Sequence[str] = ()) -> Tensor:
+    """Returns ``x`` ``[N, F]`` float.
+
+    Raises:
+        InputError: If its shape or type is wrong, or a feature is not finite.
+    """
+    x = floats_from(value, "x", where)
+    x = x.unsqueeze(1) if x.dim() == 1 else x
+    if x.dim() != 2 or x.size(0) != num_nodes:
+        hint = "; transpose it" if x.dim() == 2 and x.size(1) == num_nodes else "; correct it"
+        raise InputError(
+            f"{where}: `x` must have one row for each of the {num_nodes} nodes (got the shape {list(x.shape)}){hint}"
+        )
+    check_features(x, where, names)
+    return x
+
+
+def weights_from(value: Any, num_edges: int, where: str) -> Tensor:
+    """Returns ``edge_weight`` ``[E]`` float.
+
+    Raises:
+        InputError: If it has not one finite number per edge.
+    """
+    weight = floats_from(value, "edge_weight", where)
+    if weight.numel() != num_edges or weight.dim() not in (1, 2):
+        raise InputError(
+            f"{where}: `edge_weight` must have one number for each of the {num_edges} edges "
+            f"(got the shape {list(weight.shape)}); correct it"
+        )
+    weight = weight.reshape(-1)
+    check_weights(weight, where)
+    return weight
+
+
+def floats_from(value: Any, name: str, where: str) -> Tensor:
+    """Returns an array of numbers as float32; what is too large for it becomes infinite.
+
+    Raises:
+        InputError: If it does not hold real numbers.
+    """
+    array = as_array(value, name, where)
+    if array.dtype.kind not in "iufb":
+        raise InputError(f"{where}: `{name}` must hold numbers (got {array.dtype}); convert it to float32")
+    with np.errstate(all="ignore"):
+        return torch.from_numpy(array.astype(np.float32))
+
+
+def masks_from(arrays: Mapping[str, Any], num_nodes: int, where: str) -> tuple[Tensor, Tensor, Tensor] | None:
+    """Returns the training, validation and test masks ``[N]`` or ``[N, K]`` bool, or ``None`` if there are none.
+
+    Raises:
+        InputError: If some are missing, or a shape or type is wrong.
+    """
+    given = [name for name in MASKS if name in arrays]
+    if not given:
+        return None
+    if len(given) < len(MASKS):
+        absent = next(name for name in MASKS if name not in arrays)
+        raise InputError(f"{where} has `{given[0]}` but no `{absent}`; give all three masks, or none of them")
+    masks = [_mask(arrays[name], name, num_nodes, where) for name in MASKS]
+    widths = {mask.size(1) for mask in masks if mask.dim() == 2} - {1}
+    if len(widths) > 1:
+        shapes = ", ".join(f"{list(mask.shape)}" for mask in masks)
+        raise InputError(f"{where}: the masks must have as many columns, one per split (got the shapes {shapes})")
+    return masks[0], masks[1], masks[2]
+
+
+def _mask(value: Any, name: str, num_nodes: int, where: str) -> Tensor:
+    mask = as_array(value, name, where)
+    got = f"got {mask.dtype} of shape {list(mask.shape)}"
+    if mask.ndim == 2 and mask.shape[0] != num_nodes and mask.shape[1] == num_nodes:
+        raise InputError(f"{where}: `{name}` must have the shape [nodes, splits] ({got}); transpose it")
+    rule = f"{where}: `{name}` must hold one boolean for each of the {num_nodes} nodes"
+    if mask.dtype.kind not in "biu" or mask.ndim not in (1, 2) or mask.shape[0] != num_nodes:
+        raise InputError(f"{rule} ({got}); correct it")
+    if mask.ndim == 2 and not 0 < mask.shape[1] <= MAX_SPLITS:
+        raise InputError(f"{where}: `{name}` must have 1 to {MAX_SPLITS} columns, one per split ({got}); correct it")
+    if mask.dtype.kind != "b" and not ((mask == 0) | (mask == 1)).all():
+        raise InputError(f"{rule} (got other numbers than 0 and 1); give a mask, not the numbers of the nodes")
+    return torch.from_numpy(mask if mask.dtype.kind == "b" else mask.astype(bool))
+
+
+def check_edges(edge_index: Tensor, num_nodes: int, where: str) -> None:
+    """Refuses edges to nodes that do not exist.
+
+    Raises:
+        InputError: If there is one.
+    """
+    wrong = ((edge_index < 0) | (edge_index >= num_nodes)).any(dim=0)
+    if bool(wrong.any()):
+        edge = int(wrong.nonzero()[0])
+        source, target = edge_index[:, edge].tolist()
+        raise InputError(
+            f"{where}: edge {edge} joins {source} and {target}, but nodes are numbered 0 to {num_nodes - 1}; "
+            "correct the edge, or add the node"
+        )
+
+
+def check_features(x: Tensor, where: str, names: Sequence[str] = ()) -> None:
+    """Refuses features that are NaN or infinite.
+
+    Raises:
+        InputError: If there is one.
+    """
+    finite = torch.isfinite(x)
+    if not bool(finite.all()):
+        node, column = divmod(int(finite.view(-1).to(torch.uint8).argmin()), x.size(1))
+        name = f"'{shown(names[node])}'" if names else node
+        raise InputError(
+            f"{where}: feature {column} of node {name} must be a finite number (got {float(x[node, column])}); "
+            f"replace it ({int((~finite).sum())} such values in all)"
+        )
+
+
+def check_weights(weight: Tensor, where: str) -> None:
+    """Refuses edge weights that are NaN or infinite.
+
+    Raises:
+        InputError: If there is one.
+    """
+    finite = torch.isfinite(weight)
+    if not bool(finite.all()):
+        edge = int(finite.to(torch.uint8).argmin())
+        raise InputError(
+            f"{where}: the weight of edge {edge} in `edge_weight` must be a finite number (got {float(weight[edge])}); "
+            "correct it"
+        )
+
+
+def check_splits(splits: Sequence[Split], where: str, item: str) -> None:
+    """Refuses splits with an empty part or an item in two parts.
+
+    Raises:
+        InputError: If there is one.
+    """
+    words = {"train": "training", "val": "validation", "test": "test"}
+    for split in splits:
+        for part in PARTS:
+            if not getattr(split, part).numel():
+                raise InputError(
+                    f"{where}: the split has no {words[part]} {item}; mark some, or draw a split with "
+                    "--split 0.6,0.2,0.2"
+                )
+        both = torch.cat([split.train, split.val, split.test])
+        ids, count = torch.unique(both, return_counts=True)
+        if int(count.max()) > 1:
+            twice = int(ids[count > 1][0])
+            raise InputError(f"{where}: {item} {twice} is in two parts of the split; keep one")
+
+
+def check_labeled(splits: Sequence[Split], y: Tensor, where: str, item: str, names: Sequence[str] = ()) -> None:
+    """Refuses splits with an unlabeled item, see :mod:`graphkit.data.labels`.
+
+    Raises:
+        InputError: If there is one.
+    """
+    labeled = labeled_items(y)
+    for split in splits if not bool(labeled.all()) else ():
+        for part in PARTS:
+            ids = getattr(split, part)
+            bare = ids[~labeled[ids]]
+            if bare.numel():
+                name = f"'{shown(names[int(bare[0])])}'" if names else int(bare[0])
+                raise InputError(
+                    f"{where}: {item} {name} is in the {part} part but has no label; label it, or take it out of the "
+                    "split"
+                )

@@ -1,0 +1,125 @@
+"""A graph in a folder of arrays, which stay on disk: ``x.npy``, ``edge_index.npy``, ``y.npy`` and so on."""
+
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+from torch_geometric.data import Data
+
+from graphkit.data.array_files import SUFFIXES, as_tensor, open_array, rows_at_a_time
+from graphkit.data.dataset import GraphDataset
+from graphkit.data.edges import sorted_edge_index
+from graphkit.data.labels import classes_of_numbers, label_columns, labeled_items
+from graphkit.data.single_graph import MASKS
+from graphkit.data.splits import splits_from_masks
+from graphkit.data.user.array_checks import as_words, check_labeled, check_splits, masks_from, shown
+from graphkit.data.user.fields import ignore_option
+from graphkit.errors import InputError
+from graphkit.registry import unknown_name
+
+NEEDED = ("x", "edge_index", "y")
+KEYS = (*NEEDED, *MASKS, "edge_weight", "class_names")
+
+
+def holds_arrays(path: Path) -> bool:
+    """Whether a folder is one of arrays."""
+    return any((path / f"edge_index{suffix}").is_file() for suffix in SUFFIXES)
+
+
+def read_array_folder(folder: Path, ignored: frozenset[str] = frozenset(), use_split: bool = True) -> GraphDataset:
+    """Maps the arrays of a folder into memory; none of them is copied as a whole.
+
+    Edges are taken as they are, with the reverse of each among them if the graph has no direction. Features are looked
+    at when they are used: that they are finite is checked by :func:`graphkit.data.write_folder`, not here.
+
+    Args:
+        folder: The folder, see :func:`graphkit.data.write_folder`.
+        ignored: Names of arrays to leave out.
+        use_split: Whether the masks count.
+
+    Raises:
+        ValueError: If an array is missing, damaged or of a wrong shape or type, edges are not sorted by target or name
+            a node that does not exist, a class is missing, or the split is wrong.
+    """
+    arrays: dict[str, np.ndarray] = {}
+    where = f"'{folder}'"
+    for path in sorted(folder.iterdir()):
+        if path.suffix in SUFFIXES and path.stem not in ignored and not path.name.startswith("."):
+            if path.stem not in KEYS:
+                error = unknown_name("array", shown(path.stem), KEYS)
+                raise InputError(f"{where}: {error} (or leave it out: {ignore_option([path.stem], ignored)})")
+            if path.stem in arrays:
+                raise InputError(f"{where} holds `{path.stem}` twice, as .npy and as .safetensors; remove one")
+            arrays[path.stem] = open_array(path)
+    for name in NEEDED:
+        if name not in arrays:
+            raise InputError(f"{where} has no {name}.npy (found: {', '.join(arrays) or 'nothing'}); add it")
+    class_names = tuple(as_words(arrays["class_names"], "class_names", where)) if "class_names" in arrays else ()
+    y, names = _labels(arrays["y"], class_names, where)
+    num_nodes = y.size(0)
+    x, edges = arrays["x"], arrays["edge_index"]
+    if x.dtype != np.float32 or x.ndim != 2 or x.shape[0] != num_nodes:
+        what = f"got {x.dtype} of shape {list(x.shape)}"
+        raise InputError(f"{where}: `x` must be float32 [{num_nodes}, F], for it is used as it is ({what})")
+    _check_edges(edges, num_nodes, where)
+    data = Data(x=as_tensor(x), y=y, edge_index=sorted_edge_index(as_tensor(edges), num_nodes), num_nodes=num_nodes)
+    if "edge_weight" in arrays:
+        weight = arrays["edge_weight"]
+        if weight.dtype != np.float32 or weight.shape != (edges.shape[1],):
+            what = f"got {weight.dtype} of shape {list(weight.shape)}"
+            raise InputError(f"{where}: `edge_weight` must be float32 [{edges.shape[1]}] ({what})")
+        data.edge_weight = as_tensor(weight)
+    masks = masks_from(arrays, num_nodes, where) if use_split else None
+    splits = () if masks is None else splits_from_masks(*masks)
+    check_splits(splits, where, "node")
+    check_labeled(splits, y, where, "node")
+    single = y.dim() == 1
+    return GraphDataset(
+        name=folder.name,
+        task="node-classification" if single else "multilabel-node-classification",
+        graphs=(data,),
+        splits=splits,
+        num_features=x.shape[1],
+        num_outputs=len(names),
+        metric="accuracy" if single else "micro-f1",
+        class_names=names,
+        citation=f"read from {folder.resolve()}",
+        mapped=True,
+    )
+
+
+def _labels(y: np.ndarray, names: tuple[str, ...], where: str) -> tuple[Tensor, tuple[str, ...]]:
+    """Returns the labels in memory, and the names of the classes."""
+    if y.ndim == 2 and y.dtype.kind in "fiub":
+        values, count = label_columns(y, f"{where}: `y`"), y.shape[1]
+    elif y.ndim == 1 and y.dtype.kind in "iu":
+        values, count = classes_of_numbers(y, len(names), f"{where}: `y`")
+        if count < 2:
+            raise InputError(f"{where}: `y` must hold two classes at least, and -1 for no label (got {count})")
+    else:
+        what = f"got {y.dtype} of shape {list(y.shape)}"
+        raise InputError(f"{where}: `y` must be whole numbers [N], or 0, 1 and NaN [N, C] ({what})")
+    if names and len(names) != count:
+        raise InputError(f"{where}: there must be one class name for each of the {count} classes (got {len(names)})")
+    if not bool(labeled_items(values).any()):
+        raise InputError(f"{where}: no node has a label in `y`; label some")
+    return values, names or tuple(map(str, range(count)))
+
+
+def _check_edges(edges: np.ndarray, num_nodes: int, where: str) -> None:
+    """Refuses edges of a wrong form, block by block."""
+    if edges.dtype != np.int64 or edges.ndim != 2 or edges.shape[0] != 2:
+        what = f"got {edges.dtype} of shape {list(edges.shape)}"
+        raise InputError(f"{where}: `edge_index` must be int64 [2, E], sources and targets ({what})")
+    last = 0
+    for source, target in zip(rows_at_a_time(edges[0]), rows_at_a_time(edges[1]), strict=True):
+        low, high = min(source.min(), target.min()), max(source.max(), target.max())
+        if low < 0 or high >= num_nodes:
+            what = f"got ids from {low} to {high}"
+            raise InputError(f"{where}: `edge_index` must hold node ids from 0 to {num_nodes - 1} ({what})")
+        if target[0] < last or bool((target[1:] < target[:-1]).any()):
+            raise InputError(
+                f"{where}: the edges must be sorted by target, the second row of `edge_index`; "
+                "graphkit.data.write_folder sorts them"
+            )
+        last = target[-1]

@@ -1,0 +1,109 @@
+"""A graph in GraphML, read by networkx."""
+
+from pathlib import Path
+from typing import Any
+
+import networkx
+import torch
+from torch import Tensor
+
+from graphkit.data.labels import classes_of_words, is_no_label
+from graphkit.data.user.array_checks import shown
+from graphkit.data.user.fields import Fields, ignore_option, masks_from_words
+from graphkit.errors import InputError
+from graphkit.files import PARSER_ERRORS, parsing
+
+
+def read_graphml(path: Path, label: str, ignored: frozenset[str]) -> Fields:
+    """Reads a ``.graphml`` file; whether edges have a direction is what the file says.
+
+    Args:
+        path: The file.
+        label: Name of the node attribute with the classes.
+        ignored: Attributes of nodes and edges to leave out.
+
+    Raises:
+        InputError: If the file is damaged or its content is wrong.
+    """
+    where = f"'{path}'"
+    if b"<!ENTITY" in path.read_bytes():
+        raise InputError(f"{where} defines XML entities, which GraphML has no use for; remove them")
+    with parsing(path, kind="as GraphML", errors=(*PARSER_ERRORS, networkx.NetworkXException)):
+        graph = networkx.read_graphml(path)
+    names = list(graph.nodes)
+    if not names:
+        raise InputError(f"{where} has no node; a graph needs at least one node in each part of the split")
+    rows: list[dict[str, Any]] = [{str(key): value for key, value in graph.nodes[name].items()} for name in names]
+    number = {name: position for position, name in enumerate(names)}
+    found = sorted({key for row in rows for key in row})
+    words = [_word(row.get(label)) for row in rows]
+    if all(is_no_label(word) for word in words):
+        listed = shown(", ".join(found)) or "none"
+        raise InputError(
+            f"{where}: no node has a label in the attribute '{label}' (found: {listed}); add it, or name another: "
+            "--set data.label=NAME"
+        )
+    y, class_names = classes_of_words(words, lambda node: _place(where, names[node], label))
+    keys = [key for key in found if key not in (label, "split") and key not in ignored]
+    features = [_features(where, name, row, keys, ignored) for name, row in zip(names, rows, strict=True)]
+    parts = [_word(row.get("split")) for row in rows]
+    masks = None
+    if "split" not in ignored and not all(map(is_no_label, parts)):
+        masks = masks_from_words(parts, where, place=lambda node: _place(where, names[node], "split"))
+    ends = list(graph.edges(data=True))
+    edge_index = torch.tensor([[number[u] for u, _, _ in ends], [number[v] for _, v, _ in ends]], dtype=torch.long)
+    unused = sorted({str(key) for *_, row in ends for key in row} - {"weight", "id"} - ignored)
+    return Fields(
+        where=where,
+        num_nodes=len(names),
+        edge_index=edge_index,
+        x=torch.tensor(features, dtype=torch.float) if keys else None,
+        y=y,
+        class_names=class_names,
+        masks=masks,
+        edge_weight=None if "weight" in ignored else _weights(where, ends),
+        node_names=tuple(map(str, names)),
+        directed=graph.is_directed(),
+        unused=tuple(map(shown, unused)),
+    )
+
+
+def _weights(where: str, ends: list[tuple[Any, Any, dict[str, Any]]]) -> Tensor | None:
+    """Returns the attribute ``weight`` of the edges, if they have it."""
+    weights = [row.get("weight") for *_, row in ends]
+    if all(value is None for value in weights):
+        return None
+    for (source, target, _), value in zip(ends, weights, strict=True):
+        if not _is_finite(value):
+            got = "none" if value is None else f"'{shown(value)}'"
+            raise InputError(
+                f"{where}: not every edge has a numeric attribute 'weight': that of the edge from '{shown(source)}' to "
+                f"'{shown(target)}' must be a finite number (got {got}); complete it, or remove it"
+            )
+    return torch.tensor([float(value) for value in weights if value is not None], dtype=torch.float)
+
+
+def _word(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _place(where: str, node: Any, key: str) -> str:
+    return f"{where}: the attribute '{shown(key)}' of node '{shown(node)}'"
+
+
+def _is_finite(value: Any) -> bool:
+    """Returns whether a value is a number that is finite in single precision."""
+    return isinstance(value, int | float) and abs(value) <= torch.finfo(torch.float).max
+
+
+def _features(where: str, node: Any, row: dict[str, Any], keys: list[str], ignored: frozenset[str]) -> list[float]:
+    """Returns the features of a node."""
+    wrong = [key for key in keys if not _is_finite(row.get(key))]
+    if wrong:
+        value = row.get(wrong[0])
+        got = "none" if value is None else f"'{shown(value)}'"
+        raise InputError(
+            f"{_place(where, node, wrong[0])} must be a finite number (got {got}); correct it, or leave the attribute "
+            f"out: {ignore_option(wrong, ignored)}"
+        )
+    return [float(row[key]) for key in keys]

@@ -1,0 +1,42 @@
+"""A graph in a NumPy archive."""
+
+import math
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from graphkit.data.array_files import check_header
+from graphkit.data.user.arrays import ENTRY_SIZE, KEYS, STRING_SIZE, fields_from_arrays
+from graphkit.data.user.fields import Fields
+from graphkit.errors import InputError
+from graphkit.files import check_content_size, check_zip, parsing
+
+
+def read_npz(path: Path, ignored: frozenset[str]) -> Fields:
+    """Reads the arrays of a ``.npz`` file; arrays of Python objects are refused, not unpickled.
+
+    Raises:
+        InputError: If the archive is damaged, holds an unsafe name or an array of objects, or the content is wrong.
+    """
+    check_zip(path)
+    bytes_used = 0
+    arrays: dict[str, np.ndarray] = {}
+    with parsing(path, "write it again with numpy.savez"), zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            name = member.filename.removesuffix(".npy")
+            if name in ignored:
+                continue
+            if name in arrays:
+                raise InputError(f"'{path}' holds `{name}` twice; write it again with numpy.savez")
+            if name not in KEYS:
+                arrays[name] = np.empty(0)  # is named in an error
+                continue
+            with archive.open(member) as file:
+                shape, dtype = check_header(file, member.file_size, f"{path}/{member.filename}")
+            entry = STRING_SIZE if dtype.kind in "US" else ENTRY_SIZE.get(name, 1)
+            bytes_used += math.prod(shape) * max(dtype.itemsize, entry)
+            check_content_size(path, bytes_used, "its arrays", "if it is right, write them without compression")
+            with archive.open(member) as file:
+                arrays[name] = np.lib.format.read_array(file, allow_pickle=False)
+    return fields_from_arrays(arrays, f"'{path}'", ignored, strict=True)

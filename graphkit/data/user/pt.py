@@ -1,0 +1,100 @@
+"""A PyG graph, a dictionary of tensors, or a list of graphs in a ``.pt`` file, read without running anything in it."""
+
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric import EdgeIndex
+from torch_geometric.data import Data, HeteroData
+from torch_geometric.data.data import DataEdgeAttr, DataTensorAttr
+from torch_geometric.data.storage import BaseStorage, EdgeStorage, GlobalStorage, NodeStorage
+from torch_geometric.edge_index import CatMetadata, SortOrder
+
+from graphkit.data.dataset import GraphDataset
+from graphkit.data.user.arrays import ENTRY_SIZE, KEYS, fields_from_arrays
+from graphkit.data.user.fields import Fields
+from graphkit.data.user.graphs import dataset_of_graphs
+from graphkit.errors import InputError
+from graphkit.files import check_content_size, check_zip, parsing
+
+STORAGES = [BaseStorage, EdgeStorage, GlobalStorage, NodeStorage]
+SAFE = [Data, DataEdgeAttr, DataTensorAttr, HeteroData, *STORAGES, EdgeIndex, CatMetadata, SortOrder]
+
+
+def read_pt(path: Path, ignored: frozenset[str] = frozenset(), use_split: bool = True) -> Fields | GraphDataset:
+    """Reads a file that ``torch.save`` wrote; anything in it but tensors and PyG graphs is refused.
+
+    Args:
+        path: The file.
+        ignored: Attributes to leave out.
+        use_split: Whether the split in the file counts; for a list of graphs.
+
+    Raises:
+        InputError: If the file is damaged, holds something else, or the content is wrong.
+    """
+    where = f"'{path}'"
+    content = load_safely(path)
+    several = isinstance(content, list | tuple) and len(content) > 0
+    items = list(content) if several else [content]
+    if any(isinstance(item, HeteroData) for item in items):
+        raise InputError(
+            f"{where} has several types of nodes or edges (HeteroData), which no model here takes; "
+            "save `data.to_homogeneous()`"
+        )
+    graphs = several and all(isinstance(item, Data) for item in items)
+    with parsing(path):
+        items = [dict(item.to_dict()) if isinstance(item, Data) else item for item in items]
+    if (several and not graphs) or not all(isinstance(item, dict) and all(map(_is_name, item)) for item in items):
+        raise InputError(
+            f"{where} must hold a torch_geometric Data, a list of them, or a dictionary of tensors "
+            f"(got {type(content).__name__})"
+        )
+    with parsing(path):
+        size = sum(_bytes(name, value) for item in items for name, value in item.items() if name in KEYS)
+    check_content_size(path, size, "its tensors", "save clones of views, and dense features")
+    if len(items) > 1:
+        return dataset_of_graphs(path, items, ignored, use_split)
+    return fields_from_arrays(items[0], where, ignored, strict=False)
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str)
+
+
+def _bytes(name: str, value: object) -> int:
+    """Returns the bytes that a tensor takes after its conversion: sparse ones made dense, views copied."""
+    if not isinstance(value, Tensor):
+        return 0
+    return value.numel() * max(value.element_size(), ENTRY_SIZE.get(name, 1))
+
+
+def load_safely(path: Path) -> Any:
+    """Loads a ``.pt`` file with ``weights_only=True`` and PyG's data classes allowed through.
+
+    Raises:
+        InputError: If the file is damaged or holds any other class or function.
+    """
+    if zipfile.is_zipfile(path):
+        check_zip(path)
+    # Leaving the context also forgets classes that had been allowed before, and PyG's own loading needs some of them.
+    allowed = torch.serialization.get_safe_globals()
+    more = [cls for cls in SAFE if cls not in allowed]
+    # The indices of a sparse tensor are only compared with its shape on request.
+    with (
+        parsing(path),
+        torch.serialization.safe_globals(more),
+        torch.sparse.check_sparse_tensor_invariants(),
+    ):
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:
+            found = re.search(r"(?:GLOBAL|Unsupported global:|class|function)\s+([\w.]+\.[\w.]+)", str(error))
+            if "eights" in str(error) and found:
+                raise InputError(
+                    f"'{path}' holds '{found.group(1)}', which could run code; it is refused; save only tensors and "
+                    "torch_geometric Data"
+                ) from None
+            raise

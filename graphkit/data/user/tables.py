@@ -1,0 +1,150 @@
+"""Comma-separated tables with a header, read so that every complaint names the file, the line and the column."""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+
+from graphkit.data.labels import is_no_label
+from graphkit.data.user.array_checks import shown
+from graphkit.data.user.fields import ignore_option
+from graphkit.errors import InputError
+from graphkit.files import parsing
+from graphkit.registry import unknown_name
+
+#: The largest number that is finite in single precision.
+LARGEST = torch.finfo(torch.float).max
+
+
+class Table:
+    """A table of text cells.
+
+    Args:
+        path: The file; UTF-8, comma-separated, the first line names the columns.
+        ignored: Columns to leave out.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        InputError: If it is empty, a column has no name or the name of another, or a row has too many or too few cells.
+    """
+
+    def __init__(self, path: Path, ignored: frozenset[str] = frozenset()) -> None:
+        self.path, self.ignored = path, ignored
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"there is no '{path.name}' in '{path.parent}'; a graph needs edges.csv and nodes.csv"
+            )
+        self.rows: list[list[str]] = []
+        self.lines: list[int] = []
+        with (
+            parsing(path, kind="as comma-separated UTF-8 text"),
+            open(path, newline="", encoding="utf-8-sig") as file,
+        ):
+            reader = csv.reader(file, strict=True)
+            self.columns = [name.strip() for name in next(reader, [])]
+            for row in reader:
+                if row:
+                    self.rows.append([cell.strip() for cell in row])
+                    self.lines.append(reader.line_num)
+        if not any(self.columns):
+            raise InputError(f"'{path}' is empty; its first line must name the columns")
+        for place, name in enumerate(self.columns):
+            if not name or (name.startswith("Unnamed: ") and name not in ignored):
+                what = f"is called '{name}'" if name else "has no name"
+                raise InputError(
+                    f"'{path}': column {place + 1} {what}; if pandas wrote its row numbers there, write the table with "
+                    "to_csv(..., index=False); otherwise name or remove the column"
+                )
+        if len(set(self.columns)) < len(self.columns):
+            seen: set[str] = set()
+            twice = next(name for name in self.columns if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+            raise InputError(f"'{path}' has two columns called '{shown(twice)}'; rename one")
+        for row, line in zip(self.rows, self.lines, strict=True):
+            if len(row) != len(self.columns):
+                raise InputError(
+                    f"'{path}', line {line}: {len(self.columns)} cells expected, as in the first line (got {len(row)})"
+                )
+
+    def require(self, name: str) -> list[str]:
+        """Returns the cells of a column that must be there.
+
+        Raises:
+            InputError: If it is absent.
+        """
+        if name in self.columns:
+            return self.text(name)
+        only = self.columns[0] if len(self.columns) == 1 else ""
+        hint = "separate cells by commas" if ";" in only or "\t" in only else "add it, or rename a column"
+        found = shown(", ".join(self.columns[:100]))
+        raise InputError(f"'{self.path}' has no column '{name}' (found: {found}); {hint}")
+
+    def text(self, name: str) -> list[str]:
+        """Returns the cells of a column."""
+        place = self.columns.index(name)
+        return [row[place] for row in self.rows]
+
+    def place(self, row: int, name: str) -> str:
+        """Returns the file, the line and the column of a cell, for error messages."""
+        return f"'{self.path}', line {self.lines[row]}, column '{shown(name)}':"
+
+    def numbers(self, names: Iterable[str], unknown: float | None = None) -> list[list[float]]:
+        """Returns some columns as numbers, row by row.
+
+        Args:
+            names: The columns.
+            unknown: Number for a cell that means "no label", which is an error if this is ``None``.
+
+        Raises:
+            InputError: If a cell is not a finite number.
+        """
+        number = {name: place for place, name in enumerate(self.columns)}
+        places = [number[name] for name in names]
+        result = []
+        for row, line in zip(self.rows, self.lines, strict=True):
+            values = []
+            for place in places:
+                cell = row[place]
+                value = unknown if unknown is not None and is_no_label(cell) else _number(cell)
+                if value is None or not (abs(value) <= LARGEST or value is unknown):
+                    raise InputError(self._bad(place, line, row, places))
+                values.append(value)
+            result.append(values)
+        return result
+
+    def only(self, known: Iterable[str]) -> None:
+        """Refuses columns that mean nothing here.
+
+        Raises:
+            InputError: If there is one; the closest known name is offered.
+        """
+        known = list(known)
+        others = [name for name in self.columns if name not in known and name not in self.ignored]
+        if others:
+            option = ignore_option(others, self.ignored)
+            error = unknown_name("column", shown(others[0]), known)
+            raise InputError(f"'{self.path}': {error} (or leave it out: {option})")
+
+    def _bad(self, place: int, line: int, row: list[str], places: list[int]) -> str:
+        """Returns the message on a cell that is no finite number."""
+        value = _number(row[place])
+        rule = "must be a number" if value is None else "must be a finite number"
+        others = [self.columns[other] for other in places if not _is_finite(row[other])]
+        return (
+            f"'{self.path}', line {line}, column '{shown(self.columns[place])}': {rule} (got '{shown(row[place])}'); "
+            f"correct the cell, or leave the column out: {ignore_option(others, self.ignored)}"
+        )
+
+
+def _number(cell: str) -> float | None:
+    """Returns a cell as a number, or ``None`` if it is none."""
+    try:
+        return float(cell)
+    except ValueError:
+        return None
+
+
+def _is_finite(cell: str) -> bool:
+    """Returns whether a cell is a number that is finite in single precision."""
+    value = _number(cell)
+    return value is not None and abs(value) <= LARGEST

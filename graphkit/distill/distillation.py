@@ -1,0 +1,129 @@
+"""Losses of a student against its teacher, as the trainer adds them."""
+
+from contextlib import AbstractContextManager
+from copy import copy
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from graphkit.data import ClipCollection, GraphCollection, GraphDataset, Split
+from graphkit.distill import Distiller, LayerPair, union_edges
+from graphkit.distill.layer_capture import OUTPUT, LayerOutput, last_hidden_layer
+from graphkit.distill.loss_settings import split_layers
+from graphkit.distill.teacher_output_cache import TeacherOutputCache
+from graphkit.errors import InputError
+from graphkit.nn import FactorGCN, GraphModel
+from graphkit.registry import get_loss
+
+
+class Distillation:
+    """The losses of a ``distill`` part of a configuration.
+
+    Nothing here draws from the random numbers of the training: a student begins, and drops out, as it would alone.
+
+    Args:
+        config: A resolved configuration with that part.
+        dataset: The student's data set.
+        split: The split it trains on.
+        student: The student.
+        device: Where it is.
+        teacher: The trained teacher.
+        teacher_dataset: The data set of the teacher, which may have other features.
+
+    Raises:
+        ValueError: If a layer does not exist.
+    """
+
+    def __init__(
+        self,
+        config: dict[str, Any],
+        dataset: GraphDataset,
+        split: Split,
+        student: GraphModel,
+        device: torch.device,
+        teacher: GraphModel,
+        teacher_dataset: GraphDataset,
+    ) -> None:
+        #: The epoch that trains, the first of which is 0.
+        self.epoch = 0
+        self.teacher = teacher.to(device)
+        pairs = [make_layer_pair(entry, self.teacher, student, dataset) for entry in config["distill"]["losses"]]
+        self.module = Distiller(self.teacher, student, pairs)
+        self._inputs: dict[str, Any] | None = None
+        self._structure: Tensor | None = None
+        if dataset.is_single_graph:
+            graph = copy(dataset.graphs[0]).to(device)
+            self._inputs = self.teacher.inputs(copy(teacher_dataset.graphs[0]).to(device))
+            inputs = student.inputs(graph)
+            edges = [each["edge_index"] for each in (self._inputs, inputs) if "edge_index" in each]
+            if edges and self._inputs["x"].size(0) == graph.num_nodes:
+                self._structure = union_edges(*edges, num_nodes=int(graph.num_nodes or 0))
+        else:
+            batch = copy(dataset.graphs.batch(split.train[:16])).to(device)  # type: ignore[attr-defined]
+            inputs = student.inputs(batch)
+            joints = bones(dataset)
+            self._structure = None if joints is None else joints.to(device)
+        theirs = self._teacher_inputs(None if self._inputs else batch)
+        self._taught: TeacherOutputCache | None = None
+        if isinstance(dataset.graphs, GraphCollection):
+            self._taught = TeacherOutputCache(self.module, self.teacher, dataset.graphs, device)
+        self.module.start(**inputs, teacher_inputs=theirs, structure=self._structure)
+        self.module.to(device)
+
+    def capture(self) -> AbstractContextManager[dict[str, LayerOutput]]:
+        """Returns the context in which the student is called."""
+        return self.module.capture_layers()
+
+    def losses(self, captured: dict[str, LayerOutput], inputs: dict[str, Any], batch: Data) -> list[tuple[Tensor, int]]:
+        """Returns the weighted losses of one batch, and how many nodes or graphs each has compared."""
+        theirs = self._teacher_inputs(batch)
+        teacher_outputs = self._taught(batch) if self._taught is not None else None
+        return self.module.parts(captured, (), inputs, theirs, self._structure, self.epoch, teacher_outputs)
+
+    def _teacher_inputs(self, batch: Data | None) -> dict[str, Any]:
+        """Returns what the teacher sees; for a single graph always the same tensors, so that it is asked once."""
+        if self._inputs is not None:
+            return self._inputs
+        return self.teacher.inputs(batch)  # type: ignore[arg-type]
+
+
+def bones(dataset: GraphDataset) -> Tensor | None:
+    """Returns the bones of the skeleton of a data set as edges ``[2, E]`` in both directions, if it has one."""
+    if not isinstance(dataset.graphs, ClipCollection):
+        return None
+    pairs = torch.tensor(dataset.graphs.layout.edges, dtype=torch.long).view(-1, 2).t()
+    return torch.cat([pairs, pairs.flip(0)], dim=1)
+
+
+def make_layer_pair(
+    entry: dict[str, Any], teacher: GraphModel, student: GraphModel, dataset: GraphDataset
+) -> LayerPair:
+    """Returns the pair of one entry of ``distill.losses``.
+
+    Without ``layers`` it is at the outputs for a loss between these, else at the last layer before them.
+    """
+    options = {key: entry[key] for key in entry if key not in ("name", "layers", "weight", "active_epochs")}
+    cls = get_loss(entry["name"])
+    if cls.on_outputs:
+        if dataset.task == "graph-regression":
+            raise InputError(f"the loss '{entry['name']}' compares labels, and {dataset.name} has none; take another")
+        if "multi" in dataset.task:
+            options = {"multi_label": True, **options}
+    if entry.get("layers") is not None:
+        layers = split_layers(entry["layers"])
+    elif cls.on_outputs:
+        layers = (OUTPUT, OUTPUT)
+    else:
+        by_node = dataset.level == "node"
+        layers = (hidden_layer(teacher, by_node), hidden_layer(student, by_node))
+    return LayerPair(cls(**options), *layers, entry.get("weight"), entry.get("active_epochs"))
+
+
+def hidden_layer(network: GraphModel, by_node: bool) -> str:
+    """Returns the last layer before the outputs, of a model for nodes or for graphs."""
+    name = last_hidden_layer(network, by_node)
+    if isinstance(network, FactorGCN):  # it takes its layers apart, and the norm (or nothing) after each is what runs
+        name = f"norms.{int(name.removeprefix('conv')) - 1}"
+    return name

@@ -1,0 +1,159 @@
+"""The result of a comparison: what every network scores, weighs and takes."""
+
+import time
+from copy import copy
+from pathlib import Path
+from statistics import median
+from typing import Annotated, Any, TypedDict
+
+import torch
+
+from graphkit.errors import InputError
+from graphkit.experiments.compare import compare_runs
+from graphkit.experiments.distill.distill_settings import ALONE, TEACHER
+from graphkit.experiments.run_folder import RunFolder
+from graphkit.experiments.run_result import NotNegative, Scores, check_result
+from graphkit.settings import Range
+from graphkit.training.cpu_settings import cpu_settings, sensible_threads
+
+#: Times that each network is called, in turn, to say how long it takes.
+CALLS = 31
+#: Graphs in a batch that is timed.
+GRAPHS = 64
+
+
+class _Test(TypedDict):
+    difference: float
+    p: float | None
+    wins: int
+    losses: int
+    pairs: int
+
+
+class _Network(TypedDict):
+    name: str
+    run: str
+    model: str
+    loss: dict[str, Any] | None
+    test: Scores
+    validation: Scores | None
+    parameters: Annotated[int, Range(0)]
+    size_bytes: Annotated[int, Range(0)]
+    latency_ms: NotNegative
+    seconds: NotNegative
+    against_alone: _Test | None
+
+
+class DistillResult(TypedDict):
+    """Content of ``result.json`` of a comparison, as far as it is read again."""
+
+    model: str
+    dataset: str
+    metric: str
+    networks: list[_Network]
+    chosen: str
+    selected_on: str
+    seeds: list[int]
+    seconds: float
+    run: str
+
+
+def check_distill_result(result: dict[str, Any], path: Path) -> None:
+    """Refuses a result that lacks a key, has one of another type, or not the networks of every comparison.
+
+    Raises:
+        InputError: If something is wrong; the key is named.
+    """
+    check_result(result, DistillResult, path)
+    names = [entry["name"] for entry in result["networks"]]
+    for name in (TEACHER, ALONE, result["chosen"]):
+        if name not in names:
+            raise InputError(f"'{path}' is damaged (`networks` has no '{name}'); delete it; --resume makes it again")
+    if not result["seeds"]:
+        raise InputError(f"'{path}' is damaged (`seeds` is empty); delete it; --resume makes it again")
+
+
+def combine_distill(
+    config: dict[str, Any], runs: dict[str, RunFolder], folder: Path, device: torch.device, peak_memory: float
+) -> dict[str, Any]:
+    """Returns the content of ``result.json``: one entry per network, and which student validation would choose.
+
+    Every entry has ``test`` and ``validation``, ``parameters``, ``size_bytes`` of the weights on disk, ``latency_ms``
+    (the median of forward passes, in turn with the others, over the graph or a batch of test graphs), and
+    ``against_alone``, the paired test of its scores minus those of the student alone on the same seeds.
+    """
+    alone = runs[ALONE]
+    compared = {name: compare_runs([alone, run])["runs"][1] for name, run in runs.items() if name != ALONE}
+    networks = {TEACHER: runs[TEACHER].fits[0], "student": alone.fits[0]}
+    latency = latencies(networks, device)
+    entries = []
+    for name in (TEACHER, ALONE, *config["losses"]):
+        run = runs[name]
+        entries.append(
+            {
+                "name": name,
+                "run": str(run.path),
+                "model": run.config["model"]["name"],
+                "loss": None if name in (TEACHER, ALONE) else {"name": name, **config["losses"][name]},
+                **{key: run.result[key] for key in ("test", "validation", "selected_on", "seeds", "parameters")},
+                "size_bytes": (run.fits[0].path / "model.safetensors").stat().st_size,
+                "latency_ms": latency[TEACHER if name == TEACHER else "student"],
+                "seconds": run.result["seconds"],
+                "against_alone": compared[name]["against_first"] if name != ALONE else None,
+            }
+        )
+    trained = [run for name, run in runs.items() if name != TEACHER or "run" not in config["teacher"]]
+    students = [entry for entry in entries if entry["name"] != TEACHER]
+    better = -1 if alone.result["metric"] == "mae" else 1
+    best = max(students, key=lambda entry: better * (entry["validation"] or entry["test"])["mean"])
+    return {
+        "command": "distill",
+        "model": alone.config["model"]["name"],
+        "dataset": alone.result["dataset"],
+        "task": alone.result["task"],
+        "metric": alone.result["metric"],
+        "networks": entries,
+        "chosen": best["name"],
+        **{key: best[key] for key in ("test", "validation", "selected_on", "parameters")},
+        "seeds": alone.result["seeds"],
+        "seconds": sum(run.result["seconds"] for run in trained),
+        "peak_memory_mb": round(peak_memory, 1),
+        "run": str(folder),
+    }
+
+
+@torch.no_grad()
+def latencies(fits: dict[str, RunFolder], device: torch.device, calls: int = CALLS) -> dict[str, float]:
+    """Returns the median milliseconds of a forward pass of each network, called in turn on the same data.
+
+    The data are the whole graph, or a batch of test graphs; what a model derives from them before it is called (such
+    as shortest paths) does not count.
+    """
+    first = next(iter(fits.values()))
+    networks = {name: fit.model.to(device) for name, fit in fits.items()}
+    inputs = {name: networks[name].inputs(_data(fit, device)) for name, fit in fits.items()}
+    times: dict[str, list[float]] = {name: [] for name in fits}
+    threads = first.config["train"]["threads"] or sensible_threads(first.dataset, first.config["train"]["batch_size"])
+    with cpu_settings(threads):
+        for count in range(calls + 2):
+            for name, network in networks.items():
+                _wait(device)
+                begin = time.perf_counter()
+                network(**inputs[name])
+                _wait(device)
+                if count > 1:  # the first calls warm up
+                    times[name].append(1e3 * (time.perf_counter() - begin))
+    return {name: round(median(values), 4) for name, values in times.items()}
+
+
+def _data(fit: RunFolder, device: torch.device) -> Any:
+    graphs = fit.dataset.graphs
+    if fit.dataset.is_single_graph:
+        return copy(graphs[0]).to(device)
+    ids = fit.split.test if fit.split.test.numel() else fit.split.train
+    return copy(graphs.batch(ids[: fit.config["train"]["batch_size"] or GRAPHS])).to(device)  # type: ignore[attr-defined]
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,111 @@
+"""Several runs on the same clips or graphs, added up."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphkit.errors import InputError
+from graphkit.experiments.run_folder import RunFolder
+from graphkit.experiments.run_result import summary
+from graphkit.metrics import mixture_weights
+from graphkit.tasks import Classification, make_task
+from graphkit.training.batches import Batches
+from graphkit.training.cpu_settings import cpu_settings, sensible_threads
+from graphkit.training.environment import pick_device
+from graphkit.training.loop import collect
+from graphkit.training.node_batches import node_loader
+
+
+def ensemble_runs(runs: Sequence[RunFolder], device: str = "auto") -> dict[str, Any]:
+    """Adds the probabilities of several runs, with weights chosen on their validation items and never on test items.
+
+    Runs may differ in model, settings and stream; they must have been trained for the same classes on the same split.
+    Where all have as many seeds, the first fits of all runs are added, then the second ones, and so on; otherwise the
+    best fit of each. Without validation items apart from the test items, all weights are equal.
+
+    Args:
+        runs: At least two runs that have ended.
+        device: Where to compute.
+
+    Returns:
+        ``{"command", "dataset", "metric", "test", "validation", "selected_on", "weights", "single", "runs"}``: weights
+        and single test scores are lists over the runs, means over their seeds.
+
+    Raises:
+        ValueError: If there are fewer than two runs, one has not ended, or they do not belong together.
+    """
+    if len(runs) < 2:
+        raise InputError(f"an ensemble needs at least two runs (got {len(runs)})")
+    for run in runs:
+        if not run.result:
+            remedy = f"continue it with: graphkit train --resume {run.path}"
+            raise InputError(f"the run '{run.path}' has not ended; {remedy}")
+    counts = {len(run.fits) for run in runs}
+    groups = list(zip(*(run.fits for run in runs), strict=True)) if len(counts) == 1 else [[run.best for run in runs]]
+    place = pick_device(device)
+    scores = [_one_ensemble(group, place) for group in groups]
+    first = runs[0].fits[0].dataset
+    validated = scores[0]["validation"] is not None
+    return {
+        "command": "ensemble",
+        "dataset": first.name,
+        "task": first.task,
+        "metric": first.metric,
+        "test": summary([score["test"] for score in scores]),
+        "validation": summary([score["validation"] for score in scores]),
+        "selected_on": "validation" if validated else "equal weights",
+        "weights": torch.tensor([score["weights"] for score in scores]).mean(dim=0).tolist(),
+        "single": torch.tensor([score["single"] for score in scores]).mean(dim=0).tolist(),
+        "runs": [str(run.path) for run in runs],
+    }
+
+
+def _one_ensemble(fits: Sequence[RunFolder], place: torch.device) -> dict[str, Any]:
+    """Returns the scores of one fit of each run together."""
+    first = fits[0]
+    task = make_task(first.dataset.task, first.dataset.metric)
+    if not isinstance(task, Classification):
+        raise InputError(f"ensembles are for tasks with one class per item (got {first.dataset.task})")
+    for fit in fits[1:]:
+        same = first.dataset.name == fit.dataset.name and first.dataset.num_outputs == fit.dataset.num_outputs
+        if not same or not all(
+            torch.equal(getattr(first.split, part), getattr(fit.split, part)) for part in ("val", "test")
+        ):
+            raise InputError(
+                f"the runs '{first.path}' and '{fit.path}' do not have the same data and split; train them with the "
+                "same `data` settings but for the stream"
+            )
+    test, y = _probabilities(fits, "test", place)
+    weights = torch.full((len(fits),), 1.0 / len(fits), dtype=torch.float64)
+    validation = None
+    if first.split.val.numel() and first.dataset.protocol == "validation":
+        held_out, labels = _probabilities(fits, "val", place)
+        weights = mixture_weights(held_out, labels)
+        validation = task.score(_mixed(held_out, weights), labels)
+    return {
+        "test": task.score(_mixed(test, weights), y),
+        "validation": validation,
+        "weights": weights.tolist(),
+        "single": [task.score(own, y) for own in test],
+    }
+
+
+def _mixed(probabilities: Tensor, weights: Tensor) -> Tensor:
+    """Returns the weighted mean of the probabilities ``[M, B, C]``."""
+    return torch.tensordot(weights.to(probabilities.dtype), probabilities, dims=1)
+
+
+def _probabilities(fits: Sequence[RunFolder], part: str, place: torch.device) -> tuple[Tensor, Tensor]:
+    """Returns the probabilities of all fits for a part of the split, ``[M, B, C]``, and the targets."""
+    found = []
+    for fit in fits:
+        batch_size = fit.config["train"]["batch_size"]
+        with cpu_settings(fit.config["train"]["threads"] or sensible_threads(fit.dataset, batch_size)):
+            model = fit.model.to(place)
+            nodes = node_loader(model, fit.dataset, batch_size)
+            batches = Batches(fit.dataset, getattr(fit.split, part), batch_size, place, nodes=nodes)
+            output, y = collect(model, batches)
+        found.append(output.softmax(dim=-1).cpu())
+    return torch.stack(found), y.cpu()

@@ -1,0 +1,58 @@
+"""The scores of a run, computed again from its weights."""
+
+import time
+from typing import Any
+
+import torch
+
+from graphkit.experiments.run_folder import RunFolder
+from graphkit.experiments.run_result import combine
+from graphkit.tasks import make_task
+from graphkit.training.batches import Batches
+from graphkit.training.build_model import init_model
+from graphkit.training.cpu_settings import cpu_settings, sensible_threads
+from graphkit.training.environment import peak_memory_mb, pick_device
+from graphkit.training.extra_metrics import extra_metrics
+from graphkit.training.loop import evaluate
+from graphkit.training.node_batches import node_loader
+from graphkit.training.seeds import seed_everything
+
+
+def evaluate_run(run: RunFolder, device: str = "auto") -> dict[str, Any]:
+    """Computes validation and test scores again from the weights in a run folder.
+
+    Under the ten-fold protocol the weights are those of the last epoch of each fold, so the score may differ from the
+    one at the epoch that the folds' mean curve chose; ``selected_on`` then says ``"last epoch"``.
+
+    Returns:
+        A result as in ``result.json``.
+    """
+    place = pick_device(device)
+    fits = [_evaluate_fit(fit, place) for fit in run.fits]
+    return {**combine(run.config, run.fits[0].dataset, fits, run.path, peak_memory_mb(place)), "command": "evaluate"}
+
+
+def _evaluate_fit(fit: RunFolder, place: torch.device) -> dict[str, Any]:
+    """Returns what :meth:`Trainer.run` returned for a fit, computed again."""
+    begin = time.perf_counter()
+    dataset, split, batch_size = fit.dataset, fit.split, fit.config["train"]["batch_size"]
+    task = make_task(dataset.task, dataset.metric)
+    seed_everything(fit.config["seed"])
+    untrained = init_model(fit.config, dataset, split).to(place)
+    model = fit.model.to(place)
+    scores: dict[str, Any] = {}
+    with cpu_settings(fit.config["train"]["threads"] or sensible_threads(dataset, batch_size)):
+        nodes = node_loader(model, dataset, batch_size)
+        for name, ids in (("test", split.test), ("validation", split.val)):
+            batches = Batches(dataset, ids, batch_size, place, nodes=nodes)
+            scores[name] = evaluate(model, task, batches)[1] if ids.numel() else None
+        extras = extra_metrics(model, untrained, dataset, split)
+    return {
+        **scores,
+        "epoch": fit.result["epochs"][0] if fit.result else None,
+        "curve": None,
+        "extras": extras,
+        "seed": fit.config["seed"],
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "seconds": time.perf_counter() - begin,
+    }

@@ -1,0 +1,192 @@
+"""Predictions of a trained run, and files of predictions."""
+
+import csv
+import io
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphkit.data import GraphDataset
+from graphkit.errors import InputError
+from graphkit.experiments.run_folder import RunFolder
+from graphkit.files import write_json, write_text
+from graphkit.tasks import make_task
+from graphkit.training.batches import Batches
+from graphkit.training.environment import pick_device
+from graphkit.training.loop import collect
+from graphkit.training.node_batches import node_loader
+
+#: Ends of the names of files of predictions.
+SUFFIXES = (".csv", ".json")
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+def predict_run(run: RunFolder, output: str | Path, device: str = "auto") -> int:
+    """Writes the predictions of a run for every item of its data set as a CSV or a JSON file.
+
+    The columns are ``id`` (of the node or the graph), ``split``, ``prediction`` and one probability per class, or per
+    label a prediction and a probability, or the predicted values; see :func:`write_rows` for both formats. Of several
+    seeds, the one with the best validation score predicts. Of ten folds, each graph is predicted by the fold that held
+    it out, with the first seed.
+
+    Args:
+        run: The run, which must have ended.
+        output: The file to write, whose name ends in ``.csv`` or ``.json``.
+        device: Where to compute.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        ValueError: If the run has not ended, its items are the nodes of many graphs, or the file cannot be written.
+    """
+    check_output(output)
+    dataset = run.fits[0].dataset
+    if not run.result:
+        raise InputError(f"the run '{run.path}' has not ended; continue it with: graphkit train --resume {run.path}")
+    if not dataset.is_single_graph and dataset.level == "node":
+        raise InputError(
+            "predictions are written for one graph or for graphs, not for the nodes of many graphs "
+            f"(got {dataset.name}); use graphkit.experiments.open_run(RUN).model in Python"
+        )
+    place = pick_device(device)
+    if run.result["selected_on"] == "fold":
+        outputs, parts = _out_of_fold(run, place)
+    else:
+        outputs, parts = _by_one(run.best, place)
+    write_rows(output, _rows(run.best.dataset, outputs, parts))
+    return len(parts)
+
+
+def _by_one(fit: RunFolder, place: torch.device) -> tuple[Tensor, list[str]]:
+    """Returns one fit's outputs for all items, and the part of its split that each belongs to."""
+    dataset = fit.dataset
+    count = int(dataset.graphs[0].num_nodes or 0) if dataset.is_single_graph else len(dataset.graphs)
+    model, batch_size = fit.model.to(place), fit.config["train"]["batch_size"]
+    nodes = node_loader(model, dataset, batch_size)
+    outputs, _ = collect(model, Batches(dataset, torch.arange(count), batch_size, place, nodes=nodes))
+    parts = ["none"] * count
+    for name in ("train", "val", "test"):
+        for index in getattr(fit.split, name).tolist():
+            parts[index] = name
+    return outputs.cpu(), parts
+
+
+def _out_of_fold(run: RunFolder, place: torch.device) -> tuple[Tensor, list[str]]:
+    """Returns the outputs for all graphs, each by the fold that it was held out of."""
+    fits = [fit for fit in run.fits if fit.config["seed"] == run.config["seed"]]
+    count = len(fits[0].dataset.graphs)
+    outputs, parts = torch.empty(0), ["none"] * count
+    for fold, fit in enumerate(fits):
+        held_out = Batches(fit.dataset, fit.split.test, fit.config["train"]["batch_size"], place)
+        found = collect(fit.model.to(place), held_out)[0].cpu()
+        if not fold:
+            outputs = found.new_zeros(count, found.size(1))
+        outputs[fit.split.test] = found
+        for index in fit.split.test.tolist():
+            parts[index] = f"fold-{fit.config['data']['fold']}"
+    return outputs, parts
+
+
+def _rows(dataset: GraphDataset, outputs: Tensor, parts: list[str]) -> list[dict[str, Any]]:
+    """Returns the predictions as rows, see :func:`write_rows`."""
+    predictions, values = make_task(dataset.task, dataset.metric).predict(outputs)
+    names = dataset.class_names or tuple(str(index) for index in range(dataset.num_outputs))
+    several, regression = predictions.dim() > 1, dataset.task == "graph-regression"
+    rows = []
+    for index, part in enumerate(parts):
+        row: dict[str, Any] = {"id": dataset.node_names[index] if dataset.node_names else index, "split": part}
+        if several:
+            row["predictions"] = dict(zip(names, predictions[index].tolist(), strict=True))
+        else:
+            row["prediction"] = names[int(predictions[index])]
+        if not regression:
+            row["probabilities"] = dict(zip(names, values[index].tolist(), strict=True))
+        rows.append(row)
+    return rows
+
+
+def check_output(output: str | Path) -> None:
+    """Refuses the name of a file of predictions that cannot be written, before anything is computed.
+
+    Raises:
+        InputError: If the name ends in neither ``.csv`` nor ``.json``, or its folder does not exist.
+    """
+    path = Path(output)
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"`output` must end in {' or '.join(SUFFIXES)} (got '{output}'); the end decides the format")
+    if path.is_dir() or not path.parent.is_dir():
+        what = "it is a folder" if path.is_dir() else f"there is no folder '{path.parent}'"
+        raise InputError(f"the predictions cannot be written to '{output}' ({what})")
+
+
+def write_rows(output: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Writes predictions as JSON or as CSV, by the end of the name.
+
+    JSON is a list of the rows; a number that is not finite becomes ``null``. In CSV, ``probabilities`` and
+    ``predictions`` of a row become one column for each name, ``probability_NAME`` and ``prediction_NAME``, the former
+    with six digits. A text that a spreadsheet would take for a formula, since it begins with ``=``, ``+``, ``-``,
+    ``@``, a tab or a line end, gets an apostrophe in front, unless it is a number.
+
+    Args:
+        output: The file.
+        rows: The rows; a row may lack columns of others.
+
+    Raises:
+        InputError: If the file cannot be written.
+    """
+    try:
+        if Path(output).suffix.lower() == ".json":
+            write_json(output, [_finite(row) for row in rows])
+            return
+        flat = [_flat(row) for row in rows]
+        head = dict.fromkeys(name for row in flat for name in row)
+        table = io.StringIO()
+        writer = csv.writer(table, lineterminator="\n")
+        writer.writerow([csv_cell(name) for name in head])
+        writer.writerows([csv_cell(row.get(name, "")) for name in head] for row in flat)
+        write_text(output, table.getvalue())
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(
+            f"the predictions cannot be written to '{output}' ({reason}); free space, or choose another place"
+        ) from None
+
+
+def csv_cell(value: Any) -> Any:
+    """Returns a cell of a CSV file that a spreadsheet does not take for a formula, see :func:`write_rows`.
+
+    Example:
+        >>> csv_cell("=1+2"), csv_cell("-5"), csv_cell(-5), csv_cell("a")
+        ("'=1+2", '-5', -5, 'a')
+    """
+    if not isinstance(value, str):
+        return value
+    value = value.encode("utf-8", "backslashreplace").decode("utf-8")  # names of files may be no UTF-8
+    return f"'{value}" if value.startswith(_FORMULA) and not _NUMBER.fullmatch(value) else value
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a row with one entry for each column of a table."""
+    cells: dict[str, Any] = {}
+    for key, value in row.items():
+        if key == "probabilities":
+            cells |= {f"probability_{name}": f"{number:.6g}" for name, number in value.items()}
+        elif key == "predictions":
+            cells |= {f"prediction_{name}": number for name, number in value.items()}
+        else:
+            cells[key] = value
+    return cells
+
+
+def _finite(value: Any) -> Any:
+    """Returns plain values without numbers that JSON has no word for."""
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value

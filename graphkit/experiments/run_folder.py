@@ -1,0 +1,179 @@
+"""Opens a run folder again: its settings, its data and its trained model."""
+
+import csv
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from graphkit.config.schema import command_of, resolve
+from graphkit.data import GraphDataset, Split
+from graphkit.errors import InputError
+from graphkit.experiments.create_folder import folder_config, read_train_result
+from graphkit.experiments.load_dataset import data_key, load_dataset
+from graphkit.files import read_json
+from graphkit.nn import GraphModel
+from graphkit.training.build_model import make_model
+from graphkit.training.checkpoint import load_weights, put_weights
+from graphkit.training.fingerprint import check_data
+from graphkit.training.trainer import COLUMNS
+
+
+@dataclass
+class RunFolder:
+    """A run folder. What is expensive (data, model) is loaded when it is first asked for.
+
+    Args:
+        path: The folder.
+        config: Its resolved configuration.
+        parent: The run that this one is a seed or a fold of, if it was opened through it.
+    """
+
+    path: Path
+    config: dict[str, Any]
+    parent: "RunFolder | None" = None
+
+    @cached_property
+    def result(self) -> dict[str, Any]:
+        """The content of ``result.json``; empty while the run has not ended.
+
+        Raises:
+            InputError: If it is damaged or lacks a key, or a later version of graphkit wrote it.
+        """
+        return read_train_result(self.path)
+
+    @cached_property
+    def environment(self) -> dict[str, Any]:
+        """The content of ``env.json``: software, hardware and, as ``data``, the fingerprint of the data."""
+        return read_environment(self.path)
+
+    @cached_property
+    def metrics(self) -> list[dict[str, float | None]]:
+        """The rows of ``metrics.csv``; empty for a run of several fits, whose children have them.
+
+        Raises:
+            InputError: If a column is missing or a value is no number; the line is named.
+        """
+        path = self.path / "metrics.csv"
+        return read_table(path) if path.is_file() else []
+
+    @cached_property
+    def children(self) -> tuple["RunFolder", ...]:
+        """The runs of the single seeds and folds, in order; empty for a single fit."""
+        folders = [path.parent for path in self.path.glob("*/config.yaml")]
+        runs = [open_run(folder) for folder in sorted(folders, key=_numbers)]
+        return tuple(RunFolder(run.path, run.config, parent=self) for run in runs)
+
+    @property
+    def fits(self) -> tuple["RunFolder", ...]:
+        """The single fits: the children, or the run itself."""
+        return self.children or (self,)
+
+    @property
+    def best(self) -> "RunFolder":
+        """The fit with the best validation score (the first one where there is no validation)."""
+        maximize = self.result.get("metric") != "mae"
+
+        def score(run: "RunFolder") -> float:
+            mean = (run.result.get("validation") or {}).get("mean", 0.0)
+            return mean if maximize else -mean
+
+        return max(self.fits, key=score)
+
+    @cached_property
+    def dataset(self) -> GraphDataset:
+        """The data set, loaded from where the configuration says; once for all fits that have the same.
+
+        Raises:
+            InputError: If the data are not those that the run was trained on.
+        """
+        if self.parent is not None and data_key(self.parent.config) == data_key(self.config):
+            return self.parent.dataset
+        dataset = load_dataset(self.config)
+        check_data(self.path, dataset)
+        return dataset
+
+    @property
+    def split(self) -> Split:
+        """The split that this fit was trained on."""
+        return self.dataset.splits[(self.config["data"]["fold"] or 0) % len(self.dataset.splits)]
+
+    @cached_property
+    def model(self) -> GraphModel:
+        """The trained model with the weights of the chosen epoch, in evaluation mode, on the CPU.
+
+        Raises:
+            FileNotFoundError: If the run has not ended.
+            ValueError: If the weights are damaged or not those of the configuration.
+        """
+        path = self.path / "model.safetensors"
+        weights = load_weights(path)
+        model = make_model(self.config, self.dataset)
+        put_weights(model, weights, path)
+        return model.eval()
+
+
+def read_environment(folder: Path) -> dict[str, Any]:
+    """Returns the content of ``env.json`` of a run folder; empty where there is none.
+
+    Raises:
+        InputError: If it is damaged.
+    """
+    path = folder / "env.json"
+    content = read_json(path, "delete it") if path.is_file() else {}
+    if not isinstance(content, dict):
+        raise InputError(f"'{path}' is damaged (no keys and values); delete it")
+    return content
+
+
+def open_run(path: str | Path) -> RunFolder:
+    """Opens a run folder.
+
+    Raises:
+        FileNotFoundError: If the folder is not a run.
+        ValueError: If its configuration cannot be used.
+    """
+    path = Path(path)
+    content = folder_config(path)
+    if command_of(content) == "distill":
+        raise InputError(
+            f"'{path}' is a run of graphkit distill and compares several networks; take the run of one of them, such "
+            f"as {path / 'alone'}"
+        )
+    if command_of(content) == "continual":
+        raise InputError(
+            f"'{path}' is a run of graphkit continual, and a run of graphkit train is needed here; for its scores use: "
+            f"graphkit report {path}"
+        )
+    return RunFolder(path, resolve(content))
+
+
+def read_table(path: Path) -> list[dict[str, float | None]]:
+    """Reads the rows of ``metrics.csv``; an empty field is ``None``.
+
+    Raises:
+        InputError: If a column is missing or a value is no number; the line is named.
+    """
+    remedy = "delete it, and write it again with: graphkit train --resume RUN"
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            head, *rows = list(csv.reader(file)) or [[]]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise InputError(f"'{path}' is damaged ({error}); {remedy}") from None
+    missing = next((name for name in COLUMNS if name not in head), None)
+    if missing is not None:
+        raise InputError(f"'{path}' is damaged (it has no column '{missing}'); {remedy}")
+    table: list[dict[str, float | None]] = []
+    for line, row in enumerate(rows, start=2):
+        try:
+            table.append({name: float(text) if text else None for name, text in zip(head, row, strict=True)})
+        except ValueError:
+            raise InputError(f"'{path}', line {line}, is damaged ({','.join(row):.60}); {remedy}") from None
+        if table[-1]["epoch"] is None or table[-1]["loss"] is None:
+            raise InputError(f"'{path}', line {line}, is damaged (no epoch or no loss); {remedy}")
+    return table
+
+
+def _numbers(path: Path) -> list[int]:
+    """Returns the numbers in a folder's name, so that fold-10 comes after fold-9."""
+    return [int(part) for part in path.name.split("-") if part.isdigit()]

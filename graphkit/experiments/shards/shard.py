@@ -1,0 +1,203 @@
+"""A shard of the independent work of a run folder: which units it does, when it helps, and what it says of the rest."""
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+from graphkit.errors import InputError
+from graphkit.experiments.shards.claims import SILENCE, Claims, Worker
+from graphkit.experiments.shards.manifest import FOLDER, agree, parse_shard
+from graphkit.training.interrupt import Interrupted, InterruptFlag
+from graphkit.training.progress import Progress
+
+Item = TypeVar("Item")
+
+#: Seconds between two looks at what the others do.
+POLL = 0.5
+
+
+def refuse_processes() -> None:
+    """Refuses a process that ``torchrun`` started together with others."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise InputError(
+            "--shard is for independent work, and torchrun for several processes at the same fit (got both); start "
+            "each shard by itself"
+        )
+
+
+class Shard:
+    """One or all shards of a folder, while a process works on them.
+
+    Units are folders within that of the run, and done when a certain file is there. Each process claims a unit before
+    it begins, and its shard before anything.
+
+    Args:
+        folder: The run folder, which exists.
+        command: The command, such as ``"train"``.
+        config: Its resolved settings.
+        units: The names of all units in order; ``""`` for a run that is a single unit.
+        which: Such as ``"0/2"``; ``None`` for all that is left in a folder that was begun with shards.
+        progress: What a person sees.
+        mark: The file in the folder of a unit that says that it is done.
+        within: The number of this process and how many there are, where they share out all shards of a folder.
+
+    Raises:
+        ValueError: As :func:`~graphkit.experiments.shards.manifest.agree` and
+            :func:`~graphkit.experiments.shards.manifest.parse_shard`; and, when it is entered, if another process
+            works on the shard.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        command: str,
+        config: Mapping[str, Any],
+        units: list[str],
+        which: str | None,
+        progress: Progress,
+        mark: str = "fit.json",
+        within: tuple[int, int] = (0, 1),
+    ) -> None:
+        index, count = (None, None) if which is None else parse_shard(which)
+        manifest = agree(folder, count, command, config, [unit or "." for unit in units])
+        self.folder, self.command, self.progress, self.mark = folder, command, progress, mark
+        self.units, self.count = manifest.units, manifest.shards
+        self.indices = range(within[0], self.count, within[1]) if index is None else [index]
+        self.did: list[str] = []
+        self._worker = Worker(folder / FOLDER / "workers")
+        self._claims = Claims(folder / FOLDER / "units", self._worker)
+        self._prefix, self._helps = "", False
+
+    def __enter__(self) -> "Shard":
+        self._worker.__enter__()
+        try:
+            for index in self.indices:
+                self._claim_shard(index)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        if all(self.done(unit) for unit, shard in self.units.items() if shard in self.indices):
+            self.progress.say(f"{self}: all of it is done already, nothing is done twice")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._claims.end_all()
+        finally:
+            self._worker.__exit__(kind, error, trace)
+
+    def within(self, prefix: str, helps: bool = False) -> "Shard":
+        """Returns the shard as a run in a folder within this one sees it: its units have names without that prefix.
+
+        Args:
+            prefix: The folder.
+            helps: Whether units of other shards are done too where nobody is at them, and waited for otherwise.
+        """
+        other = copy(self)
+        other._prefix, other._helps = f"{self._prefix}/{prefix}".strip("/"), helps
+        return other
+
+    def turns(self, items: Mapping[str, Item], interrupt: InterruptFlag | None = None) -> Iterator[tuple[str, Item]]:
+        """Yields the units to be done now, one after the other; each is claimed until the next is asked for.
+
+        Those of this shard that another process is at, to help, are left to it.
+
+        Raises:
+            Interrupted: If Ctrl-C comes while another process is waited for.
+        """
+        waiting, said = dict(items), False
+        while waiting:
+            for name, item in list(waiting.items()):
+                unit = self._unit(name)
+                if self.done(unit) or not (self._helps or self.units[unit] in self.indices):
+                    del waiting[name]
+                elif self._claims.take(_file(unit)):
+                    del waiting[name]
+                    try:
+                        if not self.done(unit):
+                            yield name, item
+                            self.did.append(unit)
+                    finally:
+                        self._claims.end(_file(unit), "done" if self.done(unit) else "left")
+            if not self._helps:
+                return
+            if waiting:
+                if interrupt is not None and interrupt.raised:
+                    stop = Interrupted(0, self.folder)
+                    stop.args = ("interrupted while other shards were waited for",)
+                    raise stop
+                if not said:
+                    self.progress.say(f"{self}: waiting for {', '.join(map(self._unit, waiting))}, which others are at")
+                    said = True
+                time.sleep(POLL)
+
+    def own(self, names: Iterable[str] | None = None) -> list[str]:
+        """Returns the units of this shard that are not done, of some names or of all in this folder."""
+        units = self._within() if names is None else [self._unit(name) for name in names]
+        return [unit for unit in units if self.units[unit] in self.indices and not self.done(unit)]
+
+    def done(self, unit: str) -> bool:
+        """Returns whether a unit is done, by any process."""
+        place = self.folder
+        for part in [*Path(unit).parts, self.mark]:
+            try:
+                if part not in os.listdir(place):  # a listing is asked of the file server, a single name may not be
+                    return False
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+            place = place / part
+        return True
+
+    def left(self) -> dict[str, str]:
+        """Returns the units (of this folder) that are not done, and the shard that each belongs to."""
+        return {unit: f"{self.units[unit]}/{self.count}" for unit in self._within() if not self.done(unit)}
+
+    def so_far(self) -> dict[str, Any]:
+        """Returns what is done and what is left: what takes the place of a result until all is done."""
+        left = self.left()
+        return {
+            "command": self.command,
+            "shard": str(self).removeprefix("shard "),
+            "did": self.did,
+            "done": [unit for unit in self.units if unit not in left],
+            "left": left,
+            "run": str(self.folder),
+        }
+
+    def __str__(self) -> str:
+        return f"shard {self.indices[0]}/{self.count}" if len(self.indices) == 1 else f"all {self.count} shards"
+
+    def _within(self) -> list[str]:
+        """Returns the units of this folder."""
+        start = f"{self._prefix}/".lstrip("/")
+        return [unit for unit in self.units if f"{unit}/".startswith(start)]
+
+    def _unit(self, name: str) -> str:
+        return f"{self._prefix}/{name}".strip("/") or "."
+
+    def _claim_shard(self, index: int) -> None:
+        """Claims a whole shard; waits only where it cannot be known yet whether the process that has it lives."""
+        name, said = f"shard-{index}", False
+        while not self._claims.take(name):
+            who, lives = self._claims.holder(name)
+            if lives:
+                raise InputError(
+                    f"shard {index}/{self.count} of '{self.folder}' is being worked on by {who}; let it end, or stop "
+                    "it and try again"
+                )
+            if lives is None and not said:
+                line = f"shard {index}/{self.count} was begun by {who}: waiting up to {SILENCE:g} s for a sign of life"
+                self.progress.say(line)
+                said = True
+            time.sleep(POLL)
+
+
+def _file(unit: str) -> str:
+    """Returns the name of the claims of a unit."""
+    return "run" if unit == "." else unit.replace("/", "--")

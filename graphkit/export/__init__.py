@@ -1,0 +1,16 @@
+"""From a trained run to a file that runs elsewhere, and predictions for new clips."""
+
+from graphkit.export.exported_model import Exported, open_exported
+from graphkit.export.exporter import export_run
+from graphkit.export.predict_clips import ClipPrediction, find_clips, open_predictor, predict_clips, write_predictions
+
+__all__ = [
+    "ClipPrediction",
+    "Exported",
+    "export_run",
+    "find_clips",
+    "open_exported",
+    "open_predictor",
+    "predict_clips",
+    "write_predictions",
+]

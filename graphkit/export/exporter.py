@@ -1,0 +1,156 @@
+"""A trained run as one file that needs no graphkit: written, checked against the model, and only then kept."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphkit.data import SkeletonDataset
+from graphkit.data.clip_preprocessing import ClipForm
+from graphkit.errors import InputError
+from graphkit.experiments import RunFolder
+from graphkit.export.formats import (
+    FORMATS,
+    INPUT,
+    OUTPUT,
+    Runner,
+    require_export,
+    run_onnx,
+    run_pt2,
+    trace,
+    write_onnx,
+    write_pt2,
+)
+from graphkit.export.plain import plain_form
+from graphkit.files import write_atomically
+from graphkit.nn import SkeletonModel
+from graphkit.registry import unknown_name
+from graphkit.skeleton import repeat_to
+from graphkit.version import __version__
+
+#: Largest difference of a score, against the larger one of 1 and the largest score, at which a file is kept.
+TOLERANCE = 1e-4
+BATCH_SIZES = (1, 8)
+
+
+def export_run(run: RunFolder, format: str = "onnx", output: str | Path | None = None) -> dict[str, Any]:
+    """Writes the model of a run, of several seeds the one with the best validation score, as one file.
+
+    Norms are folded, no operator of graphkit is left, and the numbers of clips and of frames are open. Before the file
+    is kept, it is opened again and its scores are compared with those of the model, for random clips and for test
+    clips of the data set, one at a time and eight together.
+
+    Args:
+        run: The run, which must have ended.
+        format: ``"onnx"`` or ``"pt2"``.
+        output: The file; by default ``model.onnx`` or ``model.pt2`` in the run folder.
+
+    Returns:
+        ``file``, ``format``, ``bytes``, ``batch_sizes``, ``random`` and ``real`` (the largest differences of a score;
+        ``real`` is ``None`` where no test clip is long enough) and ``scale`` (the largest score), and ``metadata``.
+
+    Raises:
+        ValueError: If the model is not one that can be exported, the file differs from it, or cannot be written.
+        ImportError: If packages for ONNX are missing.
+    """
+    if format not in FORMATS:
+        raise unknown_name("format", format, FORMATS)
+    path = Path(output) if output is not None else run.path / f"model.{format}"
+    _check_output(path, format)
+    if format == "onnx":
+        require_export()
+    if not run.result:
+        raise InputError(f"the run '{run.path}' has not ended; continue it with: graphkit train --resume {run.path}")
+    fit = run.best
+    model, dataset = fit.model, fit.dataset
+    if not isinstance(model, SkeletonModel) or not isinstance(dataset, SkeletonDataset):
+        name = run.config["model"]["name"]
+        raise InputError(f"only models of skeleton clips can be exported (got '{name}'); keep the run folder instead")
+    plain = plain_form(model)
+    form = ClipForm.of_dataset(dataset, fit.config["data"]["name"], data_options(fit))
+    least = 2 * int(plain.least_frames)  # type: ignore[arg-type]
+    if 0 < form.frames < least:
+        raise InputError(f"clips must have at least {least} frames to be exported (trained on {form.frames})")
+    frames = max(form.frames, least, 32)
+    shape = (2, form.channels, frames, form.layout.num_joints, form.persons)
+    metadata = _metadata(run, form, least)
+    found: dict[str, Any] = {}
+
+    def write(temporary: Path) -> None:
+        (write_onnx if format == "onnx" else write_pt2)(trace(plain, shape, least), temporary, metadata)
+        runner, _ = run_onnx(temporary) if format == "onnx" else run_pt2(temporary)
+        found.update(_compare(runner, model, fit, shape, least))
+
+    try:
+        write_atomically(path, write)
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"the model cannot be written to '{path}' ({reason}); free space, or choose another") from None
+    size = path.stat().st_size
+    return {"file": str(path), "format": format, "bytes": size, "batch_sizes": list(BATCH_SIZES), **found,
+            "metadata": metadata}  # fmt: skip
+
+
+def _check_output(path: Path, format: str) -> None:
+    """Refuses a file that cannot be written, before the model is traced."""
+    if path.suffix.lower() != f".{format}":
+        raise InputError(f"`output` must end in .{format} for the format {format} (got '{path}'); rename it")
+    if path.is_dir() or not path.parent.is_dir():
+        what = "it is a folder" if path.is_dir() else "No such file or directory: its folder"
+        raise InputError(f"the model cannot be written to '{path}' ({what}); choose another place")
+
+
+def data_options(fit: RunFolder) -> dict[str, Any]:
+    """Returns the options of the data set that a run was given."""
+    return {key: value for key, value in fit.config["data"].items() if value is not None and key != "name"}
+
+
+def _metadata(run: RunFolder, form: ClipForm, least: int) -> dict[str, Any]:
+    """Returns what travels inside the file."""
+    return {
+        "version": __version__,
+        "model": run.config["model"]["name"],
+        "dataset": run.result["dataset"],
+        "input": f"{INPUT} [batch, {form.channels} channels, frames, {form.layout.num_joints} joints, "
+        f"{form.persons} persons], float32; a person who is absent is all zeros",
+        "output": f"{OUTPUT} [batch, {len(form.classes)} classes]; a softmax makes probabilities of them",
+        "least_frames": least,
+        "form": form.to_dict(),
+    }
+
+
+def _compare(
+    runner: Runner, model: SkeletonModel, fit: RunFolder, shape: tuple[int, ...], least: int
+) -> dict[str, Any]:
+    """Returns the largest differences between the scores of a file and of the model; refuses a file that is not it."""
+    generator = torch.Generator().manual_seed(0)
+    random = [torch.randn(size, *shape[1:], generator=generator) for size in BATCH_SIZES]
+    found: dict[str, Any] = {"scale": 1.0}
+    for kind, batches in (("random", random), ("real", list(_real(fit, least)))):
+        found[kind] = None
+        for x in batches:
+            with torch.inference_mode():
+                expected, got = model(x), runner(x)
+            found["scale"] = max(found["scale"], float(expected.abs().max()))
+            found[kind] = max(found[kind] or 0.0, float((got - expected).abs().max()))
+        if found[kind] is not None and not found[kind] <= TOLERANCE * found["scale"]:
+            raise InputError(
+                f"the exported file differs from the model by {found[kind]:.2g} for {kind} clips, more than "
+                f"{TOLERANCE:g} of {found['scale']:.3g}; it is not kept"
+            )
+    return found
+
+
+def _real(fit: RunFolder, least: int) -> Iterator[Tensor]:
+    """Yields test clips that are long enough as ``[batch, C, T, V, P]``: eight one by one, then the eight together."""
+    clips = fit.dataset.graphs
+    ids = [i for i in (fit.split.test if fit.split.test.numel() else fit.split.train).tolist()]
+    chosen = [clip for clip in (clips[i] for i in ids[:: max(1, len(ids) // 32)]) if clip.x.size(0) >= least][:8]
+    for clip in chosen:
+        yield clip.x.permute(3, 0, 2, 1)[None].contiguous()
+    if chosen:
+        longest = max(clip.x.size(0) for clip in chosen)
+        each = [repeat_to(clip.x, clip.lengths, longest).permute(3, 0, 2, 1) for clip in chosen]
+        yield torch.stack([each[i % len(each)] for i in range(BATCH_SIZES[-1])])

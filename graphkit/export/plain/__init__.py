@@ -1,0 +1,7 @@
+"""Copies of models for use elsewhere: PyTorch's own convolutions and products, and nothing else."""
+
+from graphkit.export.plain.dispatch import plain_form
+from graphkit.export.plain.st_gcn import PlainSTGCN, PlainSTGCNConv
+from graphkit.export.plain.stigcn import PlainSTIGCN, PlainSTInceptionConv
+
+__all__ = ["PlainSTGCN", "PlainSTGCNConv", "PlainSTIGCN", "PlainSTInceptionConv", "plain_form"]

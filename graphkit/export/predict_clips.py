@@ -1,0 +1,188 @@
+"""Predictions for new clips, by a run or by an exported file."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from graphkit.data import SkeletonDataset
+from graphkit.data.clip_preprocessing import ClipForm
+from graphkit.data.user.clips import LAYOUT
+from graphkit.errors import InputError
+from graphkit.experiments import RunFolder
+from graphkit.experiments.predict import check_output, write_rows
+from graphkit.export.exported_model import open_exported
+from graphkit.export.exporter import data_options
+from graphkit.skeleton import Clip
+from graphkit.skeleton.readers.clip_file import SUFFIXES
+from graphkit.skeleton.readers.folder import TABLE
+from graphkit.training.environment import pick_device
+
+#: Clips that are read, prepared and run together, and their frames: a clip with more is run by itself.
+_TOGETHER, _FRAMES = 32, 20_000
+
+#: Takes prepared clips, ``x`` ``[F, P, V, C]`` with their lengths, and returns scores ``[clips, classes]``.
+Scores = Callable[[Tensor, Tensor], Tensor]
+
+
+class ClipPrediction(NamedTuple):
+    """What one clip shows.
+
+    Args:
+        file: The file.
+        probabilities: ``[classes]``; ``None`` where the clip could not be read.
+        problem: Why not, in one line; empty otherwise.
+    """
+
+    file: Path
+    probabilities: Tensor | None
+    problem: str = ""
+
+
+class Predictor(NamedTuple):
+    """A trained model and the form that clips must be brought into for it."""
+
+    form: ClipForm
+    scores: Scores
+    least_frames: int = 1
+
+
+def open_predictor(source: RunFolder | str | Path, device: str = "auto") -> Predictor:
+    """Returns the model of a run (of several seeds, the best one on validation), or of an exported file.
+
+    Raises:
+        ValueError: If the run has not ended or its model does not read clips, or the file cannot be used.
+        FileNotFoundError: If there is no such file.
+    """
+    if not isinstance(source, RunFolder):
+        exported = open_exported(source)
+        return Predictor(exported.form, _one_by_one(exported), exported.least_frames)
+    if not source.result:
+        where = source.path
+        raise InputError(f"the run '{where}' has not ended; continue it with: graphkit train --resume {where}")
+    fit = source.best
+    if not isinstance(fit.dataset, SkeletonDataset):
+        name = source.config["model"]["name"]
+        raise InputError(f"only models of skeleton clips predict for new clips (got '{name}'); leave the folder out")
+    place = pick_device(device)
+    model = fit.model.to(place)
+
+    @torch.inference_mode()
+    def scores(x: Tensor, lengths: Tensor) -> Tensor:
+        return model(x.to(place), lengths.to(place)).cpu()
+
+    return Predictor(ClipForm.of_dataset(fit.dataset, fit.config["data"]["name"], data_options(fit)), scores)
+
+
+def find_clips(paths: Sequence[str | Path]) -> list[Path]:
+    """Returns the files of clips among files and in folders, by name; ``labels.csv`` and ``skeleton.json`` are none.
+
+    Raises:
+        FileNotFoundError: If there is no such file or folder, or no clip.
+    """
+    found: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            inside = (file for file in path.iterdir() if file.is_file() and file.suffix.lower() in SUFFIXES)
+            found += sorted(file for file in inside if file.name not in (TABLE, LAYOUT))
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise FileNotFoundError(f"there is no file or folder '{path}'; check the path")
+    if not found:
+        where, kinds = ", ".join(f"'{path}'" for path in paths), ", ".join(SUFFIXES)
+        raise FileNotFoundError(f"there is no clip in {where}; files of clips end in {kinds}")
+    return found
+
+
+def predict_clips(predictor: Predictor, files: Sequence[Path]) -> Iterator[ClipPrediction]:
+    """Yields the prediction for each file, in order, or what is wrong with it; one bad clip does not stop the others.
+
+    Clips are prepared as those of the training were: centerd, turned, brought to a number of frames, and made into
+    the stream that the model sees.
+    """
+    waiting: list[tuple[Path, Clip | str]] = []
+    frames = 0
+    for file in files:
+        read = _read(predictor, file)
+        length = len(read.x) if isinstance(read, Clip) else 0
+        if len(waiting) == _TOGETHER or (waiting and frames + length > _FRAMES):
+            yield from _predicted(predictor, waiting)
+            waiting, frames = [], 0
+        waiting.append((file, read))
+        frames += length
+    yield from _predicted(predictor, waiting)
+
+
+def _read(predictor: Predictor, file: Path) -> Clip | str:
+    """Returns a clip, or what is wrong with its file."""
+    try:
+        clip = predictor.form.read(file)
+        least = predictor.least_frames
+        if not predictor.form.frames and len(clip.x) < least:
+            raise InputError(f"'{file}' must have at least {least} frames for this model (got {len(clip.x)})")
+        return clip
+    except (InputError, OSError) as error:
+        return " ".join(str(error).split())
+
+
+def _predicted(predictor: Predictor, group: Sequence[tuple[Path, Clip | str]]) -> Iterator[ClipPrediction]:
+    """Yields the predictions for clips that are run together."""
+    clips = [read for _, read in group if isinstance(read, Clip)]
+    probabilities: Iterator[Tensor] = iter(())
+    if clips:
+        batch = predictor.form.collect(clips).batch(range(len(clips)))
+        probabilities = iter(predictor.scores(batch.x, batch.lengths).double().softmax(dim=-1))
+    for file, read in group:
+        if isinstance(read, str):
+            yield ClipPrediction(file, None, read)
+            continue
+        found = next(probabilities)
+        finite = bool(found.isfinite().all())
+        problem = "" if finite else f"'{file}': the scores of the model are not finite numbers; look at the coordinates"
+        yield ClipPrediction(file, found if finite else None, problem)
+
+
+def write_predictions(found: Sequence[ClipPrediction], classes: Sequence[str], output: str | Path) -> None:
+    """Writes predictions as JSON or CSV, see :func:`graphkit.experiments.predict.write_rows`.
+
+    The columns are ``file``, ``prediction`` and one probability per class. If a clip could not be read, its row has the
+    reason in the column ``problem``, which comes last, and nothing else.
+
+    Raises:
+        ValueError: If the file cannot be written.
+    """
+    check_output(output)
+    rows = [prediction_row(one, classes) if one.probabilities is not None
+            else {"file": one.file.name, "problem": one.problem} for one in found]  # fmt: skip
+    if str(output).lower().endswith(".csv"):
+        rows = [{key: value for key, value in row.items() if key != "probability"} for row in rows]
+        rows.sort(key=lambda row: "problem" in row)  # rows that were read come first, and so do their columns
+    write_rows(output, rows)
+
+
+def prediction_row(one: ClipPrediction, classes: Sequence[str]) -> dict[str, Any]:
+    """Returns one prediction as plain values."""
+    assert one.probabilities is not None
+    values = [round(value, 8) for value in one.probabilities.tolist()]
+    best = max(range(len(values)), key=values.__getitem__)
+    return {
+        "file": one.file.name,
+        "prediction": classes[best],
+        "probability": values[best],
+        "probabilities": dict(zip(classes, values, strict=True)),
+    }
+
+
+def _one_by_one(run: Callable[[Tensor], Tensor]) -> Scores:
+    """Lets a model whose batches have clips of one length take clips of any length."""
+
+    def scores(x: Tensor, lengths: Tensor) -> Tensor:
+        clips = x.split(lengths.tolist())
+        if int(lengths.min()) == int(lengths.max()):
+            return run(torch.stack(clips).permute(0, 4, 1, 3, 2).contiguous())
+        return torch.cat([run(clip.permute(3, 0, 2, 1)[None].contiguous()) for clip in clips])
+
+    return scores

@@ -1,0 +1,217 @@
+"""What the figures of a run are drawn from: read from the run folder, or computed with its model on its data."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+from torch_geometric.utils import k_hop_subgraph
+
+from graphkit.data import GraphDataset
+from graphkit.errors import InputError
+from graphkit.experiments import RunFolder
+from graphkit.metrics import edit_distances, factor_scores, feature_correlation
+from graphkit.metrics.edit_distance import SymmetricEdges, symmetric_edges
+from graphkit.nn import FactorGCN
+from graphkit.report.collect_clips import COUNTED, has_clips, spread_out
+from graphkit.report.confusion import confusion_counts
+from graphkit.report.factors import FactorExample, Match
+from graphkit.tasks import make_task
+from graphkit.training.batches import Batches
+from graphkit.training.extra_metrics import found_factors
+from graphkit.training.loop import collect
+from graphkit.training.node_batches import node_loader
+
+#: Larger graphs are shown by the neighborhood of a node.
+_SMALL = 60
+#: About as many directed edges can be told apart in a small picture.
+_EDGES = 60
+#: Graphs beyond this many edges are not computed for the sake of a picture.
+_LARGE = 5_000_000
+
+
+def has_factors(fit: RunFolder) -> bool:
+    """Whether a run's model splits graphs into factors."""
+    return isinstance(fit.model, FactorGCN)
+
+
+def has_true_factors(dataset: GraphDataset) -> bool:
+    """Whether the true factors of a data set are known."""
+    return "factor_mask" in getattr(dataset.graphs, "edge", {})
+
+
+def confusion(run: RunFolder) -> Tensor:
+    """Returns the confusion matrix ``[C, C]`` of the test items: of the best fit, or of all folds together.
+
+    Of many clips only some are counted, spread over all.
+    """
+    folds = run.children if run.result.get("selected_on") == "fold" else ()
+    counts = []
+    for fit in folds or (run.best,):
+        task = make_task(fit.dataset.task, fit.dataset.metric)
+        place = torch.device("cpu")
+        batch_size = fit.config["train"]["batch_size"]
+        nodes = node_loader(fit.model, fit.dataset, batch_size)
+        ids = spread_out(fit, COUNTED) if has_clips(fit) else fit.split.test
+        batches = Batches(fit.dataset, ids, batch_size, place, nodes=nodes)
+        output, y = collect(fit.model, batches)
+        counts.append(confusion_counts(task.predict(output)[0], y.view(-1), fit.dataset.num_outputs))
+    return torch.stack(counts).sum(dim=0)
+
+
+def true_examples(fit: RunFolder) -> list[FactorExample]:
+    """Returns three test graphs with their true patterns and the factors matched to them by the edit distance.
+
+    They are those at a tenth, a half and nine tenths of all test graphs in the order of their edit distance, so that
+    they show a good, a usual and a bad case.
+    """
+    ids = _items(fit)
+    found = found_factors(_factor_model(fit), fit.dataset, ids)
+    scores, edits, edges = factor_scores(*found), edit_distances(*found), symmetric_edges(*found)
+    ranked = scores.ged.nan_to_num(nan=torch.inf).argsort(stable=True)[: int((~scores.ged.isnan()).sum())]
+    examples = []
+    for share, case in ((0.1, "good"), (0.5, "usual"), (0.9, "bad")):
+        graph = int(ranked[int(share * (len(ranked) - 1))])
+        pairs, values, mask = _undirected(edges, graph)
+        names = fit.dataset.class_names or tuple(f"pattern {index}" for index in range(mask.shape[1]))
+        matches = []
+        for pattern in edits.presence[graph].nonzero().flatten().tolist()[:3]:
+            factor = int(scores.assignment[graph, pattern])
+            distance = edits.distance[graph, pattern, factor] if factor >= 0 else edits.size[graph, pattern]
+            matches.append(Match(names[pattern], mask[:, pattern], factor, float(distance)))
+        title = f"graph {int(ids[graph])} ({case} case, GED {float(scores.ged[graph]):g})"
+        examples.append(FactorExample(title, pairs, values, tuple(matches)))
+    return examples
+
+
+class FactorView(NamedTuple):
+    """Factors without known truth: a few small graphs, and the coefficients ``[E, M]`` of all edges looked at."""
+
+    examples: list[FactorExample]
+    coefficients: np.ndarray
+
+
+@torch.no_grad()
+def factor_view(fit: RunFolder) -> FactorView:
+    """Returns the first layer's factors of up to three test graphs, or around two test nodes of one large graph.
+
+    Raises:
+        ValueError: If the graph is too large to be computed for a picture.
+    """
+    model, dataset = _factor_model(fit), fit.dataset
+    if dataset.is_single_graph:
+        graphs = [("", dataset.graphs[0], _items(fit))]
+    else:
+        ids = _items(fit)[:200]
+        sizes = torch.tensor([dataset.graphs[index].num_edges for index in ids.tolist()])
+        ids = ids[(sizes - _EDGES).abs().argsort(stable=True)[:3]]
+        graphs = [(f"graph {index}", dataset.graphs[index], torch.zeros(0).long()) for index in sorted(ids.tolist())]
+    examples, coefficients = [], []
+    for name, data, nodes in graphs:
+        if data.num_edges > _LARGE:
+            raise InputError(f"a graph of {data.num_edges:,} edges is too large to be drawn (at most {_LARGE:,})")
+        factors = model(**model.inputs(data), return_factors=True)[1][0]
+        coefficients.append(factors)
+        if int(data.num_nodes or 0) <= _SMALL:
+            pairs, values, _ = _undirected(_edges(data, factors), 0)
+            examples.append(FactorExample(name or "input", pairs, values))
+        else:
+            centers = nodes if nodes.numel() else torch.arange(int(data.num_nodes or 0))
+            places = _good_centers(data, centers)[: 1 if name else 2]
+            examples += [_neighborhood(fit, data, factors, node, hops, name) for node, hops in places]
+    return FactorView(examples[:3], torch.cat(coefficients).numpy())
+
+
+@torch.no_grad()
+def correlations(fit: RunFolder) -> tuple[list[Tensor], list[int], list[str]]:
+    """Returns maps of the correlation between the features of test items, factors and a title, for every layer.
+
+    Layers with a single factor, or that average their factors, have no blocks and are left out.
+    """
+    model, dataset = _factor_model(fit), fit.dataset
+    if dataset.is_single_graph:
+        data, rows = dataset.graphs[0], _items(fit)
+    else:
+        data = dataset.graphs.batch(_items(fit)[:1000])  # type: ignore[attr-defined]
+        rows = torch.arange(int(data.num_nodes))
+    features: dict[int, Tensor] = {}
+
+    def keep(layer: int) -> object:
+        def hook(_module: object, _inputs: object, output: Tensor) -> None:
+            features[layer] = output[rows]
+
+        return model.norms[layer].register_forward_hook(hook)
+
+    handles = [keep(layer) for layer in _blocks(model)]
+    try:
+        model(**model.inputs(data))
+    finally:
+        for handle in handles:
+            handle.remove()  # type: ignore[attr-defined]
+    layers = sorted(features)[:3]
+    maps = [feature_correlation(features[layer]) for layer in layers]
+    return maps, [model.factors[layer] for layer in layers], [f"layer {layer + 1}" for layer in layers]
+
+
+def _items(fit: RunFolder) -> Tensor:
+    """Returns the test items, or the training items where there are none."""
+    return fit.split.test if fit.split.test.numel() else fit.split.train
+
+
+def has_blocks(fit: RunFolder) -> bool:
+    """Whether a layer of the model keeps its factors apart, so that there is a map to draw."""
+    return bool(_blocks(_factor_model(fit)))
+
+
+def _blocks(model: FactorGCN) -> list[int]:
+    """Returns the layers that have several factors and concatenate them; an output layer averages its own."""
+    last = len(model.factors) - 1
+    return [i for i, count in enumerate(model.factors) if count > 1 and not (model.head == "conv" and i == last)]
+
+
+def _factor_model(fit: RunFolder) -> FactorGCN:
+    """Returns the model of a run, which must be one with factors."""
+    if not isinstance(fit.model, FactorGCN):
+        raise InputError(f"only factorgcn has factor graphs to be drawn (got the model {fit.config['model']['name']})")
+    return fit.model
+
+
+def _edges(data: Data, factors: Tensor) -> SymmetricEdges:
+    """Returns the symmetric edges of one graph."""
+    num_nodes = int(data.num_nodes or 0)
+    edge_index = torch.stack([data.edge_index[0], data.edge_index[1]])  # a plain tensor, whatever it was
+    nothing = torch.zeros(edge_index.size(1), 0, dtype=torch.bool)
+    return symmetric_edges(factors, edge_index, torch.tensor([0, num_nodes]), nothing)
+
+
+def _undirected(edges: SymmetricEdges, graph: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns every edge of a graph once: pairs, coefficients and pattern masks."""
+    mine = (edges.graph == graph) & (edges.edge_index[0] < edges.edge_index[1])
+    pairs = edges.edge_index[:, mine].t()
+    return pairs.numpy(), edges.value[mine].numpy(), edges.mask[mine].numpy()
+
+
+def _good_centers(data: Data, nodes: Tensor) -> list[tuple[int, int]]:
+    """Returns nodes with a number of hops each, those whose neighborhoods are easiest to look at first."""
+    edge_index, num_nodes = torch.stack([data.edge_index[0], data.edge_index[1]]), int(data.num_nodes or 0)
+    found = []
+    for node in nodes[: 200 if edge_index.size(1) < 200_000 else 20].tolist():  # each look costs a pass over all edges
+        for hops in (2, 1):
+            kept = k_hop_subgraph(node, hops, edge_index, num_nodes=num_nodes)[3]
+            found.append((abs(int(kept.sum()) - 1.5 * _EDGES), node, hops))
+    best: dict[int, int] = {}
+    for _, node, hops in sorted(found):
+        best.setdefault(node, hops)
+    return list(best.items())
+
+
+def _neighborhood(fit: RunFolder, data: Data, factors: Tensor, node: int, hops: int, graph: str) -> FactorExample:
+    """Returns the edges within some hops of a node."""
+    edge_index, num_nodes = torch.stack([data.edge_index[0], data.edge_index[1]]), int(data.num_nodes or 0)
+    kept = k_hop_subgraph(node, hops, edge_index, num_nodes=num_nodes)[3]
+    part = data.__class__(edge_index=edge_index[:, kept], num_nodes=num_nodes)
+    pairs, values, _ = _undirected(_edges(part, factors[kept]), 0)
+    name = fit.dataset.node_names[node] if fit.dataset.node_names else node
+    title = f"{graph}, node {name}" if graph else f"around node {name}"
+    return FactorExample(title, pairs, values, center=node)

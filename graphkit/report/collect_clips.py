@@ -1,0 +1,165 @@
+"""What the pictures of clips are drawn from: computed with a run's model on its test clips."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphkit.data import ClipCollection, SkeletonDataset
+from graphkit.experiments import RunFolder
+from graphkit.nn import STIGCN, SkeletonModel
+from graphkit.skeleton import SkeletonLayout
+
+#: Test clips for the mean of matrices.
+AVERAGED = 32
+#: PackedClips of persons that a picture may cost: to choose the clips that are drawn, and for a confusion matrix.
+LOOKED_AT, COUNTED = 20_000, 60_000
+
+
+class ClipExample(NamedTuple):
+    """A clip and the joints that count.
+
+    Args:
+        title: What the clip is, and what it was taken for.
+        x: ``[T, P, V, C]``, the coordinates of the joints.
+        weights: ``[T, P, V]``, the share that a joint has in the score in a frame; all sum to one.
+        layout: The joints and bones.
+        coordinates: How many of the C channels are coordinates.
+    """
+
+    title: str
+    x: np.ndarray
+    weights: np.ndarray
+    layout: SkeletonLayout
+    coordinates: int
+
+    def strongest(self, count: int = 5) -> list[tuple[str, float]]:
+        """Returns the joints with the largest weights over the whole clip, and these."""
+        total = self.weights.sum(axis=(0, 1))
+        order = np.argsort(-total, kind="stable")[:count]
+        return [(self.layout.joints[joint], float(total[joint])) for joint in order]
+
+
+class LearnedGraph(NamedTuple):
+    """What a block has added to its fixed matrices.
+
+    Args:
+        added: ``[V, V]``, mean size of the additions over matrices and clips; row = sending, column = receiving joint.
+        fixed: ``[V, V]``, mean size of the fixed matrices.
+    """
+
+    added: np.ndarray
+    fixed: np.ndarray
+
+
+def has_clips(fit: RunFolder) -> bool:
+    """Whether a run is on skeleton clips."""
+    return isinstance(fit.dataset, SkeletonDataset) and isinstance(fit.model, SkeletonModel)
+
+
+def clip_examples(fit: RunFolder) -> list[ClipExample]:
+    """Returns three test clips: the one whose action the model is most sure of, a usual one, and the least sure one."""
+    dataset, model = fit.dataset, fit.model
+    assert isinstance(dataset, SkeletonDataset) and isinstance(model, SkeletonModel)
+    clips = dataset.graphs
+    ids = spread_out(fit, LOOKED_AT)
+    probabilities = torch.cat([_probabilities(model, clips, part) for part in ids.split(50)])
+    sure = probabilities.gather(1, clips.y[ids][:, None]).view(-1)
+    order = sure.argsort(descending=True, stable=True).tolist()
+    names = dataset.class_names or tuple(map(str, range(dataset.num_outputs)))
+    joints = ClipCollection(
+        clips.x, clips.lengths, clips.y, clips.layout, clips.names, "joint", clips.coordinates, clips.frames, clips.fit
+    )
+    examples = []
+    for place in dict.fromkeys((order[0], order[len(order) // 2], order[-1])):
+        clip = int(ids[place])
+        taken, truth = int(probabilities[place].argmax()), int(clips.y[clip])
+        what = names[truth] if taken == truth else f"{names[truth]}, taken for {names[taken]}"
+        title = f"{what} ({float(probabilities[place, taken]):.0%})"
+        weights = joint_weights(model, clips.batch([clip]).x, taken)
+        x = joints.batch([clip]).x
+        examples.append(ClipExample(title, x.numpy(), weights.numpy(), dataset.layout, clips.coordinates))
+    return examples
+
+
+def joint_weights(model: SkeletonModel, x: Tensor, action: int) -> Tensor:
+    """Returns the share of each joint in the score of an action: the size of gradient times input.
+
+    The input is taken as the model's first norm leaves it, so that zero is the usual place of the joint over all
+    training clips, and a joint does not count more for being far from the origin.
+
+    Args:
+        model: A model of clips, in evaluation mode.
+        x: ``[T, P, V, C]``, one clip as the model sees it.
+        action: The action.
+
+    Returns:
+        ``[T, P, V]``, which sum to one.
+    """
+    kept: list[Tensor] = []
+
+    def keep(_module: object, _inputs: object, output: Tensor) -> Tensor:
+        kept.append(output.detach().requires_grad_())
+        return kept[0]
+
+    handle = model.norm_data.register_forward_hook(keep)
+    try:
+        with torch.enable_grad():
+            score = model(x, [x.size(0)])[0, action]
+            (gradient,) = torch.autograd.grad(score, kept)
+    finally:
+        handle.remove()
+    share = (gradient * kept[0].detach()).view(x.shape).sum(dim=-1).abs()
+    return share / share.sum().clamp(min=1e-12)
+
+
+def learned_graphs(fit: RunFolder) -> list[LearnedGraph]:
+    """Returns what each block of an STIGCN has added to its fixed matrices, the mean over some test clips."""
+    model, dataset = fit.model, fit.dataset
+    assert isinstance(model, STIGCN)
+    ids = fit.split.test[:: max(1, -(-fit.split.test.numel() // AVERAGED))]
+    batch = dataset.graphs.batch(ids)  # type: ignore[attr-defined]
+    with torch.inference_mode():
+        _, matrices = model(batch.x, batch.lengths, return_attention=True)
+    blocks = [model.first, *(block for stage in model.stages for block in stage)]  # type: ignore[attr-defined]
+    found = []
+    for block, each in zip(blocks, matrices, strict=True):
+        supports = block.supports  # type: ignore[union-attr]
+        added = (each - supports).abs().mean(dim=(0, 1))
+        found.append(LearnedGraph(added.numpy(), supports.abs().mean(dim=0).numpy()))
+    return found
+
+
+def bones_between(layout: SkeletonLayout) -> np.ndarray:
+    """Returns how many bones lie between any two joints, ``[V, V]``; -1 where none leads from one to the other."""
+    count = layout.num_joints
+    steps = np.full((count, count), -1)
+    neighbors: list[list[int]] = [[] for _ in range(count)]
+    for child, parent in layout.edges:
+        neighbors[child].append(parent)
+        neighbors[parent].append(child)
+    for start in range(count):
+        steps[start, start], ring = 0, [start]
+        while ring:
+            after = [other for joint in ring for other in neighbors[joint] if steps[start, other] < 0]
+            for other in after:
+                steps[start, other] = min(steps[start, joint] for joint in neighbors[other] if joint in ring) + 1
+            ring = list(dict.fromkeys(after))
+    return steps
+
+
+def spread_out(fit: RunFolder, most: int) -> Tensor:
+    """Returns the ids of test clips, spread over all of them, with about ``most`` frames of persons in all."""
+    dataset, ids = fit.dataset, fit.split.test
+    assert isinstance(dataset, SkeletonDataset)
+    clips = dataset.graphs
+    frames = clips.frames * ids.numel() if clips.frames else int(clips.lengths[ids].sum())
+    return ids[:: max(1, -(-frames * dataset.num_persons // most))]
+
+
+def _probabilities(model: SkeletonModel, clips: ClipCollection, ids: Tensor | Sequence[int]) -> Tensor:
+    batch = clips.batch(ids)
+    with torch.inference_mode():
+        return model(batch.x, batch.lengths).softmax(dim=-1)

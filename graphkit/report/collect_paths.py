@@ -1,0 +1,120 @@
+"""What the pictures of attended paths are drawn from: computed with a run's model on its data."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from graphkit.errors import InputError
+from graphkit.experiments import RunFolder
+from graphkit.nn import SPAGAN
+from graphkit.nn.attended_paths import NodePath, attended_paths
+from graphkit.tasks import make_task
+from graphkit.training.batches import Batches
+from graphkit.training.loop import collect
+from graphkit.training.node_batches import attended, node_loader
+
+#: More paths than this cannot be told apart in a small picture.
+_PATHS = 30
+#: Graphs beyond this many edges are not computed for the sake of a picture.
+_LARGE = 5_000_000
+
+
+class PathExample(NamedTuple):
+    """The paths of one node.
+
+    Args:
+        title: What the node is called.
+        center: Its number.
+        paths: Its paths.
+        edges: ``[e, 2]``, the edges between the nodes on them, every undirected edge once.
+        names: What the nodes on the paths are called.
+    """
+
+    title: str
+    center: int
+    paths: list[NodePath]
+    edges: np.ndarray
+    names: dict[int, str]
+
+
+def has_paths(fit: RunFolder) -> bool:
+    """Whether a run's model attends to paths."""
+    return isinstance(fit.model, SPAGAN)
+
+
+def path_examples(fit: RunFolder) -> list[PathExample]:
+    """Returns up to three test nodes with few, with a usual number and with many paths; of several graphs, one of each.
+
+    Raises:
+        ValueError: If the graph is too large to be computed for a picture, or no node has paths that can be drawn.
+    """
+    model, dataset = fit.model, fit.dataset
+    if not isinstance(model, SPAGAN):
+        raise InputError(f"only spagan attends to paths (got the model {fit.config['model']['name']})")
+    ids = fit.split.test if fit.split.test.numel() else fit.split.train
+    examples: list[PathExample] = []
+    for number in [0] if dataset.is_single_graph else ids[:3].tolist():
+        data = dataset.graphs[number]
+        if data.num_edges > _LARGE:
+            raise InputError(f"a graph of {data.num_edges:,} edges is too large to be drawn (at most {_LARGE:,})")
+        nodes = ids[:500] if dataset.is_single_graph else torch.arange(int(data.num_nodes or 0))
+        if dataset.is_single_graph:
+            found = attended(model, dataset, nodes.tolist(), fit.config["train"]["batch_size"])
+        else:
+            found = attended_paths(model, data, nodes.tolist())
+        shares = (0.1, 0.5, 0.9) if dataset.is_single_graph else (0.5,)
+        chosen = _spread([node for node in found if 2 <= _distinct(found[node]) <= _PATHS], found, shares)
+        labels = _labels(fit, data, chosen) if dataset.is_single_graph else {}
+        for node in chosen:
+            title = f"node {_name(fit, node)}" if dataset.is_single_graph else f"graph {number}, node {node}"
+            examples.append(_example(fit, data, node, found[node], title + labels.get(node, "")))
+    if not examples:
+        raise InputError(f"no test node has from 2 to {_PATHS} paths, so that they could be drawn")
+    return examples
+
+
+def _distinct(paths: list[NodePath]) -> int:
+    """Returns the number of paths without the self paths."""
+    return sum(not path.is_self for path in paths)
+
+
+def _spread(nodes: list[int], found: dict[int, list[NodePath]], shares: tuple[float, ...]) -> list[int]:
+    """Returns the nodes that stand at some shares of the way when all are ranked by their number of paths."""
+    ranked = sorted(nodes, key=lambda node: (_distinct(found[node]), node))
+    return list(dict.fromkeys(ranked[int(share * (len(ranked) - 1))] for share in shares)) if ranked else []
+
+
+def _name(fit: RunFolder, node: int) -> str:
+    return fit.dataset.node_names[node] if fit.dataset.node_names else str(node)
+
+
+@torch.no_grad()
+def _labels(fit: RunFolder, data: Data, nodes: list[int]) -> dict[int, str]:
+    """Returns what each node is and what it is taken for, where a node has one class."""
+    if fit.dataset.task != "node-classification" or not nodes:
+        return {}
+    task = make_task(fit.dataset.task, fit.dataset.metric)
+    batch_size, place = fit.config["train"]["batch_size"], torch.device("cpu")
+    loader = node_loader(fit.model, fit.dataset, batch_size)
+    batches = Batches(fit.dataset, torch.tensor(nodes), batch_size, place, nodes=loader)
+    classes = task.predict(collect(fit.model, batches)[0])[0]
+    predicted = dict(zip(nodes, classes.tolist(), strict=True))
+    names = fit.dataset.class_names or tuple(f"class {index}" for index in range(fit.dataset.num_outputs))
+    return {
+        node: f" · {names[int(data.y[node])]}"
+        + ("" if predicted[node] == data.y[node] else f", taken for {names[int(predicted[node])]}")
+        for node in nodes
+    }
+
+
+def _example(fit: RunFolder, data: Data, node: int, paths: list[NodePath], title: str) -> PathExample:
+    """Returns a node with the part of the graph that its paths run through."""
+    nodes = sorted({step for path in paths for step in path.nodes})
+    inside = torch.isin(data.edge_index[0], torch.tensor(nodes)) & torch.isin(data.edge_index[1], torch.tensor(nodes))
+    row, col = data.edge_index[0][inside], data.edge_index[1][inside]
+    pairs: Tensor = torch.stack([torch.minimum(row, col), torch.maximum(row, col)])[:, row != col].unique(dim=1)
+    names = {step: _name(fit, step) if fit.dataset.is_single_graph else str(step) for step in nodes}
+    return PathExample(title, node, paths, pairs.t().numpy(), names)

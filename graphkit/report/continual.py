@@ -1,0 +1,129 @@
+"""Figures of continual learning: the performance matrix as a heat map, and scores over the tasks."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphkit.errors import InputError
+from graphkit.report.style import INK, SERIES, new_figure, style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Matrix = Sequence[Sequence[float | None]]
+#: Matrices of more tasks than this are shown without the numbers.
+_ANNOTATED = 14
+
+
+def performance_matrices(matrices: Mapping[str, Matrix], percent: bool = False) -> "Figure":
+    """Returns one heat map for each strategy: the score on every task so far (column) after every task (row).
+
+    All maps have one color scale, from the lowest to the highest score, so that they can be compared.
+
+    Args:
+        matrices: Performance matrices by strategy, ``None`` where a score is not known.
+        percent: Whether the scores are fractions that read better in per cent.
+
+    Raises:
+        ValueError: If there is no matrix with a known score.
+    """
+    arrays = {name: _learned(matrix) for name, matrix in matrices.items()}
+    known = [array[np.isfinite(array)] for array in arrays.values()]
+    if not known or not sum(values.size for values in known):
+        raise InputError("a heat map needs at least one score (got none)")
+    scale = 100 if percent else 1
+    low, high = (scale * function(np.concatenate(known)) for function in (np.min, np.max))
+    with style():
+        from matplotlib.colors import LinearSegmentedColormap, to_rgba
+
+        color = to_rgba(SERIES[0])[:3]
+        colors = LinearSegmentedColormap.from_list("score", [(*color, 0.04), (*color, 1.0)])
+        columns = min(len(arrays), 3)
+        rows = -(-len(arrays) // columns)
+        tasks = max(array.shape[0] for array in arrays.values())
+        side = min(3.6, max(2.2, 0.9 + 0.3 * tasks))
+        figure = new_figure(columns * side + 0.9, rows * (side + 0.25))
+        axes = figure.subplots(rows, columns, squeeze=False).ravel()
+        image = None
+        for axis, (name, array) in zip(axes, arrays.items(), strict=False):
+            shown = scale * array
+            image = axis.imshow(shown, cmap=colors, vmin=low, vmax=max(high, low + 1e-9), interpolation="nearest")
+            _numbers(axis, shown, low, high, percent)
+            ticks = list(range(0, array.shape[0], 1 if array.shape[0] <= _ANNOTATED else 10))
+            axis.set_xticks(ticks, [str(tick + 1) for tick in ticks])
+            axis.set_yticks(ticks, [str(tick + 1) for tick in ticks])
+            axis.tick_params(length=0)
+            axis.spines[:].set_visible(False)
+            axis.set(title=name, xlabel="score on task", ylabel="after task")
+        for axis in axes[len(arrays) :]:
+            axis.set_visible(False)
+        if image is not None:
+            bar = figure.colorbar(image, ax=list(axes), shrink=0.7, aspect=24)
+            bar.outline.set_visible(False)  # type: ignore[operator]
+        return figure
+
+
+def _learned(matrix: Matrix) -> np.ndarray:
+    """Returns a matrix with NaN in the place of what is not known, and of tasks that were still to come."""
+    array = np.array([[np.nan if value is None else value for value in row] for row in matrix], dtype=float)
+    array[np.triu_indices_from(array, 1)] = np.nan
+    return array
+
+
+def _numbers(axis: Any, shown: np.ndarray, low: float, high: float, percent: bool) -> None:
+    """Writes the scores into the cells, where there is room for them."""
+    if shown.shape[0] > _ANNOTATED:
+        return
+    size = 8 if shown.shape[0] <= 6 else 5.5
+    close = high - low < 10 and shown.shape[0] <= 6  # scores that whole numbers would not tell apart
+    digits = (1 if close else 0) if percent else 2
+    for (row, column), value in np.ndenumerate(shown):
+        if np.isfinite(value):
+            dark = (value - low) / max(high - low, 1e-9) > 0.6
+            text = f"{value:.{digits}f}"
+            axis.text(
+                column, row, text, ha="center", va="center", fontsize=size, color="white" if dark else INK
+            )
+
+
+def performance_over_tasks(matrices: Mapping[str, Matrix], metric: str = "score", percent: bool = False) -> "Figure":
+    """Returns, for each strategy, the mean score over the tasks so far, and the score on the first task, over time.
+
+    Args:
+        matrices: Performance matrices by strategy, ``None`` where a score is not known.
+        metric: Name of the score.
+        percent: Whether the scores are fractions that read better in per cent.
+    """
+    scale = 100 if percent else 1
+    with style():
+        from matplotlib.ticker import MaxNLocator
+
+        figure = new_figure(9.2, 3.3)
+        axes = figure.subplots(1, 2)
+        for number, (name, matrix) in enumerate(matrices.items()):
+            color, line = SERIES[number % len(SERIES)], "-" if number < len(SERIES) else "--"
+            rows = [(k + 1, row[: k + 1]) for k, row in enumerate(matrix) if None not in row[: k + 1]]
+            means = [(k, scale * sum(row) / len(row)) for k, row in rows]  # type: ignore[arg-type]
+            first = [(k + 1, scale * row[0]) for k, row in enumerate(matrix) if row[0] is not None]
+            for axis, points in ((axes[0], means), (axes[1], first)):
+                marker = "o" if len(points) == 1 else None  # joint training has a single point
+                axis.plot(
+                    *zip(*points, strict=True),
+                    color=color,
+                    linestyle=line,
+                    linewidth=1.5,
+                    marker=marker,
+                    markersize=4,
+                    label=name,
+                )
+        unit = " (%)" if percent else ""
+        axes[0].set(xlabel="tasks learned", ylabel=f"mean {metric} of the tasks so far{unit}")
+        axes[1].set(xlabel="tasks learned", ylabel=f"{metric} on the first task{unit}")
+        for axis in axes:
+            axis.grid(True, axis="y")
+            axis.set_axisbelow(True)
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+            axis.margins(x=0.03)
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center")
+        return figure

@@ -1,0 +1,110 @@
+"""The course of training: loss and held-out score over the epochs, for every run and on average."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from graphkit.errors import InputError
+from graphkit.report.style import INK, LINE, MUTED, SERIES, new_figure, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Rows = Sequence[dict[str, Any]]
+
+
+def training_curves(
+    runs: Sequence[Rows],
+    metric: str = "score",
+    epochs: Sequence[int | None] = (),
+    held_out: str = "validation",
+    percent: bool = False,
+) -> "Figure":
+    """Returns the curves of one or several runs, with their mean up to the last epoch that all of them reached.
+
+    Args:
+        runs: For each run the rows of ``metrics.csv``: ``epoch``, ``loss``, ``validation`` and ``validation_loss``, and
+            ``phase`` where training has several: a line marks where one follows another.
+        metric: Name of the score.
+        epochs: The epoch that was chosen in each run, or one for all; marked on the score.
+        held_out: What the score was computed on.
+        percent: Whether the score is a fraction that reads better in per cent.
+
+    Raises:
+        ValueError: If no run has an epoch.
+    """
+    runs = [rows for rows in runs if rows]
+    if not runs:
+        raise InputError("training curves need at least one epoch (got none)")
+    scored = any(row.get("validation") is not None for rows in runs for row in rows)
+    with style():
+        from matplotlib.ticker import MaxNLocator
+
+        figure = new_figure(9.2 if scored else 5.0, 3.1)
+        axes = figure.subplots(1, 2 if scored else 1, squeeze=False)[0]
+        _draw(axes[0], [_series(rows, "loss") for rows in runs], SERIES[0], "training")
+        _draw(axes[0], [_series(rows, "validation_loss") for rows in runs], SERIES[1], held_out)
+        axes[0].set(xlabel="epoch", ylabel="loss")
+        axes[0].legend()
+        if scored:
+            scale = 100 if percent else 1
+            curves = [_series(rows, "validation", scale) for rows in runs]
+            _draw(axes[1], curves, SERIES[2], f"{held_out} {metric}")
+            _mark(axes[1], curves, list(epochs))
+            axes[1].set(xlabel="epoch", ylabel=f"{held_out} {metric}" + (" (%)" if percent else ""))
+            axes[1].legend(loc="best")
+        for axis in axes:
+            _phases(axis, runs)
+            axis.grid(True, axis="y")
+            axis.set_axisbelow(True)
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+            axis.margins(x=0.02)
+        return figure
+
+
+def _series(rows: Rows, key: str, scale: float = 1) -> tuple[list[float], list[float]]:
+    """Returns epochs and values of a column, without the epochs that have no finite value."""
+    pairs = [(row["epoch"], row[key] * scale) for row in rows if row.get(key) is not None]
+    pairs = [pair for pair in pairs if math.isfinite(pair[1])]
+    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+
+
+def _draw(axis: "Axes", curves: Sequence[tuple[list[float], list[float]]], color: str, label: str) -> None:
+    """Draws thin lines for the runs and a strong one for their mean."""
+    curves = [curve for curve in curves if curve[0]]
+    if not curves:
+        return
+    if len(curves) == 1:
+        axis.plot(*curves[0], color=color, linewidth=1.5, label=label)
+        return
+    for curve in curves:
+        axis.plot(*curve, color=color, linewidth=0.7, alpha=0.35)
+    values = [dict(zip(*curve, strict=True)) for curve in curves]
+    shared = [epoch for epoch in curves[0][0] if all(epoch in value for value in values)]
+    mean = [sum(value[epoch] for value in values) / len(values) for epoch in shared]
+    axis.plot(shared, mean, color=color, linewidth=1.8, label=f"{label} (mean of {len(curves)})")
+
+
+def _phases(axis: "Axes", runs: Sequence[Rows]) -> None:
+    """Draws a line, for each run, between the last epoch of a phase and the first one of the next."""
+    for rows in runs:
+        for row, following in zip(rows[:-1], rows[1:], strict=True):
+            if following.get("phase", 1) != row.get("phase", 1):
+                opacity = 0.9 if len(runs) == 1 else 0.35
+                axis.axvline(row["epoch"] + 0.5, color=MUTED, linewidth=0.9, linestyle=":", alpha=opacity, zorder=0)
+
+
+def _mark(axis: "Axes", curves: Sequence[tuple[list[float], list[float]]], epochs: list[int | None]) -> None:
+    """Marks the chosen epochs: a line if it is one for all runs, else a dot on each curve."""
+    if len(epochs) == 1 and len(curves) > 1 and epochs[0] is not None:
+        axis.axvline(epochs[0], color=MUTED, linewidth=1.0, linestyle=(0, (4, 3)), label=f"chosen epoch {epochs[0]}")
+        return
+    points = [
+        (epoch, curve[1][curve[0].index(epoch)])
+        for epoch, curve in zip(epochs, curves, strict=False)
+        if epoch is not None and epoch in curve[0]
+    ]
+    if points:
+        x, y = zip(*points, strict=True)
+        axis.scatter(x, y, s=22, color=INK, edgecolors=LINE, linewidths=0.6, zorder=3, label="chosen epoch")

@@ -1,0 +1,49 @@
+"""Where the nodes of a small graph are drawn."""
+
+import networkx
+import numpy as np
+
+
+def node_positions(edges: np.ndarray) -> dict[int, np.ndarray]:
+    """Returns a place in the unit square for every node that has an edge.
+
+    Each connected part is laid out by its shortest paths (Kamada and Kawai), which needs no random start, and turned
+    so that it lies wide; parts stand side by side, the largest first.
+
+    Args:
+        edges: ``[e, 2]`` pairs of nodes.
+    """
+    graph = networkx.Graph()
+    graph.add_edges_from((int(a), int(b)) for a, b in edges)
+    parts = sorted(networkx.connected_components(graph), key=lambda part: (-len(part), min(part)))
+    places: dict[int, np.ndarray] = {}
+    right = 0.0
+    for part in parts:
+        nodes = sorted(part)
+        own = graph.subgraph(nodes)
+        start = networkx.circular_layout(nodes)
+        layout = networkx.kamada_kawai_layout(own, pos=start) if len(nodes) > 2 else start
+        points = np.array([layout[node] for node in nodes])
+        points = _wide(points - points.mean(axis=0))
+        points *= np.sqrt(len(nodes)) / max(np.ptp(points, axis=0).max(), 1e-9)
+        points[:, 0] += right - points[:, 0].min()
+        right = points[:, 0].max() + 0.9
+        places.update(zip(nodes, points, strict=True))
+    return _unit(places)
+
+
+def _wide(points: np.ndarray) -> np.ndarray:
+    """Turns points so that they spread most from left to right; the sign is fixed by the first node."""
+    _, _, axes = np.linalg.svd(points, full_matrices=False)
+    turned = points @ axes.T
+    return turned * np.where(turned[0] < 0, -1.0, 1.0)
+
+
+def _unit(places: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
+    """Scales places to the unit square, keeping their proportions and their center."""
+    if not places:
+        return places
+    points = np.array(list(places.values()))
+    low, high = points.min(axis=0), points.max(axis=0)
+    scale, center = max((high - low).max(), 1e-9), (low + high) / 2
+    return {node: (place - center) / scale + 0.5 for node, place in places.items()}

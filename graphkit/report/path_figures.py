@@ -1,0 +1,103 @@
+"""Pictures of the paths that nodes attend to."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from graphkit.report.collect_paths import PathExample
+from graphkit.report.layout import node_positions
+from graphkit.report.style import INK, LINE, MUTED, SERIES, new_figure, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Nodes with less than this share of the attention carry no number.
+_NAMED = 0.04
+
+
+def attended_paths_picture(examples: Sequence[PathExample]) -> "Figure":
+    """Returns a picture for each node: the graph around it and what it gives to the paths that end at it.
+
+    A disc stands for the path from there, its area for the weight of that path, its color for the number of hops; the
+    width of an edge is the weight of all paths that run along it. The node itself is the ring.
+    """
+    with style():
+        layouts = [node_positions(example.edges) for example in examples]
+        figure = new_figure(3.15 * len(examples), 3.55)
+        axes = figure.subplots(1, len(examples), squeeze=False)[0]
+        for axis, example, places in zip(axes, examples, layouts, strict=True):
+            _draw(axis, example, places)
+        _legend(figure, max(path.hops for example in examples for path in example.paths))
+        return figure
+
+
+def edge_weights(example: PathExample) -> dict[tuple[int, int], float]:
+    """Returns the weight that runs along each undirected edge, the sum over the paths on it."""
+    along: dict[tuple[int, int], float] = {}
+    for path in example.paths:
+        for a, b in zip(path.nodes[:-1], path.nodes[1:], strict=True):
+            if a != b:
+                edge = (min(a, b), max(a, b))
+                along[edge] = along.get(edge, 0.0) + (path.weight or 0.0)
+    return along
+
+
+def _draw(axis: "Axes", example: PathExample, places: dict[int, np.ndarray]) -> None:
+    """Draws one node's paths."""
+    from matplotlib.collections import LineCollection
+
+    along = edge_weights(example)
+    rest = [(int(a), int(b)) for a, b in example.edges if (int(a), int(b)) not in along]
+    for edges, color, widths in (
+        (rest, LINE, [0.8] * len(rest)),
+        (list(along), MUTED, [0.8 + 7 * weight for weight in along.values()]),
+    ):
+        segments = [[places[a], places[b]] for a, b in edges]
+        axis.add_collection(LineCollection(segments, colors=color, linewidths=widths, capstyle="round", zorder=1))
+    itself = sum(path.weight or 0.0 for path in example.paths if path.is_self)
+    ends = [path for path in example.paths if not path.is_self]
+    between = [node for node in places if node not in {path.nodes[0] for path in ends} and node != example.center]
+    discs = [(node, MUTED, 6.0) for node in between]
+    discs += [(path.nodes[0], SERIES[(path.hops - 1) % len(SERIES)], _area(path.weight)) for path in ends]
+    discs.append((example.center, INK, _area(itself)))
+    points = np.array([places[node] for node, _, _ in discs])
+    colors, areas = [color for _, color, _ in discs], [area for _, _, area in discs]
+    axis.scatter(points[:, 0], points[:, 1], s=areas, c=colors, linewidths=0, zorder=3)
+    x, y = places[example.center]
+    axis.scatter([x], [y], s=_area(itself) + 60, facecolors="none", edgecolors=INK, linewidths=1.2, zorder=4)
+    named = {path.nodes[0]: path.weight or 0.0 for path in ends if (path.weight or 0.0) >= _NAMED}
+    for node, weight in {**named, example.center: itself}.items():
+        axis.annotate(
+            f"{example.names[node]}\n{weight:.0%}",
+            (float(places[node][0]), float(places[node][1])),
+            (0.0, 4.5 + 0.5 * _area(weight) ** 0.5),
+            textcoords="offset points",
+            ha="center",
+            fontsize=6.5,
+            linespacing=0.95,
+            zorder=5,
+        )
+    axis.set_title(example.title, fontweight="bold")
+    axis.margins(0.16)
+    axis.set_aspect("equal", adjustable="datalim")
+    axis.set_axis_off()
+
+
+def _area(weight: float | None) -> float:
+    """Returns the area of a disc in square points."""
+    return 8 + 420 * (weight or 0.0)
+
+
+def _legend(figure: "Figure", longest: int) -> None:
+    """Explains colors and forms."""
+    from matplotlib.lines import Line2D
+
+    disc = {"linestyle": "", "marker": "o", "markersize": 6, "markeredgewidth": 0}
+    handles = [
+        Line2D([], [], color=SERIES[hops % len(SERIES)], label=f"{hops + 1} hop{'s' if hops else ''}", **disc)  # type: ignore[arg-type]
+        for hops in range(longest)
+    ]
+    ring = Line2D([], [], linestyle="", marker="o", markerfacecolor=INK, markeredgecolor=INK, label="the node itself")
+    figure.legend(handles=[*handles, ring], loc="outside lower center", ncols=min(len(handles) + 1, 5))

@@ -1,0 +1,162 @@
+"""The sections of the report that hold pictures: each is drawn, saved as PNG and put on the page."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from graphkit.experiments import RunFolder
+from graphkit.registry import get_model
+from graphkit.report import clip_sections, collect, collect_clips, collect_paths, html, scores
+from graphkit.report.confusion import confusion_matrix
+from graphkit.report.correlation import block_contrast, correlation_maps
+from graphkit.report.curves import training_curves
+from graphkit.report.factors import coefficient_histograms, factor_graphs, found_beside_true
+from graphkit.report.path_figures import attended_paths_picture
+from graphkit.report.style import inline_svg, save_png
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: Tasks with one class for each item.
+_CONFUSED = ("node-classification", "graph-classification", "skeleton-classification")
+#: What can go wrong with a figure without making the rest of the report less true.
+ABSENT = (ValueError, FileNotFoundError, ImportError)
+
+
+def curves_section(run: RunFolder) -> str:
+    """Returns the section with the course of training."""
+    runs = [fit.metrics for fit in run.fits if fit.metrics]
+    if not runs:
+        return ""
+    result = run.result
+    fold = result.get("selected_on") == "fold"
+    epochs = [] if fold and len(result["seeds"]) > 1 else result.get("epochs", [])
+    metric = result.get("metric", "score")
+    figure = training_curves(runs, metric, epochs, "held-out fold" if fold else "validation", metric in scores.PERCENT)
+    caption = "Thin lines are single runs. " if len(runs) > 1 else ""
+    if any(row.get("phase", 1) != 1 for row in runs[0]):
+        caption += "Dotted lines stand where one phase of training ends and the next begins. "
+    if get_model(run.config["model"]["name"]).has_penalty:
+        caption += "The training loss includes the penalties of the model itself, the other loss does not."
+    return html.section(
+        "Training", _picture(run, figure, "curves", "Loss and score over the epochs", caption, wide=True)
+    )
+
+
+def picture_sections(run: RunFolder) -> list[str]:
+    """Returns the sections that need the data and the trained model."""
+    try:
+        dataset, _ = run.best.dataset, run.best.model
+    except ABSENT as error:
+        text = f"Pictures of the data are left out: {' '.join(str(error).split())}"
+        return [html.section("Pictures", html.paragraph(text, "note"))]
+    parts = []
+    if collect.has_factors(run.best):
+        true = collect.has_true_factors(dataset)
+        parts.append(html.section("Factor graphs", _attempt(run, _true_factors if true else _factors)))
+        if collect.has_blocks(run.best):
+            parts.append(html.section("Correlation of features", _attempt(run, _correlation)))
+    if collect_paths.has_paths(run.best):
+        parts.append(html.section("Paths attended to", _attempt(run, _paths)))
+    if collect_clips.has_clips(run.best):
+        parts.append(html.section("Clips", _attempt(run, clip_sections.clips_part)))
+        if clip_sections.learns_graphs(run):
+            parts.append(html.section("Learned graphs", _attempt(run, clip_sections.learned_part)))
+    if dataset.task in _CONFUSED and run.result.get("test"):
+        parts.append(html.section("Confusion", _attempt(run, _confusion)))
+    return parts
+
+
+def _attempt(run: RunFolder, draw: Callable[[RunFolder], str]) -> str:
+    """Returns what ``draw`` makes of the run, or the reason why there is no picture."""
+    try:
+        return draw(run)
+    except ABSENT as error:
+        return html.paragraph(f"This picture is left out: {' '.join(str(error).split())}", "note")
+
+
+def _true_factors(run: RunFolder) -> str:
+    figure = found_beside_true(collect.true_examples(run.best))
+    caption = (
+        "Test graphs with a small, a median and a large edit distance (the tenth, fiftieth and ninetieth percentile). "
+        "Of a factor, as many of its strongest edges count as the pattern has; width and opacity follow the "
+        "coefficient. One color is one factor of the first layer."
+    )
+    return _picture(run, figure, "factors", "Factor graphs beside the true patterns", caption, wide=True)
+
+
+def _factors(run: RunFolder) -> str:
+    view = collect.factor_view(run.best)
+    caption = (
+        "The first layer's factor graphs; width and opacity of an edge follow its coefficient, the mean of the two "
+        "directions."
+    )
+    if any(example.center is not None for example in view.examples):
+        caption += " Shown are neighborhoods of test nodes that are neither too small nor too large to be seen."
+    saturated = np.mean((view.coefficients < 0.01) | (view.coefficients > 0.99))
+    spread = f"Coefficients of the first layer over all edges looked at; {saturated:.0%} are below 0.01 or above 0.99."
+    histograms = coefficient_histograms(view.coefficients)
+    return "\n".join(
+        [
+            _picture(run, factor_graphs(view.examples), "factors", "Factor graphs", caption, wide=True),
+            _picture(run, histograms, "coefficients", "Distribution of the coefficients", spread, wide=True),
+        ]
+    )
+
+
+def _correlation(run: RunFolder) -> str:
+    maps, factors, titles = collect.correlations(run.best)
+    contrasts = [
+        f"{title}: {inside:.2f} within a factor, {outside:.2f} between factors"
+        for title, (inside, outside) in zip(titles, map(block_contrast, maps, factors), strict=True)
+    ]
+    caption = "Mean absolute correlation of node features on test items. " + "; ".join(contrasts).capitalize() + "."
+    return _picture(
+        run, correlation_maps(maps, factors, titles), "correlation", "Correlation of features", caption, wide=True
+    )
+
+
+def _paths(run: RunFolder) -> str:
+    examples = collect_paths.path_examples(run.best)
+    caption = (
+        "What the first layer gives to the paths that end at a few test nodes, the mean of its heads: at those with "
+        "few, with a usual number and with many paths. The area of a disc is the weight of the path from there, its "
+        "color the number of hops; an edge is as wide as the paths that run along it weigh together."
+    )
+    tables = [
+        html.folded(f"{example.title}: the strongest paths", html.table(*_strongest(example)), is_open=not number)
+        for number, example in enumerate(examples)
+    ]
+    figure = attended_paths_picture(examples)
+    return "\n".join([_picture(run, figure, "paths", "Paths attended to", caption, wide=True), *tables])
+
+
+def _strongest(example: collect_paths.PathExample) -> tuple[list[str], list[list[html.Cell]]]:
+    """Returns head and rows of the table of the paths with the largest weights of a node."""
+    rows: list[list[html.Cell]] = []
+    for path in sorted(example.paths, key=lambda path: -(path.weight or 0.0))[:8]:
+        steps = [example.names[node] for node in path.nodes]
+        text = f"{steps[-1]} (itself)" if path.is_self else " → ".join(steps)
+        cost = None if path.cost is None else f"{path.cost:.4f}"
+        rows.append([text, path.hops, cost, f"{path.attention:.1%}", f"{path.weight:.1%}"])
+    return ["path", "hops", "cost", "of its length", "in all"], rows
+
+
+def _confusion(run: RunFolder) -> str:
+    counts = collect.confusion(run)
+    several = run.result.get("selected_on") == "fold" and len(run.children) > 1
+    which = "all folds together, last epoch" if several else f"test items of {run.best.path.name}"
+    few, all_of_them = int(counts.sum()), run.best.split.test.numel()
+    if collect_clips.has_clips(run.best) and few < all_of_them:
+        which = f"{few:,} of the {all_of_them:,} {which}"
+    share = float(counts.diagonal().sum() / counts.sum().clamp(min=1))
+    caption = f"Counts over {which}; {share:.1%} on the diagonal. Shading is the share of the true class."
+    figure = confusion_matrix(counts, run.best.dataset.class_names)
+    return _picture(run, figure, "confusion", "Confusion matrix", caption)
+
+
+def _picture(run: RunFolder, figure: "Figure", name: str, label: str, caption: str, wide: bool = False) -> str:
+    """Saves a figure as PNG in the run folder and returns it for the page."""
+    save_png(figure, run.path / "figures" / f"{name}.png")
+    return html.picture(inline_svg(figure, name, label), caption, wide)

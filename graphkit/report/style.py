@@ -1,0 +1,118 @@
+"""The look that all figures share, and the two forms they are saved in."""
+
+import importlib.util
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graphkit.errors import MissingPackageError
+from graphkit.files import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+INK, MUTED, LINE = "#20242c", "#6b7280", "#d5d9e0"
+WRONG = "#c8372d"
+#: Colors of factors, runs and classes: distinct in hue and lightness, readable on white and on black.
+SERIES = ("#3568c9", "#d9730d", "#2b8a5f", "#9a45a3", "#15818f", "#a8810c", "#7b5b3f", "#5c6bc0")
+
+#: What each color is called in the style sheet, so that an inline picture follows the light or dark theme.
+VARIABLES = {
+    INK: "ink",
+    MUTED: "muted",
+    LINE: "line",
+    WRONG: "wrong",
+    **{color: f"series-{index}" for index, color in enumerate(SERIES)},
+}
+
+_SETTINGS: dict[Any, Any] = {
+    "font.size": 9.0,
+    "font.family": ["sans-serif"],
+    "font.sans-serif": ["DejaVu Sans"],
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": MUTED,
+    "axes.facecolor": "none",
+    "axes.titlesize": 9.5,
+    "axes.titlecolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "grid.color": LINE,
+    "grid.linewidth": 0.6,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.labelsize": 8.0,
+    "ytick.labelsize": 8.0,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "figure.facecolor": "none",
+    "svg.fonttype": "path",
+    "svg.hashsalt": "graphkit",
+}
+
+
+def require_matplotlib() -> None:
+    """Raises an ``ImportError`` that says what to install where matplotlib is missing."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise MissingPackageError("figures need matplotlib, which is not installed; pip install matplotlib")
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draws in the common look; the user's own settings, and the backend, are left as they were."""
+    require_matplotlib()
+    import matplotlib
+
+    with matplotlib.rc_context(_SETTINGS):
+        yield
+
+
+def new_figure(width: float, height: float) -> "Figure":
+    """Returns an empty figure of a size in inches that belongs to no window and no backend."""
+    require_matplotlib()
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(h_pad=0.07, w_pad=0.06))
+
+
+def save_png(figure: "Figure", path: str | Path) -> Path:
+    """Writes a figure as a PNG file on white, atomically, and returns its path."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with style():
+        write_atomically(path, lambda temporary: figure.savefig(temporary, format="png", dpi=170, facecolor="white"))
+    return path
+
+
+def inline_svg(figure: "Figure", name: str, label: str) -> str:
+    """Returns a figure as an ``<svg>`` element whose colors are those of the page around it.
+
+    Args:
+        figure: The figure.
+        name: Put before every id of the picture, so that pictures on one page do not share any.
+        label: What the picture shows, for those who cannot see it; plain text.
+    """
+    from html import escape
+
+    buffer = io.StringIO()
+    with style():
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r'\bid="', f'id="{name}-', text)
+    text = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{name}-", text)
+    for color, variable in VARIABLES.items():
+        text = text.replace(color, f"var(--{variable})")
+    width, height = figure.get_size_inches()
+    opening = f'<svg class="plot" role="img" aria-label="{escape(label)}" style="max-width: {width * 96:.0f}px"'
+    text = re.sub(r'<svg\b([^>]*?)\swidth="[^"]*"', rf"{opening}\1", text, count=1)
+    return re.sub(r'(<svg\b[^>]*?)\sheight="[^"]*"', r"\1", text, count=1)

@@ -1,0 +1,84 @@
+"""Paths that have been found, by the node that they belong to."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from graphkit.errors import InputError
+from graphkit.sampling.csc_graph import spans
+
+
+class PathCache:
+    """Keeps the paths of some nodes of a graph, and returns those of a few of them.
+
+    Args:
+        num_nodes: Number of nodes of the graph.
+        max_hops: How many lengths there are.
+    """
+
+    def __init__(self, num_nodes: int, max_hops: int) -> None:
+        self._slot = torch.full((num_nodes,), -1, dtype=torch.int32)
+        self._count = 0
+        self._ptr = [torch.zeros(1, dtype=torch.long) for _ in range(max_hops)]
+        self._paths = [torch.empty(hops + 1, 0, dtype=torch.int32) for hops in range(1, max_hops + 1)]
+
+    @classmethod
+    def carried(cls, paths: Sequence[Tensor], num_nodes: int) -> "PathCache":
+        """Takes the paths that a graph carries, of all its nodes.
+
+        Raises:
+            ValueError: If they are not whole-number tensors ``[h + 1, P]`` for h = 1, 2, ..., or name a node that does
+                not exist.
+        """
+        for hops, path_index in enumerate(paths, start=1):
+            check_paths(path_index, hops, num_nodes)
+        known = cls(num_nodes, len(paths))
+        known.add(torch.arange(num_nodes), paths)
+        return known
+
+    def add(self, nodes: Tensor, paths: Sequence[Tensor]) -> None:
+        """Keeps the paths of further nodes.
+
+        Args:
+            nodes: ``[K]`` int64, the nodes, none of which is known yet.
+            paths: For each length all their paths ``[h + 1, P_h]``, in any order; that of a node's own is kept.
+        """
+        self._slot[nodes] = torch.arange(self._count, self._count + nodes.numel(), dtype=torch.int32)
+        for index, path_index in enumerate(paths):
+            slot = self._slot[path_index[-1].long()].long() - self._count
+            if bool((slot[1:] < slot[:-1]).any()):
+                order = slot.argsort(stable=True)
+                slot, path_index = slot[order], path_index[:, order]
+            end = self._ptr[index][-1] + torch.bincount(slot, minlength=nodes.numel()).cumsum(0)
+            self._ptr[index] = torch.cat([self._ptr[index], end])
+            self._paths[index] = torch.cat([self._paths[index], path_index.int()], dim=1)
+        self._count += nodes.numel()
+
+    def missing(self, nodes: Tensor) -> Tensor:
+        """Returns those of some nodes that are not known yet."""
+        return nodes[self._slot[nodes] < 0]
+
+    def of(self, nodes: Tensor) -> list[Tensor]:
+        """Returns the paths of nodes that are known, for each length ``[h + 1, P_h]`` int64, node after node."""
+        slot = self._slot[nodes].long()
+        return [paths[:, spans(ptr, slot)[0]].long() for ptr, paths in zip(self._ptr, self._paths, strict=True)]
+
+
+def check_paths(path_index: Tensor, hops: int, num_nodes: int) -> None:
+    """Refuses what is no paths of some hops in a graph.
+
+    Raises:
+        ValueError: If it is no whole-number tensor ``[hops + 1, P]`` or names a node that does not exist.
+    """
+    name = f"path_index_{hops}"
+    is_tensor = isinstance(path_index, Tensor)
+    whole = is_tensor and not path_index.is_floating_point() and not path_index.is_complex()
+    if not whole or path_index.dim() != 2 or path_index.size(0) != hops + 1 or path_index.dtype == torch.bool:
+        came = f"{path_index.dtype} of shape {list(path_index.shape)}" if is_tensor else repr(path_index)
+        raise InputError(
+            f"`{name}` must be an integer tensor [{hops + 1}, P], one row for each node of a path (got {came})"
+        )
+    if path_index.numel() and not 0 <= int(path_index.min()) <= int(path_index.max()) < num_nodes:
+        what = f"got ids from {int(path_index.min())} to {int(path_index.max())}"
+        raise InputError(f"`{name}` must hold node ids from 0 to {num_nodes - 1} ({what})")

@@ -1,0 +1,185 @@
+"""Sub-graphs of a large graph, each with all that path attention needs of it for a few nodes."""
+
+from collections.abc import Sequence
+from copy import copy
+
+import torch
+from torch import Tensor
+from torch_geometric import EdgeIndex
+from torch_geometric.data import Data
+
+from graphkit.errors import InputError
+from graphkit.nn.attribute_level import attribute_level
+from graphkit.nn.paths import lengths_of, paths_of
+from graphkit.sampling.csc_graph import CSCGraph, NodeRelabeler
+from graphkit.sampling.node_loader import SubgraphSampler
+from graphkit.sampling.path_cache import PathCache
+from graphkit.sampling.path_index import PathIndex
+from graphkit.sampling.path_search import PathSearch
+from graphkit.sampling.rows import take_rows
+
+#: Nodes whose paths are found in one go when they are to be kept.
+_BLOCK = 2**16
+#: What a sub-graph has of its own.
+_OWN = ("edge_index", "path_index_", "path_set")
+
+
+class PathSampler(SubgraphSampler):
+    """Cuts sub-graphs out of one graph; see :class:`~graphkit.sampling.ShortestPathLoader` for what they hold.
+
+    Args:
+        data: The graph.
+        num_neighbors: How many edges a node keeps in each layer that looks along edges, from the last one back;
+            ``None`` for all.
+        max_hops: Largest number of hops of a path.
+        ratio: RankSlice of its degree that a node keeps of each length above one hop; ``None`` for all paths.
+        weight: Name of the attribute with the length of each edge; ``None`` for 1.
+        path_layers: How many further layers, the first ones of the model, attend to paths.
+        keep_paths: Whether paths that have been found are kept.
+        paths: Paths of this graph in files, which take the place of a search.
+
+    Raises:
+        ValueError: If an edge or a path that the graph carries names a node that does not exist, or a length is
+            negative, infinite or not a number.
+    """
+
+    def __init__(
+        self,
+        data: Data,
+        num_neighbors: Sequence[int | None] = (None,),
+        max_hops: int = 2,
+        ratio: float | None = 1.0,
+        weight: str | None = None,
+        path_layers: int = 1,
+        keep_paths: bool = False,
+        paths: PathIndex | None = None,
+    ) -> None:
+        self.data = data
+        self.num_nodes = int(data.num_nodes or 0)
+        self.num_neighbors, self.path_layers = tuple(num_neighbors), path_layers
+        self.edges = CSCGraph(torch.empty(2, 0).long() if data.edge_index is None else data.edge_index, self.num_nodes)
+        self.table = torch.full((self.num_nodes,), -1, dtype=torch.int32)
+        cost = lengths_of(data, weight if paths is None else paths.weight, "`ShortestPathLoader`")
+        if cost is not None:
+            cost = cost.detach().cpu()
+            _check_lengths(cost, str(weight), self.edges.row.numel())
+        carried = paths_of(data) if path_layers else []
+        if paths is not None and carried:
+            raise InputError("the graph must not carry paths if `paths` are given (got both); leave one of them out")
+        self.search: PathSearch | None = None
+        if not carried and paths is None:
+            self.search = PathSearch(self.edges, cost, max_hops, ratio, self.table)
+        self.known: PathCache | PathIndex | None = None
+        if paths is not None:
+            edges = torch.empty(2, 0).long() if data.edge_index is None else data.edge_index
+            paths.check(edges, cost, self.num_nodes)
+            self.known = paths if path_layers else None
+        elif carried:
+            self.known = PathCache.carried(carried, self.num_nodes)
+        elif keep_paths and path_layers:
+            self.known = PathCache(self.num_nodes, max_hops)
+        attributes = {name: data[name] for name in data.keys() if not name.startswith(_OWN)}  # noqa: SIM118
+        tensors = {name: value for name, value in attributes.items() if isinstance(value, Tensor)}
+        levels = {name: attribute_level(data, name) for name in tensors}
+        self._of_nodes = [name for name, level in levels.items() if level == "node"]
+        self._of_edges = [name for name, level in levels.items() if level == "edge"]
+        self._shared = [name for name in attributes if name not in (*self._of_nodes, *self._of_edges, "num_nodes")]
+
+    def drawing(self, num_neighbors: Sequence[int | None]) -> "PathSampler":
+        """Returns what cuts sub-graphs with other numbers of edges out of the same graph and shares all that it has."""
+        other = copy(self)
+        other.num_neighbors = tuple(num_neighbors)
+        return other
+
+    def keep(self, seeds: Tensor) -> None:
+        """Finds all paths that the sub-graphs of these seeds need and that are not known yet, and keeps them.
+
+        Args:
+            seeds: ``[S]`` int64, none of them twice.
+        """
+        if not isinstance(self.known, PathCache) or self.search is None:
+            return
+        with NodeRelabeler(self.table) as number:
+            number.begin(seeds)
+            new = seeds
+            for _ in self.num_neighbors:
+                new = number.add(self.edges.row[self.edges.into(new)[0]])
+            new = number.nodes
+            for layer in range(self.path_layers):
+                unknown = self.known.missing(new)
+                for block in unknown.split(_BLOCK) if unknown.numel() else ():
+                    self.known.add(block, self._searched(block, number))
+                if layer < self.path_layers - 1:
+                    new = number.add(torch.cat([paths.flatten() for paths in self.known.of(new)]))
+
+    def sample(self, seeds: Tensor, generator: torch.Generator | None = None) -> Data:
+        """Returns the sub-graph of some seeds.
+
+        Args:
+            seeds: ``[B]`` int64, none of them twice.
+            generator: What edges are drawn with, where a node does not keep all.
+        """
+        parts: list[list[Tensor]] = []
+        places: list[Tensor] = []
+        counts: list[Tensor] = []
+        with NodeRelabeler(self.table) as number:
+            number.begin(seeds)
+            new = seeds
+            for most in self.num_neighbors:
+                found = self.edges.into(new) if most is None else self.edges.some_into(new, most, generator)
+                places.append(found[0])
+                counts.append(found[1])
+                new = number.add(self.edges.row[found[0]])
+            new = number.nodes
+            for _ in range(self.path_layers):
+                found_paths = self._paths(new, number)
+                parts.append(found_paths)
+                new = number.add(torch.cat([path_index.flatten() for path_index in found_paths]))
+            nodes = number.nodes
+            place = torch.cat(places) if places else torch.empty(0, dtype=torch.long)
+            count = torch.cat(counts) if counts else torch.empty(0, dtype=torch.long)
+            source = number.of(self.edges.row[place])
+            local = [number.of(torch.cat(part, dim=1)) for part in zip(*parts, strict=True)]
+        target = torch.repeat_interleave(torch.arange(count.numel()), count)
+        batch = Data()
+        for name in self._of_nodes:
+            batch[name] = take_rows(self.data[name], nodes.to(self.data[name].device))
+        edge_ids = self.edges.given(place)
+        for name in self._of_edges:
+            batch[name] = take_rows(self.data[name], edge_ids.to(self.data[name].device))
+        for name in self._shared:
+            batch[name] = self.data[name]
+        size = nodes.numel()
+        batch.edge_index = EdgeIndex(torch.stack([source, target]), sparse_size=(size, size), sort_order="col")
+        for hops, path_index in enumerate(local, start=1):
+            if bool((path_index[-1, 1:] < path_index[-1, :-1]).any()):
+                path_index = path_index[:, path_index[-1].argsort(stable=True)]
+            batch[f"path_index_{hops}"] = path_index
+        batch.n_id, batch.e_id, batch.num_nodes, batch.batch_size = nodes, edge_ids, size, seeds.numel()
+        return batch
+
+    def _paths(self, centers: Tensor, number: NodeRelabeler) -> list[Tensor]:
+        """Returns the paths of nodes, from those that are known or by a search."""
+        if self.known is None:
+            return self._searched(centers, number)
+        if self.search is not None and isinstance(self.known, PathCache):
+            unknown = self.known.missing(centers)
+            if unknown.numel():
+                self.known.add(unknown, self._searched(unknown, number))
+        return self.known.of(centers)
+
+    def _searched(self, centers: Tensor, number: NodeRelabeler) -> list[Tensor]:
+        """Returns the paths of nodes by a search, which numbers nodes in the same table."""
+        assert self.search is not None
+        with number.aside():
+            return self.search.find(centers)
+
+
+def _check_lengths(cost: Tensor, name: str, num_edges: int) -> None:
+    """Refuses lengths that are not one for each edge, finite and not negative."""
+    if cost.numel() != num_edges:
+        raise InputError(f"`{name}` must have one length per edge, {num_edges} in all (got {cost.numel()})")
+    wrong = (~(cost >= 0) | cost.isinf()).nonzero()
+    if wrong.numel():
+        at = int(wrong[0])
+        raise InputError(f"`{name}` must be finite and not negative (got {float(cost[at])} for edge {at})")

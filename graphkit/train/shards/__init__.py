@@ -1,6 +1,0 @@
-"""Independent work, divided among processes and machines that share a folder."""
-
-from graphkit.train.shards.manifest import FOLDER, open_folder, parse_shard
-from graphkit.train.shards.shard import Shard, refuse_processes
-
-__all__ = ["FOLDER", "Shard", "open_folder", "parse_shard", "refuse_processes"]

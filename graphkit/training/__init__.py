@@ -1,0 +1,1 @@
+"""Training of one model on one split: trainer, loop, loss, early stopping and checkpoints."""

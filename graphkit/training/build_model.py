@@ -1,0 +1,109 @@
+"""The model of a configuration: made, and started."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphkit.data import GraphCollection, GraphDataset, SkeletonDataset, Split
+from graphkit.errors import InputError
+from graphkit.nn import GraphModel, SkeletonModel
+from graphkit.nn.degree import check_edge_weight
+from graphkit.registry import get_model, model_names
+from graphkit.sampling import NeighborLoader
+from graphkit.transforms import build
+
+#: Training graphs or nodes that data-dependent first weights are taken from, more or less.
+START = 500
+#: Largest size of the weights of a model, in bytes; training takes four times as much.
+LARGEST = 8 * 2**30
+
+
+def make_model(config: dict[str, Any], dataset: GraphDataset) -> GraphModel:
+    """Returns the model of a configuration, untrained, with the widths of the data set.
+
+    Raises:
+        ValueError: If the model reads graphs and the data set holds clips, or the other way round, or if its weights
+            take more than :data:`LARGEST` bytes.
+    """
+    name = config["model"]["name"]
+    options = {key: value for key, value in config["model"].items() if key != "name"}
+    cls = get_model(name)
+    reads = "skeleton clips" if issubclass(cls, SkeletonModel) else "graphs"
+    holds = "skeleton clips" if isinstance(dataset, SkeletonDataset) else "graphs"
+    if reads != holds:
+        fits = [other for other in model_names() if issubclass(get_model(other), SkeletonModel) == (holds != "graphs")]
+        what = f"the model '{name}' reads {reads}, and {dataset.name} holds {holds}"
+        raise InputError(f"{what}; take {' or '.join(fits)}")
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):  # nothing is allocated
+        size = sum(each.numel() * each.element_size() for each in cls.from_data(dataset, **options).parameters())
+    if size > LARGEST:
+        raise InputError(
+            f"the weights of the model '{name}' must take at most {LARGEST / 2**30:,.0f} GiB "
+            f"(got {size / 2**30:,.0f}); choose a smaller width or depth"
+        )
+    return cls.from_data(dataset, **options)
+
+
+def check_edges(model: torch.nn.Module, dataset: GraphDataset) -> None:
+    """Refuses edges that a model cannot compute with, before anything is trained or written.
+
+    Raises:
+        ValueError: If a weight is negative or not finite, and the model divides by weighted degrees; the edge is named.
+            If the edges do not have the attribute that the model needs.
+    """
+    network = _network(model)
+    if getattr(network, "edge_attr", None) is not None:
+        network.inputs(dataset.graphs[0])  # type: ignore[operator]
+    if not getattr(network, "normalizes_by_degree", False):
+        return
+    if not isinstance(dataset.graphs, GraphCollection):
+        for graph in dataset.graphs:
+            check_edge_weight(graph.edge_index, graph.get("edge_weight"))
+    elif "edge_weight" in dataset.graphs.edge:
+        check_edge_weight(dataset.graphs.edge_index, dataset.graphs.edge["edge_weight"])
+
+
+def unused_weights(config: dict[str, Any], model: torch.nn.Module, dataset: GraphDataset) -> str:
+    """Returns a note on weights of edges that a model does not use; nothing where it uses them or there are none."""
+    if "edge_weight" not in dataset.graphs[0]:
+        return ""
+    network, name = _network(model), config["model"]["name"]
+    if not getattr(network, "uses_edges", True):
+        return f"note: {name} uses neither the edges of {dataset.name} nor their weights; gcn uses both"
+    if getattr(network, "uses_edge_weight", False):
+        return ""
+    if getattr(network, "uses_paths", False):  # those that the data carry may have been found by the weights
+        steps = getattr(build(config["data"]["transforms"]), "transforms", ())
+        if any(getattr(step, "weight", None) == "edge_weight" for step in steps):
+            return ""
+    return f"note: {name} uses the edges of {dataset.name}, not their weights; gcn uses both"
+
+
+def _network(model: torch.nn.Module) -> torch.nn.Module:
+    """Returns the model itself, or that within the heads of a stream of tasks."""
+    return getattr(model, "network", model)
+
+
+def init_model(config: dict[str, Any], dataset: GraphDataset, split: Split) -> GraphModel:
+    """Returns the model as training begins with it.
+
+    First weights that depend on the data come from some of the training graphs, or from all nodes of a single graph,
+    whose features training sees as well; of a graph that stays on disk, from some training nodes and their neighbors.
+    No label is looked at.
+    """
+    model = make_model(config, dataset)
+    graphs = dataset.graphs
+    if isinstance(graphs, GraphCollection):
+        model.init_from_data(graphs.batch(_spread(split.train)))
+    elif dataset.mapped:  # not all that is on disk
+        (part,) = NeighborLoader(graphs[0], [-1], _spread(split.train), batch_size=2 * START)
+        model.init_from_data(part)
+    else:
+        model.init_from_data(graphs[0])
+    return model
+
+
+def _spread(ids: Tensor) -> Tensor:
+    """Returns some ids, spread out over all, for sets are often sorted by class."""
+    return ids[:: max(1, ids.numel() // START)]

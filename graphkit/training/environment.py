@@ -1,0 +1,70 @@
+"""The software and hardware of a run, as far as results depend on them."""
+
+import os
+import platform
+import sys
+from typing import Any
+
+import numpy
+import torch
+import torch_geometric
+
+from graphkit import ops
+from graphkit.distributed.communicator import get_communicator, local_rank
+from graphkit.errors import InputError
+from graphkit.version import __version__
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """Returns versions, device, threads and the operators' backend; nothing that names a person or a machine."""
+    return {
+        "graphkit": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torch_geometric": torch_geometric.__version__,
+        "numpy": numpy.__version__,
+        "platform": f"{platform.system()} {platform.machine()}",
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "cpus": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "processes": get_communicator().world_size,
+        "operators": ops.backend(),
+    }
+
+
+def pick_device(name: str) -> torch.device:
+    """Returns the device of a name: ``"auto"`` takes CUDA where there is one.
+
+    Raises:
+        ValueError: If the name is no device, or one that is not there.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise InputError(f"`device` must be auto, cpu, cuda or cuda:N (got '{name}')") from None
+    if device.type not in ("cpu", "cuda"):
+        raise InputError(f"`device` must be auto, cpu, cuda or cuda:N (got '{name}')")
+    if (
+        device.type == "cuda" and device.index is None and get_communicator().world_size > 1
+    ):  # one GPU for each process of a machine
+        device = torch.device("cuda", local_rank() % max(torch.cuda.device_count(), 1))
+    if device.type == "cuda" and (device.index or 0) >= (torch.cuda.device_count() if torch.cuda.is_available() else 0):
+        raise InputError(
+            f"`device` is '{name}', but PyTorch {torch.__version__} sees {torch.cuda.device_count()} CUDA devices; "
+            "use --device cpu, or install a build of PyTorch for your GPU"
+        )
+    return device
+
+
+def peak_memory_mb(device: torch.device) -> float:
+    """Returns the largest memory in use so far, in MiB: of the GPU if training ran there, else of the process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    try:
+        import resource
+    except ImportError:  # not on this operating system
+        return float("nan")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)

@@ -1,0 +1,80 @@
+"""The training loop and the evaluation, for every model and task."""
+
+from collections.abc import Iterable
+from typing import cast
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from graphkit.distributed.communicator import Communicator
+from graphkit.errors import InputError
+from graphkit.nn import GraphModel
+from graphkit.tasks import Task
+from graphkit.training.batches import select
+from graphkit.training.loss import TrainingLoss
+
+Pairs = Iterable[tuple[Data, Tensor | None]]
+
+
+def train_epoch(
+    objective: torch.nn.Module, batches: Pairs, optimizer: torch.optim.Optimizer, clip: float | None = None
+) -> float:
+    """Goes through the training data once.
+
+    Args:
+        objective: The :class:`~graphkit.training.loss.TrainingLoss`, as it is or as several processes train it; its
+            precision says how many batches make a step.
+        batches: The training data.
+        optimizer: What takes the steps.
+        clip: Largest norm of the gradient; ``None`` for no limit.
+
+    Returns:
+        The mean training loss, the penalties of the model and the losses against a teacher included.
+
+    Raises:
+        ValueError: If the loss is not finite: training cannot go on.
+    """
+    inner = cast(TrainingLoss, getattr(objective, "module", objective))
+    model, precision = inner.model, inner.precision
+    model.train()
+    total, weight = 0.0, 0.0
+    optimizer.zero_grad(set_to_none=True)
+    for data, ids in batches:
+        loss, share, terms = objective(data, ids)
+        if precision.backward(loss):
+            precision.step(model, optimizer, clip)
+        total += share
+        weight += terms
+    precision.step(model, optimizer, clip)  # what is left over where batches do not divide evenly
+    (total,) = inner.communicator.all_reduce(total)
+    mean = total / max(weight, 1.0)
+    if mean != mean or mean in (float("inf"), float("-inf")):
+        raise InputError(f"the training loss is not finite (got {mean}); lower `train.lr` or look for huge features")
+    return mean
+
+
+@torch.no_grad()
+def collect(model: GraphModel, batches: Pairs) -> tuple[Tensor, Tensor]:
+    """Returns the outputs and the targets of all items, in evaluation mode."""
+    model.eval()
+    pairs = [select(model(**model.inputs(data)), data.y, ids) for data, ids in batches]
+    return torch.cat([output for output, _ in pairs]), torch.cat([y for _, y in pairs])
+
+
+@torch.no_grad()
+def evaluate(
+    model: GraphModel, task: Task, batches: Pairs, communicator: Communicator | None = None
+) -> tuple[float, float]:
+    """Returns the mean loss and the score over all items, in evaluation mode.
+
+    Args:
+        model: The model.
+        task: Its loss and its metric.
+        batches: The items; of several processes, each has its part of every batch.
+        processes: Those processes. The score is that of all items at once, never a mean of the processes' scores.
+    """
+    output, y = collect(model, batches)
+    if communicator is not None:
+        output, y = communicator.all_gather_rows(output), communicator.all_gather_rows(y)
+    return float(task.loss(output, y)), task.score(output, y)

@@ -1,0 +1,153 @@
+"""The loss of one batch, and of the part of it that one of several processes computes."""
+
+import inspect
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Protocol
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
+from torch_geometric.data import Data
+
+from graphkit.distributed.communicator import Communicator, get_communicator
+from graphkit.nn import GraphModel
+from graphkit.nn.sync_batch_norm import NormGroup, convert_sync_batchnorm, gather
+from graphkit.tasks import Task
+from graphkit.training.batches import select
+from graphkit.training.gradient_stepper import GradientStepper
+
+
+class ExtraLosses(Protocol):
+    """Losses in addition to that of the task, such as those of a student against its teacher."""
+
+    #: The epoch that trains, the first of which is 0.
+    epoch: int
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """The module that holds the parameters and the state of the losses."""
+
+    def capture(self) -> AbstractContextManager[dict[str, Any]]:
+        """Returns the context in which the model is called; it gives the outputs of the layers that are compared."""
+
+    def losses(self, captured: dict[str, Any], inputs: dict[str, Any], batch: Data) -> list[tuple[Tensor, int]]:
+        """Returns the weighted losses of one batch, each with the number of nodes or graphs that it is a mean over."""
+
+
+class TrainingLoss(torch.nn.Module):
+    r"""What training makes small: the loss of the task, the penalties of the model and the losses against a teacher.
+
+    Of several processes, each computes a part :math:`B_r` of a batch :math:`B`. The loss of the batch is the mean over
+    its terms (items, or known labels), and :class:`~torch.nn.parallel.DistributedDataParallel` takes the mean over the
+    :math:`p` processes, so that a process returns
+
+    .. math::
+        p \, \frac{n_r}{n} \, L_{B_r} + p \, \frac{g_r}{g} \, P_{B_r}, \qquad n = \sum_r n_r, \quad g = \sum_r g_r
+
+    where :math:`n_r` is its number of terms and :math:`g_r` its number of graphs, which penalties are means over; for
+    the losses against a teacher, the number of nodes or graphs that are compared takes its place. The gradient is then
+    that of the batch, whatever the sizes of the parts.
+
+    Args:
+        model: The model.
+        task: Its loss.
+        precision: With which numbers to compute; float32 by default.
+        extra: Losses in addition to that of the task.
+        processes: Those that go through batches together; the ones there are by default.
+    """
+
+    def __init__(
+        self,
+        model: GraphModel,
+        task: Task,
+        precision: GradientStepper | None = None,
+        extra: ExtraLosses | None = None,
+        communicator: Communicator | None = None,
+    ) -> None:
+        super().__init__()
+        self.model, self.task, self.extra = model, task, extra
+        self.precision = precision or GradientStepper()
+        self.communicator = communicator or get_communicator()
+        self.extra_module = None if extra is None else extra.module  # registers its parameters
+        self.together: NormGroup | None = None
+
+    def forward(self, data: Data, ids: Tensor | None) -> tuple[Tensor, float, float]:
+        """Returns the loss to go back from, its share in the sum over the epoch, and the terms of the whole batch."""
+        model, extra = self.model, self.extra
+        if self.together is not None:
+            self.together.counts = "padding" not in data
+        weighed = self._weigh(data, ids)
+        inputs = model.inputs(data)
+        with self.precision.mixed(), nullcontext({}) if extra is None else extra.capture() as captured:
+            if model.has_penalty:
+                output, penalty = model(**inputs, return_penalty=True)
+            else:
+                output, penalty = model(**inputs), None
+            added = [] if extra is None else extra.losses(captured, inputs, data)
+        output, y = select(output.float() if self.precision.dtype else output, data.y, ids)
+        if weighed is None:
+            loss = self.task.loss(output, y)
+            for term in (penalty, *(value for value, _ in added)):
+                loss = loss if term is None else loss + term
+            terms = self.task.weight(y)
+            return loss, float(loss.detach()) * terms, terms
+        own, among, arrived = weighed
+        whole = arrived()
+        loss = output.sum() * 0.0  # what a process without terms sends back: nothing, for every parameter
+        if own[0]:
+            loss = loss + self.task.loss(output, y, among) * (own[0] / whole[0])
+        if penalty is not None:
+            loss = loss + penalty * (own[1] / whole[1])
+        if added:
+            counts = [float(rows) * ("padding" not in data) for _, rows in added]
+            for (term, _), rows, total in zip(added, counts, self.communicator.all_reduce(*counts), strict=True):
+                loss = loss + term * (rows / total)
+        return loss * self.communicator.world_size, float(loss.detach()) * whole[2], whole[2]
+
+    def _weigh(self, data: Data, ids: Tensor | None) -> tuple[list[float], Tensor | None, Callable[[], Any]] | None:
+        """Begins to tell the other processes how much the own part of a batch weighs; nothing in a single process.
+
+        Returns:
+            The own numbers of terms, graphs and targets; the targets of the whole batch if the loss needs them; and
+            what returns the sums over all processes.
+        """
+        if self.communicator.world_size == 1:
+            return None
+        y = data.y if ids is None else data.y[ids]
+        among = self.communicator.all_gather_rows(y) if self.task.looks_around else None
+        counts = "padding" not in data
+        graphs = float(data.num_graphs if data.get("batch") is not None or "lengths" in data else 1) * counts
+        own = [self.task.share(y, among), graphs, float(self.task.weight(y))]
+        return own, among, self.communicator.all_reduce_async(*own)
+
+
+def parallel(objective: TrainingLoss, share_statistics: bool) -> torch.nn.Module:
+    """Returns the objective as all processes train it: gradients, and statistics of norms, are those of the batch.
+
+    Args:
+        objective: The objective; in one process it is returned as it is.
+        share_statistics: Whether norms take the statistics of the whole batch. They need not where the graph is one
+            batch: then each process computes all of it, and only the loss is split.
+    """
+    communicator = objective.communicator
+    if communicator.world_size == 1:
+        return objective
+    if share_statistics:
+        objective.together = convert_sync_batchnorm(objective.model, communicator.norm_group)
+    # Buffers are alike from the start and stay so, by the norms' own messages; they need not be sent at every step.
+    known = inspect.signature(DistributedDataParallel).parameters
+    keep = {"forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers": False}
+    # Phases, and losses that end, leave parameters out.
+    wrapped = DistributedDataParallel(objective, find_unused_parameters=True, **keep)  # type: ignore[arg-type]
+    if communicator.world_size == 2 and not next(objective.parameters()).is_cuda:
+        wrapped.register_comm_hook(None, _exchange)
+    return wrapped
+
+
+def _exchange(state: None, bucket: dist.GradBucket) -> torch.futures.Future[Tensor]:
+    """Averages the gradients of two processes: each sends its own, as many bytes as by a ring but half the messages."""
+    done: torch.futures.Future[Tensor] = torch.futures.Future()
+    done.set_result(gather(bucket.buffer()).mean(0))
+    return done

@@ -1,0 +1,385 @@
+"""One fit: one seed on one split, from the model's first weights to its scores, continued where it was stopped."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from graphkit.config.schema import settings
+from graphkit.data import GraphDataset
+from graphkit.distributed.communicator import get_communicator
+from graphkit.errors import InputError
+from graphkit.nn import GraphModel
+from graphkit.tasks import make_task
+from graphkit.training.batches import Batches, augmentation
+from graphkit.training.build_model import init_model, unused_weights
+from graphkit.training.checkpoint import (
+    check_kind,
+    check_optimizer,
+    check_weights,
+    load_state,
+    of_this_run,
+    save_state,
+    save_table,
+    save_weights,
+)
+from graphkit.training.cpu_settings import cpu_settings, sensible_threads
+from graphkit.training.early_stopping import EarlyStopping
+from graphkit.training.extra_metrics import extra_metrics
+from graphkit.training.fingerprint import check_origin, fingerprint
+from graphkit.training.gradient_stepper import GradientStepper
+from graphkit.training.interrupt import GRACE, Interrupted, InterruptFlag
+from graphkit.training.loop import evaluate, train_epoch
+from graphkit.training.loss import ExtraLosses, TrainingLoss, parallel
+from graphkit.training.node_batches import drawing, node_loader
+from graphkit.training.optimizer import Schedule, make_optimizer
+from graphkit.training.phases import phase_dataset
+from graphkit.training.progress import Progress
+from graphkit.training.seeds import random_state, restore_random_state, seed_everything
+
+COLUMNS = ("epoch", "phase", "loss", "validation", "validation_loss", "lr", "seconds")
+
+#: Largest number of seconds of training between two checkpoints.
+CHECKPOINT_SECONDS = 15.0
+#: How many times as long as a checkpoint takes there is none after it.
+CHECKPOINT_RATIO = 50.0
+
+#: What the seeds of processes that draw random numbers of their own differ by.
+APART = 1_000_003
+
+
+class Trainer:
+    """Trains one model on one split, in this process or together with others.
+
+    Several processes begin with the same weights and go through the batches in the same order, each through its part;
+    see :class:`~graphkit.training.loss.TrainingLoss`. They agree on everything that decides how training goes on, and
+    only the first one writes.
+
+    Args:
+        config: A resolved configuration with the seed and the ``fold`` of this fit.
+        dataset: The data set of the configuration.
+        folder: The run folder, which exists.
+        device: Where to train.
+        progress: What a person sees.
+        label: What the fit is called there.
+        data: The fingerprint of the data set, where it is known.
+        make_extra: Makes the losses in addition to that of the task, given the model.
+    """
+
+    def __init__(
+        self,
+        config: dict[str, Any],
+        dataset: GraphDataset,
+        folder: Path,
+        device: torch.device,
+        progress: Progress,
+        label: str,
+        data: dict[str, str] | None = None,
+        make_extra: Callable[[GraphModel], ExtraLosses] | None = None,
+    ) -> None:
+        self.data = data or fingerprint(dataset)
+        self.config, self.dataset, self.folder, self.progress, self.label = config, dataset, folder, progress, label
+        self.settings = settings(config)
+        self.task = make_task(dataset.task, dataset.metric)
+        self.train_task = make_task(dataset.task, dataset.metric, self.settings.label_smoothing)
+        self.precision = GradientStepper(self.settings.precision, self.settings.accumulate, device)
+        self.communicator = get_communicator()
+        self.split = dataset.splits[(config["data"]["fold"] or 0) % len(dataset.splits)]
+        generator = seed_everything(config["seed"])
+        self.generator = generator
+        self.model = init_model(config, dataset, self.split).to(device)
+        self.device = device
+        self.extra = None if make_extra is None else make_extra(self.model)
+        self.rows: list[dict[str, Any]] = []
+        self.epoch, self.seconds = 0, 0.0
+        self._saved, self._saved_at, self._pause = 0, 0.0, 0.0
+        self.phase, self.before = 1, 0
+        self._begin_phase(dataset)
+        if self.shared and self.communicator.rank:  # or all parts of a batch would have the same units dropped
+            torch.manual_seed(config["seed"] + APART * self.communicator.rank)
+
+    def _begin_phase(self, dataset: GraphDataset) -> None:
+        """Sets up what every phase has anew: optimizer, schedule, selection, and the batches of its data."""
+        self.optimizer = make_optimizer(self.model, self.settings)
+        extra_parameters = list(self.extra.module.parameters()) if self.extra is not None else []
+        if extra_parameters:
+            self.optimizer.add_param_group({"params": extra_parameters})
+        self.schedule = Schedule(self.optimizer, self.settings)
+        options = self.settings
+        self.selection = EarlyStopping(self.task, options.select, options.patience, options.min_epochs)
+
+        whole_graph = self.extra is not None and options.batch_size is None
+        self.nodes = nodes = (
+            None if whole_graph else node_loader(self.model, dataset, options.batch_size, options.workers)
+        )
+        drawn = drawing(nodes, options.num_neighbors)
+        if nodes is not None and self.extra is not None:
+            raise InputError(
+                "a student is taught on the whole graph, not in batches of nodes (got "
+                f"train.batch_size {options.batch_size} for {dataset.name}); leave it out, or take another student"
+            )
+
+        #: Whether processes go through different items, and not each through the whole graph.
+        self.shared = nodes is not None or not dataset.is_single_graph
+        objective = TrainingLoss(self.model, self.train_task, self.precision, self.extra, self.communicator)
+        self.objective = parallel(objective, self.shared and options.sync_batchnorm)
+
+        def batches(ids: torch.Tensor, **training: Any) -> Batches:
+            cut = drawn if training else nodes  # what is evaluated looks at all neighbors
+            share = self.communicator.rank_slice if self.shared or training else None
+            return Batches(dataset, ids, options.batch_size, self.device, nodes=cut, share=share, **training)
+
+        augment = augmentation(dataset, options.augment)
+        training = {"generator": self.generator, "augment": augment, "workers": options.workers}
+        self.train_batches = batches(self.split.train, **training)
+        self.test_batches = batches(self.split.test) if self.split.test.numel() else None
+        # Where the held-out fold is all there is, its curve takes the place of the validation curve.
+        held_out = self.split.test if dataset.protocol == "fold" else self.split.val
+        self.val_batches = batches(held_out) if held_out.numel() else None
+
+    @property
+    def selects(self) -> bool:
+        """Whether an epoch is chosen by validation within this fit."""
+        return self.val_batches is not None and self.dataset.protocol != "fold"
+
+    def run(self, interrupt: InterruptFlag) -> dict[str, Any]:
+        """Trains, from the last checkpoint if there is one, and returns the scores of the chosen epoch.
+
+        Raises:
+            Interrupted: If Ctrl-C came in an epoch that is not the last one; the run folder then holds a checkpoint of
+                the last whole epoch, or of one before it if the epoch did not end within a moment.
+        """
+        with interrupt.stopping(lambda: Interrupted(self._saved, self.folder)):
+            return self._run(interrupt)
+
+    def _run(self, interrupt: InterruptFlag) -> dict[str, Any]:
+        """Trains and returns the scores of the chosen epoch."""
+        state = self.communicator.broadcast_from_rank0(self._checkpoint)
+        if state is not None:
+            self._restore(state)
+        note = unused_weights(self.config, self.model, self.dataset)
+        if note:
+            self.progress.say(note)
+        for note in self.dataset.notes:
+            self.progress.say(f"note: {note}")
+        self._show()
+        self._saved_at = time.monotonic()
+        try:
+            with cpu_settings(self.settings.threads or sensible_threads(self.dataset, self.settings.batch_size)):
+                done = self._phase_is_over and not self._next_phase()
+                while not done:
+                    self._epoch()
+                    done = self._phase_is_over and not self._next_phase()
+                    due = (
+                        self.communicator.rank == 0 and time.monotonic() - self._saved_at > self._pause_after_checkpoint
+                    )
+                    stop, save = self.communicator.all_reduce_max(interrupt.raised, due)
+                    if stop or done or save:
+                        self._save()
+                    if stop and not done:
+                        raise Interrupted(self.epoch, self.folder)
+                return self._finish()
+        finally:
+            self.progress.close()
+
+    @property
+    def _pause_after_checkpoint(self) -> float:
+        """Seconds between two checkpoints: of long epochs each has one, for Ctrl-C does not wait for its end."""
+        return min(CHECKPOINT_SECONDS, max(GRACE, self._pause))
+
+    @property
+    def _phase_is_over(self) -> bool:
+        """Whether the epochs or the patience of this phase have run out."""
+        return self.epoch - self.before >= self.settings.epochs or self.selection.exhausted
+
+    def _next_phase(self) -> bool:
+        """Goes on with the model's next phase, from the weights chosen in this one; returns whether there is one."""
+        if not self.model.has_next_phase:
+            return False
+        begin = time.perf_counter()
+        if self.selects:
+            self.model.load_state_dict(self.selection.weights)
+        self.model.eval()
+        dataset: GraphDataset | None = self.dataset
+        if self.nodes is None:
+            dataset = phase_dataset(self.dataset, self.model.begin_phase, self.device)
+        if dataset is None or (self.nodes is not None and not self.model.begin_sampled_phase(dataset.graphs[0])):
+            return False
+        self.phase, self.before = self.phase + 1, self.epoch
+        self._begin_phase(dataset)
+        self.seconds += time.perf_counter() - begin
+        self.progress.close()
+        self._show()
+        return True
+
+    def _show(self) -> None:
+        """Begins to show the progress of a phase."""
+        label = f"{self.label} phase {self.phase}" if self.phase > 1 else self.label
+        self.progress.start(label, self.before + self.settings.epochs, self.epoch)
+
+    def _epoch(self) -> None:
+        """Trains and validates once."""
+        begin = time.perf_counter()
+        lr = self.schedule.lr
+        if self.extra is not None:
+            self.extra.epoch = self.epoch
+        loss = train_epoch(self.objective, self.train_batches, self.optimizer, self.settings.clip)
+        self.epoch += 1
+        if (
+            self.shared and not self.settings.sync_batchnorm
+        ):  # what is evaluated, kept and written is the same everywhere
+            self.communicator.all_reduce_mean_(buffer for buffer in self.model.buffers() if buffer.is_floating_point())
+        val_loss = val_score = None
+        if self.val_batches is not None:
+            val_loss, val_score = self._evaluate(self.val_batches)
+        if self.selects and val_loss is not None and val_score is not None:
+            self.selection.update(self.epoch, val_loss, val_score, self.model)
+        # Without validation, and where the fold must not steer, the training loss is all that a schedule may see.
+        self.schedule.step(val_loss if self.selects and val_loss is not None else loss)
+        seconds = time.perf_counter() - begin
+        self.seconds += seconds
+        values = (self.epoch, self.phase, loss, val_score, val_loss, lr, seconds)
+        self.rows.append(dict(zip(COLUMNS, values, strict=True)))
+        self.progress.update(self.rows[-1])
+
+    def _evaluate(self, batches: Batches) -> tuple[float, float]:
+        """Returns the loss and the score, the same in all processes."""
+        found = evaluate(self.model, self.task, batches, self.communicator if self.shared else None)
+        return self.communicator.broadcast_from_rank0(lambda: found)
+
+    def _finish(self) -> dict[str, Any]:
+        """Puts the weights chosen in the last phase in, writes them and computes the test score, once."""
+        if self.selects:
+            self.model.load_state_dict(self.selection.weights)
+        test = self._evaluate(self.test_batches)[1] if self.test_batches is not None else None
+        return self.communicator.broadcast_from_rank0(lambda: self._result(test))
+
+    def _result(self, test: float | None) -> dict[str, Any]:
+        """Writes the weights and the table of epochs, and returns the scores."""
+        save_weights(self.folder / "model.safetensors", self.model.state_dict())
+        save_table(self.folder / "metrics.csv", COLUMNS, self.rows)
+        result: dict[str, Any] = {
+            "epoch": self.selection.epoch if self.selects else self.epoch,
+            "validation": self.selection.score if self.selects else None,
+            "test": test,
+            "parameters": sum(p.numel() for p in self.model.parameters()),
+            "seconds": self.seconds,
+            "curve": self._curve() if self.dataset.protocol == "fold" else None,
+        }
+        seed_everything(self.config["seed"])
+        untrained = init_model(self.config, self.dataset, self.split).to(next(self.model.parameters()).device)
+        return {**result, "extras": extra_metrics(self.model, untrained, self.dataset, self.split)}
+
+    def _curve(self) -> list[float | None]:
+        """Returns the held-out score after every epoch; nothing for those of phases before the last one."""
+        return [row["validation"] if row["phase"] == self.phase else None for row in self.rows]
+
+    def _save(self) -> None:
+        """Writes a checkpoint and the table of epochs."""
+        begin = time.monotonic()
+        random = self.communicator.all_gather_object(random_state(self.generator))
+        self.communicator.broadcast_from_rank0(lambda: self._write(random))
+        self._saved, self._saved_at = self.epoch, time.monotonic()
+        self._pause = CHECKPOINT_RATIO * (self._saved_at - begin)
+
+    def _write(self, random: list[dict[str, Any]]) -> None:
+        """Writes a checkpoint with the random states of all processes."""
+        state = {
+            "config": self.config,
+            "data": self.data,
+            "epoch": self.epoch,
+            "phase": self.phase,
+            "before": self.before,
+            "seconds": self.seconds,
+            "rows": self.rows,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "selection": self.selection.state_dict(),
+            "random": random[0],
+            "random_of_others": random[1:],
+        }
+        if self.extra is not None:
+            state["extra"] = self.extra.module.state_dict()
+        save_state(self.folder / "state.pt", state)
+        save_table(self.folder / "metrics.csv", COLUMNS, self.rows)
+
+    def _checkpoint(self) -> dict[str, Any] | None:
+        """Returns the last checkpoint, if there is one.
+
+        Raises:
+            ValueError: If it is damaged.
+        """
+        path = self.folder / "state.pt"
+        return load_state(path) if path.exists() else None
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        """Goes on from a checkpoint, with as many processes as it was written by or with others.
+
+        Raises:
+            ValueError: If it is not of this model.
+        """
+        with of_this_run(self.folder / "state.pt"):
+            check_origin(state, self.config, self.data)
+            self._check(state)
+            self.model.load_state_dict(state["model"])
+            if self.extra is not None:
+                self.extra.module.load_state_dict(state["extra"])
+            self.phase, self.before = state["phase"], state["before"]
+            if self.phase > 1:
+                self.model.eval()
+                whole = self.nodes is None and phase_dataset(self.dataset, self.model.prepare, self.device)
+                self._begin_phase(whole or self.dataset)
+            check_optimizer(state["optimizer"], self.optimizer)
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.schedule.load_state_dict(self._schedule(state["schedule"]))
+            self.selection.load_state_dict(state["selection"])
+            self.epoch, self.seconds, self.rows = state["epoch"], state["seconds"], state["rows"]
+            self._saved = self.epoch
+            each = [state["random"], *state.get("random_of_others", [])]
+            known = self.communicator.rank < len(each)
+            restore_random_state(each[self.communicator.rank if known else 0], self.generator)
+            if not known and self.shared:  # there were fewer processes
+                torch.manual_seed(self.config["seed"] + APART * self.communicator.rank + self.epoch)
+            elif not known and self.device.type == "cuda":  # all draw alike, each on its own device
+                torch.cuda.set_rng_state(each[0]["cuda"][0], self.device)
+
+    def _check(self, state: dict[str, Any]) -> None:
+        """Refuses a checkpoint in which something is missing or has another type, shape or length.
+
+        Raises:
+            InputError: If so; what is wrong is named.
+        """
+        check_weights(state["model"], self.model, "its weights")
+        rows = [dict.fromkeys(COLUMNS)]
+        for key, like in {"epoch": 0, "phase": 1, "before": 0, "seconds": 0.0, "rows": rows}.items():
+            check_kind(state[key], like, key)
+        if len(state["rows"]) != state["epoch"] or state["before"] > state["epoch"] or state["phase"] < 1:
+            raise InputError(f"it has {len(state['rows'])} rows for {state['epoch']} epochs")
+        chosen = {**state["selection"]}
+        weights = chosen.pop("weights")
+        check_kind(chosen, {"epoch": None, "score": None, "loss": None, "waited": 0, "seen": 0}, "selection")
+        if weights or (self.selects and state["epoch"] > state["before"]):
+            check_weights(weights, self.model, "its chosen weights")
+        own = random_state(self.generator)
+        for each in [state["random"], *state.get("random_of_others", [])]:
+            for key in ("torch", "order"):
+                check_kind(each[key], own[key], f"random.{key}")
+
+    def _schedule(self, state: dict[str, Any]) -> dict[str, Any]:
+        """Returns the state of a schedule, with what another version of PyTorch keeps or leaves out as it is now.
+
+        Raises:
+            InputError: If it is that of another schedule.
+        """
+        own = self.schedule.state_dict()
+        inner = own["scheduler"]
+        if inner is None:
+            check_kind(state, own, "schedule")
+            return state
+        given = state["scheduler"]
+        state = {**state, "scheduler": {key: given.get(key, value) for key, value in inner.items()}}
+        check_kind(state, own, "schedule")
+        return state

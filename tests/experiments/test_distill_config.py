@@ -1,0 +1,66 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from graphkit.experiments.distill import chosen_losses, merge_distill, resolve_experiment
+from graphkit.experiments.distill.distill_settings import experiment_runs
+
+
+def test_a_student_is_half_as_wide_and_trained_like_its_teacher() -> None:
+    config = resolve_experiment({"teacher": {"train": {"lr": 0.5}}, "runs": 2})
+    assert config["teacher"]["model"] == {"name": "gat"} and config["losses"] == {"lsp": {}}
+    assert config["student"]["model"] == {"name": "gat", "hidden_channels": 32}
+    assert config["student"]["train"] == config["teacher"]["train"] and config["student"]["train"]["lr"] == 0.5
+    other = resolve_experiment({"teacher": {"model": {"hidden_channels": 48}}, "student": {"model": {"name": "mlp"}}})
+    assert other["student"]["model"] == {"name": "mlp", "hidden_channels": 24}
+    clips = {"teacher": {"model": {"name": "stigcn", "dropout": 0.2}}, "data": {"name": "synthetic-skeleton"}}
+    assert resolve_experiment(clips)["student"]["model"] == {
+        "name": "stigcn", "dropout": 0.2, "channels": [32, 64, 128]
+    }  # fmt: skip
+    given = resolve_experiment({"student": {"model": {"hidden_channels": 8}, "train": {"epochs": 7}}})
+    assert given["student"]["model"]["hidden_channels"] == 8 and given["student"]["train"]["epochs"] == 7
+    assert all(resolve_experiment(yaml.safe_load(yaml.safe_dump(each))) == each for each in (config, other, given))
+
+
+def test_settings_combine_at_any_depth_and_another_model_starts_anew() -> None:
+    base = {"student": {"model": {"name": "gat", "heads": 8}, "train": {"lr": 0.1}}, "losses": {"lsp": {"weight": 1}}}
+    own = {"student": {"model": {"name": "mlp"}, "train": {"epochs": 3}}, "losses": {"lsp": {"sigma": 2}}}
+    assert merge_distill(base, own) == {
+        "student": {"model": {"name": "mlp"}, "train": {"lr": 0.1, "epochs": 3}},
+        "losses": {"lsp": {"weight": 1, "sigma": 2}},
+    }
+    assert merge_distill(base, {"student": {"model": {"heads": 4}}})["student"]["model"] == {"name": "gat", "heads": 4}
+
+
+def test_the_runs_of_a_comparison(tmp_path: Path) -> None:
+    runs = experiment_runs(resolve_experiment({"losses": {"kd": {"temperature": 3}}, "seed": 4}), tmp_path)
+    assert list(runs) == ["teacher", "alone", "kd"] and {run["seed"] for run in runs.values()} == {4}
+    assert runs["alone"]["model"] == runs["kd"]["model"] != runs["teacher"]["model"]
+    assert runs["kd"]["distill"] == {
+        "teacher": str(tmp_path / "teacher"), "losses": [{"name": "kd", "temperature": 3.0}]
+    }  # fmt: skip
+
+
+def test_losses_are_chosen_by_name() -> None:
+    assert chosen_losses("kd, lsp,kd") == ["kd", "lsp"] and len(chosen_losses("all")) == 6
+    with pytest.raises(ValueError, match="unknown distillation loss 'al'; did you mean 'all'"):
+        chosen_losses("al")
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        ({"studnet": {}}, "unknown configuration key 'studnet'; did you mean 'student'?"),
+        ({"teacher": {"modle": {}}}, "unknown configuration key 'teacher.modle'; did you mean 'teacher.model'?"),
+        ({"student": "gat"}, "`student` must hold keys and values"),
+        ({"losses": ["lsp"]}, "`losses` must hold keys and values"),
+        ({"student": {"model": {"head": 3}}}, "unknown configuration key 'model.head'; did you mean 'model.heads'?"),
+        ({"runs": 0}, "`runs` must be at least 1"),
+    ],
+)
+def test_a_mistake_is_one_line(layer: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError) as error:
+        resolve_experiment(layer)
+    assert message in str(error.value) and "\n" not in str(error.value)

@@ -1,0 +1,165 @@
+import csv
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from graphkit.data import load
+from graphkit.data.clip_preprocessing import ClipForm
+from graphkit.experiments import fit, open_run, predict_run
+from graphkit.export import find_clips, open_predictor, predict_clips, write_predictions
+from graphkit.skeleton import get_layout
+from tests.data.test_nw_ucla import write_archive
+from tests.skeleton.recordings import random_bodies, write_skeleton
+
+
+def test_files_give_the_predictions_of_the_data_set_that_they_are(
+    clip_run: Path, clips_folder: Path, tmp_path: Path
+) -> None:
+    run = open_run(clip_run)
+    predict_run(run, tmp_path / "all.csv")
+    predictor = open_predictor(run)
+    found = list(predict_clips(predictor, find_clips([clips_folder])))
+    write_predictions(found, predictor.form.classes, tmp_path / "clips.csv")
+    rows = [list(csv.reader((tmp_path / name).read_text().splitlines())) for name in ("all.csv", "clips.csv")]
+    assert rows[0][0][2:] == rows[1][0][1:] and len(rows[0]) == len(rows[1]) == 37
+    for expected, row in zip(rows[0][1:], rows[1][1:], strict=True):
+        assert row[0] == f"clip-{int(expected[0]):02d}.npy" and row[1] == expected[2]
+        assert [float(v) for v in row[2:]] == pytest.approx([float(v) for v in expected[3:]], abs=1e-5)
+
+
+def test_an_exported_file_predicts_the_same_without_its_run(
+    exported: Path, clip_run: Path, clips_folder: Path, tmp_path: Path
+) -> None:
+    files = find_clips([clips_folder])[:6]
+    ours, theirs = (list(predict_clips(open_predictor(source), files)) for source in (open_run(clip_run), exported))
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one.probabilities, other.probabilities, atol=1e-5, rtol=0)
+    np.save(tmp_path / "short.npy", np.load(files[0])[:3])
+    (short,) = predict_clips(open_predictor(exported), [tmp_path / "short.npy"])
+    assert short.problem == f"'{tmp_path / 'short.npy'}' must have at least 4 frames for this model (got 3)"
+
+
+def test_bad_clips_are_named_and_the_others_predicted(clip_run: Path, clips_folder: Path, tmp_path: Path) -> None:
+    good = np.load(clips_folder / "clip-00.npy")
+    bad = {
+        "joints": (good[:, :, :17], "must be [frames, 20 joints, 3] or [frames, persons, 20 joints, 3] of numbers"),
+        "channels": (good[..., :2], f"(got {list(good[..., :2].shape)} of float32); see `data.layout` and"),
+        "persons": (np.repeat(good, 2, axis=1), "must show at most 1 person(s), as the clips that the model was"),
+        "nobody": (good * 0, "shows nobody: all its coordinates are zero; leave it out"),
+        "nan": (np.where(good == good[2, 0, 1, 0], np.nan, good), "1,000,000 (got nan in frame 2, person 0, joint"),
+        "five": (good[None].transpose(0, 4, 1, 3, 2), "it has five axes: save each clip as a file of its own"),
+        "order": (good.transpose(3, 0, 2, 1), "if its axes are in another order, save x.transpose(1, 3, 2, 0)"),
+        "empty": (good[:0], "(got [0, 1, 20, 3] of float32)"),
+    }
+    for name, (x, _) in bad.items():
+        np.save(tmp_path / f"{name}.npy", x)
+    texts = {
+        "broken.json": ("{", "broken.json' cannot be read as JSON ("),
+        "other.json": ("[]", "is no clip: it has neither 'skeletons', as NW-UCLA has, nor 'data', as Kinetics has"),
+        "seventeen.json": (json.dumps({"skeletons": good[:, 0, :17].tolist()}), "must hold frames of 20 joints with 3"),
+        "film.json": (json.dumps({"data": [{"frame_index": 1, "skeleton": []}]}), "shows nobody: there is no person"),
+        "empty.skeleton": ("", "is empty (line 1); fetch it again, or leave it out"),
+        "words.csv": ("a,b\n1,2\n", "words.csv', line 2: expected 60 numbers, 3 for each of 20 joints (got 2)"),
+        "note.txt": ("hello", "must end in .npy, .csv, .skeleton, .json (got '.txt')"),
+    }
+    for name, (text, _) in texts.items():
+        (tmp_path / name).write_text(text)
+    ntu = write_skeleton(tmp_path, "S001C001P001R001A001", random_bodies(20))
+    np.save(tmp_path / "single.npy", good[:1])  # one frame: short, but a clip
+    messages = {f"{name}.npy": message for name, (_, message) in bad.items()}
+    messages |= {name: message for name, (_, message) in texts.items()}
+    messages[ntu.name] = "must have 20 joints (nw-ucla-20) with 3 channels, as the clips that the model was tr"
+    files = sorted(tmp_path.iterdir())
+    for one in predict_clips(open_predictor(open_run(clip_run)), files):
+        if one.file.name == "single.npy":
+            assert one.problem == "" and float(one.probabilities.sum()) == pytest.approx(1.0)
+            continue
+        assert one.probabilities is None and messages.pop(one.file.name) in one.problem, one
+        assert one.problem.startswith(f"'{one.file}'") and "\n" not in one.problem
+    assert not messages
+
+
+def test_recordings_are_prepared_as_for_training(tmp_path: Path) -> None:
+    root = write_archive(tmp_path)
+    folder = tmp_path / "json"
+    folder.mkdir()
+    import zipfile
+
+    with zipfile.ZipFile(root / "NW-UCLA" / "all_sqe.zip") as archive:
+        for name in archive.namelist():
+            (folder / Path(name).name).write_bytes(archive.read(name))
+    options = {"frames": 9, "stream": "bone-motion", "align": True}
+    check_form("nw-ucla", load("nw-ucla", root, **options), options, folder, "*.json")
+
+
+def test_clips_of_ntu_are_prepared_as_for_training(tmp_path: Path) -> None:
+    folder = tmp_path / "NTU-RGB-D" / "nturgb+d_skeletons"
+    for seed, name in enumerate(("S001C001P001R001A001", "S001C002P003R001A002")):
+        write_skeleton(folder, name, random_bodies(5 + seed, 3, seed))
+    options = {"frames": 11, "stream": "joint-motion", "validation": "none"}
+    check_form("ntu60-xsub", load("ntu60-xsub", tmp_path, **options), options, folder, "*.skeleton")
+
+
+def test_clips_of_kinetics_are_prepared_as_for_training(tmp_path: Path) -> None:
+    folder = tmp_path / "Kinetics-Skeleton" / "kinetics_train"
+    generator = np.random.default_rng(0)
+    for part in ("kinetics_train", "kinetics_val"):
+        (folder.parent / part).mkdir(parents=True)
+        for number in range(2):
+            people = [{"pose": generator.random(36).tolist(), "score": generator.random(18).tolist()} for _ in "abc"]
+            content = {"data": [{"frame_index": 1, "skeleton": people}], "label_index": number}
+            (folder.parent / part / f"{part}{number}.json").write_text(json.dumps(content))
+    options = {"stream": "bone", "validation": "none"}
+    check_form("kinetics-skeleton", load("kinetics-skeleton", tmp_path, **options), options, folder, "*.json")
+
+
+def check_form(name: str, dataset: object, options: dict, folder: Path, pattern: str) -> None:
+    """Files that are read by the form, after it has been written and read as JSON, are the clips of the data set."""
+    form = ClipForm.from_dict(json.loads(json.dumps(ClipForm.of_dataset(dataset, name, options).to_dict())))
+    assert form.layout == dataset.layout and len(form.classes) == dataset.num_outputs
+    for path in sorted(folder.glob(pattern)):
+        batch = form.collect([form.read(path)]).batch([0])
+        expected = dataset.graphs[dataset.graphs.names.index(path.stem)]
+        torch.testing.assert_close(batch.x, expected.x, atol=1e-6, rtol=1e-6)
+
+
+def test_a_damaged_form_and_a_model_of_graphs_are_refused(graph_run: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="the form of clips is damaged .KeyError: 'layout'.; export again"):
+        ClipForm.from_dict({})
+    form = ClipForm(get_layout("coco-17"), 3, 1, ("a", "b")).to_dict()
+    with pytest.raises(ValueError, match="the form of clips is damaged .TypeError.*'speed'"):
+        ClipForm.from_dict({**form, "speed": 1})
+    with pytest.raises(ValueError, match="only models of skeleton clips predict for new clips .got 'gcn'.; leave"):
+        open_predictor(open_run(graph_run))
+    with pytest.raises(FileNotFoundError, match=re.escape("there is no file or folder 'nowhere'; check the path")):
+        find_clips(["nowhere"])
+    (tmp_path / "labels.csv").write_text("file,label\n")
+    with pytest.raises(FileNotFoundError, match="there is no clip in .*; files of clips end in .npy, .csv, .skel"):
+        find_clips([tmp_path])
+
+
+def test_a_folder_of_ones_own_is_trained_on_and_predicted(clips_folder: Path, tmp_path: Path) -> None:
+    """Labels are in a table, joints named by a layout; the same folder is what is predicted."""
+    own = tmp_path / "own"
+    own.mkdir()
+    rows = ["file,label"]
+    for path in find_clips([clips_folder])[:12]:
+        np.save(own / path.name, np.load(path)[:, 0])
+        rows.append(f"{path.name},{('walk', 'sit')[len(rows) % 2]}")
+    (own / "labels.csv").write_text("\n".join(rows))
+    config = {
+        "model": {"name": "st-gcn", "channels": [4], "blocks": [1]},
+        "data": {"name": str(own), "layout": "nw-ucla-20", "frames": 8, "split": "0.5,0.25,0.25"},
+        "train": {"epochs": 1, "batch_size": 6},
+    }
+    fit(config, tmp_path / "run")
+    predict_run(open_run(tmp_path / "run"), tmp_path / "all.csv")
+    expected = [row["prediction"] for row in csv.DictReader((tmp_path / "all.csv").read_text().splitlines())]
+    predictor = open_predictor(open_run(tmp_path / "run"))
+    write_predictions(list(predict_clips(predictor, find_clips([own]))), predictor.form.classes, tmp_path / "a.json")
+    found = json.loads((tmp_path / "a.json").read_text())
+    assert [row["prediction"] for row in found] == expected and set(found[0]["probabilities"]) == {"sit", "walk"}

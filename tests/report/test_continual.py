@@ -1,0 +1,66 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graphkit.experiments.continual import fit_continual
+from graphkit.report import performance_matrices, performance_over_tasks, report
+
+MATRIX = [[0.9, 0.4, None], [0.8, 0.85, 0.6], [0.7, 0.81, 0.88]]
+JOINT = [[None] * 3, [None] * 3, [0.9, 0.91, 0.92]]
+
+
+def texts(axis: Any) -> list[str]:
+    return [text.get_text() for text in axis.texts]
+
+
+def test_a_map_for_each_strategy_on_one_scale() -> None:
+    figure = performance_matrices({"twp": MATRIX, "joint": JOINT}, percent=True)
+    first, second = figure.axes[:2]
+    assert first.get_title() == "twp" and texts(first) == ["90", "80", "85", "70", "81", "88"]  # not of tasks to come
+    assert texts(second) == ["90", "91", "92"]
+    assert first.images[0].get_clim() == second.images[0].get_clim() == (70, 92)
+
+
+def test_maps_of_many_tasks_have_no_numbers() -> None:
+    big = [[0.5] * 20 for _ in range(20)]
+    figure = performance_matrices({"twp": big})
+    assert not texts(figure.axes[0]) and [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["1", "11"]
+
+
+def test_scores_close_together_have_a_digit_more() -> None:
+    figure = performance_matrices({"twp": [[0.971, None], [0.962, 0.98]]}, percent=True)
+    assert texts(figure.axes[0]) == ["97.1", "96.2", "98.0"]
+
+
+def test_nothing_to_draw_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"at least one score \(got none\)"):
+        performance_matrices({"twp": [[None]]})
+
+
+def test_curves() -> None:
+    figure = performance_over_tasks({"twp": MATRIX, "joint": JOINT}, "accuracy", percent=True)
+    means, first = figure.axes
+    assert list(means.lines[0].get_ydata()) == pytest.approx([90, 82.5, 79.6666667])
+    assert list(first.lines[0].get_ydata()) == pytest.approx([90, 80, 70])
+    assert list(means.lines[1].get_xdata()) == [3] and means.lines[1].get_marker() == "o"
+    assert means.get_ylabel() == "mean accuracy of the tasks so far (%)"
+
+
+def test_the_report_of_a_run(tmp_path: Path) -> None:
+    config = {
+        "model": {"name": "gcn", "hidden_channels": 4},
+        "data": {"name": "sbm-continual", "num_classes": 4, "size": 10},
+        "train": {"epochs": 2},
+        "strategies": {"uniform": {}, "joint": {}},
+        "search": True,
+    }
+    fit_continual(config, tmp_path / "run")
+    page = report(tmp_path / "run").read_text(encoding="utf-8")
+    for text in ("Continual learning: gcn on sbm-continual", "uniform", "divided by T - 1", "strength: 10.0", "chosen"):
+        assert text in page
+    assert page.count("<svg") == 2
+    assert {path.name for path in (tmp_path / "run" / "figures").iterdir()} == {"matrices.png", "tasks.png"}
+    (tmp_path / "run" / "result.json").unlink()
+    with pytest.raises(ValueError, match="has not ended; continue it with: graphkit continual --resume"):
+        report(tmp_path / "run")

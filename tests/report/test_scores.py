@@ -1,0 +1,59 @@
+from typing import Any
+
+from graphkit.report import scores
+
+RESULT: dict[str, Any] = {
+    "metric": "accuracy",
+    "test": {"mean": 0.82125, "std": 0.0075, "runs": [0.81, 0.83]},
+    "validation": {"mean": 0.8, "std": 0.01, "runs": [0.79, 0.81]},
+    "selected_on": "validation",
+    "seeds": [0, 1],
+    "parameters": 23959,
+    "seconds": 130.0,
+    "peak_memory_mb": 498.2,
+}
+
+
+def several(mean: float) -> dict[str, Any]:
+    return {"mean": mean, "std": 0.1, "runs": [mean, mean]}
+
+
+def test_means_have_a_deviation_only_over_several_runs() -> None:
+    assert scores.spread(RESULT["test"], percent=True) == "82.12 ± 0.75 %"
+    assert scores.spread({"mean": 0.366, "std": 0.0, "runs": [0.366]}) == "0.3660"
+    assert scores.spread(None) == "–"
+
+
+def test_headline() -> None:
+    values = scores.headline(RESULT)
+    assert values[0] == ("test accuracy", "82.12 ± 0.75 %", "epoch chosen on validation")
+    assert ("runs", "2", "seeds 0, 1") in values
+    assert ("parameters", "23,959", "") in values and ("training time", "2.2 min", "in all") in values
+
+
+def test_headline_of_folds() -> None:
+    result = {**RESULT, "validation": None, "selected_on": "fold", "seeds": [0]}
+    values = scores.headline(result)
+    assert values[0][2] == "epoch chosen on fold"
+    assert ("folds", "2", "seeds 0") in values and "validation accuracy" not in [name for name, _, _ in values]
+
+
+def test_headline_without_a_test_score() -> None:
+    assert scores.headline({**RESULT, "test": None, "validation": None, "selected_on": "last epoch"})[0][0] == "runs"
+
+
+def test_factor_scores_stand_beside_what_they_must_be_read_against() -> None:
+    result = {**RESULT, "ged_e": several(9), "c_score": several(0.5), "untrained_ged_e": several(10), "odd": several(1)}
+    table = scores.factor_rows(result)
+    assert table == (
+        ["factors", "GED_E ↓", "C-score ↑"],
+        [["this model", "9.00 ± 0.10", "0.500 ± 0.100"], ["the same model, untrained", "10.00 ± 0.10", "–"]],
+    )
+    assert scores.factor_rows(RESULT) is None
+    assert scores.other_scores(result) == [["odd", "1.0000 ± 0.1000"]]
+
+
+def test_durations_and_seeds() -> None:
+    assert [scores.duration(seconds) for seconds in (3.21, 600, 7200)] == ["3.2 s", "10.0 min", "2.0 h"]
+    result = {**RESULT, "seeds": list(range(3, 13))}
+    assert ("runs", "2", "seeds 3 to 12") in scores.headline(result)
