@@ -25,6 +25,8 @@ PATHS = os.pathsep.join({str(Path(graphkit.__file__).parents[1]), str(Path(__fil
 ENVIRONMENT = {**os.environ, "PYTHONPATH": PATHS, "OMP_NUM_THREADS": "1"}
 LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
 
+pytestmark = pytest.mark.extended
+
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
