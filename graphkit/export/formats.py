@@ -117,7 +117,7 @@ def run_onnx(path: Path, threads: int | None = None) -> tuple[Runner, dict[str, 
     content = _content(path)
     metadata = _metadata(path, _checked_onnx(path, content))
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # errors come as exceptions
     if threads is not None:
         options.intra_op_num_threads = threads
     try:

@@ -206,10 +206,10 @@ def read_nw_ucla_archive(folder: Path) -> None:
 
 
 def clip_files(folder: Path) -> None:
-    x = RNG.normal(size=(5, 1, 17, 3)).round(3)
+    x = RNG.normal(size=(5, 1, 20, 3)).round(3)
     np.save(folder / "a.npy", x)
-    np.savez(folder / "b.npz", x=x)
-    (folder / "c.json").write_text(json.dumps(x.tolist()))
+    (folder / "b.csv").write_text("".join(",".join(map(str, frame.reshape(-1))) + "\n" for frame in x))
+    (folder / "c.json").write_text(json.dumps({"file_name": "c", "skeletons": x[:, 0].tolist(), "label": 1}))
 
 
 @target("clip-files", clip_files)
@@ -217,12 +217,14 @@ def read_clip_files(folder: Path) -> None:
     from graphkit.registry import get_layout
     from graphkit.skeleton.readers.clip_file import read_clip_file
 
+    failure: Exception | None = None
     for path in sorted(folder.iterdir()):
         try:
-            read_clip_file(path, get_layout("coco-17"), 3)
-        except (ValueError, OSError):
-            if path.suffix == ".json":
-                raise
+            read_clip_file(path, get_layout("nw-ucla-20"), 3)
+        except (ValueError, OSError) as error:
+            failure = error
+    if failure is not None:
+        raise failure
 
 
 # --- named sources ---
@@ -248,11 +250,12 @@ target("planetoid", planetoid)(load_name("pubmed"))
 def tu(folder: Path) -> None:
     raw = folder / "TUDataset" / "PTC_MR" / "raw"
     raw.mkdir(parents=True)
-    rows = [f"{s + 1}, {t + 1}\n{t + 1}, {s + 1}\n" for s, t in EDGES.T[:-1] if s % 3 < 2]
+    graphs = range(1, 25)
+    rows = [f"{3 * g - 2}, {3 * g - 1}\n{3 * g - 1}, {3 * g - 2}\n" for g in graphs]
     (raw / "PTC_MR_A.txt").write_text("".join(rows))
-    (raw / "PTC_MR_graph_indicator.txt").write_text("".join(f"{k // 3 + 1}\n" for k in range(N)))
-    (raw / "PTC_MR_graph_labels.txt").write_text("1\n-1\n1\n-1\n")
-    (raw / "PTC_MR_node_labels.txt").write_text("".join(f"{label}\n" for label in Y))
+    (raw / "PTC_MR_graph_indicator.txt").write_text("".join(f"{g}\n" * 3 for g in graphs))
+    (raw / "PTC_MR_graph_labels.txt").write_text("".join(f"{1 if g % 2 else -1}\n" for g in graphs))
+    (raw / "PTC_MR_node_labels.txt").write_text("".join(f"{g % 3}\n0\n1\n" for g in graphs))
 
 
 target("tu", tu)(load_name("ptc-mr"))
