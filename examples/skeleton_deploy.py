@@ -38,7 +38,7 @@ def main(output: str | None = None, num_clips: int = 600, epochs: int = 15) -> f
     made = export_run(run, "onnx", place / "model.onnx")
     print(f"{made['file']}: {made['bytes'] / 1e3:.0f} kB, scores within {made['real']:.0e} of the model's")
 
-    # Clips of the data set are prepared already: centerd, with 24 frames. `graphkit predict model.onnx clips/` does
+    # Clips of the data set are prepared already: centered, with 24 frames. `graphkit predict model.onnx clips/` does
     # the same for files, with what the exported file says about its training.
     test = run.split.test.tolist()
     clips = np.stack([run.dataset.graphs[i].x.permute(3, 0, 2, 1).numpy() for i in test])

@@ -100,7 +100,7 @@ def find_clips(paths: Sequence[str | Path]) -> list[Path]:
 def predict_clips(predictor: Predictor, files: Sequence[Path]) -> Iterator[ClipPrediction]:
     """Yields the prediction for each file, in order, or what is wrong with it; one bad clip does not stop the others.
 
-    Clips are prepared as those of the training were: centerd, turned, brought to a number of frames, and made into
+    Clips are prepared as those of the training were: centered, turned, brought to a number of frames, and made into
     the stream that the model sees.
     """
     waiting: list[tuple[Path, Clip | str]] = []

@@ -37,7 +37,7 @@ def flat(x: np.ndarray, layout: SkeletonLayout, coordinates: int) -> np.ndarray:
     """
     place = x[..., :coordinates].astype(np.float64)
     seen = np.asarray(place.any(axis=-1, keepdims=True))
-    seen[:, 0, layout.center] |= seen[:, 0].any(axis=1)  # centerd clips have this joint at the origin
+    seen[:, 0, layout.center] |= seen[:, 0].any(axis=1)  # centered clips have this joint at the origin
     if coordinates == 1:
         place = np.concatenate([place, np.zeros_like(place)], axis=-1)
     elif coordinates == 2:

@@ -20,7 +20,7 @@ class SkeletonLayout:
         joints: Names of the joints, in the order of the data.
         edges: Bones as ``(child, parent)``, both counted from zero. A joint has at most one parent, and no joint is its
             own ancestor: bones form a tree, or several.
-        center: The joint that clips are centerd on.
+        center: The joint that clips are centered on.
         up: Two joints, from the lower to the upper one, between which the body's vertical axis runs; empty if unknown.
         across: Two joints, from the right to the left shoulder, along the body's horizontal axis; empty if unknown.
         mirrored: Pairs of joints that change places in a mirror.
@@ -89,7 +89,7 @@ class SkeletonLayout:
             num_joints: Number of joints; by default as many as ``joints`` names, or as the bones reach.
             name: What the layout is called.
             joints: Names of the joints; by default their numbers.
-            center: The joint that clips are centerd on; by default the first joint without a parent.
+            center: The joint that clips are centered on; by default the first joint without a parent.
             up: See :class:`SkeletonLayout`.
             across: See :class:`SkeletonLayout`.
             mirrored: See :class:`SkeletonLayout`.

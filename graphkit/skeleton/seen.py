@@ -1,7 +1,7 @@
 """Visibility of joints: zero coordinates or a confidence of zero mark a joint that was not seen.
 
 Every function on joints asks :func:`seen` and keeps the coordinates of unseen joints at zero. A seen joint that lies
-at the origin, such as the one that a clip is centerd on, has :data:`ORIGIN` as its first coordinate, so that it stays
+at the origin, such as the one that a clip is centered on, has :data:`ORIGIN` as its first coordinate, so that it stays
 apart from an unseen one; :class:`~graphkit.data.ClipCollection` puts zero there before a network reads the clip.
 """
 
@@ -63,7 +63,7 @@ def mark_root(x: np.ndarray, joint: int) -> np.ndarray:
 
     Args:
         x: ``[T, P, V, C]`` coordinates.
-        joint: The joint that clips are centerd on.
+        joint: The joint that clips are centered on.
 
     Returns:
         ``[T, P, V, C]``, ``x`` itself where nothing is to be marked.

@@ -34,9 +34,9 @@ def test_bodies_are_drawn_upright_from_whatever_side_they_were_recorded() -> Non
     assert np.allclose(turned, place, atol=1e-6, equal_nan=True)
     plane = body()[..., [0, 2]] * np.array([1, -1])  # y of pictures points downwards
     assert np.allclose(flat(plane, LAYOUT, 2)[:, 0], body()[:, 0][..., [0, 2]])
-    centerd = body()
-    centerd[:, 0] -= centerd[:, :1, LAYOUT.center]
-    assert np.isfinite(flat(centerd, LAYOUT, 3)[:, 0]).all() and np.isnan(flat(0 * centerd, LAYOUT, 3)).all()
+    centered = body()
+    centered[:, 0] -= centered[:, :1, LAYOUT.center]
+    assert np.isfinite(flat(centered, LAYOUT, 3)[:, 0]).all() and np.isnan(flat(0 * centered, LAYOUT, 3)).all()
     unknown = SkeletonLayout.from_edges([(1, 0), (2, 1), (3, 1)])
     assert np.isfinite(flat(body(), unknown, 3)[:, 0]).all()
 

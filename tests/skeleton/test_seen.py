@@ -95,8 +95,8 @@ def test_a_joint_at_the_origin_is_no_unseen_one() -> None:
     """Centring puts the center joint of each frame there: its bones and its motion count all the same."""
     x = clips().clamp(min=5.001)  # all seen
     layout = SkeletonLayout.from_edges(LAYOUT.edges, 17)
-    centerd = ClipCollection(center(x, PTR, 0, "each"), LENGTHS, torch.zeros(3).long(), layout, stream="bone")
-    torch.testing.assert_close(centerd.batch([0, 1, 2]).x, make_stream("bone", x, PTR, layout), atol=1e-5, rtol=0)
+    centered = ClipCollection(center(x, PTR, 0, "each"), LENGTHS, torch.zeros(3).long(), layout, stream="bone")
+    torch.testing.assert_close(centered.batch([0, 1, 2]).x, make_stream("bone", x, PTR, layout), atol=1e-5, rtol=0)
     joint = ClipCollection(center(x, PTR, 0, "each"), LENGTHS, torch.zeros(3).long(), layout)
     assert not joint.batch([0, 1, 2]).x[:, 0, 0].any()  # exactly zero for the network
 

@@ -36,7 +36,7 @@ CITATIONS = {
 
 @dataset(SOURCES, task="graph-classification")
 def point_clouds(request: Request, *, num_points: int = 1024, copies: int = 0, seed: int = 0) -> GraphDataset:
-    """Draws points evenly from the surfaces of meshes; clouds are centerd and fit into a cube of side 2.
+    """Draws points evenly from the surfaces of meshes; clouds are centered and fit into a cube of side 2.
 
     Clouds have no edges: a model such as DGCNN makes its own. A tenth of the training clouds, drawn evenly from the
     classes, are for validation. ``geometric-shapes`` has one mesh for each of 40 classes, the same for training and for
