@@ -1,4 +1,4 @@
-"""Milliseconds per clip of a deployed STIGCN: onnxruntime and .pt2 against the model and its folded form, one thread.
+"""Milliseconds per clip of a deployed STIGCN: onnxruntime and .pt2 against the model, one thread.
 
 All forms have the same weights and get the same clips, and must give the same scores. They take turns, and the median
 of the processor's time counts. The sizes are those of NW-UCLA (one person, 20 joints, 52 frames) and of NTU RGB+D (two
@@ -24,7 +24,7 @@ from graphkit import ops
 from graphkit.experiments import open_run
 from graphkit.export.formats import run_onnx, run_pt2, trace, write_onnx, write_pt2
 from graphkit.export.plain import plain_form
-from graphkit.nn import STIGCN, fold_norms
+from graphkit.nn import STIGCN
 from graphkit.training.environment import environment
 
 #: Joint layout, persons, classes and frames of a clip.
@@ -45,7 +45,7 @@ def forms(model: STIGCN, shape: tuple[int, ...], folder: Path) -> dict[str, Call
     """Returns what is compared, by name."""
     plain = plain_form(model)
     program = trace(plain, (2, *shape), 2 * plain.least_frames)
-    found: dict[str, Callable[[Tensor], Tensor]] = {"model": model, "folded": fold_norms(model)}
+    found: dict[str, Callable[[Tensor], Tensor]] = {"model": model}
     write_pt2(program, folder / "model.pt2", {})
     found["pt2"] = run_pt2(folder / "model.pt2")[0]
     if all(importlib.util.find_spec(name) for name in ("onnx", "onnxscript", "onnxruntime")):

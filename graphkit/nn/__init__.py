@@ -11,7 +11,6 @@ from graphkit.nn.conv import (
     STInceptionConv,
 )
 from graphkit.nn.factor_discriminator import FactorDiscriminator, discriminator_loss
-from graphkit.nn.fold_norms import fold_norms
 from graphkit.nn.knn import knn_graph
 from graphkit.nn.label_loss import label_loss
 from graphkit.nn.models import DGCNN, GAT, GCN, GIN, MLP, SPAGAN, STGCN, STIGCN, FactorGCN, GraphModel, SkeletonModel
@@ -46,7 +45,6 @@ __all__ = [
     "SkeletonModel",
     "attention_cost",
     "discriminator_loss",
-    "fold_norms",
     "knn_graph",
     "label_loss",
     "spatial_partition",

@@ -20,7 +20,6 @@ from graphkit.nn import (
     SPAGANConv,
     STGCNConv,
     STInceptionConv,
-    fold_norms,
     knn_graph,
     label_loss,
     skeleton_supports,
@@ -147,11 +146,9 @@ def test_models_of_clips(name: str) -> None:
     model.eval()
     clips = torch.randn(2, 3, 8, 25, 2)
     expected = model(clips).detach()
-    forms = [plain_form(model), *([fold_norms(model)] if name == "stigcn" else [])]
-    for form in forms:
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-            out = form(clips).float()
-        assert float((out - expected).abs().max()) < 0.05 * float(expected.abs().max())
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        out = plain_form(model)(clips).float()
+    assert float((out - expected).abs().max()) < 0.05 * float(expected.abs().max())
 
 
 @pytest.mark.parametrize("name", ["factorgcn", "gat", "gcn", "gin", "spagan"])

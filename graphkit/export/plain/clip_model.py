@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from graphkit.nn.clip_shape import check_clips
-from graphkit.nn.conv.folded_st_inception_conv import affine
 
 if TYPE_CHECKING:
     from graphkit.nn.models.skeleton_model import SkeletonModel
@@ -54,6 +53,14 @@ class PlainClipModel(torch.nn.Module, ABC):
             means = self.body(x.permute(0, 4, 1, 2, 3).flatten(0, 1)).mean(dim=(2, 3))
             means = means.unflatten(0, (-1, self.num_persons)).mean(dim=1)
         return torch.nn.functional.linear(means, self.weight_out, self.bias_out)
+
+
+def affine(norm: torch.nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
+    """Returns the factor and the shift of each channel that a norm is in evaluation."""
+    mean, variance = norm.running_mean, norm.running_var
+    assert mean is not None and variance is not None
+    factor = norm.weight * torch.rsqrt(variance + norm.eps)
+    return factor, norm.bias - mean * factor
 
 
 def pointwise(weight: Tensor) -> Tensor:

@@ -4,9 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from graphkit.export.plain.clip_model import PlainClipModel, over_frames, pointwise
+from graphkit.export.plain.clip_model import PlainClipModel, affine, over_frames, pointwise
 from graphkit.export.plain.dispatch import plain_form
-from graphkit.nn.conv.folded_st_inception_conv import affine
 from graphkit.nn.conv.st_gcn_conv import STGCNConv
 from graphkit.nn.models.st_gcn import STGCN
 
@@ -65,7 +64,7 @@ class PlainSTGCNConv(torch.nn.Module):
 
 
 class PlainSTGCN(PlainClipModel):
-    """:class:`~graphkit.nn.STGCN` in its plain form, see :func:`~graphkit.nn.plain_form`.
+    """:class:`~graphkit.nn.STGCN` in its plain form, see :func:`~graphkit.export.plain.plain_form`.
 
     Args:
         model: The model.

@@ -4,9 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from graphkit.export.plain.clip_model import PlainClipModel, over_frames, pointwise
+from graphkit.export.plain.clip_model import PlainClipModel, affine, over_frames, pointwise
 from graphkit.export.plain.dispatch import plain_form
-from graphkit.nn.conv.folded_st_inception_conv import affine
 from graphkit.nn.conv.st_inception_conv import STInceptionConv
 from graphkit.nn.models.stigcn import STIGCN
 
@@ -94,7 +93,7 @@ class PlainSTInceptionConv(torch.nn.Module):
 
 
 class PlainSTIGCN(PlainClipModel):
-    """:class:`~graphkit.nn.STIGCN` in its plain form, see :func:`~graphkit.nn.plain_form`.
+    """:class:`~graphkit.nn.STIGCN` in its plain form, see :func:`~graphkit.export.plain.plain_form`.
 
     Args:
         model: The model.

@@ -7,7 +7,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from graphkit.errors import InputError, InputTypeError
-from graphkit.nn.conv.folded_st_inception_conv import FoldedSTInceptionConv
 from graphkit.nn.options import check_counts, check_flags
 from graphkit.nn.packed_clips import PackedClips
 from graphkit.nn.sync_batch_norm import normalize
@@ -105,10 +104,6 @@ class STInceptionConv(torch.nn.Module):
     def projects(self) -> bool:
         """Whether the shortcut is a product."""
         return self.shortcut and self.in_channels != self.out_channels
-
-    def folded(self, dtype: torch.dtype | None = None) -> FoldedSTInceptionConv:
-        """Returns the block for evaluation with its norms folded into its products, which may have another type."""
-        return FoldedSTInceptionConv(self, dtype)
 
     def reset_parameters(self) -> None:
         """Draws new weights (Kaiming-normal by their outputs); with a shortcut, the block begins close to it."""
