@@ -15,7 +15,7 @@ from graphkit.experiments import fit, make_progress, open_run
 
 def main(output: str | None = None, num_graphs: int = 2000, epochs: int = 5) -> dict[str, Any]:
     """Trains FactorGCN on generated graphs with two seeds and returns the result."""
-    mine = {"data": {"num_graphs": num_graphs}, "train": {"epochs": epochs}, "runs": 2}
+    mine = {"data": {"num_graphs": num_graphs}, "train": {"epochs": epochs}, "seeds": 2}
     config = merge(recipe_config("factorgcn-factor-graphs"), mine)
     folder = Path(output or tempfile.mkdtemp()) / "run"
     result = fit(config, folder, make_progress())

@@ -36,7 +36,7 @@ PARTS = {"loss": (1.0, 0.0), "topology": (0.0, 1.0), "both": (0.5, 0.5)}
 def learn(config: dict[str, Any], strategy: str, options: dict[str, Any], seed: int) -> dict[str, Any]:
     """Returns the scores of one run."""
     with tempfile.TemporaryDirectory() as folder:
-        layer = {**config, "strategies": {strategy: options}, "seed": seed, "runs": 1}
+        layer = {**config, "strategies": {strategy: options}, "seed": seed, "seeds": 1}
         return fit_continual(layer, Path(folder) / "run")["strategies"][strategy]
 
 

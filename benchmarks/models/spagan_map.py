@@ -146,7 +146,7 @@ SETTINGS = {
 def measure(config: dict[str, Any], seed: int) -> dict[str, float]:
     """Returns the scores of one fit."""
     with tempfile.TemporaryDirectory() as folder:
-        result = fit(merge(config, {"seed": seed, "runs": 1}), Path(folder) / "run")
+        result = fit(merge(config, {"seed": seed, "seeds": 1}), Path(folder) / "run")
     return {"test": result["test"]["mean"], "validation": result["validation"]["mean"], "seconds": result["seconds"]}
 
 

@@ -21,4 +21,4 @@ set -euo pipefail
 export GRAPHKIT_DATA
 export OMP_NUM_THREADS=$SLURM_CPUS_PER_TASK
 
-graphkit train --model gat --dataset cora --runs 40 --output "$RUN" --shard "$SLURM_ARRAY_TASK_ID/$SHARDS" --quiet
+graphkit train --model gat --dataset cora --seeds 40 --output "$RUN" --shard "$SLURM_ARRAY_TASK_ID/$SHARDS" --quiet

@@ -10,7 +10,7 @@ from graphkit.errors import InputError
 @click.command(short_help="Learn the tasks of a stream one after the other.")
 @click.option("--strategy", help="Strategy against forgetting. [twp]")
 @click.option("--compare", metavar="NAMES", help="Several strategies, such as twp,ewc,fine-tune, or all.")
-@click.option("--backbone", help="Model, see `graphkit models`. [gat]")
+@click.option("--model", help="Model, see `graphkit models`. [gat]")
 @click.option("--dataset", help="Data set, see `graphkit datasets`, or a file or folder of your own. [cora]")
 @click.option("--recipe", help="Settings to start from, see `graphkit recipes`, or none. [continual-DATASET, if any]")
 @click.option("--protocol", help="default, or published: one output layer for all, Adam with coupled decay. [default]")
@@ -23,8 +23,9 @@ from graphkit.errors import InputError
 @click.option("--epochs", type=int, help="Largest number of epochs of each task.")
 @click.option("--lr", type=float, help="Learning rate.")
 @click.option("--search", is_flag=True, help="Try each strategy's grid first, with a seed of its own, on validation.")
-@click.option("--seed", type=int, help="Seed of the first run. [0]")
-@click.option("--seeds", "runs", type=int, help="Number of runs; run i has seed SEED + i, and a split of its own. [1]")
+@click.option("--seed", type=int, help="First seed. [0]")
+@click.option("--seeds", type=int, help="How many seeds, from --seed on; each has a split of its own. [1]")
+@click.option("--batch-size", type=int, help="Graphs, nodes or clips in a batch. [see train.batch_size]")
 @click.option("--device", help="auto, cpu, cuda or cuda:N. [auto]")
 @click.option("--config", type=click.Path(exists=True, dir_okay=False), help="YAML file of settings.")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="One setting, such as strategies.twp.beta=0.1.")
@@ -43,8 +44,8 @@ def continual(ctx: click.Context, **options: Any) -> None:
 
     \b
     Examples:
-      graphkit continual --strategy twp --backbone gat --dataset sbm-continual
-      graphkit continual --strategy twp --backbone gat --dataset cora --classes-per-task 2 --seeds 5
+      graphkit continual --strategy twp --model gat --dataset sbm-continual
+      graphkit continual --strategy twp --model gat --dataset cora --classes-per-task 2 --seeds 5
       graphkit continual --compare all --dataset citeseer --protocol published --search --seeds 5
       graphkit continual --compare twp,ewc --dataset sbm-continual --visible so-far --set strategies.twp.lambda_t=1
     """
@@ -64,7 +65,7 @@ def _config(options: dict[str, Any]) -> dict[str, Any]:
     from graphkit.settings import coerce
 
     parts = {
-        "model": {"name": options["backbone"]},
+        "model": {"name": options["model"]},
         "data": {"name": options["dataset"], "root": options["root"]},
         "stream": {
             "per_task": options["classes_per_task"],
@@ -73,12 +74,12 @@ def _config(options: dict[str, Any]) -> dict[str, Any]:
             "visible": options["visible"],
             "inter_task_edges": False if options["no_inter_task_edges"] else None,
         },
-        "train": {"epochs": options["epochs"], "lr": options["lr"]},
+        "train": {name: options[name] for name in ("epochs", "lr", "batch_size")},
     }
     given: dict[str, Any] = {
         part: {name: value for name, value in values.items() if value is not None} for part, values in parts.items()
     }
-    given |= {key: options[key] for key in ("seed", "runs", "device", "protocol") if options[key] is not None}
+    given |= {key: options[key] for key in ("seed", "seeds", "device", "protocol") if options[key] is not None}
     if options["search"]:
         given["search"] = True
     file = read_config(options["config"]) if options["config"] else {}
@@ -96,8 +97,8 @@ def _config(options: dict[str, Any]) -> dict[str, Any]:
     if recipe != "none" and own["data"].get("name", base["data"]["name"]) != base["data"]["name"]:
         name = own["data"]["name"]
         raise InputError(f"the recipe '{recipe}' is for the data '{base['data']['name']}' (got '{name}')")
-    backbone = own["model"].get("name")
-    if "model" in base and backbone not in (None, base["model"].get("name")):
+    model = own["model"].get("name")
+    if "model" in base and model not in (None, base["model"].get("name")):
         base = {key: part for key, part in base.items() if key != "model"}  # its settings are those of another model
     merged = merge_continual(base, own, {"recipe": None if recipe == "none" else recipe})
     strategies = merged.get("strategies", {})

@@ -21,8 +21,10 @@ from graphkit.errors import InputError
 @click.option("--recipe", help="Settings to start from, see `graphkit recipes`, or none. [distill-DATASET, if any]")
 @click.option("--root", type=click.Path(), help="Folder of raw files. [$GRAPHKIT_DATA, else the cache folder]")
 @click.option("--epochs", type=int, help="Largest number of epochs, of the student and of a teacher to train.")
-@click.option("--seed", type=int, help="Seed of the first run. [0, or the teacher's]")
-@click.option("--runs", "--seeds", "runs", type=int, help="Runs of each network; run i has seed SEED + i. [1]")
+@click.option("--lr", type=float, help="Learning rate, of the student and of a teacher to train.")
+@click.option("--seed", type=int, help="First seed. [0, or the teacher's]")
+@click.option("--seeds", type=int, help="How many seeds, from --seed on, for each network. [1]")
+@click.option("--batch-size", type=int, help="Graphs, nodes or clips in a batch. [see train.batch_size]")
 @click.option("--device", help="auto, cpu, cuda or cuda:N. [auto]")
 @click.option("--config", type=click.Path(exists=True, dir_okay=False), help="YAML file of settings.")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Such as student.model.hidden_channels=16.")
@@ -43,7 +45,7 @@ def distill(ctx: click.Context, **options: Any) -> None:
     Examples:
       graphkit distill --dataset cora
       graphkit distill --teacher runs/gat-cora-001 --student gat --loss lsp --layers conv1:conv1 --weight 10
-      graphkit distill --teacher train --dataset cora --compare all --runs 5
+      graphkit distill --teacher train --dataset cora --compare all --seeds 5
       graphkit distill --teacher runs/gat-cora-001 --student mlp --loss kd
     """
     from graphkit.cli.distill_scores import describe
@@ -60,7 +62,7 @@ def _config(options: dict[str, Any]) -> dict[str, Any]:
 
     if options["loss"] is not None and options["compare"] is not None:
         raise InputError("--loss is for one loss and --compare for several; give one of them")
-    given: dict[str, Any] = {key: options[key] for key in ("seed", "runs", "device") if options[key] is not None}
+    given: dict[str, Any] = {key: options[key] for key in ("seed", "seeds", "device") if options[key] is not None}
     trained = options["teacher"] in (None, "train")
     if not trained:
         if options["teacher_model"] is not None:
@@ -72,9 +74,9 @@ def _config(options: dict[str, Any]) -> dict[str, Any]:
         given["student"] = {"model": {"name": options["student"]}}
     of_data = {"name": options["dataset"], "root": options["root"]}
     given["data"] = {name: value for name, value in of_data.items() if value is not None}
-    if options["epochs"] is not None:
-        parts = ("student", "teacher") if trained else ("student",)
-        given = merge_distill(given, {part: {"train": {"epochs": options["epochs"]}} for part in parts})
+    parts = ("student", "teacher") if trained else ("student",)
+    training = {name: options[name] for name in ("epochs", "lr", "batch_size") if options[name] is not None}
+    given = merge_distill(given, {part: {"train": training} for part in parts if training})
     file = read_config(options["config"]) if options["config"] else {}
     own = merge_distill(file, *[parse_setting(text) for text in options["sets"]], given)
     base, recipe = _base(own, options["recipe"])

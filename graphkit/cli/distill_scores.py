@@ -52,7 +52,7 @@ def verdict(result: dict[str, Any], level: float = 0.05) -> str:
     if not known and any(test["pairs"] > 1 for test in tests.values()):
         return "No loss changed a score by more or less in one run than in another: there is nothing to test."
     if not known:
-        return "One seed does not tell whether a teacher helps: compare over several, such as --runs 5."
+        return "One seed does not tell whether a teacher helps: compare over several, such as --seeds 5."
     bound = level / len(known)  # of several comparisons one is likely to look good by chance
     sign = -1 if result["metric"] == "mae" else 1
     words = []

@@ -10,7 +10,7 @@ from graphkit.screen import echo, printable
 @click.command(short_help="Write a run's model as one ONNX or .pt2 file.")
 @click.argument("run", type=click.Path())
 @click.option("--format", "kind", default="onnx", show_default=True, type=click.Choice(["onnx", "pt2"]))
-@click.option("--out", type=click.Path(), help="The file to write. [RUN/model.FORMAT]")
+@click.option("--output", "out", type=click.Path(), help="The file to write. [RUN/model.FORMAT]")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 def export(run: str, kind: str, out: str | None, as_json: bool) -> None:
     """Write the model of the run folder RUN as one file that runs without graphkit, for models of skeleton clips.
@@ -20,7 +20,7 @@ def export(run: str, kind: str, out: str | None, as_json: bool) -> None:
 
     \b
     Example:
-      graphkit export runs/stigcn-nw-ucla-001 --format onnx --out model.onnx
+      graphkit export runs/stigcn-nw-ucla-001 --format onnx --output model.onnx
     """
     from graphkit.experiments import open_run
     from graphkit.export import export_run

@@ -17,8 +17,9 @@ from graphkit.errors import InputError
 @click.option("--stream", help="What a model of clips sees: joint, bone, joint-motion or bone-motion. [joint]")
 @click.option("--epochs", type=int, help="Largest number of epochs.")
 @click.option("--lr", type=float, help="Learning rate.")
-@click.option("--seed", type=int, help="Seed of the first run. [0]")
-@click.option("--runs", type=int, help="Number of runs; run i has seed SEED + i and the data set's i-th split. [1]")
+@click.option("--seed", type=int, help="First seed. [0]")
+@click.option("--seeds", type=int, help="How many seeds, from --seed on; seed i takes the data set's i-th split. [1]")
+@click.option("--batch-size", type=int, help="Graphs, nodes or clips in a batch. [see train.batch_size]")
 @click.option("--device", help="auto, cpu, cuda or cuda:N. [auto]")
 @click.option("--config", type=click.Path(exists=True, dir_okay=False), help="YAML file of settings.")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="One setting, such as train.weight_decay=5e-4.")
@@ -37,8 +38,8 @@ def train(ctx: click.Context, **options: Any) -> None:
     \b
     Examples:
       graphkit train
-      graphkit train --model gcn --dataset karate --runs 3
-      graphkit train --model factorgcn --dataset cora --runs 10 --set train.patience=50
+      graphkit train --model gcn --dataset karate --seeds 3
+      graphkit train --model factorgcn --dataset cora --seeds 10 --set train.patience=50
       graphkit train --model stigcn --dataset nw-ucla --stream bone
       graphkit train --model gcn --dataset my-graph/ --split 0.6,0.2,0.2
     """
@@ -55,12 +56,12 @@ def _config(options: dict[str, Any]) -> dict[str, Any]:
     from graphkit.config.schema import merge, parse_setting, read_config
     from graphkit.settings import coerce
 
-    given: dict[str, Any] = {key: options[key] for key in ("seed", "runs", "device") if options[key] is not None}
+    given: dict[str, Any] = {key: options[key] for key in ("seed", "seeds", "device") if options[key] is not None}
     of_data = ("root", "split", "split_seed", "stream")
     parts = {
         "model": {"name": options["model"]},
         "data": {"name": options["dataset"], **{name: options[name] for name in of_data}},
-        "train": {name: options[name] for name in ("epochs", "lr")},
+        "train": {name: options[name] for name in ("epochs", "lr", "batch_size")},
     }
     for part, values in parts.items():
         given[part] = {name: value for name, value in values.items() if value is not None}

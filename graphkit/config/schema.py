@@ -27,7 +27,7 @@ from graphkit.settings import (
 )
 
 #: Largest number of seeds of one run folder.
-MAX_RUNS = 10_000
+MAX_SEEDS = 10_000
 #: Largest width and depth of a model.
 WIDEST, DEEPEST = 100_000, 1000
 #: Options of models that say how often something is done.
@@ -155,7 +155,7 @@ _EXAMPLES = {
 #: What is set beside the parts.
 _PLAIN = {
     "seed": Setting(int, 0),
-    "runs": Setting(Annotated[int, Range(1, MAX_RUNS)], 1),
+    "seeds": Setting(Annotated[int, Range(1, MAX_SEEDS)], 1),
     "device": Setting(str, "auto"),
     "recipe": Setting(str | None, None),
 }
@@ -182,7 +182,7 @@ def resolve(*layers: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         layers: Nested mappings with the keys ``model`` (``name`` and the arguments of its class), ``data`` (``name``,
             ``root``, ``transforms``, ``split``, ``split_seed``, ``labels_per_class``, ``fold`` and the options of the
-            data set), ``train`` (see :class:`TrainSettings`), ``seed``, ``runs`` and ``device``; and for a student
+            data set), ``train`` (see :class:`TrainSettings`), ``seed``, ``seeds`` and ``device``; and for a student
             ``distill`` (``teacher``, a run folder, and ``losses``, a list of mappings with ``name``, ``layers``,
             ``weight``, ``active_epochs`` and the options of the loss).
 
@@ -238,9 +238,9 @@ def command_of(config: Mapping[str, Any]) -> str:
 
 
 def plain_settings(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the seed, the number of runs, the device and the recipe, checked."""
+    """Returns the seed, the number of seeds, the device and the recipe, checked."""
     found = {key: coerce(key, given.get(key, each.default), each.hint) for key, each in _PLAIN.items()}
-    if not 0 <= found["seed"] < 2**32 - found["runs"]:
+    if not 0 <= found["seed"] < 2**32 - found["seeds"]:
         raise InputError(f"`seed` must not be negative and below 2**32 (got {found['seed']})")
     return found
 

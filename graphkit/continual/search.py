@@ -21,7 +21,7 @@ def search_trials(config: dict[str, Any]) -> dict[str, dict[str, dict[str, Any]]
 def _trials(config: dict[str, Any], name: str) -> Iterator[tuple[str, dict[str, Any]]]:
     for number, setting in enumerate(get_strategy(name).grid):
         child = deepcopy(config)
-        child["seed"], child["runs"] = config["seed"] + config["runs"], 1
+        child["seed"], child["seeds"] = config["seed"] + config["seeds"], 1
         child["strategies"][name] = {**config["strategies"][name], **setting}
         yield f"search-{number}", child
 

@@ -69,7 +69,7 @@ _PARTS = ("model", "data", "stream", "train", "strategies")
 _SPLIT = {
     "split": "stream.split", "split_seed": "stream.seed", "labels_per_class": "stream.split", "fold": "stream.seed"
 }  # fmt: skip
-_PLAIN = ("seed", "runs", "device", "recipe")
+_PLAIN = ("seed", "seeds", "device", "recipe")
 _TOP = (*_PARTS, *_PLAIN, "protocol", "search")
 
 
@@ -148,7 +148,7 @@ def resolve_continual(*layers: Mapping[str, Any]) -> dict[str, Any]:
     """Combines layers of settings, later ones first, over the defaults, and checks every key and type.
 
     Args:
-        layers: Nested mappings with the keys ``model``, ``data``, ``seed``, ``runs`` and ``device`` as in
+        layers: Nested mappings with the keys ``model``, ``data``, ``seed``, ``seeds`` and ``device`` as in
             :func:`~graphkit.experiments.resolve`; ``stream``, the arguments of :class:`~graphkit.continual.TaskStream`
             and ``heads`` (``"task"`` for an output layer for each task, ``"shared"`` for one); ``train``, see
             :class:`LearnSettings`; ``strategies``, from names to options; ``protocol``, one of :data:`PROTOCOLS`; and

@@ -1,4 +1,8 @@
-"""Checks of a data set after its raw files have been read."""
+"""Checks of edges, features, labels and splits, of named data sets and of the user's own data.
+
+``where`` names the file, and the graph of a list, in error messages. With ``own`` the data are the user's, and the
+message says what to correct; the raw files of a named data set are to be fetched again, which the caller adds.
+"""
 
 from collections.abc import Sequence
 
@@ -9,7 +13,9 @@ from torch import Tensor
 from graphkit.data.collection import GraphCollection
 from graphkit.data.dataset import GraphDataset, Split
 from graphkit.data.edges import plain_edge_index
+from graphkit.data.labels import labeled_items
 from graphkit.errors import InputError
+from graphkit.settings import shown
 
 PART_NAMES = {"train": "training", "val": "validation", "test": "test"}
 
@@ -45,7 +51,7 @@ def check_dataset(dataset: GraphDataset) -> None:
     check_splits(dataset.splits, count, dataset.protocol)
 
 
-def check_edges(edge_index: Tensor, num_nodes: int, where: str = "") -> None:
+def check_edges(edge_index: Tensor, num_nodes: int, where: str = "", own: bool = False) -> None:
     """Refuses edges to nodes that do not exist.
 
     Raises:
@@ -56,13 +62,26 @@ def check_edges(edge_index: Tensor, num_nodes: int, where: str = "") -> None:
     wrong = ((edge_index < 0) | (edge_index >= num_nodes)).any(dim=0).nonzero().view(-1)
     source, target = edge_index[:, wrong[0]].tolist()
     raise InputError(
-        f"{where}{': ' if where else ''}edge {int(wrong[0])} joins {source} and {target}, but nodes are numbered 0 to "
-        f"{num_nodes - 1}"
+        f"{_prefix(where)}edge {int(wrong[0])} joins {source} and {target}, but nodes are numbered 0 to {num_nodes - 1}"
+        f"{'; correct the edge, or add the node' if own else ''}"
     )
 
 
-def check_features(x: Tensor | None, num_categories: int | None = None) -> None:
+def check_features(
+    x: Tensor | None,
+    num_categories: int | None = None,
+    where: str = "",
+    names: Sequence[str] = (),
+    own: bool = False,
+) -> None:
     """Refuses features that are NaN, infinite, or no category.
+
+    Args:
+        x: ``[N, F]`` numbers or ``[N]`` categories; ``None`` if there are none.
+        num_categories: Number of categories, if ``x`` holds categories.
+        where: Name of the file.
+        names: Names of the nodes.
+        own: Whether the data are the user's.
 
     Raises:
         InputError: If there is one.
@@ -72,15 +91,31 @@ def check_features(x: Tensor | None, num_categories: int | None = None) -> None:
     if num_categories is not None:
         if x.numel() and not 0 <= int(x.min()) <= int(x.max()) < num_categories:
             what = f"got values from {int(x.min())} to {int(x.max())}"
-            raise InputError(f"features must be categories from 0 to {num_categories - 1} ({what})")
+            raise InputError(f"{_prefix(where)}features must be categories from 0 to {num_categories - 1} ({what})")
     elif x.is_floating_point() and not bool(torch.isfinite(x.sum())):  # the sum needs no memory
         wrong = (~torch.isfinite(x)).nonzero()
         if wrong.numel():
             node, column = wrong[0].tolist()
             raise InputError(
-                f"feature {column} of node {node} must be a finite number (got {float(x[node, column])}; "
-                f"{wrong.size(0)} such values in all)"
+                f"{_prefix(where)}feature {column} of node {shown(names[node]) if names else node} must be a finite "
+                f"number (got {float(x[node, column])}; {wrong.size(0)} such values in all)"
+                f"{'; replace it' if own else ''}"
             )
+
+
+def check_weights(weight: Tensor, where: str) -> None:
+    """Refuses edge weights that are NaN or infinite.
+
+    Raises:
+        InputError: If there is one.
+    """
+    finite = torch.isfinite(weight)
+    if not bool(finite.all()):
+        edge = int(finite.to(torch.uint8).argmin())
+        raise InputError(
+            f"{where}: the weight of edge {edge} in `edge_weight` must be a finite number (got {float(weight[edge])}); "
+            "correct it"
+        )
 
 
 def check_labels(y: Tensor, num_outputs: int, task: str) -> None:
@@ -108,29 +143,71 @@ def check_labels(y: Tensor, num_outputs: int, task: str) -> None:
         raise InputError(f"a label must be {expected} (got {float(wrong[0])}; {wrong.numel()} such values in all)")
 
 
-def check_splits(splits: Sequence[Split], num_items: int, protocol: str = "validation") -> None:
+def check_splits(
+    splits: Sequence[Split],
+    num_items: int,
+    protocol: str = "validation",
+    where: str = "",
+    item: str = "item",
+    own: bool = False,
+) -> None:
     """Refuses splits with an item twice, an item that does not exist, or without training or test items.
 
     Where the test items select the epoch (``protocol`` is ``"test"``) validation and test items may be the same.
+
+    Args:
+        splits: The splits.
+        num_items: How many items there are.
+        protocol: Protocol of the data set.
+        where: Name of the file.
+        item: What an item is called, such as ``"node"``.
+        own: Whether the data are the user's, which need validation items too.
 
     Raises:
         InputError: If there is one.
     """
     for number, split in enumerate(splits):
-        name = f"split {number}" if len(splits) > 1 else "the split"
+        name = _prefix(where) + (f"split {number}" if len(splits) > 1 else "the split")
         parts = {part: np.asarray(getattr(split, part)) for part in PART_NAMES}
         for part, ids in parts.items():
             if ids.size and not 0 <= int(ids.min()) <= int(ids.max()) < num_items:
                 what = f"got {int(ids.min())} to {int(ids.max())}"
-                raise InputError(f"{name} must hold items from 0 to {num_items - 1} in its {part} part ({what})")
-            if not ids.size and part != "val":
-                raise InputError(f"{name} has no {PART_NAMES[part]} item")
+                raise InputError(f"{name} must hold {item}s from 0 to {num_items - 1} in its {part} part ({what})")
+            if not ids.size and (own or part != "val"):
+                remedy = "; mark some, or draw a split with --split 0.6,0.2,0.2" if own else ""
+                raise InputError(f"{name} has no {PART_NAMES[part]} {item}{remedy}")
         used = list(parts.values())
         if protocol == "test" and np.array_equal(parts["val"], parts["test"]):
             used = used[:2]
         ids, counts = np.unique(np.concatenate(used), return_counts=True)
         if ids.size and counts.max() > 1:
             twice = int(ids[counts > 1][0])
-            where = " and ".join(part for part, ids in parts.items() if twice in ids)
-            count = int((counts > 1).sum())
-            raise InputError(f"{name} has item {twice} more than once, in {where} ({count} such items in all)")
+            parted = " and ".join(part for part, ids in parts.items() if twice in ids)
+            remedy = "; keep one" if own else ""
+            raise InputError(
+                f"{name} has {item} {twice} more than once, in {parted} ({int((counts > 1).sum())} such {item}s in all)"
+                f"{remedy}"
+            )
+
+
+def check_labeled(splits: Sequence[Split], y: Tensor, where: str, item: str, names: Sequence[str] = ()) -> None:
+    """Refuses splits with an unlabeled item, see :mod:`graphkit.data.labels`.
+
+    Raises:
+        InputError: If there is one.
+    """
+    labeled = labeled_items(y)
+    for split in splits if not bool(labeled.all()) else ():
+        for part in PART_NAMES:
+            ids = getattr(split, part)
+            bare = ids[~labeled[ids]]
+            if bare.numel():
+                name = shown(names[int(bare[0])]) if names else int(bare[0])
+                raise InputError(
+                    f"{where}: {item} {name} is in the {part} part but has no label; label it, or take it out of the "
+                    "split"
+                )
+
+
+def _prefix(where: str) -> str:
+    return f"{where}: " if where else ""

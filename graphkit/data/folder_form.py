@@ -64,7 +64,8 @@ def write_folder(
     folder = Path(folder).expanduser()
     if folder.exists():
         raise InputError(f"'{folder}' exists; give another folder, or remove it")
-    from graphkit.data.user.array_checks import check_labeled, check_splits, masks_from
+    from graphkit.data.checks import check_labeled, check_splits
+    from graphkit.data.user.array_checks import masks_from
 
     labels = _labels(y, class_names)
     num_nodes = labels.size(0)
@@ -74,7 +75,7 @@ def write_folder(
     where = f"'{folder}'"
     checked = masks_from(given, num_nodes, where)
     splits = splits_from_masks(*checked) if checked is not None else ()
-    check_splits(splits, where, "node")
+    check_splits(splits, num_nodes, where=where, item="node", own=True)
     check_labeled(splits, labels, where, "node")
     given = dict(zip(MASKS, (mask.numpy() for mask in checked or ()), strict=False))
     small = {"edge_index": edges.numpy(), "y": labels.numpy(), **given}

@@ -82,7 +82,7 @@ def fit(
         name = f"{config['model']['name']}-{Path(config['data']['name']).stem}"
         with open_folder(output) if shard is not None else start_folder(output, name, config) as new:
             if shard is not None:
-                work = Shard(new.path, "train", config, [*children(config, dataset)], shard, progress)
+                work = Shard(new.path, "train", config, [*members(config, dataset)], shard, progress)
                 with work:
                     return _run(config, new.path, device, progress, dataset, work)
             communicator.broadcast_from_rank0(lambda: describe(new.path, config))
@@ -113,7 +113,7 @@ def resume(
         dataset = communicator.rank_zero_first(lambda: load_dataset(config))
         if shard is not None or (folder / FOLDER).is_dir():
             refuse_processes()
-            work = Shard(folder, "train", config, [*children(config, dataset)], shard, progress)
+            work = Shard(folder, "train", config, [*members(config, dataset)], shard, progress)
         with work or nullcontext():
             return _run(config, folder, pick_device(device or config["device"]), progress, dataset, work)
 
@@ -139,25 +139,25 @@ def dry_run(config: dict[str, Any], dataset: GraphDataset) -> None:
     GradientStepper(options.precision, options.accumulate, pick_device(config["device"]))
     if options.num_neighbors:
         drawing(node_loader(model, dataset, options.batch_size), options.num_neighbors)
-    first = next(iter(children(config, dataset).values()))
+    first = next(iter(members(config, dataset).values()))
     if make_extra := distillation_of(first, dataset, split, torch.device("cpu")):
         make_extra(model)
 
 
-def children(config: dict[str, Any], dataset: GraphDataset) -> dict[str, dict[str, Any]]:
+def members(config: dict[str, Any], dataset: GraphDataset) -> dict[str, dict[str, Any]]:
     """Returns the names and configurations of the fits of a run; a single fit has the name ``""``.
 
     Seed ``s + i`` and split ``i`` belong to run ``i``; where the protocol is by folds, every run does all of them.
     """
-    if config["runs"] == 1 and (dataset.protocol != "fold" or config["data"]["fold"] is not None):
+    if config["seeds"] == 1 and (dataset.protocol != "fold" or config["data"]["fold"] is not None):
         return {"": config}
     fits: dict[str, dict[str, Any]] = {}
-    for index in range(config["runs"]):
+    for index in range(config["seeds"]):
         child = deepcopy(config)
-        child["runs"], child["seed"] = 1, config["seed"] + index
+        child["seeds"], child["seed"] = 1, config["seed"] + index
         if dataset.protocol == "fold" and config["data"]["fold"] is None:
             for fold in range(len(dataset.splits)):
-                prefix = f"seed-{child['seed']}-" if config["runs"] > 1 else ""
+                prefix = f"seed-{child['seed']}-" if config["seeds"] > 1 else ""
                 fits[f"{prefix}fold-{fold}"] = {**child, "data": {**child["data"], "fold": fold}}
         else:
             if config["data"]["fold"] is None and len(dataset.splits) > 1:
@@ -184,7 +184,7 @@ def _run(
     if communicator.rank:
         progress = Progress()
     dataset = dataset or communicator.rank_zero_first(lambda: load_dataset(config))
-    fits = children(config, dataset)
+    fits = members(config, dataset)
     loaded, mark = data_key(config), fingerprint(dataset)
     communicator.broadcast_from_rank0(partial(_begin, folder, config, device, dataset, mark))
     results: list[dict[str, Any]] = []

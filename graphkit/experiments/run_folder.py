@@ -49,7 +49,7 @@ class RunFolder:
 
     @cached_property
     def metrics(self) -> list[dict[str, float | None]]:
-        """The rows of ``metrics.csv``; empty for a run of several fits, whose children have them.
+        """The rows of ``metrics.csv``; empty for a run of several fits, whose members have them.
 
         Raises:
             InputError: If a column is missing or a value is no number; the line is named.
@@ -58,7 +58,7 @@ class RunFolder:
         return read_table(path) if path.is_file() else []
 
     @cached_property
-    def children(self) -> tuple["RunFolder", ...]:
+    def members(self) -> tuple["RunFolder", ...]:
         """The runs of the single seeds and folds, in order; empty for a single fit."""
         folders = [path.parent for path in self.path.glob("*/config.yaml")]
         runs = [open_run(folder) for folder in sorted(folders, key=_numbers)]
@@ -66,8 +66,8 @@ class RunFolder:
 
     @property
     def fits(self) -> tuple["RunFolder", ...]:
-        """The single fits: the children, or the run itself."""
-        return self.children or (self,)
+        """The single fits: the members, or the run itself."""
+        return self.members or (self,)
 
     @property
     def best(self) -> "RunFolder":

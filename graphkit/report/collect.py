@@ -46,7 +46,7 @@ def confusion(run: RunFolder) -> Tensor:
 
     Of many clips only some are counted, spread over all.
     """
-    folds = run.children if run.result.get("selected_on") == "fold" else ()
+    folds = run.members if run.result.get("selected_on") == "fold" else ()
     counts = []
     for fit in folds or (run.best,):
         task = make_task(fit.dataset.task, fit.dataset.metric)

@@ -145,7 +145,7 @@ def _strongest(example: collect_paths.PathExample) -> tuple[list[str], list[list
 
 def _confusion(run: RunFolder) -> str:
     counts = collect.confusion(run)
-    several = run.result.get("selected_on") == "fold" and len(run.children) > 1
+    several = run.result.get("selected_on") == "fold" and len(run.members) > 1
     which = "all folds together, last epoch" if several else f"test items of {run.best.path.name}"
     few, all_of_them = int(counts.sum()), run.best.split.test.numel()
     if collect_clips.has_clips(run.best) and few < all_of_them:

@@ -6,14 +6,13 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 from torch_geometric.data import Data
 
 from graphkit.distributed.communicator import Communicator, get_communicator
 from graphkit.nn import GraphModel
-from graphkit.nn.sync_batch_norm import NormGroup, convert_sync_batchnorm, gather
+from graphkit.nn.sync_batch_norm import NormGroup, convert_sync_batchnorm
 from graphkit.tasks import Task
 from graphkit.training.batches import select
 from graphkit.training.gradient_stepper import GradientStepper
@@ -140,14 +139,4 @@ def parallel(objective: TrainingLoss, share_statistics: bool) -> torch.nn.Module
     known = inspect.signature(DistributedDataParallel).parameters
     keep = {"forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers": False}
     # Phases, and losses that end, leave parameters out.
-    wrapped = DistributedDataParallel(objective, find_unused_parameters=True, **keep)  # type: ignore[arg-type]
-    if communicator.world_size == 2 and not next(objective.parameters()).is_cuda:
-        wrapped.register_comm_hook(None, _exchange)
-    return wrapped
-
-
-def _exchange(state: None, bucket: dist.GradBucket) -> torch.futures.Future[Tensor]:
-    """Averages the gradients of two processes: each sends its own, as many bytes as by a ring but half the messages."""
-    done: torch.futures.Future[Tensor] = torch.futures.Future()
-    done.set_result(gather(bucket.buffer()).mean(0))
-    return done
+    return DistributedDataParallel(objective, find_unused_parameters=True, **keep)  # type: ignore[arg-type]

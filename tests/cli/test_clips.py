@@ -53,7 +53,7 @@ def test_new_clips_get_a_table_and_a_file(graphkit: Command, clip_run: Path, cli
 
 
 def test_export_writes_a_file_that_predicts(graphkit: Command, clip_run: Path, clips: Path, run: Path) -> None:
-    result = graphkit("export", clip_run, "--format", "pt2", "--out", "model.pt2")
+    result = graphkit("export", clip_run, "--format", "pt2", "--output", "model.pt2")
     assert result.exit_code == 0 and "largest difference from the model: " in result.stdout
     again = [graphkit("predict", source, clips, "--json") for source in (clip_run, "model.pt2")]
     ours, theirs = ([row["probability"] for row in json.loads(one.stdout)["predictions"]] for one in again)

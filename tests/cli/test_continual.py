@@ -7,7 +7,7 @@ import yaml
 from click.testing import Result
 
 Command = Callable[..., Result]
-SMALL = ("continual", "--backbone", "gcn", "--dataset", "sbm-continual", "--recipe", "none", "--epochs", 2)
+SMALL = ("continual", "--model", "gcn", "--dataset", "sbm-continual", "--recipe", "none", "--epochs", 2)
 TINY = ("--set", "data.num_classes=4", "--set", "data.size=10", "--set", "model.hidden_channels=4")
 
 
@@ -42,8 +42,8 @@ def test_one_setting_of_a_strategy(graphkit: Command) -> None:
     assert config["stream"]["tasks"] == 2
 
 
-def test_another_backbone_keeps_the_rest_of_the_recipe(graphkit: Command) -> None:
-    options = ("--dataset", "sbm-continual", "--backbone", "gcn", "--compare", "ewc, joint", "--epochs", 1, "--quiet")
+def test_another_model_keeps_the_rest_of_the_recipe(graphkit: Command) -> None:
+    options = ("--dataset", "sbm-continual", "--model", "gcn", "--compare", "ewc, joint", "--epochs", 1, "--quiet")
     result = graphkit("continual", *options, *TINY, "--output", "out")
     assert result.exit_code == 0, result.output
     config = yaml.safe_load(Path("out/config.yaml").read_text())
@@ -65,7 +65,7 @@ def test_resuming_what_is_done_gives_it_again(graphkit: Command) -> None:
     [
         (("--strategy", "twpp"), "unknown strategy 'twpp'; did you mean 'twp'?"),
         (("--strategy", "twp", "--compare", "all"), "--strategy is for one strategy and --compare for several"),
-        (("--backbone", "gta"), "unknown model 'gta'; did you mean"),
+        (("--model", "gta"), "unknown model 'gta'; did you mean"),
         (("--protocol", "paper"), "unknown protocol 'paper'"),
         (("--set", "strategies.gem.memory=3", "--strategy", "twp"), "settings for 'gem', which is not among twp"),
         (("--tasks", 99), "99 tasks need at least as many classes (got 18)"),

@@ -17,7 +17,7 @@ Command = Callable[..., Result]
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("paths") / "run"
-    arguments = ["train", "--model", "spagan", "--dataset", "karate", "--epochs", "2", "--runs", "2", "--quiet"]
+    arguments = ["train", "--model", "spagan", "--dataset", "karate", "--epochs", "2", "--seeds", "2", "--quiet"]
     result = CliRunner().invoke(main, [*arguments, "--output", str(folder)])
     assert result.exit_code == 0, result.output
     return folder

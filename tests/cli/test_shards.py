@@ -14,7 +14,7 @@ from tests.experiments.shards.processes import Child
 
 Command = Callable[..., Result]
 SMALL_STREAM = ("--dataset", "sbm-continual", "--set", "data.num_classes=4", "--set", "data.size=12")
-KARATE = ("train", "--model", "gcn", "--dataset", "karate", "--epochs", 3, "--runs", 3)
+KARATE = ("train", "--model", "gcn", "--dataset", "karate", "--epochs", 3, "--seeds", 3)
 
 
 def scores(text: str) -> dict:
@@ -81,7 +81,7 @@ def test_ctrl_c_names_the_command_that_goes_on(graphkit: Command, monkeypatch: p
 @pytest.mark.parametrize(
     ("command", "units"),
     [
-        (("continual", "--compare", "fine-tune,lwf", "--backbone", "gcn", *SMALL_STREAM), "fine-tune/seed-0"),
+        (("continual", "--compare", "fine-tune,lwf", "--model", "gcn", *SMALL_STREAM), "fine-tune/seed-0"),
         (("distill", "--teacher-model", "gcn", "--dataset", "karate", "--loss", "kd"), "teacher, kd"),
     ],
 )

@@ -18,7 +18,7 @@ KARATE = ("train", "--model", "gcn", "--dataset", "karate", "--epochs", 3)
 
 
 def test_tells_the_scores_and_the_folder(graphkit: Command) -> None:
-    result = graphkit(*KARATE, "--runs", 2)
+    result = graphkit(*KARATE, "--seeds", 2)
     assert result.exit_code == 0
     assert "gcn on karate" in result.stdout and "over 2 runs" in result.stdout
     assert "run folder: runs/gcn-karate-001" in result.stdout
@@ -68,7 +68,7 @@ def test_a_run_is_repeated_from_its_own_configuration(graphkit: Command) -> None
         (("--set", "data=karate"), "`data` must hold keys and values"),
         (("--lr", "fast"), "'fast' is not a valid float"),
         (("--epochs", "0"), "`train.epochs` must be at least 1 (got 0)"),
-        (("--runs", "0"), "`runs` must be at least 1 (got 0)"),
+        (("--seeds", "0"), "`seeds` must be at least 1 (got 0)"),
         (("--device", "gpu"), "`device` must be auto, cpu, cuda or cuda:N (got 'gpu')"),
         (("--config", "none.yaml"), "'none.yaml' does not exist"),
         (("--root", "none"), "none"),

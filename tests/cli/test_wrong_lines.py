@@ -49,9 +49,9 @@ TRAIN --lr 1e9                                           | `train.lr` must be at
 TRAIN --seed -1                                          | `seed` must not be negative
 TRAIN --seed 4294967296                                  | `seed` must not be negative and below 2**32
 TRAIN --seed one                                         | is not a valid integer
-TRAIN --runs 0                                           | `runs` must be at least 1
-TRAIN --runs -2                                          | `runs` must be at least 1
-TRAIN --runs 1000000000                                  | `runs` must be at most 10,000
+TRAIN --seeds 0                                           | `seeds` must be at least 1
+TRAIN --seeds -2                                          | `seeds` must be at least 1
+TRAIN --seeds 1000000000                                  | `seeds` must be at most 10,000
 TRAIN --device gpu                                       | `device` must be auto, cpu, cuda or cuda:N
 TRAIN --device cuda:99                                   | `device` is 'cuda:99'
 TRAIN --device ''                                        | `device` must be auto, cpu, cuda or cuda:N
@@ -170,7 +170,7 @@ SET 'train.lr=!!python/name:os.system x'                 | `train.lr`
 SET seed=abc                                             | `seed` must be a whole number
 SET seed=99999999999999999999999999999999999999999999999 | `seed` must be a whole number
 SET seed=null                                            | `seed` must be a whole number (got None)
-SET runs=[1,2]                                           | `runs` must be a whole number
+SET seeds=[1,2]                                           | `seeds` must be a whole number
 SET device=5                                             | `device` must be text
 SET recipe=5                                             | recipe
 train --dataset karate --set model.name=5                | `model.name` must be text (got 5)
@@ -300,7 +300,7 @@ DISTILL --layers a:b:c                                   | layers must read TEAC
 DISTILL --layers conv9:conv9                             | conv9
 DISTILL --kernel cubic                                   | `kernel`
 DISTILL --loss kd --kernel rbf                           | --kernel is for the loss lsp
-DISTILL --runs 0                                         | `runs` must be at least 1
+DISTILL --seeds 0                                         | `seeds` must be at least 1
 DISTILL --loss lsp --set losses.kd.temperature=1         | there are settings for 'kd'
 DISTILL --set losses.lsp.sigma=0                         | `sigma`
 DISTILL --set losses.lsp.sigma=wide                      | must be a number
@@ -316,7 +316,7 @@ distill --resume stream                                  | graphkit continual --
 STREAM --strategy twpp                                   | unknown strategy 'twpp'; did you mean 'twp'
 STREAM --strategy ''                                     | there must be a strategy
 STREAM --strategy ewc --compare all                      | give one of them
-STREAM --backbone gta                                    | unknown model 'gta'
+STREAM --model gta                                    | unknown model 'gta'
 STREAM --protocol publishd                               | unknown protocol 'publishd'
 STREAM --classes-per-task 0                              | got 0 per task
 STREAM --classes-per-task 9                              | classes

@@ -47,7 +47,7 @@ def test_every_number_of_a_stream_has_a_source(name: str) -> None:
         assert entry["protocol"] in ("default", "published")
         assert isinstance(entry["mean"], float | int) or "no score of" in entry["note"]
         if entry["source"] == "measured":
-            assert entry["command"].startswith("graphkit continual") and entry["runs"] >= 3
+            assert entry["command"].startswith("graphkit continual") and entry["seeds"] >= 3
             assert entry["std"] is not None and entry["selected_on"] and "learning" in entry
         else:
             assert entry["source"] == "published" and "not run here" in entry["note"]
@@ -63,7 +63,7 @@ def test_every_number_has_a_source(name: str) -> None:
         if entry["source"] == "measured":
             assert entry["command"].startswith(("graphkit train", "graphkit ensemble"))
             if "one seed" not in entry.get("note", ""):  # a few seeds and their spread, or it is said
-                assert entry["runs"] >= 3 and entry["std"] is not None
+                assert entry["seeds"] >= 3 and entry["std"] is not None
         else:
             assert entry["source"] == "published" and "not run here" in entry["note"]
 
@@ -86,7 +86,7 @@ def test_resolves_to_the_configuration_of_a_teacher_and_a_student(name: str) -> 
         assert entry["source"] == "measured" and entry["command"].startswith("graphkit distill")
         assert entry["selected_on"] == "validation"
         if "one seed" not in entry.get("note", ""):
-            assert entry["runs"] >= 3 and entry["std"] is not None
+            assert entry["seeds"] >= 3 and entry["std"] is not None
 
 
 def test_a_pair_with_a_recipe_finds_it() -> None:

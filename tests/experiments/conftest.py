@@ -35,5 +35,5 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def seeds_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "seeds"
-    fit({**NODES, "runs": 3, "seed": 5}, folder)
+    fit({**NODES, "seeds": 3, "seed": 5}, folder)
     return folder

@@ -85,7 +85,7 @@ CONTINUAL = {
     "stream": {"per_task": 2},
     "train": {"epochs": 4},
     "strategies": {"fine-tune": {}, "ewc": {}},
-    "runs": 2,
+    "seeds": 2,
 }
 
 

@@ -12,7 +12,7 @@ from graphkit.experiments import compare_runs, fit, open_run
 
 
 def config(model: str, **other: Any) -> dict[str, Any]:
-    return {"model": {"name": model}, "data": {"name": "karate"}, "train": {"epochs": 8}, "runs": 3, **other}
+    return {"model": {"name": model}, "data": {"name": "karate"}, "train": {"epochs": 8}, "seeds": 3, **other}
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_the_command_prints_a_table(runs: list[Path]) -> None:
 
 
 def test_runs_without_a_seed_in_common(runs: list[Path], tmp_path: Path) -> None:
-    fit(config("mlp", seed=7, runs=1), tmp_path / "seven")
+    fit(config("mlp", seed=7, seeds=1), tmp_path / "seven")
     entry = compare_runs([open_run(runs[0]), open_run(tmp_path / "seven")])["runs"][1]
     assert entry["against_first"] is None and entry["shared"] is None
     text = CliRunner().invoke(main, ["compare", str(runs[0]), str(tmp_path / "seven")]).stdout
@@ -67,7 +67,7 @@ def test_a_run_equals_itself(runs: list[Path]) -> None:
 def test_runs_that_do_not_belong_together_are_refused(runs: list[Path], tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="a comparison needs at least two runs .got 1."):
         compare_runs([open_run(runs[0])])
-    fit(config("mlp", data={"name": "karate", "split_seed": 3}, runs=1), tmp_path / "other")
+    fit(config("mlp", data={"name": "karate", "split_seed": 3}, seeds=1), tmp_path / "other")
     message = "differ in `data.split_seed` (got 0 and 3); compare runs on the same data and split"
     with pytest.raises(ValueError, match=re.escape(message)):
         compare_runs([open_run(runs[0]), open_run(tmp_path / "other")])

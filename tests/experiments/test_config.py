@@ -9,7 +9,7 @@ from graphkit.config.schema import merge, model_options, parse_setting, read_con
 def test_resolves_to_the_default_run_and_then_to_itself() -> None:
     config = resolve()
     assert config["model"]["name"] == "factorgcn" and config["data"]["name"] == "factor-graphs"
-    assert config["runs"] == 1 and config["seed"] == 0
+    assert config["seeds"] == 1 and config["seed"] == 0
     assert resolve(yaml.safe_load(yaml.safe_dump(config))) == config
 
 
@@ -36,7 +36,7 @@ def test_later_layers_win() -> None:
         ({"train": {"patience": "long"}}, "must be a whole number, or none to turn it off (got 'long')"),
         ({"train": {"optimizer": "adamm"}}, "`train.optimizer` must be one of adam, adamw, sgd (got 'adamm')"),
         ({"model": {"batch_norm": "yes"}}, "`model.batch_norm` must be true or false (got 'yes')"),
-        ({"runs": 0}, "`runs` must be at least 1 (got 0)"),
+        ({"seeds": 0}, "`seeds` must be at least 1 (got 0)"),
         ({"train": 3}, "`train` must hold keys and values, such as 'train: {lr: 0.01}' (got 3)"),
         ({"data": "cora"}, "`data` must hold keys and values, such as 'data: {name: cora}' (got 'cora')"),
         ({"train": {"lr": None}}, "`train.lr` must be a number (got None)"),

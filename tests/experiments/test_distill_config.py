@@ -9,7 +9,7 @@ from graphkit.experiments.distill.distill_settings import experiment_runs
 
 
 def test_a_student_is_half_as_wide_and_trained_like_its_teacher() -> None:
-    config = resolve_experiment({"teacher": {"train": {"lr": 0.5}}, "runs": 2})
+    config = resolve_experiment({"teacher": {"train": {"lr": 0.5}}, "seeds": 2})
     assert config["teacher"]["model"] == {"name": "gat"} and config["losses"] == {"lsp": {}}
     assert config["student"]["model"] == {"name": "gat", "hidden_channels": 32}
     assert config["student"]["train"] == config["teacher"]["train"] and config["student"]["train"]["lr"] == 0.5
@@ -57,7 +57,7 @@ def test_losses_are_chosen_by_name() -> None:
         ({"student": "gat"}, "`student` must hold keys and values"),
         ({"losses": ["lsp"]}, "`losses` must hold keys and values"),
         ({"student": {"model": {"head": 3}}}, "unknown configuration key 'model.head'; did you mean 'model.heads'?"),
-        ({"runs": 0}, "`runs` must be at least 1"),
+        ({"seeds": 0}, "`seeds` must be at least 1"),
     ],
 )
 def test_a_mistake_is_one_line(layer: dict[str, Any], message: str) -> None:

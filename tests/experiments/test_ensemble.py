@@ -15,7 +15,7 @@ CONFIG: dict[str, Any] = {
     "model": {"name": "stigcn", "channels": [8], "blocks": [1], "dropout": 0.0},
     "data": {"name": "synthetic-skeleton", "num_clips": 40, "frames": 10, "seed": 0},
     "train": {"epochs": 3, "batch_size": 8, "optimizer": "sgd", "lr": 0.05},
-    "runs": 2,
+    "seeds": 2,
 }
 
 
@@ -60,7 +60,7 @@ def test_without_validation_apart_from_the_test_items_weights_are_equal(runs: tu
 def test_runs_that_do_not_belong_together_are_refused(runs: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="an ensemble needs at least two runs .got 1."):
         ensemble_runs([open_run(runs[0])])
-    fit({**config(split="0.5,0.3,0.2"), "runs": 1}, tmp_path / "other")
+    fit({**config(split="0.5,0.3,0.2"), "seeds": 1}, tmp_path / "other")
     with pytest.raises(ValueError, match=re.escape("do not have the same data and split; train them with")):
         ensemble_runs([open_run(runs[0]), open_run(tmp_path / "other")])
     (tmp_path / "other" / "result.json").unlink()

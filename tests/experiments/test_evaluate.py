@@ -71,7 +71,7 @@ def test_each_graph_is_predicted_by_the_fold_that_held_it_out(
     assert predict_run(opened, tmp_path / "preds.csv", "cpu") == 60
     rows = read(tmp_path / "preds.csv")
     assert [row["split"] for row in rows] == [f"fold-{k % 3}" for k in range(60)]
-    held_out = opened.children[1]
+    held_out = opened.members[1]
     batch = held_out.dataset.graphs.batch(held_out.split.test)  # type: ignore[attr-defined]
     expected = held_out.model(**held_out.model.inputs(batch)).sigmoid().detach()
     found = [[float(value) for name, value in row.items() if "probability" in name] for row in rows[1::3]]
@@ -87,5 +87,5 @@ def test_a_run_that_has_not_ended_does_not_predict(small_run: Path, tmp_path: Pa
 
 def test_the_best_run_by_validation_predicts(seeds_run: Path) -> None:
     run = open_run(seeds_run)
-    scores = [child.result["validation"]["mean"] for child in run.children]
-    assert len(run.children) == 3 and run.best.result["validation"]["mean"] == max(scores)
+    scores = [child.result["validation"]["mean"] for child in run.members]
+    assert len(run.members) == 3 and run.best.result["validation"]["mean"] == max(scores)

@@ -126,10 +126,10 @@ def test_ctrl_c_before_the_first_fit_leaves_a_run_to_resume(tmp_path: Path, monk
 
 
 def test_a_run_of_shards_resumes_from_their_list(tmp_path: Path) -> None:
-    fit({**NODES, "runs": 2}, tmp_path / "run", shard="0/2")
+    fit({**NODES, "seeds": 2}, tmp_path / "run", shard="0/2")
     (tmp_path / "run" / "config.yaml").unlink()  # as if the process had been killed before it was written
     (tmp_path / "run" / "env.json").unlink()
-    assert folder_config(tmp_path / "run")["runs"] == 2
+    assert folder_config(tmp_path / "run")["seeds"] == 2
     assert resume(tmp_path / "run")["seeds"] == [0, 1] and (tmp_path / "run" / "config.yaml").exists()
 
 

@@ -133,7 +133,7 @@ def test_ctrl_c_while_the_data_of_a_later_seed_are_loaded(
     with monkeypatch.context() as patch:
         patch.setattr(module, "load_dataset", slow)
         with pytest.raises(Interrupted) as stop:
-            fit({**small, "runs": 2}, tmp_path / "run")
+            fit({**small, "seeds": 2}, tmp_path / "run")
     assert stop.value.folder == tmp_path / "run" and count == [0, 1]
     assert resume(tmp_path / "run")["seeds"] == [0, 1]
 

@@ -183,7 +183,7 @@ def test_a_held_out_fold_scores_the_last_phase_only(tmp_path: Path, monkeypatch:
     )
     result = fit(CONFIG, tmp_path / "run")
     assert result["selected_on"] == "fold" and result["epochs"][0] > 8
-    folds = [fold.metrics for fold in open_run(tmp_path / "run").children]
+    folds = [fold.metrics for fold in open_run(tmp_path / "run").members]
     means = [(a["validation"] + b["validation"]) / 2 for a, b in zip(*folds, strict=True)][8:]
     assert result["test"]["mean"] == pytest.approx(max(means))
 

@@ -10,7 +10,7 @@ import torch
 import yaml
 
 from graphkit.experiments import Interrupted, fit, open_run, resolve, resume
-from graphkit.experiments.driver import children, load_dataset
+from graphkit.experiments.driver import members, load_dataset
 from graphkit.training.interrupt import InterruptFlag
 from graphkit.training.progress import Progress
 from graphkit.training.trainer import Trainer
@@ -89,7 +89,7 @@ def test_an_interrupted_run_of_several_seeds_resumes_where_it_stopped(
 ) -> None:
     folder = tmp_path / "run"
     with pytest.raises(Interrupted) as stop:
-        fit({**nodes, "runs": 3, "seed": 5}, folder, StopAt("gcn seed-6", 2))
+        fit({**nodes, "seeds": 3, "seed": 5}, folder, StopAt("gcn seed-6", 2))
     assert stop.value.folder == folder and (folder / "seed-5" / "result.json").exists()
     before = (folder / "seed-5" / "result.json").stat().st_mtime_ns
     result = resume(folder)
@@ -99,7 +99,7 @@ def test_an_interrupted_run_of_several_seeds_resumes_where_it_stopped(
 
 def test_ctrl_c_in_the_last_epoch_of_a_seed_is_heard(nodes: dict, tmp_path: Path) -> None:
     with pytest.raises(Interrupted, match="interrupted after epoch"):
-        fit({**nodes, "runs": 3}, tmp_path / "run", StopAt("gcn seed-0", 4))
+        fit({**nodes, "seeds": 3}, tmp_path / "run", StopAt("gcn seed-0", 4))
     assert (tmp_path / "run" / "seed-0" / "result.json").exists() and not (tmp_path / "run" / "seed-1").exists()
 
 
@@ -147,7 +147,7 @@ def test_a_fold_by_itself_reports_its_last_epoch(small: dict, tmp_path: Path, mo
     )
     result = fit(small, tmp_path / "run")
     assert result["selected_on"] == "fold" and len(result["test"]["runs"]) == 3
-    for fold in open_run(tmp_path / "run").children:
+    for fold in open_run(tmp_path / "run").members:
         assert fold.result["selected_on"] == "last epoch"
         assert fold.result["test"]["mean"] == fold.metrics[-1]["validation"]
 
@@ -212,13 +212,13 @@ def test_every_run_draws_its_own_data(small: dict) -> None:
 
 
 def test_runs_take_the_published_splits_in_turn(small: dict) -> None:
-    config = resolve(small, {"runs": 3})
+    config = resolve(small, {"seeds": 3})
     dataset = load_dataset(config)
     several = dataset.replace(splits=dataset.splits * 2)
-    assert [child["data"]["fold"] for child in children(config, several).values()] == [0, 1, 0]
-    folds = children(resolve(small), several.replace(protocol="fold"))
+    assert [child["data"]["fold"] for child in members(config, several).values()] == [0, 1, 0]
+    folds = members(resolve(small), several.replace(protocol="fold"))
     assert list(folds) == ["fold-0", "fold-1"]
-    both = children(resolve(small, {"runs": 2}), several.replace(protocol="fold"))
+    both = members(resolve(small, {"seeds": 2}), several.replace(protocol="fold"))
     assert list(both) == ["seed-0-fold-0", "seed-0-fold-1", "seed-1-fold-0", "seed-1-fold-1"]
 
 

@@ -11,14 +11,14 @@ def test_opens_settings_rows_and_model(small_run: Path) -> None:
     run = open_run(small_run)
     assert run.config["model"]["hidden_channels"] == 8 and run.environment["torch"]
     assert [row["epoch"] for row in run.metrics] == [1, 2, 3, 4, 5, 6]
-    assert run.children == () and run.fits == (run,) and not run.model.training
+    assert run.members == () and run.fits == (run,) and not run.model.training
     assert sum(p.numel() for p in run.model.parameters()) == run.result["parameters"]
 
 
 def test_children_come_in_the_order_of_their_numbers(seeds_run: Path, tmp_path: Path) -> None:
     shutil.copytree(seeds_run, tmp_path / "run")
     shutil.copytree(seeds_run / "seed-5", tmp_path / "run" / "seed-10")
-    names = [child.path.name for child in open_run(tmp_path / "run").children]
+    names = [child.path.name for child in open_run(tmp_path / "run").members]
     assert names == ["seed-5", "seed-6", "seed-7", "seed-10"]
 
 

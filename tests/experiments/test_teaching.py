@@ -92,10 +92,10 @@ def test_students_without_a_graph_and_of_another_kind(teacher: Path, tmp_path: P
 
 
 def test_seeds_learn_from_the_teacher_of_the_same_seed(tmp_path: Path) -> None:
-    fit({**TEACHER, "runs": 2}, tmp_path / "teachers")
-    both = student(tmp_path / "teachers", {"name": "kd"}, runs=2)
+    fit({**TEACHER, "seeds": 2}, tmp_path / "teachers")
+    both = student(tmp_path / "teachers", {"name": "kd"}, seeds=2)
     fit(both, tmp_path / "students")
-    one = fit({**both, "runs": 1, "seed": 1, "distill": {**both["distill"], "teacher": str(tmp_path / "teachers")}})
+    one = fit({**both, "seeds": 1, "seed": 1, "distill": {**both["distill"], "teacher": str(tmp_path / "teachers")}})
     assert one["test"]["runs"] == json.loads((tmp_path / "students" / "result.json").read_text())["test"]["runs"][1:]
 
 

@@ -179,7 +179,7 @@ def test_a_full_disk_is_one_line_with_the_file_and_leaves_no_half_of_it(
     clip_run: Path, tmp_path: Path, command: str
 ) -> None:
     name = "model.pt2" if command == "export" else "p.json"
-    options = ["--format", "pt2", "--out", name] if command == "export" else ["--output", name]
+    options = [*(("--format", "pt2") if command == "export" else ()), "--output", name]
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))

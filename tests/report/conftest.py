@@ -13,7 +13,7 @@ def factor_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("plot") / "factors"
     model = {"name": "factorgcn", "hidden_channels": 8, "factors": [4, 2]}
     data = {"name": "factor-graphs", "num_graphs": 60, "transforms": ["self-loops"]}
-    fit({"model": model, "data": data, "train": {"epochs": 3, "batch_size": 16}, "runs": 2}, folder)
+    fit({"model": model, "data": data, "train": {"epochs": 3, "batch_size": 16}, "seeds": 2}, folder)
     return folder
 
 

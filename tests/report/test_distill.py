@@ -39,7 +39,7 @@ def test_the_page_of_a_comparison(tmp_path: Path) -> None:
         "teacher": {"model": {"name": "gcn", "hidden_channels": 8}, "train": train},
         "data": {"name": "karate"},
         "losses": {"lsp": {"weight": 2}, "kd": {}},
-        "runs": 2,
+        "seeds": 2,
     }
     folder = tmp_path / "run"
     result = fit_distill(config, folder)

@@ -2,7 +2,7 @@
 
 A recipe is a YAML file in this folder. It has the parts ``model``, ``data`` and ``train`` of a configuration
 (see :func:`graphkit.experiments.resolve`), a ``title``, and a list ``expected`` whose entries give ``metric``,
-``mean``, ``std``, ``runs``, ``selected_on`` and ``source``: ``"measured"`` with the ``command``, or ``"published"``
+``mean``, ``std``, ``seeds``, ``selected_on`` and ``source``: ``"measured"`` with the ``command``, or ``"published"``
 with the table it was read from. Where no figure is known, the list is empty and a ``note`` says so.
 
 A recipe for a stream of tasks is named ``continual-DATASET``. It also has the parts ``stream`` and ``strategies``, and

@@ -1,4 +1,4 @@
-"""Conversions and checks of a user's arrays: one set for a single graph, the graphs of a list and every file format.
+"""Conversions of a user's arrays, with checks: one set for a single graph, the graphs of a list and every file format.
 
 The argument ``where`` names the file, and the graph of a list, in error messages.
 """
@@ -10,10 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphkit.data.dataset import Split
-from graphkit.data.labels import labeled_items
+from graphkit.data.checks import check_edges, check_features, check_weights
 from graphkit.data.single_graph import MASKS
-from graphkit.data.splits import PARTS
 from graphkit.errors import InputError
 
 #: The most splits that masks ``[N, K]`` may hold.
@@ -83,7 +81,7 @@ def edges_from(value: Any, num_nodes: int, where: str) -> Tensor:
     if array.dtype == np.uint64:
         array = np.minimum(array, 2**62)  # what lies above would become negative
     edge_index = torch.from_numpy(array.astype(np.int64))
-    check_edges(edge_index, num_nodes, where)
+    check_edges(edge_index, num_nodes, where, own=True)
     return edge_index
 
 
@@ -100,7 +98,7 @@ def features_from(value: Any, num_nodes: int, where: str, names: Sequence[str] =
         raise InputError(
             f"{where}: `x` must have one row for each of the {num_nodes} nodes (got the shape {list(x.shape)}){hint}"
         )
-    check_features(x, where, names)
+    check_features(x, where=where, names=names, own=True)
     return x
 
 
@@ -167,90 +165,3 @@ def _mask(value: Any, name: str, num_nodes: int, where: str) -> Tensor:
     if mask.dtype.kind != "b" and not ((mask == 0) | (mask == 1)).all():
         raise InputError(f"{rule} (got other numbers than 0 and 1); give a mask, not the numbers of the nodes")
     return torch.from_numpy(mask if mask.dtype.kind == "b" else mask.astype(bool))
-
-
-def check_edges(edge_index: Tensor, num_nodes: int, where: str) -> None:
-    """Refuses edges to nodes that do not exist.
-
-    Raises:
-        InputError: If there is one.
-    """
-    wrong = ((edge_index < 0) | (edge_index >= num_nodes)).any(dim=0)
-    if bool(wrong.any()):
-        edge = int(wrong.nonzero()[0])
-        source, target = edge_index[:, edge].tolist()
-        raise InputError(
-            f"{where}: edge {edge} joins {source} and {target}, but nodes are numbered 0 to {num_nodes - 1}; "
-            "correct the edge, or add the node"
-        )
-
-
-def check_features(x: Tensor, where: str, names: Sequence[str] = ()) -> None:
-    """Refuses features that are NaN or infinite.
-
-    Raises:
-        InputError: If there is one.
-    """
-    finite = torch.isfinite(x)
-    if not bool(finite.all()):
-        node, column = divmod(int(finite.view(-1).to(torch.uint8).argmin()), x.size(1))
-        name = f"'{shown(names[node])}'" if names else node
-        raise InputError(
-            f"{where}: feature {column} of node {name} must be a finite number (got {float(x[node, column])}); "
-            f"replace it ({int((~finite).sum())} such values in all)"
-        )
-
-
-def check_weights(weight: Tensor, where: str) -> None:
-    """Refuses edge weights that are NaN or infinite.
-
-    Raises:
-        InputError: If there is one.
-    """
-    finite = torch.isfinite(weight)
-    if not bool(finite.all()):
-        edge = int(finite.to(torch.uint8).argmin())
-        raise InputError(
-            f"{where}: the weight of edge {edge} in `edge_weight` must be a finite number (got {float(weight[edge])}); "
-            "correct it"
-        )
-
-
-def check_splits(splits: Sequence[Split], where: str, item: str) -> None:
-    """Refuses splits with an empty part or an item in two parts.
-
-    Raises:
-        InputError: If there is one.
-    """
-    words = {"train": "training", "val": "validation", "test": "test"}
-    for split in splits:
-        for part in PARTS:
-            if not getattr(split, part).numel():
-                raise InputError(
-                    f"{where}: the split has no {words[part]} {item}; mark some, or draw a split with "
-                    "--split 0.6,0.2,0.2"
-                )
-        both = torch.cat([split.train, split.val, split.test])
-        ids, count = torch.unique(both, return_counts=True)
-        if int(count.max()) > 1:
-            twice = int(ids[count > 1][0])
-            raise InputError(f"{where}: {item} {twice} is in two parts of the split; keep one")
-
-
-def check_labeled(splits: Sequence[Split], y: Tensor, where: str, item: str, names: Sequence[str] = ()) -> None:
-    """Refuses splits with an unlabeled item, see :mod:`graphkit.data.labels`.
-
-    Raises:
-        InputError: If there is one.
-    """
-    labeled = labeled_items(y)
-    for split in splits if not bool(labeled.all()) else ():
-        for part in PARTS:
-            ids = getattr(split, part)
-            bare = ids[~labeled[ids]]
-            if bare.numel():
-                name = f"'{shown(names[int(bare[0])])}'" if names else int(bare[0])
-                raise InputError(
-                    f"{where}: {item} {name} is in the {part} part but has no label; label it, or take it out of the "
-                    "split"
-                )

@@ -7,12 +7,13 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphkit.data.array_files import SUFFIXES, as_tensor, open_array, rows_at_a_time
+from graphkit.data.checks import check_labeled, check_splits
 from graphkit.data.dataset import GraphDataset
 from graphkit.data.edges import sorted_edge_index
 from graphkit.data.labels import classes_of_numbers, label_columns, labeled_items
 from graphkit.data.single_graph import MASKS
 from graphkit.data.splits import splits_from_masks
-from graphkit.data.user.array_checks import as_words, check_labeled, check_splits, masks_from, shown
+from graphkit.data.user.array_checks import as_words, masks_from, shown
 from graphkit.data.user.fields import ignore_option
 from graphkit.errors import InputError
 from graphkit.registry import unknown_name
@@ -71,7 +72,7 @@ def read_array_folder(folder: Path, ignored: frozenset[str] = frozenset(), use_s
         data.edge_weight = as_tensor(weight)
     masks = masks_from(arrays, num_nodes, where) if use_split else None
     splits = () if masks is None else splits_from_masks(*masks)
-    check_splits(splits, where, "node")
+    check_splits(splits, num_nodes, where=where, item="node", own=True)
     check_labeled(splits, y, where, "node")
     single = y.dim() == 1
     return GraphDataset(

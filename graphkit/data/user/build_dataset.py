@@ -6,17 +6,11 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphkit.data.checks import check_edges, check_features, check_labeled, check_splits, check_weights
 from graphkit.data.dataset import GraphDataset
 from graphkit.data.labels import labeled_items
 from graphkit.data.splits import splits_from_masks
-from graphkit.data.user.array_checks import (
-    check_edges,
-    check_features,
-    check_labeled,
-    check_splits,
-    check_weights,
-    shown,
-)
+from graphkit.data.user.array_checks import shown
 from graphkit.data.user.fields import Fields, unused_note
 from graphkit.errors import InputError
 from graphkit.transforms.undirected import Undirected
@@ -40,9 +34,8 @@ def build_dataset(path: Path, fields: Fields, directed: bool | None, use_split: 
     where, num_nodes = fields.where, fields.num_nodes
     if not num_nodes:
         raise InputError(f"{where} has no node; a graph needs at least one node in each part of the split")
-    check_edges(fields.edge_index, num_nodes, where)
-    if fields.x is not None:
-        check_features(fields.x, where, fields.node_names)
+    check_edges(fields.edge_index, num_nodes, where, own=True)
+    check_features(fields.x, where=where, names=fields.node_names, own=True)
     _check_classes(fields)
     edge_index, weight = _merged(fields)
     data = Data(edge_index=edge_index, num_nodes=num_nodes, y=fields.y)
@@ -52,7 +45,7 @@ def build_dataset(path: Path, fields: Fields, directed: bool | None, use_split: 
         data = Undirected()(data)
     data.x = fields.x if fields.x is not None and fields.x.size(1) else _structural_features(data)
     splits = splits_from_masks(*fields.masks) if fields.masks is not None and use_split else ()
-    check_splits(splits, where, "node")
+    check_splits(splits, num_nodes, where=where, item="node", own=True)
     check_labeled(splits, fields.y, where, "node", fields.node_names)
     single = fields.y.dim() == 1
     return GraphDataset(

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from graphkit.data.checks import check_labeled, check_splits
 from graphkit.data.dataset import Split
 from graphkit.data.dataset_info import check_options
 from graphkit.data.labels import classes_of_words
 from graphkit.data.recordings import prepared_clips
 from graphkit.data.skeleton_dataset import SkeletonDataset
 from graphkit.data.splits import splits_from_masks
-from graphkit.data.user.array_checks import check_labeled, check_splits
 from graphkit.data.user.fields import masks_from_words
 from graphkit.errors import InputError
 from graphkit.files import PARSER_ERRORS
@@ -71,7 +71,7 @@ def _read(
     splits: tuple[Split, ...] = ()
     if use_split and "split" in rows[0]:
         splits = splits_from_masks(*masks_from_words([row["split"] for row in rows], where, "clip"))
-        check_splits(splits, where, "clip")
+        check_splits(splits, len(rows), where=where, item="clip", own=True)
         check_labeled(splits, y, where, "clip", [row["file"] for row in rows])
     store.labels.copy_(y)
     return SkeletonDataset(

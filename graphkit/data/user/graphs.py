@@ -9,20 +9,12 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphkit.data.checks import check_labeled, check_splits
 from graphkit.data.collection import GraphCollection
 from graphkit.data.dataset import GraphDataset, Split
 from graphkit.data.labels import classes_of_numbers, classes_of_words, label_columns, labeled_items
 from graphkit.data.splits import splits_from_masks
-from graphkit.data.user.array_checks import (
-    as_array,
-    as_words,
-    check_labeled,
-    check_splits,
-    edges_from,
-    features_from,
-    shown,
-    weights_from,
-)
+from graphkit.data.user.array_checks import as_array, as_words, edges_from, features_from, shown, weights_from
 from graphkit.data.user.arrays import BOOKKEEPING
 from graphkit.data.user.fields import masks_from_words, unused_note
 from graphkit.errors import InputError
@@ -69,7 +61,7 @@ def dataset_of_graphs(
     if use_split and "split" in graphs[0]:
         words = [_word(graph["split"], f"{where}, graph {number}") for number, graph in enumerate(graphs)]
         splits = splits_from_masks(*masks_from_words(words, where, "graph"))
-        check_splits(splits, where, "graph")
+        check_splits(splits, len(graphs), where=where, item="graph", own=True)
         check_labeled(splits, y, where, "graph")
     unused = sorted({key for graph in graphs for key in graph} - {*KEPT, *BOOKKEEPING})
     notes = unused_note(where, tuple(map(shown, unused)))

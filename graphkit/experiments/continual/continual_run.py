@@ -184,8 +184,8 @@ def _units(config: dict[str, Any]) -> list[str]:
 
 def _seeds(config: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields the folders and the configurations of the runs of a strategy."""
-    for index in range(config["runs"]):
-        yield f"seed-{config['seed'] + index}", {**config, "seed": config["seed"] + index, "runs": 1}
+    for index in range(config["seeds"]):
+        yield f"seed-{config['seed'] + index}", {**config, "seed": config["seed"] + index, "seeds": 1}
 
 
 def _share(config: dict[str, Any], shard: Shard, fit: FitOne, interrupt: InterruptFlag) -> None:

@@ -12,7 +12,7 @@ from graphkit.distributed.communicator import get_communicator, init_distributed
 from graphkit.experiments.create_folder import describe, folder_config, read_result, start_folder, write_result
 from graphkit.experiments.distill.distill_result import combine_distill
 from graphkit.experiments.distill.distill_settings import TEACHER, experiment_runs, resolve_experiment
-from graphkit.experiments.driver import children as children_of
+from graphkit.experiments.driver import members as members_of
 from graphkit.experiments.driver import dry_run, fit, resume, share
 from graphkit.experiments.load_dataset import load_dataset
 from graphkit.experiments.load_teacher import distillation_of, load_teacher
@@ -122,13 +122,13 @@ def _dry_run(config: dict[str, Any]) -> None:
     teacher = None
     if "run" in config["teacher"]:
         run = open_run(config["teacher"]["run"])
-        for child in children_of(runs["alone"], dataset).values():
+        for child in members_of(runs["alone"], dataset).values():
             load_teacher(run, child, dataset)
     else:  # one that has learned nothing has layers and widths, too
-        teacher = RunFolder(Path("teacher"), next(iter(children_of(runs["teacher"], dataset).values())))
+        teacher = RunFolder(Path("teacher"), next(iter(members_of(runs["teacher"], dataset).values())))
         teacher.dataset, teacher.model = dataset, make_model(teacher.config, dataset)
     for name in config["losses"]:
-        child = next(iter(children_of(runs[name], dataset).values()))
+        child = next(iter(members_of(runs[name], dataset).values()))
         student = make_model(child, dataset)
         make_extra = distillation_of(child, dataset, dataset.splits[0], torch.device("cpu"), teacher)
         assert make_extra is not None
@@ -139,7 +139,7 @@ def _units(config: dict[str, Any]) -> list[str]:
     """Returns the folders of the fits of all networks, the teacher's first."""
     runs = {name: resolve(each) for name, each in experiment_runs(config, Path("nowhere")).items()}
     dataset = load_dataset(runs["alone"])
-    return [f"{name}/{fit}".strip("/") for name, each in runs.items() for fit in children_of(each, dataset)]
+    return [f"{name}/{fit}".strip("/") for name, each in runs.items() for fit in members_of(each, dataset)]
 
 
 def _share(runs: dict[str, dict[str, Any]], folder: Path, progress: Progress, shard: Shard) -> None:

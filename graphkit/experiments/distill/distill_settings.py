@@ -12,7 +12,7 @@ from graphkit.registry import canonical_loss, loss_names, unknown_name
 from graphkit.settings import coerce, shown
 
 _PARTS = {"teacher": ("run", "model", "train"), "student": ("model", "train")}
-_TOP = (*_PARTS, "data", "losses", "seed", "runs", "device", "recipe")
+_TOP = (*_PARTS, "data", "losses", "seed", "seeds", "device", "recipe")
 #: What holds keys and values, with an example.
 _MAPPINGS = {
     "teacher": "{model: {name: gat}}",
@@ -84,7 +84,7 @@ def resolve_experiment(*layers: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         layers: Nested mappings with the keys ``teacher`` (``run``, a run folder, or ``model`` and ``train`` of a
             teacher to train), ``student`` (``model`` and ``train``), ``data``, ``losses`` (a mapping of names to
-            ``layers``, ``weight``, ``active_epochs`` and the options of the loss), ``seed``, ``runs``, ``device``.
+            ``layers``, ``weight``, ``active_epochs`` and the options of the loss), ``seed``, ``seeds``, ``device``.
 
     Returns:
         A configuration that resolves to itself. The student's training settings are those of the teacher where nothing
@@ -99,14 +99,14 @@ def resolve_experiment(*layers: Mapping[str, Any]) -> dict[str, Any]:
             raise unknown_name("configuration key", key, _TOP)
     for part, known in _PARTS.items():
         check_keys(part, merged.setdefault(part, {}), known)
-    common: dict[str, Any] = {key: merged[key] for key in ("seed", "runs", "device") if key in merged}
+    common: dict[str, Any] = {key: merged[key] for key in ("seed", "seeds", "device") if key in merged}
     data = merged.get("data", {})
     run = coerce("teacher.run", merged["teacher"].get("run"), str | Path | None)
     if run is not None:
         folder = Path(run).expanduser().resolve()
         theirs = open_run(folder).config
         teacher: dict[str, Any] = {"run": str(folder)}
-        common = {"seed": theirs["seed"], "runs": theirs["runs"], **common}
+        common = {"seed": theirs["seed"], "seeds": theirs["seeds"], **common}
         if data.get("name", theirs["data"]["name"]) == theirs["data"]["name"]:
             data = {**theirs["data"], **data}
     else:
@@ -122,14 +122,14 @@ def resolve_experiment(*layers: Mapping[str, Any]) -> dict[str, Any]:
         "student": {"model": own["model"], "train": own["train"]},
         "data": own["data"],
         "losses": {name: resolve_loss(name, options or {}) for name, options in losses.items()},
-        **{key: own[key] for key in ("seed", "runs", "device")},
+        **{key: own[key] for key in ("seed", "seeds", "device")},
         "recipe": coerce("recipe", merged.get("recipe"), str | None),
     }
 
 
 def experiment_runs(config: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
     """Returns the configurations of all runs by name, in order; a teacher that is there already is not among them."""
-    common = {key: config[key] for key in ("data", "seed", "runs", "device")}
+    common = {key: config[key] for key in ("data", "seed", "seeds", "device")}
     runs: dict[str, dict[str, Any]] = {}
     if "run" not in config["teacher"]:
         runs[TEACHER] = {**common, **config["teacher"]}

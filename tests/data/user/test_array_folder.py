@@ -162,7 +162,7 @@ def test_transforms_that_would_read_all_features_are_refused(transform: str, fol
         ({"y": torch.arange(N) % 3 * 2}, "`y` must hold class numbers from 0 to 2, without gaps \\(got 4\\)"),
         ({"y": ["a"] * N}, "`y` must be whole numbers \\[N\\], or 0, 1 and NaN \\[N, C\\]"),
         ({"y": torch.where(torch.arange(N) == 0, -1, torch.arange(N) % 3)}, "node 0 is in the train part but has no l"),
-        ({"test_mask": torch.ones(N).bool()}, "node 0 is in two parts of the split"),
+        ({"test_mask": torch.ones(N).bool()}, "the split has node 0 more than once, in train and test"),
         (
             {"train_mask": torch.ones(5, N).bool()},
             "the shape \\[nodes, splits\\] \\(got bool of shape \\[5, 60\\]\\); tr",

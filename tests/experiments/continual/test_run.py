@@ -33,7 +33,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.experiments.continual.conftest import SMALL
 
     folder = tmp_path_factory.mktemp("continual") / "whole"
-    fit_continual({**SMALL, "strategies": EVERY, "runs": 1}, folder)
+    fit_continual({**SMALL, "strategies": EVERY, "seeds": 1}, folder)
     return folder
 
 
@@ -59,7 +59,7 @@ def test_result(whole: Path) -> None:
 
 
 def test_several_seeds_have_splits_of_their_own(tmp_path: Path, small: dict[str, Any]) -> None:
-    result = fit_continual({**small, "runs": 2, "seed": 3}, tmp_path / "run")
+    result = fit_continual({**small, "seeds": 2, "seed": 3}, tmp_path / "run")
     assert result["seeds"] == [3, 4] and len(result["test"]["runs"]) == len(result["validation"]["runs"]) == 2
     assert len(result["strategies"]["twp"]["matrices"]) == 2
     assert json.loads((tmp_path / "run" / "result.json").read_text()) == result

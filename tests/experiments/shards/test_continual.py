@@ -12,7 +12,7 @@ CONFIG: dict[str, Any] = {
     "train": {"epochs": 2, "check": 2},
     "strategies": {"lwf": {}, "fine-tune": {}},
     "search": True,
-    "runs": 2,
+    "seeds": 2,
 }
 
 

@@ -10,7 +10,7 @@ CONFIG: dict[str, Any] = {
     "teacher": {"model": {"name": "gcn", "hidden_channels": 16}, "train": {"epochs": 3}},
     "data": {"name": "karate"},
     "losses": {"kd": {}},
-    "runs": 2,
+    "seeds": 2,
 }
 
 
@@ -51,7 +51,7 @@ def test_at_the_same_moment_too_with_a_teacher_for_each_seed(tmp_path: Path, who
 
 
 def test_a_single_seed(tmp_path: Path) -> None:
-    config = {**CONFIG, "runs": 1}
+    config = {**CONFIG, "seeds": 1}
     assert fit_distill(config, tmp_path / "run", shard="0/2")["did"] == ["teacher", "kd"]
     result = fit_distill(config, tmp_path / "run", shard="1/2")
     assert scores(result) == scores(fit_distill(config, tmp_path / "single"))

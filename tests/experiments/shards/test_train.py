@@ -13,7 +13,7 @@ from graphkit.training.progress import Progress
 from tests.experiments.shards.processes import Child, wait_for
 
 CONFIG: dict[str, Any] = {
-    "model": {"name": "gcn", "hidden_channels": 8}, "data": {"name": "karate"}, "train": {"epochs": 4}, "runs": 4
+    "model": {"name": "gcn", "hidden_channels": 8}, "data": {"name": "karate"}, "train": {"epochs": 4}, "seeds": 4
 }  # fmt: skip
 #: What depends on the clock, the process and the folder.
 OF_THE_MACHINE = ("seconds", "peak_memory_mb", "run")
@@ -52,7 +52,7 @@ def test_the_shards_together_are_the_single_run(tmp_path: Path, whole: dict[str,
     second = fit(CONFIG, tmp_path / "run", shard="1/2")
     assert scores(second) == scores(whole)
     assert json.loads((tmp_path / "run" / "result.json").read_text()) == second
-    assert [run.path.name for run in open_run(tmp_path / "run").children] == ["seed-0", "seed-1", "seed-2", "seed-3"]
+    assert [run.path.name for run in open_run(tmp_path / "run").members] == ["seed-0", "seed-1", "seed-2", "seed-3"]
     manifest = json.loads((tmp_path / "run" / "shards" / "manifest.json").read_text())
     assert manifest["units"] == {"seed-0": 0, "seed-1": 1, "seed-2": 0, "seed-3": 1} and manifest["count"] == 2
 
@@ -62,7 +62,7 @@ MUTAG = Path(os.environ.get("GRAPHKIT_DATA", "nowhere"), "TUDataset", "MUTAG")
 
 @pytest.mark.skipif(not MUTAG.is_dir(), reason="needs MUTAG's raw files")
 def test_folds_are_shared_out_too(tmp_path: Path) -> None:
-    config = {**CONFIG, "data": {"name": "mutag"}, "train": {"epochs": 2}, "runs": 1}
+    config = {**CONFIG, "data": {"name": "mutag"}, "train": {"epochs": 2}, "seeds": 1}
     single = fit(config, tmp_path / "single")
     assert "fold-0" in fit(config, tmp_path / "shared", shard="0/3")["did"]
     for index in (2, 1):
@@ -92,7 +92,7 @@ def test_a_unit_that_was_deleted_is_done_again_and_merged(tmp_path: Path, whole:
 
 
 def test_more_shards_than_work_and_a_run_of_one_fit(tmp_path: Path) -> None:
-    config = {**CONFIG, "runs": 1}
+    config = {**CONFIG, "seeds": 1}
     assert fit(config, tmp_path / "run", shard="1/2")["left"] == {".": "0/2"}
     result = fit(config, tmp_path / "run", shard="0/2")
     assert scores(result) == scores(fit(config, tmp_path / "single"))
@@ -242,7 +242,7 @@ def test_other_settings_or_numbers_of_shards_are_refused(tmp_path: Path) -> None
     fit(CONFIG, folder, shard="0/2")
     for config, shard, message in (
         (CONFIG, "0/3", r"was begun with 2 shards \(got --shard I/3\); take --shard 0/2 to 1/2, or another --output"),
-        ({**CONFIG, "runs": 5}, "1/2", r"was begun with runs = 4 \(got 5\); give the settings it was begun with"),
+        ({**CONFIG, "seeds": 5}, "1/2", r"was begun with seeds = 4 \(got 5\); give the settings it was begun with"),
         ({**CONFIG, "train": {"epochs": 9}}, "1/2", r"was begun with train.epochs = 4 \(got 9\)"),
         ({**CONFIG, "model": {"name": "gcn"}}, "1/2", r"was begun with model.hidden_channels = 8 \(got None\)"),
     ):
