@@ -133,11 +133,11 @@ def check_labels(y: Tensor, num_outputs: int, task: str) -> None:
         return
     if y.dim() != 2 or y.size(1) != num_outputs:
         raise InputError(f"labels must have {num_outputs} columns (got the shape {list(y.shape)})")
-    known = y[~y.isnan()] if y.is_floating_point() else y.flatten()
+    labels = y[~y.isnan()] if y.is_floating_point() else y.flatten()
     if task.endswith("regression"):
-        wrong = known[known.isinf()]
+        wrong = labels[labels.isinf()]
     else:
-        wrong = known[(known != 0) & (known != 1)]
+        wrong = labels[(labels != 0) & (labels != 1)]
     if wrong.numel():
         expected = "a finite number" if task.endswith("regression") else "0, 1 or absent"
         raise InputError(f"a label must be {expected} (got {float(wrong[0])}; {wrong.numel()} such values in all)")
@@ -168,21 +168,21 @@ def check_splits(
     """
     for number, split in enumerate(splits):
         name = _prefix(where) + (f"split {number}" if len(splits) > 1 else "the split")
-        parts = {part: np.asarray(getattr(split, part)) for part in PART_NAMES}
-        for part, ids in parts.items():
+        parts = {subset: np.asarray(getattr(split, subset)) for subset in PART_NAMES}
+        for subset, ids in parts.items():
             if ids.size and not 0 <= int(ids.min()) <= int(ids.max()) < num_items:
                 what = f"got {int(ids.min())} to {int(ids.max())}"
-                raise InputError(f"{name} must hold {item}s from 0 to {num_items - 1} in its {part} part ({what})")
-            if not ids.size and (own or part != "val"):
+                raise InputError(f"{name} must hold {item}s from 0 to {num_items - 1} in its {subset} part ({what})")
+            if not ids.size and (own or subset != "val"):
                 remedy = "; mark some, or draw a split with --split 0.6,0.2,0.2" if own else ""
-                raise InputError(f"{name} has no {PART_NAMES[part]} {item}{remedy}")
+                raise InputError(f"{name} has no {PART_NAMES[subset]} {item}{remedy}")
         used = list(parts.values())
         if protocol == "test" and np.array_equal(parts["val"], parts["test"]):
             used = used[:2]
         ids, counts = np.unique(np.concatenate(used), return_counts=True)
         if ids.size and counts.max() > 1:
             twice = int(ids[counts > 1][0])
-            parted = " and ".join(part for part, ids in parts.items() if twice in ids)
+            parted = " and ".join(subset for subset, ids in parts.items() if twice in ids)
             remedy = "; keep one" if own else ""
             raise InputError(
                 f"{name} has {item} {twice} more than once, in {parted} ({int((counts > 1).sum())} such {item}s in all)"

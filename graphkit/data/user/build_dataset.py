@@ -87,9 +87,9 @@ def _merged(fields: Fields) -> tuple[Tensor, Tensor | None]:
                 f"{edge_index.size(1)} edges (got {weight.numel()})"
             )
         check_weights(weight, fields.where)
-    key, place = torch.unique(edge_index[1] * n + edge_index[0], return_inverse=True)
+    key, inverse = torch.unique(edge_index[1] * n + edge_index[0], return_inverse=True)
     if weight is not None:
-        weight = torch.zeros(key.numel()).index_add_(0, place, weight)
+        weight = torch.zeros(key.numel()).index_add_(0, inverse, weight)
         if not bool(weight.isfinite().all()):
             raise InputError(f"{fields.where}: the weights of parallel edges must have a finite sum; scale them down")
     return torch.stack([key % n, key // n]), weight

@@ -140,8 +140,8 @@ def _targets(values: list[Any], where: str) -> tuple[str, Tensor, tuple[str, ...
         _check_classes(y, count, where)
         return "graph-classification", y, tuple(map(str, range(count)))
     names = tuple(map(str, range(table.shape[1])))
-    known = table[~np.isnan(table)] if table.dtype.kind == "f" else table
-    if table.dtype.kind != "f" or np.isin(known, (0, 1, -1)).all():
+    valid = table[~np.isnan(table)] if table.dtype.kind == "f" else table
+    if table.dtype.kind != "f" or np.isin(valid, (0, 1, -1)).all():
         y, task = label_columns(table, f"{where}: `y`"), "multitask-graph-classification"
     else:
         y, task = _numbers(table, where), "graph-regression"

@@ -21,8 +21,8 @@ def graph() -> dict[str, Any]:
     g = torch.Generator().manual_seed(0)
     y = torch.arange(N) % 3
     edge_index = torch.stack([torch.arange(N), (torch.arange(N) + 3) % N])
-    part = torch.arange(N) // 3 % 4
-    masks = {"train_mask": part < 2, "val_mask": part == 2, "test_mask": part == 3}
+    fold = torch.arange(N) // 3 % 4
+    masks = {"train_mask": fold < 2, "val_mask": fold == 2, "test_mask": fold == 3}
     return {"x": torch.randn(N, 4, generator=g) + y[:, None], "edge_index": edge_index, "y": y, **masks}
 
 
@@ -39,8 +39,8 @@ def test_comes_back_as_it_was_written_with_both_directions(folder: Path) -> None
     both = torch.cat([expected["edge_index"], expected["edge_index"].flip(0)], dim=1)
     assert {(*pair,) for pair in data.edge_index.t().tolist()} == {(*pair,) for pair in both.t().tolist()}
     assert data.num_edges == 2 * N and data.edge_index.is_sorted_by_col
-    for part in ("train", "val", "test"):
-        assert torch.equal(getattr(split, part), expected[f"{part}_mask"].nonzero().view(-1))
+    for split_name in ("train", "val", "test"):
+        assert torch.equal(getattr(split, split_name), expected[f"{split_name}_mask"].nonzero().view(-1))
 
 
 def test_trains_as_the_same_graph_in_memory(folder: Path, tmp_path: Path) -> None:
@@ -107,12 +107,12 @@ def test_safetensors_are_mapped_too(folder: Path) -> None:
     for name in ("x", "edge_index", "y", "train_mask"):
         save_file({"data": torch.from_numpy(np.load(folder / f"{name}.npy"))}, folder / f"{name}.safetensors")
         (folder / f"{name}.npy").unlink()
-    found = load(folder)
-    assert torch.equal(found.graphs[0].x, expected.graphs[0].x) and isinstance(
+    dataset = load(folder)
+    assert torch.equal(dataset.graphs[0].x, expected.graphs[0].x) and isinstance(
         open_array(folder / "x.safetensors"), np.memmap
     )
-    assert torch.equal(found.graphs[0].edge_index.as_tensor(), expected.graphs[0].edge_index.as_tensor())
-    assert torch.equal(found.splits[0].train, expected.splits[0].train)
+    assert torch.equal(dataset.graphs[0].edge_index.as_tensor(), expected.graphs[0].edge_index.as_tensor())
+    assert torch.equal(dataset.splits[0].train, expected.splits[0].train)
 
 
 def test_blocks_weights_labels_and_directions(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_a_split_is_drawn_where_there_is_none(tmp_path: Path) -> None:
     parts = {name: value for name, value in graph().items() if "mask" not in name}
     write_folder(tmp_path / "graph", **parts)
     split = load(tmp_path / "graph", split="0.5,0.25,0.25").splits[0]
-    assert [part.numel() for part in vars(split).values()] == [30, 15, 15]
+    assert [ids.numel() for ids in vars(split).values()] == [30, 15, 15]
 
 
 @pytest.mark.parametrize("transform", ["normalize-features", "degree", "largest-component", "sparse-features"])
