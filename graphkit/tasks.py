@@ -88,6 +88,10 @@ class Task(ABC):
         """Returns the metric of all outputs against all targets, as a fraction."""
         return float(METRICS[self.metric](output, y))
 
+    def has_score(self, y: Tensor) -> bool:
+        """Returns whether :meth:`score` is defined for targets, whatever the outputs."""
+        return True
+
 
 class Classification(Task):
     """One class out of several, by cross-entropy; targets are ``[B]`` int64."""
@@ -137,15 +141,19 @@ class MultiLabel(Task):
 
     def loss(self, output: Tensor, y: Tensor, among: Tensor | None = None) -> Tensor:
         """Returns the binary cross-entropy over the labels that are known."""
-        known = ~y.isnan()
-        if not bool(known.any()):
+        mask = ~y.isnan()
+        if not bool(mask.any()):
             return output.sum() * 0  # nothing to learn from, and nothing that would spoil the rest
         output = widen(output)
-        return torch.nn.functional.binary_cross_entropy_with_logits(output[known], y[known].to(output.dtype))
+        return torch.nn.functional.binary_cross_entropy_with_logits(output[mask], y[mask].to(output.dtype))
 
     def weight(self, y: Tensor) -> int:
         """Returns the number of known labels."""
         return int((~y.isnan()).sum())
+
+    def has_score(self, y: Tensor) -> bool:
+        """Returns whether a label has both classes, which ROC-AUC needs."""
+        return self.metric != "roc-auc" or bool(((y == 0).any(dim=0) & (y == 1).any(dim=0)).any())
 
     def predict(self, output: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the labels ``[B, C]`` whose logit is positive, and the probabilities ``[B, C]``."""

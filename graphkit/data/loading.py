@@ -134,7 +134,7 @@ def resolve_root(root: str | os.PathLike[str] | None) -> Path | None:
 
 def draw_split(dataset: GraphDataset, split: str | Sequence[float], seed: int) -> GraphDataset:
     """Replaces the splits by one that is drawn among the labeled items, stratified if an item has one class."""
-    y = _targets(dataset)
+    y = targets_of(dataset)
     count = len(dataset.graphs) if y is None else y.size(0)
     items = labeled_items(y).nonzero().view(-1) if y is not None else None
     stratify = y is not None and y.dim() == 1 and not y.is_floating_point()
@@ -142,7 +142,7 @@ def draw_split(dataset: GraphDataset, split: str | Sequence[float], seed: int) -
     return dataset.replace(splits=(drawn,), protocol="validation")
 
 
-def _targets(dataset: GraphDataset) -> torch.Tensor | None:
+def targets_of(dataset: GraphDataset) -> torch.Tensor | None:
     """Returns the labels ``[N]`` or ``[N, C]`` of the items that are split; ``None`` for graphs of labeled nodes."""
     if isinstance(dataset.graphs, ClipCollection):
         return dataset.graphs.y
@@ -233,7 +233,7 @@ def _keep_nodes(dataset: GraphDataset, kept: torch.Tensor, num_nodes: int) -> Gr
     new_id[kept] = torch.arange(kept.numel())
     splits = []
     for old in dataset.splits:
-        parts = [new_id[getattr(old, part)] for part in PARTS]
+        parts = [new_id[getattr(old, subset)] for subset in PARTS]
         splits.append(Split(*(ids[ids >= 0] for ids in parts)))
         if not splits[-1].train.numel():
             raise InputError("no training node is left after the transforms; leave out the one that removes nodes")

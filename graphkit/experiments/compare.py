@@ -35,16 +35,17 @@ def compare_runs(runs: Sequence[RunFolder]) -> dict[str, Any]:
             remedy = f"continue it with: graphkit train --resume {run.path}"
             raise InputError(f"the run '{run.path}' has not ended; {remedy}")
         if not run.result["test"]:
-            raise InputError(f"the run '{run.path}' has no test score; its split has no test items")
+            why = "its split has no test items, or their labels one class only"
+            raise InputError(f"the run '{run.path}' has no test score; {why}")
     first = runs[0]
     for run in runs[1:]:
         if run.result["metric"] != first.result["metric"]:
             metrics = f"{first.result['metric']} and {run.result['metric']}"
             raise InputError(f"the runs '{first.path}' and '{run.path}' must have the same metric (got {metrics})")
-        own, other = (({**each.config["data"], **dict.fromkeys(_FREE)}) for each in (first, run))
-        differ = [key for key in {**own, **other} if own.get(key) != other.get(key)]
+        reference, other = (({**folder.config["data"], **dict.fromkeys(_FREE)}) for folder in (first, run))
+        differ = [key for key in {**reference, **other} if reference.get(key) != other.get(key)]
         if differ:
-            values = f"{own.get(differ[0])} and {other.get(differ[0])}"
+            values = f"{reference.get(differ[0])} and {other.get(differ[0])}"
             raise InputError(
                 f"the runs '{first.path}' and '{run.path}' differ in `data.{differ[0]}` (got {values}); "
                 "compare runs on the same data and split"
@@ -75,10 +76,10 @@ def _entry(run: RunFolder, first: RunFolder | None) -> dict[str, Any]:
     """Returns what is said about one run."""
     against = shared = None
     if first is not None:
-        own, other = scores_by_seed(run), scores_by_seed(first)
-        seeds = [seed for seed in own if seed in other]
+        scores, other = scores_by_seed(run), scores_by_seed(first)
+        seeds = [seed for seed in scores if seed in other]
         if seeds:
-            pairs = [own[seed] for seed in seeds], [other[seed] for seed in seeds]
+            pairs = [scores[seed] for seed in seeds], [other[seed] for seed in seeds]
             against = paired_test(*pairs)._asdict()
             shared = {"seeds": seeds, "mean": fmean(pairs[0]), "first": fmean(pairs[1])}
     keys = ("model", "test", "validation", "selected_on", "parameters", "seconds")

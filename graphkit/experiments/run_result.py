@@ -48,15 +48,15 @@ def _problem(value: Any, kind: Any, name: str) -> str:
     if kind is Any:
         return ""
     if origin is UnionType or origin is Union:
-        problems = [_problem(value, each, name) for each in args]
+        problems = [_problem(value, hint, name) for hint in args]
         return "" if "" in problems else problems[0]
     if is_typeddict(kind):
         if not isinstance(value, dict):
             return f"`{name}` must hold keys and values"
-        for key, each in get_type_hints(kind, include_extras=True).items():
+        for key, hint in get_type_hints(kind, include_extras=True).items():
             path = f"{name}.{key}".lstrip(".")
             if key in value:
-                if problem := _problem(value[key], each, path):
+                if problem := _problem(value[key], hint, path):
                     return problem
             elif key in kind.__required_keys__:
                 return f"it has no `{path}`"
@@ -116,7 +116,7 @@ def combine(
         result["test"] = summary([fit["test"] for fit in fits])
         result["validation"] = summary([fit["validation"] for fit in fits])
         chosen_on = "test" if dataset.protocol == "test" else "validation"
-        result["selected_on"] = chosen_on if result["validation"] else "last epoch"
+        result["selected_on"] = chosen_on if any(split.val.numel() for split in dataset.splits) else "last epoch"
         result["epochs"] = [fit["epoch"] for fit in fits]
     for key in sorted({key for fit in fits for key in fit["extras"]}):
         result[key] = summary([fit["extras"].get(key) for fit in fits])

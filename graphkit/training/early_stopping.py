@@ -16,7 +16,7 @@ class EarlyStopping:
 
     Args:
         task: Knows whether a larger score is the better one.
-        by: ``"score"`` (ties by the loss) or ``"loss"``.
+        by: ``"score"`` (ties, and scores that are undefined, by the loss) or ``"loss"``.
         patience: Epochs without a better result after which :attr:`exhausted` is true; ``None`` never.
         min_epochs: Epochs before which it is not, however long they were without a better result.
     """
@@ -38,7 +38,7 @@ class EarlyStopping:
         """Whether the patience has run out."""
         return self.patience is not None and self.waited >= self.patience and self.seen >= self.min_epochs
 
-    def update(self, epoch: int, loss: float, score: float, model: torch.nn.Module) -> bool:
+    def update(self, epoch: int, loss: float, score: float | None, model: torch.nn.Module) -> bool:
         """Takes the results of an epoch; returns whether it is the best so far."""
         self.seen += 1
         better = self.epoch is None or self._rank(loss, score) > self._rank(self.loss, self.score)

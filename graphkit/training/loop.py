@@ -1,5 +1,6 @@
 """The training loop and the evaluation, for every model and task."""
 
+import math
 from collections.abc import Iterable
 from typing import cast
 
@@ -7,6 +8,8 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphkit.data import GraphDataset, Split
+from graphkit.data.loading import targets_of
 from graphkit.distributed.communicator import Communicator
 from graphkit.errors import InputError
 from graphkit.nn import GraphModel
@@ -65,8 +68,8 @@ def collect(model: GraphModel, batches: Pairs) -> tuple[Tensor, Tensor]:
 @torch.no_grad()
 def evaluate(
     model: GraphModel, task: Task, batches: Pairs, communicator: Communicator | None = None
-) -> tuple[float, float]:
-    """Returns the mean loss and the score over all items, in evaluation mode.
+) -> tuple[float, float | None]:
+    """Returns the mean loss and the score over all items, in evaluation mode; ``None`` for a score that is undefined.
 
     Args:
         model: The model.
@@ -77,4 +80,18 @@ def evaluate(
     output, y = collect(model, batches)
     if communicator is not None:
         output, y = communicator.all_gather_rows(output), communicator.all_gather_rows(y)
-    return float(task.loss(output, y)), task.score(output, y)
+    score = task.score(output, y)
+    return float(task.loss(output, y)), score if math.isfinite(score) else None
+
+
+def undefined_parts(task: Task, dataset: GraphDataset, split: Split) -> list[str]:
+    """Returns which of ``"validation"`` and ``"test"`` have items, but targets for which the score is undefined."""
+    targets = targets_of(dataset)
+    graphs = dataset.graphs
+
+    def has_score(ids: Tensor) -> bool:
+        y = targets[ids] if targets is not None else torch.cat([graphs[item].y for item in ids.tolist()])
+        return task.has_score(y)
+
+    parts = (("validation", split.val), ("test", split.test))
+    return [name for name, ids in parts if task.metric == "roc-auc" and ids.numel() and not has_score(ids)]

@@ -31,7 +31,7 @@ from graphkit.training.extra_metrics import extra_metrics
 from graphkit.training.fingerprint import check_origin, fingerprint
 from graphkit.training.gradient_stepper import GradientStepper
 from graphkit.training.interrupt import GRACE, Interrupted, InterruptFlag
-from graphkit.training.loop import evaluate, train_epoch
+from graphkit.training.loop import evaluate, train_epoch, undefined_parts
 from graphkit.training.loss import ExtraLosses, TrainingLoss, parallel
 from graphkit.training.node_batches import drawing, node_loader
 from graphkit.training.optimizer import Schedule, make_optimizer
@@ -164,6 +164,11 @@ class Trainer:
             self.progress.say(note)
         for note in self.dataset.notes:
             self.progress.say(f"note: {note}")
+        for part in undefined_parts(self.task, self.dataset, self.split):
+            chosen = "; the epoch is chosen by the loss" if part == "validation" and self.selects else ""
+            self.progress.say(
+                f"note: {self.task.metric} is undefined on the {part} items, whose labels have one class only{chosen}"
+            )
         self._show()
         self._saved_at = time.monotonic()
         try:
@@ -234,7 +239,7 @@ class Trainer:
         val_loss = val_score = None
         if self.val_batches is not None:
             val_loss, val_score = self._evaluate(self.val_batches)
-        if self.selects and val_loss is not None and val_score is not None:
+        if self.selects and val_loss is not None:
             self.selection.update(self.epoch, val_loss, val_score, self.model)
         # Without validation, and where the fold must not steer, the training loss is all that a schedule may see.
         self.schedule.step(val_loss if self.selects and val_loss is not None else loss)
@@ -244,10 +249,10 @@ class Trainer:
         self.rows.append(dict(zip(COLUMNS, values, strict=True)))
         self.progress.update(self.rows[-1])
 
-    def _evaluate(self, batches: Batches) -> tuple[float, float]:
-        """Returns the loss and the score, the same in all processes."""
-        found = evaluate(self.model, self.task, batches, self.communicator if self.shared else None)
-        return self.communicator.broadcast_from_rank0(lambda: found)
+    def _evaluate(self, batches: Batches) -> tuple[float, float | None]:
+        """Returns the loss and the score, ``None`` if it is undefined, the same in all processes."""
+        result = evaluate(self.model, self.task, batches, self.communicator if self.shared else None)
+        return self.communicator.broadcast_from_rank0(lambda: result)
 
     def _finish(self) -> dict[str, Any]:
         """Puts the weights chosen in the last phase in, writes them and computes the test score, once."""
@@ -330,21 +335,21 @@ class Trainer:
             self.phase, self.before = state["phase"], state["before"]
             if self.phase > 1:
                 self.model.eval()
-                whole = self.nodes is None and phase_dataset(self.dataset, self.model.prepare, self.device)
-                self._begin_phase(whole or self.dataset)
+                prepared = self.nodes is None and phase_dataset(self.dataset, self.model.prepare, self.device)
+                self._begin_phase(prepared or self.dataset)
             check_optimizer(state["optimizer"], self.optimizer)
             self.optimizer.load_state_dict(state["optimizer"])
             self.schedule.load_state_dict(self._schedule(state["schedule"]))
             self.selection.load_state_dict(state["selection"])
             self.epoch, self.seconds, self.rows = state["epoch"], state["seconds"], state["rows"]
             self._saved = self.epoch
-            each = [state["random"], *state.get("random_of_others", [])]
-            known = self.communicator.rank < len(each)
-            restore_random_state(each[self.communicator.rank if known else 0], self.generator)
-            if not known and self.shared:  # there were fewer processes
+            random_states = [state["random"], *state.get("random_of_others", [])]
+            has_state = self.communicator.rank < len(random_states)
+            restore_random_state(random_states[self.communicator.rank if has_state else 0], self.generator)
+            if not has_state and self.shared:  # there were fewer processes
                 torch.manual_seed(self.config["seed"] + APART * self.communicator.rank + self.epoch)
-            elif not known and self.device.type == "cuda":  # all draw alike, each on its own device
-                torch.cuda.set_rng_state(each[0]["cuda"][0], self.device)
+            elif not has_state and self.device.type == "cuda":  # all draw alike, each on its own device
+                torch.cuda.set_rng_state(random_states[0]["cuda"][0], self.device)
 
     def _check(self, state: dict[str, Any]) -> None:
         """Refuses a checkpoint in which something is missing or has another type, shape or length.
@@ -363,10 +368,10 @@ class Trainer:
         check_kind(chosen, {"epoch": None, "score": None, "loss": None, "waited": 0, "seen": 0}, "selection")
         if weights or (self.selects and state["epoch"] > state["before"]):
             check_weights(weights, self.model, "its chosen weights")
-        own = random_state(self.generator)
-        for each in [state["random"], *state.get("random_of_others", [])]:
+        expected = random_state(self.generator)
+        for saved in [state["random"], *state.get("random_of_others", [])]:
             for key in ("torch", "order"):
-                check_kind(each[key], own[key], f"random.{key}")
+                check_kind(saved[key], expected[key], f"random.{key}")
 
     def _schedule(self, state: dict[str, Any]) -> dict[str, Any]:
         """Returns the state of a schedule, with what another version of PyTorch keeps or leaves out as it is now.
@@ -374,12 +379,12 @@ class Trainer:
         Raises:
             InputError: If it is that of another schedule.
         """
-        own = self.schedule.state_dict()
-        inner = own["scheduler"]
+        current = self.schedule.state_dict()
+        inner = current["scheduler"]
         if inner is None:
-            check_kind(state, own, "schedule")
+            check_kind(state, current, "schedule")
             return state
         given = state["scheduler"]
         state = {**state, "scheduler": {key: given.get(key, value) for key, value in inner.items()}}
-        check_kind(state, own, "schedule")
+        check_kind(state, current, "schedule")
         return state

@@ -9,19 +9,22 @@ import torch
 from graphkit import data
 from graphkit.config.schema import check_command, resolve
 from graphkit.distributed.communicator import get_communicator, init_distributed
+from graphkit.errors import InputError
 from graphkit.experiments.create_folder import describe, folder_config, read_result, start_folder, write_result
 from graphkit.experiments.distill.distill_result import combine_distill
 from graphkit.experiments.distill.distill_settings import TEACHER, experiment_runs, resolve_experiment
-from graphkit.experiments.driver import members as members_of
 from graphkit.experiments.driver import dry_run, fit, resume, share
+from graphkit.experiments.driver import members as members_of
 from graphkit.experiments.load_dataset import load_dataset
 from graphkit.experiments.load_teacher import distillation_of, load_teacher
 from graphkit.experiments.run_folder import RunFolder, open_run
 from graphkit.experiments.shards import FOLDER, Shard, open_folder, parse_shard, refuse_processes
 from graphkit.files import write_json
+from graphkit.tasks import make_task
 from graphkit.training.build_model import make_model
 from graphkit.training.environment import environment, peak_memory_mb, pick_device
 from graphkit.training.interrupt import Interrupted
+from graphkit.training.loop import undefined_parts
 from graphkit.training.progress import Progress
 
 
@@ -115,10 +118,16 @@ def _begin(folder: Path, config: dict[str, Any]) -> None:
 
 def _dry_run(config: dict[str, Any]) -> None:
     """Makes what the runs need once and throws it away; raises what would go wrong later."""
-    runs = {name: resolve(each) for name, each in experiment_runs(config, Path("nowhere")).items()}
+    runs = {name: resolve(run_config) for name, run_config in experiment_runs(config, Path("nowhere")).items()}
     dataset = load_dataset(runs["alone"])
-    for each in runs.values():
-        dry_run({key: value for key, value in each.items() if key != "distill"}, dataset)
+    for run_config in runs.values():
+        dry_run({key: value for key, value in run_config.items() if key != "distill"}, dataset)
+    task = make_task(dataset.task, dataset.metric)
+    for split in dataset.splits:
+        if "test" in undefined_parts(task, dataset, split):
+            raise InputError(
+                f"test items must have labels of both classes for {task.metric} (got one class); draw another split"
+            )
     teacher = None
     if "run" in config["teacher"]:
         run = open_run(config["teacher"]["run"])
@@ -137,20 +146,20 @@ def _dry_run(config: dict[str, Any]) -> None:
 
 def _units(config: dict[str, Any]) -> list[str]:
     """Returns the folders of the fits of all networks, the teacher's first."""
-    runs = {name: resolve(each) for name, each in experiment_runs(config, Path("nowhere")).items()}
+    runs = {name: resolve(run_config) for name, run_config in experiment_runs(config, Path("nowhere")).items()}
     dataset = load_dataset(runs["alone"])
-    return [f"{name}/{fit}".strip("/") for name, each in runs.items() for fit in members_of(each, dataset)]
+    return [f"{name}/{fit}".strip("/") for name, run_config in runs.items() for fit in members_of(run_config, dataset)]
 
 
 def _share(runs: dict[str, dict[str, Any]], folder: Path, progress: Progress, shard: Shard) -> None:
     """Does a shard's part of the fits; helps with the teacher where its own students need one."""
-    for name, each in runs.items():
-        if not shard.within(name).own():
+    for name, run_config in runs.items():
+        if not shard.within(name).remaining():
             continue
         try:
-            if "distill" in each and TEACHER in runs:
+            if "distill" in run_config and TEACHER in runs:
                 share(runs[TEACHER], folder / TEACHER, progress, shard.within(TEACHER, helps=True))
-            share(each, folder / name, progress, shard.within(name))
+            share(run_config, folder / name, progress, shard.within(name))
         except Interrupted as stop:
             raise DistillInterrupted(name, stop.epoch, folder) from None
 
@@ -166,17 +175,17 @@ def _run(config: dict[str, Any], folder: Path, progress: Progress, shard: Shard 
             return shard.so_far()
         if not shard.did and (result := read_result(folder)):
             return result
-    for name, each in runs.items():
-        place = folder / name
+    for name, run_config in runs.items():
+        path = folder / name
         try:
-            ended, begun = communicator.broadcast_from_rank0(lambda place=place: _state(place))  # type: ignore[misc]
+            ended, begun = communicator.broadcast_from_rank0(lambda path=path: _state(path))  # type: ignore[misc]
             if ended:
                 continue
             if begun:
-                resume(place, progress, config["device"])
+                resume(path, progress, config["device"])
             else:
                 progress.say(f"{name}: {_what(name, config)}")
-                fit(each, place, progress)
+                fit(run_config, path, progress)
         except Interrupted as stop:
             raise DistillInterrupted(name, stop.epoch, folder) from None
     opened = {name: open_run(folder / name) for name in runs}
@@ -188,9 +197,9 @@ def _run(config: dict[str, Any], folder: Path, progress: Progress, shard: Shard 
     return communicator.broadcast_from_rank0(lambda: write_result(folder, result))
 
 
-def _state(place: Path) -> tuple[bool, bool]:
+def _state(path: Path) -> tuple[bool, bool]:
     """Returns whether a run has ended, and whether it has begun."""
-    return (place / "result.json").is_file(), (place / "config.yaml").is_file()
+    return (path / "result.json").is_file(), (path / "config.yaml").is_file()
 
 
 def _what(name: str, config: dict[str, Any]) -> str:
