@@ -1,17 +1,18 @@
 """Streams: a data set cut into tasks that come one after the other."""
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import Any, overload
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from graphkit.continual.grouping import groups_of, node_time, window_of_edges, windows_of
-from graphkit.continual.stream_split import combinations, restricted, stratified_split
-from graphkit.continual.stream_targets import counts, labeled, renumbered, targets, with_targets
 from graphkit.continual.stream_task import StreamTask
 from graphkit.continual.visible_graph import VISIBLE, VisibleGraph
-from graphkit.data import GraphDataset, Split
+from graphkit.data import GraphCollection, GraphDataset, Split
+from graphkit.data.splits import parse_fractions
 from graphkit.errors import InputError
 from graphkit.tasks import make_task
 
@@ -86,22 +87,22 @@ class TaskStream(Sequence[StreamTask]):
         self.visible_graph: VisibleGraph | None = None
         if not dataset.is_single_graph and (visible != "whole" or not inter_task_edges or scenario == "time"):
             raise InputError(f"'{dataset.name}' has many graphs: they are seen whole, and have no time")
-        y, edge_time, owner = targets(dataset), None, None
+        y, edge_time, owner = _targets(dataset), None, None
         if scenario == "time":
             data = dataset.graphs[0]
             moment = node_time(data) if time is None else time
-            owner = windows_of(moment, labeled(y), tasks or per_task)
+            owner = windows_of(moment, _labeled(y), tasks or per_task)
             self.classes = torch.arange(dataset.num_outputs).repeat(int(owner.max()) + 1, 1)
             if "edge_time" in data:
                 edge_time = window_of_edges(data.edge_time, moment, owner)
         else:
-            sizes = counts(y, dataset.num_outputs)
+            sizes = _counts(y, dataset.num_outputs)
             what = "classes" if self.has_classes else "assays" if dataset.level == "graph" else "labels"
             self.classes = groups_of(sizes, per_task, tasks, order, seed, min_items, what)
-            y = renumbered(y, self.classes, dataset.num_outputs)
+            y = _renumbered(y, self.classes, dataset.num_outputs)
             if y.dim() == 1:
                 owner = y.div(self.classes.size(1), rounding_mode="floor").clamp(min=-1)
-        self.dataset = with_targets(dataset, y)
+        self.dataset = _with_targets(dataset, y)
         if dataset.is_single_graph:
             if owner is None and (visible != "whole" or not inter_task_edges):
                 raise InputError("the nodes of a stream of labels belong to all tasks, and can only be seen whole")
@@ -166,7 +167,7 @@ class TaskStream(Sequence[StreamTask]):
             "order": self.order,
             "tasks": self.classes.tolist(),
             "notes": self.notes,
-            "items": [[part.numel() for part in (split.train, split.val, split.test)] for split in self.splits],
+            "items": [[ids.numel() for ids in (split.train, split.val, split.test)] for split in self.splits],
         }
 
     def __len__(self) -> int:
@@ -200,13 +201,13 @@ class TaskStream(Sequence[StreamTask]):
         """Returns the items of a task in three parts."""
         if dataset.level == "node" and not dataset.is_single_graph:
             return dataset.splits[self.seed % len(dataset.splits)]
-        strata = y if y.dim() == 1 else combinations(y[:, self.columns(index, index)])
-        wanted = labeled(y if y.dim() == 1 else y[:, self.columns(index, index)])
+        strata = y if y.dim() == 1 else _combinations(y[:, self.columns(index, index)])
+        wanted = _labeled(y if y.dim() == 1 else y[:, self.columns(index, index)])
         if owner is not None:
             wanted = wanted & (owner == index)
         if split == "published":
-            return restricted(dataset.splits[self.seed % len(dataset.splits)], wanted)
-        return stratified_split(strata, wanted.nonzero().view(-1), split, self.seed)
+            return _restricted(dataset.splits[self.seed % len(dataset.splits)], wanted)
+        return _stratified_split(strata, wanted.nonzero().view(-1), split, self.seed)
 
     def _check(self) -> None:
         """Refuses tasks with a class that cannot be learned, or with nothing to select or to test on."""
@@ -215,12 +216,93 @@ class TaskStream(Sequence[StreamTask]):
             if self.has_classes and self.scenario != "time":
                 y = graph.y if graph is not None else self.dataset.graphs.graph["y"].view(-1)  # type: ignore[attr-defined]
                 present = set((y[split.train] - index * self.classes.size(1)).tolist())
-                for place, original in enumerate(self.classes[index].tolist()):
-                    if place not in present:
+                for label, original in enumerate(self.classes[index].tolist()):
+                    if label not in present:
                         raise InputError(
                             f"class {original} of task {index} has no training item; leave small classes out with "
                             "`min_items`, or draw another split"
                         )
-            for part in ("train", "val", "test"):
-                if not getattr(split, part).numel():
-                    raise InputError(f"task {index} has no {part} item; put more classes in it, or change the split")
+            for name in ("train", "val", "test"):
+                if not getattr(split, name).numel():
+                    raise InputError(f"task {index} has no {name} item; put more classes in it, or change the split")
+
+
+def _targets(dataset: GraphDataset) -> Tensor:
+    """Returns classes ``[N]`` or labels ``[N, L]`` of all items."""
+    if isinstance(dataset.graphs, GraphCollection):
+        y = dataset.graphs.node["y"] if dataset.level == "node" else dataset.graphs.graph["y"]
+        if dataset.task == "node-classification":
+            raise InputError(f"no stream is made of many graphs whose nodes have classes, such as '{dataset.name}'")
+        return y.view(-1) if dataset.task == "graph-classification" else y
+    return dataset.graphs[0].y
+
+
+def _labeled(y: Tensor) -> Tensor:
+    """Returns which items have a class, or any known label, ``[N]`` bool."""
+    return y >= 0 if y.dim() == 1 else ~y.isnan().all(dim=1)
+
+
+def _counts(y: Tensor, num_outputs: int) -> Tensor:
+    """Returns how many items there are of each class, or with a known label."""
+    return torch.bincount(y[y >= 0], minlength=num_outputs) if y.dim() == 1 else (~y.isnan()).sum(dim=0)
+
+
+def _renumbered(y: Tensor, classes: Tensor, num_outputs: int) -> Tensor:
+    """Numbers classes in the order of the stream, those of no task -1; puts the columns of labels in that order."""
+    if y.dim() > 1:
+        order = classes.view(-1)
+        return y if torch.equal(order, torch.arange(y.size(1))) else y[:, order]
+    number = torch.full((num_outputs + 1,), -1)  # the last entry serves the class -1
+    number[classes.view(-1)] = torch.arange(classes.numel())
+    return y if torch.equal(number[y], y) else number[y]
+
+
+def _with_targets(dataset: GraphDataset, y: Tensor) -> GraphDataset:
+    """Returns the data set with other targets; everything else is shared."""
+    if isinstance(dataset.graphs, GraphCollection):
+        graphs = copy(dataset.graphs)
+        level = "node" if dataset.level == "node" else "graph"
+        setattr(graphs, level, {**getattr(graphs, level), "y": y})
+        return dataset.replace(graphs=graphs)
+    data = copy(dataset.graphs[0])
+    data.y = y
+    return dataset.replace(graphs=(data,))
+
+
+def _stratified_split(y: Tensor, items: Tensor, split: str | Sequence[float], seed: int = 0) -> Split:
+    """Draws a split of some items, in each class separately.
+
+    However small a class, one item of it trains; where it has three, each part gets one.
+
+    Args:
+        y: ``[N]`` int64 classes.
+        items: Ids of the items that are drawn.
+        split: Shares of training, validation and test items.
+        seed: Seed of the draw.
+    """
+    first, second, _ = parse_fractions(split)
+    generator = np.random.default_rng(seed)
+    parts: tuple[list[np.ndarray], ...] = ([], [], [])
+    ids, classes = items.cpu().numpy(), y[items].cpu().numpy()
+    for label in np.unique(classes):
+        members = generator.permutation(ids[classes == label])
+        count = members.size
+        # Two coins: what is left of a class too small for all parts goes to validation or test by chance.
+        coin = int(generator.integers(2))
+        train = min(max(1, round(first * count)), max(1, count - 2))
+        least = 1 if count - train >= 2 else coin
+        val = min(max(least, round(second * count)), count - train - (1 if count - train >= 2 else 0))
+        for bucket, chosen in zip(parts, np.split(members, [train, train + val]), strict=True):
+            bucket.append(chosen)
+    empty = np.empty(0, dtype=np.int64)
+    return Split(*(torch.from_numpy(np.sort(np.concatenate([empty, *bucket]))).to(items.device) for bucket in parts))
+
+
+def _restricted(split: Split, wanted: Tensor) -> Split:
+    """Returns the items of a split that are wanted, by a mask ``[N]``."""
+    return Split(*(ids[wanted[ids]] for ids in (split.train, split.val, split.test)))
+
+
+def _combinations(y: Tensor) -> Tensor:
+    """Returns a class for every combination of labels in the rows of ``[N, L]``; an unknown label counts as one."""
+    return torch.unique(y.nan_to_num(nan=2.0).long(), dim=0, return_inverse=True)[1]

@@ -7,11 +7,13 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphkit.data.attribute_level import BOOKKEEPING, level_of, stack_graph_level
 from graphkit.data.edges import by_target, plain_edge_index, pointers, sorted_edge_index
 from graphkit.data.path_store import PathStore
 from graphkit.errors import InputError
+from graphkit.nn.attribute_level import EDGE_ATTRIBUTES
 
+#: What a collection makes anew.
+BOOKKEEPING = ("edge_index", "batch", "ptr", "num_nodes", "num_graphs")
 #: Attributes that have one row per edge.
 PER_EDGE = ("edge_attr", "edge_weight", "factor_mask")
 
@@ -100,13 +102,13 @@ class GraphCollection(Sequence[Data]):
             values: list[Any] = [data.get(name) for data in graphs]
             if any(value is None for value in values):
                 raise InputError(f"all graphs must have the same attributes (`{name}` is absent from some)")
-            level = level_of(name, values, num_nodes.tolist(), num_edges.tolist())
+            level = _level_of(name, values, num_nodes.tolist(), num_edges.tolist())
             if name in PER_EDGE and level != "edge":
                 _refuse_rows(name, values, num_edges)
             if level == "path":
                 levels[level][name] = PathStore.from_list(values)
             else:
-                stack = stack_graph_level if level == "graph" else _concatenated
+                stack = _stack_graph_level if level == "graph" else _concatenated
                 levels[level][name] = stack(name, values)
         return cls(torch.cat(edges, dim=1), num_nodes, num_edges, **levels)
 
@@ -128,8 +130,8 @@ class GraphCollection(Sequence[Data]):
         for name, value in data.to_dict().items():
             if name in BOOKKEEPING:
                 continue
-            level = next((known for known in levels if like is not None and name in getattr(like, known)), None)
-            level = level or level_of(name, [value], [batch.numel()], [edge_index.size(1)])
+            level = next((key for key in levels if like is not None and name in getattr(like, key)), None)
+            level = level or _level_of(name, [value], [batch.numel()], [edge_index.size(1)])
             if level == "path":
                 value = PathStore.from_union(value, batch, ptr)
             levels[level][name] = value[order] if level == "edge" else value
@@ -261,6 +263,41 @@ def _edges(edge_index: Tensor, where: str = "") -> Tensor:
         what = f"got {edge_index.dtype} of shape {list(edge_index.shape)}"
         raise InputError(f"{where}`edge_index` must be whole numbers [2, E] ({what})")
     return plain_edge_index(edge_index).long()
+
+
+def _level_of(name: str, values: list[Any], num_nodes: list[int], num_edges: list[int]) -> str:
+    """Returns what an attribute belongs to, given its values and the sizes of all graphs.
+
+    That is ``"node"``, ``"edge"``, ``"graph"`` or, for paths such as ``path_index_2``, ``"path"``.
+    """
+    if name.startswith("path_index") and all(isinstance(value, Tensor) and value.dim() == 2 for value in values):
+        return "path"
+    if not all(isinstance(value, Tensor) and value.dim() > 0 for value in values):
+        return "graph"
+    rows = [value.size(0) for value in values]
+    if ("edge" in name or name in EDGE_ATTRIBUTES) and rows == num_edges:
+        return "edge"
+    if name == "y" and all(count == 1 for count in rows):
+        return "graph"
+    if rows == num_nodes:
+        return "node"
+    # One row in every graph is more often a target of the graph than a property of its only edge.
+    is_edge = rows == num_edges and name != "y" and any(count > 1 for count in rows)
+    return "edge" if is_edge else "graph"
+
+
+def _stack_graph_level(name: str, values: list[Any]) -> Any:
+    """Stacks one value per graph: tensors to ``[G, ...]``, anything else to a list.
+
+    Raises:
+        ValueError: If tensors differ in shape.
+    """
+    if not all(isinstance(value, Tensor) for value in values):
+        return [value.tolist() if isinstance(value, Tensor) else value for value in values]
+    values = [value if value.dim() and value.size(0) == 1 else value.unsqueeze(0) for value in values]
+    if len({value.shape for value in values}) > 1:
+        raise InputError(f"`{name}` must have the same shape in every graph, or one row per node or per edge")
+    return torch.cat(values)
 
 
 def _concatenated(name: str, values: Sequence[Tensor]) -> Tensor:

@@ -11,15 +11,15 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 import torch_geometric
 
-from graphkit.data.dataset_info import Request
+from graphkit.data.dataset_info import Request, Source
 from graphkit.data.download import fetch_files, private_folder, publish, socket_timeout, unreachable_host
-from graphkit.data.published import changed_files
 from graphkit.errors import InputError
 from graphkit.files import write_atomically
 from graphkit.screen import printable
@@ -27,6 +27,8 @@ from graphkit.screen import printable
 T = TypeVar("T")
 #: Changes when the content of the files in the cache does.
 CACHE_FORMAT = 1
+#: File with the SHA-256 digests of published raw files.
+TABLE = "published.sha256"
 
 
 def cache_folder() -> Path:
@@ -100,6 +102,36 @@ def read_files(request: Request, reader: Callable[[Path], T]) -> T:
             f"the raw files of '{request.name}' in '{raw}' cannot be read ({error}); fetch them again from "
             f"{request.source.address}, or give an edited graph as a file of your own"
         ) from error
+
+
+@cache
+def digests() -> dict[str, frozenset[str]]:
+    """Returns the digests by path below the root; a text file has another one with the line ends of Windows."""
+    by_path: dict[str, set[str]] = {}
+    for line in resources.files("graphkit.data").joinpath(TABLE).read_text(encoding="ascii").splitlines():
+        digest, path = line.split("  ", 1)
+        by_path.setdefault(path, set()).add(digest)
+    return {path: frozenset(values) for path, values in by_path.items()}
+
+
+def changed_files(source: Source, raw: Path) -> list[str]:
+    """Returns the raw files that differ from the published ones; files without a known digest do not count.
+
+    Args:
+        source: The data set.
+        raw: The folder with its raw files.
+    """
+    prefix = f"{Path(source.folder, source.raw).as_posix()}/"
+    expected = {path.removeprefix(prefix): values for path, values in digests().items() if path.startswith(prefix)}
+    return [name for name, values in expected.items() if (raw / name).is_file() and _digest(raw / name) not in values]
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 @cache

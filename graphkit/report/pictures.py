@@ -1,13 +1,16 @@
 """The sections of the report that hold pictures: each is drawn, saved as PNG and put on the page."""
 
+import base64
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from graphkit.experiments import RunFolder
+from graphkit.nn import STIGCN
 from graphkit.registry import get_model
-from graphkit.report import clip_sections, collect, collect_clips, collect_paths, html, scores
+from graphkit.report import collect, collect_clips, collect_paths, html, scores
+from graphkit.report.clips import clip_animation, clip_strip, learned_graphs_picture
 from graphkit.report.confusion import confusion_matrix
 from graphkit.report.correlation import block_contrast, correlation_maps
 from graphkit.report.curves import training_curves
@@ -60,9 +63,9 @@ def picture_sections(run: RunFolder) -> list[str]:
     if collect_paths.has_paths(run.best):
         parts.append(html.section("Paths attended to", _attempt(run, _paths)))
     if collect_clips.has_clips(run.best):
-        parts.append(html.section("Clips", _attempt(run, clip_sections.clips_part)))
-        if clip_sections.learns_graphs(run):
-            parts.append(html.section("Learned graphs", _attempt(run, clip_sections.learned_part)))
+        parts.append(html.section("Clips", _attempt(run, _clips)))
+        if isinstance(run.best.model, STIGCN):
+            parts.append(html.section("Learned graphs", _attempt(run, _learned)))
     if dataset.task in _CONFUSED and run.result.get("test"):
         parts.append(html.section("Confusion", _attempt(run, _confusion)))
     return parts
@@ -141,6 +144,59 @@ def _strongest(example: collect_paths.PathExample) -> tuple[list[str], list[list
         cost = None if path.cost is None else f"{path.cost:.4f}"
         rows.append([text, path.hops, cost, f"{path.attention:.1%}", f"{path.weight:.1%}"])
     return ["path", "hops", "cost", "of its length", "in all"], rows
+
+
+def _clips(run: RunFolder) -> str:
+    """Returns the strip of test clips, the same clips moving, and the table of the joints that count; writes both."""
+    examples = collect_clips.clip_examples(run.best)
+    strip = clip_strip(examples)
+    moving = clip_animation(examples, run.path / "figures" / "clips.gif")
+    caption = (
+        "The test clips that the model is most sure of, usually sure of and least sure of. The area of a disc is the "
+        "weight of the joint for the action that the model names: gradient times input, where the input is what the "
+        "first norm makes of the stream, so that zero is the usual place of the joint. Numbers are frames."
+    )
+    code = base64.b64encode(moving.read_bytes()).decode("ascii")
+    rows: list[list[html.Cell]] = [
+        [example.title, ", ".join(f"{name} {share:.0%}" for name, share in example.strongest())] for example in examples
+    ]
+    return "\n".join(
+        [
+            _picture(run, strip, "clips", "Clips and the joints that count", caption, wide=True),
+            html.image(f"data:image/gif;base64,{code}", "The same clips, moving", "The same clips, moving."),
+            html.table(("clip", "joints with the largest weights"), rows),
+        ]
+    )
+
+
+def _learned(run: RunFolder) -> str:
+    """Returns the matrices that blocks have learned, and the strongest pairs of joints in them."""
+    fit = run.best
+    graphs, layout = collect_clips.learned_graphs(fit), fit.dataset.layout  # type: ignore[attr-defined]
+    figure = learned_graphs_picture(graphs, layout)
+    caption = (
+        "What each block has added to its four fixed matrices: the mean size of learned matrix and data-dependent one "
+        f"over the four and over up to {collect_clips.AVERAGED} test clips. Each block has its own scale; the orange "
+        "boxes are the bones. Joints are in the order of the layout."
+    )
+    steps = collect_clips.bones_between(layout)
+    rows: list[list[html.Cell]] = []
+    for number, graph in enumerate(graphs):
+        best = np.argsort(-graph.added, axis=None, kind="stable")[:3]
+        pairs = []
+        for index in best:
+            u, v = divmod(int(index), layout.num_joints)
+            bones = f"{steps[u, v]} bones" if steps[u, v] != 1 else "1 bone"
+            pairs.append(f"{layout.joints[u]} → {layout.joints[v]} ({graph.added[u, v]:.2g}, {bones})")
+        share = f"{graph.added.mean() / max(graph.fixed.mean(), 1e-12):.1%}"
+        rows.append([f"block {number + 1}", share, "; ".join(pairs)])
+    head = ("", "size against the fixed ones", "strongest pairs (addition, bones between)")
+    return "\n".join(
+        [
+            _picture(run, figure, "graphs", "Learned matrices of each block", caption, wide=True),
+            html.folded("The strongest pairs of joints", html.table(head, rows)),
+        ]
+    )
 
 
 def _confusion(run: RunFolder) -> str:

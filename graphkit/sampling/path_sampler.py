@@ -11,12 +11,11 @@ from torch_geometric.data import Data
 from graphkit.errors import InputError
 from graphkit.nn.attribute_level import attribute_level
 from graphkit.nn.paths import lengths_of, paths_of
-from graphkit.sampling.csc_graph import CSCGraph, NodeRelabeler
+from graphkit.sampling.csc_graph import CSCGraph, NodeRelabeler, spans
 from graphkit.sampling.node_loader import SubgraphSampler
 from graphkit.sampling.path_cache import PathCache
 from graphkit.sampling.path_index import PathIndex
 from graphkit.sampling.path_search import PathSearch
-from graphkit.sampling.rows import take_rows
 
 #: Nodes whose paths are found in one go when they are to be kept.
 _BLOCK = 2**16
@@ -69,15 +68,15 @@ class PathSampler(SubgraphSampler):
         self.search: PathSearch | None = None
         if not carried and paths is None:
             self.search = PathSearch(self.edges, cost, max_hops, ratio, self.table)
-        self.known: PathCache | PathIndex | None = None
+        self.paths: PathCache | PathIndex | None = None
         if paths is not None:
             edges = torch.empty(2, 0).long() if data.edge_index is None else data.edge_index
             paths.check(edges, cost, self.num_nodes)
-            self.known = paths if path_layers else None
+            self.paths = paths if path_layers else None
         elif carried:
-            self.known = PathCache.carried(carried, self.num_nodes)
+            self.paths = PathCache.carried(carried, self.num_nodes)
         elif keep_paths and path_layers:
-            self.known = PathCache(self.num_nodes, max_hops)
+            self.paths = PathCache(self.num_nodes, max_hops)
         attributes = {name: data[name] for name in data.keys() if not name.startswith(_OWN)}  # noqa: SIM118
         tensors = {name: value for name, value in attributes.items() if isinstance(value, Tensor)}
         levels = {name: attribute_level(data, name) for name in tensors}
@@ -97,7 +96,7 @@ class PathSampler(SubgraphSampler):
         Args:
             seeds: ``[S]`` int64, none of them twice.
         """
-        if not isinstance(self.known, PathCache) or self.search is None:
+        if not isinstance(self.paths, PathCache) or self.search is None:
             return
         with NodeRelabeler(self.table) as number:
             number.begin(seeds)
@@ -106,11 +105,11 @@ class PathSampler(SubgraphSampler):
                 new = number.add(self.edges.row[self.edges.into(new)[0]])
             new = number.nodes
             for layer in range(self.path_layers):
-                unknown = self.known.missing(new)
+                unknown = self.paths.missing(new)
                 for block in unknown.split(_BLOCK) if unknown.numel() else ():
-                    self.known.add(block, self._searched(block, number))
+                    self.paths.add(block, self._searched(block, number))
                 if layer < self.path_layers - 1:
-                    new = number.add(torch.cat([paths.flatten() for paths in self.known.of(new)]))
+                    new = number.add(torch.cat([paths.flatten() for paths in self.paths.of(new)]))
 
     def sample(self, seeds: Tensor, generator: torch.Generator | None = None) -> Data:
         """Returns the sub-graph of some seeds.
@@ -126,27 +125,27 @@ class PathSampler(SubgraphSampler):
             number.begin(seeds)
             new = seeds
             for most in self.num_neighbors:
-                found = self.edges.into(new) if most is None else self.edges.some_into(new, most, generator)
-                places.append(found[0])
-                counts.append(found[1])
-                new = number.add(self.edges.row[found[0]])
+                incoming = self.edges.into(new) if most is None else self.edges.some_into(new, most, generator)
+                places.append(incoming[0])
+                counts.append(incoming[1])
+                new = number.add(self.edges.row[incoming[0]])
             new = number.nodes
             for _ in range(self.path_layers):
                 found_paths = self._paths(new, number)
                 parts.append(found_paths)
                 new = number.add(torch.cat([path_index.flatten() for path_index in found_paths]))
             nodes = number.nodes
-            place = torch.cat(places) if places else torch.empty(0, dtype=torch.long)
+            positions = torch.cat(places) if places else torch.empty(0, dtype=torch.long)
             count = torch.cat(counts) if counts else torch.empty(0, dtype=torch.long)
-            source = number.of(self.edges.row[place])
-            local = [number.of(torch.cat(part, dim=1)) for part in zip(*parts, strict=True)]
+            source = number.of(self.edges.row[positions])
+            local = [number.of(torch.cat(pieces, dim=1)) for pieces in zip(*parts, strict=True)]
         target = torch.repeat_interleave(torch.arange(count.numel()), count)
         batch = Data()
         for name in self._of_nodes:
-            batch[name] = take_rows(self.data[name], nodes.to(self.data[name].device))
-        edge_ids = self.edges.given(place)
+            batch[name] = _take_rows(self.data[name], nodes.to(self.data[name].device))
+        edge_ids = self.edges.given(positions)
         for name in self._of_edges:
-            batch[name] = take_rows(self.data[name], edge_ids.to(self.data[name].device))
+            batch[name] = _take_rows(self.data[name], edge_ids.to(self.data[name].device))
         for name in self._shared:
             batch[name] = self.data[name]
         size = nodes.numel()
@@ -160,19 +159,31 @@ class PathSampler(SubgraphSampler):
 
     def _paths(self, centers: Tensor, number: NodeRelabeler) -> list[Tensor]:
         """Returns the paths of nodes, from those that are known or by a search."""
-        if self.known is None:
+        if self.paths is None:
             return self._searched(centers, number)
-        if self.search is not None and isinstance(self.known, PathCache):
-            unknown = self.known.missing(centers)
+        if self.search is not None and isinstance(self.paths, PathCache):
+            unknown = self.paths.missing(centers)
             if unknown.numel():
-                self.known.add(unknown, self._searched(unknown, number))
-        return self.known.of(centers)
+                self.paths.add(unknown, self._searched(unknown, number))
+        return self.paths.of(centers)
 
     def _searched(self, centers: Tensor, number: NodeRelabeler) -> list[Tensor]:
         """Returns the paths of nodes by a search, which numbers nodes in the same table."""
         assert self.search is not None
         with number.aside():
             return self.search.find(centers)
+
+
+def _take_rows(value: Tensor, ids: Tensor) -> Tensor:
+    """Returns some rows of a tensor ``[N, ...]``; a sparse one (COO or CSR) stays sparse."""
+    if value.layout == torch.sparse_csr:
+        places, counts = spans(value.crow_indices().long(), ids)
+        crow = torch.zeros(ids.numel() + 1, dtype=torch.long)
+        torch.cumsum(counts, 0, out=crow[1:])
+        size = (ids.numel(), *value.shape[1:])
+        parts = (crow, value.col_indices()[places], value.values()[places])
+        return torch.sparse_csr_tensor(*parts, size, check_invariants=False)
+    return value.index_select(0, ids)
 
 
 def _check_lengths(cost: Tensor, name: str, num_edges: int) -> None:

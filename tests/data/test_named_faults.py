@@ -18,7 +18,7 @@ import torch
 
 from graphkit.data import load
 from graphkit.data.dataset_info import Request
-from graphkit.data.published import changed_files
+from graphkit.data.raw_files import changed_files
 from graphkit.errors import InputError
 from graphkit.registry import get_dataset
 
@@ -30,10 +30,10 @@ def write_planetoid(root: Path, test: list[int] | None = None, num_train: int = 
     raw = root / "Planetoid" / "PubMed" / "raw"
     raw.mkdir(parents=True, exist_ok=True)
     x, one_hot = scipy.sparse.csr_matrix(np.eye(N, 4)), np.eye(3, dtype="i4")[np.arange(N) % 3]
-    found = {"x": x[:num_train], "tx": x[9:], "allx": x[:9]}
-    found |= {"y": one_hot[:num_train], "ty": one_hot[9:], "ally": one_hot[:9]}
-    found |= {"graph": {k: [(k + edge) % N if k else edge] for k in range(N)}, **parts}
-    for name, value in found.items():
+    files = {"x": x[:num_train], "tx": x[9:], "allx": x[:9]}
+    files |= {"y": one_hot[:num_train], "ty": one_hot[9:], "ally": one_hot[:9]}
+    files |= {"graph": {k: [(k + edge) % N if k else edge] for k in range(N)}, **parts}
+    for name, value in files.items():
         (raw / f"ind.pubmed.{name}").write_bytes(pickle.dumps(value, 2))
     (raw / "ind.pubmed.test.index").write_text("".join(f"{k}\n" for k in test or [11, 9, 10]))
     return raw
@@ -141,27 +141,27 @@ def webkb(root: Path) -> Path:
     rows = [f"{k}\t{k % 2},1\t{k % 3}" for k in range(N)]
     (raw / "out1_node_feature_label.txt").write_text("node_id\tfeature\tlabel\n" + "\n".join(rows) + "\n")
     (raw / "out1_graph_edges.txt").write_text("a\tb\n" + "".join(f"{k}\t{(k + 1) % N}\n" for k in range(N)))
-    part = np.arange(N) // 3 % 4
+    fold = np.arange(N) // 3 % 4
     for k in range(10):
-        np.savez(raw / f"cornell_split_0.6_0.2_{k}.npz", train_mask=part < 2, val_mask=part == 2, test_mask=part == 3)
+        np.savez(raw / f"cornell_split_0.6_0.2_{k}.npz", train_mask=fold < 2, val_mask=fold == 2, test_mask=fold == 3)
     return raw
 
 
 def test_wrong_splits_and_edges_of_webkb_are_refused(tmp_path: Path) -> None:
     raw = webkb(tmp_path)
     assert len(load("cornell", tmp_path).splits) == 10
-    part, path = np.arange(N) // 3 % 4, raw / "cornell_split_0.6_0.2_4.npz"
-    masks = {"train_mask": part < 2, "val_mask": part == 2, "test_mask": part == 3}
+    fold, path = np.arange(N) // 3 % 4, raw / "cornell_split_0.6_0.2_4.npz"
+    masks = {"train_mask": fold < 2, "val_mask": fold == 2, "test_mask": fold == 3}
     for changes, message in (
-        ({"test_mask": part >= 2}, "split 4 has item 6 more than once, in val and test"),
-        ({"test_mask": part[:5] == 1}, "4.npz: `test_mask` must have the shape .12. .got .5."),
-        ({"val_mask": part}, "4.npz: `val_mask` must hold 0 and 1"),
+        ({"test_mask": fold >= 2}, "split 4 has item 6 more than once, in val and test"),
+        ({"test_mask": fold[:5] == 1}, "4.npz: `test_mask` must have the shape .12. .got .5."),
+        ({"val_mask": fold}, "4.npz: `val_mask` must hold 0 and 1"),
         ({"val_mask": np.zeros(N, bool), "test_mask": np.zeros(N, bool)}, "split 4 has no test item"),
     ):
         np.savez(path, **{**masks, **changes})
         with pytest.raises(InputError, match=message):
             load("cornell", tmp_path)
-    np.savez(path, train_mask=part < 2)
+    np.savez(path, train_mask=fold < 2)
     with pytest.raises(InputError, match="the array `val_mask` is absent"):
         load("cornell", tmp_path)
     np.savez(path, **masks)
@@ -204,8 +204,8 @@ def test_wrong_tables_of_tu_are_refused(tmp_path: Path) -> None:
 def test_wrong_arrays_of_heterophilous_graphs_are_refused(tmp_path: Path) -> None:
     raw = tmp_path / "HeterophilousGraphDataset" / "questions" / "raw"
     raw.mkdir(parents=True)
-    part = np.arange(N) // 3 % 4
-    masks = {f"{name}_masks": np.tile(part == k, (2, 1)) for k, name in enumerate(("train", "val", "test"))}
+    fold = np.arange(N) // 3 % 4
+    masks = {f"{name}_masks": np.tile(fold == k, (2, 1)) for k, name in enumerate(("train", "val", "test"))}
     edges = np.stack([np.arange(N - 1), np.arange(1, N)], axis=1)
     right = {"node_features": np.eye(N, 3), "node_labels": np.arange(N) % 2, "edges": edges, **masks}
     np.savez(raw / "questions.npz", **{**right, "node_features": np.eye(N, 3, dtype=">f8")})
@@ -287,12 +287,12 @@ def test_a_small_file_does_not_ask_for_gigabytes(tmp_path: Path, name: str) -> N
 def test_a_deep_json_file_is_refused(tmp_path: Path) -> None:
     raw = tmp_path / "PPI" / "raw"
     raw.mkdir(parents=True)
-    for part in ("train", "valid", "test"):
+    for split_name in ("train", "valid", "test"):
         links = [{"source": 0, "target": 1}]
-        (raw / f"{part}_graph.json").write_text(json.dumps({"directed": False, "links": links}))
-        np.save(raw / f"{part}_feats.npy", np.ones((3, 5)))
-        np.save(raw / f"{part}_labels.npy", np.ones((3, 4)))
-        np.save(raw / f"{part}_graph_id.npy", np.ones(3, dtype="i8"))
+        (raw / f"{split_name}_graph.json").write_text(json.dumps({"directed": False, "links": links}))
+        np.save(raw / f"{split_name}_feats.npy", np.ones((3, 5)))
+        np.save(raw / f"{split_name}_labels.npy", np.ones((3, 4)))
+        np.save(raw / f"{split_name}_graph_id.npy", np.ones(3, dtype="i8"))
     assert load("ppi", tmp_path).graphs[0].num_edges == 2  # both directions
     (raw / "train_graph.json").write_text("[" * 100_000)
     with pytest.raises(InputError, match="'train_graph.json' cannot be read"):
@@ -326,6 +326,6 @@ def test_requests_carry_the_addresses_of_all_files() -> None:
         source = get_dataset(name).source
         assert all(url.startswith("https://") for url in source.urls), name
         names = [url.split("?")[0].rsplit("/", 1)[-1] for url in source.urls]
-        if source.urls and not any(found.endswith(".zip") for found in names):
-            assert {found.removesuffix(".gz") for found in names} == set(source.files), name
+        if source.urls and not any(file_name.endswith(".zip") for file_name in names):
+            assert {file_name.removesuffix(".gz") for file_name in names} == set(source.files), name
     assert Request("cora", get_dataset("cora").source).root is None

@@ -10,7 +10,7 @@ from graphkit.nn import GraphModel
 from graphkit.registry import get_model
 from graphkit.sampling import NeighborLoader, ShortestPathLoader
 from graphkit.sampling.csc_graph import CSCGraph
-from graphkit.sampling.pyg_sampler import has_even_sampler, has_pyg_sampler
+from graphkit.sampling.neighbor_loader import has_even_sampler, has_pyg_sampler
 from tests.sampling.test_shortest_path_loader import Sizes, large
 
 FIELDS = ("n_id", "e_id", "x", "y", "train_mask", "length", "input_id")
@@ -82,8 +82,8 @@ def test_without_what_it_must_know_of_the_whole_a_model_gives_something_else(nam
     data, model = uneven(), model_of(name, **options)
     with torch.no_grad():
         expected = model(**model.inputs(data))
-    found = in_batches(model, NeighborLoader(data, [-1, -1], batch_size=40))
-    assert float((found - expected).abs().max()) > 0.01
+    out = in_batches(model, NeighborLoader(data, [-1, -1], batch_size=40))
+    assert float((out - expected).abs().max()) > 0.01
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -115,15 +115,15 @@ def test_the_penalty_of_all_seeds_is_that_of_the_whole_graph() -> None:
         expected = model(**model.inputs(data), return_penalty=True)[1]
         everything = torch.arange(600).flip(0)
         (batch,) = NeighborLoader(model.prepare_for_sampling(data), [-1] * receptive_field.num_layers, everything, 600)
-        found = model(**model.inputs(batch), return_penalty=True)[1]
-        torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-5)
+        penalty = model(**model.inputs(batch), return_penalty=True)[1]
+        torch.testing.assert_close(penalty, expected, atol=1e-6, rtol=1e-5)
 
 
 def test_a_layer_of_pyg_needs_no_more_than_the_batch() -> None:
     data, conv = uneven(), SAGEConv(5, 4)
     loader = NeighborLoader(data, [-1], batch_size=50)
-    found = torch.cat([conv(batch.x, batch.edge_index)[: batch.batch_size] for batch in loader])
-    torch.testing.assert_close(found, conv(data.x, data.edge_index), atol=1e-6, rtol=1e-5)
+    out = torch.cat([conv(batch.x, batch.edge_index)[: batch.batch_size] for batch in loader])
+    torch.testing.assert_close(out, conv(data.x, data.edge_index), atol=1e-6, rtol=1e-5)
 
 
 def test_batches_are_those_of_the_path_loader_without_paths() -> None:

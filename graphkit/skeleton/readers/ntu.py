@@ -12,10 +12,9 @@ from graphkit.errors import InputError
 from graphkit.files import check_content_size
 from graphkit.ops.skeleton_text import skeleton_text
 from graphkit.registry import get_layout
-from graphkit.skeleton.bodies import fill_frames, select_bodies
+from graphkit.skeleton.bodies import fill_frames, select_bodies, track_bodies
 from graphkit.skeleton.clip import MOST_FRAMES, Clip
 from graphkit.skeleton.prepare import align, center
-from graphkit.skeleton.tracking import track_bodies
 
 NUM_JOINTS = 25
 #: Numbers in the line of a joint, of which the first three are its coordinates in meters.
@@ -90,7 +89,7 @@ def prepare_ntu(clips: Sequence[np.ndarray], frames: int = 0) -> list[np.ndarray
     lengths = [len(x) for x in kept]
     x, ptr = torch.from_numpy(np.concatenate(kept)), torch.tensor([0, *lengths]).cumsum(0)
     x = align(center(x, ptr, layout.center), ptr, layout.up, layout.across).float()
-    return [part.numpy() for part in x.split(lengths)]
+    return [clip.numpy() for clip in x.split(lengths)]
 
 
 def read_skeleton_file(path: Path, bodies: str = "tracked") -> np.ndarray:
@@ -99,7 +98,7 @@ def read_skeleton_file(path: Path, bodies: str = "tracked") -> np.ndarray:
     Args:
         path: The file.
         bodies: ``"tracked"`` tells bodies apart by their tracking id, see
-            :func:`graphkit.skeleton.tracking.track_bodies`; ``"position"`` by their position in the list of a frame, so
+            :func:`graphkit.skeleton.bodies.track_bodies`; ``"position"`` by their position in the list of a frame, so
             that a body takes the place of one that leaves.
 
     Returns:
@@ -145,7 +144,7 @@ def _read_lines(path: Path, text: str) -> np.ndarray:
         lines.pop()
     if not lines:
         raise InputError(f"'{path}' is empty (line 1); fetch it again, or leave it out")
-    starts, place, bodies = [], [], 0
+    starts, indices, bodies = [], [], 0
     position = 1
     frames = _whole(path, lines, 0, "the number of frames")
     for frame in range(frames):
@@ -157,10 +156,10 @@ def _read_lines(path: Path, text: str) -> np.ndarray:
             if joints != NUM_JOINTS:
                 raise InputError(f"'{path}', line {position + 2}: there must be {NUM_JOINTS} joints (got {joints})")
             starts.append(position + 2)
-            place.append((frame, body))
+            indices.append((frame, body))
             position += 2 + NUM_JOINTS
     if position > len(lines):
-        raise _cut_off(path, len(lines), f"frame {place[-1][0] + 1} of {frames} is not complete")
+        raise _cut_off(path, len(lines), f"frame {indices[-1][0] + 1} of {frames} is not complete")
     if position < len(lines):
         raise InputError(f"'{path}', line {position + 1}: more lines than its {frames} frames have; fetch it again")
     if frames > MOST_FRAMES:
@@ -176,7 +175,7 @@ def _read_lines(path: Path, text: str) -> np.ndarray:
                 raise ValueError
         except ValueError:
             raise _wrong_joint(path, lines, starts) from None
-        frame_of, body_of = np.array(place).T
+        frame_of, body_of = np.array(indices).T
         x[frame_of, body_of] = values.reshape(-1, NUM_JOINTS, 3)
     return x
 

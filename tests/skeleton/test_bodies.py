@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from graphkit.data import load
+from graphkit.skeleton.bodies import MOST_BODIES, track_bodies
 from graphkit.skeleton.readers.ntu import read_skeleton_file
-from graphkit.skeleton.tracking import MOST_BODIES, track_bodies
 from tests.skeleton.recordings import random_bodies
 
 
