@@ -1,8 +1,8 @@
 """Labels of items: what means "no label", and the class indices of the others.
 
 One rule for every source of data. A cell means "no label" if it is empty or one of :data:`NO_LABEL_WORDS` in any case
-(``nan``, ``NA``, ``None`` ...), a number if it is NaN or -1. Unlabeled items have the class index :data:`NO_LABEL` in
-``y`` ``[N]``; unknown entries of ``y`` ``[N, C]`` are NaN. Unlabeled items count for no class and are in no part of a
+(``nan``, ``NA``, ``None`` ...), a number if it is NaN or -1. Of a regression, -1 is a value like any other, and only the
+other words and NaN mean "no label". Unlabeled items have the class index :data:`NO_LABEL` in ``y`` ``[N]``; unknown entries of ``y`` ``[N, C]`` are NaN. Unlabeled items count for no class and are in no part of a
 split, see :func:`labeled_items`.
 """
 
@@ -17,15 +17,21 @@ from graphkit.errors import InputError
 
 #: Class index of items without a label.
 NO_LABEL = -1
-#: Cells that mean "no label", in lower case.
-NO_LABEL_WORDS = frozenset({"", "nan", "na", "n/a", "<na>", "none", "null", "?", str(NO_LABEL)})
+#: Cells that mean "no label" for targets of every kind, in lower case; :data:`NO_LABEL` does for classes and labels.
+NO_LABEL_WORDS = frozenset({"", "nan", "na", "n/a", "<na>", "none", "null", "?"})
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 
 
-def is_no_label(word: str | None) -> bool:
-    """Returns whether a cell means "no label"."""
-    return word is None or _plain(word).casefold() in NO_LABEL_WORDS
+def is_no_label(word: str | None, regression: bool = False) -> bool:
+    """Returns whether a cell means "no label".
+
+    Args:
+        word: The cell.
+        regression: Whether the cell is a target of a regression, of which -1 is a value.
+    """
+    text = "" if word is None else _plain(word).casefold()
+    return text in NO_LABEL_WORDS or (not regression and text == str(NO_LABEL))
 
 
 def labeled_items(y: Tensor) -> Tensor:
@@ -37,12 +43,12 @@ def labeled_items(y: Tensor) -> Tensor:
     """
     if not y.is_floating_point():
         return (y >= 0) if y.dim() == 1 else (y >= 0).any(dim=1)
-    known = ~y.isnan()
-    return known if y.dim() == 1 else known.any(dim=1)
+    mask = ~y.isnan()
+    return mask if y.dim() == 1 else mask.any(dim=1)
 
 
 def classes_of_words(
-    words: Sequence[str | None], place: Callable[[int], str] = lambda position: f"label {position}"
+    words: Sequence[str | None], locate: Callable[[int], str] = lambda position: f"label {position}"
 ) -> tuple[Tensor, tuple[str, ...]]:
     """Numbers class names in sorted order (by value if all are whole numbers).
 
@@ -61,7 +67,7 @@ def classes_of_words(
     for position, word in enumerate(plain):
         if word is not None and _is_decimal(word):
             raise InputError(
-                f"{place(position)} must be a class, a word or a whole number (got '{word}'); regression of nodes is "
+                f"{locate(position)} must be a class, a word or a whole number (got '{word}'); regression of nodes is "
                 "not offered: make classes of the values, or name another label"
             )
     names = sorted({word for word in plain if word is not None})
@@ -86,17 +92,17 @@ def classes_of_numbers(values: np.ndarray, num_classes: int = 0, where: str = "`
         InputError: If a number is not whole, or not one of the classes.
     """
     values = values.astype(np.int64) if values.dtype.kind == "b" else values
-    known = ~np.isnan(values) if values.dtype.kind == "f" else np.ones(values.shape, dtype=bool)
-    known &= values != NO_LABEL
-    found = np.unique(values[known])
-    broken = found[found != np.round(found)] if found.dtype.kind == "f" else found[:0]
+    mask = ~np.isnan(values) if values.dtype.kind == "f" else np.ones(values.shape, dtype=bool)
+    mask &= values != NO_LABEL
+    classes = np.unique(values[mask])
+    broken = classes[classes != np.round(classes)] if classes.dtype.kind == "f" else classes[:0]
     if broken.size:
         raise InputError(
             f"{where} must hold class numbers (got {broken[0]:g}); regression of nodes is not offered: make classes of "
             "the values"
         )
-    count = num_classes or found.size  # without gaps, the largest class is one less than their number
-    wrong = found[(found < 0) | (found >= count)]
+    count = num_classes or classes.size  # without gaps, the largest class is one less than their number
+    wrong = classes[(classes < 0) | (classes >= count)]
     if wrong.size:
         rule = f"one for each of the {count} class names" if num_classes else "without gaps"
         raise InputError(
@@ -104,7 +110,7 @@ def classes_of_numbers(values: np.ndarray, num_classes: int = 0, where: str = "`
             "again, or give their names as strings; NaN or -1 marks an item without a label"
         )
     y = torch.full((values.size,), NO_LABEL)
-    y[torch.from_numpy(known)] = torch.from_numpy(values[known].astype(np.int64))
+    y[torch.from_numpy(mask)] = torch.from_numpy(values[mask].astype(np.int64))
     return y, count
 
 
@@ -139,8 +145,8 @@ def label_columns(values: np.ndarray, where: str = "`y`") -> Tensor:
 def _plain(word: str) -> str:
     """Returns a label without white space around it, and without the zeros after the point of a whole number."""
     word = word.strip()
-    whole, point, zeros = word.partition(".")
-    return whole if point and whole.lstrip("+-").isdecimal() and not zeros.strip("0") else word
+    integer, point, zeros = word.partition(".")
+    return integer if point and integer.lstrip("+-").isdecimal() and not zeros.strip("0") else word
 
 
 def _is_decimal(word: str) -> bool:

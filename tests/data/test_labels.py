@@ -16,6 +16,13 @@ def test_words_for_no_label(word: str | None) -> None:
     assert y.tolist() == [0, -1, 1, 0] and names == ("cat", "dog")
 
 
+@pytest.mark.parametrize("word", ["-1", "-1.0", " -1.00 "])
+def test_minus_one_is_a_value_of_a_regression(word: str) -> None:
+    assert is_no_label(word) and not is_no_label(word, regression=True)
+    assert is_no_label("nan", regression=True) and is_no_label(None, regression=True)
+    assert not is_no_label("-1.5") and not is_no_label("-1.5", regression=True)
+
+
 @pytest.mark.parametrize("word", ["0", "1", "-2", "nano", "Nada", "no", "11", "-11"])
 def test_words_that_are_labels(word: str) -> None:
     assert not is_no_label(word)

@@ -101,6 +101,10 @@ def test_decimal_numbers_are_a_regression(tmp_path: Path) -> None:
     assert (dataset.task, dataset.metric, dataset.num_outputs) == ("graph-regression", "mae", 1)
     assert "graph regression" in dataset.notes[0] and dataset.graphs[2].y.tolist() == [[pytest.approx(2 / 7)]]
     assert 0 not in torch.cat(list(vars(dataset.splits[0]).values()))
+    content[3].y = torch.tensor([-1.0])  # a value: "no label" is NaN alone
+    dataset = load(save(tmp_path, content), split="0.4,0.3,0.3")
+    assert dataset.graphs[3].y.tolist() == [[-1.0]]
+    assert 3 in torch.cat(list(vars(dataset.splits[0]).values()))
     content[4].y = torch.tensor([torch.inf])
     with pytest.raises(ValueError, match="graph 4: `y` must hold finite numbers"):
         load(save(tmp_path, content))
