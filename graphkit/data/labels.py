@@ -1,9 +1,10 @@
 """Labels of items: what means "no label", and the class indices of the others.
 
 One rule for every source of data. A cell means "no label" if it is empty or one of :data:`NO_LABEL_WORDS` in any case
-(``nan``, ``NA``, ``None`` ...), a number if it is NaN or -1. Of a regression, -1 is a value like any other, and only the
-other words and NaN mean "no label". Unlabeled items have the class index :data:`NO_LABEL` in ``y`` ``[N]``; unknown entries of ``y`` ``[N, C]`` are NaN. Unlabeled items count for no class and are in no part of a
-split, see :func:`labeled_items`.
+(``nan``, ``NA``, ``None`` ...), a number if it is NaN or -1. Of a regression, -1 is a value like any other, and only
+the other words and NaN mean "no label". Unlabeled items have the class index :data:`NO_LABEL` in ``y`` ``[N]``; unknown
+entries of ``y`` ``[N, C]`` are NaN. Unlabeled items count for no class and are in no part of a split, see
+:func:`labeled_items`.
 """
 
 import re
