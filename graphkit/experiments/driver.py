@@ -28,7 +28,7 @@ from graphkit.experiments.shards import FOLDER, Shard, open_folder, parse_shard,
 from graphkit.files import is_number, write_json
 from graphkit.tasks import make_task
 from graphkit.training.batches import augmentation
-from graphkit.training.build_model import check_edges, make_model
+from graphkit.training.build_model import check_graphs, make_model
 from graphkit.training.checkpoint import read_fit
 from graphkit.training.environment import environment, peak_memory_mb, pick_device
 from graphkit.training.fingerprint import check_data, fingerprint
@@ -132,7 +132,7 @@ def dry_run(config: dict[str, Any], dataset: GraphDataset) -> None:
     if not split.train.numel():
         raise InputError("a split must have at least one training item (got none)")
     model, options = make_model(config, dataset), settings(config)
-    check_edges(model, dataset)
+    check_graphs(model, dataset)
     Schedule(make_optimizer(model, options), options)
     make_task(dataset.task, dataset.metric, options.label_smoothing)
     augmentation(dataset, options.augment)
@@ -194,8 +194,8 @@ def _run(
 
     with InterruptFlag(progress, waits=communicator.world_size > 1) as interrupt, interrupt.stopping(stopped):
         for name, child in shard.turns(fits, interrupt) if shard is not None else fits.items():
-            place = folder / name
-            done = communicator.broadcast_from_rank0(lambda place=place: _fitted(place))  # type: ignore[misc]
+            path = folder / name
+            done = communicator.broadcast_from_rank0(lambda path=path: _fitted(path))  # type: ignore[misc]
             if done is not None:
                 results.append(done)
                 continue
@@ -209,20 +209,20 @@ def _run(
             label = f"{config['model']['name']} {name}".strip()
             split = dataset.splits[(child["data"]["fold"] or 0) % len(dataset.splits)]
             make_extra = distillation_of(child, dataset, split, device)
-            single = Trainer(child, dataset, place, device, progress, label, mark, make_extra)
+            single = Trainer(child, dataset, path, device, progress, label, mark, make_extra)
             if new is not None:
                 new.keep()
             if name:
-                communicator.broadcast_from_rank0(partial(describe, place, child))
-                communicator.broadcast_from_rank0(partial(_begin, place, child, device, dataset, mark))
+                communicator.broadcast_from_rank0(partial(describe, path, child))
+                communicator.broadcast_from_rank0(partial(_begin, path, child, device, dataset, mark))
             try:
                 fitted = single.run(interrupt)
             except Interrupted as stop:
                 raise Interrupted(stop.epoch, folder) from None  # what is continued is the whole run
             results.append({**fitted, "seed": child["seed"], "fold": child["data"]["fold"]})
             (peak,) = communicator.all_reduce_max(peak_memory_mb(device))
-            own = combine(child, dataset, results[-1:], place, peak) if name else None
-            communicator.broadcast_from_rank0(lambda place=place, own=own: _write(place, own, results[-1]))  # type: ignore[misc]
+            scores = combine(child, dataset, results[-1:], path, peak) if name else None
+            communicator.broadcast_from_rank0(lambda path=path, scores=scores: _write(path, scores, results[-1]))  # type: ignore[misc]
     if shard is not None:
         if shard.left():
             return shard.so_far()
@@ -234,9 +234,9 @@ def _run(
     return communicator.broadcast_from_rank0(lambda: write_result(folder, result))
 
 
-def _fitted(place: Path) -> dict[str, Any] | None:
+def _fitted(path: Path) -> dict[str, Any] | None:
     """Returns the scores of a fit that is done."""
-    return _read_fit(place / "fit.json") if (place / "fit.json").is_file() else None
+    return _read_fit(path / "fit.json") if (path / "fit.json").is_file() else None
 
 
 def _read_fit(path: Path) -> dict[str, Any]:
@@ -253,11 +253,11 @@ def _read_fit(path: Path) -> dict[str, Any]:
     return fitted
 
 
-def _write(place: Path, result: dict[str, Any] | None, fitted: dict[str, Any]) -> None:
+def _write(path: Path, result: dict[str, Any] | None, fitted: dict[str, Any]) -> None:
     """Writes the scores of a fit, last those that say it is done."""
     if result is not None:
-        write_result(place, result)
-    write_json(place / "fit.json", fitted)
+        write_result(path, result)
+    write_json(path / "fit.json", fitted)
 
 
 def _begin(

@@ -36,7 +36,7 @@ def make_model(config: dict[str, Any], dataset: GraphDataset) -> GraphModel:
         what = f"the model '{name}' reads {reads}, and {dataset.name} holds {holds}"
         raise InputError(f"{what}; take {' or '.join(fits)}")
     with torch.random.fork_rng(devices=[]), torch.device("meta"):  # nothing is allocated
-        size = sum(each.numel() * each.element_size() for each in cls.from_data(dataset, **options).parameters())
+        size = sum(p.numel() * p.element_size() for p in cls.from_data(dataset, **options).parameters())
     if size > LARGEST:
         raise InputError(
             f"the weights of the model '{name}' must take at most {LARGEST / 2**30:,.0f} GiB "
@@ -45,14 +45,19 @@ def make_model(config: dict[str, Any], dataset: GraphDataset) -> GraphModel:
     return cls.from_data(dataset, **options)
 
 
-def check_edges(model: torch.nn.Module, dataset: GraphDataset) -> None:
-    """Refuses edges that a model cannot compute with, before anything is trained or written.
+def check_graphs(model: torch.nn.Module, dataset: GraphDataset) -> None:
+    """Refuses features and edges that a model cannot compute with, before anything is trained or written.
 
     Raises:
-        ValueError: If a weight is negative or not finite, and the model divides by weighted degrees; the edge is named.
-            If the edges do not have the attribute that the model needs.
+        ValueError: If features are sparse, and the model takes dense ones only. If a weight is negative or not finite,
+            and the model divides by weighted degrees; the edge is named. If the edges do not
+            have the attribute that the model needs.
     """
     network = _network(model)
+    x = dataset.graphs[0].get("x") if dataset.is_single_graph else None
+    if x is not None and x.layout != torch.strided and not getattr(network, "takes_sparse_features", True):
+        name = type(network).__name__
+        raise InputError(f"features must be dense for {name} (got {x.layout}); leave out `sparse-features`")
     if getattr(network, "edge_attr", None) is not None:
         network.inputs(dataset.graphs[0])  # type: ignore[operator]
     if not getattr(network, "normalizes_by_degree", False):
@@ -97,8 +102,8 @@ def init_model(config: dict[str, Any], dataset: GraphDataset, split: Split) -> G
     if isinstance(graphs, GraphCollection):
         model.init_from_data(graphs.batch(_spread(split.train)))
     elif dataset.mapped:  # not all that is on disk
-        (part,) = NeighborLoader(graphs[0], [-1], _spread(split.train), batch_size=2 * START)
-        model.init_from_data(part)
+        (batch,) = NeighborLoader(graphs[0], [-1], _spread(split.train), batch_size=2 * START)
+        model.init_from_data(batch)
     else:
         model.init_from_data(graphs[0])
     return model

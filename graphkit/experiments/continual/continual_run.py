@@ -22,7 +22,7 @@ from graphkit.experiments.load_dataset import data_key
 from graphkit.experiments.shards import FOLDER, Shard, open_folder, parse_shard, refuse_processes
 from graphkit.files import write_json
 from graphkit.registry import get_strategy
-from graphkit.training.build_model import check_edges
+from graphkit.training.build_model import check_graphs
 from graphkit.training.checkpoint import read_fit
 from graphkit.training.environment import environment, peak_memory_mb, pick_device
 from graphkit.training.fingerprint import check_data, fingerprint
@@ -100,8 +100,8 @@ def resume_continual(
     with init_distributed() as communicator:
         work = _part(config, folder, progress, shard)
         with work or nullcontext():
-            place = pick_device(device or config["device"])
-            return _together(lambda: _run(config, folder, place, progress, None, work), folder, communicator)
+            torch_device = pick_device(device or config["device"])
+            return _together(lambda: _run(config, folder, torch_device, progress, None, work), folder, communicator)
 
 
 def _begin(folder: Path, config: dict[str, Any]) -> None:
@@ -168,7 +168,7 @@ def dry_run(config: dict[str, Any], dataset: GraphDataset) -> None:
     """Makes what a run needs once and throws it away; raises what would go wrong later."""
     stream = make_stream(config, dataset)
     model = make_stream_model(config, stream)
-    check_edges(model, dataset)
+    check_graphs(model, dataset)
     for name, options in config["strategies"].items():
         strategy = get_strategy(name)(**options)
         for task in stream:
@@ -178,8 +178,8 @@ def dry_run(config: dict[str, Any], dataset: GraphDataset) -> None:
 def _units(config: dict[str, Any]) -> list[str]:
     """Returns the folders of all fits: what the others need first, then the seeds."""
     trials = search_trials(config) if config["search"] else {}
-    units = [f"{name}/{place}" for name, each in trials.items() for place in each]
-    return units + [f"{name}/{place}" for name in config["strategies"] for place, _ in _seeds(config)]
+    units = [f"{name}/{subfolder}" for name, children in trials.items() for subfolder in children]
+    return units + [f"{name}/{subfolder}" for name in config["strategies"] for subfolder, _ in _seeds(config)]
 
 
 def _seeds(config: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -191,17 +191,17 @@ def _seeds(config: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 def _share(config: dict[str, Any], shard: Shard, fit: FitOne, interrupt: InterruptFlag) -> None:
     """Does a shard's part of the fits; helps with a strategy's search where its own seeds need the outcome."""
     trials = search_trials(config) if config["search"] else {}
-    for name, each in trials.items():
-        for place, child in shard.within(name).turns(each, interrupt):
-            fit(child, name, place)
+    for name, children in trials.items():
+        for subfolder, child in shard.within(name).turns(children, interrupt):
+            fit(child, name, subfolder)
     for name, options in config["strategies"].items():
         chosen = {**config, "strategies": {name: options}}
-        if name in trials and shard.within(name).own(dict(_seeds(config))):
-            for place, child in shard.within(name, helps=True).turns(trials[name], interrupt):
-                fit(child, name, place)
+        if name in trials and shard.within(name).remaining(dict(_seeds(config))):
+            for subfolder, child in shard.within(name, helps=True).turns(trials[name], interrupt):
+                fit(child, name, subfolder)
             search_settings(chosen, fit)
-        for place, child in shard.within(name).turns(dict(_seeds(chosen)), interrupt):
-            fit(child, name, place)
+        for subfolder, child in shard.within(name).turns(dict(_seeds(chosen)), interrupt):
+            fit(child, name, subfolder)
 
 
 def _run(
@@ -223,12 +223,12 @@ def _run(
 
     with InterruptFlag(progress) as interrupt, interrupt.stopping(stopped):
 
-        def fit(child: dict[str, Any], name: str, place: str) -> dict[str, Any]:
-            path = folder / name / place
+        def fit(child: dict[str, Any], name: str, subfolder: str) -> dict[str, Any]:
+            path = folder / name / subfolder
             if (path / "fit.json").is_file():
                 return _read_fit(path / "fit.json")
             if interrupt.raised:
-                raise StreamInterrupted(f"{name} {place} has not begun", folder)
+                raise StreamInterrupted(f"{name} {subfolder} has not begun", folder)
             if data_key(child) != loaded["key"]:
                 other = load_stream_data(child)
                 loaded.update(key=data_key(child), dataset=other, mark=fingerprint(other))
@@ -236,11 +236,11 @@ def _run(
             single = ContinualTrainer(child, name, moved, path, device, progress, loaded["mark"])
             path.mkdir(parents=True, exist_ok=True)
             try:
-                found = single.run(interrupt)
+                fitted = single.run(interrupt)
             except Interrupted as stop:
                 raise StreamInterrupted(str(stop).removeprefix("interrupted; "), folder) from None
-            write_json(path / "fit.json", found)
-            return found
+            write_json(path / "fit.json", fitted)
+            return fitted
 
         config = deepcopy(config)
         if shard is not None:
@@ -252,8 +252,8 @@ def _run(
         search = search_settings(config, fit) if config["search"] else {}
         fits = []
         for name in config["strategies"]:
-            for place, child in _seeds(config):
-                fits.append(fit(child, name, place))
+            for subfolder, child in _seeds(config):
+                fits.append(fit(child, name, subfolder))
     result = combine_continual(config, loaded["dataset"], fits, search, folder, peak_memory_mb(device))
     return write_result(folder, result)
 

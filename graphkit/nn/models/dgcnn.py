@@ -48,6 +48,7 @@ class DGCNN(GraphModel):
     """
 
     uses_edges = False
+    takes_sparse_features = False
 
     def __init__(
         self,

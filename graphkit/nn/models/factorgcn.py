@@ -26,6 +26,7 @@ from graphkit.nn.models.graph_model import (
 )
 from graphkit.nn.options import check_choice, check_flags, check_numbers, checked_list
 from graphkit.nn.pca_init import pca_init
+from graphkit.nn.sparse import drop
 from graphkit.registry import register_model
 
 
@@ -210,7 +211,9 @@ class FactorGCN(GraphModel):
         if self.weak_supervision:
             inputs["y"] = data.y
         if "whole_degree" in data:
-            inputs["part"] = SubgraphContext(data.whole_degree, data.whole_size, data.get("batch_size", data.num_nodes))
+            inputs["subgraph"] = SubgraphContext(
+                data.whole_degree, data.whole_size, data.get("batch_size", data.num_nodes)
+            )
         return inputs
 
     def receptive_field(self, data: Data) -> ReceptiveField | None:
@@ -240,7 +243,7 @@ class FactorGCN(GraphModel):
         *,
         return_factors: bool = False,
         return_penalty: bool = False,
-        part: SubgraphContext | None = None,
+        subgraph: SubgraphContext | None = None,
     ) -> Any:
         """Returns the outputs, and the factors and the penalty where they are asked for, in this order."""
         check_batch(x, batch)
@@ -248,18 +251,18 @@ class FactorGCN(GraphModel):
         layers, factors, penalties = [x], [], []
         for layer, norm in enumerate(self.norms):
             conv, judge = self._layer(layer)
-            projection = conv.project(F.dropout(x, self.dropout, self.training))
-            x = conv.aggregate_factors(projection, edge_index, part)
+            projection = conv.project(drop(x, self.dropout, self.training))
+            x = conv.aggregate_factors(projection, edge_index, subgraph)
             if return_factors:
                 factors.append(conv.coefficients(projection, edge_index))
             if return_penalty and self.discriminator and conv.factors > 1:  # with one factor the loss is zero
-                logits = judge(projection, edge_index, batch, batch_size, part)
+                logits = judge(projection, edge_index, batch, batch_size, subgraph)
                 penalties.append(self.discriminator * discriminator_loss(logits))
             if return_penalty and self.weak_supervision and layer == 0 and y is not None:
                 coefficients = conv.coefficients(projection, edge_index)[:, : self.out_channels]
                 penalties.append(self.weak_supervision * label_loss(coefficients, edge_index, y, batch))
             if self.size_norm:
-                x = x * _inverse_root_size(x, batch, batch_size, part)
+                x = x * _inverse_root_size(x, batch, batch_size, subgraph)
             x = norm(x)
             if self.head != "conv" or layer < len(self.convs) - 1:
                 x = self.act(x)
@@ -289,10 +292,12 @@ class FactorGCN(GraphModel):
         return torch.stack(outs).sum(dim=0)
 
 
-def _inverse_root_size(x: Tensor, batch: Tensor | None, batch_size: int | None, part: SubgraphContext | None) -> Tensor:
+def _inverse_root_size(
+    x: Tensor, batch: Tensor | None, batch_size: int | None, subgraph: SubgraphContext | None
+) -> Tensor:
     """Returns one over the square root of the number of nodes of each node's graph, ``[N, 1]``."""
     if batch is None:
-        count = x.size(0) if part is None else part.num_nodes
+        count = x.size(0) if subgraph is None else subgraph.num_nodes
         return x.new_full((x.size(0), 1), max(count, 1) ** -0.5)
     sizes = read_out(x.new_ones(x.size(0), 1), batch, batch_size, "sum")
     return sizes.rsqrt()[batch]

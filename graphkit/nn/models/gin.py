@@ -1,5 +1,6 @@
 """GIN as a baseline."""
 
+from copy import copy
 from typing import Any, Optional
 
 import torch
@@ -24,7 +25,13 @@ class GIN(Baseline):
     graph_defaults = {**Baseline.graph_defaults, "readout": "sum"}
 
     def make_body(
-        self, in_channels: int, hidden: int, num_layers: int, out_channels: int, dropout: float, norm: str | None,
+        self,
+        in_channels: int,
+        hidden: int,
+        num_layers: int,
+        out_channels: int,
+        dropout: float,
+        norm: str | None,
         **options: Any,
     ) -> torch.nn.Module:
         """Returns PyG's stack."""
@@ -42,9 +49,23 @@ class _Body(PyGGIN):
 class _GINConv(GINConv):
     """PyG's layer with sums in float32 at least: a sum of many numbers in half precision stops growing."""
 
+    def forward(self, x: Any, edge_index: Any, size: Any = None) -> Tensor:
+        """Returns the output of each node; of sparse features, the sum of what the first linear map makes of them."""
+        if not isinstance(x, Tensor) or x.layout == torch.strided:
+            return super().forward(x, edge_index, size)
+        first, rest = self.nn.lins[0], copy(self.nn)
+        rest._modules = {**rest._modules, "lins": torch.nn.ModuleList([torch.nn.Identity(), *self.nn.lins[1:]])}
+        h = x @ first.weight.t()
+        out = self.propagate(edge_index, x=(h, h), size=size) + (1 + self.eps) * h
+        return rest(out if first.bias is None else out + first.bias)
+
     # PyG reads these hints, and does not know the form with a bar.
     def aggregate(
-        self, inputs: Tensor, index: Tensor, ptr: Optional[Tensor] = None, dim_size: Optional[int] = None  # noqa: UP045
+        self,
+        inputs: Tensor,
+        index: Tensor,
+        ptr: Optional[Tensor] = None,  # noqa: UP045
+        dim_size: Optional[int] = None,  # noqa: UP045
     ) -> Tensor:
         """Returns the sum of the messages of each node."""
         return super().aggregate(widen(inputs), index, ptr, dim_size).to(inputs.dtype)

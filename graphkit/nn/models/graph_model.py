@@ -46,6 +46,8 @@ class GraphModel(torch.nn.Module):
     uses_edge_weight = False
     uses_paths = False
     normalizes_by_degree = False
+    #: Whether features may be sparse.
+    takes_sparse_features = True
 
     def init_from_data(self, data: Data) -> None:
         """Takes first weights from a batch of training data, for the models that can; called once before training."""

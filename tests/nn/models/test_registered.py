@@ -1,5 +1,7 @@
 """One test over every registered model: whatever is added later is checked here too."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch_geometric.data import Batch
@@ -7,11 +9,11 @@ from torch_geometric.nn import BatchNorm as PyGBatchNorm
 
 from graphkit.data import GraphDataset, Split
 from graphkit.errors import InputError
+from graphkit.experiments import fit
 from graphkit.nn import GraphModel, SkeletonModel
 from graphkit.nn.sync_batch_norm import convert_sync_batchnorm
 from graphkit.registry import get_model, model_names
 from graphkit.testing import check_model, random_graphs
-from graphkit.transforms import SparseFeatures
 
 IDS = torch.arange(3)
 #: Models of skeleton clips read something else than graphs.
@@ -54,14 +56,35 @@ def test_takes_the_options_of_its_class(name: str) -> None:
     assert model(**model.inputs(graph)).shape == (7, 4)
 
 
-@pytest.mark.parametrize("name", ["gat", "gcn", "mlp", "spagan"])
-def test_sparse_features_give_the_same(name: str) -> None:
+@pytest.mark.filterwarnings("ignore:Sparse CSR")
+@pytest.mark.parametrize("layout", [torch.sparse_csr, torch.sparse_coo])
+@pytest.mark.parametrize("name", [name for name in NAMES if get_model(name).takes_sparse_features])
+def test_sparse_features_give_the_same(name: str, layout: torch.layout) -> None:
     model = get_model(name).from_data(dataset("node-classification"), dropout=0.5)
     graph = random_graphs(6)[2]
-    sparse = SparseFeatures()(graph.clone())
+    sparse = graph.clone()
+    sparse.x = graph.x.to_sparse(layout=layout)
     expected = model.eval()(**model.inputs(graph))
-    torch.testing.assert_close(model(**model.inputs(sparse)), expected)
+    expected.sum().backward()
+    gradients = [p.grad for p in model.parameters()]
+    model.zero_grad()
+    out = model(**model.inputs(sparse))
+    torch.testing.assert_close(out, expected)
+    out.sum().backward()
+    torch.testing.assert_close([p.grad for p in model.parameters()], gradients)
     assert not torch.equal(model.train()(**model.inputs(sparse)), expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_with_sparse_features_ends_or_is_refused_before_it_begins(name: str, tmp_path: Path) -> None:
+    data = {"name": "karate", "transforms": ["sparse-features"]}
+    config = {"model": {"name": name}, "data": data, "train": {"epochs": 2}, "device": "cpu"}
+    if get_model(name).takes_sparse_features:
+        assert fit(config, tmp_path / "run")["test"] is not None
+        return
+    with pytest.raises(InputError, match="features must be dense .*; leave out `sparse-features`"):
+        fit(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_attention_of_a_gat_may_have_a_dropout_of_its_own() -> None:
@@ -101,8 +124,8 @@ def test_baselines_of_graphs_have_defaults_of_their_own(name: str) -> None:
     nodes = get_model(name).from_data(dataset("node-classification"))
     assert (nodes.num_layers, nodes.dropout, nodes.readout) == (2, 0.5, None)
     assert not any(isinstance(module, torch.nn.BatchNorm1d) for module in nodes.modules())
-    own = get_model(name).from_data(dataset("graph-classification"), num_layers=2, dropout=0.3, readout="max")
-    assert (own.num_layers, own.dropout, own.readout) == (2, 0.3, "max")
+    changed = get_model(name).from_data(dataset("graph-classification"), num_layers=2, dropout=0.3, readout="max")
+    assert (changed.num_layers, changed.dropout, changed.readout) == (2, 0.3, "max")
 
 
 @pytest.mark.parametrize("name", ["gat", "gcn", "gin", "mlp"])
