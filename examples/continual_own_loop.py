@@ -51,16 +51,16 @@ def learn(stream: TaskStream, strategy: Strategy, epochs: int) -> Tensor:
 def main(size: int = 60, epochs: int = 60) -> dict[str, float]:
     """Learns nine tasks of two classes with and without a strategy; returns the mean score of each at the end."""
     stream = TaskStream(load("sbm-continual", size=size), 2)
-    found = {}
+    scores = {}
     for strategy in (FineTune(), TWP(lambda_l=100.0, lambda_t=10.0)):
         matrix = learn(stream, strategy, epochs)
         name = type(strategy).__name__
-        found[name] = average_performance(matrix)
+        scores[name] = average_performance(matrix)
         print(
-            f"{name:>8}: average performance {found[name]:.3f}, AF {average_forgetting(matrix):+.3f} (negative is "
+            f"{name:>8}: average performance {scores[name]:.3f}, AF {average_forgetting(matrix):+.3f} (negative is "
             f"forgetting), learning accuracy {learning_accuracy(matrix):.3f}"
         )
-    return found
+    return scores
 
 
 if __name__ == "__main__":

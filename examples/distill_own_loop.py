@@ -1,6 +1,6 @@
 """A small network learns from a large one, in a loop of one's own, by two losses; and the same one alone.
 
-    python examples/distill_own_loop.py
+python examples/distill_own_loop.py
 """
 
 import torch
@@ -16,7 +16,7 @@ def main(epochs: int = 60) -> dict[str, float]:
     dataset = load("karate", split="0.3,0.2,0.5")
     data, split = dataset.graphs[0], dataset.splits[0]
     x, y, edge_index = data.x, data.y, data.edge_index
-    found: dict[str, float] = {}
+    scores: dict[str, float] = {}
 
     def train(name: str, network: torch.nn.Module, distiller: Distiller | None = None) -> None:
         extra = [] if distiller is None else list(distiller.parameters())  # none here: these losses have no map
@@ -33,9 +33,9 @@ def main(epochs: int = 60) -> dict[str, float]:
         network.eval()
         with torch.no_grad():
             hits = network(x, edge_index).argmax(dim=1) == y
-        found[name] = float(hits[split.test].float().mean())
+        scores[name] = float(hits[split.test].float().mean())
         size = sum(p.numel() for p in network.parameters())
-        print(f"{name:<10} {size:>6} parameters, test accuracy {found[name]:.3f}")
+        print(f"{name:<10} {size:>6} parameters, test accuracy {scores[name]:.3f}")
 
     torch.manual_seed(0)
     teacher = GAT(dataset.num_features, 64, 2, dataset.num_outputs, heads=8)
@@ -52,7 +52,7 @@ def main(epochs: int = 60) -> dict[str, float]:
         LayerPair(KnowledgeDistillation(temperature=2.0), "output", active_epochs=epochs // 2),
     ]
     train("taught", taught, Distiller(teacher, taught, pairs))
-    return found
+    return scores
 
 
 if __name__ == "__main__":

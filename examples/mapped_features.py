@@ -24,8 +24,8 @@ def features(y: np.ndarray, width: int = 16, rows: int = 500) -> Iterator[np.nda
     generator = np.random.default_rng(0)
     center = generator.standard_normal((CLASSES, width))
     for begin in range(0, y.size, rows):
-        own = y[begin : begin + rows]
-        yield center[own] + 3 * generator.standard_normal((own.size, width))
+        labels = y[begin : begin + rows]
+        yield center[labels] + 3 * generator.standard_normal((labels.size, width))
 
 
 def write(folder: Path, nodes: int) -> None:
@@ -35,8 +35,8 @@ def write(folder: Path, nodes: int) -> None:
     order = np.argsort(y, kind="stable")  # neighbors in this order mostly have the same class
     one = generator.integers(nodes - 50, size=4 * nodes)
     edge_index = np.stack([order[one], order[one + generator.integers(1, 50, size=one.size)]])
-    part = generator.permutation(nodes) * 10 // nodes
-    masks = {"train_mask": part < 2, "val_mask": part == 2, "test_mask": part > 7}
+    fold = generator.permutation(nodes) * 10 // nodes
+    masks = {"train_mask": fold < 2, "val_mask": fold == 2, "test_mask": fold > 7}
     write_folder(folder, x=features(y), edge_index=edge_index, y=y, class_names=("ash", "elm", "fir", "oak"), **masks)
 
 
@@ -73,10 +73,10 @@ def main(output: str | None = None, nodes: int = 4000, epochs: int = 4) -> float
             loss.backward()
             optimizer.step()
         print(f"epoch {epoch}: validation accuracy {accuracy(model, everything):.2f}")
-    found = accuracy(model, everything.over(split.test))
-    print(f"test accuracy {found:.2f} on {split.test.numel()} nodes; the graph is in {folder}")
+    test_accuracy = accuracy(model, everything.over(split.test))
+    print(f"test accuracy {test_accuracy:.2f} on {split.test.numel()} nodes; the graph is in {folder}")
     print(f"the same from the command line: graphkit train --model gcn --dataset {folder} --set train.batch_size=64")
-    return found
+    return test_accuracy
 
 
 if __name__ == "__main__":

@@ -34,17 +34,17 @@ def write_tables(folder: Path) -> None:
 
 def main(output: str | None = None) -> float:
     """Trains on the tables and returns the test accuracy."""
-    place = Path(output or tempfile.mkdtemp())
-    write_tables(place / "club")
+    output_dir = Path(output or tempfile.mkdtemp())
+    write_tables(output_dir / "club")
     config = {
         "model": {"name": "factorgcn", "hidden_channels": 16, "factors": [2, 1]},
-        "data": {"name": str(place / "club"), "split": "0.5,0.25,0.25", "transforms": ["self-loops"]},
+        "data": {"name": str(output_dir / "club"), "split": "0.5,0.25,0.25", "transforms": ["self-loops"]},
         "train": {"epochs": 50},
     }
-    result = fit(config, place / "run")
-    rows = predict_run(open_run(place / "run"), place / "preds.csv")
-    print(f"test accuracy {result['test']['mean']:.2f}; {rows} predictions in {place / 'preds.csv'}")
-    print("\n".join((place / "preds.csv").read_text().splitlines()[:4]))
+    result = fit(config, output_dir / "run")
+    rows = predict_run(open_run(output_dir / "run"), output_dir / "preds.csv")
+    print(f"test accuracy {result['test']['mean']:.2f}; {rows} predictions in {output_dir / 'preds.csv'}")
+    print("\n".join((output_dir / "preds.csv").read_text().splitlines()[:4]))
     return result["test"]["mean"]
 
 

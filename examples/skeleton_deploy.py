@@ -27,22 +27,22 @@ def classify(path: Path, clips: np.ndarray) -> list[str]:
 
 def main(output: str | None = None, num_clips: int = 600, epochs: int = 15) -> float:
     """Trains, exports and returns the share of test clips that the exported file names rightly."""
-    place = Path(output or tempfile.mkdtemp())
+    output_dir = Path(output or tempfile.mkdtemp())
     config = {
         "model": {"name": "stigcn", "channels": [16, 32], "blocks": [1, 1]},
         "data": {"name": "synthetic-skeleton", "num_clips": num_clips, "frames": 24},
         "train": {"epochs": epochs, "batch_size": 32, "optimizer": "sgd", "lr": 0.05, "schedule": "cosine"},
     }
-    result = fit(config, place / "run")
-    run = open_run(place / "run")
-    made = export_run(run, "onnx", place / "model.onnx")
+    result = fit(config, output_dir / "run")
+    run = open_run(output_dir / "run")
+    made = export_run(run, "onnx", output_dir / "model.onnx")
     print(f"{made['file']}: {made['bytes'] / 1e3:.0f} kB, scores within {made['real']:.0e} of the model's")
 
     # Clips of the data set are prepared already: centered, with 24 frames. `graphkit predict model.onnx clips/` does
     # the same for files, with what the exported file says about its training.
     test = run.split.test.tolist()
     clips = np.stack([run.dataset.graphs[i].x.permute(3, 0, 2, 1).numpy() for i in test])
-    names, truth = classify(place / "model.onnx", clips), run.dataset.graphs.y[test].tolist()
+    names, truth = classify(output_dir / "model.onnx", clips), run.dataset.graphs.y[test].tolist()
     right = float(np.mean([name == run.dataset.class_names[y] for name, y in zip(names, truth, strict=True)]))
     print(f"test accuracy {result['test']['mean']:.3f} in training, {right:.3f} in onnxruntime")
     return right

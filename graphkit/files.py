@@ -163,11 +163,13 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
         WriteError: If the file cannot be written; the old content is still there.
     """
     path = Path(path)
-    own = f".{path.name[:40]}.{machine_id()}-"  # processes of other machines may write the same file in a shared folder
-    for left in path.parent.glob(f"{glob.escape(own)}[0-9]*-*.part"):
+    prefix = (
+        f".{path.name[:40]}.{machine_id()}-"  # processes of other machines may write the same file in a shared folder
+    )
+    for left in path.parent.glob(f"{glob.escape(prefix)}[0-9]*-*.part"):
         if unfinished(left):
             left.unlink(missing_ok=True)
-    temporary = path.parent / f"{own}{os.getpid()}-{secrets.token_hex(4)}.part"
+    temporary = path.parent / f"{prefix}{os.getpid()}-{secrets.token_hex(4)}.part"
     with writing(path):
         try:
             os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))

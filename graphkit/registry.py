@@ -23,7 +23,7 @@ def plain_name(name: str) -> str:
     return name.lower().replace("-", "").replace("_", "")
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
+def unknown_name(kind: str, name: str, allowed: Iterable[str]) -> InputError:
     """Returns the error for a name that nobody registered: one line, with the closest known name.
 
     Args:
@@ -31,12 +31,12 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
         name: The name that came.
         known: All names that would have been accepted.
     """
-    names = sorted(known)
+    names = sorted(allowed)
     if not name.strip():
         return InputError(f"a {kind} must have a name (got '{name}'); known: {', '.join(names)}")
     if len(name) > LONGEST:
         name = f"{name[:LONGEST]}..."
-    close = [known for known in names if plain_name(known) == plain_name(name)]
+    close = [allowed for allowed in names if plain_name(allowed) == plain_name(name)]
     close = close or difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
     if close:
         return InputError(f"unknown {kind} '{name}'; did you mean '{close[0]}'?")
@@ -74,10 +74,10 @@ class Registry:
         Raises:
             ValueError: If there is no such name; the closest one is offered.
         """
-        found = self.canonical(name)
-        if found not in self._entries:
-            raise unknown_name(self.kind, found, self._entries)
-        return self._entries[found]
+        key = self.canonical(name)
+        if key not in self._entries:
+            raise unknown_name(self.kind, key, self._entries)
+        return self._entries[key]
 
     def canonical(self, name: str) -> str:
         """Returns the registered spelling of a name; a name that nobody registered comes back as it is.
@@ -90,7 +90,7 @@ class Registry:
             raise InputTypeError(f"the name of a {self.kind} must be text (got {name!r})")
         if name in self._entries:
             return name
-        return next((known for known in self._entries if plain_name(known) == plain_name(name)), name)
+        return next((key for key in self._entries if plain_name(key) == plain_name(name)), name)
 
     def names(self) -> list[str]:
         """Returns all registered names in alphabetical order."""

@@ -63,13 +63,13 @@ class Range(NamedTuple):
         return f"be at least {self.low:g}"
 
 
-def shown(value: Any, length: int = 60) -> str:
+def shown(value: Any) -> str:
     """Returns a value for an error message, cut where it is long."""
     try:
         text = repr(value)
     except ValueError:  # Python refuses to write whole numbers of thousands of digits
         text = "a number of too many digits"
-    return text if len(text) <= length else text[: length - 3] + "..."
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
@@ -137,7 +137,7 @@ def coerce(name: str, value: Any, hint: Any, optional: bool = False) -> Any:
             raise InputTypeError(f"`{name}` must be true or false{off} (got {shown(value)})")
         return value
     if hint is int or hint is float:
-        return _number(name, value, whole=hint is int, off=off)
+        return _number(name, value, integer=hint is int, off=off)
     if hint is str:
         if not isinstance(value, str):
             raise InputTypeError(f"`{name}` must be text{off} (got {shown(value)})")
@@ -170,23 +170,23 @@ def _one_of(name: str, value: Any, hints: Sequence[Any], optional: bool) -> Any:
     raise problem or InputTypeError(f"`{name}` cannot be set (got {shown(value)})")
 
 
-def _number(name: str, value: Any, whole: bool, off: str) -> int | float:
+def _number(name: str, value: Any, integer: bool, off: str) -> int | float:
     """Returns a finite number that a model can compute with."""
     number: Any = math.nan
     if not isinstance(value, bool):
-        for convert in (int, float) if whole and isinstance(value, int | str) else (float,):
+        for convert in (int, float) if integer and isinstance(value, int | str) else (float,):
             try:
                 number = convert(value)
                 break
             except (TypeError, ValueError, OverflowError, RuntimeError):  # RuntimeError: a tensor of several numbers
                 continue
-    if whole and isinstance(number, float) and math.isfinite(number) and number.is_integer():
+    if integer and isinstance(number, float) and math.isfinite(number) and number.is_integer():
         number = int(number)
-    if not (isinstance(number, int) if whole else math.isfinite(number)):
-        raise InputTypeError(f"`{name}` must be a {'whole ' if whole else ''}number{off} (got {shown(value)})")
-    if whole and abs(number) >= 2**63:
+    if not (isinstance(number, int) if integer else math.isfinite(number)):
+        raise InputTypeError(f"`{name}` must be a {'whole ' if integer else ''}number{off} (got {shown(value)})")
+    if integer and abs(number) >= 2**63:
         raise InputError(f"`{name}` must be a whole number below 2**63{off} (got {shown(value)})")
-    if not whole and abs(number) > MAX_NUMBER:
+    if not integer and abs(number) > MAX_NUMBER:
         raise InputError(f"`{name}` must be a number of at most {MAX_NUMBER:g}{off} (got {shown(value)})")
     return number
 
@@ -194,9 +194,9 @@ def _number(name: str, value: Any, whole: bool, off: str) -> int | float:
 def _list(name: str, value: Any, hint: Any, off: str) -> list[Any]:
     """Returns a list; text is read as people write lists: ``4, 1``."""
     if isinstance(value, str):
-        parts = [part.strip() for part in value.split(",")] if value.strip() else []
+        parts = [token.strip() for token in value.split(",")] if value.strip() else []
         try:
-            value = parts if hint is str else [parse_yaml(part) for part in parts]
+            value = parts if hint is str else [parse_yaml(token) for token in parts]
         except (yaml.YAMLError, InputError):
             raise InputError(f"`{name}` must be a list, such as [a, b]{off} (got {shown(value)})") from None
     elif isinstance(value, int | float | Mapping):

@@ -91,11 +91,11 @@ def test_an_array_of_shards(tmp_path: Path, more: dict[str, str], shard: str) ->
 @pytest.mark.parametrize("name", MANIFESTS)
 def test_manifests_are_whole(name: str) -> None:
     objects = list(yaml.safe_load_all((FOLDER / name).read_text()))
-    assert all({"apiVersion", "kind", "metadata", "spec"} <= each.keys() for each in objects)
+    assert all({"apiVersion", "kind", "metadata", "spec"} <= item.keys() for item in objects)
     pod = pod_of(objects[0])
     container = pod["containers"][0]
     assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
-    assert all(isinstance(each, str) for each in [*container["command"], *container["args"]])
+    assert all(isinstance(item, str) for item in [*container["command"], *container["args"]])
     assert all(isinstance(variable["value"], str) for variable in container["env"])  # or Kubernetes refuses it
 
 
@@ -123,7 +123,7 @@ def test_an_indexed_job_works_off_shards() -> None:
     (job,) = yaml.safe_load_all((FOLDER / "kubernetes_shards.yaml").read_text())
     container = pod_of(job)["containers"][0]
     arguments = [*container["command"][1:], *container["args"]]
-    arguments = [each.replace("$(JOB_COMPLETION_INDEX)", "5") for each in arguments]
+    arguments = [argument.replace("$(JOB_COMPLETION_INDEX)", "5") for argument in arguments]
     assert check_graphkit(arguments)["shard"] == f"5/{job['spec']['completions']}"
     assert job["spec"]["completionMode"] == "Indexed"
 

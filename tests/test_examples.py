@@ -34,8 +34,8 @@ def test_own_data(tmp_path: Path) -> None:
 
 
 def test_continual_learning_in_a_loop_of_ones_own(capsys: pytest.CaptureFixture[str]) -> None:
-    found = example("continual_own_loop").main(size=20, epochs=10)
-    assert set(found) == {"FineTune", "TWP"} and min(found.values()) > 0.5  # of two classes, guessing gets one half
+    scores = example("continual_own_loop").main(size=20, epochs=10)
+    assert set(scores) == {"FineTune", "TWP"} and min(scores.values()) > 0.5  # of two classes, guessing gets one half
     assert capsys.readouterr().out.count("negative is forgetting") == 2
 
 
@@ -61,8 +61,8 @@ def test_skeletons_from_training_to_onnxruntime(tmp_path: Path, capsys: pytest.C
 
 
 def test_distillation_in_a_loop_of_ones_own(capsys: pytest.CaptureFixture[str]) -> None:
-    found = example("distill_own_loop").main(epochs=20)
-    assert set(found) == {"teacher", "alone", "taught"} and found["teacher"] > 0.5  # of four groups
+    scores = example("distill_own_loop").main(epochs=20)
+    assert set(scores) == {"teacher", "alone", "taught"} and scores["teacher"] > 0.5  # of four groups
     assert capsys.readouterr().out.count("parameters, test accuracy") == 3
 
 

@@ -66,8 +66,8 @@ def test_a_unit_that_fails_ends_or_hangs_costs_no_other(script: ModuleType, tmp_
     machine.dry = False  # whose units get ten times the time
     machine.step("timing")
     content = written(tmp_path, "timing")
-    found = {row["unit"]: row for row in content["rows"]}
-    assert {unit: row["status"] for unit, row in found.items()} == {
+    units = {row["unit"]: row for row in content["rows"]}
+    assert {unit: row["status"] for unit, row in units.items()} == {
         "fails": "failed",
         "first": "ok",
         "ends": "failed",
@@ -75,7 +75,7 @@ def test_a_unit_that_fails_ends_or_hangs_costs_no_other(script: ModuleType, tmp_
         "hangs": "failed",
         "third": "ok",
     }
-    assert "a last word" in found["ends"]["message"] and "took too long" in found["hangs"]["message"]
+    assert "a last word" in units["ends"]["message"] and "took too long" in units["hangs"]["message"]
     assert machine.failed and content["device"] == "none"
 
 

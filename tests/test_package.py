@@ -207,11 +207,11 @@ def test_no_file_names_a_private_path() -> None:
     suffixes = {".py", ".md", ".yaml", ".cpp", ".h", ".cu", ".css", ".html", ".json", ".cfg", ".toml", ".txt", ".in"}
     files = [path for folder in folders for path in (ROOT / folder).rglob("*") if "_build" not in path.parts]
     files += [path for path in ROOT.iterdir() if path.is_file() and not path.name.startswith(".")]
-    found = [
+    matches = [
         f"{path.relative_to(ROOT)}:{number}"
         for path in files
         if (path.suffix in suffixes or path.name == "Makefile") and path != Path(__file__).resolve()
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
         if private.search(line)
     ]
-    assert not found
+    assert not matches

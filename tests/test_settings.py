@@ -93,8 +93,8 @@ def test_yaml_is_limited(text: str, message: str) -> None:
     ],
 )
 def test_a_value_comes_in_the_type_of_its_hint(value: Any, hint: Any, expected: Any) -> None:
-    found = coerce("a.b", value, hint)
-    assert found == expected and type(found) is type(expected)
+    coerced = coerce("a.b", value, hint)
+    assert coerced == expected and type(coerced) is type(expected)
 
 
 @pytest.mark.parametrize(

@@ -59,9 +59,9 @@ def test_what_is_built_beside_which_torch(
         ("2.13.0+cu130", "13.0", ["graphkit._C", "graphkit._cuda"]),
         ("2.13.0+cu128", "12.8", ["graphkit._C"]),
     ):
-        place = tmp_path / version
-        install_torch(place, version, cuda)
-        monkeypatch.setattr(script.sysconfig, "get_path", lambda name, place=place: str(place))
+        site_dir = tmp_path / version
+        install_torch(site_dir, version, cuda)
+        monkeypatch.setattr(script.sysconfig, "get_path", lambda name, site_dir=site_dir: str(site_dir))
         assert names(script) == expected
     assert "nvcc is of CUDA 13 and torch of CUDA 12.8" in capsys.readouterr().err
     assert all(extension.optional for extension in script.extensions())

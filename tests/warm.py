@@ -91,9 +91,9 @@ def _receive(reader: int, end: float) -> tuple[bytes, bool]:
             ready, _, _ = select.select([reader], [], [], max(0.0, end - time.monotonic()))
             if not ready:
                 return b"", True
-            part = os.read(reader, 1 << 16)
-            if not part:
+            chunk = os.read(reader, 1 << 16)
+            if not chunk:
                 return b"".join(parts), False
-            parts.append(part)
+            parts.append(chunk)
     finally:
         os.close(reader)

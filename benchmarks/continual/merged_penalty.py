@@ -55,7 +55,7 @@ def penalties(model: torch.nn.Module, tasks: int) -> tuple[MergedPenalty, PerTas
 
 def size(*parts: dict[str, Tensor]) -> int:
     """Returns the number of values in named tensors."""
-    return sum(tensor.numel() for part in parts for tensor in part.values())
+    return sum(tensor.numel() for tensors in parts for tensor in tensors.values())
 
 
 def rounding_error(tasks: int = 100, count: int = 10_000) -> float:

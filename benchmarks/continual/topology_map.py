@@ -42,24 +42,24 @@ def learn(config: dict[str, Any], strategy: str, options: dict[str, Any], seed: 
 
 def measure(config: dict[str, Any], strengths: list[float], seeds: int) -> dict[str, Any]:
     """Returns the scores of the four learners in one setting."""
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     chosen: dict[str, dict[str, Any]] = {"fine-tune": {}}
-    for part, (loss, topology) in PARTS.items():
+    for term, (loss, topology) in PARTS.items():
         settings = [{"lambda_l": s * loss, "lambda_t": s * topology, "samples": 20} for s in strengths]
-        chosen[part] = settings[0]
+        chosen[term] = settings[0]
         if len(settings) > 1:
             tried = [learn(config, "twp", options, seeds)["validation"]["mean"] for options in settings]
-            chosen[part] = settings[tried.index(max(tried))]
+            chosen[term] = settings[tried.index(max(tried))]
     for name, options in chosen.items():
         runs = [learn(config, "twp" if options else "fine-tune", options, seed) for seed in range(seeds)]
-        found[name] = {
+        results[name] = {
             "options": options,
             "average_performance": [run["average_performance"]["mean"] for run in runs],
             "average_forgetting": [run["average_forgetting"]["mean"] for run in runs],
         }
-    pairs = zip(found["both"]["average_performance"], found["loss"]["average_performance"], strict=True)
-    found["topology adds"] = [both - loss for both, loss in pairs]
-    return found
+    pairs = zip(results["both"]["average_performance"], results["loss"]["average_performance"], strict=True)
+    results["topology adds"] = [both - loss for both, loss in pairs]
+    return results
 
 
 def cell(values: list[float], sign: str = "") -> str:
@@ -87,12 +87,12 @@ def main() -> None:
             "stream": {"per_task": 2, **SETTINGS[name].get("stream", {})},
             "train": {"epochs": arguments.epochs, "lr": 0.03},
         }
-        found = results[name] = measure(config, arguments.strengths, arguments.seeds)
+        scores = results[name] = measure(config, arguments.strengths, arguments.seeds)
         cells = [
-            f"{cell(found[part]['average_performance'])} / {cell(found[part]['average_forgetting'])}"
-            for part in ("fine-tune", *PARTS)
+            f"{cell(scores[term]['average_performance'])} / {cell(scores[term]['average_forgetting'])}"
+            for term in ("fine-tune", *PARTS)
         ]
-        print(f"{name:<26}" + "".join(f"{text:>26}" for text in cells) + f"{cell(found['topology adds'], '+'):>18}")
+        print(f"{name:<26}" + "".join(f"{text:>26}" for text in cells) + f"{cell(scores['topology adds'], '+'):>18}")
         if arguments.json:
             content = {"settings": results, "environment": environment(torch.device("cpu"))}
             Path(arguments.json).write_text(json.dumps(content, indent=2), encoding="utf-8")

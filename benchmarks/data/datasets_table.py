@@ -46,8 +46,8 @@ def stored_edges(name: str, root: Path) -> np.ndarray | None:
 
 def used_edges(dataset: GraphDataset) -> tuple[int, np.ndarray]:
     """Returns the number of nodes and the edges ``[E, 2]`` of all graphs together."""
-    whole = dataset.graphs.union() if isinstance(dataset.graphs, GraphCollection) else dataset.graphs[0]
-    return int(whole.num_nodes), plain_edge_index(whole.edge_index).t().numpy()
+    union = dataset.graphs.union() if isinstance(dataset.graphs, GraphCollection) else dataset.graphs[0]
+    return int(union.num_nodes), plain_edge_index(union.edge_index).t().numpy()
 
 
 def facts(edges: np.ndarray) -> tuple[str, int, int]:

@@ -47,12 +47,12 @@ def make_forms(teacher: Tensor, edge_index: Tensor) -> dict[str, Callable[[Tenso
     """Returns the forms that are compared, each a function of the student's features."""
     nodes = teacher.size(0)
     loss = LocalStructureLoss()
-    known = loss.known(teacher, EdgeIndex(edge_index, sparse_size=(nodes, nodes), sort_order="col"))
+    kept = loss.teacher_summary(teacher, EdgeIndex(edge_index, sparse_size=(nodes, nodes), sort_order="col"))
     return {
         "a row per edge": lambda s: per_edge_rows(s, teacher, edge_index),
         "local_structure_divergence": lambda s: local_structure_divergence(s, teacher, edge_index),
         "LocalStructureLoss": lambda s: loss(s, teacher, edge_index),
-        "LocalStructureLoss, teacher kept": lambda s: loss.compare(s, known),
+        "LocalStructureLoss, teacher kept": lambda s: loss.compare(s, kept),
     }
 
 
@@ -83,11 +83,11 @@ def run(seconds: float) -> list[dict[str, object]]:
         first = next(iter(forms))
         base, peak = statistics.median(times[first]), memory[first]
         for name, sample in times.items():
-            median, own = statistics.median(sample), memory[name]
-            share = "" if own is None or not peak else f"{own:8.1f} MB  1/{peak / max(own, 0.1):.1f}"
+            median, peak_mb = statistics.median(sample), memory[name]
+            share = "" if peak_mb is None or not peak else f"{peak_mb:8.1f} MB  1/{peak / max(peak_mb, 0.1):.1f}"
             print(f"{name:34}{median:8.1f} ms{base / median:7.1f} x{share}")
             shape = {"nodes": nodes, "edges": edges, "student_width": ds, "teacher_width": dt}
-            rows.append({"form": name, **shape, "ms": median, "peak_memory_mb": own})
+            rows.append({"form": name, **shape, "ms": median, "peak_memory_mb": peak_mb})
     return rows
 
 

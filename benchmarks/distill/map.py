@@ -169,10 +169,10 @@ def table(fits: dict[str, dict[str, dict[str, dict[str, float]]]]) -> list[str]:
     lines = ["| setting | network | test score in % | difference | p | seeds |", "|---|---|---|---|---|---|"]
     for setting, rows in fits.items():
         alone = {seed: scores["test"] for seed, scores in rows.get("alone", {}).items()}
-        for place, (name, seeds) in enumerate(rows.items()):
-            scores = [each["test"] for each in seeds.values()]
+        for index, (name, seeds) in enumerate(rows.items()):
+            scores = [result["test"] for result in seeds.values()]
             spread = f" ± {100 * stdev(scores):.2f}" if len(scores) > 1 else ""
-            cells = ["" if place else setting, name, f"{100 * fmean(scores):.2f}{spread}", "–", "–", str(len(scores))]
+            cells = ["" if index else setting, name, f"{100 * fmean(scores):.2f}{spread}", "–", "–", str(len(scores))]
             shared = [seed for seed in seeds if seed in alone]
             if name != "alone" and shared:
                 test = paired_test([seeds[seed]["test"] for seed in shared], [alone[seed] for seed in shared])

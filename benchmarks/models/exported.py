@@ -45,31 +45,31 @@ def forms(model: STIGCN, shape: tuple[int, ...], folder: Path) -> dict[str, Call
     """Returns what is compared, by name."""
     plain = plain_form(model)
     program = trace(plain, (2, *shape), 2 * plain.least_frames)
-    found: dict[str, Callable[[Tensor], Tensor]] = {"model": model}
+    compiled: dict[str, Callable[[Tensor], Tensor]] = {"model": model}
     write_pt2(program, folder / "model.pt2", {})
-    found["pt2"] = run_pt2(folder / "model.pt2")[0]
+    compiled["pt2"] = run_pt2(folder / "model.pt2")[0]
     if all(importlib.util.find_spec(name) for name in ("onnx", "onnxscript", "onnxruntime")):
         write_onnx(program, folder / "model.onnx", {})
-        found["onnxruntime"] = run_onnx(folder / "model.onnx", threads=1)[0]
+        compiled["onnxruntime"] = run_onnx(folder / "model.onnx", threads=1)[0]
     else:
         print("onnxruntime is left out: pip install onnx onnxruntime onnxscript")
-    return found
+    return compiled
 
 
-def measure(found: dict[str, Callable[[Tensor], Tensor]], x: Tensor, rounds: int) -> dict[str, float]:
+def measure(compiled: dict[str, Callable[[Tensor], Tensor]], x: Tensor, rounds: int) -> dict[str, float]:
     """Returns the median milliseconds of each form for a clip of the batch; a first round warms up and compares."""
-    seconds: dict[str, list[float]] = {name: [] for name in found}
+    seconds: dict[str, list[float]] = {name: [] for name in compiled}
     with torch.inference_mode():
-        expected = found["model"](x)
+        expected = compiled["model"](x)
         for number in range(rounds + 1):
-            for name, call in found.items():
+            for name, call in compiled.items():
                 begin = time.process_time()
                 out = call(x)
                 if number:
                     seconds[name].append(time.process_time() - begin)
                 else:
                     torch.testing.assert_close(out, expected, atol=1e-4 * float(expected.abs().max()), rtol=1e-4)
-    return {name: 1000 * statistics.median(each) / x.size(0) for name, each in seconds.items()}
+    return {name: 1000 * statistics.median(samples) / x.size(0) for name, samples in seconds.items()}
 
 
 def of_size(size: str) -> tuple[STIGCN, int]:
@@ -104,9 +104,9 @@ def main() -> None:
         model, frames = of_run(size) if args.run else of_size(size)
         shape = (model.in_channels, frames, model.layout.num_joints, model.num_persons)
         with tempfile.TemporaryDirectory() as folder:
-            found = forms(model, shape, Path(folder))
+            compiled = forms(model, shape, Path(folder))
             for batch in args.batches:
-                times = measure(found, torch.randn(batch, *shape), args.rounds)
+                times = measure(compiled, torch.randn(batch, *shape), args.rounds)
                 rows.append({"size": size, "batch": batch, **times})
                 cells = "  ".join(f"{name} {value:8.2f}" for name, value in times.items())
                 print(f"{size:8}  batch {batch}  {cells}")

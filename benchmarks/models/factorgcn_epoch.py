@@ -45,7 +45,7 @@ def aggregate_by_loop(
 class LoopConv(FactorGCNConv):
     """The layer with the loop in the place of the fused operator."""
 
-    def aggregate_factors(self, projection: Projection, edge_index: Tensor, part: Any = None) -> Tensor:
+    def aggregate_factors(self, projection: Projection, edge_index: Tensor, context: Any = None) -> Tensor:
         """Returns the concatenated factors."""
         norm = loop_norm(edge_index, projection.hidden)
         return aggregate_by_loop(*projection, edge_index, norm, self.gain).flatten(1)
@@ -55,7 +55,7 @@ class LoopDiscriminator(FactorDiscriminator):
     """The discriminator with the loop in the place of the fused operator."""
 
     def forward(
-        self, projection: Projection, edge_index: Tensor, batch: Any = None, batch_size: Any = None, part: Any = None
+        self, projection: Projection, edge_index: Tensor, batch: Any = None, batch_size: Any = None, context: Any = None
     ) -> Tensor:
         """Returns the logits."""
         hidden, source, target = projection
@@ -113,13 +113,13 @@ def main() -> None:
     given = list(batches)
     unsorted = plain(given)
     models = {"graphkit": model, "loop over factors": by_loop(model)}
-    outputs = [each(**each.inputs(given[0][0])) for each in models.values()]
+    outputs = [network(**network.inputs(given[0][0])) for network in models.values()]
     torch.testing.assert_close(outputs[0], outputs[1], atol=1e-4, rtol=1e-4)
     steps: dict[str, Callable[[], float]] = {}
-    for name, each in models.items():
-        optimizer = torch.optim.Adam(each.parameters(), lr=0.005)
+    for name, network in models.items():
+        optimizer = torch.optim.Adam(network.parameters(), lr=0.005)
         source = given if name == "graphkit" else unsorted
-        objective = TrainingLoss(each, task)
+        objective = TrainingLoss(network, task)
         steps[name] = lambda e=objective, o=optimizer, s=source: train_epoch(e, s, o)
     steps["batching alone"] = lambda: float(sum(1 for _ in batches))
 
@@ -131,12 +131,12 @@ def main() -> None:
             if epoch:  # the first epoch warms up
                 seconds[name].append(time.perf_counter() - begin)
     median = {name: statistics.median(values) for name, values in seconds.items()}
-    whole = median["graphkit"] + median["batching alone"]
+    total = median["graphkit"] + median["batching alone"]
     ratio = median["loop over factors"] / median["graphkit"]
     print(f"operators: {ops.backend()}, {arguments.threads} thread(s), {len(given)} batches of {arguments.batch_size}")
     for name, value in median.items():
         print(f"{name:<20} {value:8.3f} s per epoch")
-    print(f"{'graphkit in all':<20} {whole:8.3f} s per epoch, with batching")
+    print(f"{'graphkit in all':<20} {total:8.3f} s per epoch, with batching")
     print(f"loop over factors / graphkit: {ratio:.2f}")
     if arguments.json:
         content = {"median_seconds": median, "seconds": seconds, "ratio": ratio, **vars(arguments)}

@@ -75,7 +75,7 @@ class TemporalPath(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Returns the path's part of the sum."""
         motion = F.pad(x[:, :, 1:] - x[:, :, :-1], (0, 0, 0, 1))
-        pair = [F.relu(branch(part)) for branch, part in zip(self.branches, (x, motion), strict=True)]
+        pair = [F.relu(branch(branch_input)) for branch, branch_input in zip(self.branches, (x, motion), strict=True)]
         return self.fusion(torch.cat(pair, dim=1))
 
 

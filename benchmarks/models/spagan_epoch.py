@@ -45,13 +45,13 @@ def one_head(h: Tensor, path_index: Tensor, att: Tensor, att_target: Tensor, dro
     phi = h[path_index[0]]
     for row in path_index[1:-1]:
         phi = torch.maximum(phi, h[row])
-    own = path_index[-1]
-    score = F.leaky_relu(torch.cat([phi, h[own]], dim=1) @ torch.cat([att, att_target]), 0.2)
-    highest = torch.full((h.size(0),), -torch.inf).scatter_reduce(0, own, score.detach(), "amax")
-    weight = (score - highest[own]).exp()
-    total = torch.zeros(h.size(0)).index_add(0, own, weight)
-    alpha = F.dropout(weight / total[own], dropout, dropout > 0)
-    return torch.zeros_like(h).index_add(0, own, alpha[:, None] * phi)
+    target_ids = path_index[-1]
+    score = F.leaky_relu(torch.cat([phi, h[target_ids]], dim=1) @ torch.cat([att, att_target]), 0.2)
+    highest = torch.full((h.size(0),), -torch.inf).scatter_reduce(0, target_ids, score.detach(), "amax")
+    weight = (score - highest[target_ids]).exp()
+    total = torch.zeros(h.size(0)).index_add(0, target_ids, weight)
+    alpha = F.dropout(weight / total[target_ids], dropout, dropout > 0)
+    return torch.zeros_like(h).index_add(0, target_ids, alpha[:, None] * phi)
 
 
 class SeparateHeads(SPAGAN):
@@ -98,13 +98,13 @@ def main() -> None:
     torch.manual_seed(0)
     fused = SPAGAN(data.num_features, int(data.y.max()) + 1)
     begin = time.perf_counter()
-    found = fused.begin_phase(data)
+    prepared = fused.begin_phase(data)
     search = time.perf_counter() - begin
-    assert found is not None
+    assert prepared is not None
     separate = deepcopy(fused)
     separate.__class__ = SeparateHeads
-    sparse = SparseFeatures()(found.clone())
-    cases = {"graphkit": (fused, fused.inputs(sparse)), "separate heads": (separate, separate.inputs(found))}
+    sparse = SparseFeatures()(prepared.clone())
+    cases = {"graphkit": (fused, fused.inputs(sparse)), "separate heads": (separate, separate.inputs(prepared))}
     with torch.no_grad():
         outputs = [model.eval()(**inputs) for model, inputs in cases.values()]
     torch.testing.assert_close(outputs[0], outputs[1], atol=1e-5, rtol=1e-4)

@@ -100,13 +100,13 @@ def sparse(seed: int) -> Iterator[tuple[str, Models]]:
 def weighted(seed: int) -> Iterator[tuple[str, Models]]:
     """Weighted graphs: Cora with lengths that are distances of features."""
     models = citation("cora", {}, ["feature-lengths"])
-    own = models["spagan"]
-    options = {"max_hops": own["model"]["max_hops"], "ratio": 0.5, "weight": "edge_length"}
-    given = merge(own, {"data": {"transforms": [*own["data"]["transforms"], {"shortest-paths": options}]}})
+    base = models["spagan"]
+    options = {"max_hops": base["model"]["max_hops"], "ratio": 0.5, "weight": "edge_length"}
+    given = merge(base, {"data": {"transforms": [*base["data"]["transforms"], {"shortest-paths": options}]}})
     lengths = merge(models["gat"], {"model": {"edge_attr": "edge_length"}})
     yield (
         "cora, feature distances as lengths",
-        {"spagan": given, "spagan, own costs": own, "gat": models["gat"], "gat, lengths": lengths},
+        {"spagan": given, "spagan, own costs": base, "gat": models["gat"], "gat, lengths": lengths},
     )
 
 
@@ -154,14 +154,14 @@ def table(fits: dict[str, dict[str, dict[str, dict[str, float]]]]) -> list[str]:
     """Returns the lines of the table, in Markdown."""
     lines = ["| setting | model | test accuracy in % | SPAGAN minus model | p | seeds |", "|---|---|---|---|---|---|"]
     for setting, models in fits.items():
-        own = {seed: scores["test"] for seed, scores in models["spagan"].items()}
+        baseline = {seed: scores["test"] for seed, scores in models["spagan"].items()}
         for name, seeds in models.items():
             scores = [fit["test"] for fit in seeds.values()]
             spread = f" ± {100 * stdev(scores):.2f}" if len(scores) > 1 else ""
             cells = [setting, name, f"{100 * fmean(scores):.2f}{spread}", "–", "–", str(len(scores))]
-            shared = [seed for seed in seeds if seed in own]
+            shared = [seed for seed in seeds if seed in baseline]
             if name != "spagan" and shared:
-                test = paired_test([own[seed] for seed in shared], [seeds[seed]["test"] for seed in shared])
+                test = paired_test([baseline[seed] for seed in shared], [seeds[seed]["test"] for seed in shared])
                 cells[3:5] = [f"{100 * test.difference:+.2f}", "–" if test.p is None else f"{test.p:.2g}"]
             lines.append(f"| {' | '.join(cells)} |")
     return lines

@@ -85,22 +85,22 @@ def main() -> None:
 
     plain = PlainSTIGCN()
     lively(plain)
-    own = STIGCN(polynomial="elementwise", dropout=0.0)
-    own.load_state_dict(stigcn_weights(own, plain.state_dict()))
+    ours = STIGCN(polynomial="elementwise", dropout=0.0)
+    ours.load_state_dict(stigcn_weights(ours, plain.state_dict()))
     other = STGCN(dropout=0.0)
     x = torch.randn(arguments.clips, 3, arguments.frames, 25, 2)
-    for model in (plain, own, other):
+    for model in (plain, ours, other):
         model.eval()
-    exported = plain_form(own)
+    exported = plain_form(ours)
     expected = plain(x).detach()
-    for model in (own, exported):
+    for model in (ours, exported):
         with torch.no_grad():
             error = float((model(x) - expected).abs().max() / expected.abs().max())
         assert error < 1e-5, f"the scores differ by {error:.1e}"
 
     calls = {
         "straightforward": forward(plain, x),
-        "graphkit": forward(own, x),
+        "graphkit": forward(ours, x),
         "graphkit, plain form": forward(exported, x),
         "ST-GCN": forward(other, x),
     }
@@ -108,12 +108,12 @@ def main() -> None:
     calls["a product of matrices"] = lambda: matrix @ matrix
     seconds = measure(calls, arguments.rounds)
     product = statistics.median(seconds.pop("a product of matrices"))
-    for model in (plain, own, other):
+    for model in (plain, ours, other):
         model.train()
     calls = {
         "straightforward": step(plain, x),
-        "graphkit": step(own, x),
-        "graphkit, mixed bfloat16": step(own, x, mixed=True),
+        "graphkit": step(ours, x),
+        "graphkit, mixed bfloat16": step(ours, x, mixed=True),
         "ST-GCN": step(other, x),
     }
     steps = measure(calls, max(3, arguments.rounds // 2))

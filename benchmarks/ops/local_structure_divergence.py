@@ -100,8 +100,8 @@ def make_limits(student: Tensor, teacher: Tensor, edges: int) -> dict[str, tuple
         flat = z.detach().flatten()
         for _ in range(int(times)):
             torch.dot(flat, flat)
-        part = flat[: int(times % 1 * flat.numel())]
-        torch.dot(part, part)
+        prefix = flat[: int(times % 1 * flat.numel())]
+        torch.dot(prefix, prefix)
 
     return {
         "least bytes": (

@@ -42,16 +42,14 @@ Form = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 def gather(h: Tensor, att: Tensor, target: Tensor, path_index: Tensor) -> Tensor:
     """All paths at once; index_select, since the backward of h[row] is slower."""
-    *before, own = path_index
+    *before, target_ids = path_index
     phi = torch.stack([h.index_select(0, nodes) for nodes in before]).amax(0)
-    score = functional.leaky_relu((phi * att).sum(-1) + target.index_select(0, own), 0.2)
-    alpha = softmax(score, own, num_nodes=h.size(0))
-    return torch.zeros_like(h).index_add_(0, own, alpha.unsqueeze(-1) * phi)
+    score = functional.leaky_relu((phi * att).sum(-1) + target.index_select(0, target_ids), 0.2)
+    alpha = softmax(score, target_ids, num_nodes=h.size(0))
+    return torch.zeros_like(h).index_add_(0, target_ids, alpha.unsqueeze(-1) * phi)
 
 
-def make_inputs(
-    nodes: int, paths: int, hops: int, heads: int, width: int
-) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
+def make_inputs(nodes: int, paths: int, hops: int, heads: int, width: int) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
     """Returns features, attention vectors and terms, the paths in random order, and the same paths sorted."""
     generator = torch.Generator().manual_seed(0)
     shapes = [(nodes, heads, width), (heads, width), (nodes, heads)]

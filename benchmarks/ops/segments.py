@@ -52,7 +52,7 @@ def make_forms(operator: str, x: Tensor, index: Tensor, ptr: Tensor) -> dict[str
     """Returns what is compared for one operator."""
     shape = (ptr.numel() - 1, x.size(1))
     columns = index[:, None].expand_as(x)
-    known = torch.empty_like(x)
+    buffer = torch.empty_like(x)
     zeros = torch.zeros(shape)
     forms: dict[str, Form] = {}
 
@@ -84,7 +84,7 @@ def make_forms(operator: str, x: Tensor, index: Tensor, ptr: Tensor) -> dict[str
             forms["torch_scatter.scatter_max"] = lambda x: torch_scatter.scatter_max(x, index, 0, dim_size=shape[0])[0]
         else:
             forms["torch_scatter.softmax"] = lambda x: torch_scatter.composite.scatter_softmax(x, index, 0)
-    forms["copy"] = lambda x: known.copy_(x)
+    forms["copy"] = lambda x: buffer.copy_(x)
     forms["clone"] = lambda x: x.clone()
     return forms
 
@@ -137,8 +137,8 @@ def run(
         x, index, ptr = make_inputs(*size)
         for operator in operators:
             for name, form in make_forms(operator, x, index, ptr).items():
-                memory[operator, name, tuple(size)] = None if name in COPIES else peak_memory_mb(
-                    lambda f=form, i=x: f(i).sum().backward()
+                memory[operator, name, tuple(size)] = (
+                    None if name in COPIES else peak_memory_mb(lambda f=form, i=x: f(i).sum().backward())
                 )
     for count in threads:
         torch.set_num_threads(count)

@@ -68,10 +68,10 @@ def with_scipy(edge_index: Tensor, cost: Tensor, nodes: int, ratio: float) -> li
     source, target = edge_index.numpy()
     graph = csr_array((cost.numpy(), (target, source)), shape=(nodes, nodes))
     distance, before = dijkstra(graph, return_predecessors=True)
-    own = np.arange(nodes)[:, None]
-    one = before == own
-    middle = np.where(before >= 0, before, own)
-    two = (before >= 0) & ~one & (np.take_along_axis(before, middle, axis=1) == own)
+    centers = np.arange(nodes)[:, None]
+    one = before == centers
+    middle = np.where(before >= 0, before, centers)
+    two = (before >= 0) & ~one & (np.take_along_axis(before, middle, axis=1) == centers)
     chosen = []
     for mask in (one, two):
         center, far_end = mask.nonzero()

@@ -43,7 +43,7 @@ def generating(data: Any) -> int:
 
 def in_memory(data: Any) -> int:
     paths, _ = shortest_paths(data.edge_index, None, 2, num_nodes=data.num_nodes, self_paths=True)
-    return sum(each.size(1) for each in paths)
+    return sum(path_index.size(1) for path_index in paths)
 
 
 def written(folder: str, block: int) -> Callable[[Any], int]:

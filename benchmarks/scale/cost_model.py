@@ -44,24 +44,24 @@ def bytes_read(batch_nodes: float, batch_edges: float, features: float) -> tuple
     return batch_nodes * row + batch_edges * END, batch_nodes * (PAGE + row) + batch_edges * END
 
 
-def terms(row: dict[str, Any], part: str) -> list[float]:
+def terms(row: dict[str, Any], figure: str) -> list[float]:
     """Returns what a figure is a sum of.
 
     The time of a batch: so much for the batch, an edge of it, a number of its features. Memory: so much for the
     program, a node of the graph, a node, an edge of the batch, a number of its features.
     """
     numbers = row["batch_nodes"] * row["features"]
-    if part == "own":
+    if figure == "own":
         return [1.0, float(row["nodes"]), row["batch_nodes"], row["batch_edges"], numbers]
     return [1.0, row["batch_edges"], numbers]
 
 
-def fit(rows: list[dict[str, Any]], part: str) -> np.ndarray:
+def fit(rows: list[dict[str, Any]], figure: str) -> np.ndarray:
     """Returns the factors of :func:`terms`, none of them negative, by least squares of the relative error."""
     from scipy.optimize import nnls
 
-    weights = np.array([1 / row[part] for row in rows])
-    matrix = np.array([terms(row, part) for row in rows]) * weights[:, None]
+    weights = np.array([1 / row[figure] for row in rows])
+    matrix = np.array([terms(row, figure) for row in rows]) * weights[:, None]
     scale = matrix.max(axis=0)  # of very different sizes as they are
     return nnls(matrix / scale, np.ones(len(rows)))[0] / scale
 
@@ -74,14 +74,14 @@ def report(rows: list[dict[str, Any]]) -> str:
     """
     rows = [row for row in rows if row["model"] == "gcn"]
     small, large = [r for r in rows if r["nodes"] < 500_000], [r for r in rows if r["nodes"] >= 500_000]
-    found = {part: fit(rows if part == "own" else small, part) for part in ("cut", "step", "own")}
+    factors = {figure: fit(rows if figure == "own" else small, figure) for figure in ("cut", "step", "own")}
     lines = ["Fitted to GCN:"]
-    for part in ("cut", "step"):
-        batch, edge, number = found[part]
+    for figure in ("cut", "step"):
+        batch, edge, number = factors[figure]
         lines.append(
-            f"  {part}: {1e3 * batch:.1f} ms a batch + {1e9 * edge:.0f} ns an edge + {1e9 * number:.2f} ns a number"
+            f"  {figure}: {1e3 * batch:.1f} ms a batch + {1e9 * edge:.0f} ns an edge + {1e9 * number:.2f} ns a number"
         )
-    base, node, of_batch, edge, number = found["own"] * 2**20
+    base, node, of_batch, edge, number = factors["own"] * 2**20
     lines.append(
         f"  own memory: {base / 2**20:.0f} MB + {node:.0f} bytes a node of the graph "
         f"+ {of_batch:.0f} bytes a node of the batch, {edge:.0f} an edge, {number:.1f} a number of its features"
@@ -90,8 +90,8 @@ def report(rows: list[dict[str, Any]]) -> str:
     for row in small + large:
         most = [math.inf if row["neighbors"] == -1 else row["neighbors"]] * 2
         size = batch_size(row["nodes"], 2 * row["edges"], min(row["batch_size"], row["seeds"], row["nodes"]), most)
-        told = {part: float(np.dot(terms(row, part), found[part])) for part in found}
-        pairs = ", ".join(f"{part} {told[part]:.3g} {row[part]:.3g}" for part in told)
+        told = {figure: float(np.dot(terms(row, figure), factors[figure])) for figure in factors}
+        pairs = ", ".join(f"{figure} {told[figure]:.3g} {row[figure]:.3g}" for figure in told)
         lines.append(
             f"  {row['nodes']} nodes, {row['edges']} edges, width {row['features']}, {row['batch_size']} seeds, "
             f"{row['neighbors']}: nodes {size[0]:.0f} {row['batch_nodes']:.0f}, "
@@ -100,7 +100,7 @@ def report(rows: list[dict[str, Any]]) -> str:
     lines.append("Extrapolated, not run:")
     for name, nodes, edges, features, seeds in GRAPHS:
         for neighbors in (10.0, math.inf):
-            lines.append("  " + extrapolated(found, name, nodes, edges, features, seeds, neighbors))
+            lines.append("  " + extrapolated(factors, name, nodes, edges, features, seeds, neighbors))
     return "\n".join(lines)
 
 
@@ -112,18 +112,18 @@ GRAPHS = (
 
 
 def extrapolated(
-    found: dict[str, np.ndarray], name: str, nodes: int, edges: int, features: int, seeds: int, neighbors: float
+    factors: dict[str, np.ndarray], name: str, nodes: int, edges: int, features: int, seeds: int, neighbors: float
 ) -> str:
     """Returns what an epoch of GCN with batches of 1024 seeds would take by the fitted model."""
     steps = math.ceil(seeds / 1024)
     batch_nodes, batch_edges = batch_size(nodes, 2 * edges, 1024, [neighbors, neighbors])
     row = {"nodes": nodes, "features": features, "batch_nodes": batch_nodes, "batch_edges": batch_edges}
     asked, fetched = bytes_read(batch_nodes, batch_edges, features)
-    cut, step, own = (float(np.dot(terms(row, part), found[part])) for part in ("cut", "step", "own"))
+    cut, step, memory = (float(np.dot(terms(row, figure), factors[figure])) for figure in ("cut", "step", "own"))
     return (
         f"{name}, {'all' if neighbors == math.inf else int(neighbors)} neighbors: {steps} batches of "
         f"{batch_nodes / 1e3:.0f}k nodes and {batch_edges / 1e3:.0f}k edges; features asked for "
         f"{steps * asked / 1e9:.0f} GB, fetched from a disk at most {steps * fetched / 1e9:.0f} GB; "
-        f"cutting {steps * cut / 60:.1f} min, steps {steps * step / 60:.1f} min; own memory {own / 1024:.1f} GB; "
+        f"cutting {steps * cut / 60:.1f} min, steps {steps * step / 60:.1f} min; own memory {memory / 1024:.1f} GB; "
         f"files: features {nodes * features * NUMBER / 1e9:.0f} GB, edges {4 * edges * END / 1e9:.0f} GB"
     )

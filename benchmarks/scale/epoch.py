@@ -77,7 +77,7 @@ def measure(cell: dict[str, Any]) -> dict[str, Any]:
     prepared = time.process_time() - begin
     figures: dict[str, list[float]] = {name: [] for name in ("cut", "step", "batch_nodes", "batch_edges")}
     model.train()
-    whole, begin = time.perf_counter(), time.process_time()
+    epoch_begin, begin = time.perf_counter(), time.process_time()
     for batch in loader:
         cut = time.process_time()
         inputs = model.inputs(batch)
@@ -92,7 +92,7 @@ def measure(cell: dict[str, Any]) -> dict[str, Any]:
         figures["batch_nodes"].append(batch.num_nodes)
         figures["batch_edges"].append(batch.num_edges)
         begin = time.process_time()
-    epoch = time.perf_counter() - whole
+    epoch = time.perf_counter() - epoch_begin
     means = {name: statistics.median(values) for name, values in figures.items()}
     return {**cell, **means, "open": opened, "prepare": prepared, "epoch": epoch, "steps": len(figures["cut"])}
 
@@ -110,12 +110,12 @@ def _loader(model: GraphModel, dataset: GraphDataset, cell: dict[str, Any]) -> N
 
 def line(row: dict[str, Any]) -> str:
     """Returns one row of the table."""
-    found = []
+    texts = []
     for name in COLUMNS:
         value = row[name]
         text = value if isinstance(value, str) else f"{value:.3f}" if name in ("cut", "step") else f"{value:.1f}"
-        found.append(f"{text.removesuffix('.0'):>11}")
-    return " ".join(found)
+        texts.append(f"{text.removesuffix('.0'):>11}")
+    return " ".join(texts)
 
 
 def main() -> None:

@@ -103,12 +103,18 @@ def main() -> None:
         loops = (time.process_time() - begin) / len(few)
         for expected, clip in zip(slow, read_ntu(folder), strict=False):
             assert np.allclose(clip.x, expected, atol=1e-4), f"{clip.name} differs"
-    each = ours / arguments.clips
+    per_clip = ours / arguments.clips
     print(f"{arguments.clips} clips of {arguments.frames} frames, read, prepared and stored: {ours:.1f} s "
           f"of one processor ({wall:.1f} s on the clock)")  # fmt: skip
-    print(f"per clip: {1000 * each:.2f} ms, by loops {1000 * loops:.1f} ms; ratio {loops / each:.1f}")
+    print(f"per clip: {1000 * per_clip:.2f} ms, by loops {1000 * loops:.1f} ms; ratio {loops / per_clip:.1f}")
     if arguments.json:
-        content = {"seconds": ours, "wall": wall, "per_clip": each, "loops_per_clip": loops, "ratio": loops / each}
+        content = {
+            "seconds": ours,
+            "wall": wall,
+            "per_clip": per_clip,
+            "loops_per_clip": loops,
+            "ratio": loops / per_clip,
+        }
         content |= {**vars(arguments), "environment": environment(torch.device("cpu"))}
         with open(arguments.json, "w", encoding="utf-8") as file:
             json.dump(content, file, indent=2)

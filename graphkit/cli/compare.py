@@ -50,8 +50,8 @@ def _lines(result: dict[str, Any]) -> list[str]:
             cells += ["-", "-"] if against["p"] is None else [f"{against['t']:.2f}", f"{against['p']:.4f}"]
             better = against["losses" if result["metric"] == "mae" else "wins"]
             cells.append(f"{better}/{against['pairs']}")
-        place = printable(entry["run"])
-        lines.append(f"  {entry['model']:<{width}}" + "".join(f"{cell:>16}" for cell in cells) + f"  {place}")
+        run = printable(entry["run"])
+        lines.append(f"  {entry['model']:<{width}}" + "".join(f"{cell:>16}" for cell in cells) + f"  {run}")
     return lines + _notes(result, scale, digits)
 
 
@@ -60,11 +60,11 @@ def _notes(result: dict[str, Any], scale: int, digits: int) -> list[str]:
     first, *others = result["runs"]
     lines = []
     for entry in others:
-        shared, place = entry["shared"], printable(entry["run"])
+        shared, run = entry["shared"], printable(entry["run"])
         if shared is None:
-            lines.append(f"no seed of {place} is among those of the first run: there is nothing to compare")
-        elif len(shared["seeds"]) < max(len(each["test"]["runs"]) for each in (first, entry)):
+            lines.append(f"no seed of {run} is among those of the first run: there is nothing to compare")
+        elif len(shared["seeds"]) < max(len(row["test"]["runs"]) for row in (first, entry)):
             seeds = ", ".join(map(str, shared["seeds"]))
             means = " against ".join(f"{shared[key] * scale:.{digits}f}" for key in ("mean", "first"))
-            lines.append(f"difference of {place}: over the shared seeds {seeds}: {means}")
+            lines.append(f"difference of {run}: over the shared seeds {seeds}: {means}")
     return lines

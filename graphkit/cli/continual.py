@@ -77,31 +77,34 @@ def _config(options: dict[str, Any]) -> dict[str, Any]:
         "train": {name: options[name] for name in ("epochs", "lr", "batch_size")},
     }
     given: dict[str, Any] = {
-        part: {name: value for name, value in values.items() if value is not None} for part, values in parts.items()
+        section: {name: value for name, value in values.items() if value is not None}
+        for section, values in parts.items()
     }
     given |= {key: options[key] for key in ("seed", "seeds", "device", "protocol") if options[key] is not None}
     if options["search"]:
         given["search"] = True
     file = read_config(options["config"]) if options["config"] else {}
-    own = merge_continual(file, *[parse_setting(text) for text in options["sets"]], given)
+    config = merge_continual(file, *[parse_setting(text) for text in options["sets"]], given)
     if options["strategy"] is not None and options["compare"] is not None:
         raise InputError("--strategy is for one strategy and --compare for several; give one of them")
     asked = options["strategy"] if options["compare"] is None else options["compare"]
-    names = chosen(asked) if asked is not None else list(own.get("strategies", {})) or ["twp"]
+    names = chosen(asked) if asked is not None else list(config.get("strategies", {})) or ["twp"]
     recipe = options["recipe"]
-    if recipe is None and "recipe" in own:  # the configuration of an earlier run says which, or that there was none
-        recipe = coerce("recipe", own["recipe"], str | None) or "none"
+    if recipe is None and "recipe" in config:  # the configuration of an earlier run says which, or that there was none
+        recipe = coerce("recipe", config["recipe"], str | None) or "none"
     if recipe is None:
-        recipe = find_recipe("continual", str(own["data"].get("name", "cora"))) or "none"
-    base = {} if recipe == "none" else continual_config(recipe, str(own.get("protocol", "default")))
-    if recipe != "none" and own["data"].get("name", base["data"]["name"]) != base["data"]["name"]:
-        name = own["data"]["name"]
+        recipe = find_recipe("continual", str(config["data"].get("name", "cora"))) or "none"
+    base = {} if recipe == "none" else continual_config(recipe, str(config.get("protocol", "default")))
+    if recipe != "none" and config["data"].get("name", base["data"]["name"]) != base["data"]["name"]:
+        name = config["data"]["name"]
         raise InputError(f"the recipe '{recipe}' is for the data '{base['data']['name']}' (got '{name}')")
-    model = own["model"].get("name")
+    model = config["model"].get("name")
     if "model" in base and model not in (None, base["model"].get("name")):
-        base = {key: part for key, part in base.items() if key != "model"}  # its settings are those of another model
-    merged = merge_continual(base, own, {"recipe": None if recipe == "none" else recipe})
+        base = {
+            key: section for key, section in base.items() if key != "model"
+        }  # its settings are those of another model
+    merged = merge_continual(base, config, {"recipe": None if recipe == "none" else recipe})
     strategies = merged.get("strategies", {})
-    if unused := [name for name in own.get("strategies", {}) if name not in names]:
+    if unused := [name for name in config.get("strategies", {}) if name not in names]:
         raise InputError(f"there are settings for '{unused[0]}', which is not among {', '.join(names)}; remove them")
     return {**merged, "strategies": {name: strategies.get(name, {}) for name in names}}

@@ -76,14 +76,14 @@ def _config(options: dict[str, Any]) -> dict[str, Any]:
     given["data"] = {name: value for name, value in of_data.items() if value is not None}
     parts = ("student", "teacher") if trained else ("student",)
     training = {name: options[name] for name in ("epochs", "lr", "batch_size") if options[name] is not None}
-    given = merge_distill(given, {part: {"train": training} for part in parts if training})
+    given = merge_distill(given, {section: {"train": training} for section in parts if training})
     file = read_config(options["config"]) if options["config"] else {}
-    own = merge_distill(file, *[parse_setting(text) for text in options["sets"]], given)
-    base, recipe = _base(own, options["recipe"])
-    merged = merge_distill(base, own, {"recipe": recipe})
+    config = merge_distill(file, *[parse_setting(text) for text in options["sets"]], given)
+    base, recipe = _base(config, options["recipe"])
+    merged = merge_distill(base, config, {"recipe": recipe})
     names = options["loss"] if options["compare"] is None else options["compare"]
-    chosen = chosen_losses(names) if names is not None else list(own.get("losses") or {}) or ["lsp"]
-    if unused := [name for name in own.get("losses") or {} if name not in chosen]:
+    chosen = chosen_losses(names) if names is not None else list(config.get("losses") or {}) or ["lsp"]
+    if unused := [name for name in config.get("losses") or {} if name not in chosen]:
         raise InputError(f"there are settings for '{unused[0]}', which is not among {', '.join(chosen)}; remove them")
     merged["losses"] = {name: dict((merged.get("losses") or {}).get(name) or {}) for name in chosen}
     _of_losses(merged["losses"], options)
@@ -104,7 +104,7 @@ def _of_losses(losses: dict[str, dict[str, Any]], options: dict[str, Any]) -> No
         losses["lsp"]["kernel"] = options["kernel"]
 
 
-def _base(own: dict[str, Any], recipe: str | None) -> tuple[dict[str, Any], str | None]:
+def _base(given: dict[str, Any], recipe: str | None) -> tuple[dict[str, Any], str | None]:
     """Returns the settings to start from, and the name of the recipe that they are of.
 
     Without a recipe for distillation, those of teacher and student on the data set serve, if there are any.
@@ -113,27 +113,27 @@ def _base(own: dict[str, Any], recipe: str | None) -> tuple[dict[str, Any], str 
     from graphkit.experiments.distill import merge_distill
     from graphkit.settings import coerce
 
-    known = own.get("teacher", {}).get("run") is not None
-    dataset = str(own.get("data", {}).get("name", "cora"))
-    if recipe is None and "recipe" in own:  # the configuration of an earlier run says which, or that there was none
-        recipe = coerce("recipe", own["recipe"], str | None) or "none"
+    has_teacher = given.get("teacher", {}).get("run") is not None
+    dataset = str(given.get("data", {}).get("name", "cora"))
+    if recipe is None and "recipe" in given:  # the configuration of an earlier run says which, or that there was none
+        recipe = coerce("recipe", given["recipe"], str | None) or "none"
     if recipe is None:
-        recipe = "none" if known else find_recipe("distill", dataset) or "none"
+        recipe = "none" if has_teacher else find_recipe("distill", dataset) or "none"
     if recipe != "none":
         base = distill_config(recipe)
-        if own.get("data", {}).get("name", base["data"]["name"]) != base["data"]["name"]:
+        if given.get("data", {}).get("name", base["data"]["name"]) != base["data"]["name"]:
             raise InputError(f"the recipe '{recipe}' is for the data '{base['data']['name']}' (got '{dataset}')")
-        if known:  # a teacher that is there brings its own settings and data
-            base = {key: part for key, part in base.items() if key not in ("teacher", "data")}
+        if has_teacher:  # a teacher that is there brings its own settings and data
+            base = {key: section for key, section in base.items() if key not in ("teacher", "data")}
         return base, recipe
-    if known:
+    if has_teacher:
         return {}, None
     base = {"data": {"name": dataset}}
-    for part in ("teacher", "student"):
-        model = own.get(part, {}).get("model", {}).get("name", "gat" if part == "teacher" else None)
+    for section in ("teacher", "student"):
+        model = given.get(section, {}).get("model", {}).get("name", "gat" if section == "teacher" else None)
         name = find_recipe(model, dataset) if model is not None else None
         if name is not None:
             config = recipe_config(name)
-            layer = {part: {key: config[key] for key in ("model", "train") if key in config}}
-            base = merge_distill(base, layer, {"data": config["data"]} if part == "teacher" else {})
+            layer = {section: {key: config[key] for key in ("model", "train") if key in config}}
+            base = merge_distill(base, layer, {"data": config["data"]} if section == "teacher" else {})
     return base, None

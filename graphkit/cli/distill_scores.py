@@ -6,6 +6,8 @@ from typing import Any
 from graphkit.cli.scores import PERCENT
 from graphkit.screen import printable
 
+#: Of the paired tests, shared among all of a comparison.
+LEVEL = 0.05
 _CHOSEN = {
     "validation": "epochs chosen on validation items",
     "fold": "epochs chosen on the held-out folds",
@@ -45,22 +47,22 @@ def describe(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def verdict(result: dict[str, Any], level: float = 0.05) -> str:
+def verdict(result: dict[str, Any]) -> str:
     """Returns what the comparison allows to be said, and no more."""
     tests = {e["name"]: e["against_alone"] for e in result["networks"] if e["name"] != "teacher" and e["against_alone"]}
-    known = {name: test for name, test in tests.items() if test["p"] is not None}
-    if not known and any(test["pairs"] > 1 for test in tests.values()):
+    valid_tests = {name: test for name, test in tests.items() if test["p"] is not None}
+    if not valid_tests and any(test["pairs"] > 1 for test in tests.values()):
         return "No loss changed a score by more or less in one run than in another: there is nothing to test."
-    if not known:
+    if not valid_tests:
         return "One seed does not tell whether a teacher helps: compare over several, such as --seeds 5."
-    bound = level / len(known)  # of several comparisons one is likely to look good by chance
+    bound = LEVEL / len(valid_tests)  # of several comparisons one is likely to look good by chance
     sign = -1 if result["metric"] == "mae" else 1
     words = []
     for word, factor in (("better", sign), ("worse", -sign)):
-        names = [name for name, test in known.items() if test["p"] < bound and factor * test["difference"] > 0]
+        names = [name for name, test in valid_tests.items() if test["p"] < bound and factor * test["difference"] > 0]
         if names:
             words.append(f"{', '.join(names)} {word} than the student alone")
-    several = f" ({level:g} shared among {len(known)} tests)" if len(known) > 1 else ""
+    several = f" ({LEVEL:g} shared among {len(valid_tests)} tests)" if len(valid_tests) > 1 else ""
     if not words:
         return f"No loss made a difference that these seeds can tell from chance: no p below {bound:.3g}{several}."
     return f"By the paired test at {bound:.3g}{several}: {'; '.join(words)}."

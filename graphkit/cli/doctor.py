@@ -42,7 +42,7 @@ def doctor(as_json: bool, tested: str | None) -> None:
             echo(f"  {row.operator:<28} {row} ({row.device})")
         return
     versions = {name: _version(name) for name in ("torch", "torch-geometric", "numpy", "scipy", "networkx")}
-    found: dict[str, Any] = {
+    report: dict[str, Any] = {
         "command": "doctor",
         "graphkit": __version__,
         "python": sys.version.split()[0],
@@ -57,24 +57,24 @@ def doctor(as_json: bool, tested: str | None) -> None:
         "operators": [row._asdict() for row in ops.describe()],
     }
     if as_json:
-        echo(json.dumps(found))
+        echo(json.dumps(report))
         return
-    echo(f"graphkit {__version__}, Python {found['python']}")
+    echo(f"graphkit {__version__}, Python {report['python']}")
     for name, version in versions.items():
         echo(f"  {name:<16} {version or 'missing'}")
-    for name, version in found["extras"].items():
+    for name, version in report["extras"].items():
         echo(f"  {name:<16} {version or f'not installed (optional): pip install {name}'}")
-    device = f"{found['cuda']}, {found['cuda_architecture']}"
-    echo(f"  {'CUDA':<16} {device if found['cuda'] else 'no device is seen; everything runs on the CPU'}")
-    echo(f"  {'threads':<16} {found['threads']}")
-    echo(f"  {'raw data':<16} {found['data'] or 'GRAPHKIT_DATA is not set; raw files come from the cache'}")
-    echo(f"  {'cache':<16} {found['cache']}")
-    echo(f"operators: {found['backend']}")
-    for row in found["operators"]:
+    device = f"{report['cuda']}, {report['cuda_architecture']}"
+    echo(f"  {'CUDA':<16} {device if report['cuda'] else 'no device is seen; everything runs on the CPU'}")
+    echo(f"  {'threads':<16} {report['threads']}")
+    echo(f"  {'raw data':<16} {report['data'] or 'GRAPHKIT_DATA is not set; raw files come from the cache'}")
+    echo(f"  {'cache':<16} {report['cache']}")
+    echo(f"operators: {report['backend']}")
+    for row in report["operators"]:
         echo(f"  {row['operator']:<28} CPU   {row['backend']:<7} {row['reason']}")
         echo(f"  {'':<28} CUDA  {row['cuda_backend']:<7} {row['cuda_reason']}")
     for kind, key in (("CPU", "remedy"), ("CUDA", "cuda_remedy")):
-        for remedy in dict.fromkeys(row[key] for row in found["operators"] if row[key]):
+        for remedy in dict.fromkeys(row[key] for row in report["operators"] if row[key]):
             echo(f"for native operators on {kind}: {remedy}")
 
 

@@ -19,9 +19,9 @@ def models(name: str | None) -> None:
     from graphkit.registry import get_model, model_names
 
     if name is None:
-        for known in model_names():
-            first = (get_model(known).__doc__ or "").strip().splitlines()[0]
-            echo(f"{known:<12} {_plain(first)}")
+        for model_name in model_names():
+            first = (get_model(model_name).__doc__ or "").strip().splitlines()[0]
+            echo(f"{model_name:<12} {_plain(first)}")
         return
     for option, default in model_options(name).items():
         echo(f"model.{option:<20} {default if not isinstance(default, tuple) else list(default)}")

@@ -73,9 +73,11 @@ def paths(ctx: click.Context, **options: Any) -> None:
             if ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
                 raise InputError(f"--{name.replace('_', '-')} cannot be given with --run: a run has its own data")
         run = open_run(options["run"]).best
-        own = run.config["data"]["name"]
-        if options["dataset"] not in (None, own):
-            raise InputError(f"the run is about the data set '{own}' (got '{options['dataset']}'); leave --dataset out")
+        dataset_name = run.config["data"]["name"]
+        if options["dataset"] not in (None, dataset_name):
+            raise InputError(
+                f"the run is about the data set '{dataset_name}' (got '{options['dataset']}'); leave --dataset out"
+            )
         dataset, model = run.dataset, run.model
         if run.config["model"]["name"] != "spagan":
             raise InputError(f"only spagan attends to paths (got a run of {run.config['model']['name']})")
@@ -149,7 +151,7 @@ def _searched(options: dict[str, Any]) -> "tuple[GraphDataset, Callable[[Any, in
     def find(data: Any, node: int) -> "list[NodePath]":
         import torch
 
-        found, costs = shortest_paths(
+        path_indices, costs = shortest_paths(
             data.edge_index,
             transform.lengths(data),
             transform.max_hops,
@@ -158,7 +160,7 @@ def _searched(options: dict[str, Any]) -> "tuple[GraphDataset, Callable[[Any, in
             ratio=transform.ratio,
             self_paths=True,
         )
-        return node_paths(found, [node], costs)[node]
+        return node_paths(path_indices, [node], costs)[node]
 
     return room.load(options["dataset"], root=options["root"]), find
 
@@ -181,20 +183,21 @@ def _count(rows: "list[NodePath]") -> str:
 
 def _lines(dataset: "GraphDataset", node: int, rows: "list[NodePath]") -> list[str]:
     """Returns the paths for people to read: by length, and within one those with the most weight first."""
+
     def name(node: int) -> str:
         return printable(dataset.node_names[node]) if dataset.node_names else str(node)
 
     lengths = sorted({row.hops for row in rows})
     lines = [f"node {name(node)} of {printable(dataset.name)}: {_count(rows)}, and itself"]
     for hops in lengths:
-        own = [row for row in rows if row.hops == hops]
-        known = own[0].weight is not None
-        share = f", {sum(row.weight or 0 for row in own):.1%} of the attention" if known else ""
-        lines.append(f"{hops} hop{'s' if hops > 1 else ''}: {_count(own)}{share}")
-        lines.append("        cost" + (f"  {'attention':>10} {'in all':>8}" if known else "") + "  path")
-        for row in sorted(own, key=lambda row: -(row.weight or 0)) if known else own:
+        group = [row for row in rows if row.hops == hops]
+        has_weight = group[0].weight is not None
+        share = f", {sum(row.weight or 0 for row in group):.1%} of the attention" if has_weight else ""
+        lines.append(f"{hops} hop{'s' if hops > 1 else ''}: {_count(group)}{share}")
+        lines.append("        cost" + (f"  {'attention':>10} {'in all':>8}" if has_weight else "") + "  path")
+        for row in sorted(group, key=lambda row: -(row.weight or 0)) if has_weight else group:
             cost = f"{row.cost:12.4f}" if row.cost is not None else f"{'-':>12}"
-            weight = f"  {row.attention:10.2%} {row.weight:8.2%}" if known else ""
+            weight = f"  {row.attention:10.2%} {row.weight:8.2%}" if has_weight else ""
             path = f"{name(node)} (itself)" if row.is_self else " -> ".join(name(step) for step in row.nodes)
             lines.append(f"{cost}{weight}  {path}")
     return lines

@@ -66,17 +66,17 @@ def _clips(run: str, paths: tuple[str, ...], output: str, device: str, as_json: 
     is_file = Path(run).is_file() or Path(run).suffix.lower() in (".onnx", ".pt2")
     predictor = open_predictor(Path(run) if is_file else open_run(run), device)
     classes = predictor.form.classes
-    found, bad = [], 0
+    predictions, bad = [], 0
     for one in predict_clips(predictor, files):
-        found.append(one)
+        predictions.append(one)
         if one.problem:
             bad += 1
             echo(f"Error: {printable(one.problem)}", err=True)
-    good = [one for one in found if not one.problem]
-    write_predictions(found, classes, output)
+    good = [one for one in predictions if not one.problem]
+    write_predictions(predictions, classes, output)
     if as_json:
         rows = [prediction_row(one, classes) for one in good]
-        problems = {str(one.file): one.problem for one in found if one.problem}
+        problems = {str(one.file): one.problem for one in predictions if one.problem}
         echo(json.dumps({"command": "predict", "run": run, "predictions": rows, "problems": problems}))
     else:
         if good:
@@ -85,19 +85,19 @@ def _clips(run: str, paths: tuple[str, ...], output: str, device: str, as_json: 
     return 1 if bad else 0
 
 
-def _table(found: "list[ClipPrediction]", classes: tuple[str, ...]) -> list[str]:
+def _table(predictions: "list[ClipPrediction]", classes: tuple[str, ...]) -> list[str]:
     """Returns the lines of the table on the screen: file, prediction and the next best one."""
     rows: list[tuple[str, ...]] = []
-    for one in found[:_SHOWN]:
+    for one in predictions[:_SHOWN]:
         probabilities: Any = one.probabilities
         values, places = probabilities.topk(min(2, len(classes)))
         best = zip(values.tolist(), places.tolist(), strict=True)
-        cells = [f"{printable(classes[place])} {value:.1%}" for value, place in best]
+        cells = [f"{printable(classes[index])} {value:.1%}" for value, index in best]
         rows.append((printable(one.file.name), *cells, *[""] * (2 - len(cells))))
     head = ("clip", "prediction", "next")
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(3)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
              for row in (head, *rows)]  # fmt: skip
-    if len(found) > _SHOWN:
-        lines.append(f"... and {len(found) - _SHOWN} more")
+    if len(predictions) > _SHOWN:
+        lines.append(f"... and {len(predictions) - _SHOWN} more")
     return lines

@@ -42,9 +42,9 @@ def run_command(
             result = begin(configure(options), options["output"], progress, options["shard"])
     except Interrupted as stop:
         folder = options["run"] or (options["output"] if options["shard"] else stop.folder)
-        part = f" --shard {options['shard']}" if options["shard"] else ""
+        shard_option = f" --shard {options['shard']}" if options["shard"] else ""
         if rank() == 0:
-            echo(f"{stop}; continue with: graphkit {ctx.info_name} --resume {folder}{part}", err=True)
+            echo(f"{stop}; continue with: graphkit {ctx.info_name} --resume {folder}{shard_option}", err=True)
         ctx.exit(130)
     if rank() > 0:  # the first of several processes writes and says everything
         return

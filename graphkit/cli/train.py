@@ -63,20 +63,20 @@ def _config(options: dict[str, Any]) -> dict[str, Any]:
         "data": {"name": options["dataset"], **{name: options[name] for name in of_data}},
         "train": {name: options[name] for name in ("epochs", "lr", "batch_size")},
     }
-    for part, values in parts.items():
-        given[part] = {name: value for name, value in values.items() if value is not None}
+    for section, values in parts.items():
+        given[section] = {name: value for name, value in values.items() if value is not None}
     file = read_config(options["config"]) if options["config"] else {}
-    own = merge(file, *[parse_setting(text) for text in options["sets"]], given)
-    model, dataset = own["model"].get("name"), own["data"].get("name")
+    config = merge(file, *[parse_setting(text) for text in options["sets"]], given)
+    model, dataset = config["model"].get("name"), config["data"].get("name")
     recipe = options["recipe"]
-    if recipe is None and "recipe" in own:  # the configuration of an earlier run says which, or that there was none
-        recipe = coerce("recipe", own["recipe"], str | None) or "none"
+    if recipe is None and "recipe" in config:  # the configuration of an earlier run says which, or that there was none
+        recipe = coerce("recipe", config["recipe"], str | None) or "none"
     if recipe is None:
         recipe = find_recipe(str(model or "factorgcn"), str(dataset or "factor-graphs")) or "none"
     if recipe == "none":
-        return {**own, "recipe": None}
+        return {**config, "recipe": None}
     base = recipe_config(recipe)
-    for part, name in (("model", model), ("data", dataset)):
-        if name is not None and name != base[part]["name"]:
-            raise InputError(f"the recipe '{recipe}' is for the {part} '{base[part]['name']}' (got '{name}')")
-    return merge(base, own, {"recipe": recipe})
+    for section, name in (("model", model), ("data", dataset)):
+        if name is not None and name != base[section]["name"]:
+            raise InputError(f"the recipe '{recipe}' is for the {section} '{base[section]['name']}' (got '{name}')")
+    return merge(base, config, {"recipe": recipe})

@@ -123,7 +123,7 @@ class TrainSettings:
             raise InputError(f"`train.warmup` must be below `train.epochs`, {self.epochs} (got {self.warmup})")
 
 
-def check_fields(settings: Any, part: str) -> None:
+def check_fields(settings: Any, section: str) -> None:
     """Brings the fields of a data class of settings to the types of their hints.
 
     Args:
@@ -135,7 +135,7 @@ def check_fields(settings: Any, part: str) -> None:
     """
     hints = hints_of(type(settings))
     for field in fields(settings):
-        value = coerce(f"{part}.{field.name}", getattr(settings, field.name), hints[field.name])
+        value = coerce(f"{section}.{field.name}", getattr(settings, field.name), hints[field.name])
         object.__setattr__(settings, field.name, value)
 
 
@@ -210,9 +210,9 @@ def resolve(*layers: Mapping[str, Any]) -> dict[str, Any]:
         "train": asdict(TrainSettings(**train)),
         **plain_settings(merged),
     }
-    for part, resolve_section in _SECTIONS.items():
-        if merged.get(part):
-            config[part] = resolve_section(merged[part])
+    for section, resolve_section in _SECTIONS.items():
+        if merged.get(section):
+            config[section] = resolve_section(merged[section])
     return _plain(config)
 
 
@@ -227,9 +227,9 @@ def check_command(config: Mapping[str, Any], folder: str | Path, command: str) -
     Raises:
         InputError: If the run is one of another command.
     """
-    own = command_of(config)
-    if own != command:
-        raise InputError(f"'{folder}' is a run of graphkit {own}; continue it with: graphkit {own} --resume {folder}")
+    name = command_of(config)
+    if name != command:
+        raise InputError(f"'{folder}' is a run of graphkit {name}; continue it with: graphkit {name} --resume {folder}")
 
 
 def command_of(config: Mapping[str, Any]) -> str:
@@ -239,10 +239,10 @@ def command_of(config: Mapping[str, Any]) -> str:
 
 def plain_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the seed, the number of seeds, the device and the recipe, checked."""
-    found = {key: coerce(key, given.get(key, each.default), each.hint) for key, each in _PLAIN.items()}
-    if not 0 <= found["seed"] < 2**32 - found["seeds"]:
-        raise InputError(f"`seed` must not be negative and below 2**32 (got {found['seed']})")
-    return found
+    values = {key: coerce(key, given.get(key, setting.default), setting.hint) for key, setting in _PLAIN.items()}
+    if not 0 <= values["seed"] < 2**32 - values["seeds"]:
+        raise InputError(f"`seed` must not be negative and below 2**32 (got {values['seed']})")
+    return values
 
 
 def model_settings(name: str) -> dict[str, Setting]:
@@ -255,7 +255,7 @@ def model_settings(name: str) -> dict[str, Setting]:
     for cls in reversed(get_model(name).__mro__):
         if "__init__" in vars(cls) and cls.__module__.startswith("graphkit."):
             settings |= signature_settings(cls.__init__, _GIVEN)
-    return {option: Setting(_bounded(option, each.hint), each.default) for option, each in settings.items()}
+    return {option: Setting(_bounded(option, setting.hint), setting.default) for option, setting in settings.items()}
 
 
 def _bounded(option: str, hint: Any) -> Any:
@@ -265,7 +265,7 @@ def _bounded(option: str, hint: Any) -> Any:
     args = get_args(hint)
     if not args or get_origin(hint) is Annotated:
         return hint
-    inner = tuple(_bounded(option, each) for each in args)
+    inner = tuple(_bounded(option, arg) for arg in args)
     if get_origin(hint) in (Union, UnionType):
         return reduce(or_, inner)
     return get_origin(hint)[inner]
@@ -323,28 +323,28 @@ def parse_setting(text: str) -> dict[str, Any]:
     return setting
 
 
-def check_keys(part: str, given: Mapping[str, Any], known: Collection[str]) -> None:
+def check_keys(section: str, given: Mapping[str, Any], allowed: Collection[str]) -> None:
     """Refuses settings that a part does not have.
 
     Raises:
         InputError: If there is one; the closest known one is offered.
     """
     for key in given:
-        if key not in known:
-            raise unknown_name("configuration key", f"{part}.{key}", [f"{part}.{name}" for name in known])
+        if key not in allowed:
+            raise unknown_name("configuration key", f"{section}.{key}", [f"{section}.{name}" for name in allowed])
 
 
-def checked(part: str, given: Mapping[str, Any], known: Mapping[str, Setting]) -> dict[str, Any]:
+def checked(section: str, given: Mapping[str, Any], allowed: Mapping[str, Setting]) -> dict[str, Any]:
     """Returns the settings of a part in their types.
 
     Raises:
         InputError: If a key is unknown, or a value is of a wrong type.
     """
-    check_keys(part, given, known)
+    check_keys(section, given, allowed)
     values = {}
     for key, value in given.items():
-        hint = known[key].hint
-        values[key] = coerce(f"{part}.{key}", _text(value) if part == "data" and hint is str else value, hint)
+        hint = allowed[key].hint
+        values[key] = coerce(f"{section}.{key}", _text(value) if section == "data" and hint is str else value, hint)
     return values
 
 
@@ -370,14 +370,14 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def named(part: str, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+def named(section: str, settings: Mapping[str, Any]) -> Mapping[str, Any]:
     """Returns the part ``model`` or ``data`` with its name as it is registered, whatever its case, ``-`` and ``_``."""
     name = settings.get("name")
     if not isinstance(name, str):
         return settings
-    if part == "model":
+    if section == "model":
         return {**settings, "name": canonical_model(name)}
-    if part == "data" and not data.is_path(name):
+    if section == "data" and not data.is_path(name):
         return {**settings, "name": canonical_dataset(name)}
     return settings
 

@@ -86,7 +86,7 @@ class ContinualTrainer:
         self.optimizer = self._new_optimizer()
         self.done = 0
         self.rows: list[dict[str, Any]] = []
-        self.matrices = {part: torch.full((len(self.stream),) * 2, math.nan).double() for part in ("val", "test")}
+        self.matrices = {split: torch.full((len(self.stream),) * 2, math.nan).double() for split in ("val", "test")}
         self.untrained = torch.full((len(self.stream),), math.nan).double()
         self.tasks: list[dict[str, Any]] = []
 
@@ -140,26 +140,24 @@ class ContinualTrainer:
                 raise self._stopped()
 
         try:
-            for each in tasks:
-                self.strategy.before_task(self.model, each)
+            for current in tasks:
+                self.strategy.before_task(self.model, current)
             if not self.settings.keep_optimizer or self.done == 0:
                 self.optimizer = self._new_optimizer()
-            epoch = learn_task(
-                self.model, tasks, self.strategy, self.optimizer, self.settings, self.generator, report
-            )
+            epoch = learn_task(self.model, tasks, self.strategy, self.optimizer, self.settings, self.generator, report)
         finally:
             self.progress.close()
         trained = time.perf_counter() - begin
-        for each in tasks:
-            self.strategy.after_task(self.model, each)
-        whole = time.perf_counter() - begin
+        for current in tasks:
+            self.strategy.after_task(self.model, current)
+        elapsed = time.perf_counter() - begin
         self._score(task.index)
         self.tasks.append(
             {
                 "task": task.index,
                 "epoch": epoch,
-                "seconds": whole,
-                "seconds_after_task": whole - trained,
+                "seconds": elapsed,
+                "seconds_after_task": elapsed - trained,
                 "memory_mb": round(size_of(self.strategy.state_dict()) / 2**20, 4),
             }
         )
@@ -171,8 +169,8 @@ class ContinualTrainer:
         with share_trunk_outputs():
             for index in range(min(last, len(self.stream))):
                 scores = self.stream.at(index, stage).scores(self.model)
-                for part, matrix in self.matrices.items():
-                    matrix[stage, index] = scores[part]
+                for split, matrix in self.matrices.items():
+                    matrix[stage, index] = scores[split]
 
     def _finish(self) -> dict[str, Any]:
         """Writes the model and the table, and returns what the matrices say."""
@@ -235,7 +233,6 @@ class ContinualTrainer:
             self.matrices, self.untrained = state["matrices"], state["untrained"]
             restore_random_state(state["random"], self.generator)
 
-
     @property
     def _origin(self) -> dict[str, Any]:
         """The settings that this fit depends on."""
@@ -252,8 +249,8 @@ class ContinualTrainer:
             check_optimizer(state["optimizer"], self.optimizer)
         tasks = [{"task": 0, "epoch": 0, "seconds": 0.0, "seconds_after_task": 0.0, "memory_mb": 0.0}]
         random = random_state(self.generator)
-        own = {"done": 0, "rows": [dict.fromkeys(COLUMNS)], "tasks": tasks}
-        for key, like in {**own, "matrices": self.matrices, "untrained": self.untrained}.items():
+        expected = {"done": 0, "rows": [dict.fromkeys(COLUMNS)], "tasks": tasks}
+        for key, like in {**expected, "matrices": self.matrices, "untrained": self.untrained}.items():
             check_kind(state[key], like, key)
         for key in ("torch", "order"):
             check_kind(state["random"][key], random[key], f"random.{key}")

@@ -31,14 +31,14 @@ def gradients(
     """
     if not value.requires_grad:
         return {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}
-    found = torch.autograd.grad(
+    grads = torch.autograd.grad(
         value,
         list(parameters.values()),
         retain_graph=retain_graph or create_graph,
         create_graph=create_graph,
         allow_unused=True,
     )
-    pairs = zip(parameters.items(), found, strict=True)
+    pairs = zip(parameters.items(), grads, strict=True)
     return {name: torch.zeros_like(parameter) if grad is None else grad for (name, parameter), grad in pairs}
 
 

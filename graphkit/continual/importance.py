@@ -54,7 +54,7 @@ def importance(
         raise InputError(f"`samples` must be at least 1, or none for all (got {samples})")
     parameters = trainable(model)
     total = {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}
-    count = place = 0
+    count = offset = 0
     step = 1
     if samples is not None and per == "sample":
         step = max(1, -(-sum(episode.target(batch).size(0) for batch in episode) // samples))
@@ -66,11 +66,11 @@ def importance(
                 add(total, gradients(quantity(output, target), parameters), measure, size)
                 count += size
                 continue
-            chosen = range(-place % step, size, step)
+            chosen = range(-offset % step, size, step)
             for item in chosen:
                 value = quantity(output[item : item + 1], target[item : item + 1])
                 add(total, gradients(value, parameters, retain_graph=item != chosen[-1]), measure)
-            count, place = count + len(chosen), place + size
+            count, offset = count + len(chosen), offset + size
     return {name: value / max(count, 1) for name, value in total.items()}
 
 

@@ -46,9 +46,9 @@ def learn_task(
         row: dict[str, Any] = {"epoch": epoch, "loss": loss, "validation": None}
         if settings.select != "last" and (epoch % settings.check == 0 or epoch == settings.epochs):
             with share_trunk_outputs():
-                found = [validate(model, each) for each in tasks]
-            row["validation"] = fmean(score for score, _ in found)
-            selection.update(epoch, fmean(held_out for _, held_out in found), row["validation"], model)
+                results = [validate(model, current) for current in tasks]
+            row["validation"] = fmean(score for score, _ in results)
+            selection.update(epoch, fmean(held_out for _, held_out in results), row["validation"], model)
         report(row)
         if selection.exhausted:
             break

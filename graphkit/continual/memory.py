@@ -57,11 +57,11 @@ class Memory:
         """Returns all items, those that represent their class best first."""
         if self.selection == "first" or strata.unique().numel() < 2:
             return torch.arange(strata.numel(), device=strata.device)
-        found = task.features()
-        if found is None:
+        embedding = task.features()
+        if embedding is None:
             with torch.no_grad(), evaluating(model):
-                found = torch.cat([task.output(model, batch) for batch in task])
-        features = found.detach().flatten(1)
+                embedding = torch.cat([task.output(model, batch) for batch in task])
+        features = embedding.detach().flatten(1)
         features = widen(features if features.is_floating_point() else features.float())
         if self.selection == "mean":
             _, number = torch.unique(strata, return_inverse=True)

@@ -65,20 +65,20 @@ def merge_penalty(
                     f"expected '{name}' of shape {list(weight.shape)} as in `weights`, got {list(other.shape)}; merge "
                     "penalties of one network only"
                 )
-    own = {name: importance.get(name, torch.zeros_like(weight)).detach() for name, weight in weights.items()}
+    current = {name: importance.get(name, torch.zeros_like(weight)).detach() for name, weight in weights.items()}
     anchor = {name: weight.detach().clone() for name, weight in weights.items()}
     if merged is None:
-        total = {name: own[name].clone() for name in anchor}
+        total = {name: current[name].clone() for name in anchor}
         return MergedPenalty(total, {name: torch.zeros_like(weight) for name, weight in anchor.items()}, anchor, 0.0)
     total, slope, constant = dict(merged.total), dict(merged.slope), merged.constant
     for name, weight in anchor.items():
         if name not in merged.anchor:
-            total[name], slope[name] = own[name].clone(), torch.zeros_like(weight)
+            total[name], slope[name] = current[name].clone(), torch.zeros_like(weight)
             continue
         move, so_far = weight - merged.anchor[name], merged.total[name]
         constant += float((move.double() * (2 * merged.slope[name].double() + so_far.double() * move.double())).sum())
         slope[name] = merged.slope[name] + so_far * move
-        total[name] = so_far + own[name]
+        total[name] = so_far + current[name]
     return MergedPenalty(total, slope, {**merged.anchor, **anchor}, constant)
 
 

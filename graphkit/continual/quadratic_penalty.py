@@ -46,10 +46,10 @@ class QuadraticPenalty(Strategy, ABC):
 
     def after_task(self, model: torch.nn.Module, task: Experience) -> None:
         """Adds the importance of the task that has been learned."""
-        found = self.importance(model, task)
-        if not any(bool(value.any()) for value in found.values()):
+        importance = self.importance(model, task)
+        if not any(bool(value.any()) for value in importance.values()):
             return  # a penalty of nothing would still hand gradients of zero to optimizers that decay weights
-        self._merged = merge_penalty(self._merged, found, trainable(model))
+        self._merged = merge_penalty(self._merged, importance, trainable(model))
         if self.to_latest:
             slope = {name: torch.zeros_like(value) for name, value in self._merged.slope.items()}
             self._merged = self._merged._replace(slope=slope, constant=0.0)
@@ -58,14 +58,12 @@ class QuadraticPenalty(Strategy, ABC):
         """Returns the merged penalty."""
         return {} if self._merged is None else self._merged._asdict()
 
-    def load_state_dict(
-        self, state: dict[str, Any], model: torch.nn.Module, tasks: Sequence[Experience] = ()
-    ) -> None:
+    def load_state_dict(self, state: dict[str, Any], model: torch.nn.Module, tasks: Sequence[Experience] = ()) -> None:
         """Takes the merged penalty."""
         if not state:
             self._merged = None
             return
         check_network(state["anchor"], model)
-        place = next(model.parameters()).device
-        named = {part: {name: t.to(place) for name, t in state[part].items()} for part in ("total", "slope", "anchor")}
+        device = next(model.parameters()).device
+        named = {key: {name: t.to(device) for name, t in state[key].items()} for key in ("total", "slope", "anchor")}
         self._merged = MergedPenalty(**named, constant=float(state["constant"]))

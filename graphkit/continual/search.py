@@ -41,8 +41,8 @@ def search_settings(config: dict[str, Any], fit: FitOne) -> dict[str, list[dict[
     tried: dict[str, list[dict[str, Any]]] = {}
     for name, trials in search_trials(config).items():
         tried[name] = []
-        for place, child in trials.items():
-            validation = fit(child, name, place)["validation"]
+        for subfolder, child in trials.items():
+            validation = fit(child, name, subfolder)["validation"]
             tried[name].append({"options": child["strategies"][name], "validation": validation})
         best = max(tried[name], key=lambda entry: -1.0 if entry["validation"] is None else entry["validation"])
         config["strategies"][name] = best["options"]

@@ -91,7 +91,7 @@ def strategy_settings(name: str) -> dict[str, Setting]:
         ValueError: If there is no such strategy; the closest name is offered.
     """
     settings = signature_settings(get_strategy(name).__init__)
-    return {option: Setting(_bounded(option, each.hint), each.default) for option, each in settings.items()}
+    return {option: Setting(_bounded(option, setting.hint), setting.default) for option, setting in settings.items()}
 
 
 def _bounded(option: str, hint: Any) -> Any:
@@ -102,15 +102,6 @@ def _bounded(option: str, hint: Any) -> Any:
     if hint is float:
         return Annotated[float, Range(0, open_low=option == "temperature")]
     return hint
-
-
-def strategy_options(name: str) -> dict[str, Any]:
-    """Returns the arguments of a strategy, with their defaults.
-
-    Raises:
-        ValueError: If there is no such strategy; the closest name is offered.
-    """
-    return {option: setting.default for option, setting in strategy_settings(name).items()}
 
 
 def merge_continual(*layers: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,13 +118,13 @@ def merge_continual(*layers: Mapping[str, Any]) -> dict[str, Any]:
                 continue
             if not isinstance(value, Mapping):
                 raise InputError(f"`{key}` must hold keys and values (got {shown(value)})")
-            part = dict(merged.get(key, {}))
+            section = dict(merged.get(key, {}))
             for name, setting in named(key, value).items():
                 if key == "strategies":
                     name = canonical_strategy(name)
-                    setting = {**part.get(name, {}), **_options_of(name, setting)}
-                part[name] = setting
-            merged[key] = part
+                    setting = {**section.get(name, {}), **_options_of(name, setting)}
+                section[name] = setting
+            merged[key] = section
     return merged
 
 
@@ -173,9 +164,9 @@ def resolve_continual(*layers: Mapping[str, Any]) -> dict[str, Any]:
             raise InputError(f"`data.{key}` does nothing here: a stream draws its own split; see `{other}`")
     basis = {"model": {"name": "gat"}, "data": {"name": "cora"}}
     common = resolve(basis, {key: merged[key] for key in ("model", "data", *_PLAIN) if key in merged})
-    known = stream_settings()
-    defaults = {key: setting.default for key, setting in known.items()}
-    stream = {**defaults, **checked("stream", merged.get("stream", {}), known)}
+    settings = stream_settings()
+    defaults = {key: setting.default for key, setting in settings.items()}
+    stream = {**defaults, **checked("stream", merged.get("stream", {}), settings)}
     heads = stream["heads"] or ("task" if stream["scenario"] == "task" else "shared")
     if heads == "task" and stream["scenario"] != "task":
         raise InputError(
@@ -219,12 +210,12 @@ def chosen(names: str) -> list[str]:
     """
     if names == "all":
         return strategy_names()
-    found = [canonical_strategy(name.strip()) for name in names.split(",") if name.strip()]
-    for name in found:
+    strategies = [canonical_strategy(name.strip()) for name in names.split(",") if name.strip()]
+    for name in strategies:
         get_strategy(name)
-    if not found:
+    if not strategies:
         raise InputError(f"there must be a strategy, such as twp (got {names!r})")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(strategies))
 
 
 def _split_text(split: Any) -> str:

@@ -84,11 +84,11 @@ def check_network(tensors: dict[str, Tensor], model: torch.nn.Module) -> None:
     """
     came = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     compared = {name: parameter for name, parameter in model.named_parameters() if name in came} | trainable(model)
-    own = {name: tuple(parameter.shape) for name, parameter in compared.items()}
-    if own != came:
+    expected = {name: tuple(parameter.shape) for name, parameter in compared.items()}
+    if expected != came:
         differences = [
-            f"{name} {came.get(name, 'absent')} in the state, {own.get(name, 'absent')} in the model"
-            for name in sorted(own.keys() | came.keys())
-            if own.get(name) != came.get(name)
+            f"{name} {came.get(name, 'absent')} in the state, {expected.get(name, 'absent')} in the model"
+            for name in sorted(expected.keys() | came.keys())
+            if expected.get(name) != came.get(name)
         ]
         raise InputError(f"the strategy was saved with another network: {'; '.join(differences)}")

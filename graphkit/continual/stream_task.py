@@ -72,11 +72,11 @@ class StreamTask(Experience):
         visible = self.stream.visible_graph
         return ids if visible is None else visible.places(ids, visible.stage(self.index, self.stage))
 
-    def batches(self, part: str = "train", generator: torch.Generator | None = None) -> Iterator[Data]:
+    def batches(self, split: str = "train", generator: torch.Generator | None = None) -> Iterator[Data]:
         """Yields the batches of a part, ``"train"``, ``"val"`` or ``"test"``; shuffled if there is a generator."""
         if self.stream.visible_graph is not None:
             return iter((self.data,))
-        ids: Tensor = getattr(self.split, part)
+        ids: Tensor = getattr(self.split, split)
         graphs, size = self.stream.dataset.graphs, self.stream.batch_size
         return iter(GraphLoader(graphs, ids, size, generator is not None, generator))
 
@@ -175,7 +175,7 @@ class StreamTask(Experience):
         return Experience(self, output, self.target, old.loss)
 
     def outputs_and_targets(
-        self, model: torch.nn.Module, part: str, output: Tensor | None = None
+        self, model: torch.nn.Module, split: str, output: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Returns outputs and targets of the items of a part, ``"train"``, ``"val"`` or ``"test"``.
 
@@ -185,9 +185,9 @@ class StreamTask(Experience):
             output: What :meth:`all_outputs` returned for the whole graph, where that is known already.
         """
         if self.stream.visible_graph is None:
-            pairs = [(self.all_outputs(model, batch), self._shifted(batch.y)) for batch in self.batches(part)]
+            pairs = [(self.all_outputs(model, batch), self._shifted(batch.y)) for batch in self.batches(split)]
             return torch.cat([pair[0] for pair in pairs]), torch.cat([pair[1] for pair in pairs])
-        places = self._places(getattr(self.split, part))
+        places = self._places(getattr(self.split, split))
         output = self.all_outputs(model, self._graph) if output is None else output
         return output[places], self._shifted(self._graph.y[places])
 
@@ -196,5 +196,5 @@ class StreamTask(Experience):
         """Returns the metric on the validation and on the test items, in the mode that the model is in."""
         output = None if self.stream.visible_graph is None else self.all_outputs(model, self._graph)
         return {
-            part: self.stream.task.score(*self.outputs_and_targets(model, part, output)) for part in ("val", "test")
+            split: self.stream.task.score(*self.outputs_and_targets(model, split, output)) for split in ("val", "test")
         }

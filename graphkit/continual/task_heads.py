@@ -45,7 +45,7 @@ class TaskHeads(GraphModel):
         self.places = _output_layers(network, other)
         networks = [network, *(make(size) for size in self.sizes[1:])]
         self.heads = torch.nn.ModuleList(
-            torch.nn.ModuleList(each.get_submodule(place) for place in self.places) for each in networks
+            torch.nn.ModuleList(model.get_submodule(path) for path in self.places) for model in networks
         )
         self.network = network
         self._put([None] * len(self.places))
@@ -85,8 +85,8 @@ class TaskHeads(GraphModel):
 
     def _put(self, layers: Sequence[torch.nn.Module | None]) -> None:
         """Puts layers into the network; in this way every parameter has one name, whichever task was last."""
-        for place, layer in zip(self.places, layers, strict=True):
-            parent, _, name = place.rpartition(".")
+        for path, layer in zip(self.places, layers, strict=True):
+            parent, _, name = path.rpartition(".")
             self.network.get_submodule(parent)._modules[name] = layer
 
     def __repr__(self) -> str:

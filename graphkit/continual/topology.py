@@ -93,23 +93,23 @@ def listen(model: torch.nn.Module, layers: Sequence[str] | None = None) -> Itera
     Raises:
         ValueError: If there is no such layer, or none at all.
     """
-    found = {name: module for name, module in model.named_modules() if isinstance(module, MessagePassing)}
-    if not found:
+    modules = {name: module for name, module in model.named_modules() if isinstance(module, MessagePassing)}
+    if not modules:
         raise InputError(f"topology needs layers of the kind MessagePassing (got none in {type(model).__name__})")
     for name in layers or ():
-        if name not in found:
-            raise InputError(f"`layers`: {unknown_name('graph layer', name, found)}")
+        if name not in modules:
+            raise InputError(f"`layers`: {unknown_name('graph layer', name, modules)}")
     parts: list[Topology] = []
 
     def hook(layer: MessagePassing, inputs: tuple[Any, ...]) -> None:
         edge_index, _, sent = inputs
         if isinstance(edge_index, Tensor) and edge_index.layout == torch.strided:
             with torch.autocast(edge_index.device.type, enabled=False):
-                part = _topology(layer, torch.stack([edge_index[0], edge_index[1]]), sent)
-            if part.score.requires_grad:
-                parts.append(part)
+                topology = _topology(layer, torch.stack([edge_index[0], edge_index[1]]), sent)
+            if topology.score.requires_grad:
+                parts.append(topology)
 
-    chosen = found.values() if layers is None else [found[name] for name in layers]
+    chosen = modules.values() if layers is None else [modules[name] for name in layers]
     handles = [layer.register_propagate_forward_pre_hook(hook) for layer in chosen]
     try:
         with share_trunk_outputs(False):  # a layer that is not run again would not be heard

@@ -62,8 +62,8 @@ class VisibleGraph:
         if self.edge_time is not None and self.visible != "whole":
             edges &= self.edge_time <= stage
         ids = nodes.nonzero().view(-1)
-        place = torch.full_like(owner, -1)
-        place[ids] = torch.arange(ids.numel(), device=ids.device)
+        mapping = torch.full_like(owner, -1)
+        mapping[ids] = torch.arange(ids.numel(), device=ids.device)
         everyone = ids.numel() == owner.numel()
         cut = Data()
         for name, value in self.data.to_dict().items():
@@ -76,7 +76,7 @@ class VisibleGraph:
                 cut[name] = rows_of(value, ids)
             else:
                 cut[name] = value
-        cut.edge_index = sorted_edge_index(place[source[:, edges]], ids.numel())
+        cut.edge_index = sorted_edge_index(mapping[source[:, edges]], ids.numel())
         cut.num_nodes = ids.numel()
         cut.n_id = ids
         return cut

@@ -114,10 +114,10 @@ def write_array(path: Path, blocks: Iterable[Any], shape: tuple[int, ...], dtype
     write_atomically(path, write)
 
 
-def rows_at_a_time(array: Any, size: int | None = None) -> Iterator[Any]:
+def rows_at_a_time(array: Any) -> Iterator[Any]:
     """Cuts anything that has a shape and can be sliced into blocks of rows of about :data:`BLOCK` bytes."""
     width = int(np.prod(array.shape[1:], dtype=np.int64)) or 1
-    step = max(1, (BLOCK if size is None else size) // (width * 8))
+    step = max(1, BLOCK // (width * 8))
     for begin in range(0, array.shape[0], step):
         yield array[begin : begin + step]
 

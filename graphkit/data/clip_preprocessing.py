@@ -113,8 +113,8 @@ class ClipForm:
                 layout[key] = tuple(layout[key])
             for key in ("edges", "mirrored"):
                 layout[key] = tuple((int(a), int(b)) for a, b in layout[key])
-            known = {**content, "layout": SkeletonLayout(**layout), "classes": tuple(content["classes"])}
-            return cls(**known)
+            kwargs = {**content, "layout": SkeletonLayout(**layout), "classes": tuple(content["classes"])}
+            return cls(**kwargs)
         except InputError:
             raise
         except PARSER_ERRORS as error:

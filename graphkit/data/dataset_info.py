@@ -90,7 +90,7 @@ class DatasetEntry:
         return dataset
 
 
-def check_options(name: str, known: Mapping[str, Setting], given: Mapping[str, Any]) -> dict[str, Any]:
+def check_options(name: str, options: Mapping[str, Setting], given: Mapping[str, Any]) -> dict[str, Any]:
     """Refuses options that a data set does not have, or of another type than it declares.
 
     Returns:
@@ -102,11 +102,11 @@ def check_options(name: str, known: Mapping[str, Setting], given: Mapping[str, A
     """
     taken = {}
     for option, value in given.items():
-        if option not in known:
-            if not known:
+        if option not in options:
+            if not options:
                 raise InputError(f"the data set '{name}' has no options of its own (got '{option}'); remove it")
-            raise unknown_name(f"option of the data set '{name}'", option, known)
-        hint = known[option].hint
+            raise unknown_name(f"option of the data set '{name}'", option, options)
+        hint = options[option].hint
         taken[option] = coerce(f"data.{option}", str(value) if hint is str and type(value) is int else value, hint)
     return taken
 

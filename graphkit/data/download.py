@@ -39,10 +39,10 @@ def unreachable_host(address: str) -> str:
 
 
 @contextlib.contextmanager
-def socket_timeout(seconds: float = TIMEOUT) -> Iterator[None]:
+def socket_timeout() -> Iterator[None]:
     """Limits for a while how long any socket waits for a byte."""
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
+    socket.setdefaulttimeout(TIMEOUT)
     try:
         yield
     finally:
@@ -52,13 +52,13 @@ def socket_timeout(seconds: float = TIMEOUT) -> Iterator[None]:
 @contextlib.contextmanager
 def private_folder(parent: Path) -> Iterator[Path]:
     """Yields a new folder that only this process knows, and removes what is left of it afterwards."""
-    own = f".folder.{machine_id()}-"
+    prefix = f".folder.{machine_id()}-"
     with writing(parent):
         parent.mkdir(parents=True, exist_ok=True)
-        for left in parent.glob(f"{own}*.part"):
+        for left in parent.glob(f"{prefix}*.part"):
             if unfinished(left):
                 shutil.rmtree(left, ignore_errors=True)
-        folder = parent / f"{own}{os.getpid()}-{secrets.token_hex(6)}.part"
+        folder = parent / f"{prefix}{os.getpid()}-{secrets.token_hex(6)}.part"
         folder.mkdir()
     try:
         with writing(parent, space=True):

@@ -29,14 +29,14 @@ def reading(path: Path) -> AbstractContextManager[None]:
     return parsing(path.name, "it is damaged, or not the published file")
 
 
-def check_dense(path: Path, rows: int, columns: int, itemsize: int = 4) -> None:
-    """Refuses a matrix that a small file makes out of proportion large.
+def check_dense(path: Path, rows: int, columns: int) -> None:
+    """Refuses a float32 matrix that a small file makes out of proportion large.
 
     Raises:
         InputError: If the matrix is too large.
     """
     limit = max(MAX_DENSE, MAX_DENSE_EXPANSION * path.stat().st_size)
-    if rows * columns * itemsize > limit:
+    if rows * columns * 4 > limit:
         raise InputError(
             f"{path.name}: a matrix of {rows:,} x {columns:,} values is too large for a file of its size "
             f"(at most {limit:,} bytes)"
@@ -117,8 +117,8 @@ def open_text(path: Path) -> IO[str]:
         return open(path, encoding="utf-8")
     size = 0
     with gzip.open(path) as file:
-        while part := file.read(2**20):
-            size += len(part)
+        while chunk := file.read(2**20):
+            size += len(chunk)
             check_content_size(path, size, "the unpacked content", "fetch it again")
     return gzip.open(path, "rt", encoding="utf-8")
 
@@ -149,8 +149,8 @@ def csr_entries(
         InputError: If the arrays do not fit together.
     """
     size = [int(count) for count in np.asarray(shape).reshape(-1)]
-    whole = all(array.ndim == 1 and array.dtype.kind in "iu" for array in (indices, indptr))
-    if len(size) != 2 or min(size) < 0 or not whole or indptr.size != size[0] + 1:
+    valid = all(array.ndim == 1 and array.dtype.kind in "iu" for array in (indices, indptr))
+    if len(size) != 2 or min(size) < 0 or not valid or indptr.size != size[0] + 1:
         raise InputError(f"{path.name}: the arrays of a sparse matrix do not fit together")
     indices, indptr = indices.astype(np.int64), indptr.astype(np.int64)
     counts = np.diff(indptr)

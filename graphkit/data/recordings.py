@@ -35,6 +35,4 @@ def prepared_clips(
         x = center(x, ptr, layout.center, around, coordinates)
     if upright:
         x = align(x, ptr, layout.up, layout.across, coordinates)
-    return ClipCollection(
-        x, store.lengths, store.labels, layout, store.names, stream, coordinates, frames, box=box
-    )
+    return ClipCollection(x, store.lengths, store.labels, layout, store.names, stream, coordinates, frames, box=box)

@@ -13,14 +13,13 @@ from graphkit.errors import InputError
 MASKS = ("train_mask", "val_mask", "test_mask")
 
 
-def from_masks(name: str, data: Data, citation: str, metric: str = "accuracy") -> GraphDataset:
+def from_masks(name: str, data: Data, citation: str) -> GraphDataset:
     """Describes one graph with classes ``y`` ``[N]``; its masks, where it has all three, become the splits.
 
     Args:
         name: Name of the data set.
         data: The graph; -1 or NaN in ``y`` marks a node without a label, which is left out of the splits.
         citation: One line on where it comes from.
-        metric: Name of the score.
 
     Raises:
         InputError: If the masks are not as long as ``y``, or ``y`` does not hold class numbers without gaps.
@@ -40,7 +39,7 @@ def from_masks(name: str, data: Data, citation: str, metric: str = "accuracy") -
         splits=splits_from_masks(*masks) if len(masks) == len(MASKS) else (),
         num_features=x.size(1),
         num_outputs=num_classes,
-        metric=metric,
+        metric="accuracy",
         citation=citation,
     )
 

@@ -21,7 +21,7 @@ def parse_fractions(split: str | Sequence[float]) -> tuple[float, float, float]:
     hint = "write three shares for train, validation and test, such as 0.6,0.2,0.2"
     parts = split.split(",") if isinstance(split, str) else list(split)
     try:
-        fractions = tuple(float(part) for part in parts)
+        fractions = tuple(float(share) for share in parts)
     except (TypeError, ValueError):
         raise InputError(f"`split` must be three numbers (got {split!r}); {hint}") from None
     if len(fractions) != 3:
@@ -63,9 +63,9 @@ def random_split(
         order = order[np.argsort(rank, kind="stable")]
     first = round(order.size * fractions[0])
     second = round(order.size * (fractions[0] + fractions[1]))
-    parts = [torch.from_numpy(np.sort(part)) for part in np.split(order, [first, second])]
-    for name, part in zip(PARTS, parts, strict=True):
-        if not part.numel():
+    parts = [torch.from_numpy(np.sort(subset)) for subset in np.split(order, [first, second])]
+    for name, subset in zip(PARTS, parts, strict=True):
+        if not subset.numel():
             raise InputError(f"`split` leaves no {name} item (got {split!r} for {order.size} items); use larger shares")
     return Split(*parts)
 

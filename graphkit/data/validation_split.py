@@ -34,25 +34,25 @@ def held_out_split(
         ValueError: If there is no such validation, or a part of the split would be empty.
     """
     if validation not in VALIDATIONS:
-        known = ", ".join((*VALIDATIONS, *others))
-        raise InputError(f"`validation` must be one of {known} (got {validation!r})")
+        choices = ", ".join((*VALIDATIONS, *others))
+        raise InputError(f"`validation` must be one of {choices} (got {validation!r})")
     ids = {"train": train, "val": train & ~train, "test": test}
     if validation == "test":
         ids["val"] = test
     elif validation == "subjects":
         chosen = sum((subject == one for one in held_out), train & ~train)
         ids["train"], ids["val"] = train & ~chosen, train & chosen
-        for part in ("train", "val"):
-            if not bool(ids[part].any()):
+        for subset in ("train", "val"):
+            if not bool(ids[subset].any()):
                 who = ", ".join(map(str, sorted(held_out)))
-                raise InputError(f"the subjects {who} leave no clip for {part}; choose others with `val_subjects`")
-    split = Split(*(ids[part].nonzero().view(-1) for part in ("train", "val", "test")))
+                raise InputError(f"the subjects {who} leave no clip for {subset}; choose others with `val_subjects`")
+    split = Split(*(ids[subset].nonzero().view(-1) for subset in ("train", "val", "test")))
     return split, "test" if validation == "test" else "validation"
 
 
 def subject_numbers(text: str) -> tuple[int, ...]:
     """Reads ``"2, 7"``."""
     try:
-        return tuple(int(part) for part in text.split(",") if part.strip())
+        return tuple(int(number) for number in text.split(",") if number.strip())
     except ValueError:
         raise InputError(f"`val_subjects` must be whole numbers with commas, such as 2,7 (got {text!r})") from None

@@ -57,7 +57,7 @@ class Distillation:
             graph = copy(dataset.graphs[0]).to(device)
             self._inputs = self.teacher.inputs(copy(teacher_dataset.graphs[0]).to(device))
             inputs = student.inputs(graph)
-            edges = [each["edge_index"] for each in (self._inputs, inputs) if "edge_index" in each]
+            edges = [kwargs["edge_index"] for kwargs in (self._inputs, inputs) if "edge_index" in kwargs]
             if edges and self._inputs["x"].size(0) == graph.num_nodes:
                 self._structure = union_edges(*edges, num_nodes=int(graph.num_nodes or 0))
         else:

@@ -96,10 +96,10 @@ class Distiller(torch.nn.Module):
         with _evaluating(self.student), self.capture_layers() as captured:
             self.student(*args, **kwargs)
         teacher_outputs = self._teach(_given(teacher_inputs, args, kwargs))
-        for pair, (theirs, own) in zip(self.pairs, self._layers, strict=True):
-            _check_heard(captured, own, "student")
-            check_pair(captured[own].features, teacher_outputs[theirs].features)
-            pair.loss.start(captured[own].features.size(1), teacher_outputs[theirs].features.size(1))
+        for pair, (theirs, layer) in zip(self.pairs, self._layers, strict=True):
+            _check_heard(captured, layer, "student")
+            check_pair(captured[layer].features, teacher_outputs[theirs].features)
+            pair.loss.start(captured[layer].features.size(1), teacher_outputs[theirs].features.size(1))
         self.compare(captured, args, kwargs, teacher_inputs, structure, epoch=0)
 
     def forward(
@@ -130,7 +130,7 @@ class Distiller(torch.nn.Module):
 
     def capture_layers(self) -> AbstractContextManager[dict[str, LayerOutput]]:
         """Returns a context in which calls of the student are captured, for loops that call it themselves."""
-        return listening(self.student, [own for _, own in self._layers])
+        return listening(self.student, [layer for _, layer in self._layers])
 
     def compare(
         self,
@@ -173,23 +173,23 @@ class Distiller(torch.nn.Module):
         seen = _edges_in(given), _edges_in((args, kwargs))
         parts: list[tuple[Tensor, int]] = []
         for index in active:
-            pair, (theirs, own) = self.pairs[index], self._layers[index]
-            _check_heard(captured, own, "student")
-            student, teacher = captured[own].features, teacher_outputs[theirs].features
+            pair, (theirs, layer) = self.pairs[index], self._layers[index]
+            _check_heard(captured, layer, "student")
+            student, teacher = captured[layer].features, teacher_outputs[theirs].features
             check_pair(student, teacher)
-            if captured[own].nodes != teacher_outputs[theirs].nodes:
-                each = (teacher_outputs[theirs].nodes, captured[own].nodes)
-                a, b = ("one graph" if nodes is None else f"copies of {nodes} nodes" for nodes in each)
+            if captured[layer].nodes != teacher_outputs[theirs].nodes:
+                entry = (teacher_outputs[theirs].nodes, captured[layer].nodes)
+                a, b = ("one graph" if nodes is None else f"copies of {nodes} nodes" for nodes in entry)
                 raise InputError(
-                    f"teacher and student must be on the same nodes (got {a} at '{theirs}' and {b} at '{own}')"
+                    f"teacher and student must be on the same nodes (got {a} at '{theirs}' and {b} at '{layer}')"
                 )
-            made = teacher_outputs[theirs].edge_index, captured[own].edge_index
+            made = teacher_outputs[theirs].edge_index, captured[layer].edge_index
             edges = [b if a is None else a for a, b in zip(made, seen, strict=True)]
             edges = edges if structure is None else [structure]
-            united = [each for each in edges if each is not None]
-            known = self._summary(index, teacher, united, captured[own].nodes, kwargs, keep)
+            united = [entry for entry in edges if entry is not None]
+            summary = self._summary(index, teacher, united, captured[layer].nodes, kwargs, keep)
             pair.loss.start(student.size(1), teacher.size(1))
-            loss = pair.factor * finite(pair.loss.distance(student, known), student, teacher, f"'{theirs}:{own}'")
+            loss = pair.factor * finite(pair.loss.distance(student, summary), student, teacher, f"'{theirs}:{layer}'")
             parts.append((loss, student.size(0)))
         return parts
 
@@ -227,10 +227,10 @@ class Distiller(torch.nn.Module):
         if keep and index in self._known and key.matches(self._known[index][0]):
             return self._known[index][1]
         united = united_edges(edges, teacher.size(0), nodes) if loss.needs_edges and edges else None
-        known = loss.known(teacher, united, batch)
+        summary = loss.teacher_summary(teacher, united, batch)
         if keep:
-            self._known[index] = (key, known)
-        return known
+            self._known[index] = (key, summary)
+        return summary
 
 
 def _check_heard(captured: Mapping[str, LayerOutput], layer: str, whose: str) -> None:
@@ -259,8 +259,8 @@ def _edges_in(given: tuple[Sequence[Any], Mapping[str, Any]]) -> Tensor | None:
     """Returns the edges among the arguments of a network: those called so, or the first integers ``[2, E]``."""
     args, kwargs = given
     for value in (kwargs.get("edge_index"), *args):
-        whole = isinstance(value, Tensor) and value.dtype in (torch.int64, torch.int32)
-        if whole and value.dim() == 2 and value.size(0) == 2:
+        is_integer = isinstance(value, Tensor) and value.dtype in (torch.int64, torch.int32)
+        if is_integer and value.dim() == 2 and value.size(0) == 2:
             return value
     return None
 

@@ -86,11 +86,11 @@ def layer_aliases(network: torch.nn.Module) -> dict[str, str]:
         if name and not inside and isinstance(module, _GRAPH_LAYERS):
             convs.append(name)
     if convs:
-        found = {f"conv{index + 1}": name for index, name in enumerate(convs)}
+        aliases = {f"conv{index + 1}": name for index, name in enumerate(convs)}
     else:
         linear = [name for name, module in network.named_modules() if name and _is_linear(module)]
-        found = {f"lin{index + 1}": name for index, name in enumerate(linear)}
-    return {OUTPUT: "", **found}
+        aliases = {f"lin{index + 1}": name for index, name in enumerate(linear)}
+    return {OUTPUT: "", **aliases}
 
 
 def find_layer(network: torch.nn.Module, name: str, whose: str) -> str:
@@ -149,7 +149,7 @@ def listening(network: torch.nn.Module, layers: Iterable[str]) -> Iterator[dict[
 def _heard(name: str, output: Any) -> LayerOutput:
     """Returns the features in what a layer returned, and the edges if it returned some."""
     parts = output if isinstance(output, tuple | list) else (output,)
-    tensors = [part for part in parts if isinstance(part, Tensor)]
+    tensors = [value for value in parts if isinstance(value, Tensor)]
     if not tensors or not tensors[0].is_floating_point():
         raise InputError(f"the layer '{name}' must return features, or a tuple that begins with them (got {output!r})")
     edges = [t for t in tensors[1:] if t.dim() == 2 and t.size(0) == 2 and not t.is_floating_point()]

@@ -35,7 +35,7 @@ class DistillationLoss(torch.nn.Module, ABC):
         return teacher
 
     @abstractmethod
-    def compare(self, student: Tensor, known: Any) -> Tensor:
+    def compare(self, student: Tensor, summary: Any) -> Tensor:
         """Returns the loss of a student's features against what :meth:`summarize` returned."""
 
     def forward(
@@ -54,16 +54,16 @@ class DistillationLoss(torch.nn.Module, ABC):
         """
         check_pair(student, teacher)
         self.start(student.size(1), teacher.size(1))
-        loss = self.distance(student, self.known(teacher, edge_index, batch))
+        loss = self.distance(student, self.teacher_summary(teacher, edge_index, batch))
         return finite(loss, student, teacher)
 
-    def distance(self, student: Tensor, known: Any) -> Tensor:
+    def distance(self, student: Tensor, summary: Any) -> Tensor:
         """Returns :meth:`compare` in float32 at least, also where the networks run in half precision."""
         with torch.autocast(student.device.type, enabled=False):
-            return self.compare(widen(student), known)
+            return self.compare(widen(student), summary)
 
     @torch.no_grad()
-    def known(self, teacher: Tensor, edge_index: Tensor | None = None, batch: Tensor | None = None) -> Any:
+    def teacher_summary(self, teacher: Tensor, edge_index: Tensor | None = None, batch: Tensor | None = None) -> Any:
         """Returns the summary of a teacher's features, without a gradient; refuses missing edges."""
         if self.needs_edges:
             if edge_index is None:

@@ -36,7 +36,7 @@ def resolve_distill(section: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(losses, str | bytes) or not isinstance(losses, Sequence) or not losses:
         example = "[{name: lsp, weight: 10}]"
         raise InputError(f"`distill.losses` must be a list, such as {example} (got {shown(losses)})")
-    return {"teacher": coerce("distill.teacher", teacher, str), "losses": [_loss(each) for each in losses]}
+    return {"teacher": coerce("distill.teacher", teacher, str), "losses": [_loss(entry) for entry in losses]}
 
 
 def resolve_loss(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,8 +45,8 @@ def resolve_loss(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: As :func:`resolve_distill`.
     """
-    known = {**_OF_TAPS, **loss_settings(name)}
-    options = checked(name, options, known)
+    settings = {**_OF_TAPS, **loss_settings(name)}
+    options = checked(name, options, settings)
     if options.get("layers") is not None:
         split_layers(options["layers"])
     get_loss(name)(**{key: value for key, value in options.items() if key not in _OF_TAPS})
@@ -69,7 +69,7 @@ def split_layers(layers: str) -> tuple[str, str]:
         ValueError: If the text is not of that form.
     """
     parts = str(layers).split(":")
-    if len(parts) > 2 or not all(part.strip() for part in parts):
+    if len(parts) > 2 or not all(layer.strip() for layer in parts):
         raise InputError(f"layers must read TEACHER:STUDENT, such as conv2:conv3 (got {layers!r})")
     return parts[0].strip(), parts[-1].strip()
 

@@ -35,15 +35,19 @@ class TeacherOutputCache:
     """
 
     def __init__(
-        self, distiller: Distiller, teacher: GraphModel, graphs: GraphCollection, device: torch.device,
+        self,
+        distiller: Distiller,
+        teacher: GraphModel,
+        graphs: GraphCollection,
+        device: torch.device,
         limit: int = LIMIT,
     ) -> None:
         self.distiller, self.teacher, self.graphs, self.device = distiller, teacher, graphs, device
         self._kept: dict[int, dict[str, LayerOutput]] = {}
-        first = [t for each in self._block(0).values() for t in each[:2] if t is not None]
+        first = [t for output in self._block(0).values() for t in output[:2] if t is not None]
         nodes = int(graphs.num_nodes[:BLOCK].sum())
-        whole = sum(t.numel() * t.element_size() for t in first) / max(1, nodes) * int(graphs.num_nodes.sum())
-        self.fits = whole <= limit
+        total = sum(t.numel() * t.element_size() for t in first) / max(1, nodes) * int(graphs.num_nodes.sum())
+        self.fits = total <= limit
         if self.fits:
             graphs.graph.setdefault(NAME, torch.arange(len(graphs)))
 
@@ -57,13 +61,13 @@ class TeacherOutputCache:
             return None
         joined = {}
         for name in parts[0]:
-            captured = [part[name] for part in parts]
+            captured = [outputs[name] for outputs in parts]
             edges = None
             if captured[0].edge_index is not None:
                 starts = batch.ptr.tolist()
-                made = [each.edge_index + start for each, start in zip(captured, starts, strict=False)]  # type: ignore[operator]
+                made = [output.edge_index + start for output, start in zip(captured, starts, strict=False)]  # type: ignore[operator]
                 edges = torch.cat(made, dim=1)
-            joined[name] = LayerOutput(torch.cat([each.features for each in captured]), edges)
+            joined[name] = LayerOutput(torch.cat([output.features for output in captured]), edges)
         return joined
 
     def _graph(self, index: int) -> dict[str, LayerOutput]:
@@ -72,9 +76,9 @@ class TeacherOutputCache:
             begin = index - index % BLOCK
             sizes = self.graphs.num_nodes[begin : begin + BLOCK].tolist()
             block = {name: _cut(captured, sizes) for name, captured in self._block(begin).items()}
-            whole = all(len(parts) == len(sizes) for parts in block.values())
-            for place in range(len(sizes)):
-                self._kept[begin + place] = {name: parts[place] for name, parts in block.items()} if whole else {}
+            complete = all(len(parts) == len(sizes) for parts in block.values())
+            for offset in range(len(sizes)):
+                self._kept[begin + offset] = {name: parts[offset] for name, parts in block.items()} if complete else {}
         return self._kept[index]
 
     def _block(self, begin: int) -> dict[str, LayerOutput]:
@@ -94,6 +98,6 @@ def _cut(captured: LayerOutput, sizes: list[int]) -> list[LayerOutput]:
         plain = made.as_tensor() if isinstance(made, EdgeIndex) else made
         counter = torch.arange(len(sizes), device=plain.device)
         owner = torch.repeat_interleave(counter, torch.tensor(sizes, device=plain.device))[plain[1]]
-        starts = [sum(sizes[:place]) for place in range(len(sizes))]
-        edges = [plain[:, owner == place] - start for place, start in enumerate(starts)]
-    return [LayerOutput(*each) for each in zip(features.split(rows), edges, strict=True)]
+        starts = [sum(sizes[:index]) for index in range(len(sizes))]
+        edges = [plain[:, owner == index] - start for index, start in enumerate(starts)]
+    return [LayerOutput(*fields) for fields in zip(features.split(rows), edges, strict=True)]

@@ -35,7 +35,7 @@ def union_edges(*edge_indices: Tensor, num_nodes: int) -> EdgeIndex:
     """
     if not edge_indices:
         raise InputError("a union needs the edges of at least one graph (got none)")
-    edges = torch.cat([plain_edges(each).long() for each in edge_indices], dim=1)
+    edges = torch.cat([plain_edges(edge_index).long() for edge_index in edge_indices], dim=1)
     if edges.numel() and (int(edges.min()) < 0 or int(edges.max()) >= num_nodes):
         raise InputError(
             f"edges must hold node ids from 0 to {num_nodes - 1} (got ids from {int(edges.min())} to "

@@ -115,7 +115,7 @@ class DistributedCommunicator(Communicator):
         sizes = gather(torch.tensor(tensor.size(0))).tolist()
         padded = tensor.new_zeros(max(sizes), *tensor.shape[1:])
         padded[: tensor.size(0)] = tensor
-        return torch.cat([part[:size] for part, size in zip(gather(padded), sizes, strict=True)])
+        return torch.cat([rows[:size] for rows, size in zip(gather(padded), sizes, strict=True)])
 
     def all_reduce_mean_(self, tensors: Iterable[Tensor]) -> None:
         """Replaces tensors of fractions by their means over all processes."""
@@ -224,8 +224,8 @@ def job() -> str | None:
     """
     name = os.environ.get("TORCHELASTIC_RUN_ID")
     if name in (None, "none"):
-        own = f"{machine_id()} {os.getppid()} {started(os.getppid())}"
-        return None if name is None else hashlib.sha256(own.encode()).hexdigest()[:16]
+        identity = f"{machine_id()} {os.getppid()} {started(os.getppid())}"
+        return None if name is None else hashlib.sha256(identity.encode()).hexdigest()[:16]
     return name
 
 

@@ -91,16 +91,16 @@ def make_folder(output: str | Path | None, name: str) -> NewFolder:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        for each in reversed(made):
-            each.rmdir()
-        place = error.filename or output or "runs"
-        raise InputError(f"the output folder cannot be written: '{place}' ({os.strerror(error.errno or 0)})") from None
+        for parent in reversed(made):
+            parent.rmdir()
+        path = error.filename or output or "runs"
+        raise InputError(f"the output folder cannot be written: '{path}' ({os.strerror(error.errno or 0)})") from None
     return NewFolder(folder, made)
 
 
 def make_parents(folder: Path) -> list[Path]:
     """Makes a folder and those above it; returns the ones that were not there, the outermost first."""
-    made = [each for each in (folder, *folder.parents) if not each.exists()][::-1]
+    made = [path for path in (folder, *folder.parents) if not path.exists()][::-1]
     folder.mkdir(parents=True, exist_ok=True)
     return made
 
@@ -189,8 +189,8 @@ def _is_result(key: str, value: Any) -> bool:
         good = good and value["std"] >= 0
         return value is None or (good and isinstance(value.get("runs"), list) and all(map(is_number, value["runs"])))
     if key in ("epochs", "seeds"):
-        whole = isinstance(value, list) and all(item is None or isinstance(item, int) for item in value)
-        return whole and bool(value)
+        valid = isinstance(value, list) and all(item is None or isinstance(item, int) for item in value)
+        return valid and bool(value)
     if key == "peak_memory_mb":
         return value is None or is_number(value)
     return is_number(value) if key in ("parameters", "seconds") else isinstance(value, str)
@@ -239,8 +239,8 @@ def _of_job(output: str | Path | None, name: str, config: dict[str, Any]) -> New
     """
     if job() is None:
         return None
-    known = sorted(Path("runs").glob(f"{name}-[0-9]*")) if output is None else [Path(output)]
-    for folder in known:
+    candidates = sorted(Path("runs").glob(f"{name}-[0-9]*")) if output is None else [Path(output)]
+    for folder in candidates:
         mark, settings = folder / _JOB, folder / "config.yaml"
         if mark.is_file() and mark.read_text(encoding="utf-8", errors="replace").strip() == job():
             others = settings.is_file() and read_config(settings) != yaml.safe_load(yaml.safe_dump(config))

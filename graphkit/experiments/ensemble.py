@@ -44,8 +44,8 @@ def ensemble_runs(runs: Sequence[RunFolder], device: str = "auto") -> dict[str, 
             raise InputError(f"the run '{run.path}' has not ended; {remedy}")
     counts = {len(run.fits) for run in runs}
     groups = list(zip(*(run.fits for run in runs), strict=True)) if len(counts) == 1 else [[run.best for run in runs]]
-    place = pick_device(device)
-    scores = [_one_ensemble(group, place) for group in groups]
+    torch_device = pick_device(device)
+    scores = [_one_ensemble(group, torch_device) for group in groups]
     first = runs[0].fits[0].dataset
     validated = scores[0]["validation"] is not None
     return {
@@ -62,7 +62,7 @@ def ensemble_runs(runs: Sequence[RunFolder], device: str = "auto") -> dict[str, 
     }
 
 
-def _one_ensemble(fits: Sequence[RunFolder], place: torch.device) -> dict[str, Any]:
+def _one_ensemble(fits: Sequence[RunFolder], device: torch.device) -> dict[str, Any]:
     """Returns the scores of one fit of each run together."""
     first = fits[0]
     task = make_task(first.dataset.task, first.dataset.metric)
@@ -71,24 +71,24 @@ def _one_ensemble(fits: Sequence[RunFolder], place: torch.device) -> dict[str, A
     for fit in fits[1:]:
         same = first.dataset.name == fit.dataset.name and first.dataset.num_outputs == fit.dataset.num_outputs
         if not same or not all(
-            torch.equal(getattr(first.split, part), getattr(fit.split, part)) for part in ("val", "test")
+            torch.equal(getattr(first.split, name), getattr(fit.split, name)) for name in ("val", "test")
         ):
             raise InputError(
                 f"the runs '{first.path}' and '{fit.path}' do not have the same data and split; train them with the "
                 "same `data` settings but for the stream"
             )
-    test, y = _probabilities(fits, "test", place)
+    test, y = _probabilities(fits, "test", device)
     weights = torch.full((len(fits),), 1.0 / len(fits), dtype=torch.float64)
     validation = None
     if first.split.val.numel() and first.dataset.protocol == "validation":
-        held_out, labels = _probabilities(fits, "val", place)
+        held_out, labels = _probabilities(fits, "val", device)
         weights = mixture_weights(held_out, labels)
         validation = task.score(_mixed(held_out, weights), labels)
     return {
         "test": task.score(_mixed(test, weights), y),
         "validation": validation,
         "weights": weights.tolist(),
-        "single": [task.score(own, y) for own in test],
+        "single": [task.score(probabilities, y) for probabilities in test],
     }
 
 
@@ -97,15 +97,15 @@ def _mixed(probabilities: Tensor, weights: Tensor) -> Tensor:
     return torch.tensordot(weights.to(probabilities.dtype), probabilities, dims=1)
 
 
-def _probabilities(fits: Sequence[RunFolder], part: str, place: torch.device) -> tuple[Tensor, Tensor]:
+def _probabilities(fits: Sequence[RunFolder], split: str, device: torch.device) -> tuple[Tensor, Tensor]:
     """Returns the probabilities of all fits for a part of the split, ``[M, B, C]``, and the targets."""
-    found = []
+    outputs = []
     for fit in fits:
         batch_size = fit.config["train"]["batch_size"]
         with cpu_settings(fit.config["train"]["threads"] or sensible_threads(fit.dataset, batch_size)):
-            model = fit.model.to(place)
+            model = fit.model.to(device)
             nodes = node_loader(model, fit.dataset, batch_size)
-            batches = Batches(fit.dataset, getattr(fit.split, part), batch_size, place, nodes=nodes)
+            batches = Batches(fit.dataset, getattr(fit.split, split), batch_size, device, nodes=nodes)
             output, y = collect(model, batches)
-        found.append(output.softmax(dim=-1).cpu())
-    return torch.stack(found), y.cpu()
+        outputs.append(output.softmax(dim=-1).cpu())
+    return torch.stack(outputs), y.cpu()

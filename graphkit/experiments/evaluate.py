@@ -27,24 +27,27 @@ def evaluate_run(run: RunFolder, device: str = "auto") -> dict[str, Any]:
     Returns:
         A result as in ``result.json``.
     """
-    place = pick_device(device)
-    fits = [_evaluate_fit(fit, place) for fit in run.fits]
-    return {**combine(run.config, run.fits[0].dataset, fits, run.path, peak_memory_mb(place)), "command": "evaluate"}
+    torch_device = pick_device(device)
+    fits = [_evaluate_fit(fit, torch_device) for fit in run.fits]
+    return {
+        **combine(run.config, run.fits[0].dataset, fits, run.path, peak_memory_mb(torch_device)),
+        "command": "evaluate",
+    }
 
 
-def _evaluate_fit(fit: RunFolder, place: torch.device) -> dict[str, Any]:
+def _evaluate_fit(fit: RunFolder, device: torch.device) -> dict[str, Any]:
     """Returns what :meth:`Trainer.run` returned for a fit, computed again."""
     begin = time.perf_counter()
     dataset, split, batch_size = fit.dataset, fit.split, fit.config["train"]["batch_size"]
     task = make_task(dataset.task, dataset.metric)
     seed_everything(fit.config["seed"])
-    untrained = init_model(fit.config, dataset, split).to(place)
-    model = fit.model.to(place)
+    untrained = init_model(fit.config, dataset, split).to(device)
+    model = fit.model.to(device)
     scores: dict[str, Any] = {}
     with cpu_settings(fit.config["train"]["threads"] or sensible_threads(dataset, batch_size)):
         nodes = node_loader(model, dataset, batch_size)
         for name, ids in (("test", split.test), ("validation", split.val)):
-            batches = Batches(dataset, ids, batch_size, place, nodes=nodes)
+            batches = Batches(dataset, ids, batch_size, device, nodes=nodes)
             scores[name] = evaluate(model, task, batches)[1] if ids.numel() else None
         extras = extra_metrics(model, untrained, dataset, split)
     return {

@@ -56,13 +56,13 @@ def load_teacher(run: RunFolder, config: dict[str, Any], dataset: GraphDataset) 
     if not run.result:
         remedy = f"continue it with: graphkit train --resume {run.path}"
         raise InputError(f"the teacher '{run.path}' has not ended; {remedy}")
-    own, theirs = ({**each["data"], **dict.fromkeys(_FREE)} for each in (config, run.config))
-    for key in ("name", *own, *theirs):
-        if own.get(key) != theirs.get(key):
+    expected, theirs = ({**settings["data"], **dict.fromkeys(_FREE)} for settings in (config, run.config))
+    for key in ("name", *expected, *theirs):
+        if expected.get(key) != theirs.get(key):
             what = "another data set" if key == "name" else f"other data (`data.{key}`)"
             raise InputError(
-                f"the teacher '{run.path}' was trained on {what}: {theirs.get(key)} (the student's is {own.get(key)}); "
-                "take a teacher of the same data and split, or else it may know the test items"
+                f"the teacher '{run.path}' was trained on {what}: {theirs.get(key)} (the student's is "
+                f"{expected.get(key)}); take a teacher of the same data and split, or else it may know the test items"
             )
     drawn = "seed" in data.options(config["data"]["name"]) and config["data"].get("seed") is None
     fold = _fold(config, dataset)
@@ -72,17 +72,17 @@ def load_teacher(run: RunFolder, config: dict[str, Any], dataset: GraphDataset) 
         what = f"data drawn with the seed {config['seed']}" if drawn else f"the split {fold}"
         raise InputError(f"the teacher '{run.path}' has no fit on {what}; train it with as many runs as the student")
     same = [fit for fit in fits if fit.config["seed"] == config["seed"]]
-    found = same[0] if same else max(fits, key=_validation)
-    if _shaped(found.config) == _shaped(config):
-        found.dataset = dataset
+    teacher = same[0] if same else max(fits, key=_validation)
+    if _shaped(teacher.config) == _shaped(config):
+        teacher.dataset = dataset
     elif not dataset.is_single_graph:
         raise InputError(
             f"the teacher '{run.path}' reads other graphs: its `data.transforms` are "
-            f"{found.config['data']['transforms']} (the student's are {config['data']['transforms']}); set them alike"
+            f"{teacher.config['data']['transforms']} (the student's are {config['data']['transforms']}); set them alike"
         )
     elif isinstance(dataset.graphs, ClipCollection):
         raise InputError(f"the teacher '{run.path}' sees another stream of the clips; set `data.stream` alike")
-    return found
+    return teacher
 
 
 def _validation(fit: RunFolder) -> float:

@@ -55,22 +55,22 @@ def predict_run(run: RunFolder, output: str | Path, device: str = "auto") -> int
             "predictions are written for one graph or for graphs, not for the nodes of many graphs "
             f"(got {dataset.name}); use graphkit.experiments.open_run(RUN).model in Python"
         )
-    place = pick_device(device)
+    torch_device = pick_device(device)
     if run.result["selected_on"] == "fold":
-        outputs, parts = _out_of_fold(run, place)
+        outputs, parts = _out_of_fold(run, torch_device)
     else:
-        outputs, parts = _by_one(run.best, place)
+        outputs, parts = _by_one(run.best, torch_device)
     write_rows(output, _rows(run.best.dataset, outputs, parts))
     return len(parts)
 
 
-def _by_one(fit: RunFolder, place: torch.device) -> tuple[Tensor, list[str]]:
+def _by_one(fit: RunFolder, device: torch.device) -> tuple[Tensor, list[str]]:
     """Returns one fit's outputs for all items, and the part of its split that each belongs to."""
     dataset = fit.dataset
     count = int(dataset.graphs[0].num_nodes or 0) if dataset.is_single_graph else len(dataset.graphs)
-    model, batch_size = fit.model.to(place), fit.config["train"]["batch_size"]
+    model, batch_size = fit.model.to(device), fit.config["train"]["batch_size"]
     nodes = node_loader(model, dataset, batch_size)
-    outputs, _ = collect(model, Batches(dataset, torch.arange(count), batch_size, place, nodes=nodes))
+    outputs, _ = collect(model, Batches(dataset, torch.arange(count), batch_size, device, nodes=nodes))
     parts = ["none"] * count
     for name in ("train", "val", "test"):
         for index in getattr(fit.split, name).tolist():
@@ -78,17 +78,17 @@ def _by_one(fit: RunFolder, place: torch.device) -> tuple[Tensor, list[str]]:
     return outputs.cpu(), parts
 
 
-def _out_of_fold(run: RunFolder, place: torch.device) -> tuple[Tensor, list[str]]:
+def _out_of_fold(run: RunFolder, device: torch.device) -> tuple[Tensor, list[str]]:
     """Returns the outputs for all graphs, each by the fold that it was held out of."""
     fits = [fit for fit in run.fits if fit.config["seed"] == run.config["seed"]]
     count = len(fits[0].dataset.graphs)
     outputs, parts = torch.empty(0), ["none"] * count
     for fold, fit in enumerate(fits):
-        held_out = Batches(fit.dataset, fit.split.test, fit.config["train"]["batch_size"], place)
-        found = collect(fit.model.to(place), held_out)[0].cpu()
+        held_out = Batches(fit.dataset, fit.split.test, fit.config["train"]["batch_size"], device)
+        output = collect(fit.model.to(device), held_out)[0].cpu()
         if not fold:
-            outputs = found.new_zeros(count, found.size(1))
-        outputs[fit.split.test] = found
+            outputs = output.new_zeros(count, output.size(1))
+        outputs[fit.split.test] = output
         for index in fit.split.test.tolist():
             parts[index] = f"fold-{fit.config['data']['fold']}"
     return outputs, parts
@@ -100,8 +100,8 @@ def _rows(dataset: GraphDataset, outputs: Tensor, parts: list[str]) -> list[dict
     names = dataset.class_names or tuple(str(index) for index in range(dataset.num_outputs))
     several, regression = predictions.dim() > 1, dataset.task == "graph-regression"
     rows = []
-    for index, part in enumerate(parts):
-        row: dict[str, Any] = {"id": dataset.node_names[index] if dataset.node_names else index, "split": part}
+    for index, split in enumerate(parts):
+        row: dict[str, Any] = {"id": dataset.node_names[index] if dataset.node_names else index, "split": split}
         if several:
             row["predictions"] = dict(zip(names, predictions[index].tolist(), strict=True))
         else:

@@ -176,4 +176,4 @@ def read_table(path: Path) -> list[dict[str, float | None]]:
 
 def _numbers(path: Path) -> list[int]:
     """Returns the numbers in a folder's name, so that fold-10 comes after fold-9."""
-    return [int(part) for part in path.name.split("-") if part.isdigit()]
+    return [int(token) for token in path.name.split("-") if token.isdigit()]

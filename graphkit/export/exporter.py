@@ -76,12 +76,12 @@ def export_run(run: RunFolder, format: str = "onnx", output: str | Path | None =
     frames = max(form.frames, least, 32)
     shape = (2, form.channels, frames, form.layout.num_joints, form.persons)
     metadata = _metadata(run, form, least)
-    found: dict[str, Any] = {}
+    differences: dict[str, Any] = {}
 
     def write(temporary: Path) -> None:
         (write_onnx if format == "onnx" else write_pt2)(trace(plain, shape, least), temporary, metadata)
         runner, _ = run_onnx(temporary) if format == "onnx" else run_pt2(temporary)
-        found.update(_compare(runner, model, fit, shape, least))
+        differences.update(_compare(runner, model, fit, shape, least))
 
     try:
         write_atomically(path, write)
@@ -89,7 +89,7 @@ def export_run(run: RunFolder, format: str = "onnx", output: str | Path | None =
         reason = error.strerror or error
         raise InputError(f"the model cannot be written to '{path}' ({reason}); free space, or choose another") from None
     size = path.stat().st_size
-    return {"file": str(path), "format": format, "bytes": size, "batch_sizes": list(BATCH_SIZES), **found,
+    return {"file": str(path), "format": format, "bytes": size, "batch_sizes": list(BATCH_SIZES), **differences,
             "metadata": metadata}  # fmt: skip
 
 
@@ -127,20 +127,20 @@ def _compare(
     """Returns the largest differences between the scores of a file and of the model; refuses a file that is not it."""
     generator = torch.Generator().manual_seed(0)
     random = [torch.randn(size, *shape[1:], generator=generator) for size in BATCH_SIZES]
-    found: dict[str, Any] = {"scale": 1.0}
+    differences: dict[str, Any] = {"scale": 1.0}
     for kind, batches in (("random", random), ("real", list(_real(fit, least)))):
-        found[kind] = None
+        differences[kind] = None
         for x in batches:
             with torch.inference_mode():
                 expected, got = model(x), runner(x)
-            found["scale"] = max(found["scale"], float(expected.abs().max()))
-            found[kind] = max(found[kind] or 0.0, float((got - expected).abs().max()))
-        if found[kind] is not None and not found[kind] <= TOLERANCE * found["scale"]:
+            differences["scale"] = max(differences["scale"], float(expected.abs().max()))
+            differences[kind] = max(differences[kind] or 0.0, float((got - expected).abs().max()))
+        if differences[kind] is not None and not differences[kind] <= TOLERANCE * differences["scale"]:
             raise InputError(
-                f"the exported file differs from the model by {found[kind]:.2g} for {kind} clips, more than "
-                f"{TOLERANCE:g} of {found['scale']:.3g}; it is not kept"
+                f"the exported file differs from the model by {differences[kind]:.2g} for {kind} clips, more than "
+                f"{TOLERANCE:g} of {differences['scale']:.3g}; it is not kept"
             )
-    return found
+    return differences
 
 
 def _real(fit: RunFolder, least: int) -> Iterator[Tensor]:
@@ -152,5 +152,5 @@ def _real(fit: RunFolder, least: int) -> Iterator[Tensor]:
         yield clip.x.permute(3, 0, 2, 1)[None].contiguous()
     if chosen:
         longest = max(clip.x.size(0) for clip in chosen)
-        each = [repeat_to(clip.x, clip.lengths, longest).permute(3, 0, 2, 1) for clip in chosen]
-        yield torch.stack([each[i % len(each)] for i in range(BATCH_SIZES[-1])])
+        repeated = [repeat_to(clip.x, clip.lengths, longest).permute(3, 0, 2, 1) for clip in chosen]
+        yield torch.stack([repeated[i % len(repeated)] for i in range(BATCH_SIZES[-1])])

@@ -196,7 +196,7 @@ def _name_axes(proto: Any) -> None:
     for value in (*proto.graph.input, *proto.graph.output, *proto.graph.value_info):
         for size in value.type.tensor_type.shape.dim:
             if size.dim_param:
-                size.dim_param = re.sub(r"\w+", lambda found: names.get(found[0], found[0]), size.dim_param)
+                size.dim_param = re.sub(r"\w+", lambda match: names.get(match[0], match[0]), size.dim_param)
 
 
 def _line(error: BaseException) -> str:
@@ -207,13 +207,13 @@ def _line(error: BaseException) -> str:
 def _quiet() -> Iterator[None]:
     """Keeps what PyTorch's exporters say about themselves from the user."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")]
-    levels = [each.level for each in loggers]
+    levels = [logger.level for logger in loggers]
     try:
-        for each in loggers:
-            each.setLevel(logging.ERROR)
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        for each, before in zip(loggers, levels, strict=True):
-            each.setLevel(before)
+        for logger, before in zip(loggers, levels, strict=True):
+            logger.setLevel(before)

@@ -66,12 +66,12 @@ def open_predictor(source: RunFolder | str | Path, device: str = "auto") -> Pred
     if not isinstance(fit.dataset, SkeletonDataset):
         name = source.config["model"]["name"]
         raise InputError(f"only models of skeleton clips predict for new clips (got '{name}'); leave the folder out")
-    place = pick_device(device)
-    model = fit.model.to(place)
+    torch_device = pick_device(device)
+    model = fit.model.to(torch_device)
 
     @torch.inference_mode()
     def scores(x: Tensor, lengths: Tensor) -> Tensor:
-        return model(x.to(place), lengths.to(place)).cpu()
+        return model(x.to(torch_device), lengths.to(torch_device)).cpu()
 
     return Predictor(ClipForm.of_dataset(fit.dataset, fit.config["data"]["name"], data_options(fit)), scores)
 
@@ -82,19 +82,19 @@ def find_clips(paths: Sequence[str | Path]) -> list[Path]:
     Raises:
         FileNotFoundError: If there is no such file or folder, or no clip.
     """
-    found: list[Path] = []
+    files: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
             inside = (file for file in path.iterdir() if file.is_file() and file.suffix.lower() in SUFFIXES)
-            found += sorted(file for file in inside if file.name not in (TABLE, LAYOUT))
+            files += sorted(file for file in inside if file.name not in (TABLE, LAYOUT))
         elif path.is_file():
-            found.append(path)
+            files.append(path)
         else:
             raise FileNotFoundError(f"there is no file or folder '{path}'; check the path")
-    if not found:
+    if not files:
         where, kinds = ", ".join(f"'{path}'" for path in paths), ", ".join(SUFFIXES)
         raise FileNotFoundError(f"there is no clip in {where}; files of clips end in {kinds}")
-    return found
+    return files
 
 
 def predict_clips(predictor: Predictor, files: Sequence[Path]) -> Iterator[ClipPrediction]:
@@ -139,13 +139,13 @@ def _predicted(predictor: Predictor, group: Sequence[tuple[Path, Clip | str]]) -
         if isinstance(read, str):
             yield ClipPrediction(file, None, read)
             continue
-        found = next(probabilities)
-        finite = bool(found.isfinite().all())
+        scores = next(probabilities)
+        finite = bool(scores.isfinite().all())
         problem = "" if finite else f"'{file}': the scores of the model are not finite numbers; look at the coordinates"
-        yield ClipPrediction(file, found if finite else None, problem)
+        yield ClipPrediction(file, scores if finite else None, problem)
 
 
-def write_predictions(found: Sequence[ClipPrediction], classes: Sequence[str], output: str | Path) -> None:
+def write_predictions(predictions: Sequence[ClipPrediction], classes: Sequence[str], output: str | Path) -> None:
     """Writes predictions as JSON or CSV, see :func:`graphkit.experiments.predict.write_rows`.
 
     The columns are ``file``, ``prediction`` and one probability per class. If a clip could not be read, its row has the
@@ -156,7 +156,7 @@ def write_predictions(found: Sequence[ClipPrediction], classes: Sequence[str], o
     """
     check_output(output)
     rows = [prediction_row(one, classes) if one.probabilities is not None
-            else {"file": one.file.name, "problem": one.problem} for one in found]  # fmt: skip
+            else {"file": one.file.name, "problem": one.problem} for one in predictions]  # fmt: skip
     if str(output).lower().endswith(".csv"):
         rows = [{key: value for key, value in row.items() if key != "probability"} for row in rows]
         rows.sort(key=lambda row: "problem" in row)  # rows that were read come first, and so do their columns

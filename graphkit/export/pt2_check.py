@@ -43,9 +43,7 @@ _NAMES = (
     "StrictLessThan|Symbol|ToFloat|True|TruncToInt|Unequality|evaluate|finite|integer|nonnegative|nonzero|positive|"
     "real|zero"
 )
-_EXPRESSION = re.compile(
-    rf"(?:'[su]\d+'|[su]\d{{1,6}}\b|\b(?:{_NAMES})\b|\d{{1,18}}\b|\*(?!\*)|[\s(),=+\-/<>])*"
-)
+_EXPRESSION = re.compile(rf"(?:'[su]\d+'|[su]\d{{1,6}}\b|\b(?:{_NAMES})\b|\d{{1,18}}\b|\*(?!\*)|[\s(),=+\-/<>])*")
 _TYPES = (None, "builtins.tuple", "builtins.list", "builtins.dict")
 
 

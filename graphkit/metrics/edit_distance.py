@@ -108,8 +108,8 @@ def _rank(value: Tensor, graph: Tensor, num_graphs: int) -> Tensor:
     order = value.argsort(dim=0, descending=True, stable=True)
     order = order.gather(0, graph[order].argsort(dim=0, stable=True))
     count = torch.bincount(graph, minlength=num_graphs)
-    place = torch.arange(graph.numel(), device=graph.device) - (count.cumsum(0) - count)[graph]
-    return torch.empty_like(order).scatter_(0, order, place.unsqueeze(1).expand_as(order))
+    rank = torch.arange(graph.numel(), device=graph.device) - (count.cumsum(0) - count)[graph]
+    return torch.empty_like(order).scatter_(0, order, rank.unsqueeze(1).expand_as(order))
 
 
 def _check(coefficients: Tensor, edge_index: Tensor, ptr: Tensor, factor_mask: Tensor) -> None:

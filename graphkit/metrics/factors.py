@@ -73,11 +73,11 @@ def factor_scores(
     edits = edit_distances(coefficients, edge_index, ptr, factor_mask, presence)
     assignment = assign_factors(edits, seed)
     ged = matched_ged(edits, assignment)
-    known = ged[~ged.isnan()]
-    if known.numel() == 0:
+    valid = ged[~ged.isnan()]
+    if valid.numel() == 0:
         raise InputError("GED_E needs at least one graph with a true pattern (got none)")
-    std = float(known.std(unbiased=False))
-    return FactorScores(float(known.mean()), std, c_score(assignment), ged, assignment)
+    std = float(valid.std(unbiased=False))
+    return FactorScores(float(valid.mean()), std, c_score(assignment), ged, assignment)
 
 
 def c_score(matches: Tensor | Mapping[int, Sequence[int]]) -> float:
@@ -95,7 +95,7 @@ def c_score(matches: Tensor | Mapping[int, Sequence[int]]) -> float:
     """
     if isinstance(matches, Tensor):
         matches = {pattern: column[column >= 0].tolist() for pattern, column in enumerate(matches.t())}
-    found = [torch.tensor(factors) for factors in matches.values() if len(factors)]
-    if not found:
+    matched = [torch.tensor(factors) for factors in matches.values() if len(factors)]
+    if not matched:
         raise InputError("the C-score needs at least one matched pattern (got none)")
-    return sum(int(factors.bincount().max()) / factors.numel() for factors in found) / len(found)
+    return sum(int(factors.bincount().max()) / factors.numel() for factors in matched) / len(matched)

@@ -33,10 +33,12 @@ def mixture_weights(probabilities: Tensor, y: Tensor) -> Tensor:
     check_classes(probabilities[0], y)
     if not bool(((probabilities >= 0) & (probabilities.isfinite())).all()):
         raise InputError("`probabilities` must be finite and not negative; leave out models that diverged")
-    own = probabilities.double().gather(2, y.view(1, -1, 1).expand(probabilities.size(0), -1, 1)).squeeze(2)
-    own = own.clamp(min=1e-12)  # an item that no model allows for says nothing about the weights
-    weights = torch.full((own.size(0), 1), 1.0 / own.size(0), dtype=torch.float64, device=own.device)
+    likelihood = probabilities.double().gather(2, y.view(1, -1, 1).expand(probabilities.size(0), -1, 1)).squeeze(2)
+    likelihood = likelihood.clamp(min=1e-12)  # an item that no model allows for says nothing about the weights
+    weights = torch.full(
+        (likelihood.size(0), 1), 1.0 / likelihood.size(0), dtype=torch.float64, device=likelihood.device
+    )
     for _ in range(_STEPS):
-        share = weights * own
+        share = weights * likelihood
         weights = (share / share.sum(dim=0)).mean(dim=1, keepdim=True)
     return weights.flatten()

@@ -27,9 +27,9 @@ def roc_auc(logits: Tensor, y: Tensor) -> float:
         ValueError: If the shapes do not fit, there is no item, or a label is not 0, 1 or NaN.
     """
     logits, y = columns(logits, y)
-    known = ~y.isnan()
-    if logits[known].isnan().any():
+    mask = ~y.isnan()
+    if logits[mask].isnan().any():
         return float("nan")
     task = torch.arange(y.size(1), device=y.device).expand_as(y)
-    areas = segment_auc(logits[known], y[known] == 1, task[known], y.size(1))
+    areas = segment_auc(logits[mask], y[mask] == 1, task[mask], y.size(1))
     return float(areas.nanmean())

@@ -5,15 +5,14 @@ from torch import Tensor
 from graphkit.errors import InputError
 
 
-def saturated_share(coefficients: Tensor, low: float = 0.01, high: float = 0.99) -> float:
-    r"""Returns the fraction of coefficients below ``low`` or above ``high``.
+def saturated_share(coefficients: Tensor) -> float:
+    r"""Returns the fraction of coefficients below 0.01 or above 0.99.
 
     A sigmoid passes hardly any gradient there. A layer whose factors are all 1 or all 0 can satisfy the discriminator
     without having told any two edges apart, so a share near 1 is a warning, not a success.
 
     Args:
         coefficients: Factor coefficients, of any shape.
-        low, high: Limits of the range in which a coefficient still learns.
 
     Raises:
         ValueError: If there is no coefficient, or one is NaN.
@@ -22,4 +21,4 @@ def saturated_share(coefficients: Tensor, low: float = 0.01, high: float = 0.99)
         raise InputError("`coefficients` must hold at least one value (got none)")
     if bool(coefficients.isnan().any()):
         raise InputError("`coefficients` must be numbers (got NaN); did the training diverge?")
-    return float(((coefficients < low) | (coefficients > high)).double().mean())
+    return float(((coefficients < 0.01) | (coefficients > 0.99)).double().mean())

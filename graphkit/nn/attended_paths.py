@@ -57,16 +57,16 @@ def node_paths(
     Returns:
         For each node its paths, in the order in which they came.
     """
-    found: dict[int, list[NodePath]] = {int(node): [] for node in nodes}
+    by_node: dict[int, list[NodePath]] = {int(node): [] for node in nodes}
     for length, path_index in enumerate(paths):
-        wanted = torch.isin(path_index[-1], torch.tensor(list(found), device=path_index.device)).nonzero().view(-1)
+        wanted = torch.isin(path_index[-1], torch.tensor(list(by_node), device=path_index.device)).nonzero().view(-1)
         columns = [
             [None] * wanted.numel() if values is None else values[length][wanted].tolist()
             for values in (costs, attention, weights)
         ]
         for path, *values in zip(path_index[:, wanted].t().tolist(), *columns, strict=True):
-            found[path[-1]].append(NodePath(tuple(path), *values))
-    return found
+            by_node[path[-1]].append(NodePath(tuple(path), *values))
+    return by_node
 
 
 @torch.no_grad()
@@ -88,5 +88,5 @@ def attended_paths(model: SPAGAN, data: Data, nodes: Sequence[int]) -> dict[int,
         paths, costs = model.find_paths(data)
         data = put_paths(copy(data), paths)
     seen = model(**model.inputs(data), return_attention=True)[1][0]
-    alpha, weights = ([part.mean(dim=1) for part in parts] for parts in (seen.alpha, seen.weights()))
+    alpha, weights = ([tensor.mean(dim=1) for tensor in parts] for parts in (seen.alpha, seen.weights()))
     return node_paths(seen.path_index, nodes, costs, alpha, weights)

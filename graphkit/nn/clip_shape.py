@@ -33,17 +33,17 @@ def check_clips(x: Tensor, channels: int, joints: int, persons: int, end_to_end:
         raise InputError(f"`x` must hold floating-point numbers (got {x.dtype}); call x.float()")
     if x.dim() != (4 if end_to_end else 5):
         raise InputError(f"`x` must be {wanted} (got {got}); {hint}")
-    wrong = [name for name, (place, size) in places.items() if got[place] != size]
+    wrong = [name for name, (axis, size) in places.items() if got[axis] != size]
     if wrong:
         for rest in permutations(range(1, x.dim())):
             order = (0, *rest)
-            if all(got[order[place]] == size for place, size in places.values()):
+            if all(got[order[axis]] == size for axis, size in places.values()):
                 hint = f"if its axes are in another order, try x.permute{order}"
                 raise InputError(f"`x` must be {wanted} (got {got}); {hint}")
-        place, size = places[wrong[0]]
+        axis, size = places[wrong[0]]
         option = {"joints": "layout", "persons": "num_persons", "channels": "in_channels"}[wrong[0]]
         raise InputError(
-            f"`x` must be {wanted}, with {size} {wrong[0]} (got {got[place]} in {got}); make the model with the "
+            f"`x` must be {wanted}, with {size} {wrong[0]} (got {got[axis]} in {got}); make the model with the "
             f"`{option}` of the data, or give it other data"
         )
     if not x.numel():

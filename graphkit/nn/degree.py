@@ -19,7 +19,7 @@ def in_degree(edge_index: Tensor, num_nodes: int) -> Tensor:
     return degree(edge_index[1], num_nodes, dtype=torch.long)
 
 
-def check_edge_weight(edge_index: Tensor, edge_weight: Tensor | None, name: str = "edge_weight") -> None:
+def check_edge_weight(edge_index: Tensor, edge_weight: Tensor | None) -> None:
     """Refuses edge weights that a normalization by degree cannot take.
 
     The degree of a node is the sum of the weights of its edges, and a layer divides by its square root: a weight that
@@ -28,7 +28,6 @@ def check_edge_weight(edge_index: Tensor, edge_weight: Tensor | None, name: str 
     Args:
         edge_index: Edges ``[2, E]``.
         edge_weight: Their weights, ``[E]`` or ``[E, 1]``; ``None`` passes.
-        name: Name of the weights in the message.
 
     Raises:
         InputTypeError: If the weights are not a tensor of real numbers.
@@ -39,11 +38,11 @@ def check_edge_weight(edge_index: Tensor, edge_weight: Tensor | None, name: str 
         return
     if not isinstance(edge_weight, Tensor) or edge_weight.is_complex():
         got = edge_weight.dtype if isinstance(edge_weight, Tensor) else type(edge_weight).__name__
-        raise InputTypeError(f"expected `{name}` to be a tensor of real numbers, got {got}")
+        raise InputTypeError(f"expected `edge_weight` to be a tensor of real numbers, got {got}")
     num_edges = edge_index.size(1)
     if edge_weight.dim() == 0 or edge_weight.size(0) != num_edges or edge_weight.numel() != num_edges:
         raise InputError(
-            f"expected `{name}` to hold one number for each of the {num_edges} edges, got shape "
+            f"expected `edge_weight` to hold one number for each of the {num_edges} edges, got shape "
             f"{list(edge_weight.shape)}; give it the shape [{num_edges}]"
         )
     weight = edge_weight.detach().reshape(-1)
@@ -53,8 +52,9 @@ def check_edge_weight(edge_index: Tensor, edge_weight: Tensor | None, name: str 
     edge = int((~valid).nonzero()[0])
     source, target = int(edge_index[0, edge]), int(edge_index[1, edge])
     raise InputError(
-        f"expected `{name}` to be finite and at least 0 for a normalization by degree, got {float(weight[edge]):g} for "
-        f"edge {edge} ({source} -> {target}); take the absolute value, or leave the weights out"
+        "expected `edge_weight` to be finite and at least 0 for a normalization by degree, got "
+        f"{float(weight[edge]):g} for edge {edge} ({source} -> {target}); take the absolute value, or leave the "
+        "weights out"
     )
 
 
@@ -80,7 +80,7 @@ class SubgraphContext(NamedTuple):
         return self.degree.to(like.dtype) / in_degree(edge_index, like.size(0)).clamp(min=1).to(like.dtype)
 
 
-def source_norm(edge_index: Tensor, like: Tensor, part: SubgraphContext | None = None) -> Tensor:
+def source_norm(edge_index: Tensor, like: Tensor, subgraph: SubgraphContext | None = None) -> Tensor:
     r"""Returns :math:`d_j^{-1/2}` with in-degrees :math:`d_j` of at least 1: ``[N]``, in the type of ``like``."""
-    degree = in_degree(edge_index, like.size(0)) if part is None else part.degree
+    degree = in_degree(edge_index, like.size(0)) if subgraph is None else subgraph.degree
     return degree.clamp(min=1).to(like.dtype).rsqrt()

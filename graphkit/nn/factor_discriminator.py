@@ -69,17 +69,17 @@ class FactorDiscriminator(torch.nn.Module):
         edge_index: Tensor,
         batch: Tensor | None = None,
         batch_size: int | None = None,
-        part: SubgraphContext | None = None,
+        subgraph: SubgraphContext | None = None,
     ) -> Tensor:
         """Returns the logits ``[B, M, M]`` of all factor graphs of all graphs.
 
         Of a part of a graph the mean goes over its seeds, which stand for all nodes.
         """
         hidden, source, target = projection
-        norm = source_norm(edge_index, hidden, part)
+        norm = source_norm(edge_index, hidden, subgraph)
         scale = norm[:, None, None] if self.norm == "both" else None
-        if part is not None:
-            drawn = part.scale(edge_index, hidden)[:, None, None]
+        if subgraph is not None:
+            drawn = subgraph.scale(edge_index, hidden)[:, None, None]
             scale = drawn if scale is None else scale * drawn
 
         def convolve(y: Tensor) -> Tensor:
@@ -88,8 +88,8 @@ class FactorDiscriminator(torch.nn.Module):
 
         z = convolve(self.lin1(hidden))
         z = convolve(self.lin2(z))
-        if part is not None:
-            mean = z[: part.seeds].mean(dim=0, keepdim=True)
+        if subgraph is not None:
+            mean = z[: subgraph.seeds].mean(dim=0, keepdim=True)
         elif batch is None:
             mean = z.mean(dim=0, keepdim=True)
         else:

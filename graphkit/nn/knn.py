@@ -85,25 +85,25 @@ def _nearest(clouds: Tensor, starts: Tensor, k: int, loop: bool) -> Tensor:
     square = points.square().sum(dim=-1)
     neighbors = torch.empty(count, size, k, dtype=torch.long, device=clouds.device)
     rows = max(1, _BLOCK // size)  # points of a block, of one cloud or of several
-    own = torch.arange(size, device=clouds.device)
+    ids = torch.arange(size, device=clouds.device)
     for first in range(0, count, max(1, rows // size)):
         some = slice(first, first + max(1, rows // size))
         for begin in range(0, size, min(rows, size)):
-            part = slice(begin, begin + min(rows, size))
-            inside, blank = points[some], None if loop else (own[part] - begin, own[part])
-            distance, index = _closest(inside, square[some], part, k, blank)
+            block = slice(begin, begin + min(rows, size))
+            inside, blank = points[some], None if loop else (ids[block] - begin, ids[block])
+            distance, index = _closest(inside, square[some], block, k, blank)
             # Decided for each cloud by itself: points at equal distances keep their order whatever the batch.
-            close = (distance < _LEAST * square[some, part]).any(dim=1)
+            close = (distance < _LEAST * square[some, block]).any(dim=1)
             if short and bool(close.any()):
                 wide = inside[close].double()
-                index[close] = _closest(wide, wide.square().sum(dim=-1), part, k, blank)[1]
-            neighbors[some, part] = index
-    target = starts[:, None, None] + own[:, None].expand(size, k)
+                index[close] = _closest(wide, wide.square().sum(dim=-1), block, k, blank)[1]
+            neighbors[some, block] = index
+    target = starts[:, None, None] + ids[:, None].expand(size, k)
     return torch.stack([neighbors + starts[:, None, None], target]).view(2, -1)
 
 
 def _closest(
-    points: Tensor, square: Tensor, part: slice, k: int, blank: tuple[Tensor, Tensor] | None
+    points: Tensor, square: Tensor, block: slice, k: int, blank: tuple[Tensor, Tensor] | None
 ) -> tuple[Tensor, Tensor]:
     """Returns the squared distance to the k-th nearest point ``[B, n']``, and the nearest points ``[B, n', k]``.
 
@@ -115,8 +115,8 @@ def _closest(
         blank: Rows and columns of pairs that do not count.
     """
     # |x_i - x_j|^2 without |x_i|^2, which orders nothing.
-    distance = torch.baddbmm(square[:, None], points[:, part], points.mT, alpha=-2)
+    distance = torch.baddbmm(square[:, None], points[:, block], points.mT, alpha=-2)
     if blank is not None:
         distance[:, blank[0], blank[1]] = float("inf")
     nearest = distance.topk(k, dim=-1, largest=False)
-    return nearest.values[..., -1] + square[:, part], nearest.indices
+    return nearest.values[..., -1] + square[:, block], nearest.indices

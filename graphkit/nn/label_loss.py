@@ -41,8 +41,8 @@ def label_loss(coefficients: Tensor, edge_index: Tensor, y: Tensor, batch: Tenso
     graph = torch.zeros_like(col) if batch is None else batch[col]
     counts = (row != col).to(coefficients.dtype)
     edges = torch.zeros(y.size(0), dtype=counts.dtype, device=counts.device).index_add(0, graph, counts)
-    known = ~y.isnan()
-    share = known.to(counts.dtype) / known.sum().clamp(min=1) / edges.clamp(min=1)[:, None]
+    mask = ~y.isnan()
+    share = mask.to(counts.dtype) / mask.sum().clamp(min=1) / edges.clamp(min=1)[:, None]
     labels = y.nan_to_num().to(coefficients.dtype)
     with torch.autocast(coefficients.device.type, enabled=False):
         losses = F.binary_cross_entropy(coefficients.clamp(1e-6, 1 - 1e-6), labels[graph], reduction="none")

@@ -61,10 +61,10 @@ def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
         raise kind(f"`{name}` must be {listed} (got {_short(value)})")
 
 
-def checked_list(name: str, values: Any, most: int = WIDEST) -> tuple[int, ...]:
+def checked_list(name: str, values: Any) -> tuple[int, ...]:
     """Returns a list of whole numbers of at least 1 as a tuple; refuses anything else."""
     is_list = isinstance(values, Sequence) and not isinstance(values, str)
-    if not is_list or not 0 < len(values) <= DEEPEST or not all(_is_whole(value, 1, most) for value in values):
+    if not is_list or not 0 < len(values) <= DEEPEST or not all(_is_whole(value, 1, WIDEST) for value in values):
         shown = list(values) if is_list else values
         kind = InputError if is_list else InputTypeError
         raise kind(f"`{name}` must list whole numbers, all at least 1, such as [4, 1] (got {_short(shown)})")
@@ -73,7 +73,7 @@ def checked_list(name: str, values: Any, most: int = WIDEST) -> tuple[int, ...]:
 
 def check_like(options: Mapping[str, Any], *classes: type) -> None:
     """Refuses options of another kind than their defaults in the constructors of some classes: flags and numbers."""
-    parameters = {name: each for cls in classes for name, each in signature(cls).parameters.items()}
+    parameters = {name: parameter for cls in classes for name, parameter in signature(cls).parameters.items()}
     for name, value in options.items():
         default = parameters[name].default if name in parameters else None
         if isinstance(default, bool):

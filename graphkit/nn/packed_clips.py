@@ -108,7 +108,7 @@ class PackedClips:
         left = self.strided(stride)
         number = torch.arange(left.owner.numel(), device=self.ptr.device) - left.ptr[left.owner]
         first, last = self.ptr[left.owner], self.ptr[left.owner + 1]
-        rows = [first + number * stride + place - window // 2 for place in range(window)]
+        rows = [first + number * stride + offset - window // 2 for offset in range(window)]
         return [torch.where((row >= first) & (row < last), row, self.ptr[-1]) for row in rows]
 
     def mean(self, x: Tensor) -> Tensor:
@@ -135,10 +135,10 @@ class PackedClips:
             of their frames in a tensor ``[F P, ...]`` with the order frame, person.
         """
         ptr = torch.cat([self.ptr.new_zeros(1), self.counts.repeat_interleave(persons).cumsum(0)])
-        each = PackedClips(ptr, self.every)
-        number = torch.arange(each.owner.numel(), device=ptr.device) - ptr[each.owner]
-        clip, person = each.owner // persons, each.owner % persons
-        return each, (self.ptr[clip] + number) * persons + person
+        packed = PackedClips(ptr, self.every)
+        number = torch.arange(packed.owner.numel(), device=ptr.device) - ptr[packed.owner]
+        clip, person = packed.owner // persons, packed.owner % persons
+        return packed, (self.ptr[clip] + number) * persons + person
 
     @cached_property
     def _pairs(self) -> tuple[Tensor, Tensor]:

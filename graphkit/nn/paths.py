@@ -41,7 +41,11 @@ def attention_cost(attention: Tensor, edge_index: Tensor, batch: Tensor | None =
 
 
 def weighted_paths(
-    edge_index: Tensor, weight: Tensor | None, max_hops: int, ratio: float | None, num_nodes: int,
+    edge_index: Tensor,
+    weight: Tensor | None,
+    max_hops: int,
+    ratio: float | None,
+    num_nodes: int,
     name: str = "edge_weight",
 ) -> list[Tensor]:
     """Returns the paths of each length, self paths included, as layers attend to them.
@@ -122,10 +126,10 @@ def edges_of_paths(path_index: Tensor, edge_index: Tensor, num_nodes: int) -> tu
     path_index = path_index.long()
     keys, order = torch.sort(edge_index[0].long() * num_nodes + edge_index[1], stable=True)
     wanted, moves = path_index[:-1] * num_nodes + path_index[1:], path_index[:-1] != path_index[1:]
-    place = torch.searchsorted(keys, wanted).clamp(max=max(keys.numel() - 1, 0))
-    if bool(moves.any()) and (keys.numel() == 0 or bool((keys[place] != wanted)[moves].any())):
+    position = torch.searchsorted(keys, wanted).clamp(max=max(keys.numel() - 1, 0))
+    if bool(moves.any()) and (keys.numel() == 0 or bool((keys[position] != wanted)[moves].any())):
         raise InputError("every hop of `path_index` must be an edge of the graph (got one that is not)")
-    return order[place] if keys.numel() else place, moves
+    return order[position] if keys.numel() else position, moves
 
 
 def lengths_of(data: Data, weight: str | None, reader: str) -> Tensor | None:
@@ -144,7 +148,6 @@ def lengths_of(data: Data, weight: str | None, reader: str) -> Tensor | None:
     lengths = data.get(weight)
     if not isinstance(lengths, Tensor):
         raise InputError(
-            f"{reader} needs lengths in `{weight}`, which the graph does not have; "
-            "leave `weight` out for a length of 1"
+            f"{reader} needs lengths in `{weight}`, which the graph does not have; leave `weight` out for a length of 1"
         )
     return lengths.view(-1).to(lengths.dtype if lengths.is_floating_point() else torch.get_default_dtype())

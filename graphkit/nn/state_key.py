@@ -36,10 +36,10 @@ class StateKey:
         """Returns the states of several values; ``None`` where changes of one of them cannot be seen."""
         parts = []
         for value in values:
-            part = self._part(value)
-            if part is None:
+            state = self._part(value)
+            if state is None:
                 return None
-            parts.append(part)
+            parts.append(state)
         return tuple(parts)
 
     def _part(self, value: Any) -> tuple[Any, ...] | None:
@@ -50,8 +50,8 @@ class StateKey:
             self._tensors.append(value)
             # An EdgeIndex and the tensor inside each count their own changes.
             inside = value.as_tensor() if isinstance(value, EdgeIndex) else value
-            place = inside.data_ptr() if inside.layout == torch.strided else None
-            return "tensor", id(value), value._version, inside._version, place
+            address = inside.data_ptr() if inside.layout == torch.strided else None
+            return "tensor", id(value), value._version, inside._version, address
         if value is None or isinstance(value, bool | int | float | str):
             return type(value), value
         if isinstance(value, list | tuple | dict):

@@ -33,7 +33,7 @@ def stigcn_weights(model: STIGCN, released: Mapping[str, Tensor]) -> dict[str, T
         >>> model.load_state_dict(stigcn_weights(model, torch.load("ntu-xsub.pt", weights_only=True)))  # doctest: +SKIP
     """
     left = {name.removeprefix("module."): tensor for name, tensor in released.items()}
-    own = model.state_dict()
+    state = model.state_dict()
 
     def take(name: str) -> Tensor:
         if name not in left:
@@ -41,20 +41,20 @@ def stigcn_weights(model: STIGCN, released: Mapping[str, Tensor]) -> dict[str, T
         return left.pop(name)
 
     def norms(target: str, *sources: str) -> None:
-        for part in _NORM:
-            if part == "num_batches_tracked":
-                counts = [left.pop(f"{source}.{part}", torch.tensor(0)) for source in sources]
-                put(f"{target}.{part}", counts[0])
+        for field in _NORM:
+            if field == "num_batches_tracked":
+                counts = [left.pop(f"{source}.{field}", torch.tensor(0)) for source in sources]
+                put(f"{target}.{field}", counts[0])
             else:
-                put(f"{target}.{part}", torch.cat([take(f"{source}.{part}") for source in sources]))
+                put(f"{target}.{field}", torch.cat([take(f"{source}.{field}") for source in sources]))
 
     def put(name: str, value: Tensor) -> None:
-        if own[name].shape != value.shape:
+        if state[name].shape != value.shape:
             raise InputError(
-                f"the checkpoint does not fit the model: '{name}' must have shape {tuple(own[name].shape)} (got "
+                f"the checkpoint does not fit the model: '{name}' must have shape {tuple(state[name].shape)} (got "
                 f"{tuple(value.shape)}); make the model with the layout, persons and classes of the checkpoint"
             )
-        own[name] = value.to(own[name].dtype)
+        state[name] = value.to(state[name].dtype)
 
     def block(here: str, there: str) -> None:
         space, time = f"{there}.spatial", f"{there}.temporal"
@@ -73,7 +73,7 @@ def stigcn_weights(model: STIGCN, released: Mapping[str, Tensor]) -> dict[str, T
         for path, kind in ((space, "space"), (time, "time")):
             put(f"{here}.weight_{kind}", _columns(take(f"{path}.fusion.conv.weight")))
             norms(f"{here}.norm_{kind}", f"{path}.fusion.bn")
-        if f"{here}.weight_shortcut" in own:
+        if f"{here}.weight_shortcut" in state:
             put(f"{here}.weight_shortcut", _columns(take(f"{there}.shortcut.conv.weight")))
             norms(f"{here}.norm_shortcut", f"{there}.shortcut.bn")
 
@@ -86,7 +86,7 @@ def stigcn_weights(model: STIGCN, released: Mapping[str, Tensor]) -> dict[str, T
     put("classifier.bias", take("fc.bias"))
     if left:
         raise InputError(f"the checkpoint has parameters that STIGCN does not: '{min(left)}' ({len(left)} in all)")
-    return own
+    return state
 
 
 def _columns(kernel: Tensor) -> Tensor:

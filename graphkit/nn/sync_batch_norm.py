@@ -69,7 +69,7 @@ def normalize(norms: Sequence[torch.nn.Module], rows: Sequence[Tensor]) -> list[
     if not (isinstance(norms[0], SyncBatchNorm1d) and norms[0].training):
         return [norm(x) for norm, x in zip(norms, rows, strict=True)]
     shared = cast(Sequence[SyncBatchNorm1d], norms)
-    pairs = [each for norm in shared for each in (norm.weight, norm.bias)]
+    pairs = [parameter for norm in shared for parameter in (norm.weight, norm.bias)]
     outs = _Normalise.apply(len(rows), shared[0].eps, shared[0].together, *rows, *pairs)
     normed = list(outs[: len(rows)])
     for index, (norm, mean, variance, count) in enumerate(zip(shared, *outs[len(rows) :], strict=True)):
@@ -110,8 +110,8 @@ def summed(norm: torch.nn.Module, rows: Tensor) -> Tensor:
         return rows
     together = norm.together
     # Zeros that still hang on the rows: without a gradient, this process would miss the messages of the way back.
-    own = rows if together.counts else torch.where(torch.zeros_like(rows, dtype=torch.bool), rows, 0.0)
-    return cast(Tensor, _Sum.apply(own, together))
+    masked = rows if together.counts else torch.where(torch.zeros_like(rows, dtype=torch.bool), rows, 0.0)
+    return cast(Tensor, _Sum.apply(masked, together))
 
 
 @torch.no_grad()
@@ -125,31 +125,31 @@ def remember(norm: torch.nn.BatchNorm1d, mean: Tensor, variance: Tensor, count: 
     norm.running_var.lerp_((variance * (count / max(count - 1, 1))).to(norm.running_var.dtype), share)
 
 
-def gather(own: Tensor, group: Group = None) -> Tensor:
+def gather(tensor: Tensor, group: Group = None) -> Tensor:
     """Returns the tensors of all processes, of one shape, as ``[processes, ...]``."""
-    return gathering(own, group)()
+    return gathering(tensor, group)()
 
 
-def gathering(own: Tensor, group: Group = None) -> Callable[[], Tensor]:
+def gathering(tensor: Tensor, group: Group = None) -> Callable[[], Tensor]:
     """Begins what :func:`gather` does, and returns what ends it: messages travel while this process goes on."""
     world = dist.get_world_size(group)
-    every = [own if rank == dist.get_rank(group) else torch.empty_like(own) for rank in range(world)]
-    if own.is_cuda or world > DIRECT:
-        whole = dist.all_gather(every, own.clone(), group=group, async_op=True)
-        return lambda: _arrived([whole], every)
+    every = [tensor if rank == dist.get_rank(group) else torch.empty_like(tensor) for rank in range(world)]
+    if tensor.is_cuda or world > DIRECT:
+        handle = dist.all_gather(every, tensor.clone(), group=group, async_op=True)
+        return lambda: _arrived([handle], every)
     work = []
     for rank in range(world):
-        if every[rank] is not own:
+        if every[rank] is not tensor:
             work.append(dist.irecv(every[rank], group=group, group_src=rank))
-            work.append(dist.isend(own, group=group, group_dst=rank))
+            work.append(dist.isend(tensor, group=group, group_dst=rank))
     return lambda: _arrived(work, every)
 
 
 def _arrived(work: Sequence[dist.Work | None], every: list[Tensor]) -> Tensor:
     """Waits for messages and returns what they brought."""
-    for each in work:
-        if each is not None:
-            each.wait()
+    for handle in work:
+        if handle is not None:
+            handle.wait()
     return torch.stack(every)
 
 
@@ -160,17 +160,17 @@ class _Normalise(torch.autograd.Function):
     def forward(ctx: Any, number: int, eps: float, together: NormGroup, *tensors: Tensor) -> Any:
         rows, weights, biases = tensors[:number], tensors[number::2], tensors[number + 1 :: 2]
         wide = torch.float64 if rows[0].dtype == torch.float64 else torch.float32
-        own = [_statistics(x, together.counts, wide) for x in rows]
-        parts = gather(torch.cat(own), together.group).split([len(each) for each in own], dim=1)
+        stats = [_statistics(x, together.counts, wide) for x in rows]
+        parts = gather(torch.cat(stats), together.group).split([len(entry) for entry in stats], dim=1)
         outs, means, variances, counts = [], [], [], []
-        for x, weight, bias, part in zip(rows, weights, biases, parts, strict=True):
-            mean, variance, count = _united(part)
+        for x, weight, bias, chunk in zip(rows, weights, biases, parts, strict=True):
+            mean, variance, count = _united(chunk)
             outs.append(F.batch_norm(x, mean, variance, weight, bias, False, 0.0, eps))
             means.append(mean)
             variances.append(variance)
             counts.append(count)
         ctx.save_for_backward(*rows, *weights, *means, *variances)
-        ctx.eps, ctx.counts, ctx.together, ctx.own = eps, counts, together, together.counts
+        ctx.eps, ctx.counts, ctx.together, ctx.counts_locally = eps, counts, together, together.counts
         return *outs, means, variances, counts
 
     @staticmethod
@@ -189,9 +189,9 @@ class _Normalise(torch.autograd.Function):
         if not any(ctx.needs_input_grad[3 : 3 + number]):  # norms of the input itself
             return None, None, None, *of_rows, *of_pairs
         sums = gather(torch.cat(of_pairs).to(means[0].dtype), ctx.together.group).sum(0)
-        for index, part in enumerate(sums.split([2 * len(mean) for mean in means])):
-            if ctx.own:
-                of_scale, of_mean = part.view(2, -1) / ctx.counts[index]
+        for index, chunk in enumerate(sums.split([2 * len(mean) for mean in means])):
+            if ctx.counts_locally:
+                of_scale, of_mean = chunk.view(2, -1) / ctx.counts[index]
                 inverse = (variances[index] + ctx.eps).rsqrt()
                 slope = weights[index] * inverse
                 # slope (of_mean + (x - mean) inverse of_scale), as a number per channel and one per row and channel

@@ -104,10 +104,10 @@ def load_cuda(folder: Path, again: str) -> CudaLibrary:
 
 def read_build(path: Path) -> tuple[str, str]:
     """Returns the version of CUDA and the hash of the sources that a library was built from, without loading it."""
-    found = re.search(rb"graphkit-cuda-build (\d+\.\d+) (\w+)", path.read_bytes())
-    if found is None:
+    match = re.search(rb"graphkit-cuda-build (\d+\.\d+) (\w+)", path.read_bytes())
+    if match is None:
         raise RuntimeError("it does not say what it was built from")
-    return found[1].decode(), found[2].decode()
+    return match[1].decode(), match[2].decode()
 
 
 def has_cuda_kernel(operator: str) -> bool:

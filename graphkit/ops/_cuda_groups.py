@@ -18,8 +18,8 @@ def group_edges(index: Tensor, other: Tensor, num_nodes: int) -> tuple[Tensor, T
 def transpose_edges(ptr: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
     """The same edges grouped by their other end. Safe whatever ``ptr`` holds: it may not have been checked yet."""
     edges = torch.arange(other.numel(), device=ptr.device)
-    own = torch.searchsorted(ptr, edges, right=True) - 1
-    return group_edges(other, own, ptr.numel() - 1)
+    owner = torch.searchsorted(ptr, edges, right=True) - 1
+    return group_edges(other, owner, ptr.numel() - 1)
 
 
 def group_paths(path_index: Tensor, num_nodes: int) -> tuple[Tensor, Tensor]:

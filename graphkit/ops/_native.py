@@ -137,8 +137,8 @@ def _on_cuda(operator: str, seen: str | None) -> tuple[str, str, str]:
         return "native", str(_CUDA.tested[operator, seen]), ""
     if _CUDA.asked:
         return "native", _CUDA.reason, ""
-    known = ", ".join(name for one, name in _CUDA.tested if one == operator) or "no GPU"
-    return "torch", f"its kernels are tested on {known}, not on {seen or 'any device that is seen'}", _CUDA.remedy
+    tested = ", ".join(name for one, name in _CUDA.tested if one == operator) or "no GPU"
+    return "torch", f"its kernels are tested on {tested}, not on {seen or 'any device that is seen'}", _CUDA.remedy
 
 
 def serves(tensor: torch.Tensor, operator: str = "") -> bool:

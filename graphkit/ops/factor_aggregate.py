@@ -74,9 +74,7 @@ def _aggregate(h: Tensor, source: Tensor, target: Tensor, edge_index: Tensor, ga
     return call_native(torch.ops.graphkit.factor_aggregate, h, source, target, *edges, gain)
 
 
-def factor_aggregate_reference(
-    h: Tensor, source: Tensor, target: Tensor, edge_index: Tensor, gain: float
-) -> Tensor:
+def factor_aggregate_reference(h: Tensor, source: Tensor, target: Tensor, edge_index: Tensor, gain: float) -> Tensor:
     """The same in plain PyTorch. One factor at a time: no ``[E, M, D]`` tensor, and faster than all at once."""
     row, col = edge_index[0], edge_index[1]
     gates = torch.sigmoid(gain * (source.index_select(0, row) + target.index_select(0, col)))
@@ -143,9 +141,7 @@ if _NATIVE:
     )
 
 
-def _check(
-    h: Tensor, source: Tensor, target: Tensor, edge_index: Tensor, norm: Tensor | None, gain: float
-) -> None:
+def _check(h: Tensor, source: Tensor, target: Tensor, edge_index: Tensor, norm: Tensor | None, gain: float) -> None:
     """Says in one line what does not fit. Looks at shapes only, so it costs nothing and compiles away."""
     check_tensors(h=h, source=source, target=target, **({} if norm is None else {"norm": norm}))
     if h.dim() not in (2, 3) or h.dtype not in FLOAT_TYPES:
@@ -155,13 +151,9 @@ def _check(
             f"`source` must be [N, M] with N = {h.size(0)} as in `h` and at least one factor (got {describe(source)})"
         )
     if target.shape != source.shape:
-        raise InputError(
-            f"`target` must have the shape of `source`, {list(source.shape)} (got {describe(target)})"
-        )
+        raise InputError(f"`target` must have the shape of `source`, {list(source.shape)} (got {describe(target)})")
     if h.dim() == 3 and h.size(1) != source.size(1):
-        raise InputError(
-            f"`h` [N, M, D] must have as many factors as `source`, {source.size(1)} (got {describe(h)})"
-        )
+        raise InputError(f"`h` [N, M, D] must have as many factors as `source`, {source.size(1)} (got {describe(h)})")
     if norm is not None and norm.shape != h.shape[:1]:
         raise InputError(f"`norm` must be [N] with N = {h.size(0)} as in `h` (got {describe(norm)})")
     for name, tensor in (("source", source), ("target", target), ("norm", norm)):

@@ -86,8 +86,8 @@ def joint_mix(
         trains = torch.is_grad_enabled() and any(t.requires_grad for t in (x, weight, bias) if t is not None)
         # The native code adds and rectifies in one pass, and has no derivative of that.
         last = (None, False) if trains else (None if bias is None else bias.to(sum_type(x)).contiguous(), rectify)
-        mix, own = torch.ops.graphkit.joint_mix, weight.to(sum_type(x))
-        out = call_native(mix, x, own, ptr.long(), *last, check=lambda: check_sequence_values(ptr, x.size(0)))
+        mix, matrices = torch.ops.graphkit.joint_mix, weight.to(sum_type(x))
+        out = call_native(mix, x, matrices, ptr.long(), *last, check=lambda: check_sequence_values(ptr, x.size(0)))
         if not trains:
             return out
     else:

@@ -175,9 +175,7 @@ if _NATIVE:
     def _backward_fake(grad: Tensor, p: Tensor, q: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor]:
         return p.new_empty(p.shape), q.new_empty(q.shape)
 
-    torch.library.register_autograd(
-        "graphkit::local_structure_divergence", _backward, setup_context=_setup_context
-    )
+    torch.library.register_autograd("graphkit::local_structure_divergence", _backward, setup_context=_setup_context)
     torch.library.register_autograd(
         "graphkit::local_structure_divergence_backward", _double_backward, setup_context=_setup_context
     )

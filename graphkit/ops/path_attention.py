@@ -123,7 +123,7 @@ def path_attention_reference(
     negative_slope: float,
 ) -> tuple[Tensor, Tensor]:
     """The same in plain PyTorch: the result and the attention."""
-    *before, own = path_index.unbind(0)
+    *before, ends = path_index.unbind(0)
     wide = widen(h)
     phi = wide.index_select(0, before[0])
     for nodes in before[1:]:
@@ -132,15 +132,15 @@ def path_attention_reference(
         phi = phi + other if pool == "mean" else torch.where((other > phi) | other.isnan(), other, phi)
     if pool == "mean":
         phi = phi / len(before)
-    score = (phi * widen(att)).sum(-1) + widen(target).index_select(0, own)
+    score = (phi * widen(att)).sum(-1) + widen(target).index_select(0, ends)
     score = functional.leaky_relu(score, negative_slope)
     highest = score.new_zeros(target.shape)
-    highest = highest.scatter_reduce(0, own[:, None].expand_as(score), score.detach(), "amax", include_self=False)
-    alpha = torch.exp(score - highest.index_select(0, own))
-    total = torch.zeros_like(highest).index_add(0, own, alpha)
-    alpha = alpha / total.index_select(0, own)
+    highest = highest.scatter_reduce(0, ends[:, None].expand_as(score), score.detach(), "amax", include_self=False)
+    alpha = torch.exp(score - highest.index_select(0, ends))
+    total = torch.zeros_like(highest).index_add(0, ends, alpha)
+    alpha = alpha / total.index_select(0, ends)
     share = alpha if weight is None else alpha * weight
-    out = wide.new_zeros(h.shape).index_add(0, own, share.unsqueeze(-1) * phi)
+    out = wide.new_zeros(h.shape).index_add(0, ends, share.unsqueeze(-1) * phi)
     return out.to(h.dtype), alpha.to(h.dtype)
 
 
@@ -169,28 +169,28 @@ def _setup_double(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...])
 def _double_backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
     """Differentiates the gradient of the plain form. Views part what is differentiated here from the rest."""
     *given, ptr, paths = ctx.saved_tensors
-    own = torch.repeat_interleave(torch.arange(ptr.numel() - 1, device=ptr.device), ptr.diff())
-    path_index = torch.cat([paths[:-1], own[None]])
+    ends = torch.repeat_interleave(torch.arange(ptr.numel() - 1, device=ptr.device), ptr.diff())
+    path_index = torch.cat([paths[:-1], ends[None]])
     create_graph = torch.is_grad_enabled()
     with torch.enable_grad():
         given = [t if t is None else t.view_as(t) if t.requires_grad else t.detach().requires_grad_() for t in given]
         grad, grad_alpha, h, att, target, weight = given
-        place = paths[-1].long()
-        own_weight = None if weight is None else weight.index_select(0, place)
+        order = paths[-1].long()
+        own_weight = None if weight is None else weight.index_select(0, order)
         pool = "mean" if ctx.mean else "max"
         out, alpha = path_attention_reference(h, path_index, att, target, own_weight, pool, ctx.slope)
         results: tuple[Tensor, ...] = (out,)
         by: tuple[Tensor, ...] = (grad,)
         if grad_alpha is not None:
-            results, by = (out, alpha), (grad, grad_alpha.index_select(0, place))
+            results, by = (out, alpha), (grad, grad_alpha.index_select(0, order))
         inputs = (h, att, target, weight) if ctx.weight_grad and weight is not None else (h, att, target)
         first = torch.autograd.grad(results, inputs, by, create_graph=True, materialize_grads=True)
         tensors = [t for t in given if t is not None]
         second = torch.autograd.grad(
             first, tensors, grads[: len(first)], create_graph=create_graph, materialize_grads=True
         )
-    found = iter(second)
-    return *(None if t is None else next(found) for t in given), *[None] * 8
+    gradients = iter(second)
+    return *(None if t is None else next(gradients) for t in given), *[None] * 8
 
 
 if _NATIVE:
@@ -241,14 +241,10 @@ if _NATIVE:
         )
 
     torch.library.register_autograd("graphkit::path_attention", _backward, setup_context=_setup_context)
-    torch.library.register_autograd(
-        "graphkit::path_attention_backward", _double_backward, setup_context=_setup_double
-    )
+    torch.library.register_autograd("graphkit::path_attention_backward", _double_backward, setup_context=_setup_double)
 
 
-def _check(
-    h: Tensor, path_index: Tensor, att: Tensor, target: Tensor, weight: Tensor | None, pool: str
-) -> None:
+def _check(h: Tensor, path_index: Tensor, att: Tensor, target: Tensor, weight: Tensor | None, pool: str) -> None:
     """Says in one line what does not fit. Looks at shapes only, so it costs nothing and compiles away."""
     check_tensors(h=h, path_index=path_index, att=att, target=target)
     if weight is not None:

@@ -71,11 +71,11 @@ def segment_max_reference(x: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor]:
 
 def pick(x: Tensor, arg: Tensor) -> Tensor:
     """Returns the numbers in the rows ``arg``, and 0 where that is -1."""
-    found = x.gather(0, arg.clamp(min=0))
-    return torch.where(arg < 0, torch.zeros_like(found), found)
+    values = x.gather(0, arg.clamp(min=0))
+    return torch.where(arg < 0, torch.zeros_like(values), values)
 
 
-def place(values: Tensor, arg: Tensor, num_rows: int) -> Tensor:
+def scatter_rows(values: Tensor, arg: Tensor, num_rows: int) -> Tensor:
     """Returns ``[E, ...]``, zeros but for ``values`` in the rows ``arg``: the transpose of :func:`pick`."""
     rows = torch.where(arg < 0, num_rows, arg)  # what comes from nowhere goes to a row that is cut off
     return values.new_zeros(num_rows + 1, *values.shape[1:]).scatter_add(0, rows, values)[:num_rows]
@@ -88,7 +88,7 @@ def _setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: tuple[Tensor
 
 def _backward(ctx: Any, grad: Tensor, _: Tensor | None) -> tuple[Tensor, None]:
     (arg,) = ctx.saved_tensors
-    return place(grad, arg, ctx.num_rows), None
+    return scatter_rows(grad, arg, ctx.num_rows), None
 
 
 if _NATIVE:

@@ -100,6 +100,4 @@ if _NATIVE:
         return out.new_empty(out.shape)
 
     torch.library.register_autograd("graphkit::segment_softmax", _backward, setup_context=_setup_context)
-    torch.library.register_autograd(
-        "graphkit::segment_softmax_backward", _double_backward, setup_context=_setup_double
-    )
+    torch.library.register_autograd("graphkit::segment_softmax_backward", _double_backward, setup_context=_setup_double)

@@ -131,22 +131,22 @@ def shortest_paths_reference(
     for chunk in sources.split(rows):
         starts = chunk.numpy()
         degree = np.diff(graph.indptr)[starts]
-        for part, (paths, own, cost_of) in zip(parts, _tree(graph, starts, max_hops), strict=True):
-            count = np.bincount(own, minlength=starts.size)
+        for results, (paths, owner, cost_of) in zip(parts, _tree(graph, starts, max_hops), strict=True):
+            count = np.bincount(owner, minlength=starts.size)
             if paths.shape[0] == 2:
                 degree = count if tree_degree else degree
             elif ratio > 0:
                 wish = ratio * degree
                 kept = np.floor(wish) if floor else np.maximum(1, np.rint(wish))
-                rank = np.arange(own.size) - (count.cumsum() - count)[own]
-                paths, own, cost_of = (t[..., rank < kept[own]] for t in (paths, own, cost_of))
+                rank = np.arange(owner.size) - (count.cumsum() - count)[owner]
+                paths, owner, cost_of = (t[..., rank < kept[owner]] for t in (paths, owner, cost_of))
             if self_paths:
-                order = np.argsort(np.concatenate([own, np.arange(starts.size)]), kind="stable")
+                order = np.argsort(np.concatenate([owner, np.arange(starts.size)]), kind="stable")
                 paths = np.concatenate([paths, np.tile(starts, (paths.shape[0], 1))], axis=1)[:, order]
                 cost_of = np.concatenate([cost_of, np.zeros(starts.size)])[order]
-            part.append((paths, cost_of))
-    path_index = [torch.from_numpy(np.concatenate([paths for paths, _ in part], axis=1)) for part in parts]
-    return path_index, [torch.from_numpy(np.concatenate([cost_of for _, cost_of in part])) for part in parts]
+            results.append((paths, cost_of))
+    path_index = [torch.from_numpy(np.concatenate([paths for paths, _ in results], axis=1)) for results in parts]
+    return path_index, [torch.from_numpy(np.concatenate([cost_of for _, cost_of in results])) for results in parts]
 
 
 def _without_loops(edge_index: Tensor, cost: Tensor | None, num_nodes: int) -> csr_array:
@@ -163,23 +163,21 @@ def _without_loops(edge_index: Tensor, cost: Tensor | None, num_nodes: int) -> c
     return csr_array((value[order], (target[order], source[order])), shape=(num_nodes, num_nodes))
 
 
-def _tree(
-    graph: csr_array, starts: np.ndarray, max_hops: int
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def _tree(graph: csr_array, starts: np.ndarray, max_hops: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Yields for each number of hops the paths, which start each belongs to, and their costs, sorted as documented.
 
     Walks from the starts along the edges that cheapest routes use: those that end at the distance of their other end.
     """
     size = (starts.size, graph.shape[0])
     distance = dijkstra(graph, indices=starts) if starts.size > 0 else np.empty(size)
-    own, paths = np.arange(starts.size), starts[None]
+    owner, paths = np.arange(starts.size), starts[None]
     listed = np.zeros(size, dtype=bool)
-    listed[own, starts] = True
+    listed[owner, starts] = True
     for _ in range(max_hops):
         count = np.diff(graph.indptr)[paths[0]]
-        path = np.repeat(np.arange(own.size), count)
+        path = np.repeat(np.arange(owner.size), count)
         edge = np.arange(path.size) + np.repeat(graph.indptr[paths[0]] - (count.cumsum() - count), count)
-        far_end, start = graph.indices[edge].astype(np.int64), own[path]
+        far_end, start = graph.indices[edge].astype(np.int64), owner[path]
         with np.errstate(over="ignore"):  # an infinite sum is no route
             total = distance[start, paths[0, path]] + graph.data[edge]
         tight = (total == distance[start, far_end]) & ~listed[start, far_end] & np.isfinite(total)
@@ -188,9 +186,9 @@ def _tree(
         path, far_end, start, total = path[order], far_end[order], start[order], total[order]
         new = np.ones(path.size, dtype=bool)  # of several ways to the same node, the first
         new[1:] = (np.diff(start) != 0) | (np.diff(far_end) != 0)
-        own, paths = start[new], np.concatenate([far_end[None, new], paths[:, path[new]]])
-        listed[own, paths[0]] = True
-        yield paths, own, total[new]
+        owner, paths = start[new], np.concatenate([far_end[None, new], paths[:, path[new]]])
+        listed[owner, paths[0]] = True
+        yield paths, owner, total[new]
 
 
 def _check(

@@ -35,26 +35,26 @@ def flat(x: np.ndarray, layout: SkeletonLayout, coordinates: int) -> np.ndarray:
         layout: The joints; ``up`` and ``across`` say how the body stands.
         coordinates: How many of the C channels are coordinates.
     """
-    place = x[..., :coordinates].astype(np.float64)
-    seen = np.asarray(place.any(axis=-1, keepdims=True))
+    positions = x[..., :coordinates].astype(np.float64)
+    seen = np.asarray(positions.any(axis=-1, keepdims=True))
     seen[:, 0, layout.center] |= seen[:, 0].any(axis=1)  # centered clips have this joint at the origin
     if coordinates == 1:
-        place = np.concatenate([place, np.zeros_like(place)], axis=-1)
+        positions = np.concatenate([positions, np.zeros_like(positions)], axis=-1)
     elif coordinates == 2:
-        up = _direction(place, seen, layout.up)
-        place = place * np.array([1.0, -1.0 if up is not None and up[1] < 0 else 1.0])
+        up = _direction(positions, seen, layout.up)
+        positions = positions * np.array([1.0, -1.0 if up is not None and up[1] < 0 else 1.0])
     else:
-        place = place[..., :3]
-        spine = _direction(place, seen, layout.up)
+        positions = positions[..., :3]
+        spine = _direction(positions, seen, layout.up)
         up = np.array([0.0, 0.0, 1.0]) if spine is None else spine / np.linalg.norm(spine)
-        shoulders = _direction(place, seen, layout.across)
+        shoulders = _direction(positions, seen, layout.across)
         if shoulders is None or np.linalg.norm(shoulders - shoulders @ up * up) < 1e-6:
             shoulders = np.roll(up, 1)
         across = shoulders - shoulders @ up * up
         across /= np.linalg.norm(across)
         side = np.cos(_TURN) * across + np.sin(_TURN) * np.cross(up, across)
-        place = np.stack([place @ side, place @ up], axis=-1)
-    return np.where(seen, place, np.nan)
+        positions = np.stack([positions @ side, positions @ up], axis=-1)
+    return np.where(seen, positions, np.nan)
 
 
 def clip_strip(examples: Sequence[ClipExample]) -> "Figure":
@@ -66,16 +66,16 @@ def clip_strip(examples: Sequence[ClipExample]) -> "Figure":
             part_of_figure.set_facecolor("none")
             part_of_figure.suptitle(example.title, x=0.01, ha="left", fontsize=9.5, fontweight="bold")
             row = part_of_figure.subplots(1, _MOMENTS, squeeze=False)[0]
-            place = flat(example.x, example.layout, example.coordinates)
-            parts = np.array_split(np.arange(len(place)), min(_MOMENTS, len(place)))
-            weights = np.stack([example.weights[part].mean(axis=0) for part in parts])
-            window = _window(place)
+            positions = flat(example.x, example.layout, example.coordinates)
+            parts = np.array_split(np.arange(len(positions)), min(_MOMENTS, len(positions)))
+            weights = np.stack([example.weights[frames].mean(axis=0) for frames in parts])
+            window = _window(positions)
             for axis in row:
                 axis.set_axis_off()
                 axis.set(xticks=[], yticks=[])  # not seen, and slow to lay out
-            for axis, part, weight in zip(row, parts, weights, strict=False):
-                moment = int(part[len(part) // 2])
-                _body(axis, place[moment], weight / weights.max().clip(1e-12), example.layout, 130)
+            for axis, frames, weight in zip(row, parts, weights, strict=False):
+                moment = int(frames[len(frames) // 2])
+                _body(axis, positions[moment], weight / weights.max().clip(1e-12), example.layout, 130)
                 _frame(axis, window)
                 axis.set_title(f"{moment + 1}", fontsize=7, color=MUTED, pad=1)
         return figure
@@ -98,21 +98,21 @@ def clip_animation(examples: Sequence[ClipExample], path: str | Path) -> Path:
         axes = figure.subplots(1, len(examples), squeeze=False)[0]
         places = [flat(example.x, example.layout, example.coordinates) for example in examples]
         weights = [_smooth(example.weights) for example in examples]
-        for axis, example, place in zip(axes, examples, places, strict=True):
+        for axis, example, positions in zip(axes, examples, places, strict=True):
             axis.set_axis_off()
             axis.set(xticks=[], yticks=[])
             axis.set_title(example.title, fontsize=8, fontweight="bold")
-            _frame(axis, _window(place))
+            _frame(axis, _window(positions))
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # places stay as they are in all pictures, and are slow to find
         writer = PillowWriter(fps=12)
         with writer.saving(figure, str(Path(folder, "clips.gif")), dpi=90):
             for picture in range(_PICTURES):
                 drawn = []
-                for axis, example, place, weight in zip(axes, examples, places, weights, strict=True):
-                    moment = picture * len(place) // _PICTURES
+                for axis, example, positions, weight in zip(axes, examples, places, weights, strict=True):
+                    moment = picture * len(positions) // _PICTURES
                     share = weight[moment] / weight.max().clip(1e-12)
-                    drawn += _body(axis, place[moment], share, example.layout, 200)
+                    drawn += _body(axis, positions[moment], share, example.layout, 200)
                 writer.grab_frame(facecolor="white")
                 for artist in drawn:
                     artist.remove()
@@ -151,19 +151,19 @@ def learned_graphs_picture(graphs: Sequence[LearnedGraph], layout: SkeletonLayou
         return figure
 
 
-def _direction(place: np.ndarray, seen: np.ndarray, joints: tuple[int, ...]) -> np.ndarray | None:
+def _direction(positions: np.ndarray, seen: np.ndarray, joints: tuple[int, ...]) -> np.ndarray | None:
     """Returns the direction from one joint to another of the first person, early among the frames that show both."""
     if not joints:
         return None
     both = np.flatnonzero(seen[:, 0, joints[0], 0] & seen[:, 0, joints[1], 0])
     early = both[: -(-both.size // 4)]
-    direction = (place[early, 0, joints[1]] - place[early, 0, joints[0]]).sum(axis=0)
+    direction = (positions[early, 0, joints[1]] - positions[early, 0, joints[0]]).sum(axis=0)
     return direction if np.linalg.norm(direction) > 1e-9 else None
 
 
-def _window(place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _window(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns the corners of a box that holds the clip, neither narrow nor flat."""
-    low, high = np.nanmin(place, axis=(0, 1, 2)), np.nanmax(place, axis=(0, 1, 2))
+    low, high = np.nanmin(positions, axis=(0, 1, 2)), np.nanmax(positions, axis=(0, 1, 2))
     half = (high - low) / 2
     half = np.maximum(1.12 * half, 0.62 * max(float(half.max()), 1e-6))
     return (low + high) / 2 - half, (low + high) / 2 + half
@@ -177,13 +177,13 @@ def _frame(axis: "Axes", window: tuple[np.ndarray, np.ndarray]) -> None:
 
 
 def _body(
-    axis: "Axes", place: np.ndarray, weight: np.ndarray, layout: SkeletonLayout, area: float
+    axis: "Axes", positions: np.ndarray, weight: np.ndarray, layout: SkeletonLayout, area: float
 ) -> "list[Collection]":
     """Draws the persons of one frame, and returns what was drawn; weights run from 0 to 1."""
     from matplotlib.collections import LineCollection
 
     drawn: list[Collection] = []
-    for person, share in zip(place, weight, strict=True):
+    for person, share in zip(positions, weight, strict=True):
         bones = [person[list(edge)] for edge in layout.edges if np.isfinite(person[list(edge)]).all()]
         drawn.append(LineCollection(bones, colors=MUTED, linewidths=1.1, capstyle="round", zorder=1))
         axis.add_collection(drawn[-1])

@@ -17,6 +17,7 @@ from graphkit.nn import FactorGCN
 from graphkit.report.collect_clips import COUNTED, has_clips, spread_out
 from graphkit.report.confusion import confusion_counts
 from graphkit.report.factors import FactorExample, Match
+from graphkit.report.no_picture import NoPicture, loading
 from graphkit.tasks import make_task
 from graphkit.training.batches import Batches
 from graphkit.training.extra_metrics import found_factors
@@ -49,12 +50,14 @@ def confusion(run: RunFolder) -> Tensor:
     folds = run.members if run.result.get("selected_on") == "fold" else ()
     counts = []
     for fit in folds or (run.best,):
+        with loading():
+            _ = fit.dataset, fit.model
         task = make_task(fit.dataset.task, fit.dataset.metric)
-        place = torch.device("cpu")
+        device = torch.device("cpu")
         batch_size = fit.config["train"]["batch_size"]
         nodes = node_loader(fit.model, fit.dataset, batch_size)
         ids = spread_out(fit, COUNTED) if has_clips(fit) else fit.split.test
-        batches = Batches(fit.dataset, ids, batch_size, place, nodes=nodes)
+        batches = Batches(fit.dataset, ids, batch_size, device, nodes=nodes)
         output, y = collect(fit.model, batches)
         counts.append(confusion_counts(task.predict(output)[0], y.view(-1), fit.dataset.num_outputs))
     return torch.stack(counts).sum(dim=0)
@@ -67,8 +70,10 @@ def true_examples(fit: RunFolder) -> list[FactorExample]:
     they show a good, a usual and a bad case.
     """
     ids = _items(fit)
-    found = found_factors(_factor_model(fit), fit.dataset, ids)
-    scores, edits, edges = factor_scores(*found), edit_distances(*found), symmetric_edges(*found)
+    factors = found_factors(_factor_model(fit), fit.dataset, ids)
+    if not bool(factors.factor_mask.any()):
+        raise NoPicture("no test graph has a true pattern")
+    scores, edits, edges = factor_scores(*factors), edit_distances(*factors), symmetric_edges(*factors)
     ranked = scores.ged.nan_to_num(nan=torch.inf).argsort(stable=True)[: int((~scores.ged.isnan()).sum())]
     examples = []
     for share, case in ((0.1, "good"), (0.5, "usual"), (0.9, "bad")):
@@ -97,7 +102,7 @@ def factor_view(fit: RunFolder) -> FactorView:
     """Returns the first layer's factors of up to three test graphs, or around two test nodes of one large graph.
 
     Raises:
-        ValueError: If the graph is too large to be computed for a picture.
+        NoPicture: If the graph is too large to be computed for a picture.
     """
     model, dataset = _factor_model(fit), fit.dataset
     if dataset.is_single_graph:
@@ -110,7 +115,7 @@ def factor_view(fit: RunFolder) -> FactorView:
     examples, coefficients = [], []
     for name, data, nodes in graphs:
         if data.num_edges > _LARGE:
-            raise InputError(f"a graph of {data.num_edges:,} edges is too large to be drawn (at most {_LARGE:,})")
+            raise NoPicture(f"a graph of {data.num_edges:,} edges is too large to be drawn (at most {_LARGE:,})")
         factors = model(**model.inputs(data), return_factors=True)[1][0]
         coefficients.append(factors)
         if int(data.num_nodes or 0) <= _SMALL:
@@ -128,6 +133,9 @@ def correlations(fit: RunFolder) -> tuple[list[Tensor], list[int], list[str]]:
     """Returns maps of the correlation between the features of test items, factors and a title, for every layer.
 
     Layers with a single factor, or that average their factors, have no blocks and are left out.
+
+    Raises:
+        NoPicture: If there is one item only.
     """
     model, dataset = _factor_model(fit), fit.dataset
     if dataset.is_single_graph:
@@ -135,6 +143,8 @@ def correlations(fit: RunFolder) -> tuple[list[Tensor], list[int], list[str]]:
     else:
         data = dataset.graphs.batch(_items(fit)[:1000])  # type: ignore[attr-defined]
         rows = torch.arange(int(data.num_nodes))
+    if rows.numel() < 2:
+        raise NoPicture("a correlation needs two test nodes at least")
     features: dict[int, Tensor] = {}
 
     def keep(layer: int) -> object:
@@ -195,13 +205,13 @@ def _undirected(edges: SymmetricEdges, graph: int) -> tuple[np.ndarray, np.ndarr
 def _good_centers(data: Data, nodes: Tensor) -> list[tuple[int, int]]:
     """Returns nodes with a number of hops each, those whose neighborhoods are easiest to look at first."""
     edge_index, num_nodes = torch.stack([data.edge_index[0], data.edge_index[1]]), int(data.num_nodes or 0)
-    found = []
+    candidates = []
     for node in nodes[: 200 if edge_index.size(1) < 200_000 else 20].tolist():  # each look costs a pass over all edges
         for hops in (2, 1):
             kept = k_hop_subgraph(node, hops, edge_index, num_nodes=num_nodes)[3]
-            found.append((abs(int(kept.sum()) - 1.5 * _EDGES), node, hops))
+            candidates.append((abs(int(kept.sum()) - 1.5 * _EDGES), node, hops))
     best: dict[int, int] = {}
-    for _, node, hops in sorted(found):
+    for _, node, hops in sorted(candidates):
         best.setdefault(node, hops)
     return list(best.items())
 
@@ -210,8 +220,8 @@ def _neighborhood(fit: RunFolder, data: Data, factors: Tensor, node: int, hops: 
     """Returns the edges within some hops of a node."""
     edge_index, num_nodes = torch.stack([data.edge_index[0], data.edge_index[1]]), int(data.num_nodes or 0)
     kept = k_hop_subgraph(node, hops, edge_index, num_nodes=num_nodes)[3]
-    part = data.__class__(edge_index=edge_index[:, kept], num_nodes=num_nodes)
-    pairs, values, _ = _undirected(_edges(part, factors[kept]), 0)
+    subgraph = data.__class__(edge_index=edge_index[:, kept], num_nodes=num_nodes)
+    pairs, values, _ = _undirected(_edges(subgraph, factors[kept]), 0)
     name = fit.dataset.node_names[node] if fit.dataset.node_names else node
     title = f"{graph}, node {name}" if graph else f"around node {name}"
     return FactorExample(title, pairs, values, center=node)

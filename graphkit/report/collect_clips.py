@@ -10,6 +10,7 @@ from torch import Tensor
 from graphkit.data import ClipCollection, SkeletonDataset
 from graphkit.experiments import RunFolder
 from graphkit.nn import STIGCN, SkeletonModel
+from graphkit.report.no_picture import NoPicture
 from graphkit.skeleton import SkeletonLayout
 
 #: Test clips for the mean of matrices.
@@ -60,12 +61,17 @@ def has_clips(fit: RunFolder) -> bool:
 
 
 def clip_examples(fit: RunFolder) -> list[ClipExample]:
-    """Returns three test clips: the one whose action the model is most sure of, a usual one, and the least sure one."""
+    """Returns three test clips: the one whose action the model is most sure of, a usual one, and the least sure one.
+
+    Raises:
+        NoPicture: If there is no test clip.
+    """
+    _check_test(fit)
     dataset, model = fit.dataset, fit.model
     assert isinstance(dataset, SkeletonDataset) and isinstance(model, SkeletonModel)
     clips = dataset.graphs
     ids = spread_out(fit, LOOKED_AT)
-    probabilities = torch.cat([_probabilities(model, clips, part) for part in ids.split(50)])
+    probabilities = torch.cat([_probabilities(model, clips, chunk) for chunk in ids.split(50)])
     sure = probabilities.gather(1, clips.y[ids][:, None]).view(-1)
     order = sure.argsort(descending=True, stable=True).tolist()
     names = dataset.class_names or tuple(map(str, range(dataset.num_outputs)))
@@ -73,11 +79,11 @@ def clip_examples(fit: RunFolder) -> list[ClipExample]:
         clips.x, clips.lengths, clips.y, clips.layout, clips.names, "joint", clips.coordinates, clips.frames, clips.fit
     )
     examples = []
-    for place in dict.fromkeys((order[0], order[len(order) // 2], order[-1])):
-        clip = int(ids[place])
-        taken, truth = int(probabilities[place].argmax()), int(clips.y[clip])
+    for index in dict.fromkeys((order[0], order[len(order) // 2], order[-1])):
+        clip = int(ids[index])
+        taken, truth = int(probabilities[index].argmax()), int(clips.y[clip])
         what = names[truth] if taken == truth else f"{names[truth]}, taken for {names[taken]}"
-        title = f"{what} ({float(probabilities[place, taken]):.0%})"
+        title = f"{what} ({float(probabilities[index, taken]):.0%})"
         weights = joint_weights(model, clips.batch([clip]).x, taken)
         x = joints.batch([clip]).x
         examples.append(ClipExample(title, x.numpy(), weights.numpy(), dataset.layout, clips.coordinates))
@@ -116,7 +122,12 @@ def joint_weights(model: SkeletonModel, x: Tensor, action: int) -> Tensor:
 
 
 def learned_graphs(fit: RunFolder) -> list[LearnedGraph]:
-    """Returns what each block of an STIGCN has added to its fixed matrices, the mean over some test clips."""
+    """Returns what each block of an STIGCN has added to its fixed matrices, the mean over some test clips.
+
+    Raises:
+        NoPicture: If there is no test clip.
+    """
+    _check_test(fit)
     model, dataset = fit.model, fit.dataset
     assert isinstance(model, STIGCN)
     ids = fit.split.test[:: max(1, -(-fit.split.test.numel() // AVERAGED))]
@@ -124,12 +135,12 @@ def learned_graphs(fit: RunFolder) -> list[LearnedGraph]:
     with torch.inference_mode():
         _, matrices = model(batch.x, batch.lengths, return_attention=True)
     blocks = [model.first, *(block for stage in model.stages for block in stage)]  # type: ignore[attr-defined]
-    found = []
-    for block, each in zip(blocks, matrices, strict=True):
+    graphs = []
+    for block, matrix in zip(blocks, matrices, strict=True):
         supports = block.supports  # type: ignore[union-attr]
-        added = (each - supports).abs().mean(dim=(0, 1))
-        found.append(LearnedGraph(added.numpy(), supports.abs().mean(dim=0).numpy()))
-    return found
+        added = (matrix - supports).abs().mean(dim=(0, 1))
+        graphs.append(LearnedGraph(added.numpy(), supports.abs().mean(dim=0).numpy()))
+    return graphs
 
 
 def bones_between(layout: SkeletonLayout) -> np.ndarray:
@@ -157,6 +168,11 @@ def spread_out(fit: RunFolder, most: int) -> Tensor:
     clips = dataset.graphs
     frames = clips.frames * ids.numel() if clips.frames else int(clips.lengths[ids].sum())
     return ids[:: max(1, -(-frames * dataset.num_persons // most))]
+
+
+def _check_test(fit: RunFolder) -> None:
+    if not fit.split.test.numel():
+        raise NoPicture("there is no test clip")
 
 
 def _probabilities(model: SkeletonModel, clips: ClipCollection, ids: Tensor | Sequence[int]) -> Tensor:

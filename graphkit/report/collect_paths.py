@@ -11,6 +11,7 @@ from graphkit.errors import InputError
 from graphkit.experiments import RunFolder
 from graphkit.nn import SPAGAN
 from graphkit.nn.attended_paths import NodePath, attended_paths
+from graphkit.report.no_picture import NoPicture
 from graphkit.tasks import make_task
 from graphkit.training.batches import Batches
 from graphkit.training.loop import collect
@@ -49,7 +50,7 @@ def path_examples(fit: RunFolder) -> list[PathExample]:
     """Returns up to three test nodes with few, with a usual number and with many paths; of several graphs, one of each.
 
     Raises:
-        ValueError: If the graph is too large to be computed for a picture, or no node has paths that can be drawn.
+        NoPicture: If the graph is too large to be computed for a picture, or no node has paths that can be drawn.
     """
     model, dataset = fit.model, fit.dataset
     if not isinstance(model, SPAGAN):
@@ -59,20 +60,20 @@ def path_examples(fit: RunFolder) -> list[PathExample]:
     for number in [0] if dataset.is_single_graph else ids[:3].tolist():
         data = dataset.graphs[number]
         if data.num_edges > _LARGE:
-            raise InputError(f"a graph of {data.num_edges:,} edges is too large to be drawn (at most {_LARGE:,})")
+            raise NoPicture(f"a graph of {data.num_edges:,} edges is too large to be drawn (at most {_LARGE:,})")
         nodes = ids[:500] if dataset.is_single_graph else torch.arange(int(data.num_nodes or 0))
         if dataset.is_single_graph:
-            found = attended(model, dataset, nodes.tolist(), fit.config["train"]["batch_size"])
+            paths = attended(model, dataset, nodes.tolist(), fit.config["train"]["batch_size"])
         else:
-            found = attended_paths(model, data, nodes.tolist())
+            paths = attended_paths(model, data, nodes.tolist())
         shares = (0.1, 0.5, 0.9) if dataset.is_single_graph else (0.5,)
-        chosen = _spread([node for node in found if 2 <= _distinct(found[node]) <= _PATHS], found, shares)
+        chosen = _spread([node for node in paths if 2 <= _distinct(paths[node]) <= _PATHS], paths, shares)
         labels = _labels(fit, data, chosen) if dataset.is_single_graph else {}
         for node in chosen:
             title = f"node {_name(fit, node)}" if dataset.is_single_graph else f"graph {number}, node {node}"
-            examples.append(_example(fit, data, node, found[node], title + labels.get(node, "")))
+            examples.append(_example(fit, data, node, paths[node], title + labels.get(node, "")))
     if not examples:
-        raise InputError(f"no test node has from 2 to {_PATHS} paths, so that they could be drawn")
+        raise NoPicture(f"no test node has from 2 to {_PATHS} paths, so that they could be drawn")
     return examples
 
 
@@ -81,9 +82,9 @@ def _distinct(paths: list[NodePath]) -> int:
     return sum(not path.is_self for path in paths)
 
 
-def _spread(nodes: list[int], found: dict[int, list[NodePath]], shares: tuple[float, ...]) -> list[int]:
+def _spread(nodes: list[int], paths: dict[int, list[NodePath]], shares: tuple[float, ...]) -> list[int]:
     """Returns the nodes that stand at some shares of the way when all are ranked by their number of paths."""
-    ranked = sorted(nodes, key=lambda node: (_distinct(found[node]), node))
+    ranked = sorted(nodes, key=lambda node: (_distinct(paths[node]), node))
     return list(dict.fromkeys(ranked[int(share * (len(ranked) - 1))] for share in shares)) if ranked else []
 
 
@@ -97,9 +98,9 @@ def _labels(fit: RunFolder, data: Data, nodes: list[int]) -> dict[int, str]:
     if fit.dataset.task != "node-classification" or not nodes:
         return {}
     task = make_task(fit.dataset.task, fit.dataset.metric)
-    batch_size, place = fit.config["train"]["batch_size"], torch.device("cpu")
+    batch_size, device = fit.config["train"]["batch_size"], torch.device("cpu")
     loader = node_loader(fit.model, fit.dataset, batch_size)
-    batches = Batches(fit.dataset, torch.tensor(nodes), batch_size, place, nodes=loader)
+    batches = Batches(fit.dataset, torch.tensor(nodes), batch_size, device, nodes=loader)
     classes = task.predict(collect(fit.model, batches)[0])[0]
     predicted = dict(zip(nodes, classes.tolist(), strict=True))
     names = fit.dataset.class_names or tuple(f"class {index}" for index in range(fit.dataset.num_outputs))

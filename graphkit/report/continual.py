@@ -29,11 +29,11 @@ def performance_matrices(matrices: Mapping[str, Matrix], percent: bool = False) 
         ValueError: If there is no matrix with a known score.
     """
     arrays = {name: _learned(matrix) for name, matrix in matrices.items()}
-    known = [array[np.isfinite(array)] for array in arrays.values()]
-    if not known or not sum(values.size for values in known):
+    finite = [array[np.isfinite(array)] for array in arrays.values()]
+    if not finite or not sum(values.size for values in finite):
         raise InputError("a heat map needs at least one score (got none)")
     scale = 100 if percent else 1
-    low, high = (scale * function(np.concatenate(known)) for function in (np.min, np.max))
+    low, high = (scale * function(np.concatenate(finite)) for function in (np.min, np.max))
     with style():
         from matplotlib.colors import LinearSegmentedColormap, to_rgba
 
@@ -82,9 +82,7 @@ def _numbers(axis: Any, shown: np.ndarray, low: float, high: float, percent: boo
         if np.isfinite(value):
             dark = (value - low) / max(high - low, 1e-9) > 0.6
             text = f"{value:.{digits}f}"
-            axis.text(
-                column, row, text, ha="center", va="center", fontsize=size, color="white" if dark else INK
-            )
+            axis.text(column, row, text, ha="center", va="center", fontsize=size, color="white" if dark else INK)
 
 
 def performance_over_tasks(matrices: Mapping[str, Matrix], metric: str = "score", percent: bool = False) -> "Figure":

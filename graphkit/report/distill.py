@@ -25,12 +25,12 @@ def score_against_cost(networks: Sequence[Mapping[str, Any]], metric: str, perce
         figure = new_figure(9.6, 0.9 + max(2.3, 0.3 * len(networks)))
         bars, size, time = figure.subplots(1, 3, width_ratios=(1.5, 1, 1))
         places = np.arange(len(networks))[::-1]
-        for place, entry in zip(places, networks, strict=True):
+        for position, entry in zip(places, networks, strict=True):
             test, color = entry["test"], _color(entry["name"])
             mean, std = test["mean"] * scale, test["std"] * scale
             runs = np.asarray(test["runs"]) * scale
-            bars.plot(runs, np.full(len(runs), place), "o", color=color, alpha=0.3, markersize=4, markeredgewidth=0)
-            bars.errorbar(mean, place, xerr=std, fmt="o", color=color, markersize=6, capsize=3, linewidth=1.4)
+            bars.plot(runs, np.full(len(runs), position), "o", color=color, alpha=0.3, markersize=4, markeredgewidth=0)
+            bars.errorbar(mean, position, xerr=std, fmt="o", color=color, markersize=6, capsize=3, linewidth=1.4)
         alone = next(entry for entry in networks if entry["name"] == "alone")
         bars.axvline(alone["test"]["mean"] * scale, color=LINE, linewidth=1.2, zorder=0)
         bars.set_yticks(places, [_named(entry["name"]) for entry in networks])

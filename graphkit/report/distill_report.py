@@ -12,7 +12,7 @@ from graphkit.files import read_json
 from graphkit.report import html, scores
 from graphkit.report.collect_distill import structures
 from graphkit.report.distill import local_structures, score_against_cost
-from graphkit.report.pictures import ABSENT
+from graphkit.report.no_picture import NoPicture
 from graphkit.report.style import inline_svg, save_png
 
 _MEANING = (
@@ -112,12 +112,12 @@ def _losses(networks: list[dict[str, Any]]) -> tuple[list[str], list[list[html.C
 
 def _structure(folder: Path, config: dict[str, Any]) -> str:
     try:
-        found = structures(folder, config)
-    except (*ABSENT, KeyError) as error:
+        pairs = structures(folder, config)
+    except (NoPicture, FileNotFoundError) as error:
         return html.paragraph(f"This picture is left out: {' '.join(str(error).split())}", "note")
-    fits = ", ".join(f"{name} {_agreement(*pair):.2f}" for name, pair in found.items())
+    fits = ", ".join(f"{name} {_agreement(*pair):.2f}" for name, pair in pairs.items())
     caption = f"{_STRUCTURE}Correlation with the teacher: {fits}."
-    return _picture(folder, local_structures(found), "structures", "Local structures", caption)
+    return _picture(folder, local_structures(pairs), "structures", "Local structures", caption)
 
 
 def _agreement(student: np.ndarray, teacher: np.ndarray) -> float:

@@ -107,12 +107,11 @@ def factor_graphs(examples: Sequence[FactorExample]) -> "Figure":
         return figure
 
 
-def coefficient_histograms(values: np.ndarray, layer: int = 1) -> "Figure":
-    """Returns the distribution of the coefficients ``[E, M]`` of each factor over all edges.
+def coefficient_histograms(values: np.ndarray) -> "Figure":
+    """Returns the distribution of the first layer's coefficients ``[E, M]`` of each factor over all edges.
 
     Args:
         values: Coefficients between 0 and 1.
-        layer: The layer they are from, counted from 1.
     """
     shown = min(values.shape[1], len(SERIES))
     with style():
@@ -123,7 +122,7 @@ def coefficient_histograms(values: np.ndarray, layer: int = 1) -> "Figure":
             axis.hist(values[:, factor], bins=np.linspace(0, 1, 26), weights=weights, color=SERIES[factor], alpha=0.85)
             mean = f" · mean {values[:, factor].mean():.2f}" if len(values) else ""
             axis.set_title(f"factor {factor}{mean}")
-            axis.set(xlim=(0, 1), xlabel=f"coefficient, layer {layer}")
+            axis.set(xlim=(0, 1), xlabel="coefficient, layer 1")
             axis.grid(True, axis="y")
             axis.set_axisbelow(True)
         axes[0].set_ylabel("share of edges (%)")
@@ -193,7 +192,7 @@ def _graph(
 
 def _height(places: dict[int, np.ndarray]) -> float:
     """Returns how high a drawing is where it is one unit wide, with some room around it."""
-    return max(float(np.ptp([place[1] for place in places.values()])), 0.25) + 0.12 if places else 0.25
+    return max(float(np.ptp([point[1] for point in places.values()])), 0.25) + 0.12 if places else 0.25
 
 
 def _row_names(figure: "Figure", names: Sequence[str]) -> None:

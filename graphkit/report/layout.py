@@ -15,14 +15,14 @@ def node_positions(edges: np.ndarray) -> dict[int, np.ndarray]:
     """
     graph = networkx.Graph()
     graph.add_edges_from((int(a), int(b)) for a, b in edges)
-    parts = sorted(networkx.connected_components(graph), key=lambda part: (-len(part), min(part)))
+    parts = sorted(networkx.connected_components(graph), key=lambda component: (-len(component), min(component)))
     places: dict[int, np.ndarray] = {}
     right = 0.0
-    for part in parts:
-        nodes = sorted(part)
-        own = graph.subgraph(nodes)
+    for component in parts:
+        nodes = sorted(component)
+        subgraph = graph.subgraph(nodes)
         start = networkx.circular_layout(nodes)
-        layout = networkx.kamada_kawai_layout(own, pos=start) if len(nodes) > 2 else start
+        layout = networkx.kamada_kawai_layout(subgraph, pos=start) if len(nodes) > 2 else start
         points = np.array([layout[node] for node in nodes])
         points = _wide(points - points.mean(axis=0))
         points *= np.sqrt(len(nodes)) / max(np.ptp(points, axis=0).max(), 1e-9)
@@ -46,4 +46,4 @@ def _unit(places: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
     points = np.array(list(places.values()))
     low, high = points.min(axis=0), points.max(axis=0)
     scale, center = max((high - low).max(), 1e-9), (low + high) / 2
-    return {node: (place - center) / scale + 0.5 for node, place in places.items()}
+    return {node: (point - center) / scale + 0.5 for node, point in places.items()}

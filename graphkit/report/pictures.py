@@ -15,6 +15,7 @@ from graphkit.report.confusion import confusion_matrix
 from graphkit.report.correlation import block_contrast, correlation_maps
 from graphkit.report.curves import training_curves
 from graphkit.report.factors import coefficient_histograms, factor_graphs, found_beside_true
+from graphkit.report.no_picture import NoPicture, loading
 from graphkit.report.path_figures import attended_paths_picture
 from graphkit.report.style import inline_svg, save_png
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 #: Tasks with one class for each item.
 _CONFUSED = ("node-classification", "graph-classification", "skeleton-classification")
-#: What can go wrong with a figure without making the rest of the report less true.
-ABSENT = (ValueError, FileNotFoundError, ImportError)
 
 
 def curves_section(run: RunFolder) -> str:
@@ -50,8 +49,9 @@ def curves_section(run: RunFolder) -> str:
 def picture_sections(run: RunFolder) -> list[str]:
     """Returns the sections that need the data and the trained model."""
     try:
-        dataset, _ = run.best.dataset, run.best.model
-    except ABSENT as error:
+        with loading():
+            dataset, _ = run.best.dataset, run.best.model
+    except NoPicture as error:
         text = f"Pictures of the data are left out: {' '.join(str(error).split())}"
         return [html.section("Pictures", html.paragraph(text, "note"))]
     parts = []
@@ -75,7 +75,7 @@ def _attempt(run: RunFolder, draw: Callable[[RunFolder], str]) -> str:
     """Returns what ``draw`` makes of the run, or the reason why there is no picture."""
     try:
         return draw(run)
-    except ABSENT as error:
+    except (NoPicture, FileNotFoundError) as error:  # such as a file of paths that is gone
         return html.paragraph(f"This picture is left out: {' '.join(str(error).split())}", "note")
 
 

@@ -57,15 +57,15 @@ def _renderer(folder: Path) -> Callable[[Path], str] | None:
     if not (folder / "config.yaml").is_file():
         return None
     config = read_config(folder / "config.yaml")
-    known = {"stream": render_continual, "student": render_distill}  # by the part that only their configuration has
-    for part, render in known.items():
-        if part in config:
-            _check_result(folder, part)
+    renderers = {"stream": render_continual, "student": render_distill}  # by the part that only their configuration has
+    for section, render in renderers.items():
+        if section in config:
+            _check_result(folder, section)
             return render
     return None
 
 
-def _check_result(folder: Path, part: str) -> None:
+def _check_result(folder: Path, section: str) -> None:
     """Refuses a result of several fits that lacks a key; nothing is said of one that is not there yet.
 
     Raises:
@@ -73,7 +73,7 @@ def _check_result(folder: Path, part: str) -> None:
     """
     result = read_result(folder)
     if result:
-        check = check_continual_result if part == "stream" else check_distill_result
+        check = check_continual_result if section == "stream" else check_distill_result
         check(result, folder / "result.json")
 
 
@@ -111,7 +111,7 @@ def render(run: RunFolder) -> str:
     if result:
         parts += picture_sections(run)
     parts += [_reproduce(run), _settings(run)]
-    return html.page(title, [part for part in parts if part])
+    return html.page(title, [section for section in parts if section])
 
 
 def _scores(run: RunFolder) -> list[str]:
@@ -153,8 +153,8 @@ def _runs(run: RunFolder) -> tuple[list[str], list[list[html.Cell]]]:
             epoch = result["epochs"][result["seeds"].index(seed)]
             rows_of_fit = fit.metrics[epoch - 1 : epoch]
             value = rows_of_fit[0]["validation"] if rows_of_fit else None
-            own = None if value is None else scores.spread({"mean": value, "runs": [value]}, percent)
-            row += [epoch, None, own]
+            cell = None if value is None else scores.spread({"mean": value, "runs": [value]}, percent)
+            row += [epoch, None, cell]
         else:
             both = [fit.result.get(name) for name in ("validation", "test")]
             row += [epoch, *(scores.spread(value, percent) if value else None for value in both)]
@@ -182,7 +182,7 @@ def _settings(run: RunFolder) -> str:
     """Returns the section with all settings and the environment."""
     config = run.config
     general = {key: value for key, value in config.items() if not isinstance(value, dict)}
-    parts = [(part, html.settings(config[part])) for part in ("model", "data", "train", "distill") if part in config]
+    parts = [(name, html.settings(config[name])) for name in ("model", "data", "train", "distill") if name in config]
     environment = (run if run.environment else run.best).environment
     rest = [("general", html.settings(general)), ("environment", html.settings(environment))]
     return html.section("Settings and environment", html.columns([*parts, *rest]))

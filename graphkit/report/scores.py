@@ -73,11 +73,11 @@ def factor_rows(result: dict[str, Any]) -> tuple[list[str], list[list[str]]] | N
 
 def other_scores(result: dict[str, Any]) -> list[list[str]]:
     """Returns rows of all further scores of a result: name, and mean and deviation."""
-    known = {"test", "validation", *(prefix + name for prefix in _ROWS for name in FACTOR_SCORES)}
+    excluded = {"test", "validation", *(prefix + name for prefix in _ROWS for name in FACTOR_SCORES)}
     return [
         [name, spread(scores)]
         for name, scores in result.items()
-        if name not in known and isinstance(scores, dict) and "runs" in scores
+        if name not in excluded and isinstance(scores, dict) and "runs" in scores
     ]
 
 

@@ -54,7 +54,7 @@ class ClipLoader(GraphLoader):
         seeds = [0] * len(parts)
         if self.augment is not None:
             seeds = torch.randint(2**62, (len(parts),), generator=self.generator).tolist()
-        items = [(*self.own(part), seed + self.share.rank) for part, seed in zip(parts, seeds, strict=True)]
+        items = [(*self.local_items(ids), seed + self.share.rank) for ids, seed in zip(parts, seeds, strict=True)]
         made = _Made(self.graphs, self.augment)
         if not self.workers:
             return (made[item] for item in items)

@@ -9,6 +9,9 @@ from torch_geometric import EdgeIndex
 
 from graphkit.errors import InputError
 
+#: Targets that are compared at a time.
+_SCAN = 2**24
+
 
 def spans(ptr: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
     """Finds the entries of some groups, group after group.
@@ -27,10 +30,10 @@ def spans(ptr: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
     return shift + torch.arange(total), counts
 
 
-def _overlapping(values: Tensor, size: int = 2**24) -> Iterator[Tensor]:
+def _overlapping(values: Tensor) -> Iterator[Tensor]:
     """Cuts values into blocks, each of which begins with the last value of the one before; takes no memory."""
-    for begin in range(0, values.numel(), size):
-        yield values[max(0, begin - 1) : begin + size]
+    for begin in range(0, values.numel(), _SCAN):
+        yield values[max(0, begin - 1) : begin + _SCAN]
 
 
 def check_ends(edge_index: Tensor, num_nodes: int) -> None:
@@ -137,8 +140,8 @@ class NodeRelabeler:
         return self
 
     def __exit__(self, *error: object) -> None:
-        for part in self._parts:
-            self._table[part] = -1
+        for ids in self._parts:
+            self._table[ids] = -1
 
     def __len__(self) -> int:
         return self._size

@@ -68,18 +68,18 @@ class GraphLoader:
         parts: list[Any] = [self.ids, self.batch_size, self.sizes, id(self.graphs)]
         for value in vars(self.graphs).values() if hasattr(self.graphs, "__dict__") else ():
             values = value.values() if isinstance(value, dict) else [value]
-            parts += [each for each in values if isinstance(each, Tensor)]
+            parts += [tensor for tensor in values if isinstance(tensor, Tensor)]
         return StateKey(parts)
 
     def _make(self, ids: Tensor) -> Data:
         """Returns the own part of a batch."""
-        own, counts = self.own(ids)
-        batch = self.graphs.batch(own)
+        local_ids, counts = self.local_items(ids)
+        batch = self.graphs.batch(local_ids)
         if not counts:
             batch.padding = True
         return batch
 
-    def own(self, ids: Tensor) -> tuple[Tensor, bool]:
+    def local_items(self, ids: Tensor) -> tuple[Tensor, bool]:
         """Returns the graphs of the own part of a batch, and whether they count."""
         return self.share.item(ids, None if self.sizes is None else self.sizes[ids])
 

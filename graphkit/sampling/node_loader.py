@@ -124,12 +124,12 @@ class NodeLoader:
         seeds = [0] * (len(parts) + 1)
         if self.subgraphs.draws:  # one for each batch, so that workers do not matter
             seeds = torch.randint(2**62, (len(parts) + 1,), generator=self.generator).tolist()
-        items = [(*self.share.item(part), seed + self.share.rank) for part, seed in zip(parts, seeds, strict=False)]
+        items = [(*self.share.item(ids), seed + self.share.rank) for ids, seed in zip(parts, seeds, strict=False)]
         made = _Made(self.subgraphs, self.input_nodes)
         if not self.num_workers:
             return (made[item] for item in items)
-        own = torch.Generator().manual_seed(seeds[-1])  # or the workers' seeds would come from PyTorch's generator
-        loader = DataLoader(made, sampler=items, batch_size=None, num_workers=self.num_workers, generator=own)  # type: ignore[arg-type]
+        rng = torch.Generator().manual_seed(seeds[-1])  # or the workers' seeds would come from PyTorch's generator
+        loader = DataLoader(made, sampler=items, batch_size=None, num_workers=self.num_workers, generator=rng)  # type: ignore[arg-type]
         return iter(loader)
 
     def __repr__(self) -> str:
@@ -164,8 +164,8 @@ def check_neighbors(num_neighbors: Sequence[int], name: str = "num_neighbors") -
     Raises:
         ValueError: If it is no list of whole numbers, each -1 or at least 1.
     """
-    whole = isinstance(num_neighbors, Sequence) and not isinstance(num_neighbors, str)
-    if not whole or any(type(most) is not int or (most < 1 and most != -1) for most in num_neighbors):
+    is_sequence = isinstance(num_neighbors, Sequence) and not isinstance(num_neighbors, str)
+    if not is_sequence or any(type(most) is not int or (most < 1 and most != -1) for most in num_neighbors):
         rule = f"`{name}` must be a list of whole numbers, -1 (all) or at least 1, one for each layer"
         raise InputError(f"{rule} (got {num_neighbors!r})")
     return [None if most == -1 else most for most in num_neighbors]

@@ -33,9 +33,9 @@ class PathCache:
         """
         for hops, path_index in enumerate(paths, start=1):
             check_paths(path_index, hops, num_nodes)
-        known = cls(num_nodes, len(paths))
-        known.add(torch.arange(num_nodes), paths)
-        return known
+        cache = cls(num_nodes, len(paths))
+        cache.add(torch.arange(num_nodes), paths)
+        return cache
 
     def add(self, nodes: Tensor, paths: Sequence[Tensor]) -> None:
         """Keeps the paths of further nodes.
@@ -73,8 +73,8 @@ def check_paths(path_index: Tensor, hops: int, num_nodes: int) -> None:
     """
     name = f"path_index_{hops}"
     is_tensor = isinstance(path_index, Tensor)
-    whole = is_tensor and not path_index.is_floating_point() and not path_index.is_complex()
-    if not whole or path_index.dim() != 2 or path_index.size(0) != hops + 1 or path_index.dtype == torch.bool:
+    is_integer = is_tensor and not path_index.is_floating_point() and not path_index.is_complex()
+    if not is_integer or path_index.dim() != 2 or path_index.size(0) != hops + 1 or path_index.dtype == torch.bool:
         came = f"{path_index.dtype} of shape {list(path_index.shape)}" if is_tensor else repr(path_index)
         raise InputError(
             f"`{name}` must be an integer tensor [{hops + 1}, P], one row for each node of a path (got {came})"

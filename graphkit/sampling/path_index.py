@@ -90,8 +90,8 @@ class PathIndex:
             what = f"got ids from {int(nodes.min())} to {int(nodes.max())}"
             raise InputError(f"nodes must be from 0 to {self.num_nodes - 1} ({what})")
         blocks = nodes // self.block
-        found = blocks.unique().tolist()
-        places = [(number, (blocks == number).nonzero().view(-1)) for number in found]
+        numbers = blocks.unique().tolist()
+        places = [(number, (blocks == number).nonzero().view(-1)) for number in numbers]
         return [self._of_length(hops, nodes, places) for hops in range(1, self.max_hops + 1)]
 
     def check(self, edge_index: Tensor, cost: Tensor | None, num_nodes: int) -> None:
@@ -109,21 +109,21 @@ class PathIndex:
     def _of_length(self, hops: int, nodes: Tensor, places: list[tuple[int, Tensor]]) -> Tensor:
         counts = torch.zeros(nodes.numel(), dtype=torch.long)
         rows: list[tuple[np.ndarray, Tensor, Tensor]] = []
-        for number, own in places:
+        for number, index in places:
             ptr, paths = self._map(number, hops)
-            columns, counts[own] = spans(ptr, nodes[own] - number * self.block)
-            rows.append((paths, columns, own))
+            columns, counts[index] = spans(ptr, nodes[index] - number * self.block)
+            rows.append((paths, columns, index))
         end = torch.zeros(nodes.numel() + 1, dtype=torch.long)
         torch.cumsum(counts, 0, out=end[1:])
         out = np.empty((int(end[-1]), hops + 1), dtype=np.int32)
-        for paths, columns, own in rows:  # path by path, as they lie in the file
-            out[spans(end, own)[0].numpy()] = paths.T[columns.numpy()]
-        found = torch.from_numpy(out).t().long().contiguous()
-        exist = not found.numel() or 0 <= int(found.min()) <= int(found.max()) < self.num_nodes
-        if not exist or not torch.equal(found[-1], torch.repeat_interleave(nodes, counts)):
+        for paths, columns, index in rows:  # path by path, as they lie in the file
+            out[spans(end, index)[0].numpy()] = paths.T[columns.numpy()]
+        path_index = torch.from_numpy(out).t().long().contiguous()
+        exist = not path_index.numel() or 0 <= int(path_index.min()) <= int(path_index.max()) < self.num_nodes
+        if not exist or not torch.equal(path_index[-1], torch.repeat_interleave(nodes, counts)):
             names = ", ".join(block_name(number) for number, _ in places[:3])
             raise InputError(f"'{self.folder}' has damaged paths of {hops} hops (in {names}); {REMEDY}")
-        return found
+        return path_index
 
     def _map(self, number: int, hops: int) -> tuple[Tensor, np.ndarray]:
         """Maps the files of one length in a block: where the paths of each node begin, and the paths."""
@@ -199,7 +199,7 @@ def write_index(folder: Path, settings: dict[str, Any], blocks: int) -> dict[str
     for number in range(blocks):
         first = number * block
         counts.append(_read_block(folder / block_name(number), first, min(block, nodes - first), max_hops)["paths"])
-    index = {**settings, "blocks": blocks, "paths": [sum(each) for each in zip(*counts, strict=True)]}
+    index = {**settings, "blocks": blocks, "paths": [sum(column) for column in zip(*counts, strict=True)]}
     write_json(folder / INDEX, index)
     return index
 
@@ -212,11 +212,11 @@ def fingerprint(edge_index: Tensor, cost: Tensor | None, num_nodes: int) -> str:
     edges = edge_index.as_tensor() if isinstance(edge_index, EdgeIndex) else edge_index
     total = torch.zeros((), dtype=torch.long)
     for begin in range(0, edges.size(1), 2**20):
-        part = edges[:, begin : begin + 2**20].detach().cpu().long()
-        key = _mixed(part[0] * num_nodes + part[1] + 1)
+        chunk = edges[:, begin : begin + 2**20].detach().cpu().long()
+        key = _mixed(chunk[0] * num_nodes + chunk[1] + 1)
         if cost is not None:
             key = _mixed(key ^ cost[begin : begin + 2**20].detach().cpu().double().view(torch.long))
-        total += key.masked_fill(part[0] == part[1], 0).sum()
+        total += key.masked_fill(chunk[0] == chunk[1], 0).sum()
     return f"{(int(total) + num_nodes) % 2**64:016x}"
 
 
@@ -283,8 +283,8 @@ def _checksum(path: Path) -> int:
     """Returns the CRC-32 of a file."""
     value = 0
     with path.open("rb") as file:
-        while part := file.read(2**20):
-            value = zlib.crc32(part, value)
+        while chunk := file.read(2**20):
+            value = zlib.crc32(chunk, value)
     return value
 
 

@@ -31,9 +31,7 @@ class PathSearch:
         table: ``[N]`` int32, all -1: a place to number nodes in.
     """
 
-    def __init__(
-        self, edges: CSCGraph, cost: Tensor | None, max_hops: int, ratio: float | None, table: Tensor
-    ) -> None:
+    def __init__(self, edges: CSCGraph, cost: Tensor | None, max_hops: int, ratio: float | None, table: Tensor) -> None:
         self.edges, self.max_hops, self.ratio, self.table = edges, max_hops, ratio, table
         self.cost = None if cost is None else cost if edges.order is None else cost[edges.order]
 
@@ -50,16 +48,16 @@ class PathSearch:
             if region is None:
                 parts.append(self._search(self.edges.into(torch.arange(self.edges.num_nodes))[0], centers, None)[0])
                 break
-            found, costs = self._search(region.places, centers, region.nodes)
+            paths, costs = self._search(region.places, centers, region.nodes)
             if self.cost is None:
-                parts.append(found)
+                parts.append(paths)
                 break
-            sure = self._sure(region, found, costs)
-            parts.append([path_index[:, sure[region.local(path_index[-1])]] for path_index in found])
+            sure = self._sure(region, paths, costs)
+            parts.append([path_index[:, sure[region.local(path_index[-1])]] for path_index in paths])
             centers, further = centers[~sure[region.local(centers)]], 2 * further
         if len(parts) == 1:
             return parts[0]
-        merged = [torch.cat(part, dim=1) for part in zip(*parts, strict=True)]
+        merged = [torch.cat(pieces, dim=1) for pieces in zip(*parts, strict=True)]
         return [path_index[:, path_index[-1].argsort(stable=True)] for path_index in merged]
 
     def _around(self, centers: Tensor, hops: int) -> "_Region | None":
@@ -77,8 +75,8 @@ class PathSearch:
 
     def _search(self, places: Tensor, centers: Tensor, nodes: Tensor | None) -> tuple[list[Tensor], list[Tensor]]:
         """Returns the paths along the edges at some places and their costs, by the ids that nodes have in the graph."""
-        own, size = torch.searchsorted(self.edges.ptr, places, right=True) - 1, self.edges.num_nodes
-        ends = torch.stack([self.edges.row[places], own])
+        target, size = torch.searchsorted(self.edges.ptr, places, right=True) - 1, self.edges.num_nodes
+        ends = torch.stack([self.edges.row[places], target])
         if nodes is not None:
             with NodeRelabeler(self.table) as number:
                 number.begin(nodes)
@@ -102,13 +100,13 @@ class PathSearch:
         if not region.outermost.numel():
             return torch.ones_like(dearest, dtype=torch.bool)
         places = region.places
-        own = local(torch.searchsorted(self.edges.ptr, places, right=True) - 1).numpy()
+        target = local(torch.searchsorted(self.edges.ptr, places, right=True) - 1).numpy()
         other, value = local(self.edges.row[places]).numpy(), self.cost[places].double().numpy()  # type: ignore[index]
-        order = np.lexsort((value, own, other))
+        order = np.lexsort((value, target, other))
         again = np.zeros(order.size, dtype=bool)  # of parallel edges, all but the cheapest
-        again[1:] = (np.diff(own[order]) == 0) & (np.diff(other[order]) == 0)
+        again[1:] = (np.diff(target[order]) == 0) & (np.diff(other[order]) == 0)
         order = order[~again]
-        graph = csr_array((value[order], (other[order], own[order])), shape=(dearest.numel(), dearest.numel()))
+        graph = csr_array((value[order], (other[order], target[order])), shape=(dearest.numel(), dearest.numel()))
         leaving = dijkstra(graph, indices=local(region.outermost).numpy(), min_only=True)
         return dearest < torch.from_numpy(leaving) * (1 - _ROUNDING)
 

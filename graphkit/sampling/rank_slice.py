@@ -32,9 +32,9 @@ class RankSlice(NamedTuple):
         if sizes is None:
             return ids.tensor_split(self.world)[self.rank]
         order = torch.argsort(sizes, descending=True, stable=True)
-        place = torch.arange(ids.numel())
-        turn = place // self.world % 2 == 1
-        seat = torch.where(turn, self.world - 1 - place % self.world, place % self.world)
+        position = torch.arange(ids.numel())
+        turn = position // self.world % 2 == 1
+        seat = torch.where(turn, self.world - 1 - position % self.world, position % self.world)
         return ids[order[seat == self.rank].sort().values]
 
     def item(self, ids: Tensor, sizes: Tensor | None = None) -> tuple[Tensor, bool]:
@@ -43,5 +43,5 @@ class RankSlice(NamedTuple):
         Where there are fewer items than processes, those without any take the first item, which does not count: they
         compute along, since the others wait for their messages.
         """
-        own = self.of(ids, sizes)
-        return (own, True) if own.numel() or not ids.numel() else (ids[:1], False)
+        local_ids = self.of(ids, sizes)
+        return (local_ids, True) if local_ids.numel() or not ids.numel() else (ids[:1], False)

@@ -96,6 +96,6 @@ class ShortestPathLoader(NodeLoader):
         if ratio is not None and not 0 < ratio < float("inf"):
             raise InputError(f"`ratio` must be greater than 0 and finite, or None for all paths (got {ratio})")
         drawn = [num_neighbors] * (num_layers - path_layers)
-        known = PathIndex(paths) if isinstance(paths, str | Path) else paths
-        subgraphs = PathSampler(data, drawn, max_hops, ratio, weight, path_layers, keep_paths, known)
+        path_index = PathIndex(paths) if isinstance(paths, str | Path) else paths
+        subgraphs = PathSampler(data, drawn, max_hops, ratio, weight, path_layers, keep_paths, path_index)
         super().__init__(subgraphs, batch_size, shuffle, num_workers, input_nodes, generator)

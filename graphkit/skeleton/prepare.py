@@ -35,11 +35,11 @@ def center(x: Tensor, ptr: Tensor, joint: int, how: str = "each", coordinates: i
         raise InputError(f"`center` must be one of {', '.join(CENTRES)} (got {how!r})")
     if how == "none":
         return x
-    mask, place = seen(x, coordinates), x[..., :coordinates]
-    origin = _origins(place, mask, ptr, joint)
+    mask, pos = seen(x, coordinates), x[..., :coordinates]
+    origin = _origins(pos, mask, ptr, joint)
     if how == "first":
         origin = origin[ptr[:-1]].repeat_interleave(ptr.diff(), dim=0)
-    return _with_channels(apply_seen(place - origin[:, None, None], mask), x)
+    return _with_channels(apply_seen(pos - origin[:, None, None], mask), x)
 
 
 def align(
@@ -64,22 +64,20 @@ def align(
     Raises:
         ValueError: If there are not three coordinates.
     """
-    mask, place = seen(x, coordinates), x[..., :coordinates]
-    if place.size(-1) != 3:
-        raise InputError(
-            f"only joints with three coordinates can be turned (got {place.size(-1)}); set `align` to false"
-        )
+    mask, pos = seen(x, coordinates), x[..., :coordinates]
+    if pos.size(-1) != 3:
+        raise InputError(f"only joints with three coordinates can be turned (got {pos.size(-1)}); set `align` to false")
     if not up and not across:
         return x
     for joints, axis in ((up, (0.0, 0.0, 1.0)), (across, (1.0, 0.0, 0.0))):
         if joints:
-            known = mask[:, 0, joints[0], 0] & mask[:, 0, joints[1], 0]
-            frame = nearest_frames(known, ptr)[ptr[:-1]]
-            bone = place[frame, 0, joints[1]] - place[frame, 0, joints[0]]
-            turn = rotation_between(bone * known[frame, None], torch.tensor(axis, dtype=x.dtype))
-            each = turn.repeat_interleave(ptr.diff(), dim=0)
-            place = (place.flatten(1, 2) @ each.transpose(1, 2)).view_as(place)
-    return _with_channels(apply_seen(place, mask), x)
+            visible = mask[:, 0, joints[0], 0] & mask[:, 0, joints[1], 0]
+            frame = nearest_frames(visible, ptr)[ptr[:-1]]
+            bone = pos[frame, 0, joints[1]] - pos[frame, 0, joints[0]]
+            turn = rotation_between(bone * visible[frame, None], torch.tensor(axis, dtype=x.dtype))
+            rotation = turn.repeat_interleave(ptr.diff(), dim=0)
+            pos = (pos.flatten(1, 2) @ rotation.transpose(1, 2)).view_as(pos)
+    return _with_channels(apply_seen(pos, mask), x)
 
 
 def fit_box(x: Tensor, lengths: Tensor, coordinates: int) -> Tensor:
@@ -96,13 +94,13 @@ def fit_box(x: Tensor, lengths: Tensor, coordinates: int) -> Tensor:
         ``[F, P, V, C]``; joints that were not seen stay zero.
     """
     visible = seen(x, coordinates)
-    place = x[..., :coordinates]
-    low = torch.where(visible, place, torch.inf).amin(dim=(1, 2))
-    high = torch.where(visible, place, -torch.inf).amax(dim=(1, 2))
+    pos = x[..., :coordinates]
+    low = torch.where(visible, pos, torch.inf).amin(dim=(1, 2))
+    high = torch.where(visible, pos, -torch.inf).amax(dim=(1, 2))
     least = torch.segment_reduce(low, "min", lengths=lengths).repeat_interleave(lengths, dim=0)[:, None, None]
     most = torch.segment_reduce(high, "max", lengths=lengths).repeat_interleave(lengths, dim=0)[:, None, None]
-    place = apply_seen(2.0 * (place - least) / (most - least).clamp(min=1e-6) - 1.0, visible)
-    return _with_channels(place, x)
+    pos = apply_seen(2.0 * (pos - least) / (most - least).clamp(min=1e-6) - 1.0, visible)
+    return _with_channels(pos, x)
 
 
 def rotation_between(start: Tensor, end: Tensor) -> Tensor:
@@ -126,7 +124,7 @@ def rotation_between(start: Tensor, end: Tensor) -> Tensor:
     return torch.where((cosine < -1.0 + 1e-6).view(-1, 1, 1), half, turn)
 
 
-def nearest_frames(known: Tensor, ptr: Tensor) -> Tensor:
+def nearest_frames(mask: Tensor, ptr: Tensor) -> Tensor:
     """Returns the nearest known frame of the same clip, the earlier of two, for each frame.
 
     Args:
@@ -136,36 +134,36 @@ def nearest_frames(known: Tensor, ptr: Tensor) -> Tensor:
     Returns:
         ``[F]`` int64; in a clip without a known frame, each frame itself.
     """
-    frames = torch.arange(known.numel())
-    if bool(known.all()):
+    frames = torch.arange(mask.numel())
+    if bool(mask.all()):
         return frames
-    far = known.numel()
+    far = mask.numel()
     start, end = (edge.repeat_interleave(ptr.diff()) for edge in (ptr[:-1], ptr[1:]))
-    before = torch.where(known, frames, -1).cummax(dim=0).values
-    after = torch.where(known, frames, far).flip(0).cummin(dim=0).values.flip(0)
+    before = torch.where(mask, frames, -1).cummax(dim=0).values
+    after = torch.where(mask, frames, far).flip(0).cummin(dim=0).values.flip(0)
     back = torch.where(before >= start, frames - before, far)
     ahead = torch.where(after < end, after - frames, far)
     return torch.where(torch.minimum(back, ahead) < far, torch.where(back <= ahead, before, after), frames)
 
 
-def _origins(place: Tensor, mask: Tensor, ptr: Tensor, joint: int) -> Tensor:
+def _origins(pos: Tensor, mask: Tensor, ptr: Tensor, joint: int) -> Tensor:
     """Returns the point that each frame is to be moved by, ``[F, C]``, see :func:`center`."""
     lengths = ptr.diff()
-    origin, known = place[:, 0, joint], mask[:, 0, joint, 0]
+    origin, visible = pos[:, 0, joint], mask[:, 0, joint, 0]
     for persons in (slice(0, 1), slice(None)):
-        never = torch.segment_reduce((~known).float(), "min", lengths=lengths, initial=1.0) > 0
+        never = torch.segment_reduce((~visible).float(), "min", lengths=lengths, initial=1.0) > 0
         if not bool(never.any()):
             break
         shown = mask[:, persons]
         count = shown.sum(dim=(1, 2))
-        mean = torch.where(shown, place[:, persons], 0.0).sum(dim=(1, 2)) / count.clamp(min=1)
+        mean = torch.where(shown, pos[:, persons], 0.0).sum(dim=(1, 2)) / count.clamp(min=1)
         frames = never.repeat_interleave(lengths)
         origin = torch.where(frames[:, None], mean, origin)
-        known = torch.where(frames, count[:, 0] > 0, known)
-    return origin[nearest_frames(known, ptr)]
+        visible = torch.where(frames, count[:, 0] > 0, visible)
+    return origin[nearest_frames(visible, ptr)]
 
 
-def _with_channels(place: Tensor, x: Tensor) -> Tensor:
+def _with_channels(pos: Tensor, x: Tensor) -> Tensor:
     """Returns coordinates with the channels of ``x`` that are none."""
-    count = place.size(-1)
-    return place if count == x.size(-1) else torch.cat([place, x[..., count:]], dim=-1)
+    count = pos.size(-1)
+    return pos if count == x.size(-1) else torch.cat([pos, x[..., count:]], dim=-1)

@@ -45,9 +45,9 @@ def apply_seen(x: Tensor, mask: Tensor, coordinates: int | None = None) -> Tenso
         coordinates (int, optional): Number of channels that are coordinates; the others stay. (default: all)
     """
     count = x.size(-1) if coordinates is None else coordinates
-    place = x[..., :count].masked_fill(~mask, 0.0)
-    place[..., :1].masked_fill_(mask & ~seen(place), ORIGIN)
-    return place if count == x.size(-1) else torch.cat([place, x[..., count:]], dim=-1)
+    pos = x[..., :count].masked_fill(~mask, 0.0)
+    pos[..., :1].masked_fill_(mask & ~seen(pos), ORIGIN)
+    return pos if count == x.size(-1) else torch.cat([pos, x[..., count:]], dim=-1)
 
 
 def clear_origin(x: Tensor) -> Tensor:

@@ -93,14 +93,14 @@ def write_store(folder: Path, clips: Iterable[Clip]) -> None:
             )
         with writing(folder, space=True):
             _widen(folder / _FRAMES, lengths, widths, persons, shape)
-    known = sorted({name for each in tags for name in each})
+    tag_names = sorted({name for entry in tags for name in entry})
     columns: dict[str, Any] = {
         "shape": np.array([sum(lengths), persons, *shape]),
         "lengths": np.array(lengths),
         "labels": np.array(labels),
         "names": np.array(names),
     }
-    columns |= {f"tag_{name}": np.array([each.get(name, -1) for each in tags], dtype=np.int64) for name in known}
+    columns |= {f"tag_{name}": np.array([entry.get(name, -1) for entry in tags], dtype=np.int64) for name in tag_names}
     with writing(folder, space=True):
         np.savez(folder / _INDEX, **columns)
 

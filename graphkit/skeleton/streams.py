@@ -44,9 +44,7 @@ def make_stream(stream: str, x: Tensor, ptr: Tensor, layout: SkeletonLayout, coo
     return x
 
 
-def _difference(
-    x: Tensor, mask: Tensor, dim: int, partner: Tensor, count: int, minus: bool
-) -> tuple[Tensor, Tensor]:
+def _difference(x: Tensor, mask: Tensor, dim: int, partner: Tensor, count: int, minus: bool) -> tuple[Tensor, Tensor]:
     """Returns ``x - x[partner]`` (``minus``) or ``x[partner] - x`` along a dimension, and where both were seen."""
     other, mask = x.index_select(dim, partner), mask & mask.index_select(dim, partner)
     a, b = (x, other) if minus else (other, x)

@@ -107,16 +107,13 @@ ACTIONS: dict[str, Callable[[Tensor, Moment], None]] = {
 }  # fmt: skip
 
 
-def generate_clips(
-    num_clips: int, noise: float = 0.02, seed: int = 0, frames: tuple[int, int] = (24, 72)
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Generates clips at 30 frames a second, each action equally often.
+def generate_clips(num_clips: int, noise: float = 0.02, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+    """Generates clips of 24 to 72 frames, 30 a second, each action equally often.
 
     Args:
         num_clips: Number of clips.
         noise: Deviation of the joints in meters.
         seed: Seed of everything that is drawn.
-        frames: Smallest and largest number of frames.
 
     Returns:
         ``x`` ``[F, 1, 20, 3]``, the lengths ``[G]`` and the actions ``[G]``.
@@ -128,7 +125,7 @@ def generate_clips(
         return low + (high - low) * torch.rand(num_clips, generator=generator)
 
     y = (torch.arange(num_clips) % len(ACTIONS))[torch.randperm(num_clips, generator=generator)]
-    lengths = draw(frames[0], frames[1] + 1).long().clamp(max=frames[1])
+    lengths = draw(24, 73).long().clamp(max=72)
     owner = torch.arange(num_clips).repeat_interleave(lengths)
     time = (torch.arange(owner.numel()) - (lengths.cumsum(0) - lengths)[owner]) / 30.0
     rhythm, start, size, side = draw(0.7, 1.4), draw(0, 2 * math.pi), draw(0.7, 1.3), draw(0, 1) < 0.5
@@ -142,6 +139,6 @@ def generate_clips(
     angle, height = draw(-math.pi, math.pi), draw(0.85, 1.1)
     sine, cosine = angle.sin()[owner].unsqueeze(1), angle.cos()[owner].unsqueeze(1)
     turned = torch.stack([x[..., 0] * cosine - x[..., 1] * sine, x[..., 0] * sine + x[..., 1] * cosine, x[..., 2]], -1)
-    place = torch.stack([draw(-1, 1), draw(2, 4), draw(-0.2, 0.2)], dim=1)
-    x = turned * height[owner].view(-1, 1, 1) + place[owner].unsqueeze(1)
+    offset = torch.stack([draw(-1, 1), draw(2, 4), draw(-0.2, 0.2)], dim=1)
+    x = turned * height[owner].view(-1, 1, 1) + offset[owner].unsqueeze(1)
     return (x + noise * torch.randn(x.shape, generator=generator)).unsqueeze(1), lengths, y

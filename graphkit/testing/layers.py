@@ -48,9 +48,9 @@ def check_layer(layer: MessagePassing, in_channels: int, tolerance: float = 1e-6
         assert error <= tolerance, f"{layer}: {what} changes the output by {error:.1e}"
 
     order = torch.randperm(num_nodes, generator=generator)
-    place = torch.empty_like(order)
-    place[order] = torch.arange(num_nodes)
-    same(call(x[order], place[edge_index])[place], "another numbering of the nodes")
+    inverse = torch.empty_like(order)
+    inverse[order] = torch.arange(num_nodes)
+    same(call(x[order], inverse[edge_index])[inverse], "another numbering of the nodes")
     order = torch.randperm(edge_index.size(1), generator=generator)
     same(call(x, edge_index[:, order], order), "the order of the edges")
     by_target, order = EdgeIndex(edge_index, sparse_size=(num_nodes, num_nodes)).sort_by("col")

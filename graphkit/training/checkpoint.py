@@ -125,13 +125,13 @@ def check_optimizer(state: Any, optimizer: torch.optim.Optimizer) -> None:
     Raises:
         InputError: If its settings or the shapes of its tensors differ; the first difference is named.
     """
-    own = optimizer.state_dict()["param_groups"]
+    expected = optimizer.state_dict()["param_groups"]
     if not isinstance(state, dict) or not isinstance(state.get("state"), dict):
         raise InputError("its optimizer is damaged")
     groups = state["param_groups"]
-    if not isinstance(groups, list) or len(groups) != len(own) or not all(isinstance(each, dict) for each in groups):
+    if not isinstance(groups, list) or len(groups) != len(expected) or not all(isinstance(g, dict) for g in groups):
         raise InputError("its optimizer has other groups of parameters")
-    for group, wanted in zip(groups, own, strict=True):
+    for group, wanted in zip(groups, expected, strict=True):
         for key in [*wanted, *group]:
             value = group.get(key, wanted.get(key))  # another version of PyTorch may have fewer settings
             if key in ("lr", "initial_lr"):
@@ -266,16 +266,16 @@ def check_weights(weights: Any, model: torch.nn.Module, origin: str, remedy: str
     Raises:
         InputError: If names, shapes or types differ; the first difference is named.
     """
-    own = model.state_dict()
-    if not isinstance(weights, dict) or not all(isinstance(each, Tensor) for each in weights.values()):
+    expected = model.state_dict()
+    if not isinstance(weights, dict) or not all(isinstance(tensor, Tensor) for tensor in weights.values()):
         raise InputError(f"{origin} do not fit the model: they are no named tensors{remedy}")
-    for name in sorted(own.keys() | weights.keys()):
-        if name not in weights or name not in own or own[name].shape != weights[name].shape:
+    for name in sorted(expected.keys() | weights.keys()):
+        if name not in weights or name not in expected or expected[name].shape != weights[name].shape:
             came = tuple(weights[name].shape) if name in weights else "nothing"
-            wanted = tuple(own[name].shape) if name in own else "nothing"
+            wanted = tuple(expected[name].shape) if name in expected else "nothing"
             raise InputError(f"{origin} do not fit the model: '{name}' should have shape {wanted} (got {came}){remedy}")
-        if own[name].dtype != weights[name].dtype:
-            what = f"should be {own[name].dtype} (got {weights[name].dtype})"
+        if expected[name].dtype != weights[name].dtype:
+            what = f"should be {expected[name].dtype} (got {weights[name].dtype})"
             raise InputError(f"{origin} do not fit the model: '{name}' {what}{remedy}")
 
 

@@ -38,8 +38,8 @@ class FoundFactors(NamedTuple):
 
 
 @torch.no_grad()
-def found_factors(model: FactorGCN, dataset: GraphDataset, ids: Tensor, layer: int = 0) -> FoundFactors:
-    """Returns the factors that a layer finds in the graphs of a collection whose true factors are known."""
+def found_factors(model: FactorGCN, dataset: GraphDataset, ids: Tensor) -> FoundFactors:
+    """Returns the factors that the first layer finds in the graphs of a collection whose true factors are known."""
     model.eval()
     device = next(model.parameters()).device
     parts: list[FoundFactors] = []
@@ -48,14 +48,14 @@ def found_factors(model: FactorGCN, dataset: GraphDataset, ids: Tensor, layer: i
         batch = dataset.graphs.batch(chunk).to(device)  # type: ignore[attr-defined]
         _, factors = model(**model.inputs(batch), return_factors=True)
         edge_index = torch.stack([batch.edge_index[0], batch.edge_index[1]])
-        part = FoundFactors(factors[layer], edge_index + offset, batch.ptr[:-1] + offset, batch.factor_mask)
-        parts.append(FoundFactors(*(tensor.cpu() for tensor in part)))
+        result = FoundFactors(factors[0], edge_index + offset, batch.ptr[:-1] + offset, batch.factor_mask)
+        parts.append(FoundFactors(*(tensor.cpu() for tensor in result)))
         offset += int(batch.num_nodes)
     return FoundFactors(
-        torch.cat([part.coefficients for part in parts]),
-        torch.cat([part.edge_index for part in parts], dim=1),
-        torch.cat([*(part.ptr for part in parts), torch.tensor([offset])]),
-        torch.cat([part.factor_mask for part in parts]),
+        torch.cat([result.coefficients for result in parts]),
+        torch.cat([result.edge_index for result in parts], dim=1),
+        torch.cat([*(result.ptr for result in parts), torch.tensor([offset])]),
+        torch.cat([result.factor_mask for result in parts]),
     )
 
 
@@ -105,7 +105,7 @@ def extra_metrics(model: GraphModel, untrained: GraphModel, dataset: GraphDatase
     return {prefix + name: score for prefix, pair in rows.items() for name, score in factor_quality(*pair).items()}
 
 
-def _random(found: FoundFactors, seed: int) -> FoundFactors:
+def _random(factors: FoundFactors, seed: int) -> FoundFactors:
     """Returns random factors in the place of the found ones."""
-    num_edges, num_factors = found.coefficients.shape
-    return found._replace(coefficients=random_factors(num_edges, num_factors, seed))
+    num_edges, num_factors = factors.coefficients.shape
+    return factors._replace(coefficients=random_factors(num_edges, num_factors, seed))

@@ -38,8 +38,8 @@ def fingerprint(dataset: GraphDataset) -> dict[str, str]:
     evenly spaced stretches count, and the shape.
     """
     parts = {name: _of_tensor(tensor) for name, tensor in _tensors(dataset) if tensor.layout == torch.strided}
-    ids = [part.long().view(-1).cpu() for split in dataset.splits for part in (split.train, split.val, split.test)]
-    parts["splits"] = _of_tensor(torch.cat([*ids, torch.tensor([part.numel() for part in ids])]))
+    ids = [index.long().view(-1).cpu() for split in dataset.splits for index in (split.train, split.val, split.test)]
+    parts["splits"] = _of_tensor(torch.cat([*ids, torch.tensor([index.numel() for index in ids])]))
     return parts
 
 
@@ -89,12 +89,12 @@ def check_origin(state: Mapping[str, Any], config: Mapping[str, Any], now: Mappi
     Raises:
         InputError: If a setting or the data differ; the first difference is named.
     """
-    for key, before, own in differences(state.get("config", config), config, _FREE):
-        both_paths = key == "data.name" and data.is_path(str(before)) and data.is_path(str(own))
-        alone = None in (before, own) and not isinstance(before or own, Mapping)
+    for key, before, current in differences(state.get("config", config), config, _FREE):
+        both_paths = key == "data.name" and data.is_path(str(before)) and data.is_path(str(current))
+        alone = None in (before, current) and not isinstance(before or current, Mapping)
         added = "." in key and alone  # a setting that another version of graphkit has
         if not both_paths and not added:
-            raise InputError(f"`{key}` is {before} in it and {own} in this run")
+            raise InputError(f"`{key}` is {before} in it and {current} in this run")
     what = changed(state["data"], now) if state.get("data") else ""
     if what:
         raise InputError(f"its data are not those of this run: {what}")
@@ -114,16 +114,16 @@ def differences(before: Any, now: Any, free: tuple[str, ...], key: str = "") -> 
 def _tensors(dataset: GraphDataset) -> Iterator[tuple[str, Tensor]]:
     """Yields the attributes of a data set that models and losses read."""
     graphs = dataset.graphs
-    known: Mapping[str, Any]
+    attributes: Mapping[str, Any]
     if isinstance(graphs, ClipCollection):
-        known = {"x": graphs.x, "lengths": graphs.lengths, "y": graphs.y}
+        attributes = {"x": graphs.x, "lengths": graphs.lengths, "y": graphs.y}
     elif isinstance(graphs, GraphCollection):
         levels = {**graphs.node, **graphs.edge, **graphs.graph, "edge_index": graphs.edge_index}
-        known = {name: levels.get(name) for name in _ATTRIBUTES}
-        known = {"num_nodes": graphs.num_nodes, "num_edges": graphs.num_edges, **known}
+        attributes = {name: levels.get(name) for name in _ATTRIBUTES}
+        attributes = {"num_nodes": graphs.num_nodes, "num_edges": graphs.num_edges, **attributes}
     else:
-        known = {name: graphs[0].get(name) for name in _ATTRIBUTES}
-    for name, value in known.items():
+        attributes = {name: graphs[0].get(name) for name in _ATTRIBUTES}
+    for name, value in attributes.items():
         if isinstance(value, Tensor):
             yield name, plain_edge_index(value)
 
@@ -131,8 +131,8 @@ def _tensors(dataset: GraphDataset) -> Iterator[tuple[str, Tensor]]:
 def _of_tensor(tensor: Tensor) -> str:
     """Returns type, shape and content of a tensor in one line."""
     numbers = tensor.is_floating_point()
-    part = _sample(tensor.detach(), _FLOATS if numbers else _INTEGERS).cpu()
-    content = _sums(part) if numbers else _hash(part)
+    sample = _sample(tensor.detach(), _FLOATS if numbers else _INTEGERS).cpu()
+    content = _sums(sample) if numbers else _hash(sample)
     return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)} {content}"
 
 
@@ -161,14 +161,14 @@ def _sums(tensor: Tensor) -> str:
         return "0"
     rows = tensor.reshape(tensor.size(0), -1) if tensor.dim() else tensor.view(1, 1)
     weights, totals, scale = _weights(rows.size(1)), [], 0.0
-    for part in rows.split(max(1, _CACHED // rows.size(1))):
-        part = part.double()
-        if not bool(part.sum().isfinite()):
-            part = torch.nan_to_num(part, nan=math.pi, posinf=1e6, neginf=-1e6)
-        totals.append(part @ weights)
-        scale += float(part.abs_().sum())
-    each = torch.cat(totals) * _weights(rows.size(0))
-    return " ".join(f"{number:.9g}" for number in (*(float(part.sum()) for part in each.chunk(_SUMS)), scale))
+    for chunk in rows.split(max(1, _CACHED // rows.size(1))):
+        chunk = chunk.double()
+        if not bool(chunk.sum().isfinite()):
+            chunk = torch.nan_to_num(chunk, nan=math.pi, posinf=1e6, neginf=-1e6)
+        totals.append(chunk @ weights)
+        scale += float(chunk.abs_().sum())
+    weighted = torch.cat(totals) * _weights(rows.size(0))
+    return " ".join(f"{number:.9g}" for number in (*(float(chunk.sum()) for chunk in weighted.chunk(_SUMS)), scale))
 
 
 def _weights(count: int) -> Tensor:

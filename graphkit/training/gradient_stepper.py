@@ -47,7 +47,7 @@ class GradientStepper:
         if clip is not None or self.waiting > 1:
             self.scaler.unscale_(optimizer)
         if self.waiting > 1:
-            for parameter in (each for group in optimizer.param_groups for each in group["params"]):
+            for parameter in (p for group in optimizer.param_groups for p in group["params"]):
                 if parameter.grad is not None:
                     parameter.grad /= self.waiting
         if clip is not None:

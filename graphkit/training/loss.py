@@ -92,18 +92,18 @@ class TrainingLoss(torch.nn.Module):
                 loss = loss if term is None else loss + term
             terms = self.task.weight(y)
             return loss, float(loss.detach()) * terms, terms
-        own, among, arrived = weighed
-        whole = arrived()
+        weights, among, arrived = weighed
+        totals = arrived()
         loss = output.sum() * 0.0  # what a process without terms sends back: nothing, for every parameter
-        if own[0]:
-            loss = loss + self.task.loss(output, y, among) * (own[0] / whole[0])
+        if weights[0]:
+            loss = loss + self.task.loss(output, y, among) * (weights[0] / totals[0])
         if penalty is not None:
-            loss = loss + penalty * (own[1] / whole[1])
+            loss = loss + penalty * (weights[1] / totals[1])
         if added:
             counts = [float(rows) * ("padding" not in data) for _, rows in added]
             for (term, _), rows, total in zip(added, counts, self.communicator.all_reduce(*counts), strict=True):
                 loss = loss + term * (rows / total)
-        return loss * self.communicator.world_size, float(loss.detach()) * whole[2], whole[2]
+        return loss * self.communicator.world_size, float(loss.detach()) * totals[2], totals[2]
 
     def _weigh(self, data: Data, ids: Tensor | None) -> tuple[list[float], Tensor | None, Callable[[], Any]] | None:
         """Begins to tell the other processes how much the own part of a batch weighs; nothing in a single process.
@@ -118,8 +118,8 @@ class TrainingLoss(torch.nn.Module):
         among = self.communicator.all_gather_rows(y) if self.task.looks_around else None
         counts = "padding" not in data
         graphs = float(data.num_graphs if data.get("batch") is not None or "lengths" in data else 1) * counts
-        own = [self.task.share(y, among), graphs, float(self.task.weight(y))]
-        return own, among, self.communicator.all_reduce_async(*own)
+        weights = [self.task.share(y, among), graphs, float(self.task.weight(y))]
+        return weights, among, self.communicator.all_reduce_async(*weights)
 
 
 def parallel(objective: TrainingLoss, share_statistics: bool) -> torch.nn.Module:
@@ -136,7 +136,7 @@ def parallel(objective: TrainingLoss, share_statistics: bool) -> torch.nn.Module
     if share_statistics:
         objective.together = convert_sync_batchnorm(objective.model, communicator.norm_group)
     # Buffers are alike from the start and stay so, by the norms' own messages; they need not be sent at every step.
-    known = inspect.signature(DistributedDataParallel).parameters
-    keep = {"forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers": False}
+    supported = inspect.signature(DistributedDataParallel).parameters
+    keep = {"forward_sync_buffers" if "forward_sync_buffers" in supported else "broadcast_buffers": False}
     # Phases, and losses that end, leave parameters out.
     return DistributedDataParallel(objective, find_unused_parameters=True, **keep)  # type: ignore[arg-type]

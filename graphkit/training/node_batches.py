@@ -105,25 +105,25 @@ def attended(
     loader = node_loader(model, dataset, batch_size)
     if loader is None:
         return attended_paths(model, dataset.graphs[0], nodes)
-    found: dict[int, list[NodePath]] = {}
+    by_node: dict[int, list[NodePath]] = {}
     for batch in loader.over(torch.tensor(list(nodes))):
         seen = attended_paths(model, batch, range(batch.batch_size))
         for seed, paths in seen.items():
             named = [path._replace(nodes=tuple(batch.n_id[list(path.nodes)].tolist())) for path in paths]
-            found[int(batch.n_id[seed])] = named
+            by_node[int(batch.n_id[seed])] = named
     data = loader.subgraphs.data
-    return _with_costs(found, data.edge_index, data.path_length) if "path_length" in data else found
+    return _with_costs(by_node, data.edge_index, data.path_length) if "path_length" in data else by_node
 
 
-def _with_costs(found: dict[int, list[NodePath]], edge_index: Tensor, length: Tensor) -> dict[int, list[NodePath]]:
+def _with_costs(by_node: dict[int, list[NodePath]], edge_index: Tensor, length: Tensor) -> dict[int, list[NodePath]]:
     """Adds what it costs to go along each path."""
-    priced: dict[int, list[NodePath]] = {node: [] for node in found}
-    everything = [path for paths in found.values() for path in paths]
+    priced: dict[int, list[NodePath]] = {node: [] for node in by_node}
+    everything = [path for paths in by_node.values() for path in paths]
     for hops in sorted({path.hops for path in everything}):
         paths = [path for path in everything if path.hops == hops]
         path_index = torch.tensor([path.nodes for path in paths]).t().contiguous()
-        place, moves = edges_of_paths(path_index, edge_index, int(edge_index.max()) + 1)
-        costs = torch.where(moves, length[place], 0.0).sum(dim=0)
+        edge_ids, moves = edges_of_paths(path_index, edge_index, int(edge_index.max()) + 1)
+        costs = torch.where(moves, length[edge_ids], 0.0).sum(dim=0)
         for path, cost in zip(paths, costs.tolist(), strict=True):
             priced[path.nodes[-1]].append(path._replace(cost=cost))
     return priced

@@ -76,5 +76,5 @@ def _make(name: str, value: Any) -> Transform:
     for option in value:
         if option not in parameters:
             raise unknown_name(f"option of the transform '{name}'", str(option), parameters)
-    part = f"data.transforms.{name}"
-    return cls(**{key: coerce(f"{part}.{key}", each, settings[key].hint) for key, each in value.items()})
+    prefix = f"data.transforms.{name}"
+    return cls(**{key: coerce(f"{prefix}.{key}", entry, settings[key].hint) for key, entry in value.items()})

@@ -48,11 +48,11 @@ class ReturnProbabilities:
         result = torch.zeros(num_nodes, self.k, dtype=weight.dtype)
         for graphs in _groups(sizes):
             nodes, edges = _ranges(first[graphs], sizes[graphs]), _ranges(first_edge[graphs], counts[graphs])
-            place = torch.repeat_interleave(torch.arange(graphs.numel()), counts[graphs])
-            row, column = edge_index[:, edges] - first[graphs][place]
+            graph = torch.repeat_interleave(torch.arange(graphs.numel()), counts[graphs])
+            row, column = edge_index[:, edges] - first[graphs][graph]
             size = int(sizes[graphs].max())
             if size <= DENSE_LIMIT:
-                result[nodes] = _dense(place, row, column, weight[edges], sizes[graphs], size, self.k)
+                result[nodes] = _dense(graph, row, column, weight[edges], sizes[graphs], size, self.k)
             else:
                 result[nodes] = _by_columns(row, column, weight[edges], size, self.k)
         return append_columns(data, result, "return-probabilities")
@@ -81,10 +81,10 @@ def _ranges(start: Tensor, count: Tensor) -> Tensor:
     return torch.repeat_interleave(shift, count) + torch.arange(int(count.sum()))
 
 
-def _dense(place: Tensor, row: Tensor, column: Tensor, weight: Tensor, sizes: Tensor, size: int, k: int) -> Tensor:
+def _dense(graph: Tensor, row: Tensor, column: Tensor, weight: Tensor, sizes: Tensor, size: int, k: int) -> Tensor:
     """Walks on several small graphs at once, each a block of a batch of matrices."""
     step = torch.zeros(sizes.numel(), size, size, dtype=weight.dtype)
-    step[place, row, column] = weight
+    step[graph, row, column] = weight
     walk, columns = step, []
     for _ in range(k):
         walk = walk @ step

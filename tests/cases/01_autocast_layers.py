@@ -2,6 +2,7 @@
 graphkit raised a dtype error from FactorGCNConv and FusedGATConv.
 Right: the bfloat16 output is close to the float32 output, and the gradient is finite, as for torch_geometric's GATConv.
 """
+
 import sys
 
 import torch

@@ -2,6 +2,7 @@
 graphkit gave them class 0 and put them into the drawn parts.
 Right: nodes without a label are in no part of a drawn split (planetoid issue 10, PyTorch Geometric issue 1700).
 """
+
 import os
 import pathlib
 import sys
@@ -19,10 +20,10 @@ if len(unlabeled) != 15:
     bad.append(f"the raw files have {len(unlabeled)} unlabeled nodes, not 15")
 for seed in (0, 1):
     split = load("citeseer", split="0.6,0.2,0.2", split_seed=seed).splits[0]
-    for part in ("train", "val", "test"):
-        inside = unlabeled & set(getattr(split, part).tolist())
+    for split_name in ("train", "val", "test"):
+        inside = unlabeled & set(getattr(split, split_name).tolist())
         if inside:
-            bad.append(f"seed {seed}: {len(inside)} unlabeled nodes in the {part} part")
+            bad.append(f"seed {seed}: {len(inside)} unlabeled nodes in the {split_name} part")
 said = " ".join("; ".join(bad).split())
 print(f"WRONG {said}" if bad else "ok no unlabeled node is in a drawn split")
 sys.exit(bool(bad))

@@ -2,6 +2,7 @@
 graphkit made a class of its own of it and trained on it.
 Right: such a cell is a missing label (or the file is refused with the line); it is never a third class.
 """
+
 import pathlib
 import sys
 import tempfile

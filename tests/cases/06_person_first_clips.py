@@ -2,6 +2,7 @@
 graphkit read them, without a word, as 2 frames of 60 persons (pyskl issue 197, mmaction2 issue 2174).
 Right: the folder is refused with a hint on the order of the axes, or read as 60 frames of 2 persons.
 """
+
 import pathlib
 import sys
 import tempfile

@@ -2,6 +2,7 @@
 graphkit made a bone as long as the position of its neighbor: 500 pixels instead of 40.
 Right: a bone from or to a joint that was not seen is zero (unknown); all other bones are as before.
 """
+
 import sys
 
 import torch

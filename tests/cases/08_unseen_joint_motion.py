@@ -2,6 +2,7 @@
 graphkit took the whole position of the joint for its motion: a step of 500 pixels instead of 1.4.
 Right: motion from or to a joint that was not seen is zero (unknown).
 """
+
 import sys
 
 import torch
@@ -19,9 +20,9 @@ motion = make_stream("joint-motion", hidden, ptr, layout, 2)
 step = float(make_stream("joint-motion", x, ptr, layout, 2).norm(dim=-1).max())
 bad = []
 for frame in (3, 4):
-    found = float(motion[frame, 0, joint].norm())
-    if found > 2 * step:
-        bad.append(f"frame {frame}: motion {found:.0f} where the true step is {step:.1f}")
+    length = float(motion[frame, 0, joint].norm())
+    if length > 2 * step:
+        bad.append(f"frame {frame}: motion {length:.0f} where the true step is {step:.1f}")
 said = " ".join("; ".join(bad).split())
 print(f"WRONG {said}" if bad else "ok motion of unseen joints is zero")
 sys.exit(bool(bad))

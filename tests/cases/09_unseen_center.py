@@ -2,6 +2,7 @@
 graphkit subtracted zero, so that the clip was not centered at all.
 Right: moving the camera must not change a centered clip, whichever joints were seen in the first frame.
 """
+
 import sys
 
 import torch
@@ -17,9 +18,9 @@ frames = 10
 x = 300 + 300 * torch.rand(1, 1, 17, 2).expand(frames, -1, -1, -1).clone() + torch.arange(frames).view(-1, 1, 1, 1)
 ptr = torch.tensor([0, frames])
 bad = []
-for name, part in (("center joint", (0, 0, joint)), ("whole first frame", (0,))):
+for name, index in (("center joint", (0, 0, joint)), ("whole first frame", (0,))):
     clip = x.clone()
-    clip[part] = 0
+    clip[index] = 0
     moved = torch.where((clip != 0).any(-1, keepdim=True), clip + 1000, clip)
     gap = float((center(clip, ptr, joint, "first") - center(moved, ptr, joint, "first")).abs().max())
     if gap > 1:

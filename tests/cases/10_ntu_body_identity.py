@@ -2,6 +2,7 @@
 graphkit told persons apart by their place in the frame, so that the second one jumped into the place of the first.
 Right: persons are told apart by their tracking id (NTURGB-D issue 6).
 """
+
 import os
 import pathlib
 import sys

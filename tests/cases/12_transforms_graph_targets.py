@@ -2,6 +2,7 @@
 graphkit took the target for an edge attribute, because it has as many rows as there are edges, and repeated it.
 Right: only edge attributes change (PyTorch Geometric issues 3265, 3879 and 9912).
 """
+
 import sys
 
 import torch

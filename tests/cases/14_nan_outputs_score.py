@@ -2,6 +2,7 @@
 graphkit counted a row of NaN as class 0, so that accuracy was as good as a vote for class 0.
 Right: NaN outputs are never hits; the score is 0 or NaN, or an error says that the outputs are not finite.
 """
+
 import sys
 
 import torch

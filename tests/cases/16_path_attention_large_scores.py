@@ -2,6 +2,7 @@
 graphkit's backward pass computed attention anew with a rounding error, and gave gradients between 0 and 1e30.
 Right: a node with one path has attention 1, whatever the score, so that d out / d h = 1.
 """
+
 import sys
 
 import torch

@@ -2,6 +2,7 @@
 graphkit's native operators returned zeros without an error.
 Right: the true derivative, or a NotImplementedError; never zeros.
 """
+
 import sys
 
 import torch
@@ -22,11 +23,11 @@ for name, (function, at) in cases.items():
     step = 1e-6 * v.double()
     want = ((function(at + step) - function(at - step)) / 2e-6).detach()
     try:
-        found = torch.func.jvp(function, (at,), (v.double(),))[1]
+        tangent = torch.func.jvp(function, (at,), (v.double(),))[1]
     except (NotImplementedError, RuntimeError):
         continue
-    if not torch.allclose(found, want, atol=1e-5):
-        bad.append(f"{name}: derivative {found.norm():.3g} (finite difference: {want.norm():.3g})")
+    if not torch.allclose(tangent, want, atol=1e-5):
+        bad.append(f"{name}: derivative {tangent.norm():.3g} (finite difference: {want.norm():.3g})")
 said = " ".join("; ".join(bad).split())
 print(f"WRONG {said}" if bad else "ok forward-mode derivatives are right or refused")
 sys.exit(bool(bad))

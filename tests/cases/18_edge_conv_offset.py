@@ -2,6 +2,7 @@
 graphkit found the variance of the batch norm by a difference of large numbers, and the output exploded.
 Right: edge features x_j - x_i do not depend on the offset; the float32 output agrees with float64.
 """
+
 import copy
 import sys
 

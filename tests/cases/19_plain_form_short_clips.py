@@ -2,6 +2,7 @@
 graphkit's plain form failed, although the model itself takes the clip.
 Right: the plain form gives the output of the model, or says in one ValueError how many frames a clip must have.
 """
+
 import sys
 
 import torch

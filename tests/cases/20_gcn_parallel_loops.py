@@ -2,6 +2,7 @@
 graphkit's batches gave other outputs than the whole graph, contrary to its documentation.
 Right: the same outputs up to rounding.
 """
+
 import sys
 
 import torch
@@ -16,11 +17,11 @@ data = Data(x=torch.randn(40, 5, dtype=torch.float64), edge_index=edge_index, y=
 model = GCN(5, 3, hidden_channels=8).double().eval()
 prepare = getattr(model, "prepare_for_sampling", None) or model.prepare_for_sampling
 layers = sum(1 for module in model.modules() if type(module).__name__ == "GCNConv") or 2
-whole = model(**model.inputs(data))
+full_out = model(**model.inputs(data))
 worst = 0.0
 for batch in NeighborLoader(prepare(data), [-1] * layers, batch_size=5):
     out = model(**model.inputs(batch))[: batch.batch_size]
-    worst = max(worst, float((out - whole[batch.n_id[: batch.batch_size]]).abs().max()))
+    worst = max(worst, float((out - full_out[batch.n_id[: batch.batch_size]]).abs().max()))
 bad = [] if worst < 1e-9 else [f"outputs in batches differ by {worst:.3g} from those on the whole graph"]
 said = " ".join("; ".join(bad).split())
 print(f"WRONG {said}" if bad else "ok batches give the outputs of the whole graph")

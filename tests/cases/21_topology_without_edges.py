@@ -2,6 +2,7 @@
 graphkit raised an error in the topology loss, because there was nothing to add up.
 Right: the topology loss of a graph without edges is 0, and so is its part of the importance.
 """
+
 import sys
 
 import torch

@@ -2,6 +2,7 @@
 graphkit's plain path (float16) accepted it and returned numbers.
 Right: a ValueError that names `ptr`, for every dtype.
 """
+
 import sys
 
 import torch

@@ -2,6 +2,7 @@
 graphkit unpickled the file and thereby called it.
 Right: only what Planetoid files hold (arrays, sparse matrices, dictionaries, lists) is unpickled; others are refused.
 """
+
 import os
 import pathlib
 import pickle

@@ -2,6 +2,7 @@
 graphkit stopped with a traceback, and wrote no prediction for the good clips.
 Right: as documented, a clip that cannot be read is named and left out; the exit code is 1; the others are predicted.
 """
+
 import pathlib
 import subprocess
 import sys
@@ -11,9 +12,12 @@ import numpy as np
 
 temporary = tempfile.TemporaryDirectory()
 folder = pathlib.Path(temporary.name)
+
+
 def graphkit(*args, seconds=120):
     command = [sys.executable, "-W", "ignore", "-m", "graphkit", *args]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=seconds)
+
 
 clips = folder / "clips"
 clips.mkdir()
@@ -22,8 +26,20 @@ for i in range(9):
     np.save(clips / f"c{i}.npy", np.random.default_rng(i).normal(size=(6 + i, 20, 3)).astype("f4"))
     rows.append(f"c{i}.npy,{'abc'[i % 3]},{['train', 'val', 'test'][i // 3]}")
 (clips / "labels.csv").write_text("\n".join(rows) + "\n")
-graphkit("train", "--model", "stigcn", "--dataset", "clips", "--set", "data.layout=nw-ucla-20", "--epochs", "1",
-         "--quiet", "--output", "trained")
+graphkit(
+    "train",
+    "--model",
+    "stigcn",
+    "--dataset",
+    "clips",
+    "--set",
+    "data.layout=nw-ucla-20",
+    "--epochs",
+    "1",
+    "--quiet",
+    "--output",
+    "trained",
+)
 new = folder / "new"
 new.mkdir()
 np.save(new / "good.npy", np.ones((6, 20, 3), dtype="f4"))

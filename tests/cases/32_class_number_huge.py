@@ -2,6 +2,7 @@
 graphkit made a table of 2^29 classes: gigabytes for a folder of a few kilobytes.
 Right: a ValueError within 5 s and 500 MB that says that the class number cannot be right.
 """
+
 import pathlib
 import resource
 import subprocess
@@ -34,8 +35,9 @@ def attempt(path, seconds=30):
         resource.setrlimit(resource.RLIMIT_AS, (16 * 2**30, 16 * 2**30))
 
     try:
-        done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True,
-                              timeout=seconds, preexec_fn=limit)
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(path)], capture_output=True, text=True, timeout=seconds, preexec_fn=limit
+        )
     except subprocess.TimeoutExpired:
         return f"not finished after {seconds} s"
     if not done.stdout.strip():
@@ -44,10 +46,18 @@ def attempt(path, seconds=30):
     good = said == "refused" and float(used) < 5 and float(memory) < 500
     return "" if good else f"{said} after {float(used):.1f} s and {float(memory):.0f} MB"
 
+
 rng, nodes = np.random.default_rng(0), np.arange(24)
 x, edges = rng.normal(size=(24, 4)).astype("f4"), rng.integers(0, 24, (2, 60))
-write_folder(folder / "g", x=x, edge_index=edges, y=nodes % 3,
-             train_mask=nodes % 4 < 2, val_mask=nodes % 4 == 2, test_mask=nodes % 4 == 3)
+write_folder(
+    folder / "g",
+    x=x,
+    edge_index=edges,
+    y=nodes % 3,
+    train_mask=nodes % 4 < 2,
+    val_mask=nodes % 4 == 2,
+    test_mask=nodes % 4 == 3,
+)
 y = np.load(folder / "g" / "y.npy")
 y[0] = 2**29
 np.save(folder / "g" / "y.npy", y)

@@ -2,6 +2,7 @@
 graphkit copied the view: 12 GB.
 Right: a ValueError within 5 s and 500 MB.
 """
+
 import pathlib
 import resource
 import subprocess
@@ -32,8 +33,9 @@ def attempt(path, seconds=30):
         resource.setrlimit(resource.RLIMIT_AS, (16 * 2**30, 16 * 2**30))
 
     try:
-        done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True,
-                              timeout=seconds, preexec_fn=limit)
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(path)], capture_output=True, text=True, timeout=seconds, preexec_fn=limit
+        )
     except subprocess.TimeoutExpired:
         return f"not finished after {seconds} s"
     if not done.stdout.strip():
@@ -41,6 +43,7 @@ def attempt(path, seconds=30):
     said, used, memory = done.stdout.split()[-3:]
     good = said == "refused" and float(used) < 5 and float(memory) < 500
     return "" if good else f"{said} after {float(used):.1f} s and {float(memory):.0f} MB"
+
 
 data = {"x": torch.zeros(1, 1).expand(24, 2**27), "y": torch.arange(24) % 3, "edge_index": torch.zeros(2, 0).long()}
 torch.save(data, folder / "view.pt")

@@ -2,6 +2,7 @@
 graphkit made an array of four million frames: gigabytes for a file of 1 kB.
 Right: the clip is named and left out, within 500 MB and 5 s more than for another clip.
 """
+
 import json
 import pathlib
 import resource
@@ -24,7 +25,6 @@ def graphkit(*args, seconds=120):
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=seconds, preexec_fn=limit)
 
 
-
 def clip(frames):
     person = {"pose": [0.1] * 36, "score": [1] * 18}
     return json.dumps({"data": [{"frame_index": number, "skeleton": [person]} for number in frames]})
@@ -37,8 +37,20 @@ for i in range(9):
     np.save(clips / f"c{i}.npy", np.random.default_rng(i).normal(size=(6, 18, 3)).astype("f4"))
     rows.append(f"c{i}.npy,{'abc'[i % 3]},{['train', 'val', 'test'][i // 3]}")
 (clips / "labels.csv").write_text("\n".join(rows) + "\n")
-graphkit("train", "--model", "stigcn", "--dataset", "clips", "--set", "data.layout=openpose-18", "--epochs", "1",
-         "--quiet", "--output", "trained")
+graphkit(
+    "train",
+    "--model",
+    "stigcn",
+    "--dataset",
+    "clips",
+    "--set",
+    "data.layout=openpose-18",
+    "--epochs",
+    "1",
+    "--quiet",
+    "--output",
+    "trained",
+)
 (folder / "fine.json").write_text(clip([1, 2, 3]))
 (folder / "far.json").write_text(clip([1, 4_000_000]))
 bad, seconds, memory = [], [], []

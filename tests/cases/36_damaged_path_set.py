@@ -2,6 +2,7 @@
 graphkit handed out wrong paths without a word, or crashed Python.
 Right: a ValueError that names the file.
 """
+
 import pathlib
 import shutil
 import subprocess
@@ -12,9 +13,12 @@ import numpy as np
 
 temporary = tempfile.TemporaryDirectory()
 folder = pathlib.Path(temporary.name)
+
+
 def graphkit(*args, seconds=120):
     command = [sys.executable, "-W", "ignore", "-m", "graphkit", *args]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=seconds)
+
 
 code = """
 import sys, torch

@@ -2,6 +2,7 @@
 graphkit showed a traceback that ends in tokenize.TokenError.
 Right: one error line that names the file, exit code 2.
 """
+
 import io
 import pathlib
 import struct
@@ -14,6 +15,8 @@ import numpy as np
 
 temporary = tempfile.TemporaryDirectory()
 folder = pathlib.Path(temporary.name)
+
+
 def graphkit(*args, seconds=120):
     command = [sys.executable, "-W", "ignore", "-m", "graphkit", *args]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=seconds)

@@ -2,6 +2,7 @@
 graphkit raised a bare UnicodeDecodeError without the name of the file.
 Right: a ValueError that names the file.
 """
+
 import pathlib
 import sys
 import tempfile

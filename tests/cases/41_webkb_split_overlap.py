@@ -2,6 +2,7 @@
 graphkit trained on it without a word.
 Right: a ValueError that names the split, as for a user's own file.
 """
+
 import os
 import pathlib
 import sys

@@ -2,6 +2,7 @@
 graphkit raised a RuntimeError that names a C++ function and a header file.
 Right: the result of an int64 `ptr`, or a ValueError that names `ptr`.
 """
+
 import sys
 
 import torch

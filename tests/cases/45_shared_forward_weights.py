@@ -22,8 +22,8 @@ with torch.no_grad():
     want = model(**model.inputs(two))
     with share_trunk_outputs():
         call_model(model, one, 0)
-        found = call_model(model, two, 0)
-gap = float((found - want).abs().max())
+        out = call_model(model, two, 0)
+gap = float((out - want).abs().max())
 bad = [] if gap < 1e-6 else [f"the output of the second graph is wrong by {gap:.2f}"]
 said = " ".join("; ".join(bad).split())
 print(f"WRONG {said}" if bad else "ok other weights give other outputs")

@@ -2,6 +2,7 @@
 graphkit made a class of each number and reported an accuracy of 0.00 %.
 Right: refused, as the same numbers in .npz and .pt are; labels such as 1.0 and 2.0 are still classes.
 """
+
 import pathlib
 import random
 import sys

@@ -2,6 +2,7 @@
 graphkit took -1 for a class in nodes.csv, refused it in .npz and .pt, and read it as `no label` in a folder.
 Right: one rule in every format: -1 is no label, or -1 is refused.
 """
+
 import pathlib
 import sys
 import tempfile
@@ -16,7 +17,9 @@ folder = pathlib.Path(temporary.name)
 nodes = np.arange(60)
 y = np.where(nodes % 5 == 4, -1, nodes % 3)
 edges, x = np.stack([nodes, (nodes + 1) % 60]), np.random.default_rng(0).normal(size=(60, 2)).astype("f4")
-masks = {f"{part}_mask": (y >= 0) & (nodes // 3 % 3 == k) for k, part in enumerate(("train", "val", "test"))}
+masks = {
+    f"{split_name}_mask": (y >= 0) & (nodes // 3 % 3 == k) for k, split_name in enumerate(("train", "val", "test"))
+}
 (folder / "csv").mkdir()
 (folder / "csv" / "edges.csv").write_text("source,target\n" + "".join(f"{a},{b}\n" for a, b in edges.T))
 (folder / "csv" / "nodes.csv").write_text("id,label,f\n" + "".join(f"{i},{y[i]},{x[i, 0]}\n" for i in nodes))

@@ -2,6 +2,7 @@
 graphkit printed `ignore=city`, which the command line does not take.
 Right: the hint is an option that works as printed: --set data.ignore=city.
 """
+
 import pathlib
 import subprocess
 import sys
@@ -12,9 +13,12 @@ import numpy as np
 
 temporary = tempfile.TemporaryDirectory()
 folder = pathlib.Path(temporary.name)
+
+
 def graphkit(*args, seconds=120):
     command = [sys.executable, "-W", "ignore", "-m", "graphkit", *args]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=seconds)
+
 
 path = folder / "g"
 path.mkdir()

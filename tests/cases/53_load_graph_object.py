@@ -2,6 +2,7 @@
 graphkit raised `expected str, bytes or os.PathLike object, not Data`.
 Right: it works, or the error says what to do with a graph in memory (save it and give the path).
 """
+
 import sys
 
 import torch

@@ -2,6 +2,7 @@
 graphkit used the paths of the first graph without a word.
 Right: the output of a layer without a cache, or a ValueError; the cache is used for the same graph only.
 """
+
 import sys
 
 import torch

@@ -2,6 +2,7 @@
 graphkit took the weights for `return_factors`: an error of PyTorch on the truth of a tensor, or a pair was returned.
 Right: a TypeError or ValueError that says that the layer takes no weights (or the weights are used).
 """
+
 import sys
 
 import torch

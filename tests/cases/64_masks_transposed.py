@@ -2,6 +2,7 @@
 graphkit said that the mask must have the shape [N] or [N, K] and not that it must be transposed.
 Right: the error says to transpose the mask (or the file is read).
 """
+
 import pathlib
 import sys
 import tempfile
@@ -13,8 +14,10 @@ from graphkit.data import load
 temporary = tempfile.TemporaryDirectory()
 folder = pathlib.Path(temporary.name)
 nodes = np.arange(60)
-masks = {f"{part}_mask": np.stack([(nodes + s) % 3 == k for s in range(10)])
-         for k, part in enumerate(("train", "val", "test"))}
+masks = {
+    f"{split_name}_mask": np.stack([(nodes + s) % 3 == k for s in range(10)])
+    for k, split_name in enumerate(("train", "val", "test"))
+}
 edges = np.stack([nodes, (nodes + 1) % 60])
 np.savez(folder / "g.npz", edge_index=edges, x=np.ones((60, 2)), y=nodes // 7 % 3, **masks)
 bad = []

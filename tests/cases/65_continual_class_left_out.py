@@ -2,6 +2,7 @@
 graphkit made three tasks and left the seventh class out without a word.
 Right: the output names the class that is left out, or it is a task of its own, or part of one.
 """
+
 import pathlib
 import subprocess
 import sys
@@ -11,14 +12,29 @@ import numpy as np
 
 temporary = tempfile.TemporaryDirectory()
 folder = pathlib.Path(temporary.name)
+
+
 def graphkit(*args, seconds=120):
     command = [sys.executable, "-W", "ignore", "-m", "graphkit", *args]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=seconds)
 
+
 rng, nodes = np.random.default_rng(0), np.arange(210)
 np.savez(folder / "g.npz", edge_index=rng.integers(0, 210, (2, 600)), x=rng.normal(size=(210, 4)), y=nodes % 7)
-done = graphkit("continual", "--dataset", "g.npz", "--strategy", "ewc", "--classes-per-task", "2", "--epochs", "1",
-                "--quiet", "--output", "c")
+done = graphkit(
+    "continual",
+    "--dataset",
+    "g.npz",
+    "--strategy",
+    "ewc",
+    "--classes-per-task",
+    "2",
+    "--epochs",
+    "1",
+    "--quiet",
+    "--output",
+    "c",
+)
 said = (done.stdout + done.stderr).lower()
 words = ("left out", "left over", "not used", "unused", "without a task", "dropped", "7 classes", "class 6")
 bad = []

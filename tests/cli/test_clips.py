@@ -45,11 +45,11 @@ def test_new_clips_get_a_table_and_a_file(graphkit: Command, clip_run: Path, cli
     result = graphkit("predict", clip_run, clips / "bad.npy", clips / "0.npy", "--output", "out.json", "--json")
     assert result.exit_code == 1
     assert result.stderr.startswith(f"Error: '{clips / 'bad.npy'}' cannot be read as an array (")
-    found = json.loads(result.stdout)
-    assert [row["file"] for row in found["predictions"]] == ["0.npy"] and len(found["problems"]) == 1
+    payload = json.loads(result.stdout)
+    assert [row["file"] for row in payload["predictions"]] == ["0.npy"] and len(payload["problems"]) == 1
     bad, good = json.loads(Path("out.json").read_text())
-    (problem,) = found["problems"].values()
-    assert [good] == found["predictions"] and bad == {"file": "bad.npy", "problem": problem}
+    (problem,) = payload["problems"].values()
+    assert [good] == payload["predictions"] and bad == {"file": "bad.npy", "problem": problem}
 
 
 def test_export_writes_a_file_that_predicts(graphkit: Command, clip_run: Path, clips: Path, run: Path) -> None:

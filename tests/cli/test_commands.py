@@ -88,9 +88,9 @@ def test_recipes_are_listed_and_shown(graphkit: Command) -> None:
 def test_doctor_says_which_operators_are_in_use(graphkit: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = graphkit("doctor").stdout
     assert re.search(r"factor_aggregate +CPU +(native|torch) .*\n +CUDA +(native|torch) ", shown)
-    found = json.loads(graphkit("doctor", "--json").stdout)
-    assert found["backend"] in ("native", "torch") and found["packages"]["torch"]
-    for row in found["operators"]:
+    report = json.loads(graphkit("doctor", "--json").stdout)
+    assert report["backend"] in ("native", "torch") and report["packages"]["torch"]
+    for row in report["operators"]:
         assert row["cuda_reason"] in shown and row["cuda_remedy"] in shown
 
 

@@ -27,8 +27,8 @@ def test_tells_scores_sizes_and_what_they_allow_to_say(graphkit: Command) -> Non
     assert (folder / "report.html").is_file() and "lsp: the student, gcn, taught by lsp" in result.stderr
     assert graphkit("evaluate", folder / "lsp").exit_code == 0
     assert graphkit("predict", folder / "kd", "--output", "preds.csv").exit_code == 0 and Path("preds.csv").is_file()
-    whole = graphkit("evaluate", folder)
-    assert whole.exit_code == 2 and f"take the run of one of them, such as {folder}/alone" in whole.stderr
+    evaluated = graphkit("evaluate", folder)
+    assert evaluated.exit_code == 2 and f"take the run of one of them, such as {folder}/alone" in evaluated.stderr
 
 
 def test_one_json_object_that_can_be_had_again(graphkit: Command) -> None:
@@ -40,11 +40,13 @@ def test_one_json_object_that_can_be_had_again(graphkit: Command) -> None:
     assert networks["teacher"]["parameters"] > networks["alone"]["parameters"] == networks["lsp"]["parameters"]
     assert networks["teacher"]["size_bytes"] > networks["lsp"]["size_bytes"] > 0 < networks["lsp"]["latency_ms"]
     assert networks["alone"]["against_alone"] is None and networks["lsp"]["against_alone"]["pairs"] == 3
-    own = [a - b for a, b in zip(networks["lsp"]["test"]["runs"], networks["alone"]["test"]["runs"], strict=True)]
-    assert networks["lsp"]["against_alone"]["difference"] == pytest.approx(sum(own) / 3)
+    differences = [
+        a - b for a, b in zip(networks["lsp"]["test"]["runs"], networks["alone"]["test"]["runs"], strict=True)
+    ]
+    assert networks["lsp"]["against_alone"]["difference"] == pytest.approx(sum(differences) / 3)
     assert content["seeds"] == [0, 1, 2] and content["selected_on"] == "validation"
     again = graphkit("distill", "--config", "o/config.yaml", "--output", "again", "--json", "--quiet")
-    tests = [[entry["test"] for entry in each["networks"]] for each in (content, json.loads(again.stdout))]
+    tests = [[entry["test"] for entry in payload["networks"]] for payload in (content, json.loads(again.stdout))]
     assert tests[0] == tests[1]
 
 
@@ -57,7 +59,7 @@ def test_goes_on_where_it_stopped(graphkit: Command) -> None:
     shutil.rmtree("o/fitnet/seed-2")
     again = json.loads(graphkit("distill", "--resume", "o", "--json", "--quiet").stdout)
     assert Path("o/alone/result.json").stat().st_mtime_ns == before
-    tests = [[entry["test"] for entry in each["networks"]] for each in (first, again)]
+    tests = [[entry["test"] for entry in payload["networks"]] for payload in (first, again)]
     assert tests[0] == tests[1]
 
 
@@ -103,6 +105,7 @@ def test_a_teacher_of_other_data_is_refused(graphkit: Command, run: Path) -> Non
     assert result.exit_code == 2 and "was trained on another data set: karate" in result.stderr
     for other in ("o", "n"):
         assert graphkit("distill", "--resume", run).exit_code == 2 and not Path(other).exists()
-    assert "is a run of graphkit train; continue it with: graphkit train --resume" in graphkit(
-        "distill", "--resume", run
-    ).stderr
+    assert (
+        "is a run of graphkit train; continue it with: graphkit train --resume"
+        in graphkit("distill", "--resume", run).stderr
+    )

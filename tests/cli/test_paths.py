@@ -103,7 +103,9 @@ def test_the_paths_of_all_nodes_go_into_files_in_shards(graphkit: Command) -> No
     assert again["nodes"] == 34 and again["dataset"] == "karate" and again["paths"][0] == 34 + 2 * 78
     paths = PathIndex("set").of(torch.tensor([11]))
     listed = json.loads(graphkit("paths", "--dataset", "karate", "--node", 11, "--max-hops", 3, "--json").stdout)
-    assert [path for part in paths for path in part.t().tolist()] == [path["nodes"] for path in listed["paths"]]
+    assert [path for path_index in paths for path in path_index.t().tolist()] == [
+        path["nodes"] for path in listed["paths"]
+    ]
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,8 @@ def test_quiet_shows_the_result_only(graphkit: Command) -> None:
 
 def test_settings_come_from_recipe_then_file_then_options(graphkit: Command) -> None:
     Path("mine.yaml").write_text("train: {lr: 0.5, epochs: 9, weight_decay: 0.1}\nmodel: {hidden_channels: 8}\n")
-    own = ("--config", "mine.yaml", "--set", "train.weight_decay=5e-4", "--lr", 0.25)
-    result = graphkit(*KARATE, *own, "--output", "o")
+    options = ("--config", "mine.yaml", "--set", "train.weight_decay=5e-4", "--lr", 0.25)
+    result = graphkit(*KARATE, *options, "--output", "o")
     assert result.exit_code == 0, result.output
     config = yaml.safe_load(Path("o/config.yaml").read_text())
     assert config["train"]["epochs"] == 3 and config["train"]["lr"] == 0.25
@@ -109,7 +109,7 @@ def test_missing_raw_files_are_named_with_their_address(graphkit: Command, monke
 def test_ctrl_c_leaves_a_run_that_resumes(tmp_path: Path) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "graphkit", "train", "--model", "gcn", "--dataset", "karate", "--epochs", "300"]
-    folder, whole = tmp_path / "run", tmp_path / "whole"
+    folder, full_run = tmp_path / "run", tmp_path / "whole"
     process = subprocess.Popen([*command, "--output", folder], stderr=subprocess.PIPE, text=True, env=environment)
     assert process.stderr is not None
     assert "epoch 1/300" in process.stderr.readline()
@@ -121,10 +121,10 @@ def test_ctrl_c_leaves_a_run_that_resumes(tmp_path: Path) -> None:
     assert stopped is not None and 1 <= int(stopped[1]) < 300 and stopped[2] == str(folder)
     options = {"capture_output": True, "env": environment, "timeout": 120}
     assert subprocess.run([*command[:4], "--resume", folder], **options).returncode == 0
-    assert subprocess.run([*command, "--output", whole], **options).returncode == 0
-    first, second = (json.loads((place / "result.json").read_text()) for place in (folder, whole))
+    assert subprocess.run([*command, "--output", full_run], **options).returncode == 0
+    first, second = (json.loads((run_dir / "result.json").read_text()) for run_dir in (folder, full_run))
     assert first["test"] == second["test"] and first["validation"] == second["validation"]
-    assert (folder / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    assert (folder / "model.safetensors").read_bytes() == (full_run / "model.safetensors").read_bytes()
 
 
 KILLED = """

@@ -410,7 +410,7 @@ recipes show nothing                                     | unknown recipe 'nothi
 recipes list                                             | No such command
 doctor now                                               | unexpected extra argument
 """
-CASES = [tuple(part.strip() for part in line.rsplit(" | ", 1)) for line in WRONG.strip().splitlines()]
+CASES = [tuple(field.strip() for field in line.rsplit(" | ", 1)) for line in WRONG.strip().splitlines()]
 
 
 def _run(*arguments: str) -> None:
@@ -484,12 +484,12 @@ def _write_runs(folder: Path) -> None:
     _run("train", "--model", "mlp", *short, "--split-seed", "3", "--output", "other")
     _run("continual", "--strategy", "fine-tune", *short, "--output", "stream")
     _run("distill", "--loss", "kd", *short, "--output", "students")
-    whole = json.loads((folder / "run" / "result.json").read_text())
+    content = json.loads((folder / "run" / "result.json").read_text())
     for name, text in {
-        "nokey": json.dumps({key: value for key, value in whole.items() if key != "test"}),
+        "nokey": json.dumps({key: value for key, value in content.items() if key != "test"}),
         "badresult": "{",
         "listresult": "[1]",
-        "textscore": json.dumps({**whole, "test": {"mean": "high", "std": 0, "runs": [1]}}),
+        "textscore": json.dumps({**content, "test": {"mean": "high", "std": 0, "runs": [1]}}),
         "begun": None,
         "badconfig": None,
         "badweights": None,
@@ -509,7 +509,7 @@ def _write_runs(folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Returns a folder with runs, data and settings, right and wrong ones."""
     folder = tmp_path_factory.mktemp("wrong")
     with pytest.MonkeyPatch.context() as patch:
@@ -526,26 +526,26 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _files(folder: Path) -> dict[str, tuple[int, int]]:
     """Returns the size and the time of the last change of everything in a folder."""
-    found = {}
+    stats = {}
     for parent, folders, files in os.walk(folder):
         for name in (*folders, *files):
             status = os.lstat(os.path.join(parent, name))
-            found[os.path.join(parent, name)] = (status.st_mtime_ns, status.st_size)
-    return found
+            stats[os.path.join(parent, name)] = (status.st_mtime_ns, status.st_size)
+    return stats
 
 
 @pytest.mark.parametrize(("line", "message"), CASES, ids=[line for line, _ in CASES])
 def test_a_wrong_line_is_one_line_and_changes_nothing(
-    line: str, message: str, place: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    line: str, message: str, workspace: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.chdir(place)
+    monkeypatch.chdir(workspace)
     monkeypatch.delenv("GRAPHKIT_DATA", raising=False)
     monkeypatch.setenv("GRAPHKIT_CACHE", str(tmp_path))
     word, *rest = shlex.split(line)
-    before = _files(place)
+    before = _files(workspace)
     result = CliRunner().invoke(main, [*shlex.split(_NAMES.get(word, word)), *rest])
-    after = _files(place)
-    shutil.rmtree(place / "out", ignore_errors=True)  # of a line that is not refused, for the sake of the next
+    after = _files(workspace)
+    shutil.rmtree(workspace / "out", ignore_errors=True)  # of a line that is not refused, for the sake of the next
     errors = result.stderr.splitlines()
     assert result.exit_code == 2, (result.exception, result.output)
     assert len(errors) == 1 and errors[0].startswith("Error: ") and message in errors[0], result.stderr
@@ -557,8 +557,8 @@ def test_there_are_enough_of_them() -> None:
     assert len({line for line, _ in CASES}) == len(CASES) >= 200
 
 
-def test_random_numbers_and_threads_are_those_of_before(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(place)
+def test_random_numbers_and_threads_are_those_of_before(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(workspace)
     state = torch.get_rng_state()
     CliRunner().invoke(main, shlex.split(f"{_NAMES['SET']} model.dropout=1"))
     assert torch.equal(state, torch.get_rng_state())

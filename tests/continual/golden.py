@@ -43,8 +43,8 @@ def make_layer(values: list[float]) -> GATConv:
     layer = GATConv(2, 2, add_self_loops=False, bias=False).double()
     theta = torch.tensor(values, dtype=DOUBLE)
     with torch.no_grad():
-        for name, part in zip(ORDER, (theta[:4], theta[4:6], theta[6:]), strict=True):
-            layer.get_parameter(name).copy_(part.view_as(layer.get_parameter(name)))
+        for name, block in zip(ORDER, (theta[:4], theta[4:6], theta[6:]), strict=True):
+            layer.get_parameter(name).copy_(block.view_as(layer.get_parameter(name)))
     return layer
 
 

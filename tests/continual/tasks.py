@@ -47,7 +47,9 @@ def labeled_graphs(count: int = 12) -> GraphDataset:
     dataset = molecules(count)
     y = (dataset.graphs.node["x"][:, :4] > 0).float()
     graphs = GraphCollection(
-        dataset.graphs.edge_index, dataset.graphs.num_nodes, dataset.graphs.num_edges,
+        dataset.graphs.edge_index,
+        dataset.graphs.num_nodes,
+        dataset.graphs.num_edges,
         node={"x": dataset.graphs.node["x"], "y": y},
     )
     split = Split(*torch.arange(count).split([count // 2, count // 4, count - count // 2 - count // 4]))
@@ -59,15 +61,19 @@ def make_model(dataset: GraphDataset, sizes: list[int] | None = None, name: str 
     heads = {"heads": 2} if name == "gat" else {}
 
     def make(num_outputs: int) -> torch.nn.Module:
-        own = {"hidden_channels": 8, "dropout": 0.2, **heads, **options}
-        return get_model(name).from_data(dataset.replace(num_outputs=num_outputs), **own)
+        settings = {"hidden_channels": 8, "dropout": 0.2, **heads, **options}
+        return get_model(name).from_data(dataset.replace(num_outputs=num_outputs), **settings)
 
     torch.manual_seed(0)
     return make(dataset.num_outputs) if sizes is None else TaskHeads(make, sizes)
 
 
 def learn(
-    model: torch.nn.Module, stream: TaskStream, strategy: Strategy, steps: int = 3, seed: int = 1,
+    model: torch.nn.Module,
+    stream: TaskStream,
+    strategy: Strategy,
+    steps: int = 3,
+    seed: int = 1,
     watch: Callable[[], None] = lambda: None,
 ) -> None:
     """Learns a stream as a user's own loop would."""

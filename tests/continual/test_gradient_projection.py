@@ -25,9 +25,9 @@ def test_no_product_is_negative(seed: int, margin: float) -> None:
     if tasks > 2:
         memory[1], memory[2] = 2 * memory[0], 0  # rank-deficient, with a task that says nothing
     g = torch.randn(size, generator=generator)
-    found = project_gradient(g, memory, margin)
-    products = memory.double() @ found.double()
-    assert bool((products >= -1e-6 * memory.double().norm(dim=1) * max(float(g.norm()), float(found.norm()))).all())
+    projected = project_gradient(g, memory, margin)
+    products = memory.double() @ projected.double()
+    assert bool((products >= -1e-6 * memory.double().norm(dim=1) * max(float(g.norm()), float(projected.norm()))).all())
 
 
 def test_is_the_nearest_vector_that_hurts_nobody() -> None:
@@ -59,8 +59,8 @@ def test_goes_on_where_scipy_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_against_the_mean_gradient() -> None:
-    found = project_on_reference(torch.tensor([1.0, -1]), torch.tensor([0.0, 2]))
-    assert found.tolist() == [1, 0]
+    projected = project_on_reference(torch.tensor([1.0, -1]), torch.tensor([0.0, 2]))
+    assert projected.tolist() == [1, 0]
 
 
 def test_a_negative_margin_is_refused() -> None:

@@ -34,17 +34,17 @@ def by_hand(quantity: object, measure: str) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize(("quantity", "measure"), [(F.cross_entropy, "square"), (output_norm, "abs")])
 def test_is_the_mean_over_items_whatever_the_batches(sizes: list[int], quantity: object, measure: str) -> None:
     model = make().train()
-    found = importance(model, task(sizes), quantity, "sample", measure)  # type: ignore[arg-type]
+    scores = importance(model, task(sizes), quantity, "sample", measure)  # type: ignore[arg-type]
     for name, value in by_hand(quantity, measure).items():
-        torch.testing.assert_close(found[name], value)
+        torch.testing.assert_close(scores[name], value)
     assert model.training and model[1].training and all(p.grad is None for p in model.parameters())
 
 
 def test_the_batch_form_is_averaged_over_batches() -> None:
     model, halves = make(), [task([7]).subset(torch.arange(3)), task([7]).subset(torch.arange(3, 7))]
-    found = importance(model, task([3, 4]), F.cross_entropy, "batch")
+    scores = importance(model, task([3, 4]), F.cross_entropy, "batch")
     parts = [importance(model, half, F.cross_entropy, "batch") for half in halves]
-    for name, value in found.items():
+    for name, value in scores.items():
         torch.testing.assert_close(value, (3 * parts[0][name] + 4 * parts[1][name]) / 7)
 
 
@@ -62,13 +62,13 @@ def test_is_not_negative_and_zero_for_what_plays_no_part(strategy: EWC) -> None:
     stream = TaskStream(dataset, 2)
     model = make_model(dataset, stream.sizes)
     model.unused = torch.nn.Linear(2, 2)
-    found = strategy.importance(model, stream[1])
-    assert set(found) == {name for name, _ in model.named_parameters()}
-    assert all(bool((value >= 0).all()) for value in found.values())
-    for name, value in found.items():
+    scores = strategy.importance(model, stream[1])
+    assert set(scores) == {name for name, _ in model.named_parameters()}
+    assert all(bool((value >= 0).all()) for value in scores.values())
+    for name, value in scores.items():
         idle = name.startswith(("unused", "heads.0", "heads.2"))
         assert not (idle and bool(value.any())), name
-    assert bool(found["network.body.convs.0.lin.weight"].any()) and bool(found["heads.1.0.lin.weight"].any())
+    assert bool(scores["network.body.convs.0.lin.weight"].any()) and bool(scores["heads.1.0.lin.weight"].any())
 
 
 def test_each_task_weighs_the_same() -> None:

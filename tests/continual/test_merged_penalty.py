@@ -43,7 +43,7 @@ def test_running_sums_would_not() -> None:
 def test_memory_is_three_copies_of_the_parameters_however_many_tasks() -> None:
     for tasks in (1, 30):
         merged = learn(tasks)[1]
-        kept = sum(tensor.numel() for part in merged[:3] for tensor in part.values())
+        kept = sum(tensor.numel() for tensors in merged[:3] for tensor in tensors.values())
         assert kept == 3 * SIZE
 
 

@@ -34,8 +34,8 @@ def test_heads_of_all_tasks_share_one_pass(name: str) -> None:
     shared = [None if p.grad is None else p.grad.clone() for p in model.parameters()]
     model.zero_grad()
     torch.stack([out.square().sum() for out in alone]).sum().backward()
-    for own, parameter in zip(shared, model.parameters(), strict=True):
-        torch.testing.assert_close(own, parameter.grad, rtol=1e-4, atol=1e-4)
+    for grad, parameter in zip(shared, model.parameters(), strict=True):
+        torch.testing.assert_close(grad, parameter.grad, rtol=1e-4, atol=1e-4)
 
 
 def test_a_shared_output_layer_runs_once() -> None:

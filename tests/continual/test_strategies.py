@@ -29,8 +29,8 @@ def test_with_zero_strength_is_fine_tuning(name: str, fine_tuned: torch.Tensor) 
 
 @pytest.mark.parametrize("name", sorted(set(strategy_names()) - {"fine-tune", "fine-tune-no-decay"}))
 def test_with_its_defaults_is_not(name: str, fine_tuned: torch.Tensor) -> None:
-    found = weights_after(name, {})
-    assert bool(found.isfinite().all()) and not torch.equal(found, fine_tuned)
+    params = weights_after(name, {})
+    assert bool(params.isfinite().all()) and not torch.equal(params, fine_tuned)
 
 
 def test_all_strategies_have_a_setting_that_does_nothing() -> None:
@@ -75,10 +75,10 @@ def test_a_projected_gradient_hurts_no_memory(strategy: GEM) -> None:
         if not strategy._old:
             return
         parameters = trainable(model)
-        own = {n: torch.zeros_like(p) if p.grad is None else p.grad for n, p in parameters.items()}
+        grads = {n: torch.zeros_like(p) if p.grad is None else p.grad for n, p in parameters.items()}
         old = strategy.old_gradients(model, parameters).double()
         old = old.mean(dim=0, keepdim=True) if isinstance(strategy, AGEM) else old
-        seen.append(float((old @ flatten(own).double()).min()))
+        seen.append(float((old @ flatten(grads).double()).min()))
 
     learn(model, stream, strategy, steps=5, watch=watch)
     assert len(seen) == 10 and min(seen) >= -1e-6
@@ -140,10 +140,10 @@ def test_a_loop_of_ones_own_needs_no_stream() -> None:
     model, x, y = torch.nn.Linear(3, 2), torch.randn(12, 3), torch.tensor([0, 1] * 6)
     for name in strategy_names():
         strategy = get_strategy(name)(**SMALL.get(name, {}), **({"lambda_t": 0.0} if name == "twp" else {}))
-        for part in (slice(0, 6), slice(6, 12)):
-            task = Experience([(x[part], y[part])], lambda model, batch: model(batch[0]), lambda batch: batch[1])
+        for rows in (slice(0, 6), slice(6, 12)):
+            task = Experience([(x[rows], y[rows])], lambda model, batch: model(batch[0]), lambda batch: batch[1])
             strategy.before_task(model, task)
-            (task.mean_loss(model, (x[part], y[part])) + strategy.penalty(model)).backward()
+            (task.mean_loss(model, (x[rows], y[rows])) + strategy.penalty(model)).backward()
             strategy.after_backward(model)
             strategy.after_task(model, task)
         assert float(strategy.penalty(model).detach()) >= 0

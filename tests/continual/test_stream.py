@@ -27,7 +27,7 @@ def test_iterating_yields_graphs_with_masks_that_share_everything() -> None:
         assert task.classes.tolist() == [2 * number, 2 * number + 1]
         for name in ("x", "edge_index", "y"):
             assert data[name] is original[name]
-        masks = [data[f"{part}_mask"] for part in ("train", "val", "test")]
+        masks = [data[f"{split_name}_mask"] for split_name in ("train", "val", "test")]
         for mask in masks:
             seen += mask
             assert set(data.y[mask].tolist()) == {2 * number, 2 * number + 1}
@@ -54,10 +54,10 @@ def test_splits_are_stratified_and_drawn_by_the_seed() -> None:
 def test_the_smallest_class_still_trains(count: int, parts: list[int]) -> None:
     y = torch.tensor([0] * count + [1] * 9 + [2] * 9 + [3] * 9)
     split = TaskStream(graph(y, [[0, 1]]), 2).splits[0]
-    found = [int((y[ids] == 0).sum()) for ids in (split.train, split.val, split.test)]
-    assert found[0] == parts[0] and sum(found) == count
+    counts = [int((y[ids] == 0).sum()) for ids in (split.train, split.val, split.test)]
+    assert counts[0] == parts[0] and sum(counts) == count
     if count > 2:
-        assert found == parts
+        assert counts == parts
 
 
 def test_classes_in_another_order_and_left_over() -> None:
@@ -160,9 +160,9 @@ def test_over_time() -> None:
     assert len(stream) == 4 and stream.num_outputs == 6 and stream.columns(3, 3) == slice(0, 6)
     time, end = dataset.graphs[0].time, -1.0
     for task in stream:
-        own = time[torch.cat([task.split.train, task.split.val, task.split.test])]
-        assert float(own.min()) > end and 16 <= own.numel() <= 20
-        end = float(own.max())
+        times = time[torch.cat([task.split.train, task.split.val, task.split.test])]
+        assert float(times.min()) > end and 16 <= times.numel() <= 20
+        end = float(times.max())
     assert stream[3].data.num_nodes == 72 > int(stream[0].data.num_nodes or 0)
     edges = [[0, 1], [1, 2], [2, 3], [3, 4], [4, 5]]
     data = graph(torch.tensor([0, 1, 0, 1, 0, 1]), edges, edge_time=torch.tensor([0, 0, 5, 6, 6]))
@@ -178,7 +178,10 @@ def test_edges_appear_when_they_appear() -> None:
     y = torch.tensor([0, 1] * 10)
     edges = [[0, 1], [0, 2], [0, 19], [10, 11]]
     stream = TaskStream(
-        graph(y, edges, edge_time=torch.tensor([1, 15, 15, 12])), 2, scenario="time", visible="so-far",
+        graph(y, edges, edge_time=torch.tensor([1, 15, 15, 12])),
+        2,
+        scenario="time",
+        visible="so-far",
         time=torch.arange(20),
     )
     assert stream[0].data.num_nodes == 10 and stream[0].data.edge_index.size(1) == 1
@@ -187,8 +190,8 @@ def test_edges_appear_when_they_appear() -> None:
 
 def test_the_published_split() -> None:
     dataset = nodes()
-    own = Split(torch.arange(0, 72, 3), torch.arange(1, 72, 3), torch.arange(2, 72, 3))
-    stream = TaskStream(dataset.replace(splits=(own,)), 3, split="published")
+    split = Split(torch.arange(0, 72, 3), torch.arange(1, 72, 3), torch.arange(2, 72, 3))
+    stream = TaskStream(dataset.replace(splits=(split,)), 3, split="published")
     assert stream.splits[0].train.tolist() == list(range(0, 36, 3))
 
 

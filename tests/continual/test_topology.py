@@ -54,8 +54,8 @@ def test_any_layer_has_a_topology(name: str) -> None:
         sums = torch.zeros(12, *score.shape[1:]).double().index_add_(0, target, score.detach())[target.unique()]
         torch.testing.assert_close(sums, torch.ones_like(sums))
     assert not any(layer._propagate_forward_pre_hooks for layer in model.children())
-    found = TWP().topology_importance(model, task([0, 1, 2, 3]))
-    assert any(bool(value.any()) for name, value in found.items() if name.startswith("first"))
+    scores = TWP().topology_importance(model, task([0, 1, 2, 3]))
+    assert any(bool(value.any()) for name, value in scores.items() if name.startswith("first"))
 
 
 # PyTorch differentiates the softmax of the transformer's layer only once.
@@ -63,15 +63,15 @@ def test_any_layer_has_a_topology(name: str) -> None:
 def test_the_capacity_term_has_a_gradient(name: str) -> None:
     model, strategy, episode = Net(name), TWP(1.0, 0.5, beta=0.1), task([0, 1, 2, 3])
     strategy.before_task(model, episode)
-    found = gradients(strategy.penalty(model), trainable(model))
-    place = max(found, key=lambda key: float(found[key].abs().max()))
-    entry = int(found[place].abs().argmax())
+    grads = gradients(strategy.penalty(model), trainable(model))
+    param_name = max(grads, key=lambda key: float(grads[key].abs().max()))
+    entry = int(grads[param_name].abs().argmax())
     values = []
     for step in (1e-6, -2e-6):
         with torch.no_grad():
-            model.get_parameter(place).view(-1)[entry] += step
+            model.get_parameter(param_name).view(-1)[entry] += step
         values.append(float(strategy.penalty(model).detach()))
-    assert float(found[place].view(-1)[entry]) == pytest.approx((values[0] - values[1]) / 2e-6, rel=1e-4)
+    assert float(grads[param_name].view(-1)[entry]) == pytest.approx((values[0] - values[1]) / 2e-6, rel=1e-4)
 
 
 def test_attention_is_taken_where_there_is_one() -> None:
@@ -122,12 +122,14 @@ def test_only_the_nodes_that_train_count() -> None:
 
 
 def test_bad_input() -> None:
-    with pytest.raises(ValueError, match=r"layers of the kind MessagePassing \(got none in Linear\)"), listen(
-        torch.nn.Linear(2, 2)
+    with (
+        pytest.raises(ValueError, match=r"layers of the kind MessagePassing \(got none in Linear\)"),
+        listen(torch.nn.Linear(2, 2)),
     ):
         pass
-    with pytest.raises(ValueError, match="unknown graph layer 'fist'; did you mean 'first'"), listen(
-        Net("gcn"), ["fist"]
+    with (
+        pytest.raises(ValueError, match="unknown graph layer 'fist'; did you mean 'first'"),
+        listen(Net("gcn"), ["fist"]),
     ):
         pass
 
@@ -149,8 +151,8 @@ def test_nodes_without_edges_have_no_topology(name: str, norm: str) -> None:
     model, ids = Net(name), torch.tensor([0, 1])
     for edges in (torch.empty(2, 0, dtype=torch.long), torch.tensor([[4, 5], [6, 7]])):
         one = Experience([edges], lambda m, e: m(X, e)[ids], lambda e: torch.tensor([0, 1]), nodes=lambda e: ids)
-        found = TWP(norm=norm).topology_importance(model, one)
-        assert all(bool(value.isfinite().all()) for value in found.values())
+        scores = TWP(norm=norm).topology_importance(model, one)
+        assert all(bool(value.isfinite().all()) for value in scores.values())
     score = torch.rand(2, requires_grad=True)
     loss = topology_loss([Topology(score, torch.tensor([6, 7]))], torch.empty(0, dtype=torch.long), norm)
     assert not bool(loss.any()) and float(topology_loss([], None, norm)) == 0

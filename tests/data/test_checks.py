@@ -9,7 +9,7 @@ from graphkit.errors import InputError
 
 
 def split(train: list[int], val: list[int], test: list[int]) -> Split:
-    return Split(*(torch.tensor(part, dtype=torch.long) for part in (train, val, test)))
+    return Split(*(torch.tensor(ids, dtype=torch.long) for ids in (train, val, test)))
 
 
 def graph(**changes: object) -> GraphDataset:

@@ -18,8 +18,8 @@ def as_networkx(edge_index: torch.Tensor) -> networkx.Graph:
 
 
 def test_the_patterns_are_those_of_the_paper_in_its_order() -> None:
-    found = [(graph.number_of_nodes(), graph.number_of_edges()) for graph in pattern_graphs()]
-    assert found == [SIZES[name] for name in PATTERNS]
+    sizes = [(graph.number_of_nodes(), graph.number_of_edges()) for graph in pattern_graphs()]
+    assert sizes == [SIZES[name] for name in PATTERNS]
     assert networkx.is_bipartite(pattern_graphs()[0]) and networkx.is_tree(pattern_graphs()[2])
     assert all(degree == 3 for _, degree in pattern_graphs()[4].degree)
 
@@ -35,11 +35,11 @@ def test_every_graph_is_the_union_of_its_patterns(num_patterns: int) -> None:
         assert data.factor_mask.shape == (data.num_edges, num_patterns)
         assert bool(data.factor_mask.any(dim=1).all())  # no edge from nowhere
         for pattern in range(num_patterns):
-            part = data.edge_index[:, data.factor_mask[:, pattern]]
+            subgraph = data.edge_index[:, data.factor_mask[:, pattern]]
             if pattern in present:
-                assert networkx.is_isomorphic(as_networkx(part), patterns[pattern])
+                assert networkx.is_isomorphic(as_networkx(subgraph), patterns[pattern])
             else:
-                assert part.size(1) == 0
+                assert subgraph.size(1) == 0
 
 
 def test_features_are_the_rows_of_the_summed_adjacency_matrices() -> None:

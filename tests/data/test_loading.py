@@ -93,11 +93,11 @@ def test_karate_gets_a_stratified_split() -> None:
 
 def test_few_labels_are_ten_draws_of_one_split() -> None:
     dataset = load("karate", labels_per_class=2, split_seed=1)
-    whole = load("karate", split_seed=1).splits[0]
+    full_split = load("karate", split_seed=1).splits[0]
     y = dataset.graphs[0].y
     assert len(dataset.splits) == 10
     for split in dataset.splits:
-        assert torch.bincount(y[split.train]).tolist() == [2] * 4 and torch.equal(split.test, whole.test)
+        assert torch.bincount(y[split.train]).tolist() == [2] * 4 and torch.equal(split.test, full_split.test)
     assert len({tuple(split.train.tolist()) for split in dataset.splits}) > 1
     with pytest.raises(ValueError, match="`labels_per_class` must be a whole number of at least 1 .got 0."):
         load("karate", labels_per_class=0)
@@ -134,8 +134,8 @@ def test_splits_and_names_follow_when_nodes_go(tmp_path: Path) -> None:
 def test_the_catalog_loads_nothing(tmp_path: Path) -> None:
     raw = tmp_path / "TUDataset" / "MUTAG" / "raw"
     raw.mkdir(parents=True)
-    for part in ("A", "graph_indicator", "graph_labels", "node_labels"):
-        (raw / f"MUTAG_{part}.txt").write_text("no numbers")
+    for suffix in ("A", "graph_indicator", "graph_labels", "node_labels"):
+        (raw / f"MUTAG_{suffix}.txt").write_text("no numbers")
     rows = {row.name: row for row in list_datasets(tmp_path)}
     assert list(rows) == sorted(rows) == dataset_names()
     assert rows["mutag"].available and rows["mutag"].task == "graph-classification"
@@ -146,13 +146,13 @@ def test_the_catalog_loads_nothing(tmp_path: Path) -> None:
 
 def test_whole_numbers_serve_where_text_or_other_numbers_are_asked_for() -> None:
     """``--set data.noise=2`` and ``--set data.val_subjects=8`` come as whole numbers out of YAML."""
-    known = {"text": Setting(str), "share": Setting(float), "count": Setting(int)}
-    taken = check_options("some", known, {"text": 8, "share": 2, "count": 3})
+    settings = {"text": Setting(str), "share": Setting(float), "count": Setting(int)}
+    taken = check_options("some", settings, {"text": 8, "share": 2, "count": 3})
     assert taken == {"text": "8", "share": 2.0, "count": 3} and type(taken["share"]) is float
     with pytest.raises(TypeError, match=r"`data.share` must be a number \(got 'much'\)"):
-        check_options("some", known, {"share": "much"})
+        check_options("some", settings, {"share": "much"})
     with pytest.raises(TypeError, match="`data.count` must be a whole number"):
-        check_options("some", known, {"count": 1.5})
+        check_options("some", settings, {"count": 1.5})
 
 
 @pytest.mark.parametrize("given", [Data(x=torch.ones(2, 1)), [Data(x=torch.ones(2, 1))], None, 5, b"cora"])

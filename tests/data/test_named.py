@@ -83,7 +83,7 @@ def test_tox21(real: Path) -> None:
     assert (len(dataset.graphs), dataset.num_outputs, dataset.metric) == (7823, 12, "roc-auc")
     y = dataset.graphs.batch(torch.arange(7823)).y
     assert bool(y.isnan().any()) and set(y[~y.isnan()].unique().tolist()) == {0.0, 1.0}
-    assert [part.numel() for part in (dataset.splits[0].train, dataset.splits[0].test)] == [6258, 782]
+    assert [ids.numel() for ids in (dataset.splits[0].train, dataset.splits[0].test)] == [6258, 782]
 
 
 @pytest.mark.skipif(importlib.util.find_spec("rdkit") is not None, reason="rdkit is installed")

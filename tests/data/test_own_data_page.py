@@ -36,14 +36,14 @@ def test_the_files(name: str, edges: int, tmp_path: Path, monkeypatch: pytest.Mo
     run(name, tmp_path, monkeypatch)
     dataset = load(name)
     assert dataset.graphs[0].num_edges == edges
-    assert [part.tolist() for part in vars(dataset.splits[0]).values()] == [[0, 1], [2], [3]]
+    assert [ids.tolist() for ids in vars(dataset.splits[0]).values()] == [[0, 1], [2], [3]]
 
 
 def test_the_folder_of_arrays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run("large_graph", tmp_path, monkeypatch)
     dataset = load("large_graph")
     assert dataset.mapped and dataset.graphs[0].num_nodes == 4000 and dataset.num_features == 16
-    assert [part.numel() for part in vars(dataset.splits[0]).values()] == [2000, 1000, 1000]
+    assert [ids.numel() for ids in vars(dataset.splits[0]).values()] == [2000, 1000, 1000]
 
 
 def test_the_list_of_graphs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,8 @@ def test_the_nearest_node_that_many_hops_away_has_the_class(hops: int) -> None:
     paths, costs = shortest_paths(data.edge_index, data.edge_length, hops, num_nodes=data.num_nodes)
     senders = []
     for node in receivers.tolist():
-        own = (paths[-1][-1] == node).nonzero().view(-1)
-        nearest = own[costs[-1][own].argmin()]
+        path_ids = (paths[-1][-1] == node).nonzero().view(-1)
+        nearest = path_ids[costs[-1][path_ids].argmin()]
         assert costs[-1][nearest] < 1  # along the chain only
         senders.append(int(paths[-1][0, nearest]))
         assert not data.x[paths[-1][1:, nearest]].any()  # nobody between knows the class

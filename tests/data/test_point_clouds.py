@@ -14,8 +14,8 @@ def meshes(tmp_path: Path) -> Path:
         "3d_ridge": "OFF\n3 1 0\n0 0 0\n1 0 0\n0 0 1\n3 0 1 2\n",
     }
     for name, text in shapes.items():
-        for part in ("train", "test"):
-            folder = tmp_path / "GeometricShapes" / "raw" / name / part
+        for split_name in ("train", "test"):
+            folder = tmp_path / "GeometricShapes" / "raw" / name / split_name
             folder.mkdir(parents=True)
             (folder / f"{name}.off").write_text(text)
     return tmp_path

@@ -30,17 +30,17 @@ def raw(root: Path, *parts: str) -> Path:
 
 def test_zinc_has_bond_types_as_true_factors(tmp_path: Path) -> None:
     folder = raw(tmp_path, "ZINC", "raw")
-    for part, count in (("train", 4), ("val", 2), ("test", 2)):
+    for subset, count in (("train", 4), ("val", 2), ("test", 2)):
         bond = torch.zeros(3, 3, dtype=torch.long)
         bond[0, 1] = bond[1, 0] = 1
         bond[1, 2] = bond[2, 1] = 3
         molecule = {"atom_type": torch.tensor([0, 5, 27]), "bond_type": bond}
         molecules = [{**molecule, "logP_SA_cycle_normalized": torch.tensor([float(k)])} for k in range(count)]
-        (folder / f"{part}.pickle").write_bytes(pickle.dumps(molecules))
-        (folder / f"{part}.index").write_text(",".join(map(str, range(count - 1))) + "\n")
+        (folder / f"{subset}.pickle").write_bytes(pickle.dumps(molecules))
+        (folder / f"{subset}.index").write_text(",".join(map(str, range(count - 1))) + "\n")
     dataset = load("zinc", tmp_path)
     assert (dataset.num_categories, dataset.metric, dataset.task) == (28, "mae", "graph-regression")
-    assert [part.tolist() for part in vars(dataset.splits[0]).values()] == [[0, 1, 2], [3], [4]]
+    assert [subset.tolist() for subset in vars(dataset.splits[0]).values()] == [[0, 1, 2], [3], [4]]
     batch = dataset.graphs.batch([2, 0])
     assert batch.x.tolist() == [0, 5, 27, 0, 5, 27] and batch.y.tolist() == [[2.0], [0.0]]
     factor = dict(
@@ -57,14 +57,14 @@ def test_published_pattern_graphs_are_preferred(tmp_path: Path) -> None:
     graph = {"x": torch.eye(3), "edge_index": torch.tensor([[0, 1], [1, 0]]), "y": torch.tensor([0, 1, 0])}
     torch.save(([graph] * 3, [graph], [graph] * 2), folder / "PATTERN_v2.pt")
     dataset = load("pattern", tmp_path)
-    assert [part.numel() for part in vars(dataset.splits[0]).values()] == [3, 1, 2]
+    assert [ids.numel() for ids in vars(dataset.splits[0]).values()] == [3, 1, 2]
     assert dataset.graphs[0].x.tolist() == [0, 1, 2] and "generated" not in dataset.citation
 
 
 def test_generated_pattern_graphs_say_so() -> None:
     dataset = load("pattern", num_graphs=35, seed=4)
     assert dataset.citation.startswith("generated with seed 4, not the published graphs")
-    assert [part.numel() for part in vars(dataset.splits[0]).values()] == [25, 5, 5]
+    assert [ids.numel() for ids in vars(dataset.splits[0]).values()] == [25, 5, 5]
     assert (dataset.metric, dataset.num_categories, dataset.num_outputs) == ("balanced-accuracy", 3, 2)
     inside, across = [], []
     for data in dataset.graphs:
@@ -84,18 +84,18 @@ def test_generated_pattern_graphs_say_so() -> None:
 
 def test_ppi_has_many_labels_and_three_parts(tmp_path: Path) -> None:
     folder = raw(tmp_path, "PPI", "raw")
-    for part, count in (("train", 2), ("valid", 1), ("test", 1)):
+    for subset, count in (("train", 2), ("valid", 1), ("test", 1)):
         nodes = 3 * count
         links = [{"source": 3 * k, "target": 3 * k + 1} for k in range(count)]
         links += [{"source": 3 * k + 1, "target": 3 * k} for k in range(count)]
         graph = {"directed": True, "multigraph": False, "graph": {}, "nodes": [{"id": k} for k in range(nodes)]}
-        (folder / f"{part}_graph.json").write_text(json.dumps({**graph, "links": links}))
-        np.save(folder / f"{part}_feats.npy", np.ones((nodes, 5)))
-        np.save(folder / f"{part}_labels.npy", np.ones((nodes, 4)))
-        np.save(folder / f"{part}_graph_id.npy", np.repeat(np.arange(count) + 1, 3))
+        (folder / f"{subset}_graph.json").write_text(json.dumps({**graph, "links": links}))
+        np.save(folder / f"{subset}_feats.npy", np.ones((nodes, 5)))
+        np.save(folder / f"{subset}_labels.npy", np.ones((nodes, 4)))
+        np.save(folder / f"{subset}_graph_id.npy", np.repeat(np.arange(count) + 1, 3))
     dataset = load("ppi", tmp_path)
     assert (dataset.task, dataset.metric, dataset.num_outputs) == ("multilabel-node-classification", "micro-f1", 4)
-    assert [part.tolist() for part in vars(dataset.splits[0]).values()] == [[0, 1], [2], [3]]
+    assert [subset.tolist() for subset in vars(dataset.splits[0]).values()] == [[0, 1], [2], [3]]
     assert dataset.graphs.batch([0, 3]).y.shape == (6, 4)
 
 
@@ -133,7 +133,7 @@ def test_reddit_keeps_the_published_split(tmp_path: Path) -> None:
     )
     scipy.sparse.save_npz(folder / "reddit_graph.npz", scipy.sparse.coo_matrix(np.eye(4)[::-1]))
     dataset = load("reddit", tmp_path)
-    assert [part.tolist() for part in vars(dataset.splits[0]).values()] == [[0, 1], [2], [3]]
+    assert [ids.tolist() for ids in vars(dataset.splits[0]).values()] == [[0, 1], [2], [3]]
 
 
 def write_table(path: Path, rows: object) -> None:
@@ -145,8 +145,8 @@ def write_table(path: Path, rows: object) -> None:
 def write_ogb(folder: Path, split: str, tables: dict[str, object]) -> None:
     for name, rows in tables.items():
         write_table(folder / "raw" / f"{name}.csv.gz", rows)
-    for part, ids in (("train", [[0], [1]]), ("valid", [[2]]), ("test", [[3]])):
-        write_table(folder / "split" / split / f"{part}.csv.gz", ids)
+    for split_name, ids in (("train", [[0], [1]]), ("valid", [[2]]), ("test", [[3]])):
+        write_table(folder / "split" / split / f"{split_name}.csv.gz", ids)
 
 
 NODE_TABLES = {
@@ -166,7 +166,7 @@ def test_ogbn_arxiv_keeps_directions_and_products_gets_both(tmp_path: Path) -> N
     assert is_undirected(products.graphs[0].edge_index.as_tensor())
     assert torch.allclose(arxiv.graphs[0].x, torch.tensor([[0.5, -1], [1, 2], [3, 4e-3], [5, 6]]))
     assert arxiv.graphs[0].y.tolist() == [0, 2, 1, 0] and arxiv.num_outputs == 3
-    assert [part.tolist() for part in vars(arxiv.splits[0]).values()] == [[0, 1], [2], [3]]
+    assert [ids.tolist() for ids in vars(arxiv.splits[0]).values()] == [[0, 1], [2], [3]]
     assert torch.equal(load("ogbn-arxiv", tmp_path).graphs[0].x, arxiv.graphs[0].x)  # now from the cache
 
 
@@ -250,6 +250,9 @@ def test_a_failed_download_is_one_line_and_leaves_nothing(
 def test_multi_split_masks_of_a_pyg_graph_are_all_read() -> None:
     from graphkit.data.single_graph import from_masks
 
-    masks = {f"{part}_mask": torch.eye(6, 3).roll(2 * k, 0).bool() for k, part in enumerate(("train", "val", "test"))}
+    masks = {
+        f"{split_name}_mask": torch.eye(6, 3).roll(2 * k, 0).bool()
+        for k, split_name in enumerate(("train", "val", "test"))
+    }
     data = Data(x=torch.eye(6), edge_index=torch.empty(2, 0).long(), y=torch.arange(6) % 2, **masks)
     assert len(from_masks("any", data, "nowhere").splits) == 3

@@ -76,8 +76,8 @@ def test_the_error_names_the_file_the_folder_and_the_address(tmp_path: Path) -> 
         load("pubmed", tmp_path)
     text = str(error.value)
     assert "\n" not in text
-    for part in ("'pubmed'", "'ind.pubmed.x'", str(tmp_path / "Planetoid" / "PubMed" / "raw"), "https://github.com"):
-        assert part in text
+    for phrase in ("'pubmed'", "'ind.pubmed.x'", str(tmp_path / "Planetoid" / "PubMed" / "raw"), "https://github.com"):
+        assert phrase in text
     assert not list(tmp_path.iterdir())
 
 

@@ -24,7 +24,7 @@ def test_has_the_edges_and_classes_that_it_says(cache: Path) -> None:
     assert not bool((row == col).any()) and torch.unique(row * 8_000 + col).numel() == 80_000
     assert torch.equal((row * 8_000 + col).sort().values, (col * 8_000 + row).sort().values)
     assert abs(float((data.y[row] == data.y[col]).float().mean()) - (0.5 + 0.5 / 20)) < 0.02
-    assert [part.numel() for part in vars(split).values()] == [80, 20, 80]
+    assert [ids.numel() for ids in vars(split).values()] == [80, 20, 80]
     spread = torch.stack([data.x[data.y == label].std(dim=0).mean() for label in range(20)])
     assert abs(float(spread.mean()) - 12 / 145**0.5) < 0.02 and abs(float(data.x.std()) - 1) < 0.02
     assert len(list(cache.iterdir())) == 1

@@ -45,7 +45,7 @@ def test_a_wrong_split_is_one_clear_line(split: object, message: str) -> None:
 
 def test_a_random_split_is_complete_seeded_and_has_the_sizes_asked_for() -> None:
     first, again, other = (random_split(100, "0.6,0.3,0.1", seed) for seed in (0, 0, 1))
-    assert [part.numel() for part in (first.train, first.val, first.test)] == [60, 30, 10]
+    assert [ids.numel() for ids in (first.train, first.val, first.test)] == [60, 30, 10]
     assert torch.equal(everything(first), torch.arange(100))
     assert torch.equal(first.train, again.train)
     assert not torch.equal(first.train, other.train)
@@ -56,8 +56,8 @@ def test_a_stratified_split_has_the_same_shares_in_every_class() -> None:
     split = random_split(1000, "0.6,0.2,0.2", 3, y)
     assert torch.equal(everything(split), torch.arange(1000))
     for label, count in ((0, 50), (1, 100), (2, 850)):
-        for part, share in ((split.train, 0.6), (split.val, 0.2), (split.test, 0.2)):
-            assert abs(int((y[part] == label).sum()) - share * count) <= 2
+        for ids, share in ((split.train, 0.6), (split.val, 0.2), (split.test, 0.2)):
+            assert abs(int((y[ids] == label).sum()) - share * count) <= 2
 
 
 def test_only_the_items_given_are_drawn() -> None:

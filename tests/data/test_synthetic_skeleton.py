@@ -30,7 +30,7 @@ def test_bones_keep_their_lengths_and_actions_move_what_they_should() -> None:
         if name in ("walk", "wave", "jump", "kick"):
             share = (x[:, child] - x[:, parent]).norm(dim=2) / rest
             torch.testing.assert_close(share[:, stiff], share[:1, :1].expand(len(x), len(stiff)), atol=1e-3, rtol=0)
-    mean = {name: torch.stack(each).mean(dim=0) for name, each in traveled.items()}
+    mean = {name: torch.stack(values).mean(dim=0) for name, values in traveled.items()}
     assert int(mean["kick"].argmax()) in (15, 19) and int(mean["wave"].argmax()) in (7, 11)
     assert float(mean["wave"][:4].max()) < 1e-4 < 0.01 < float(mean["walk"][1]) and float(mean["jump"][1]) > 0.005
     assert float(mean["squat"][3]) > 0.005 > 1e-4 > float(mean["squat"][15])

@@ -166,9 +166,11 @@ def test_networks_on_point_clouds_each_make_their_own_graph() -> None:
     teacher, student = (DGCNN(3, 4, width, 2, k=k).eval() for width, k in ((8, 4), (4, 3)))
     pairs = [LayerPair(LocalStructureLoss(), "conv2", weight=1)]
     _, loss = Distiller(teacher, student, pairs)(x, batch=batch, batch_size=2)
-    (wide, theirs), (narrow, own) = (net.convs[1](net.convs[0](x, batch)[0], batch) for net in (teacher, student))
-    union = union_edges(theirs, own, num_nodes=30)
-    assert union.size(1) > max(theirs.size(1), own.size(1))  # they do not agree on who is near
+    (wide, theirs), (narrow, student_edges) = (
+        net.convs[1](net.convs[0](x, batch)[0], batch) for net in (teacher, student)
+    )
+    union = union_edges(theirs, student_edges, num_nodes=30)
+    assert union.size(1) > max(theirs.size(1), student_edges.size(1))  # they do not agree on who is near
     torch.testing.assert_close(loss, LocalStructureLoss()(narrow, wide, union))
     fixed = GCNConv(3, 5)
     edges = random_edges(30, 40)
@@ -269,9 +271,9 @@ class Copies(torch.nn.Module):
 def test_a_graph_that_comes_several_times_is_compared_copy_by_copy(x: torch.Tensor) -> None:
     teacher, student, loss = Copies(8), Copies(5), LocalStructureLoss()
     bones = torch.tensor([[1, 2, 0, 0], [0, 0, 1, 2]])
-    out, found = Distiller(teacher, student, [LayerPair(loss, "layer", weight=1.0)])(x, structure=bones)
+    out, divergence = Distiller(teacher, student, [LayerPair(loss, "layer", weight=1.0)])(x, structure=bones)
     alone = [loss(s, t, bones) for s, t in zip(out, teacher(x), strict=True)]
-    torch.testing.assert_close(found, torch.stack(alone).mean())
+    torch.testing.assert_close(divergence, torch.stack(alone).mean())
     with pytest.raises(ValueError, match="edges must hold node ids from 0 to 2"):
         Distiller(teacher, student, [LayerPair(loss, "layer")])(x, structure=bones + 3)
     with pytest.raises(ValueError, match="one graph at '0' and copies of 3 nodes at 'layer'"):

@@ -46,8 +46,8 @@ def test_the_worked_example(kernel: str) -> None:
         function = local_structure_divergence(*networks, EDGES, direction=direction, **options)
         assert float(function) == pytest.approx(float(loss), abs=1e-15)
     for z in networks:
-        found = local_structure(z, EDGES, **options)
-        assert found.tolist() == pytest.approx(example.structure_by_loops(z, EDGES, kernel), abs=1e-12)
+        structure = local_structure(z, EDGES, **options)
+        assert structure.tolist() == pytest.approx(example.structure_by_loops(z, EDGES, kernel), abs=1e-12)
 
 
 def test_the_worked_example_of_the_teacher_and_of_a_union() -> None:
@@ -131,9 +131,9 @@ def test_gradients_against_a_row_per_edge() -> None:
     student, teacher = features(6, 9, nodes=30)
     edges = random_edges(30, 200)
     student.requires_grad_()
-    value, own = LocalStructureLoss()(student, teacher, edges), example.rows_per_edge(student, teacher, edges)
-    torch.testing.assert_close(value, own, rtol=0, atol=1e-14)
-    gradients = [torch.autograd.grad(each, student)[0] for each in (value, own)]
+    value, expected = LocalStructureLoss()(student, teacher, edges), example.rows_per_edge(student, teacher, edges)
+    torch.testing.assert_close(value, expected, rtol=0, atol=1e-14)
+    gradients = [torch.autograd.grad(loss, student)[0] for loss in (value, expected)]
     torch.testing.assert_close(*gradients, rtol=0, atol=1e-14)
 
 
@@ -150,8 +150,8 @@ def test_soft_labels_by_pytorch_s_own_divergence() -> None:
     assert float(KnowledgeDistillation(3.0)(student, teacher)) == pytest.approx(float(expected), abs=1e-14)
     target = (teacher / 3).sigmoid()
     cross = F.binary_cross_entropy_with_logits(student / 3, target) - F.binary_cross_entropy(target, target)
-    found = KnowledgeDistillation(3.0, multi_label=True)(student, teacher)
-    assert float(found) == pytest.approx(9 * float(cross), abs=1e-13)
+    loss = KnowledgeDistillation(3.0, multi_label=True)(student, teacher)
+    assert float(loss) == pytest.approx(9 * float(cross), abs=1e-13)
     far = KnowledgeDistillation(1.0, multi_label=True)(student * 1e4, teacher * 1e4)
     assert bool(torch.isfinite(far))
 
@@ -273,19 +273,19 @@ def test_features_in_half_precision_are_compared_in_float32(name: str, mixed: bo
     expected = loss(student, teacher, random_edges(300, 900))
     student = student.bfloat16().requires_grad_()
     with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
-        found = loss(student, teacher.bfloat16() if mixed else teacher, random_edges(300, 900))
-    assert found.dtype in (torch.float32, DOUBLE)
-    assert abs(float((found - expected).detach())) < 0.05 * float(expected) + 1e-3
-    found.backward()
+        value = loss(student, teacher.bfloat16() if mixed else teacher, random_edges(300, 900))
+    assert value.dtype in (torch.float32, DOUBLE)
+    assert abs(float((value - expected).detach())) < 0.05 * float(expected) + 1e-3
+    value.backward()
     assert student.grad is not None and bool(student.grad.isfinite().all()) and bool(student.grad.any())
 
 
 def test_a_map_of_widths_takes_the_type_of_the_features() -> None:
     student, teacher = features(3, 5)
     loss = FitNet()
-    found = loss(student, teacher)
-    assert loss.map is not None and found.dtype == DOUBLE
-    torch.testing.assert_close(found, F.mse_loss(F.linear(student, loss.map.weight, loss.map.bias), teacher))
+    value = loss(student, teacher)
+    assert loss.map is not None and value.dtype == DOUBLE
+    torch.testing.assert_close(value, F.mse_loss(F.linear(student, loss.map.weight, loss.map.bias), teacher))
 
 
 def test_a_union_of_int32_edges_with_large_ids() -> None:

@@ -73,10 +73,14 @@ DISTILL = {
 }
 CLIPS = {  # what is compared are outputs of clips, which have different numbers of frames
     "data": {"name": "synthetic-skeleton", "num_clips": 37, "seed": 0},
-    "teacher": {"model": {"name": "stigcn", "channels": [16], "blocks": [1], "dropout": 0.0},
-                "train": {**SGD, "lr": 0.001, "epochs": 2, "batch_size": 5}},
-    "student": {"model": {"name": "stigcn", "channels": [8], "blocks": [1], "dropout": 0.0},
-                "train": {**SGD, "lr": 0.001, "epochs": 2, "batch_size": 5}},
+    "teacher": {
+        "model": {"name": "stigcn", "channels": [16], "blocks": [1], "dropout": 0.0},
+        "train": {**SGD, "lr": 0.001, "epochs": 2, "batch_size": 5},
+    },
+    "student": {
+        "model": {"name": "stigcn", "channels": [8], "blocks": [1], "dropout": 0.0},
+        "train": {**SGD, "lr": 0.001, "epochs": 2, "batch_size": 5},
+    },
     "losses": {"kd": {"weight": 20.0}},
 }
 CONTINUAL = {
@@ -128,31 +132,31 @@ def norm_error(communicator: Any, without: int) -> float:
 
     torch.manual_seed(0)
     x, factor = torch.randn(2, 11, 4, dtype=torch.float64) * 3 + 100
-    whole, shared = (torch.nn.BatchNorm1d(4, dtype=torch.float64) for _ in range(2))
-    for norm in (whole, shared):
+    single, shared = (torch.nn.BatchNorm1d(4, dtype=torch.float64) for _ in range(2))
+    for norm in (single, shared):
         torch.nn.init.constant_(norm.weight, 1.5)
     together = convert_sync_batchnorm(shared, communicator.norm_group)
     together.counts = communicator.rank < communicator.world_size - without
     x.requires_grad_()
-    seen_by_all = whole(x)
+    seen_by_all = single(x)
     (seen_by_all * factor).square().sum().backward()
     parts = torch.arange(11).tensor_split(communicator.world_size - without)
-    own = parts[communicator.rank] if together.counts else torch.tensor([0])
-    part = x.detach()[own].requires_grad_()
-    out = shared(part) * float(together.counts)
-    (out * factor[own]).square().sum().backward()
+    ids = parts[communicator.rank] if together.counts else torch.tensor([0])
+    local = x.detach()[ids].requires_grad_()
+    out = shared(local) * float(together.counts)
+    (out * factor[ids]).square().sum().backward()
     gradient = torch.zeros(4, dtype=torch.float64) if shared.weight.grad is None else shared.weight.grad
     sums_of_all = [communicator.all_reduce(*values.tolist()) for values in (gradient, shared.bias.grad)]
-    found = torch.tensor(sums_of_all, dtype=torch.float64)
-    assert x.grad is not None and part.grad is not None and whole.weight.grad is not None
-    wanted = torch.stack([whole.weight.grad, whole.bias.grad])
-    rows = ((part.grad - x.grad[own] * together.counts) / x.grad.abs().max(), (found - wanted) / wanted.abs().max())
-    kept = (shared.running_mean - whole.running_mean, shared.running_var - whole.running_var)
-    before, leaf = part.detach().sum(0), torch.zeros(4, dtype=torch.float64, requires_grad=True)
+    total = torch.tensor(sums_of_all, dtype=torch.float64)
+    assert x.grad is not None and local.grad is not None and single.weight.grad is not None
+    wanted = torch.stack([single.weight.grad, single.bias.grad])
+    rows = ((local.grad - x.grad[ids] * together.counts) / x.grad.abs().max(), (total - wanted) / wanted.abs().max())
+    kept = (shared.running_mean - single.running_mean, shared.running_var - single.running_var)
+    before, leaf = local.detach().sum(0), torch.zeros(4, dtype=torch.float64, requires_grad=True)
     sums = summed(shared, before + leaf) - x.detach().sum(0)
     sums.square().sum().backward()  # the stand-in has to send on the way back, too
-    seen = (out - seen_by_all[own] * together.counts, shared.eval()(part) - whole.eval()(x)[own])
-    return max(float(each.detach().abs().max()) for each in (*rows, *kept, *seen, sums))
+    seen = (out - seen_by_all[ids] * together.counts, shared.eval()(local) - single.eval()(x)[ids])
+    return max(float(error.detach().abs().max()) for error in (*rows, *kept, *seen, sums))
 
 
 def main(folder: Path, worlds: list[int]) -> int:

@@ -54,14 +54,14 @@ def test_a_pickle_in_a_checkpoint_is_refused_and_not_executed(tmp_path: Path) ->
 def test_a_damaged_checkpoint_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "state.pt"
     save_state(path, {"epoch": 1, "w": torch.randn(1000)})
-    whole = path.read_bytes()
-    for content in (b"", b"nonsense", whole[: len(whole) // 2]):
+    saved = path.read_bytes()
+    for content in (b"", b"nonsense", saved[: len(saved) // 2]):
         path.write_bytes(content)
         with pytest.raises(ValueError) as error:
             load_state(path)
         assert str(path) in str(error.value) and "\n" not in str(error.value)
-    flipped = bytearray(whole)
-    flipped[len(whole) // 2] ^= 1  # in the middle of the weights
+    flipped = bytearray(saved)
+    flipped[len(saved) // 2] ^= 1  # in the middle of the weights
     path.write_bytes(bytes(flipped))
     with pytest.raises(ValueError, match="does not match its checksum"):
         load_state(path)
@@ -123,7 +123,7 @@ def test_weights_come_back_and_must_fit(tmp_path: Path) -> None:
     ("value", "message"),
     [
         (torch.zeros(1).expand(2**33), "is a view of fewer numbers"),
-        ([part[k:] for part in [torch.zeros(500_000)] for k in range(40)], "its tensors are larger than the file"),
+        ([tensor[k:] for tensor in [torch.zeros(500_000)] for k in range(40)], "its tensors are larger than the file"),
         (torch.eye(3).to_sparse(), "is not an ordinary one"),
         (torch.empty(2**40, device="meta"), "is not an ordinary one"),
         (torch.zeros(3).untyped_storage(), "it holds a"),

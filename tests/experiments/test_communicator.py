@@ -50,10 +50,12 @@ def test_several_processes_learn_what_one_learns(runs: Path, name: str, world: i
         for key in ("loss", "validation_loss"):
             assert float(other[key]) == pytest.approx(float(one[key]), rel=1e-5, abs=1e-5), (one["epoch"], key)
         assert float(other["validation"]) == pytest.approx(float(one["validation"]), abs=1e-6)
-    wanted, found = load_file(alone / "model.safetensors"), load_file(many / "model.safetensors")
-    assert wanted.keys() == found.keys()
+    wanted, weights = load_file(alone / "model.safetensors"), load_file(many / "model.safetensors")
+    assert wanted.keys() == weights.keys()
     for key, value in wanted.items():
-        torch.testing.assert_close(found[key], value, rtol=1e-5, atol=1e-5, msg=lambda text, key=key: f"{key}: {text}")
+        torch.testing.assert_close(
+            weights[key], value, rtol=1e-5, atol=1e-5, msg=lambda text, key=key: f"{key}: {text}"
+        )
     results = [json.loads((run / "result.json").read_text()) for run in (alone, many)]
     assert results[0]["test"] == results[1]["test"] and results[0]["epochs"] == results[1]["epochs"]
     assert json.loads((many / "env.json").read_text())["processes"] == world
@@ -107,16 +109,16 @@ def launch(folder: Path, *arguments: str, restarts: int = 0, **more: Any) -> "su
 
 def workers(launcher: int) -> dict[str, int]:
     """Returns the processes that a launcher has started, by their number in the job."""
-    found = {}
+    processes = {}
     for entry in Path("/proc").iterdir():
         try:
             if entry.name.isdigit() and f"PPid:\t{launcher}\n" in (entry / "status").read_text():
                 variables = (entry / "environ").read_bytes().split(b"\0")
-                ranks = [each[5:].decode() for each in variables if each.startswith(b"RANK=")]
-                found.update(dict.fromkeys(ranks, int(entry.name)))
+                ranks = [variable[5:].decode() for variable in variables if variable.startswith(b"RANK=")]
+                processes.update(dict.fromkeys(ranks, int(entry.name)))
         except OSError:  # it has ended meanwhile
             continue
-    return found
+    return processes
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the processes of a job in /proc, which is not here")

@@ -46,8 +46,8 @@ def test_the_command_prints_a_table(runs: list[Path]) -> None:
     mean = json.loads((runs[1] / "result.json").read_text())["test"]["mean"]
     assert f" {100 * mean:.2f} +- " in lines[3]
     assert lines[4].startswith(f"difference of {runs[1]}: over the shared seeds 1, 2: ")
-    own, other = map(float, lines[4].rsplit(": ", 1)[1].split(" against "))
-    assert own - other == pytest.approx(float(lines[3].split()[4]), abs=0.011)
+    run_mean, other = map(float, lines[4].rsplit(": ", 1)[1].split(" against "))
+    assert run_mean - other == pytest.approx(float(lines[3].split()[4]), abs=0.011)
     assert json.loads(CliRunner().invoke(main, [*arguments, "--json"]).stdout)["command"] == "compare"
 
 

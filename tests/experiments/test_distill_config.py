@@ -21,13 +21,15 @@ def test_a_student_is_half_as_wide_and_trained_like_its_teacher() -> None:
     }  # fmt: skip
     given = resolve_experiment({"student": {"model": {"hidden_channels": 8}, "train": {"epochs": 7}}})
     assert given["student"]["model"]["hidden_channels"] == 8 and given["student"]["train"]["epochs"] == 7
-    assert all(resolve_experiment(yaml.safe_load(yaml.safe_dump(each))) == each for each in (config, other, given))
+    assert all(
+        resolve_experiment(yaml.safe_load(yaml.safe_dump(settings))) == settings for settings in (config, other, given)
+    )
 
 
 def test_settings_combine_at_any_depth_and_another_model_starts_anew() -> None:
     base = {"student": {"model": {"name": "gat", "heads": 8}, "train": {"lr": 0.1}}, "losses": {"lsp": {"weight": 1}}}
-    own = {"student": {"model": {"name": "mlp"}, "train": {"epochs": 3}}, "losses": {"lsp": {"sigma": 2}}}
-    assert merge_distill(base, own) == {
+    changes = {"student": {"model": {"name": "mlp"}, "train": {"epochs": 3}}, "losses": {"lsp": {"sigma": 2}}}
+    assert merge_distill(base, changes) == {
         "student": {"model": {"name": "mlp"}, "train": {"lr": 0.1, "epochs": 3}},
         "losses": {"lsp": {"weight": 1, "sigma": 2}},
     }

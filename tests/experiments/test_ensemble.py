@@ -50,8 +50,8 @@ def test_the_command_prints_the_same(runs: tuple[Path, Path]) -> None:
 def test_without_validation_apart_from_the_test_items_weights_are_equal(runs: tuple[Path, Path]) -> None:
     opened = [open_run(run) for run in runs]
     for run in opened:
-        for each in run.fits:
-            each.__dict__["dataset"] = each.dataset.replace(protocol="test")
+        for member in run.fits:
+            member.__dict__["dataset"] = member.dataset.replace(protocol="test")
     result = ensemble_runs(opened)
     assert result["weights"] == [0.5, 0.5] and result["selected_on"] == "equal weights" and not result["validation"]
     assert _lines(result)[0] == "2 runs on synthetic-skeleton, equal weights"

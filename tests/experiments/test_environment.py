@@ -5,9 +5,9 @@ from graphkit.training.environment import environment, peak_memory_mb, pick_devi
 
 
 def test_names_versions_and_no_machine() -> None:
-    found = environment(torch.device("cpu"))
-    assert found["torch"] == torch.__version__ and found["device"] == "cpu"
-    assert found["operators"] in ("native", "torch")
+    info = environment(torch.device("cpu"))
+    assert info["torch"] == torch.__version__ and info["device"] == "cpu"
+    assert info["operators"] in ("native", "torch")
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:x", "meta"])

@@ -74,8 +74,8 @@ def test_each_graph_is_predicted_by_the_fold_that_held_it_out(
     held_out = opened.members[1]
     batch = held_out.dataset.graphs.batch(held_out.split.test)  # type: ignore[attr-defined]
     expected = held_out.model(**held_out.model.inputs(batch)).sigmoid().detach()
-    found = [[float(value) for name, value in row.items() if "probability" in name] for row in rows[1::3]]
-    torch.testing.assert_close(torch.tensor(found), expected, atol=1e-5, rtol=1e-4)
+    probabilities = [[float(value) for name, value in row.items() if "probability" in name] for row in rows[1::3]]
+    torch.testing.assert_close(torch.tensor(probabilities), expected, atol=1e-5, rtol=1e-4)
 
 
 def test_a_run_that_has_not_ended_does_not_predict(small_run: Path, tmp_path: Path) -> None:

@@ -99,15 +99,15 @@ def test_missing_numbers_count(parts: dict[str, Tensor]) -> None:
 
 def test_of_a_large_tensor_stretches_are_read() -> None:
     large = torch.arange(10**6).view(2, -1)
-    part = _sample(large, 8 * 10**4)
-    assert 5000 < part.numel() <= 10**4 and part.size(0) == 2
-    assert part[:, 0].tolist() == large[:, 0].tolist() and part[:, -1].tolist() == large[:, -1].tolist()
+    sample = _sample(large, 8 * 10**4)
+    assert 5000 < sample.numel() <= 10**4 and sample.size(0) == 2
+    assert sample[:, 0].tolist() == large[:, 0].tolist() and sample[:, -1].tolist() == large[:, -1].tolist()
 
 
 def write_csv(folder: Path, label: str = "a") -> None:
     folder.mkdir(exist_ok=True)
     parts = ["train"] * 4 + ["val"] * 2 + ["test"] * 2
-    rows = [f"n{k},{label if k == 7 else 'ab'[k % 2]},{part},{k}.5" for k, part in enumerate(parts)]
+    rows = [f"n{k},{label if k == 7 else 'ab'[k % 2]},{split_name},{k}.5" for k, split_name in enumerate(parts)]
     (folder / "nodes.csv").write_text("\n".join(["id,label,split,f", *rows, ""]))
     edges = [f"n{k},n{(k + 1) % 8}" for k in range(8)]
     (folder / "edges.csv").write_text("\n".join(["source,target", *edges, ""]))
@@ -164,15 +164,15 @@ def test_a_checkpoint_of_another_stream_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_may_be_used_where_only_places_and_threads_differ() -> None:
-    own = {"device": "cpu", "data": {"name": "/a/graph.npz", "root": "/a"}, "train": {"threads": 1, "lr": 0.1}}
+    config = {"device": "cpu", "data": {"name": "/a/graph.npz", "root": "/a"}, "train": {"threads": 1, "lr": 0.1}}
     other = {"device": "cuda", "data": {"name": "/b/graph.npz", "root": None}, "train": {"threads": None, "lr": 0.1}}
-    check_origin({"config": own, "data": {"y": "int64 [1] 0"}}, other, {"y": "int64 [1] 0"})
-    check_origin({"config": {**own, "train": {"lr": 0.1}}}, own, {})  # before there was this setting
-    check_origin({}, own, {})  # an older checkpoint
+    check_origin({"config": config, "data": {"y": "int64 [1] 0"}}, other, {"y": "int64 [1] 0"})
+    check_origin({"config": {**config, "train": {"lr": 0.1}}}, config, {})  # before there was this setting
+    check_origin({}, config, {})  # an older checkpoint
     with pytest.raises(InputError, match="`train.lr` is 0.1 in it and 0.2 in this run"):
-        check_origin({"config": own}, {**own, "train": {"threads": 1, "lr": 0.2}}, {})
+        check_origin({"config": config}, {**config, "train": {"threads": 1, "lr": 0.2}}, {})
     with pytest.raises(InputError, match="its data are not those of this run: `y` differs"):
-        check_origin({"config": own, "data": {"y": "int64 [1] 0"}}, own, {"y": "int64 [1] 1"})
+        check_origin({"config": config, "data": {"y": "int64 [1] 0"}}, config, {"y": "int64 [1] 1"})
 
 
 def test_distillation_does_not_change_the_fingerprint(small: dict[str, Any], tmp_path: Path) -> None:

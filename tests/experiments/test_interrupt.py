@@ -112,8 +112,8 @@ def test_a_long_task_of_a_stream_is_given_up(tmp_path: Path) -> None:
     config = {"data": {"name": "sbm-continual", "size": 12}, "model": {"name": "gcn"}, "train": {"epochs": 3}}
     with pytest.raises(StreamInterrupted, match="has learned 0 of"):
         fit_continual(config, tmp_path / "run", Waits(2))
-    whole = fit_continual(config, tmp_path / "whole")
-    assert resume_continual(tmp_path / "run")["test"] == whole["test"]
+    full_run = fit_continual(config, tmp_path / "whole")
+    assert resume_continual(tmp_path / "run")["test"] == full_run["test"]
 
 
 def test_ctrl_c_while_the_data_of_a_later_seed_are_loaded(

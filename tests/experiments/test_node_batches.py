@@ -92,12 +92,12 @@ def test_attended_paths_are_those_of_the_whole_graph(run: Path) -> None:
     opened = open_run(run)
     assert isinstance(opened.model, SPAGAN)
     nodes = [3, 70, 12]
-    whole, cut = attended_paths(opened.model, opened.dataset.graphs[0], nodes), attended(
+    expected, cut = attended_paths(opened.model, opened.dataset.graphs[0], nodes), attended(
         opened.model, opened.dataset, nodes, 2
     )  # fmt: skip
     for node in nodes:
-        assert [path.nodes for path in cut[node]] == [path.nodes for path in whole[node]]
-        for ours, theirs in zip(cut[node], whole[node], strict=True):
+        assert [path.nodes for path in cut[node]] == [path.nodes for path in expected[node]]
+        for ours, theirs in zip(cut[node], expected[node], strict=True):
             assert ours[1:] == pytest.approx(theirs[1:], abs=1e-6)
     assert all(example.center in opened.split.test for example in path_examples(opened))
 
@@ -148,16 +148,16 @@ def test_every_model_trains_on_one_batch_as_on_the_whole_graph(model: dict[str, 
 def test_neighbors_are_drawn_in_training_and_never_in_validation(name: str, tmp_path: Path) -> None:
     config = {"model": {"name": name}, "data": CONFIG["data"],
               "train": {"epochs": 2, "batch_size": 20, "num_neighbors": 2}}  # fmt: skip
-    once, again = (fit(config, tmp_path / part) for part in ("once", "again"))
+    once, again = (fit(config, tmp_path / run_name) for run_name in ("once", "again"))
     assert once["validation"] == again["validation"]
     opened = open_run(tmp_path / "once")
     data = opened.dataset.graphs[0]
     with torch.no_grad():
-        found = opened.model(**opened.model.inputs(data)).argmax(dim=1) == data.y
-    assert once["validation"]["mean"] == pytest.approx(float(found[opened.split.val].float().mean()))
+        correct = opened.model(**opened.model.inputs(data)).argmax(dim=1) == data.y
+    assert once["validation"]["mean"] == pytest.approx(float(correct[opened.split.val].float().mean()))
     edges = [batch.num_edges for batch in drawing(node_loader(opened.model, opened.dataset, 20), [2])]
-    whole = [batch.num_edges for batch in node_loader(opened.model, opened.dataset, 20)]
-    assert edges == whole == [0] * 5 if name == "mlp" else max(edges) < min(whole) // 2
+    all_edges = [batch.num_edges for batch in node_loader(opened.model, opened.dataset, 20)]
+    assert edges == all_edges == [0] * 5 if name == "mlp" else max(edges) < min(all_edges) // 2
 
 
 @pytest.mark.parametrize(

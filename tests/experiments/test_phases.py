@@ -28,57 +28,57 @@ CONFIG: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def full_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("phases") / "whole"
     fit(CONFIG, folder)
     return folder
 
 
-def test_every_phase_has_its_epochs_and_its_schedule(whole: Path) -> None:
-    table = open_run(whole).metrics
+def test_every_phase_has_its_epochs_and_its_schedule(full_run: Path) -> None:
+    table = open_run(full_run).metrics
     assert [row["phase"] for row in table] == [1] * 4 + [2] * 4 + [3] * 4
     assert [row["epoch"] for row in table] == list(range(1, 13))
     assert [row["lr"] for row in table[:4]] == [row["lr"] for row in table[8:]] and table[0]["lr"] == 0.05
     assert table[3]["lr"] < table[4]["lr"]
 
 
-def test_the_result_is_that_of_the_last_phase(whole: Path) -> None:
-    run = open_run(whole)
+def test_the_result_is_that_of_the_last_phase(full_run: Path) -> None:
+    run = open_run(full_run)
     epoch = run.result["epochs"][0]
     assert epoch > 8 and int(run.model.phase) == 2
     last = [row["validation"] for row in run.metrics[8:]]
     assert run.result["validation"]["mean"] == run.metrics[epoch - 1]["validation"] == max(last)
 
 
-def test_the_weights_alone_bring_the_paths_back(whole: Path, tmp_path: Path) -> None:
-    run = open_run(whole)
+def test_the_weights_alone_bring_the_paths_back(full_run: Path, tmp_path: Path) -> None:
+    run = open_run(full_run)
     assert evaluate_run(run)["test"] == run.result["test"]
     assert evaluate_run(run)["validation"] == run.result["validation"]
     assert predict_run(run, tmp_path / "predictions.csv") == 34
 
 
 @pytest.mark.parametrize("epoch", [1, 4, 5, 8, 11])
-def test_an_interrupted_run_resumes_to_the_same_bits(whole: Path, tmp_path: Path, epoch: int) -> None:
+def test_an_interrupted_run_resumes_to_the_same_bits(full_run: Path, tmp_path: Path, epoch: int) -> None:
     folder = tmp_path / "run"
     label = "spagan" if epoch <= 4 else f"spagan phase {(epoch + 3) // 4}"
     with pytest.raises(Interrupted, match=f"interrupted after epoch {epoch}"):
         fit(CONFIG, folder, StopAt(label, epoch))
     result = resume(folder)
-    first = json.loads((whole / "result.json").read_text())
+    first = json.loads((full_run / "result.json").read_text())
     assert result["test"] == first["test"] and result["epochs"] == first["epochs"]
-    expected, resumed = weights(whole), weights(folder)
+    expected, resumed = weights(full_run), weights(folder)
     assert all(torch.equal(expected[name], resumed[name]) for name in expected)
-    assert rows(folder) == rows(whole)
+    assert rows(folder) == rows(full_run)
 
 
-def test_a_run_whose_end_was_lost_ends_again(whole: Path, tmp_path: Path) -> None:
+def test_a_run_whose_end_was_lost_ends_again(full_run: Path, tmp_path: Path) -> None:
     import shutil
 
-    shutil.copytree(whole, tmp_path / "run")
+    shutil.copytree(full_run, tmp_path / "run")
     for name in ("metrics.csv", "result.json", "fit.json", "model.safetensors"):
         (tmp_path / "run" / name).unlink()
-    assert resume(tmp_path / "run")["test"] == json.loads((whole / "result.json").read_text())["test"]
-    assert rows(tmp_path / "run") == rows(whole)
+    assert resume(tmp_path / "run")["test"] == json.loads((full_run / "result.json").read_text())["test"]
+    assert rows(tmp_path / "run") == rows(full_run)
 
 
 class Watcher(Progress):
@@ -167,9 +167,9 @@ def test_paths_of_a_phase_are_those_of_each_graph_by_itself() -> None:
     config = resolve({"data": {"num_graphs": 10}})
     dataset = load_dataset(config).replace(graphs=collection)
     model = SPAGAN(5, 3, readout="mean")
-    found = phase_dataset(dataset, model.begin_phase, torch.device("cpu"))
-    assert found is not None
-    for got, data in zip(found.graphs, graphs, strict=True):
+    prepared = phase_dataset(dataset, model.begin_phase, torch.device("cpu"))
+    assert prepared is not None
+    for got, data in zip(prepared.graphs, graphs, strict=True):
         assert torch.equal(got.path_index_2, model.prepare(data).path_index_2)
     assert phase_dataset(dataset, model.begin_phase, torch.device("cpu")) is None
 
@@ -178,9 +178,7 @@ def test_a_held_out_fold_scores_the_last_phase_only(tmp_path: Path, monkeypatch:
     from graphkit.experiments import driver as module
 
     load = module.load_dataset
-    monkeypatch.setattr(
-        module, "load_dataset", lambda c: (d := load(c)).replace(splits=d.splits * 2, protocol="fold")
-    )
+    monkeypatch.setattr(module, "load_dataset", lambda c: (d := load(c)).replace(splits=d.splits * 2, protocol="fold"))
     result = fit(CONFIG, tmp_path / "run")
     assert result["selected_on"] == "fold" and result["epochs"][0] > 8
     folds = [fold.metrics for fold in open_run(tmp_path / "run").members]

@@ -10,7 +10,7 @@ import torch
 import yaml
 
 from graphkit.experiments import Interrupted, fit, open_run, resolve, resume
-from graphkit.experiments.driver import members, load_dataset
+from graphkit.experiments.driver import load_dataset, members
 from graphkit.training.interrupt import InterruptFlag
 from graphkit.training.progress import Progress
 from graphkit.training.trainer import Trainer
@@ -79,8 +79,8 @@ def test_an_interrupted_run_resumes_to_the_same_bits(small: dict, small_run: Pat
     assert stop.value.folder == folder and not (folder / "result.json").exists()
     result = resume(folder)
     assert result["test"] == json.loads((small_run / "result.json").read_text())["test"]
-    whole, resumed = weights(small_run), weights(folder)
-    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    expected, resumed = weights(small_run), weights(folder)
+    assert all(torch.equal(expected[name], resumed[name]) for name in expected)
     assert rows(folder) == rows(small_run)
 
 
@@ -117,8 +117,8 @@ def test_every_kind_of_state_is_continued(small: dict, tmp_path: Path, changes: 
     with pytest.raises(Interrupted):
         fit(config, tmp_path / "run", StopAt("factorgcn", 2))
     resume(tmp_path / "run")
-    whole, resumed = weights(tmp_path / "whole"), weights(tmp_path / "run")
-    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    expected, resumed = weights(tmp_path / "whole"), weights(tmp_path / "run")
+    assert all(torch.equal(expected[name], resumed[name]) for name in expected)
     assert rows(tmp_path / "run") == rows(tmp_path / "whole")
 
 
@@ -142,9 +142,7 @@ def test_a_fold_by_itself_reports_its_last_epoch(small: dict, tmp_path: Path, mo
     from graphkit.experiments import driver as module
 
     load = module.load_dataset
-    monkeypatch.setattr(
-        module, "load_dataset", lambda c: (d := load(c)).replace(splits=d.splits * 3, protocol="fold")
-    )
+    monkeypatch.setattr(module, "load_dataset", lambda c: (d := load(c)).replace(splits=d.splits * 3, protocol="fold"))
     result = fit(small, tmp_path / "run")
     assert result["selected_on"] == "fold" and len(result["test"]["runs"]) == 3
     for fold in open_run(tmp_path / "run").members:
@@ -229,7 +227,9 @@ def test_the_test_set_is_looked_at_once(small: dict, tmp_path: Path, monkeypatch
     looks = []
     passes = type(fitting.test_batches).__iter__
     monkeypatch.setattr(
-        type(fitting.test_batches), "__iter__", lambda self: looks.append(self) or passes(self)  # type: ignore[func-returns-value]
+        type(fitting.test_batches),
+        "__iter__",
+        lambda self: looks.append(self) or passes(self),  # type: ignore[func-returns-value]
     )
     with InterruptFlag(Progress()) as interrupt:
         fitting.run(interrupt)

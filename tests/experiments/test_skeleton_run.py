@@ -113,7 +113,7 @@ def test_gradients_of_several_batches_make_one_step() -> None:
     x = torch.randn(4, 3)
     precision, optimizer = GradientStepper(accumulate=2), torch.optim.SGD(line.parameters(), 0.5)
     optimizer.zero_grad()
-    assert [precision.backward(line(part).mean()) for part in x.split(2)] == [False, True]
+    assert [precision.backward(line(chunk).mean()) for chunk in x.split(2)] == [False, True]
     precision.step(line, optimizer)
     torch.testing.assert_close(line.weight.detach(), start - 0.5 * x.mean(dim=0, keepdim=True))
     precision.step(line, optimizer)  # nothing waits: nothing happens

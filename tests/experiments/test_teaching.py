@@ -62,11 +62,11 @@ def test_a_student_that_was_stopped_resumes_to_the_same_bits(
     with pytest.raises(Interrupted):
         fit(student(teacher, *ALL), folder, StopAt("gcn", epoch))
     state = torch.load(folder / "state.pt", weights_only=True)
-    assert set(state["extra"]) == {f"losses.{i}.map.{part}" for i in (1, 3) for part in ("weight", "bias")}
+    assert set(state["extra"]) == {f"losses.{i}.map.{param}" for i in (1, 3) for param in ("weight", "bias")}
     resume(folder)
     assert all(torch.equal(value, weights(folder)[name]) for name, value in weights(taught).items())
     assert rows(folder) == rows(taught)
-    states = [torch.load(each / "state.pt", weights_only=True)["extra"] for each in (folder, taught)]
+    states = [torch.load(run_dir / "state.pt", weights_only=True)["extra"] for run_dir in (folder, taught)]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[1])
     assert not torch.equal(state["extra"]["losses.1.map.weight"], states[1]["losses.1.map.weight"])  # it was trained
 
@@ -164,11 +164,11 @@ def test_a_graph_without_edges_is_refused_before_anything_is_written(tmp_path: P
         return {"name": str(path), "split": "0.4,0.3,0.3"}
 
     x = torch.randn(30, 4, generator=torch.Generator().manual_seed(0))
-    own = graph(tmp_path / "none.pt", x, torch.zeros(2, 0, dtype=torch.long))
-    fit({**TEACHER, "data": own}, tmp_path / "teacher")
+    data = graph(tmp_path / "none.pt", x, torch.zeros(2, 0, dtype=torch.long))
+    fit({**TEACHER, "data": data}, tmp_path / "teacher")
     with pytest.raises(ValueError, match="LocalStructureLoss compares over edges, and the graph has none"):
-        fit(student(tmp_path / "teacher", LSP, data=own), tmp_path / "run")
-    fit(student(tmp_path / "teacher", {"name": "kd"}, data=own), tmp_path / "kd")  # needs none
+        fit(student(tmp_path / "teacher", LSP, data=data), tmp_path / "run")
+    fit(student(tmp_path / "teacher", {"name": "kd"}, data=data), tmp_path / "kd")  # needs none
     assert not (tmp_path / "run").exists()
 
 

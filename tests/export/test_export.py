@@ -71,9 +71,7 @@ def test_what_cannot_be_exported_is_one_line(clip_run: Path, graph_run: Path, tm
         export_run(open_run(tmp_path), "pt2")
 
 
-def test_without_the_packages_the_error_says_what_to_install(
-    clip_run: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_packages_the_error_says_what_to_install(clip_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnxscript" else find(name))
     with pytest.raises(ImportError, match=re.escape("needs onnxscript, which is not installed; pip install onnx ")):

@@ -140,8 +140,8 @@ def test_pytorch_itself_would_run_the_code(archive: Path, tmp_path: Path) -> Non
 def test_a_form_that_does_not_fit_is_refused(archive: Path, tmp_path: Path, change: dict, message: str) -> None:
     def apply(content: dict) -> None:
         for key, value in change.items():
-            place = content["form"] if key.startswith("form.") else content
-            place[key.removeprefix("form.")] = value
+            target = content["form"] if key.startswith("form.") else content
+            target[key.removeprefix("form.")] = value
 
     path = rewritten(archive, tmp_path / "changed.pt2", {"extra/graphkit.json": in_json(apply)})
     with pytest.raises(ValueError, match=r"changed\.pt2'") as error:

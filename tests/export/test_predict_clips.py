@@ -22,8 +22,8 @@ def test_files_give_the_predictions_of_the_data_set_that_they_are(
     run = open_run(clip_run)
     predict_run(run, tmp_path / "all.csv")
     predictor = open_predictor(run)
-    found = list(predict_clips(predictor, find_clips([clips_folder])))
-    write_predictions(found, predictor.form.classes, tmp_path / "clips.csv")
+    predictions = list(predict_clips(predictor, find_clips([clips_folder])))
+    write_predictions(predictions, predictor.form.classes, tmp_path / "clips.csv")
     rows = [list(csv.reader((tmp_path / name).read_text().splitlines())) for name in ("all.csv", "clips.csv")]
     assert rows[0][0][2:] == rows[1][0][1:] and len(rows[0]) == len(rows[1]) == 37
     for expected, row in zip(rows[0][1:], rows[1][1:], strict=True):
@@ -107,12 +107,12 @@ def test_clips_of_ntu_are_prepared_as_for_training(tmp_path: Path) -> None:
 def test_clips_of_kinetics_are_prepared_as_for_training(tmp_path: Path) -> None:
     folder = tmp_path / "Kinetics-Skeleton" / "kinetics_train"
     generator = np.random.default_rng(0)
-    for part in ("kinetics_train", "kinetics_val"):
-        (folder.parent / part).mkdir(parents=True)
+    for split_name in ("kinetics_train", "kinetics_val"):
+        (folder.parent / split_name).mkdir(parents=True)
         for number in range(2):
             people = [{"pose": generator.random(36).tolist(), "score": generator.random(18).tolist()} for _ in "abc"]
             content = {"data": [{"frame_index": 1, "skeleton": people}], "label_index": number}
-            (folder.parent / part / f"{part}{number}.json").write_text(json.dumps(content))
+            (folder.parent / split_name / f"{split_name}{number}.json").write_text(json.dumps(content))
     options = {"stream": "bone", "validation": "none"}
     check_form("kinetics-skeleton", load("kinetics-skeleton", tmp_path, **options), options, folder, "*.json")
 
@@ -144,22 +144,27 @@ def test_a_damaged_form_and_a_model_of_graphs_are_refused(graph_run: Path, tmp_p
 
 def test_a_folder_of_ones_own_is_trained_on_and_predicted(clips_folder: Path, tmp_path: Path) -> None:
     """Labels are in a table, joints named by a layout; the same folder is what is predicted."""
-    own = tmp_path / "own"
-    own.mkdir()
+    dataset_dir = tmp_path / "own"
+    dataset_dir.mkdir()
     rows = ["file,label"]
     for path in find_clips([clips_folder])[:12]:
-        np.save(own / path.name, np.load(path)[:, 0])
+        np.save(dataset_dir / path.name, np.load(path)[:, 0])
         rows.append(f"{path.name},{('walk', 'sit')[len(rows) % 2]}")
-    (own / "labels.csv").write_text("\n".join(rows))
+    (dataset_dir / "labels.csv").write_text("\n".join(rows))
     config = {
         "model": {"name": "st-gcn", "channels": [4], "blocks": [1]},
-        "data": {"name": str(own), "layout": "nw-ucla-20", "frames": 8, "split": "0.5,0.25,0.25"},
+        "data": {"name": str(dataset_dir), "layout": "nw-ucla-20", "frames": 8, "split": "0.5,0.25,0.25"},
         "train": {"epochs": 1, "batch_size": 6},
     }
     fit(config, tmp_path / "run")
     predict_run(open_run(tmp_path / "run"), tmp_path / "all.csv")
     expected = [row["prediction"] for row in csv.DictReader((tmp_path / "all.csv").read_text().splitlines())]
     predictor = open_predictor(open_run(tmp_path / "run"))
-    write_predictions(list(predict_clips(predictor, find_clips([own]))), predictor.form.classes, tmp_path / "a.json")
-    found = json.loads((tmp_path / "a.json").read_text())
-    assert [row["prediction"] for row in found] == expected and set(found[0]["probabilities"]) == {"sit", "walk"}
+    write_predictions(
+        list(predict_clips(predictor, find_clips([dataset_dir]))), predictor.form.classes, tmp_path / "a.json"
+    )
+    rows_read = json.loads((tmp_path / "a.json").read_text())
+    assert [row["prediction"] for row in rows_read] == expected and set(rows_read[0]["probabilities"]) == {
+        "sit",
+        "walk",
+    }

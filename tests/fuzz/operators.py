@@ -164,7 +164,7 @@ def examine(numbers: list[int], seed: int) -> list[tuple[int, str]]:
         return outcome.value
     if len(numbers) == 1:
         return [(numbers[0], f"more than {SECONDS:.0f} s" if outcome.late else f"signal {outcome.signal}")]
-    return [found for number in numbers for found in examine([number], seed)]
+    return [failure for number in numbers for failure in examine([number], seed)]
 
 
 def main() -> int:

@@ -308,10 +308,10 @@ def zinc(folder: Path) -> None:
     raw.mkdir(parents=True)
     bond = torch.zeros(3, 3, dtype=torch.long)
     bond[0, 1] = bond[1, 0] = 1
-    for part in ("train", "val", "test"):
+    for split_name in ("train", "val", "test"):
         molecule = {"atom_type": torch.tensor([0, 5, 27]), "bond_type": bond, "logP_SA_cycle_normalized": torch.ones(1)}
-        (raw / f"{part}.pickle").write_bytes(pickle.dumps([molecule] * 3))
-        (raw / f"{part}.index").write_text("0,1\n")
+        (raw / f"{split_name}.pickle").write_bytes(pickle.dumps([molecule] * 3))
+        (raw / f"{split_name}.index").write_text("0,1\n")
 
 
 target("zinc", zinc)(load_name("zinc"))
@@ -330,13 +330,13 @@ target("pattern", pattern)(load_name("pattern"))
 def ppi(folder: Path) -> None:
     raw = folder / "PPI" / "raw"
     raw.mkdir(parents=True)
-    for part in ("train", "valid", "test"):
+    for split_name in ("train", "valid", "test"):
         links = [{"source": 0, "target": 1}, {"source": 1, "target": 0}]
         graph = {"directed": True, "multigraph": False, "graph": {}, "nodes": [{"id": k} for k in range(3)]}
-        (raw / f"{part}_graph.json").write_text(json.dumps({**graph, "links": links}))
-        np.save(raw / f"{part}_feats.npy", np.ones((3, 5)))
-        np.save(raw / f"{part}_labels.npy", np.ones((3, 4)))
-        np.save(raw / f"{part}_graph_id.npy", np.ones(3, dtype="i8"))
+        (raw / f"{split_name}_graph.json").write_text(json.dumps({**graph, "links": links}))
+        np.save(raw / f"{split_name}_feats.npy", np.ones((3, 5)))
+        np.save(raw / f"{split_name}_labels.npy", np.ones((3, 4)))
+        np.save(raw / f"{split_name}_graph_id.npy", np.ones(3, dtype="i8"))
 
 
 target("ppi", ppi)(load_name("ppi"))
@@ -364,8 +364,8 @@ def ogb(folder: Path) -> None:
     table(root / "raw" / "num-edge-list.csv.gz", [(3,)])
     table(root / "raw" / "node-feat.csv.gz", [(0.5, -1), (1, 2), (3, 4e-3), (5, 6)])
     table(root / "raw" / "node-label.csv.gz", [(0,), (2,), (1,), (0,)])
-    for part, ids in (("train", [(0,), (1,)]), ("valid", [(2,)]), ("test", [(3,)])):
-        table(root / "split" / "time" / f"{part}.csv.gz", ids)
+    for split_name, ids in (("train", [(0,), (1,)]), ("valid", [(2,)]), ("test", [(3,)])):
+        table(root / "split" / "time" / f"{split_name}.csv.gz", ids)
 
 
 target("ogb", ogb)(load_name("ogbn-arxiv"))

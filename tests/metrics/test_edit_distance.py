@@ -21,11 +21,11 @@ def dense_distances(coefficients: Tensor, edge_index: Tensor, ptr: Tensor, facto
         for pattern, factor in np.ndindex(out.shape[1:]):
             true = np.zeros((last - first, last - first))
             true[row, column] = factor_mask[mine, pattern].numpy()
-            found = np.zeros_like(true)
-            found[row, column] = coefficients[mine, factor].numpy()
-            found = (found + found.T) / 2
-            np.fill_diagonal(found, -1)
-            order = np.argsort(-found.ravel(), kind="stable")[: int(true.sum())]
+            dense = np.zeros_like(true)
+            dense[row, column] = coefficients[mine, factor].numpy()
+            dense = (dense + dense.T) / 2
+            np.fill_diagonal(dense, -1)
+            order = np.argsort(-dense.ravel(), kind="stable")[: int(true.sum())]
             kept = np.zeros(true.size)
             kept[order] = 1
             out[graph, pattern, factor] = int(np.abs(kept - true.ravel()).sum())
@@ -71,8 +71,8 @@ def test_an_edge_list_of_one_direction_is_the_same_graph() -> None:
     back = torch.tensor([reverse[target, source] for source, target in edge_index.t().tolist()])
     symmetric = (coefficients + coefficients[back]) / 2
     expected = edit_distances(coefficients, edge_index, ptr, mask)
-    found = edit_distances(symmetric[one_way], edge_index[:, one_way], ptr, mask[one_way])
-    assert torch.equal(found.distance, expected.distance) and torch.equal(found.size, expected.size)
+    result = edit_distances(symmetric[one_way], edge_index[:, one_way], ptr, mask[one_way])
+    assert torch.equal(result.distance, expected.distance) and torch.equal(result.size, expected.size)
 
 
 def test_an_edge_index_object_is_taken() -> None:
@@ -80,9 +80,9 @@ def test_an_edge_index_object_is_taken() -> None:
     coefficients = random_factors(edge_index.size(1), 2)
     order = edge_index[1].argsort(stable=True)
     columns = EdgeIndex(edge_index[:, order], sparse_size=(12, 12), sort_order="col")
-    found = edit_distances(coefficients[order], columns, ptr, mask[order]).distance
-    assert type(found) is Tensor
-    assert torch.equal(found, edit_distances(coefficients, edge_index, ptr, mask).distance)
+    distance = edit_distances(coefficients[order], columns, ptr, mask[order]).distance
+    assert type(distance) is Tensor
+    assert torch.equal(distance, edit_distances(coefficients, edge_index, ptr, mask).distance)
 
 
 def test_a_graph_without_edges_and_an_edge_list_without_edges() -> None:

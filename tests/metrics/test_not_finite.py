@@ -52,9 +52,9 @@ def test_labels() -> None:
     assert micro_f1(right, y) == 1 and roc_auc(right[:, :1], y[:, :1]) == 1
     for value in (NAN, INF):
         assert micro_f1(torch.full((3, 2), value), y) == 0
-        for place in ((0, 0), (0, 1)):
+        for index in ((0, 0), (0, 1)):
             out = right.clone()
-            out[place] = value
+            out[index] = value
             assert micro_f1(out, y) < 1
     assert math.isnan(roc_auc(torch.full((3, 2), NAN), y)) and roc_auc(torch.full((3, 2), INF), y) == 0.5
     masked = right.clone()

@@ -15,8 +15,8 @@ def test_matches_sklearn_with_ties_and_missing_labels() -> None:
     y[:, 4] = torch.where(y[:, 4].isnan(), y[:, 4], 0)  # one class only: left out
     expected = []
     for task in (0, 1, 2, 3, 5):
-        known = ~y[:, task].isnan()
-        expected.append(roc_auc_score(y[known, task].numpy(), logits[known, task].numpy()))
+        mask = ~y[:, task].isnan()
+        expected.append(roc_auc_score(y[mask, task].numpy(), logits[mask, task].numpy()))
     assert roc_auc(logits, y) == pytest.approx(sum(expected) / 5, abs=1e-12)
 
 

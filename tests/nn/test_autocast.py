@@ -80,7 +80,7 @@ class Judged(torch.nn.Module):
 def outputs(out: Any) -> Iterable[Tensor]:
     """Returns the float tensors in what a module returned."""
     parts = out if isinstance(out, tuple | list) else (out,)
-    return [part for part in parts if isinstance(part, Tensor) and part.is_floating_point()]
+    return [tensor for tensor in parts if isinstance(tensor, Tensor) and tensor.is_floating_point()]
 
 
 def check(module: torch.nn.Module, call: Callable[[], Any], dtype: torch.dtype) -> None:
@@ -90,16 +90,16 @@ def check(module: torch.nn.Module, call: Callable[[], Any], dtype: torch.dtype) 
         module.zero_grad()
         torch.manual_seed(0)
         with torch.autocast("cpu", dtype, enabled=mixed):
-            outs = [part.float() for part in outputs(call())]
-        torch.stack([part.square().sum() for part in outs]).sum().backward()
-        return [part.detach() for part in outs], [p.grad.clone() for p in module.parameters() if p.grad is not None]
+            outs = [tensor.float() for tensor in outputs(call())]
+        torch.stack([tensor.square().sum() for tensor in outs]).sum().backward()
+        return [tensor.detach() for tensor in outs], [p.grad.clone() for p in module.parameters() if p.grad is not None]
 
-    (expected, slopes), (found, mixed) = run(False), run(True)
-    for one, other in zip(found, expected, strict=True):
+    (expected, slopes), (actual, mixed) = run(False), run(True)
+    for one, other in zip(actual, expected, strict=True):
         assert bool(one.isfinite().all())
         assert float((one - other).norm()) <= 0.05 * float(other.norm()) + 1e-3
     assert len(slopes) == len(mixed) and all(bool(slope.isfinite().all()) for slope in mixed)
-    one, other = (torch.cat([slope.flatten() for slope in each]) for each in (mixed, slopes))
+    one, other = (torch.cat([slope.flatten() for slope in grads]) for grads in (mixed, slopes))
     assert float((one - other).norm()) <= 0.25 * float(other.norm()) + 1e-3
 
 
@@ -166,8 +166,8 @@ def test_sums_over_many_neighbors_do_not_stop_growing(name: str) -> None:
 def test_neighbors_are_found_in_float32() -> None:
     x = torch.randn(60, 16) + 5
     with torch.autocast("cpu", torch.bfloat16):
-        found = knn_graph(x, 4)
-    assert torch.equal(found.as_tensor(), knn_graph(x, 4).as_tensor())
+        neighbors = knn_graph(x, 4)
+    assert torch.equal(neighbors.as_tensor(), knn_graph(x, 4).as_tensor())
 
 
 def test_the_label_loss_counts_more_edges_than_half_precision_can() -> None:
@@ -175,5 +175,5 @@ def test_the_label_loss_counts_more_edges_than_half_precision_can() -> None:
     coefficients, y = torch.rand(1000, 2), torch.tensor([[1.0, 0.0]])
     expected = label_loss(coefficients, edges, y)
     with torch.autocast("cpu", torch.bfloat16):
-        found = label_loss(coefficients.bfloat16(), edges, y)
-    torch.testing.assert_close(found, expected, rtol=0.01, atol=0.01)
+        loss = label_loss(coefficients.bfloat16(), edges, y)
+    torch.testing.assert_close(loss, expected, rtol=0.01, atol=0.01)

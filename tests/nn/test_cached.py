@@ -14,8 +14,8 @@ def test_a_cached_gcn_gives_what_one_without_a_cache_does() -> None:
     weight = torch.rand(edges.size(1))
     calls = [(x, edges, None), (x, edges, weight), (torch.randn(15, 3), edges, None), (x, random_graph(12, 20), None)]
     for nodes, edge_index, edge_weight in [*calls, *calls]:
-        found = cached(nodes, edge_index, edge_weight=edge_weight)
-        torch.testing.assert_close(found, fresh(nodes, edge_index, edge_weight=edge_weight))
+        out = cached(nodes, edge_index, edge_weight=edge_weight)
+        torch.testing.assert_close(out, fresh(nodes, edge_index, edge_weight=edge_weight))
     cached(x, edges)
     kept = cached.body.convs[0]._cached_edge_index
     cached(x, edges.clone())

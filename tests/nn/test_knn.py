@@ -66,5 +66,5 @@ def test_neighbors_in_far_apart_groups_are_the_nearest_ones(loop: bool) -> None:
     distance = torch.cdist(x.double(), x.double(), compute_mode="donot_use_mm_for_euclid_dist")
     if not loop:
         distance.fill_diagonal_(torch.inf)
-    found = knn_graph(x, 5, loop=loop).as_tensor()[0].view(100, 5)
-    assert torch.equal(found, distance.topk(5, largest=False).indices)
+    neighbors = knn_graph(x, 5, loop=loop).as_tensor()[0].view(100, 5)
+    assert torch.equal(neighbors, distance.topk(5, largest=False).indices)

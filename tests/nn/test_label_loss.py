@@ -11,12 +11,15 @@ def test_is_the_mean_over_edges_then_graphs_and_labels() -> None:
     coefficients = torch.tensor([[0.9, 0.2], [0.7, 0.4], [0.1, 0.1], [0.5, 0.6], [0.3, 0.8]], dtype=torch.float64)
     y = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
     log = torch.log
-    expected = -(
-        (log(coefficients[:2, 0])).mean()
-        + (log(1 - coefficients[:2, 1])).mean()  # the loop 0 -> 0 does not count
-        + (log(1 - coefficients[3:, 0])).mean()
-        + (log(coefficients[3:, 1])).mean()
-    ) / 4
+    expected = (
+        -(
+            (log(coefficients[:2, 0])).mean()
+            + (log(1 - coefficients[:2, 1])).mean()  # the loop 0 -> 0 does not count
+            + (log(1 - coefficients[3:, 0])).mean()
+            + (log(coefficients[3:, 1])).mean()
+        )
+        / 4
+    )
     assert float(label_loss(coefficients, EDGES, y, BATCH)) == pytest.approx(float(expected))
 
 

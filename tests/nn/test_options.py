@@ -64,7 +64,7 @@ def arguments(name: str) -> list[str]:
     """Returns the names of the arguments of a class."""
     kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     parameters = inspect.signature(CLASSES[name][0]).parameters.values()
-    return [each.name for each in parameters if each.kind not in kinds] + list(MORE.get(name, ()))
+    return [parameter.name for parameter in parameters if parameter.kind not in kinds] + list(MORE.get(name, ()))
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -93,8 +93,8 @@ def test_hostile_values_are_taken_or_refused_in_one_line(name: str) -> None:
 def test_all_layers_and_models_are_here(name: str) -> None:
     exported = {key for key, value in vars(graphkit.nn).items() if isinstance(value, type)}
     modules = {key for key in exported if issubclass(getattr(graphkit.nn, key), torch.nn.Module)}
-    known = {cls.__name__ for cls, _ in CLASSES.values()} | {"GraphModel", "SkeletonModel"}
-    assert modules == known and name in CLASSES
+    expected = {cls.__name__ for cls, _ in CLASSES.values()} | {"GraphModel", "SkeletonModel"}
+    assert modules == expected and name in CLASSES
 
 
 @pytest.mark.parametrize(

@@ -17,21 +17,23 @@ def test_pools_and_averages_each_sequence_as_if_alone(lengths: list[int]) -> Non
     x = torch.randn(sum(lengths), 3, 2)
     pooled, half = frames.max_pool(x), frames.halved()
     assert half.counts.tolist() == [max(1, n // 2) for n in lengths]
-    for whole, part, mean in zip(apart(x, frames), apart(pooled, half), frames.mean(x[:, 0]), strict=True):
-        pairs = [torch.maximum(whole[2 * i], whole[2 * i + 1]) for i in range(len(whole) // 2)] or [whole[0]]
-        assert torch.equal(part, torch.stack(pairs))
-        torch.testing.assert_close(mean, whole[:, 0].mean(dim=0))
+    for sequence, pooled_clip, mean in zip(apart(x, frames), apart(pooled, half), frames.mean(x[:, 0]), strict=True):
+        pairs = [torch.maximum(sequence[2 * i], sequence[2 * i + 1]) for i in range(len(sequence) // 2)] or [
+            sequence[0]
+        ]
+        assert torch.equal(pooled_clip, torch.stack(pairs))
+        torch.testing.assert_close(mean, sequence[:, 0].mean(dim=0))
 
 
 @pytest.mark.parametrize("lengths", [LENGTHS, [3, 3]])
 def test_gives_each_person_a_sequence(lengths: list[int]) -> None:
     frames = PackedClips.from_lengths(lengths)
     x = torch.arange(sum(lengths) * 3).view(-1, 3)  # [F, P]
-    each, rows = frames.for_each(3)
-    got = apart(x.flatten()[rows], each)
+    person_clips, rows = frames.for_each(3)
+    got = apart(x.flatten()[rows], person_clips)
     expected = [clip[:, person] for clip in apart(x, frames) for person in range(3)]
     assert all(torch.equal(a, b) for a, b in zip(got, expected, strict=True))
-    assert each.every == frames.every
+    assert person_clips.every == frames.every
 
 
 def test_knows_the_owner_of_each_frame_and_when_all_are_equally_long() -> None:

@@ -39,8 +39,8 @@ def test_self_loops_are_added_where_they_are_missing() -> None:
 
 def test_paths_are_taken_apart_into_edges() -> None:
     edges = torch.tensor([[2, 0, 1, 0], [1, 1, 3, 1]])
-    place, moves = edges_of_paths(torch.tensor([[0, 2, 3], [1, 1, 3], [3, 3, 3]]), edges, 4)
-    assert place[:, :2].tolist() == [[1, 0], [2, 2]] and moves.tolist() == [[True, True, False]] * 2
+    edge_ids, moves = edges_of_paths(torch.tensor([[0, 2, 3], [1, 1, 3], [3, 3, 3]]), edges, 4)
+    assert edge_ids[:, :2].tolist() == [[1, 0], [2, 2]] and moves.tolist() == [[True, True, False]] * 2
     with pytest.raises(ValueError, match="every hop of `path_index` must be an edge"):
         edges_of_paths(torch.tensor([[1], [0]]), edges, 4)
     none = torch.empty(2, 0, dtype=torch.long)

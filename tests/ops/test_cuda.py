@@ -154,13 +154,13 @@ def test_users_are_told_what_serves_each_device(native: None, monkeypatch: pytes
 
 
 def test_records_are_merged(tmp_path: Path) -> None:
-    own, new = tmp_path / "own.json", tmp_path / "new.json"
+    record, new = tmp_path / "own.json", tmp_path / "new.json"
     other, later = ROW._replace(architecture="sm_80"), ROW._replace(date="2027-01-01", sources="def456")
-    _cuda.write_record(own, [ROW, other])
+    _cuda.write_record(record, [ROW, other])
     _cuda.write_record(new, [later])
-    assert _cuda.add_to_record(new, own) == [later]
-    assert _cuda.read_record(own) == [other, later]
-    assert own.read_text().count("\n") == 4  # a row a line
+    assert _cuda.add_to_record(new, record) == [later]
+    assert _cuda.read_record(record) == [other, later]
+    assert record.read_text().count("\n") == 4  # a row a line
 
 
 @pytest.mark.parametrize(

@@ -112,9 +112,7 @@ def test_reference_is_the_plain_form_however_it_is_cut(monkeypatch):
     for chunk in (16, 16 * 7, 2**20):
         monkeypatch.setattr("graphkit.ops._edge_measure._CHUNK", chunk)
         torch.testing.assert_close(edge_measure_reference(z, *edge_index, SQUARE), expected)
-        torch.testing.assert_close(
-            gradient(lambda z: edge_measure_reference(z, *edge_index, SQUARE), z, weight), slope
-        )
+        torch.testing.assert_close(gradient(lambda z: edge_measure_reference(z, *edge_index, SQUARE), z, weight), slope)
 
 
 @pytest.mark.parametrize("call", [edge_measure, edge_measure_reference])

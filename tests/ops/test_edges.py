@@ -13,8 +13,8 @@ def make(nodes: int, edges: int, seed: int = 0) -> Tensor:
 
 def pairs(ptr: Tensor, other: Tensor) -> list[tuple[int, int]]:
     """The edges as (the node they are grouped by, the other end)."""
-    own = torch.repeat_interleave(torch.arange(ptr.numel() - 1), ptr.diff())
-    return list(zip(own.tolist(), other.tolist(), strict=True))
+    centers = torch.repeat_interleave(torch.arange(ptr.numel() - 1), ptr.diff())
+    return list(zip(centers.tolist(), other.tolist(), strict=True))
 
 
 def test_groups_hold_the_edges_in_their_order(native):
@@ -88,9 +88,7 @@ def test_kernels_refuse_unsound_edges(native):
         with pytest.raises(RuntimeError):
             ops.factor_aggregate(h, terms, terms, torch.tensor(ptr), torch.tensor(row), None, None, 1.0)
     with pytest.raises(RuntimeError):
-        ops.factor_aggregate(
-            h, terms, terms, torch.tensor([0, 1, 2, 2]), torch.tensor([0, 3]), None, None, 1.0
-        )
+        ops.factor_aggregate(h, terms, terms, torch.tensor([0, 1, 2, 2]), torch.tensor([0, 3]), None, None, 1.0)
     with pytest.raises(RuntimeError):
         ops.group_edges(torch.tensor([0]), torch.tensor([3]), 3)
     with pytest.raises(RuntimeError):

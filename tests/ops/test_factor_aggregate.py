@@ -139,9 +139,7 @@ def test_opcheck(native, size):
     torch.library.opcheck(ops.transpose_edges.default, (colptr, row))
     torch.library.opcheck(ops.factor_aggregate.default, (*inputs, colptr, row, None, None, 1.5))
     torch.library.opcheck(ops.factor_aggregate.default, (*inputs, colptr, row, rowptr, col, 1.5))
-    torch.library.opcheck(
-        ops.factor_aggregate_backward.default, (grad, *inputs, colptr, row, rowptr, col, 1.5)
-    )
+    torch.library.opcheck(ops.factor_aggregate_backward.default, (grad, *inputs, colptr, row, rowptr, col, 1.5))
 
 
 def test_two_runs_and_any_number_of_threads_give_the_same_bits(native):
@@ -153,9 +151,7 @@ def test_two_runs_and_any_number_of_threads_give_the_same_bits(native):
         for count in (1, 1, 2, 3):
             torch.set_num_threads(count)
             out = factor_aggregate(h, source, target, edge_index)
-            results.append(
-                [out, *gradients(lambda *t: factor_aggregate(*t, edge_index), (h, source, target), weight)]
-            )
+            results.append([out, *gradients(lambda *t: factor_aggregate(*t, edge_index), (h, source, target), weight)])
     finally:
         torch.set_num_threads(threads)
     for other in results[1:]:

@@ -59,9 +59,9 @@ def test_temporal_conv3(lengths: list[int], every: int | None) -> None:
         inside = range(first, last)
         motion = {t: [x[t + 1, :, 1, j] - x[t, :, 1, j] for j in range(3)] for t in inside if t + 1 < last}
         for t in inside:
-            own = [x[t + j - 1, :, 0, j] if t + j - 1 in inside else zero for j in range(3)]
+            values = [x[t + j - 1, :, 0, j] if t + j - 1 in inside else zero for j in range(3)]
             moved = [motion[t + j - 1][j] if t + j - 1 in motion else zero for j in range(3)]
-            torch.testing.assert_close(out[t], torch.stack([sum(own), sum(moved)], dim=1))
+            torch.testing.assert_close(out[t], torch.stack([sum(values), sum(moved)], dim=1))
 
 
 def test_slices_of_a_wider_product_do_and_gradients_are_right() -> None:

@@ -84,8 +84,8 @@ def test_nodes_with_one_edge_or_none_have_nothing_to_compare():
     edge_index = torch.tensor([[0, 1, 2, 5], [1, 2, 3, 3]])
     parts = local_structure_divergence(student, teacher, edge_index, reduction="none")
     assert torch.equal(parts[[0, 1, 2, 4, 5]], torch.zeros(5, dtype=torch.float64)) and float(parts[3]) > 0
-    whole = local_structure_divergence(student, teacher, edge_index, reduction="branching")
-    torch.testing.assert_close(whole, parts[3])
+    total = local_structure_divergence(student, teacher, edge_index, reduction="branching")
+    torch.testing.assert_close(total, parts[3])
 
 
 @pytest.mark.parametrize("reduction", ["nodes", "branching", "edge_mean"])

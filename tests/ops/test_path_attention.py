@@ -59,9 +59,9 @@ def by_hand(
             s = sum(float(att[k, d]) * phi[-1][d] for d in range(width)) + float(target[i, k])
             score.append(s if s > 0 else slope * s)
         for i in range(nodes):
-            own = [p for p, column in enumerate(columns) if column[-1] == i]
-            total = sum(math.exp(score[p]) for p in own)
-            for p in own:
+            path_ids = [p for p, column in enumerate(columns) if column[-1] == i]
+            total = sum(math.exp(score[p]) for p in path_ids)
+            for p in path_ids:
                 attention[p][k] = math.exp(score[p]) / total
                 factor = attention[p][k] * (1.0 if weight is None else float(weight[p, k]))
                 for d in range(width):
@@ -104,12 +104,12 @@ def test_native_equals_reference(native, size, pool, dtype, tolerance):
         return path_attention_reference(h, path_index, att, target, weight, pool, 0.2)
 
     wide = tuple(t.double() for t in tensors)
-    found = [*ours(*tensors), *gradients(ours, tuple(tensors), seeds)]
+    results = [*ours(*tensors), *gradients(ours, tuple(tensors), seeds)]
     expected = [*reference(*wide), *gradients(reference, wide, seeds)]
-    for own, other in zip(found, expected, strict=True):
-        assert own.dtype == dtype
+    for actual, other in zip(results, expected, strict=True):
+        assert actual.dtype == dtype
         scale = float(other.abs().max()) if other.numel() > 0 else 1.0
-        torch.testing.assert_close(own.double(), other, rtol=0, atol=tolerance * max(scale, 1.0))
+        torch.testing.assert_close(actual.double(), other, rtol=0, atol=tolerance * max(scale, 1.0))
 
 
 def test_softmax_is_accurate_over_its_whole_range(native):
@@ -181,11 +181,9 @@ def test_two_runs_and_any_number_of_threads_give_the_same_bits(native, size):
     for other in results[1:]:
         assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
     wide = tuple(t.double() for t in tensors)
-    expected = gradients(
-        lambda *t: path_attention_reference(t[0], path_index, *t[1:], "max", 0.2)[0], wide, seeds
-    )
-    for own, other in zip(results[0][1:], expected, strict=True):
-        torch.testing.assert_close(own.double(), other, rtol=0, atol=5e-5 * float(other.abs().max()))
+    expected = gradients(lambda *t: path_attention_reference(t[0], path_index, *t[1:], "max", 0.2)[0], wide, seeds)
+    for actual, other in zip(results[0][1:], expected, strict=True):
+        torch.testing.assert_close(actual.double(), other, rtol=0, atol=5e-5 * float(other.abs().max()))
 
 
 def test_of_equal_numbers_the_one_nearest_the_far_end_gets_the_gradient():
@@ -247,9 +245,7 @@ def test_sorted_paths_give_what_the_same_paths_give_in_no_order():
     h, att, target, weight, path_index = make(12, 60, 2, 3, 6)
     order = torch.sort(path_index[-1], stable=True).indices
     expected = path_attention(h, path_index, att, target, weight=weight, return_attention=True)
-    out, alpha = path_attention(
-        h, path_index[:, order], att, target, weight=weight[order], return_attention=True
-    )
+    out, alpha = path_attention(h, path_index[:, order], att, target, weight=weight[order], return_attention=True)
     assert torch.equal(out, expected[0])
     assert torch.equal(alpha, expected[1][order])
 

@@ -43,7 +43,7 @@ def by_hand(edge_index: Tensor, cost: Tensor | None, num_nodes: int, max_hops: i
     edges: list[list[tuple[int, float]]] = [[] for _ in range(num_nodes)]
     for (j, i), weight in zip(edge_index.t().tolist(), weights, strict=True):
         edges[i].append((j, weight))
-    found: list[Found] = [[] for _ in range(max_hops)]
+    levels: list[Found] = [[] for _ in range(max_hops)]
     for source in sources:
         settled: dict[int, tuple[float, int, int]] = {}
         queue = [(0.0, 0, -1, source)]
@@ -59,8 +59,8 @@ def by_hand(edge_index: Tensor, cost: Tensor | None, num_nodes: int, max_hops: i
                 path = [node]
                 while path[-1] != source:
                     path.append(settled[path[-1]][2])
-                found[hops - 1].append((tuple(path), total))
-    return found
+                levels[hops - 1].append((tuple(path), total))
+    return levels
 
 
 def make(seed: int, nodes: int, edges: int, undirected: bool, kind: str) -> tuple[Tensor, Tensor | None]:
@@ -174,14 +174,14 @@ def test_distances_agree_with_networkx():
         if not graph.has_edge(i, j) or graph[i][j]["weight"] > weight:
             graph.add_edge(i, j, weight=weight)
     paths, costs = shortest_paths(edge_index, cost, max_hops=3, num_nodes=40)
-    found = {(path[-1], path[0]): (path, c) for level in listed(paths, costs) for path, c in level}
+    pairs = {(path[-1], path[0]): (path, c) for level in listed(paths, costs) for path, c in level}
     for i in graph:
         distances, routes = nx.single_source_dijkstra(graph, i)
         for j, route in routes.items():
             if 2 <= len(route) <= 4:
-                path, c = found.pop((i, j))
+                path, c = pairs.pop((i, j))
                 assert list(reversed(path)) == route and c == pytest.approx(distances[j])
-    assert found == {}
+    assert pairs == {}
 
 
 def test_any_number_of_threads_gives_the_same_paths(native):

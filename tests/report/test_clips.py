@@ -25,13 +25,13 @@ def body(turn: np.ndarray | None = None, frames: int = 5) -> np.ndarray:
 
 
 def test_bodies_are_drawn_upright_from_whatever_side_they_were_recorded() -> None:
-    place = flat(body(), LAYOUT, 3)
-    assert np.isnan(place[:, 1]).all() and np.isfinite(place[:, 0]).all()
-    step = place[0, 0, 1] - place[0, 0, 0]
+    flat_pose = flat(body(), LAYOUT, 3)
+    assert np.isnan(flat_pose[:, 1]).all() and np.isfinite(flat_pose[:, 0]).all()
+    step = flat_pose[0, 0, 1] - flat_pose[0, 0, 0]
     assert step[0] == pytest.approx(0) and step[1] == pytest.approx(1)  # the spine points upwards, at its full length
-    assert place[0, 0, 3, 0] > place[0, 0, 2, 0]
+    assert flat_pose[0, 0, 3, 0] > flat_pose[0, 0, 2, 0]
     turned = flat(body(np.array([[0, 0, 1.0], [1, 0, 0], [0, 1, 0]])), LAYOUT, 3)
-    assert np.allclose(turned, place, atol=1e-6, equal_nan=True)
+    assert np.allclose(turned, flat_pose, atol=1e-6, equal_nan=True)
     plane = body()[..., [0, 2]] * np.array([1, -1])  # y of pictures points downwards
     assert np.allclose(flat(plane, LAYOUT, 2)[:, 0], body()[:, 0][..., [0, 2]])
     centered = body()
@@ -80,7 +80,7 @@ def test_clips_of_any_length_become_a_strip_and_an_animation(frames: int, tmp_pa
     weights = np.full((frames, 2, 4), 1 / (8 * frames))
     examples = [ClipExample("first", body(frames=frames), weights, LAYOUT, 3)] * 2
     figure = clip_strip(examples)
-    shown = [axis for part in figure.subfigs for axis in part.axes if axis.get_title()]
+    shown = [axis for subfigure in figure.subfigs for axis in subfigure.axes if axis.get_title()]
     assert len(shown) == 2 * min(frames, 8)
     if frames == 3:
         with Image.open(clip_animation(examples, tmp_path / "new" / "clips.gif")) as picture:
@@ -104,8 +104,8 @@ def test_the_report_of_a_run_on_clips(tmp_path: Path) -> None:
     fit(config, tmp_path / "run")
     text = report(tmp_path / "run").read_text(encoding="utf-8")
     check(re.sub(r"<\?xml.*?\?>|<!DOCTYPE svg.*?>", "", text, flags=re.DOTALL))
-    for part in ("Clips and the joints that count", "gradient times input", "Learned graphs", "Confusion matrix"):
-        assert part in text
+    for phrase in ("Clips and the joints that count", "gradient times input", "Learned graphs", "Confusion matrix"):
+        assert phrase in text
     assert text.count("data:image/gif;base64,") == 1 and "left out" not in text
     assert "block 2" in text and not re.search(r"""(?:src|href)=["'](?!#|data:)""", text)
     names = sorted(file.name for file in (tmp_path / "run" / "figures").iterdir())

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,10 @@ def test_the_page_of_a_comparison(tmp_path: Path) -> None:
     assert "Distillation: gcn to gcn on karate" in text and "Correlation with the teacher: alone" in text
     assert "weight: 2" in text and "student alone" in text and "graphkit distill --config config.yaml" in text
     assert text.count("<svg") == 2 and (folder / "figures" / "cost.png").is_file()
+    shutil.move(folder / "teacher", tmp_path / "elsewhere")
+    text = report(folder).read_text()
+    assert "This picture is left out" in text and "student alone" in text
+    shutil.move(tmp_path / "elsewhere", folder / "teacher")
     (folder / "result.json").unlink()
     with pytest.raises(ValueError, match="has not ended; continue it with: graphkit distill --resume"):
         report(folder)

@@ -5,9 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
+from graphkit.errors import InputError
 from graphkit.experiments import open_run
-from graphkit.report import factor_picture, report
+from graphkit.report import collect, factor_picture, report
+from graphkit.report.no_picture import NoPicture
+from graphkit.training.extra_metrics import found_factors
 
 from .test_html import check
 
@@ -22,8 +26,8 @@ def page(path: Path) -> str:
 
 def test_factors_with_known_truth(factor_run: Path) -> None:
     text = page(factor_run)
-    for part in ("factorgcn on factor-graphs", "GED_E", "random factors", "Factor graphs", "Correlation of features"):
-        assert part in text
+    for phrase in ("factorgcn on factor-graphs", "GED_E", "random factors", "Factor graphs", "Correlation of features"):
+        assert phrase in text
     assert "All 2 runs" in text and "seed-1" in text
     assert sorted(file.name for file in (factor_run / "figures").iterdir()) == [
         "correlation.png", "curves.png", "factors.png",
@@ -39,8 +43,8 @@ def test_factors_of_nodes(node_run: Path) -> None:
 def test_a_model_without_factors(plain_run: Path) -> None:
     text = page(plain_run)
     assert "Factor graphs" not in text and "Confusion" in text
-    for part in ("graphkit train --config config.yaml", "weight_decay", "torch_geometric", "Zachary"):
-        assert part in text
+    for phrase in ("graphkit train --config config.yaml", "weight_decay", "torch_geometric", "Zachary"):
+        assert phrase in text
 
 
 def test_nothing_is_loaded_from_elsewhere(factor_run: Path) -> None:
@@ -76,6 +80,31 @@ def test_data_that_are_gone_leave_the_rest(plain_run: Path, tmp_path: Path) -> N
     config.write_text(config.read_text().replace("name: karate", f"name: {tmp_path}/<gone>.npz"))
     text = page(folder)
     assert "Pictures of the data are left out" in text and "&lt;gone&gt;" in text and "test accuracy" in text
+
+
+def test_a_picture_is_left_out_for_a_stated_reason_only(plain_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_picture(*_: object) -> None:
+        raise NoPicture("nothing to draw")
+
+    def fault(*_: object) -> None:
+        raise InputError("`x` must be something else")
+
+    monkeypatch.setattr(collect, "confusion", no_picture)
+    text = page(plain_run)
+    assert "This picture is left out: nothing to draw" in text and "test accuracy" in text
+    monkeypatch.setattr(collect, "confusion", fault)  # such as a wrong argument: a fault of the program
+    with pytest.raises(InputError, match="something else"):
+        page(plain_run)
+
+
+def test_graphs_without_a_true_pattern_have_no_picture(factor_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def without(*arguments: object) -> object:
+        factors = found_factors(*arguments)  # type: ignore[arg-type]
+        return factors._replace(factor_mask=torch.zeros_like(factors.factor_mask))
+
+    monkeypatch.setattr(collect, "found_factors", without)
+    with pytest.raises(NoPicture, match="no test graph has a true pattern"):
+        collect.true_examples(open_run(factor_run).best)
 
 
 def test_a_folder_that_is_no_run(tmp_path: Path) -> None:

@@ -34,13 +34,17 @@ def folder(graph: Data, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_rows_are_those_of_a_search_in_memory(graph: Data, folder: Path) -> None:
     expected = shortest_paths(graph.edge_index, None, 3, num_nodes=300, ratio=1.0, self_paths=True)[0]
     paths = PathIndex(folder)
-    assert paths.num_paths == [each.size(1) for each in expected] and paths.max_hops == 3 and paths.ratio == 1.0
-    for own, whole in zip(paths.of(torch.arange(300)), expected, strict=True):
-        assert torch.equal(own, whole) and own.dtype == torch.int64
+    assert (
+        paths.num_paths == [path_index.size(1) for path_index in expected]
+        and paths.max_hops == 3
+        and paths.ratio == 1.0
+    )
+    for actual, level in zip(paths.of(torch.arange(300)), expected, strict=True):
+        assert torch.equal(actual, level) and actual.dtype == torch.int64
     nodes = torch.tensor([299, 3, 64, 63, 128, 0])  # of several blocks, in an order of their own
-    for own, whole in zip(paths.of(nodes), expected, strict=True):
-        assert torch.equal(own, torch.cat([whole[:, whole[-1] == node] for node in nodes], dim=1))
-    assert [each.shape for each in paths.of(nodes[:0])] == [(2, 0), (3, 0), (4, 0)]
+    for actual, level in zip(paths.of(nodes), expected, strict=True):
+        assert torch.equal(actual, torch.cat([level[:, level[-1] == node] for node in nodes], dim=1))
+    assert [path_index.shape for path_index in paths.of(nodes[:0])] == [(2, 0), (3, 0), (4, 0)]
 
 
 def test_files_are_plain_arrays_mapped_path_by_path(folder: Path) -> None:

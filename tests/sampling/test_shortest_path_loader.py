@@ -67,20 +67,20 @@ def test_the_first_phase_needs_no_paths() -> None:
 
 def test_the_path_phase_by_the_costs_that_a_model_has_learned() -> None:
     data, model = large(), SPAGAN(5, 3)
-    whole = model.begin_phase(data)
-    assert whole is not None
+    prepared = model.begin_phase(data)
+    assert prepared is not None
     edges, cost = model.edge_costs(data)
     costly = Data(x=data.x, edge_index=edges, cost=cost)
     loader = ShortestPathLoader(costly, 50, model.max_hops, model.ratio, weight="cost")
-    torch.testing.assert_close(in_batches(model, loader), on_the_whole_graph(model, whole), atol=1e-6, rtol=0)
+    torch.testing.assert_close(in_batches(model, loader), on_the_whole_graph(model, prepared), atol=1e-6, rtol=0)
 
 
 def test_gradients_of_a_batch_are_those_of_the_whole_graph() -> None:
     data, model = large(), SPAGAN(5, 3).double().eval()
     data.x = data.x.double()
     seeds = torch.tensor([5, 400, 17])
-    whole = ShortestPaths(2, 1.0)(data)
-    model(**model.inputs(whole))[seeds].square().sum().backward()
+    prepared = ShortestPaths(2, 1.0)(data)
+    model(**model.inputs(prepared))[seeds].square().sum().backward()
     expected = [parameter.grad.clone() for parameter in model.parameters()]
     model.zero_grad()
     batch = next(iter(ShortestPathLoader(data, 3, input_nodes=seeds)))
@@ -258,7 +258,7 @@ def test_paths_are_searched_for_no_more_nodes_than_needed(keep: bool, layers: tu
     needed = torch.cat([batch.n_id[batch.path_index_1[-1]] for batch in first]).unique()
     assert needed.numel() < 500
     if keep:  # each once, in both passes together
-        assert torch.cat(asked).numel() == needed.numel() and max(part.numel() for part in asked) == 16
+        assert torch.cat(asked).numel() == needed.numel() and max(ids.numel() for ids in asked) == 16
     else:
         assert torch.cat(asked).numel() == 2 * sum(b.path_index_1[-1].unique().numel() for b in first)
 
@@ -274,8 +274,8 @@ def test_a_model_of_ones_own_with_one_layer() -> None:
     data, conv = large(), SPAGANConv(5, 4, ratio=0.5).eval()
     expected = conv(data.x, data.edge_index)
     loader = ShortestPathLoader(data, 60, ratio=0.5, num_layers=1)
-    found = torch.cat([conv(b.x, paths_of(b))[: b.batch_size] for b in loader])
-    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
+    out = torch.cat([conv(b.x, paths_of(b))[: b.batch_size] for b in loader])
+    torch.testing.assert_close(out, expected, atol=1e-6, rtol=0)
 
 
 def test_graphs_with_little_in_them() -> None:

@@ -25,9 +25,7 @@ def test_a_layout_is_one_tree_whose_halves_mirror_each_other(name: str, joints: 
         assert layout.joints[b] == _other_side(layout.joints[a])
         parent = layout.parents[a]
         assert layout.parents[b] == mirror.get(parent, parent)
-    assert all(
-        joint in mirror for joint, text in enumerate(layout.joints) if text.startswith(("left ", "right "))
-    )
+    assert all(joint in mirror for joint, text in enumerate(layout.joints) if text.startswith(("left ", "right ")))
     for axis in (layout.up, layout.across):
         assert not axis or len(axis) == 2
     assert not layout.across or [layout.joints[joint] for joint in layout.across] == ["right shoulder", "left shoulder"]

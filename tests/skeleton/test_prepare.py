@@ -68,8 +68,8 @@ def test_a_clip_fills_its_box() -> None:
     assert torch.equal(boxed[..., 3], x[..., 3]) and not boxed[1, 0, 3, :3].any() and not boxed[3, 1, :, :3].any()
     for clip, before in zip(boxed.split([3, 1]), x.split([3, 1]), strict=True):
         seen = before[..., :3].any(dim=-1)
-        inside, place = clip[..., :3][seen], before[..., :3][seen]
+        inside, source = clip[..., :3][seen], before[..., :3][seen]
         torch.testing.assert_close(inside.amin(dim=0), torch.full((3,), -1.0, dtype=x.dtype))
         torch.testing.assert_close(inside.amax(dim=0), torch.ones(3, dtype=x.dtype))
-        middle, half = (place.amax(0) + place.amin(0)) / 2, (place.amax(0) - place.amin(0)) / 2
-        torch.testing.assert_close(inside, (place - middle) / half)
+        middle, half = (source.amax(0) + source.amin(0)) / 2, (source.amax(0) - source.amin(0)) / 2
+        torch.testing.assert_close(inside, (source - middle) / half)

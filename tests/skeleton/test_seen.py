@@ -53,8 +53,8 @@ def test_a_centerd_clip_does_not_depend_on_where_it_was(how: str, hidden: str) -
 
 
 def test_the_nearest_known_frame_is_one_of_the_same_clip() -> None:
-    known = torch.tensor([0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0], dtype=torch.bool)
-    assert nearest_frames(known, PTR).tolist() == [1, 1, 1, 4, 4, 5, 11, 11, 11, 11, 11, 11, 11]
+    mask = torch.tensor([0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0], dtype=torch.bool)
+    assert nearest_frames(mask, PTR).tolist() == [1, 1, 1, 4, 4, 5, 11, 11, 11, 11, 11, 11, 11]
 
 
 def test_alignment_takes_the_first_frame_that_shows_both_joints() -> None:
@@ -79,7 +79,7 @@ def test_a_box_does_not_depend_on_centring_and_leaves_unseen_joints_out() -> Non
 @pytest.mark.parametrize("stream", ["bone", "joint-motion", "bone-motion"])
 def test_streams_are_zero_where_an_end_was_not_seen_and_as_ever_elsewhere(stream: str) -> None:
     x = clips()
-    whole = torch.where(seen(x), x, 9.0)
+    filled = torch.where(seen(x), x, 9.0)
     mask = seen(x)
     if stream.startswith("bone"):
         parents = [joint if parent < 0 else parent for joint, parent in enumerate(LAYOUT.parents)]
@@ -87,7 +87,7 @@ def test_streams_are_zero_where_an_end_was_not_seen_and_as_ever_elsewhere(stream
     if stream.endswith("motion"):
         following = [min(frame + 1, end) for frame, end in zip(range(13), [4] * 5 + [5] + [12] * 7, strict=True)]
         mask = mask & mask[following]
-    out, expected = make_stream(stream, x, PTR, LAYOUT), make_stream(stream, whole, PTR, LAYOUT)
+    out, expected = make_stream(stream, x, PTR, LAYOUT), make_stream(stream, filled, PTR, LAYOUT)
     assert torch.equal(out, expected.masked_fill(~mask, 0.0)) and not torch.equal(out, expected)
 
 

@@ -21,8 +21,8 @@ def test_clips_come_back_as_they_were_with_room_for_all_persons(tmp_path: Path) 
     assert store.labels.tolist() == [2, -1, -1]
     assert {name: tag.tolist() for name, tag in store.tags.items()} == {"subject": [7, -1, -1], "camera": [-1, -1, 1]}
     assert store.x.shape == (8, 2, 3, 2) and not store.x[:4, 1].any()
-    for given, part in zip(clips, store.x.split([4, 1, 3]), strict=True):
-        assert np.array_equal(part[:, : given.x.shape[1]].numpy(), given.x)
+    for given, stored in zip(clips, store.x.split([4, 1, 3]), strict=True):
+        assert np.array_equal(stored[:, : given.x.shape[1]].numpy(), given.x)
 
 
 def test_a_store_is_mapped_and_its_file_is_safe(tmp_path: Path) -> None:

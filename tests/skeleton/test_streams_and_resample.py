@@ -32,8 +32,10 @@ def test_resampling_interpolates_between_frames() -> None:
     lengths = torch.tensor([2, 3, 1])
     out = resample(x, lengths, torch.tensor([3, 5, 2])).flatten()
     assert out.tolist() == [1, 2, 3, 10, 15, 20, 30, 40, 7, 7]
-    part = resample(x, lengths, torch.tensor([1, 2, 1]), torch.tensor([0.5, 1.0, 0.0]), torch.tensor([0.5, 1.5, 0.0]))
-    assert part.flatten().tolist() == [2, 20, 30, 7]
+    segment = resample(
+        x, lengths, torch.tensor([1, 2, 1]), torch.tensor([0.5, 1.0, 0.0]), torch.tensor([0.5, 1.5, 0.0])
+    )
+    assert segment.flatten().tolist() == [2, 20, 30, 7]
 
 
 def test_resampling_does_not_mix_what_was_not_seen() -> None:

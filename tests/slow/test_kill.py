@@ -88,40 +88,40 @@ def start(command: str, folder: Path, at: int) -> int:
 
 def outcome(folder: Path) -> dict[str, Any]:
     """Returns the scores and the weights of a run, and the names of its files apart from what a killed process left."""
-    found: dict[str, Any] = {}
+    outcomes: dict[str, Any] = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         if path.name == "model.safetensors":
-            found[name] = path.read_bytes()
+            outcomes[name] = path.read_bytes()
         elif path.name == "result.json":
             result = read_json(path)
             keys = ("test", "validation", "epochs", "seeds", "chosen", "format")
-            found[name] = {key: result.get(key) for key in keys}
+            outcomes[name] = {key: result.get(key) for key in keys}
             strategies = result.get("strategies", {})
-            found[name] |= {name: each["matrix"] for name, each in strategies.items()}
+            outcomes[name] |= {name: entry["matrix"] for name, entry in strategies.items()}
         elif not path.name.endswith(".part"):
-            found[name] = None
-    return found
+            outcomes[name] = None
+    return outcomes
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, dict[str, Any]]]:
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, dict[str, Any]]]:
     """For each command the number of calls without a kill, and the outcome."""
-    found = {}
+    outcomes = {}
     for command in COMMANDS:
         folder = tmp_path_factory.mktemp("whole") / command
         done = run_forked(lambda command=command, folder=folder: start(command, folder, 0), 120)
         assert done.value, (command, done)
-        found[command] = done.value, outcome(folder)
-        assert any(name.endswith("model.safetensors") for name in found[command][1])
-    return found
+        outcomes[command] = done.value, outcome(folder)
+        assert any(name.endswith("model.safetensors") for name in outcomes[command][1])
+    return outcomes
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_run_that_is_killed_at_any_call_ends_with_the_same_bits(
-    tmp_path: Path, whole: dict[str, tuple[int, dict[str, Any]]], command: str
+    tmp_path: Path, uninterrupted: dict[str, tuple[int, dict[str, Any]]], command: str
 ) -> None:
-    calls, expected = whole[command]
+    calls, expected = uninterrupted[command]
     stuck, other = [], []
     for at in range(1, calls + 1):
         folder = tmp_path / str(at)
@@ -137,11 +137,11 @@ def test_a_run_that_is_killed_at_any_call_ends_with_the_same_bits(
 
 
 def test_a_run_that_is_killed_again_and_again_ends_with_the_same_bits(
-    tmp_path: Path, whole: dict[str, tuple[int, dict[str, Any]]]
+    tmp_path: Path, uninterrupted: dict[str, tuple[int, dict[str, Any]]]
 ) -> None:
     """Every call of a process is its last: the run is resumed, and killed a call later, until it ends."""
     for command in ("train", "continual"):
-        calls, expected = whole[command]
+        calls, expected = uninterrupted[command]
         folder, kills = tmp_path / command, 0
         for at in range(2, 10 * calls):
             done = run_forked(lambda at=at, command=command, folder=folder: start(command, folder, at), 120)

@@ -123,9 +123,9 @@ def test_columns_take_the_type_of_the_features() -> None:
     for transform in (Constant(0.1), Degree(), ReturnProbabilities(3)):
         graph = Data(x=torch.ones(3, 1, dtype=torch.float64), edge_index=torch.tensor([[0, 1, 2, 1], [1, 2, 0, 0]]))
         single = Data(x=torch.ones(3, 1), edge_index=graph.edge_index)
-        whole = Data(x=torch.ones(3, 1, dtype=torch.long), edge_index=graph.edge_index)
+        integral = Data(x=torch.ones(3, 1, dtype=torch.long), edge_index=graph.edge_index)
         exact = transform(graph).x
         assert exact.dtype == torch.float64
         torch.testing.assert_close(transform(single).x.double(), exact)
-        torch.testing.assert_close(transform(whole).x.double(), exact)  # not rounded to whole numbers
+        torch.testing.assert_close(transform(integral).x.double(), exact)  # not rounded to whole numbers
     assert float(Constant(0.1)(Data(x=torch.ones(1, 1, dtype=torch.float64))).x[0, 1]) == 0.1

@@ -38,10 +38,15 @@ def test_the_graph_that_is_given_stays_as_it_is() -> None:
 
 def test_lengths_decide_which_way_is_shortest() -> None:
     data = Data(edge_index=golden.EDGES, edge_weight=golden.COST, num_nodes=5)
-    found = ShortestPaths(2, 1.0, weight="edge_weight")(data)
-    for path_index, expected in ((found.path_index_1, golden.ONE_HOP), (found.path_index_2, golden.TWO_HOPS[1.0])):
+    prepared = ShortestPaths(2, 1.0, weight="edge_weight")(data)
+    for path_index, expected in (
+        (prepared.path_index_1, golden.ONE_HOP),
+        (prepared.path_index_2, golden.TWO_HOPS[1.0]),
+    ):
         assert sorted(columns(path_index)) == sorted(columns(expected))
-    assert "21" in columns(found.path_index_1) and "12" not in columns(found.path_index_1)  # cheaper through node 0
+    assert "21" in columns(prepared.path_index_1) and "12" not in columns(
+        prepared.path_index_1
+    )  # cheaper through node 0
     assert "12" in columns(ShortestPaths(2, 1.0)(data).path_index_1)
 
 
@@ -59,9 +64,9 @@ def test_paths_replace_those_from_before() -> None:
 def test_a_batch_collates_and_comes_apart_again() -> None:
     graphs = [ShortestPaths(2, 0.5)(data) for data in random_graphs(3)]
     batch = next(iter(DataLoader(graphs, batch_size=3)))
-    whole = ShortestPaths(2, 0.5)(Batch.from_data_list(random_graphs(3)))
+    union = ShortestPaths(2, 0.5)(Batch.from_data_list(random_graphs(3)))
     for name in ("path_index_1", "path_index_2"):
-        assert columns(batch[name]) == columns(whole[name])  # and so still sorted by the last row
+        assert columns(batch[name]) == columns(union[name])  # and so still sorted by the last row
         for got, expected in zip(batch.to_data_list(), graphs, strict=True):
             assert torch.equal(got[name], expected[name])
     conv = SPAGANConv(3, 4, ratio=0.5)
@@ -73,8 +78,8 @@ def test_a_collection_carries_paths() -> None:
     graphs = random_graphs(3)
     graphs = [*graphs, graphs[1]]
     transform = ShortestPaths(2)
-    whole = GraphCollection.from_list(graphs).map_union(transform)
-    for collection in (whole, GraphCollection.from_list([transform(data) for data in graphs]), whole.to("cpu")):
+    union = GraphCollection.from_list(graphs).map_union(transform)
+    for collection in (union, GraphCollection.from_list([transform(data) for data in graphs]), union.to("cpu")):
         assert "path_index_2" in repr(collection)
         for ids in ([2, 0], [1], [0, 1, 2, 3], [1, 1], []):
             batch = collection.batch(ids)
@@ -86,7 +91,7 @@ def test_a_collection_carries_paths() -> None:
                 assert torch.equal(batch[name], expected[name])
         assert torch.equal(collection.select([2, 1])[0].path_index_2, transform(graphs[2]).path_index_2)
     with pytest.raises(ValueError, match="`path_index_1` must have one row per graph, 1 in all \\(got 4\\)"):
-        GraphCollection(torch.empty(2, 0).long(), torch.tensor([1]), torch.tensor([0]), path=whole.path)
+        GraphCollection(torch.empty(2, 0).long(), torch.tensor([1]), torch.tensor([0]), path=union.path)
 
 
 def test_works_among_pyg_transforms_and_from_a_configuration() -> None:
@@ -101,8 +106,8 @@ def test_takes_a_sorted_edge_index_and_graphs_with_little_in_them() -> None:
     edge_index = random_graph(12)
     plain = ShortestPaths()(Data(edge_index=edge_index, num_nodes=12))
     ordered = EdgeIndex(edge_index, sparse_size=(12, 12)).sort_by("col").values
-    found = ShortestPaths()(Data(edge_index=ordered, num_nodes=12))
-    assert torch.equal(found.path_index_2, plain.path_index_2)
+    prepared = ShortestPaths()(Data(edge_index=ordered, num_nodes=12))
+    assert torch.equal(prepared.path_index_2, plain.path_index_2)
     expected = shortest_paths(edge_index, num_nodes=12, ratio=1.0, self_paths=True)[0]
     assert torch.equal(plain.path_index_2, expected[1])
     assert columns(ShortestPaths()(Data(num_nodes=2)).path_index_2) == ["000", "111"]

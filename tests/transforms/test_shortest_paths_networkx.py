@@ -43,13 +43,13 @@ def by_networkx(data: Data, weighted: bool, max_hops: int) -> list[set[tuple[int
     graph.add_nodes_from(range(data.num_nodes))
     for (target, source), length in cheapest(data, weighted).items():
         graph.add_edge(target, source, weight=MANY * int(length) + 1)
-    found: list[set[tuple[int, ...]]] = [{(i,) * (h + 1) for i in graph} for h in range(1, max_hops + 1)]
+    levels: list[set[tuple[int, ...]]] = [{(i,) * (h + 1) for i in graph} for h in range(1, max_hops + 1)]
     for node in graph:
         for far_end in nx.descendants(graph, node):
             ways = [tuple(reversed(way)) for way in nx.all_shortest_paths(graph, node, far_end, weight="weight")]
             if len(ways[0]) <= max_hops + 1:
-                found[len(ways[0]) - 2].add(min(ways))
-    return found
+                levels[len(ways[0]) - 2].add(min(ways))
+    return levels
 
 
 def columns(path_index: Tensor) -> list[tuple[int, ...]]:

@@ -295,7 +295,7 @@ class Machine:
             if "about" in message:
                 report.about |= message["about"]
             elif "units" in message:
-                units += [each for each in message["units"] if each not in units]
+                units += [unit_name for unit_name in message["units"] if unit_name not in units]
             elif "begin" in message:
                 limit = message["limit"] * (10 if self.dry else 1)  # a dry run measures nothing, on any busy machine
                 unit, until[0] = message["begin"], min(stop, time.monotonic() + limit)
@@ -403,8 +403,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def stop(number: int, frame: FrameType | None) -> NoReturn:
     """Ends the run at a signal, with the table of what there is. Further signals change nothing."""
-    for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(each, signal.SIG_IGN)
+    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(signum, signal.SIG_IGN)
     raise Stopped(signal.Signals(number).name)
 
 

@@ -15,9 +15,9 @@ def doctor() -> Row:
     done = subprocess.run([sys.executable, "-m", "graphkit", "doctor", "--json"], capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError(done.stderr[-1000:])
-    found = json.loads(done.stdout)
-    row: Row = {"cuda": found["cuda"], "architecture": found["cuda_architecture"], **found["packages"]}
-    for operator in found["operators"]:
+    report = json.loads(done.stdout)
+    row: Row = {"cuda": report["cuda"], "architecture": report["cuda_architecture"], **report["packages"]}
+    for operator in report["operators"]:
         row[operator["operator"]] = f"{operator['cuda_backend']}: {operator['cuda_reason']}"
     return row
 

@@ -122,13 +122,13 @@ def paths(dtype: torch.dtype) -> Case:
     nodes, heads, width = rows(100_000, 50), 8, 8
     path_index = torch.cat([torch.randint(nodes, (1, 20 * nodes), device=DEVICE), sorted_edges(20 * nodes, nodes)])
     inputs = [normal(*shape, dtype=dtype) for shape in ((nodes, heads, width), (heads, width), (nodes, heads))]
-    far, near, own = path_index
+    far, near, target_ids = path_index
 
     def usual(h: Tensor, att: Tensor, target: Tensor) -> Tensor:
         phi = torch.maximum(h.index_select(0, far), h.index_select(0, near))
-        score = F.leaky_relu((phi * att).sum(-1) + target.index_select(0, own), 0.2)
-        alpha = softmax(score, own, num_nodes=nodes)
-        return h.new_zeros(h.shape).index_add(0, own, alpha.unsqueeze(-1) * phi)
+        score = F.leaky_relu((phi * att).sum(-1) + target.index_select(0, target_ids), 0.2)
+        alpha = softmax(score, target_ids, num_nodes=nodes)
+        return h.new_zeros(h.shape).index_add(0, target_ids, alpha.unsqueeze(-1) * phi)
 
     forms: dict[str, Form] = {
         "ours": lambda h, a, t: ops.path_attention(h, path_index, a, t),
@@ -258,9 +258,9 @@ def measure(operator: str, form: str, dtype: torch.dtype, speed: float) -> Row:
         return torch.autograd.grad(call(*case.inputs), case.inputs, grad)
 
     least = sum(sizes) + case.forward
-    whole = least + sum(sizes) + sum(sizes[:-1]) + case.backward  # inputs, their gradients and that of the result
+    total = least + sum(sizes) + sum(sizes[:-1]) + case.backward  # inputs, their gradients and that of the result
     row |= {"forward_ms": forward, "both_ms": median_ms(both), "peak_mb": peak_mb(both)}
-    for name, amount, ms in (("forward", least, forward), ("both", whole, row["both_ms"])):
+    for name, amount, ms in (("forward", least, forward), ("both", total, row["both_ms"])):
         row[f"{name}_bytes_per_second"] = amount / ms * 1e3
         row[f"{name}_of_copy"] = amount / ms * 1e3 / speed
     return row

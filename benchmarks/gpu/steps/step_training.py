@@ -40,9 +40,9 @@ def of_nodes(make: Callable[[], Any]) -> Job:
 def spagan() -> Job:
     """Returns SPAGAN in the phase in which it attends to paths."""
     model, data = SPAGAN(128, 10), random_graph(200 if DRY else 20_000)
-    found = model.begin_phase(data)
-    assert found is not None
-    return model, model.inputs(found), data.y
+    prepared = model.begin_phase(data)
+    assert prepared is not None
+    return model, model.inputs(prepared), data.y
 
 
 def factorgcn() -> Job:
@@ -78,7 +78,7 @@ JOBS: dict[str, Callable[[], Job]] = {
 def to_device(value: Any) -> Any:
     """Moves tensors, and lists of them, to the device."""
     if isinstance(value, list | tuple):
-        return [to_device(each) for each in value]
+        return [to_device(item) for item in value]
     return value.to(DEVICE) if isinstance(value, Tensor) else value
 
 

@@ -58,16 +58,16 @@ def test_lines(rows: list[Row]) -> Iterator[str]:
     values = [row["unit"].split("[")[1] for row in tests if "test_values_and_gradients[" in row["unit"]]
     names = sorted({unit.split("-")[0] for unit in values})
     for name in names:
-        own = [row for row in tests if name in row["unit"]]
-        done = sum(row["status"] in ("ok", "dry run") for row in own)
-        wrong = sum(row["status"] == "failed" for row in own)
+        matching = [row for row in tests if name in row["unit"]]
+        done = sum(row["status"] in ("ok", "dry run") for row in matching)
+        wrong = sum(row["status"] == "failed" for row in matching)
         errors: dict[str, float] = {}
-        for row in own:
+        for row in matching:
             for key, value in row.items():
                 if key.startswith("error_") and value is not None:
                     errors[key[6:]] = max(value, errors.get(key[6:], 0.0))
         text = ", ".join(f"{dtype} {error:.1e}" for dtype, error in sorted(errors.items()))
-        yield f"{name:<28}{done:4} passed {wrong:3} failed {len(own) - done - wrong:3} not run   errors: {text}"
+        yield f"{name:<28}{done:4} passed {wrong:3} failed {len(matching) - done - wrong:3} not run   errors: {text}"
     for row in rows:
         if not row["unit"].startswith("tests/") and row["status"] != "failed":
             yield f"{row['unit']:<28}{row['status']}: {row.get('message', '')}"
@@ -85,8 +85,8 @@ def timing_lines(rows: list[Row]) -> Iterator[str]:
         for form, width in (("ours", 17), ("usual", 19), ("compiled", 19)):
             row = forms.get(form)
             cells += f"{row['forward_ms']:.3f} / {row['both_ms']:.3f}".rjust(width) if row else f"{'-':>{width}}"
-        own = forms.get("ours")
-        share = f"{own['forward_of_copy']:.0%} / {own['both_of_copy']:.0%}" if own else "-"
+        ours = forms.get("ours")
+        share = f"{ours['forward_of_copy']:.0%} / {ours['both_of_copy']:.0%}" if ours else "-"
         yield f"{operator:<28}{dtype:<10}{cells}   {share}"
 
 

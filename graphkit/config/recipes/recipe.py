@@ -61,8 +61,8 @@ def continual_config(name: str, protocol: str = "default") -> dict[str, Any]:
     if "stream" not in recipe:
         raise InputError(f"the recipe '{name}' is not for a stream of tasks; use it with graphkit train")
     layer: dict[str, Any] = {key: dict(recipe[key]) for key in _CONTINUAL if key in recipe}
-    for key, part in recipe.get("protocols", {}).get(protocol, {}).items():
-        layer[key] = {**layer.get(key, {}), **part}
+    for key, section in recipe.get("protocols", {}).get(protocol, {}).items():
+        layer[key] = {**layer.get(key, {}), **section}
     return layer
 
 

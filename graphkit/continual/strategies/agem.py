@@ -30,9 +30,9 @@ class AGEM(GEM):
     def __init__(self, memory: int = 20, strength: float = 1.0, selection: str = "first") -> None:
         super().__init__(memory, 0.0, strength, selection)
 
-    def project(self, own: Tensor, old: Tensor) -> Tensor:
+    def project(self, grad: Tensor, old: Tensor) -> Tensor:
         """Returns the gradient to be used, ``[P]``."""
-        return project_on_reference(own, old[0])
+        return project_on_reference(grad, old[0])
 
     def old_gradients(self, model: torch.nn.Module, parameters: dict[str, torch.nn.Parameter]) -> Tensor:
         """Returns the mean gradient of all old tasks on their kept items, ``[1, P]``, in one backward pass."""

@@ -66,8 +66,6 @@ class ERGNN(Strategy):
         """Returns which items are kept."""
         return self._memory.state_dict()
 
-    def load_state_dict(
-        self, state: dict[str, Any], model: torch.nn.Module, tasks: Sequence[Experience] = ()
-    ) -> None:
+    def load_state_dict(self, state: dict[str, Any], model: torch.nn.Module, tasks: Sequence[Experience] = ()) -> None:
         """Takes the kept items again."""
         self._memory.load_state_dict(state, tasks)

@@ -41,6 +41,6 @@ class EWC(QuadraticPenalty):
 
     def importance(self, model: torch.nn.Module, task: Experience) -> Named:
         """Returns the diagonal of the Fisher information."""
-        found = importance(model, task, task.loss, self.fisher, "square", self.samples)
-        found = scaled(found) if self.scale else found
-        return {name: self.strength * value for name, value in found.items()}
+        fisher = importance(model, task, task.loss, self.fisher, "square", self.samples)
+        fisher = scaled(fisher) if self.scale else fisher
+        return {name: self.strength * value for name, value in fisher.items()}

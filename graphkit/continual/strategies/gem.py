@@ -50,7 +50,7 @@ class GEM(Strategy):
         if not self._old or not self.strength:
             return
         parameters = trainable(model)
-        put_gradient(model, lambda own: self.project(own, self.old_gradients(model, parameters)), self.strength)
+        put_gradient(model, lambda grad: self.project(grad, self.old_gradients(model, parameters)), self.strength)
 
     def old_gradients(self, model: torch.nn.Module, parameters: dict[str, torch.nn.Parameter]) -> Tensor:
         """Returns the gradients of all old tasks on their kept items, ``[K, P]``."""
@@ -69,9 +69,9 @@ class GEM(Strategy):
                 losses.append(torch.as_tensor(loss) / sum(sizes))
         return losses
 
-    def project(self, own: Tensor, old: Tensor) -> Tensor:
+    def project(self, grad: Tensor, old: Tensor) -> Tensor:
         """Returns the gradient to be used, ``[P]``."""
-        return project_gradient(own, old, self.margin)
+        return project_gradient(grad, old, self.margin)
 
     def after_task(self, model: torch.nn.Module, task: Experience) -> None:
         """Keeps items of the task."""
@@ -81,9 +81,7 @@ class GEM(Strategy):
         """Returns which items are kept."""
         return self._memory.state_dict()
 
-    def load_state_dict(
-        self, state: dict[str, Any], model: torch.nn.Module, tasks: Sequence[Experience] = ()
-    ) -> None:
+    def load_state_dict(self, state: dict[str, Any], model: torch.nn.Module, tasks: Sequence[Experience] = ()) -> None:
         """Takes the kept items again."""
         self._memory.load_state_dict(state, tasks)
 
@@ -95,11 +93,11 @@ def put_gradient(model: torch.nn.Module, change: Any, strength: float = 1.0) -> 
     goes on doing so.
     """
     parameters = trainable(model)
-    own = flatten({n: torch.zeros_like(p) if p.grad is None else p.grad for n, p in parameters.items()})
-    new = change(own)
-    if new is own:
+    grad = flatten({n: torch.zeros_like(p) if p.grad is None else p.grad for n, p in parameters.items()})
+    new = change(grad)
+    if new is grad:
         return
-    new = own + strength * (new - own) if strength != 1 else new
-    for parameter, part in zip(parameters.values(), new.split([p.numel() for p in parameters.values()]), strict=True):
-        if parameter.grad is not None or bool(part.any()):
-            parameter.grad = part.view_as(parameter).clone()
+    new = grad + strength * (new - grad) if strength != 1 else new
+    for parameter, chunk in zip(parameters.values(), new.split([p.numel() for p in parameters.values()]), strict=True):
+        if parameter.grad is not None or bool(chunk.any()):
+            parameter.grad = chunk.view_as(parameter).clone()

@@ -47,8 +47,6 @@ class Joint(Strategy):
         """Returns how many tasks have come."""
         return {"tasks": len(self._learned)}
 
-    def load_state_dict(
-        self, state: dict[str, Any], model: torch.nn.Module, tasks: Sequence[Experience] = ()
-    ) -> None:
+    def load_state_dict(self, state: dict[str, Any], model: torch.nn.Module, tasks: Sequence[Experience] = ()) -> None:
         """Takes the tasks again."""
         self._learned = list(tasks[: state["tasks"]])

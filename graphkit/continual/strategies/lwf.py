@@ -89,9 +89,7 @@ class LwF(Strategy):
             return {}
         return {"teacher": self._teacher.state_dict(), "tasks": len(self._learned)}
 
-    def load_state_dict(
-        self, state: dict[str, Any], model: torch.nn.Module, tasks: Sequence[Experience] = ()
-    ) -> None:
+    def load_state_dict(self, state: dict[str, Any], model: torch.nn.Module, tasks: Sequence[Experience] = ()) -> None:
         """Takes the old model, and the tasks it learned."""
         self._learned, self._teacher = [], None
         if state:

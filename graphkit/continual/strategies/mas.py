@@ -35,6 +35,6 @@ class MAS(QuadraticPenalty):
 
     def importance(self, model: torch.nn.Module, task: Experience) -> Named:
         """Returns the sensitivity of the outputs."""
-        found = importance(model, task, output_norm, "sample", "abs", self.samples)
-        found = scaled(found) if self.scale else found
-        return {name: self.strength * value for name, value in found.items()}
+        sensitivity = importance(model, task, output_norm, "sample", "abs", self.samples)
+        sensitivity = scaled(sensitivity) if self.scale else sensitivity
+        return {name: self.strength * value for name, value in sensitivity.items()}

@@ -87,12 +87,12 @@ class TWP(QuadraticPenalty):
         """Returns :math:`I` of a task."""
         total = {name: torch.zeros_like(parameter) for name, parameter in trainable(model).items()}
         if self.lambda_l:
-            found = importance(model, task, task.loss, self.gradients, self.measure, self.samples)
-            for name, value in (scaled(found) if self.scale else found).items():
+            scores = importance(model, task, task.loss, self.gradients, self.measure, self.samples)
+            for name, value in (scaled(scores) if self.scale else scores).items():
                 total[name] += self.lambda_l * value
         if self.lambda_t:
-            found = self.topology_importance(model, task)
-            for name, value in (scaled(found) if self.scale else found).items():
+            scores = self.topology_importance(model, task)
+            for name, value in (scaled(scores) if self.scale else scores).items():
                 total[name] += self.lambda_t * value
         return total
 

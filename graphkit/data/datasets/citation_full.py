@@ -62,7 +62,7 @@ def _load(request: Request, citation: str) -> GraphDataset:
 
 def _read(path: Path) -> Data:
     """Reads sparse features, of which those above zero count as one, and edges in both directions without loops."""
-    arrays = read_npz(path, *(f"{part}_{name}" for part in ("attr", "adj") for name in CSR), "labels")
+    arrays = read_npz(path, *(f"{prefix}_{name}" for prefix in ("attr", "adj") for name in CSR), "labels")
     x = torch.from_numpy(dense_from_csr(path, *arrays[:4]))
     x[x > 0] = 1
     row, column, shape = csr_entries(path, *arrays[5:8])

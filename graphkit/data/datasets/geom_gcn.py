@@ -63,9 +63,9 @@ def _read(raw: Path, stem: str, listed: bool) -> Data:
     masks: list[list[Tensor]] = [[], [], []]
     for k in range(NUM_SPLITS):
         path = raw / f"{stem}_split_0.6_0.2_{k}.npz"
-        for found, values, name in zip(masks, read_npz(path, *MASKS), MASKS, strict=True):
-            found.append(bool_mask(values, (y.numel(),), f"{path.name}: `{name}`"))
-    train, val, test = (torch.stack(found, dim=1) for found in masks)
+        for columns, values, name in zip(masks, read_npz(path, *MASKS), MASKS, strict=True):
+            columns.append(bool_mask(values, (y.numel(),), f"{path.name}: `{name}`"))
+    train, val, test = (torch.stack(columns, dim=1) for columns in masks)
     edge_index = coalesce(edge_index, num_nodes=y.numel())
     return Data(x=x, edge_index=edge_index, y=y, train_mask=train, val_mask=val, test_mask=test)
 

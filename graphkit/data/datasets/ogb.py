@@ -29,7 +29,7 @@ SPLIT_PARTS = ("train", "valid", "test")
 
 def _source(folder: str, tables: tuple[str, ...], split: str, address: str) -> Source:
     raw = tuple(f"raw/{table}.csv.gz" for table in (*GRAPH_TABLES, *tables))
-    ids = tuple(f"split/{split}/{part}.csv.gz" for part in SPLIT_PARTS)
+    ids = tuple(f"split/{split}/{subset}.csv.gz" for subset in SPLIT_PARTS)
     return Source("", folder, raw + ids, f"{ADDRESS}/{address}", urls=(f"{ADDRESS}/{address}",))
 
 
@@ -114,7 +114,7 @@ def ogbn(request: Request) -> GraphDataset:
         name=request.name,
         task="node-classification",
         graphs=(Data(x=table["node-feat"], edge_index=edge_index, y=y),),
-        splits=(Split(*(table[part].view(-1) for part in SPLIT_PARTS)),),
+        splits=(Split(*(table[subset].view(-1) for subset in SPLIT_PARTS)),),
         num_features=table["node-feat"].size(1),
         num_outputs=num_classes,
         metric="accuracy",
@@ -139,7 +139,7 @@ def ogbg(request: Request) -> GraphDataset:
         name=request.name,
         task="multitask-graph-classification",
         graphs=graphs,
-        splits=(Split(*(table[part].view(-1) for part in SPLIT_PARTS)),),
+        splits=(Split(*(table[subset].view(-1) for subset in SPLIT_PARTS)),),
         num_features=graphs.node["x"].size(1),
         num_outputs=table["graph-label"].size(1),
         metric="roc-auc",

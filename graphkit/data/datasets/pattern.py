@@ -65,7 +65,7 @@ def generate(num_graphs: int, seed: int) -> GraphCollection:
     return GraphCollection(
         torch.from_numpy(np.concatenate(edges, axis=1)),
         torch.tensor(num_nodes),
-        torch.tensor([part.shape[1] for part in edges]),
+        torch.tensor([edge_index.shape[1] for edge_index in edges]),
         node={
             "x": torch.from_numpy(np.concatenate(values)),
             "y": torch.from_numpy(np.concatenate(classes).astype(np.int64)),
@@ -85,7 +85,7 @@ def pattern(request: Request, *, num_graphs: int = 1400, seed: int = 0, publishe
         published: Insist on the published graphs: fetch them if they are not here, and never generate.
     """
     if published or find_raw(request) is not None:
-        graphs, split = read_parts(request, lambda raw, part: _read(raw / SOURCE.files[0], part))
+        graphs, split = read_parts(request, lambda raw, subset: _read(raw / SOURCE.files[0], subset))
         citation = f"{PUBLISHED}; published graphs and split"
     else:
         if num_graphs < 7:
@@ -106,12 +106,12 @@ def pattern(request: Request, *, num_graphs: int = 1400, seed: int = 0, publishe
     )
 
 
-def _read(path: Path, part: str) -> Iterator[Data]:
+def _read(path: Path, subset: str) -> Iterator[Data]:
     """Reads the graphs of a part from a file that ``torch.save`` wrote; anything but tensors in it is refused."""
     with reading(path):
         if zipfile.is_zipfile(path):
             check_zip(path)
-        graphs = torch.load(path, weights_only=True)[PARTS.index(part)]
+        graphs = torch.load(path, weights_only=True)[PARTS.index(subset)]
         for graph in graphs:
             x, edge_index, y = (graph[name] for name in ("x", "edge_index", "y"))
             if max(x.numel(), edge_index.numel(), y.numel()) > path.stat().st_size:  # a number may stand for many

@@ -25,7 +25,7 @@ NUM_VALIDATION = 500
 
 
 def _source(name: str) -> Source:
-    names = tuple(f"ind.{name}.{part}" for part in PARTS)
+    names = tuple(f"ind.{name}.{suffix}" for suffix in PARTS)
     urls = tuple(f"{ADDRESS}/{file}" for file in names)
     return Source("Planetoid", f"{SPELLING[name]}/raw", names, ADDRESS, urls=urls, pickled=True)
 
@@ -44,9 +44,9 @@ def planetoid(request: Request) -> GraphDataset:
 
 
 def _read(raw: Path, stem: str) -> Data:
-    paths = {part: raw / f"{stem}.{part}" for part in PARTS}
-    arrays = {part: as_array(read_pickle(paths[part]), paths[part]) for part in ("tx", "allx", "y", "ty", "ally")}
-    tx, allx, ty, ally = (arrays[part] for part in ("tx", "allx", "ty", "ally"))
+    paths = {key: raw / f"{stem}.{key}" for key in PARTS}
+    arrays = {key: as_array(read_pickle(paths[key]), paths[key]) for key in ("tx", "allx", "y", "ty", "ally")}
+    tx, allx, ty, ally = (arrays[key] for key in ("tx", "allx", "ty", "ally"))
     test = read_table(paths["test.index"], 1)[:, 0]
     first, num_train = allx.shape[0], arrays["y"].shape[0]
     same = ally.shape[:1] == (first,) and ty.shape[:1] == tx.shape[:1] == (test.size,)
@@ -60,7 +60,7 @@ def _read(raw: Path, stem: str) -> Data:
     x[:first], x[test] = allx, tx
     one_hot = np.zeros((num_nodes, ally.shape[1]), ally.dtype)
     one_hot[:first], one_hot[test] = ally, ty
-    known = one_hot.sum(axis=1) == 1
+    labeled = one_hot.sum(axis=1) == 1
     if bool(((one_hot != 0) & (one_hot != 1)).any()) or bool((one_hot.sum(axis=1) > 1).any()):
         raise InputError(f"{stem}.ally: each row of labels must have a single one, or zeros alone")
     train = torch.arange(num_nodes)
@@ -69,7 +69,7 @@ def _read(raw: Path, stem: str) -> Data:
     return Data(
         x=torch.from_numpy(x),
         edge_index=_edges(paths["graph"], num_nodes),
-        y=torch.from_numpy(np.where(known, one_hot.argmax(axis=1), NO_LABEL)),
+        y=torch.from_numpy(np.where(labeled, one_hot.argmax(axis=1), NO_LABEL)),
         train_mask=train < num_train,
         val_mask=(train >= num_train) & (train < min(num_train + NUM_VALIDATION, first)),
         test_mask=test_mask,

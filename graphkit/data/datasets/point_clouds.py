@@ -52,7 +52,7 @@ def point_clouds(request: Request, *, num_points: int = 1024, copies: int = 0, s
         raise InputError(f"`num_points` must be at least 2, and `copies` not negative (got {num_points} and {copies})")
     copies = copies or (10 if request.name == "geometric-shapes" else 1)
     content = read_cached(request, lambda raw: _read(raw, request.name == "geometric-shapes"))
-    train, test = ([Data(**mesh) for mesh in content[part]] for part in ("train", "test"))
+    train, test = ([Data(**mesh) for mesh in content[subset]] for subset in ("train", "test"))
     clouds = _draw(_ordered(train), num_points, copies, seed) + _draw(_ordered(test), num_points, copies, seed + 1)
     y = torch.cat([cloud.y for cloud in clouds])
     count = len(train) * copies
@@ -78,11 +78,11 @@ def _read(raw: Path, center: bool) -> dict[str, Any]:
     folders = sorted(path for path in raw.iterdir() if path.is_dir())
     meshes: dict[str, Any] = {"train": [], "test": []}
     for label, folder in enumerate(folders):
-        for part, found in meshes.items():
-            for path in sorted(folder.joinpath(part).glob("*.off")):
+        for subset, mesh_list in meshes.items():
+            for path in sorted(folder.joinpath(subset).glob("*.off")):
                 pos, face = _read_off(path)
                 pos = pos - pos.mean(dim=0, keepdim=True) if center else pos
-                found.append({"pos": pos, "face": face, "y": torch.tensor([label])})
+                mesh_list.append({"pos": pos, "face": face, "y": torch.tensor([label])})
     if not all(meshes.values()):
         raise InputError("there must be meshes (.off) in CLASS/train and in CLASS/test")
     return meshes

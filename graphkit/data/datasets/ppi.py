@@ -22,7 +22,7 @@ ADDRESS = "https://data.dgl.ai/dataset/ppi.zip"
 SOURCE = Source(
     "PPI",
     "raw",
-    tuple(f"{part}_{table}" for part in PARTS.values() for table in TABLES),
+    tuple(f"{name}_{table}" for name in PARTS.values() for table in TABLES),
     ADDRESS,
     urls=(ADDRESS,),
 )
@@ -44,9 +44,9 @@ def ppi(request: Request) -> GraphDataset:
     )
 
 
-def _read(raw: Path, part: str) -> Iterator[Data]:
+def _read(raw: Path, subset: str) -> Iterator[Data]:
     """Reads the graphs of a part, whose nodes follow each other; self loops are left out."""
-    stem = PARTS[part]
+    stem = PARTS[subset]
     x, y, owner = (read_npy(raw / f"{stem}_{table}.npy") for table in ("feats", "labels", "graph_id"))
     fits = x.ndim == y.ndim == 2 and owner.ndim == 1 and x.shape[0] == y.shape[0] == owner.size > 0
     if not fits or owner.dtype.kind not in "iu" or bool((owner[1:] < owner[:-1]).any()):

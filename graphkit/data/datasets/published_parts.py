@@ -39,9 +39,9 @@ def read_parts(
     """
 
     def read_all(raw: Path) -> dict[str, Any]:
-        parts: Sequence[list[Data]] = [list(reader(raw, part)) for part in PARTS]
-        sizes = torch.tensor([len(part) for part in parts])
-        return {"sizes": sizes, **as_content(GraphCollection.from_list([data for part in parts for data in part]))}
+        parts: Sequence[list[Data]] = [list(reader(raw, subset)) for subset in PARTS]
+        sizes = torch.tensor([len(subset) for subset in parts])
+        return {"sizes": sizes, **as_content(GraphCollection.from_list([data for subset in parts for data in subset]))}
 
     content = read_cached(request, read_all, key)
     sizes = content.pop("sizes").tolist()

@@ -32,8 +32,8 @@ SOURCES = {
         "TUDataset",
         f"{spelling}/raw",
         tuple(
-            f"{spelling}_{part}.txt"
-            for part in ("A", "graph_indicator", "graph_labels", *(() if name in DEGREE_WIDTH else ("node_labels",)))
+            f"{spelling}_{ending}.txt"
+            for ending in ("A", "graph_indicator", "graph_labels", *(() if name in DEGREE_WIDTH else ("node_labels",)))
         ),
         f"{ADDRESS}/{spelling}.zip",
         urls=(f"{ADDRESS}/{spelling}.zip",),
@@ -73,7 +73,7 @@ def tu(request: Request, *, attributes: bool = False) -> GraphDataset:
 
 def _read(raw: Path, name: str, attributes: bool) -> GraphCollection:
     """Reads graphs without their self loops and bond types, which the protocol does not use."""
-    path = {part: raw / f"{name}_{part}.txt" for part in ("A", "graph_indicator", "graph_labels")}
+    path = {table: raw / f"{name}_{table}.txt" for table in ("A", "graph_indicator", "graph_labels")}
     labels = read_table(path["graph_labels"], 1)[:, 0]
     batch = torch.from_numpy(read_table(path["graph_indicator"], 1)[:, 0] - 1)
     if not batch.numel() or int(batch.min()) < 0 or int(batch.max()) >= labels.size or bool((batch.diff() < 0).any()):

@@ -19,9 +19,9 @@ INDEX = "https://raw.githubusercontent.com/graphdeeplearning/benchmarking-gnns/m
 SOURCE = Source(
     "ZINC",
     "raw",
-    tuple(f"{part}.{kind}" for kind in ("pickle", "index") for part in PARTS),
+    tuple(f"{name}.{kind}" for kind in ("pickle", "index") for name in PARTS),
     ADDRESS,
-    urls=(ADDRESS, *(f"{INDEX}/{part}.index" for part in PARTS)),
+    urls=(ADDRESS, *(f"{INDEX}/{name}.index" for name in PARTS)),
     pickled=True,
 )
 
@@ -36,7 +36,7 @@ def zinc(request: Request, *, subset: bool = True) -> GraphDataset:
         request: The data set that is asked for.
         subset: The usual 10,000, 1,000 and 1,000 molecules, or all of the 220,011, 24,445 and 5,000.
     """
-    graphs, split = read_parts(request, lambda raw, part: _read(raw, part, subset), "subset" if subset else "all")
+    graphs, split = read_parts(request, lambda raw, stem: _read(raw, stem, subset), "subset" if subset else "all")
     bond = graphs.edge.pop("edge_attr")
     graphs.edge["factor_mask"] = bond.unsqueeze(1) == torch.arange(1, max(3, int(bond.max())) + 1)
     return GraphDataset(
@@ -52,12 +52,12 @@ def zinc(request: Request, *, subset: bool = True) -> GraphDataset:
     )
 
 
-def _read(raw: Path, part: str, subset: bool) -> Iterator[Data]:
-    path = raw / f"{part}.pickle"
+def _read(raw: Path, stem: str, subset: bool) -> Iterator[Data]:
+    path = raw / f"{stem}.pickle"
     molecules = read_pickle(path)
     if not isinstance(molecules, list) or not all(isinstance(molecule, dict) for molecule in molecules):
         raise InputError(f"{path.name}: it must hold a list of dictionaries")
-    chosen = _numbers(raw / f"{part}.index", len(molecules)) if subset else range(len(molecules))
+    chosen = _numbers(raw / f"{stem}.index", len(molecules)) if subset else range(len(molecules))
     for number in chosen:
         names = ("atom_type", "bond_type", "logP_SA_cycle_normalized")
         with reading(path):

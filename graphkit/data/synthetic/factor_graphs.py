@@ -54,13 +54,13 @@ def generate(num_graphs: int, num_patterns: int, seed: int) -> GraphCollection:
     generator = torch.Generator().manual_seed(seed + 1_000_003)
     chosen_each = (num_patterns + 1) // 2
     chosen = torch.rand(num_graphs, num_patterns, generator=generator).argsort(dim=1)[:, :chosen_each]
-    place = torch.rand(num_graphs, chosen_each, NUM_NODES, generator=generator).argsort(dim=2)
+    permutation = torch.rand(num_graphs, chosen_each, NUM_NODES, generator=generator).argsort(dim=2)
     adjacency = pattern_adjacency(num_patterns)
     summed = torch.zeros(num_graphs, NUM_NODES, NUM_NODES, dtype=torch.int8)
     member = torch.zeros(num_graphs, NUM_NODES, NUM_NODES, num_patterns, dtype=torch.bool)
     graph = torch.arange(num_graphs)
     for slot in range(chosen_each):
-        pattern, order = chosen[:, slot], place[:, slot]
+        pattern, order = chosen[:, slot], permutation[:, slot]
         placed = adjacency[pattern[:, None, None], order[:, :, None], order[:, None, :]]
         summed += placed
         member[graph, :, :, pattern] |= placed.bool()

@@ -98,12 +98,12 @@ def sbm_200k(
     """
     check_sizes(num_nodes, num_edges, num_classes, inside, noise)
     data = generate(num_nodes, num_edges, num_classes, inside, noise, seed)
-    known = torch.from_numpy(np.random.default_rng([seed, 1]).permutation(num_nodes)[: num_nodes // 4])
+    labeled = torch.from_numpy(np.random.default_rng([seed, 1]).permutation(num_nodes)[: num_nodes // 4])
     return GraphDataset(
         name=request.name,
         task="node-classification",
         graphs=(data,),
-        splits=(random_split(num_nodes, (0.4, 0.1, 0.5), seed + 1_000_003, data.y, known),),
+        splits=(random_split(num_nodes, (0.4, 0.1, 0.5), seed + 1_000_003, data.y, labeled),),
         num_features=NUM_FEATURES,
         num_outputs=num_classes,
         metric="accuracy",

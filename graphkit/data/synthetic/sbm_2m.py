@@ -42,10 +42,10 @@ def write(
 
     def blocks() -> Iterator[np.ndarray]:
         for begin in range(0, num_nodes, ROWS):
-            own = y[begin : begin + ROWS]
-            x = generator.standard_normal((own.size, num_features), dtype=np.float32)
+            labels = y[begin : begin + ROWS]
+            x = generator.standard_normal((labels.size, num_features), dtype=np.float32)
             x *= np.float32(noise)
-            x += center[own]
+            x += center[labels]
             yield x / scale
 
     write_folder(folder, x=blocks(), edge_index=edge_index, y=y)
@@ -87,10 +87,10 @@ def sbm_2m(
         with private_folder(folder.parent) as private:
             write(private / "graph", *drawn)
             publish(private / "graph", folder)
-    found = read_array_folder(folder)
-    known = torch.from_numpy(np.random.default_rng([graph_seed, 1]).permutation(num_nodes)[: 9 * num_nodes // 400])
-    split = random_split(num_nodes, (4 / 9, 1 / 9, 4 / 9), graph_seed + 1_000_003, found.graphs[0].y, known)
-    return found.replace(
+    loaded = read_array_folder(folder)
+    labeled = torch.from_numpy(np.random.default_rng([graph_seed, 1]).permutation(num_nodes)[: 9 * num_nodes // 400])
+    split = random_split(num_nodes, (4 / 9, 1 / 9, 4 / 9), graph_seed + 1_000_003, loaded.graphs[0].y, labeled)
+    return loaded.replace(
         name=request.name,
         splits=(split,),
         class_names=(),

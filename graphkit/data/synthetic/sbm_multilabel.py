@@ -62,8 +62,8 @@ def _draw_edges(member: np.ndarray, count: int, inside: float, generator: np.ran
     community, people = member.T.nonzero()
     start, members = np.searchsorted(community, np.arange(member.shape[1])), member.sum(axis=0)
     # Of the communities of the first end, one at random: the largest of random numbers that others do not get.
-    own = np.where(member[one], generator.random((count, member.shape[1])), -1.0).argmax(axis=1)
-    mate = people[start[own] + (generator.random(count) * members[own]).astype(np.int64)]
+    chosen = np.where(member[one], generator.random((count, member.shape[1])), -1.0).argmax(axis=1)
+    mate = people[start[chosen] + (generator.random(count) * members[chosen]).astype(np.int64)]
     other = np.where(generator.random(count) < inside, mate, generator.integers(size, size=count))
     pairs = np.stack([np.minimum(one, other), np.maximum(one, other)])[:, one != other]
     pairs = np.unique(pairs, axis=1)

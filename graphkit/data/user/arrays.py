@@ -48,8 +48,8 @@ def fields_from_arrays(arrays: Mapping[str, Any], where: str, ignored: frozenset
         raise InputError(f"{where}: {unknown_name('array', shown(others[0]), KEYS)} (or leave it out: {option})")
     for name in ("edge_index", "y"):
         if name not in arrays:
-            found = ", ".join(map(shown, arrays)) or "nothing"
-            raise InputError(f"{where} has no `{name}` (found: {found}); add it")
+            available = ", ".join(map(shown, arrays)) or "nothing"
+            raise InputError(f"{where} has no `{name}` (found: {available}); add it")
     class_names = tuple(as_words(arrays["class_names"], "class_names", where)) if "class_names" in arrays else ()
     y, class_names = _labels(arrays["y"], class_names, where)
     num_nodes = y.size(0)

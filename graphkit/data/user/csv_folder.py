@@ -40,7 +40,7 @@ def read_csv_folder(folder: Path, label: str, ignored: frozenset[str]) -> Fields
     if many:
         y, class_names = _many_labels(nodes, many), tuple(name.removeprefix(MULTILABEL) for name in many)
     else:
-        y, class_names = classes_of_words(nodes.require(label), lambda row: nodes.place(row, label))
+        y, class_names = classes_of_words(nodes.require(label), lambda row: nodes.locate(row, label))
     special = {"id", label, "split", *many, *ignored}
     features = [name for name in nodes.columns if name not in special]
     x = torch.tensor(nodes.numbers(features), dtype=torch.float).view(len(ids), len(features)) if features else None
@@ -50,7 +50,7 @@ def read_csv_folder(folder: Path, label: str, ignored: frozenset[str]) -> Fields
     weight = torch.tensor(edges.numbers(["weight"]), dtype=torch.float).view(-1) if weighted else None
     masks = None
     if "split" in nodes.columns and "split" not in ignored:
-        masks = masks_from_words(nodes.text("split"), where, place=lambda row: nodes.place(row, "split"))
+        masks = masks_from_words(nodes.text("split"), where, locate=lambda row: nodes.locate(row, "split"))
     return Fields(where, len(ids), edge_index, x, y, class_names, masks, weight, tuple(ids))
 
 

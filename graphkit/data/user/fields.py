@@ -76,7 +76,7 @@ def ignore_option(names: Iterable[str], ignored: Iterable[str] = ()) -> str:
 
 
 def masks_from_words(
-    words: Sequence[str], where: str, item: str = "node", place: Callable[[int], str] | None = None
+    words: Sequence[str], where: str, item: str = "node", locate: Callable[[int], str] | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Turns ``train``, ``val``, ``test`` or nothing, one per item, into three masks.
 
@@ -93,7 +93,7 @@ def masks_from_words(
     for position, word in enumerate(words):
         code = -1 if is_no_label(word) else SPLIT_WORDS.get(word.strip().lower())
         if code is None:
-            where = place(position) if place else f"{where}: the split of {item} {position}"
+            where = locate(position) if locate else f"{where}: the split of {item} {position}"
             raise InputError(f"{where} must be train, val, test or empty (got '{shown(word)}'); correct it")
         codes.append(code)
     code_of = torch.tensor(codes, dtype=torch.long)

@@ -35,21 +35,21 @@ def read_graphml(path: Path, label: str, ignored: frozenset[str]) -> Fields:
         raise InputError(f"{where} has no node; a graph needs at least one node in each part of the split")
     rows: list[dict[str, Any]] = [{str(key): value for key, value in graph.nodes[name].items()} for name in names]
     number = {name: position for position, name in enumerate(names)}
-    found = sorted({key for row in rows for key in row})
+    attributes = sorted({key for row in rows for key in row})
     words = [_word(row.get(label)) for row in rows]
     if all(is_no_label(word) for word in words):
-        listed = shown(", ".join(found)) or "none"
+        listed = shown(", ".join(attributes)) or "none"
         raise InputError(
             f"{where}: no node has a label in the attribute '{label}' (found: {listed}); add it, or name another: "
             "--set data.label=NAME"
         )
     y, class_names = classes_of_words(words, lambda node: _place(where, names[node], label))
-    keys = [key for key in found if key not in (label, "split") and key not in ignored]
+    keys = [key for key in attributes if key not in (label, "split") and key not in ignored]
     features = [_features(where, name, row, keys, ignored) for name, row in zip(names, rows, strict=True)]
     parts = [_word(row.get("split")) for row in rows]
     masks = None
     if "split" not in ignored and not all(map(is_no_label, parts)):
-        masks = masks_from_words(parts, where, place=lambda node: _place(where, names[node], "split"))
+        masks = masks_from_words(parts, where, locate=lambda node: _place(where, names[node], "split"))
     ends = list(graph.edges(data=True))
     edge_index = torch.tensor([[number[u] for u, _, _ in ends], [number[v] for _, v, _ in ends]], dtype=torch.long)
     unused = sorted({str(key) for *_, row in ends for key in row} - {"weight", "id"} - ignored)

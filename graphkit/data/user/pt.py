@@ -91,10 +91,10 @@ def load_safely(path: Path) -> Any:
         try:
             return torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:
-            found = re.search(r"(?:GLOBAL|Unsupported global:|class|function)\s+([\w.]+\.[\w.]+)", str(error))
-            if "eights" in str(error) and found:
+            match = re.search(r"(?:GLOBAL|Unsupported global:|class|function)\s+([\w.]+\.[\w.]+)", str(error))
+            if "eights" in str(error) and match:
                 raise InputError(
-                    f"'{path}' holds '{found.group(1)}', which could run code; it is refused; save only tensors and "
+                    f"'{path}' holds '{match.group(1)}', which could run code; it is refused; save only tensors and "
                     "torch_geometric Data"
                 ) from None
             raise

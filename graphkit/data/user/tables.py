@@ -49,11 +49,11 @@ class Table:
                     self.lines.append(reader.line_num)
         if not any(self.columns):
             raise InputError(f"'{path}' is empty; its first line must name the columns")
-        for place, name in enumerate(self.columns):
+        for index, name in enumerate(self.columns):
             if not name or (name.startswith("Unnamed: ") and name not in ignored):
                 what = f"is called '{name}'" if name else "has no name"
                 raise InputError(
-                    f"'{path}': column {place + 1} {what}; if pandas wrote its row numbers there, write the table with "
+                    f"'{path}': column {index + 1} {what}; if pandas wrote its row numbers there, write the table with "
                     "to_csv(..., index=False); otherwise name or remove the column"
                 )
         if len(set(self.columns)) < len(self.columns):
@@ -76,15 +76,15 @@ class Table:
             return self.text(name)
         only = self.columns[0] if len(self.columns) == 1 else ""
         hint = "separate cells by commas" if ";" in only or "\t" in only else "add it, or rename a column"
-        found = shown(", ".join(self.columns[:100]))
-        raise InputError(f"'{self.path}' has no column '{name}' (found: {found}); {hint}")
+        available = shown(", ".join(self.columns[:100]))
+        raise InputError(f"'{self.path}' has no column '{name}' (found: {available}); {hint}")
 
     def text(self, name: str) -> list[str]:
         """Returns the cells of a column."""
-        place = self.columns.index(name)
-        return [row[place] for row in self.rows]
+        column = self.columns.index(name)
+        return [row[column] for row in self.rows]
 
-    def place(self, row: int, name: str) -> str:
+    def locate(self, row: int, name: str) -> str:
         """Returns the file, the line and the column of a cell, for error messages."""
         return f"'{self.path}', line {self.lines[row]}, column '{shown(name)}':"
 
@@ -98,40 +98,40 @@ class Table:
         Raises:
             InputError: If a cell is not a finite number.
         """
-        number = {name: place for place, name in enumerate(self.columns)}
+        number = {name: column for column, name in enumerate(self.columns)}
         places = [number[name] for name in names]
         result = []
         for row, line in zip(self.rows, self.lines, strict=True):
             values = []
-            for place in places:
-                cell = row[place]
+            for column in places:
+                cell = row[column]
                 value = unknown if unknown is not None and is_no_label(cell) else _number(cell)
                 if value is None or not (abs(value) <= LARGEST or value is unknown):
-                    raise InputError(self._bad(place, line, row, places))
+                    raise InputError(self._bad(column, line, row, places))
                 values.append(value)
             result.append(values)
         return result
 
-    def only(self, known: Iterable[str]) -> None:
+    def only(self, allowed: Iterable[str]) -> None:
         """Refuses columns that mean nothing here.
 
         Raises:
             InputError: If there is one; the closest known name is offered.
         """
-        known = list(known)
-        others = [name for name in self.columns if name not in known and name not in self.ignored]
+        allowed = list(allowed)
+        others = [name for name in self.columns if name not in allowed and name not in self.ignored]
         if others:
             option = ignore_option(others, self.ignored)
-            error = unknown_name("column", shown(others[0]), known)
+            error = unknown_name("column", shown(others[0]), allowed)
             raise InputError(f"'{self.path}': {error} (or leave it out: {option})")
 
-    def _bad(self, place: int, line: int, row: list[str], places: list[int]) -> str:
+    def _bad(self, column: int, line: int, row: list[str], places: list[int]) -> str:
         """Returns the message on a cell that is no finite number."""
-        value = _number(row[place])
+        value = _number(row[column])
         rule = "must be a number" if value is None else "must be a finite number"
         others = [self.columns[other] for other in places if not _is_finite(row[other])]
         return (
-            f"'{self.path}', line {line}, column '{shown(self.columns[place])}': {rule} (got '{shown(row[place])}'); "
+            f"'{self.path}', line {line}, column '{shown(self.columns[column])}': {rule} (got '{shown(row[column])}'); "
             f"correct the cell, or leave the column out: {ignore_option(others, self.ignored)}"
         )
 

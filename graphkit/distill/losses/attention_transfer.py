@@ -49,9 +49,9 @@ class AttentionTransfer(DistillationLoss):
         """Returns the attention of the teacher, and the graph of each node."""
         return self._attention(teacher, batch), batch
 
-    def compare(self, student: Tensor, known: tuple[Tensor, Tensor | None]) -> Tensor:
+    def compare(self, student: Tensor, summary: tuple[Tensor, Tensor | None]) -> Tensor:
         """Returns the mean squared distance of the attention of graphs."""
-        attention, batch = known
+        attention, batch = summary
         graphs = 1 if batch is None or not batch.numel() else int(batch.max()) + 1
         return (self._attention(student, batch) - attention).square().sum() / graphs
 

@@ -41,9 +41,9 @@ class FitNet(DistillationLoss):
         """Makes the map if the widths differ."""
         self.map = width_map(self.map, student_channels, teacher_channels)
 
-    def compare(self, student: Tensor, known: Tensor) -> Tensor:
+    def compare(self, student: Tensor, summary: Tensor) -> Tensor:
         """Returns the mean squared difference."""
-        return torch.nn.functional.mse_loss(mapped(student, self.map), known)
+        return torch.nn.functional.mse_loss(mapped(student, self.map), summary)
 
 
 def width_map(old: torch.nn.Linear | None, student_channels: int, teacher_channels: int) -> torch.nn.Linear | None:

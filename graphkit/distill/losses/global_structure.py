@@ -48,11 +48,11 @@ class GlobalStructure(DistillationLoss):
         scaled = _scaled(teacher)
         return scaled, (scaled.t() @ scaled).square().sum()
 
-    def compare(self, student: Tensor, known: tuple[Tensor, Tensor]) -> Tensor:
+    def compare(self, student: Tensor, summary: tuple[Tensor, Tensor]) -> Tensor:
         """Returns the mean squared difference of the similarities."""
-        teacher, own = known
+        teacher, teacher_norm = summary
         scaled = _scaled(student)
-        total = (scaled.t() @ scaled).square().sum() + own - 2 * (scaled.t() @ teacher).square().sum()
+        total = (scaled.t() @ scaled).square().sum() + teacher_norm - 2 * (scaled.t() @ teacher).square().sum()
         return (total / max(1, student.size(0)) ** 2).to(student.dtype)
 
 

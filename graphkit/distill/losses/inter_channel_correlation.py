@@ -48,15 +48,13 @@ class InterChannelCorrelation(DistillationLoss):
         """Makes the map if the widths differ."""
         self.map = width_map(self.map, student_channels, teacher_channels)
 
-    def summarize(
-        self, teacher: Tensor, edge_index: Tensor | None = None, batch: Tensor | None = None
-    ) -> Tensor:
+    def summarize(self, teacher: Tensor, edge_index: Tensor | None = None, batch: Tensor | None = None) -> Tensor:
         """Returns the similarities of the teacher's channels ``[Dt, Dt]``."""
         return _correlation(teacher)
 
-    def compare(self, student: Tensor, known: Tensor) -> Tensor:
+    def compare(self, student: Tensor, summary: Tensor) -> Tensor:
         """Returns the mean squared difference of the similarities of channels."""
-        return torch.nn.functional.mse_loss(_correlation(mapped(student, self.map)), known)
+        return torch.nn.functional.mse_loss(_correlation(mapped(student, self.map)), summary)
 
 
 def _correlation(z: Tensor) -> Tensor:

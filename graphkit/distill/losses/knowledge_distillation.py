@@ -48,10 +48,10 @@ class KnowledgeDistillation(DistillationLoss):
             raise InputError(f"`temperature` must be positive and finite (got {temperature})")
         self.temperature, self.multi_label = temperature, multi_label
 
-    def compare(self, student: Tensor, known: Tensor) -> Tensor:
+    def compare(self, student: Tensor, summary: Tensor) -> Tensor:
         """Returns the divergence of the soft labels."""
-        check_same_width(student, known, "KnowledgeDistillation")
-        s, t = student / self.temperature, known / self.temperature
+        check_same_width(student, summary, "KnowledgeDistillation")
+        s, t = student / self.temperature, summary / self.temperature
         if self.multi_label:
             log = torch.nn.functional.logsigmoid
             parts = _relative_entropy(log(t), log(s)) + _relative_entropy(log(-t), log(-s))

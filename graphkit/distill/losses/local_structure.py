@@ -84,9 +84,9 @@ class LocalStructureLoss(DistillationLoss):
     ) -> None:
         super().__init__()
         check_kernel(kernel, sigma, c, degree, scale)
-        for name, value, known in (("direction", direction, _DIRECTIONS), ("reduction", reduction, _REDUCTIONS)):
-            if value not in known:
-                raise InputError(f"`{name}` must be one of {', '.join(map(repr, known))} (got {value!r})")
+        for name, value, choices in (("direction", direction, _DIRECTIONS), ("reduction", reduction, _REDUCTIONS)):
+            if value not in choices:
+                raise InputError(f"`{name}` must be one of {', '.join(map(repr, choices))} (got {value!r})")
         self.kernel, self.direction, self.reduction, self.normalize = kernel, direction, reduction, normalize
         self.options = (kernel, sigma, c, degree, scale, negate)
 
@@ -99,9 +99,9 @@ class LocalStructureLoss(DistillationLoss):
         source, target, ptr = sort_by_target(edge_index, teacher.size(0))
         return TeacherScores(self._scores(teacher, source, target), source, target, ptr)
 
-    def compare(self, student: Tensor, known: TeacherScores) -> Tensor:
+    def compare(self, student: Tensor, summary: TeacherScores) -> Tensor:
         """Returns the divergence of the student's local structure from that of the teacher, or the reverse."""
-        teacher, source, target, ptr = known
+        teacher, source, target, ptr = summary
         scores = self._scores(student, source, target)
         dtype = torch.promote_types(scores.dtype, teacher.dtype)
         p, q = scores.to(dtype), teacher.to(dtype)

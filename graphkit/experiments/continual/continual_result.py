@@ -16,6 +16,8 @@ CONVENTION = (
     "average_forgetting is the mean over all tasks but the last of matrix[T][j] - matrix[j][j], divided by T - 1, "
     "negative where tasks were forgotten; forgetting is its negative; learning_accuracy is the mean of the diagonal"
 )
+
+
 class _Notes(TypedDict, total=False):
     notes: list[str]
 
@@ -152,5 +154,5 @@ def _per_task(fits: Sequence[dict[str, Any]], key: str) -> list[float | None]:
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return fmean(known) if known else None
+    valid = [value for value in values if value is not None]
+    return fmean(valid) if valid else None

@@ -123,7 +123,7 @@ def combine_distill(
 
 
 @torch.no_grad()
-def latencies(fits: dict[str, RunFolder], device: torch.device, calls: int = CALLS) -> dict[str, float]:
+def latencies(fits: dict[str, RunFolder], device: torch.device) -> dict[str, float]:
     """Returns the median milliseconds of a forward pass of each network, called in turn on the same data.
 
     The data are the whole graph, or a batch of test graphs; what a model derives from them before it is called (such
@@ -135,7 +135,7 @@ def latencies(fits: dict[str, RunFolder], device: torch.device, calls: int = CAL
     times: dict[str, list[float]] = {name: [] for name in fits}
     threads = first.config["train"]["threads"] or sensible_threads(first.dataset, first.config["train"]["batch_size"])
     with cpu_settings(threads):
-        for count in range(calls + 2):
+        for count in range(CALLS + 2):
             for name, network in networks.items():
                 _wait(device)
                 begin = time.perf_counter()

@@ -28,7 +28,7 @@ _MAPPINGS = {
 TEACHER, ALONE = "teacher", "alone"
 
 
-def merge_distill(*layers: Mapping[str, Any], part: str = "") -> dict[str, Any]:
+def merge_distill(*layers: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Returns layers of settings combined, later ones first, at any depth.
 
     The settings of a model are not those of another: where a later layer names another one, the earlier are dropped.
@@ -43,19 +43,19 @@ def merge_distill(*layers: Mapping[str, Any], part: str = "") -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():
-            old, path = merged.get(key), f"{part}.{key}".lstrip(".")
+            old, path = merged.get(key), f"{prefix}.{key}".lstrip(".")
             if path in _MAPPINGS and not isinstance(value, Mapping):
                 example = f", such as '{path}: {_MAPPINGS[path]}'"
                 raise InputError(f"`{path}` must hold keys and values{example} (got {shown(value)})")
-            if part == "losses" and not isinstance(value, Mapping | None):
+            if prefix == "losses" and not isinstance(value, Mapping | None):
                 raise InputError(f"`{path}` must hold keys and values, such as '{{weight: 10}}' (got {shown(value)})")
             if isinstance(value, Mapping):
                 value = named(key, value)
                 if key == "losses":
                     value = {canonical_loss(name): options for name, options in value.items()}
-                names = [each.get("name") for each in (old, value) if isinstance(each, Mapping)]
+                names = [mapping.get("name") for mapping in (old, value) if isinstance(mapping, Mapping)]
                 other = key == "model" and len({name for name in names if isinstance(name, str)}) > 1
-                merged[key] = merge_distill(old if isinstance(old, Mapping) and not other else {}, value, part=path)
+                merged[key] = merge_distill(old if isinstance(old, Mapping) and not other else {}, value, prefix=path)
             else:
                 merged[key] = value
     return merged
@@ -97,8 +97,8 @@ def resolve_experiment(*layers: Mapping[str, Any]) -> dict[str, Any]:
     for key in merged:
         if key not in _TOP:
             raise unknown_name("configuration key", key, _TOP)
-    for part, known in _PARTS.items():
-        check_keys(part, merged.setdefault(part, {}), known)
+    for section, keys in _PARTS.items():
+        check_keys(section, merged.setdefault(section, {}), keys)
     common: dict[str, Any] = {key: merged[key] for key in ("seed", "seeds", "device") if key in merged}
     data = merged.get("data", {})
     run = coerce("teacher.run", merged["teacher"].get("run"), str | Path | None)
@@ -115,14 +115,14 @@ def resolve_experiment(*layers: Mapping[str, Any]) -> dict[str, Any]:
         data = theirs["data"]
     student = {"model": _student(merged["student"].get("model", {}), theirs["model"])}
     student["train"] = {**theirs["train"], **merged["student"].get("train", {})}
-    own = resolve(common, {"data": data, **student})
+    resolved = resolve(common, {"data": data, **student})
     losses = merged.get("losses") or {"lsp": {}}
     return {
         "teacher": teacher,
-        "student": {"model": own["model"], "train": own["train"]},
-        "data": own["data"],
+        "student": {"model": resolved["model"], "train": resolved["train"]},
+        "data": resolved["data"],
         "losses": {name: resolve_loss(name, options or {}) for name, options in losses.items()},
-        **{key: own[key] for key in ("seed", "seeds", "device")},
+        **{key: resolved[key] for key in ("seed", "seeds", "device")},
         "recipe": coerce("recipe", merged.get("recipe"), str | None),
     }
 
@@ -148,5 +148,5 @@ def _student(given: Mapping[str, Any], teacher: Mapping[str, Any]) -> dict[str, 
     for key in ("hidden_channels", "channels"):  # one width, or one for each stage
         width = teacher.get(key, model_options(teacher["name"]).get(key))
         if key in model_options(name) and key not in given and isinstance(width, int | list | tuple):
-            model[key] = max(1, width // 2) if isinstance(width, int) else [max(1, each // 2) for each in width]
+            model[key] = max(1, width // 2) if isinstance(width, int) else [max(1, channels // 2) for channels in width]
     return model

@@ -36,10 +36,10 @@ def parse_shard(text: str) -> tuple[int, int]:
     Raises:
         ValueError: If the text does not read so, or there is no such shard.
     """
-    found = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", text, re.ASCII)
-    if found is None:
+    match = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", text, re.ASCII)
+    if match is None:
         raise InputError(f"--shard must read I/N, such as 0/4 for the first of four (got '{text}')")
-    index, count = int(found[1]), int(found[2])
+    index, count = int(match[1]), int(match[2])
     if count < 1:
         raise InputError(f"--shard I/N needs N of at least 1 (got '{text}'); 0/1 is all of the work")
     if index >= count:
@@ -47,9 +47,7 @@ def parse_shard(text: str) -> tuple[int, int]:
     return index, count
 
 
-def agree(
-    folder: Path, count: int | None, command: str, config: Mapping[str, Any], units: Iterable[str]
-) -> Manifest:
+def agree(folder: Path, count: int | None, command: str, config: Mapping[str, Any], units: Iterable[str]) -> Manifest:
     """Returns what a folder's shards have agreed on, after agreeing to it if this process is the first.
 
     Unit ``k`` belongs to shard ``k`` modulo ``count``. All may begin at the same moment, on a folder that does not
@@ -66,22 +64,22 @@ def agree(
         ValueError: If the folder holds something else, cannot be written, or was begun with another number of shards,
             another command or other settings.
     """
-    place = folder / FOLDER
-    if not (place / "manifest.json").is_file() and count is not None:
-        _publish(place, {
+    path = folder / FOLDER
+    if not (path / "manifest.json").is_file() and count is not None:
+        _publish(path, {
             "command": command,
             "count": count,
             "config": config,
             "units": {unit: number % count for number, unit in enumerate(units)},
         })  # fmt: skip
-    content = read_json(place / "manifest.json", "choose another --output")
+    content = read_json(path / "manifest.json", "choose another --output")
     if not _is_manifest(content):
-        raise InputError(f"'{place / 'manifest.json'}' is no list of shards; choose another --output")
-    own = content["count"]
-    if count not in (None, own):
+        raise InputError(f"'{path / 'manifest.json'}' is no list of shards; choose another --output")
+    agreed = content["count"]
+    if count not in (None, agreed):
         raise InputError(
-            f"'{folder}' was begun with {own} shard{'s' if own > 1 else ''} (got --shard I/{count}); take "
-            f"--shard 0/{own} to {own - 1}/{own}, or another --output"
+            f"'{folder}' was begun with {agreed} shard{'s' if agreed > 1 else ''} (got --shard I/{count}); take "
+            f"--shard 0/{agreed} to {agreed - 1}/{agreed}, or another --output"
         )
     if content["command"] != command:
         raise InputError(f"'{folder}' was begun by {content['command']} (got {command}); take another --output")
@@ -95,7 +93,7 @@ def agree(
             f"'{folder}' was begun with {len(content['units'])} units of work (got {len(list(units))}); the data have "
             "changed, take another --output"
         )
-    return Manifest(own, content["units"])
+    return Manifest(agreed, content["units"])
 
 
 def _is_manifest(content: Any) -> bool:
@@ -103,8 +101,8 @@ def _is_manifest(content: Any) -> bool:
     if not isinstance(content, dict) or not isinstance(content.get("command"), str):
         return False
     count, units = content.get("count"), content.get("units")
-    whole = isinstance(count, int) and count >= 1 and isinstance(content.get("config"), dict)
-    return whole and isinstance(units, dict) and all(type(shard) is int for shard in units.values())
+    valid = isinstance(count, int) and count >= 1 and isinstance(content.get("config"), dict)
+    return valid and isinstance(units, dict) and all(type(shard) is int for shard in units.values())
 
 
 def open_folder(output: str | Path | None) -> NewFolder:
@@ -126,20 +124,20 @@ def open_folder(output: str | Path | None) -> NewFolder:
     return make_folder(folder, "")  # which says that it is not empty
 
 
-def _publish(place: Path, content: dict[str, Any]) -> None:
+def _publish(path: Path, content: dict[str, Any]) -> None:
     """Makes the folder of the shards with all that it has from the beginning, unless another process does."""
-    aside = place.with_name(f".{FOLDER}-{secrets.token_hex(6)}")
+    aside = path.with_name(f".{FOLDER}-{secrets.token_hex(6)}")
     try:
         for name in ("units", "workers"):
             (aside / name).mkdir(parents=True)
         write_json(aside / "manifest.json", content)
         try:
-            os.rename(aside, place)  # which fails where there is a folder that is not empty
+            os.rename(aside, path)  # which fails where there is a folder that is not empty
         except OSError:
-            if not (place / "manifest.json").is_file():
+            if not (path / "manifest.json").is_file():
                 raise
     except OSError as error:
-        raise _unwritable(place.parent, error) from None
+        raise _unwritable(path.parent, error) from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 

@@ -137,21 +137,21 @@ class Shard:
                     said = True
                 time.sleep(POLL)
 
-    def own(self, names: Iterable[str] | None = None) -> list[str]:
+    def remaining(self, names: Iterable[str] | None = None) -> list[str]:
         """Returns the units of this shard that are not done, of some names or of all in this folder."""
         units = self._within() if names is None else [self._unit(name) for name in names]
         return [unit for unit in units if self.units[unit] in self.indices and not self.done(unit)]
 
     def done(self, unit: str) -> bool:
         """Returns whether a unit is done, by any process."""
-        place = self.folder
-        for part in [*Path(unit).parts, self.mark]:
+        path = self.folder
+        for name in [*Path(unit).parts, self.mark]:
             try:
-                if part not in os.listdir(place):  # a listing is asked of the file server, a single name may not be
+                if name not in os.listdir(path):  # a listing is asked of the file server, a single name may not be
                     return False
             except (FileNotFoundError, NotADirectoryError):
                 return False
-            place = place / part
+            path = path / name
         return True
 
     def left(self) -> dict[str, str]:

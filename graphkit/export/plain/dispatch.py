@@ -24,5 +24,5 @@ def plain_form(model: torch.nn.Module) -> torch.nn.Module:
     Raises:
         ValueError: If no such copy is known for the class of the model.
     """
-    known = ", ".join(sorted(cls.__name__ for cls in plain_form.registry if cls is not object))
-    raise InputError(f"only {known} have a plain form that can be exported (got {type(model).__name__})")
+    supported = ", ".join(sorted(cls.__name__ for cls in plain_form.registry if cls is not object))
+    raise InputError(f"only {supported} have a plain form that can be exported (got {type(model).__name__})")

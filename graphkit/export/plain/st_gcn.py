@@ -52,8 +52,8 @@ class PlainSTGCNConv(torch.nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Runs the block."""
         count, _, frames, joints = x.shape
-        each = F.conv2d(x, self.kernel).view(count, self.parts, self.out_channels * frames, joints)
-        space = (each @ self.matrices).sum(dim=1).view(count, self.out_channels, frames, joints)
+        projected = F.conv2d(x, self.kernel).view(count, self.parts, self.out_channels * frames, joints)
+        space = (projected @ self.matrices).sum(dim=1).view(count, self.out_channels, frames, joints)
         space = (space + self.bias_space).relu()
         out = F.conv2d(space, self.kernel_time, self.bias_time, (self.stride, 1), (self.window // 2, 0))
         if self.projects:

@@ -73,9 +73,12 @@ class PlainSTInceptionConv(torch.nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Runs the block."""
         count, _, frames, joints = x.shape
-        theta, phi = F.conv2d(x, self.kernel_embed, self.bias_embed).flatten(2).view(
-            count, 2, self.width * frames, joints
-        ).unbind(1)
+        theta, phi = (
+            F.conv2d(x, self.kernel_embed, self.bias_embed)
+            .flatten(2)
+            .view(count, 2, self.width * frames, joints)
+            .unbind(1)
+        )
         attention = torch.softmax(theta.transpose(1, 2) @ phi / (self.width * frames), dim=1)
         matrices = self.matrices + self.rho * attention.unsqueeze(1)
         branched = F.conv2d(x, self.kernel_branch).view(count, self.branches, self.width * frames, joints)

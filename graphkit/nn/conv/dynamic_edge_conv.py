@@ -42,8 +42,8 @@ class DynamicEdgeConv(torch.nn.Module):
         check_counts(in_channels=in_channels, out_channels=out_channels, k=k)
         check_numbers(negative_slope=negative_slope)
         self.k, self.negative_slope = k, negative_slope
-        self.own = torch.nn.Linear(in_channels, out_channels, bias=False)
-        self.other = torch.nn.Linear(in_channels, out_channels, bias=False)
+        self.lin_target = torch.nn.Linear(in_channels, out_channels, bias=False)
+        self.lin_source = torch.nn.Linear(in_channels, out_channels, bias=False)
         self.norm = torch.nn.BatchNorm1d(out_channels)
 
     def forward(self, x: Tensor, batch: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -66,14 +66,14 @@ class DynamicEdgeConv(torch.nn.Module):
         Points are taken relative to the center of their cloud, so that clouds far from the origin lose no digits; what
         the center contributes is added to ``near`` and is the same for all points of a cloud.
         """
-        own = torch.zeros(x.size(0), dtype=torch.long, device=x.device) if batch is None else batch
-        center = scatter(widen(x.detach()), own, dim=0, reduce="mean").to(x.dtype)
-        inside = x - center[own]
-        far = self.other(inside)
-        near = self.own(inside) - far
+        cloud = torch.zeros(x.size(0), dtype=torch.long, device=x.device) if batch is None else batch
+        center = scatter(widen(x.detach()), cloud, dim=0, reduce="mean").to(x.dtype)
+        inside = x - center[cloud]
+        far = self.lin_source(inside)
+        near = self.lin_target(inside) - far
         with torch.autocast(x.device.type, enabled=False):
-            offset = self.own(center.to(self.own.weight.dtype))
-            return widen(near) + offset[own], widen(far)
+            offset = self.lin_target(center.to(self.lin_target.weight.dtype))
+            return widen(near) + offset[cloud], widen(far)
 
     def _normalize(self, x: Tensor, near: Tensor, far: Tensor, row: Tensor, counts: Tensor) -> Tensor:
         """Applies the batch norm of the sums ``near_i + far_j`` over all edges, without making them."""
@@ -98,4 +98,4 @@ class DynamicEdgeConv(torch.nn.Module):
         return (x - mean) * (variance.clamp(min=0) + norm.eps).rsqrt() * norm.weight + norm.bias
 
     def __repr__(self) -> str:
-        return f"DynamicEdgeConv({self.own.in_features}, {self.own.out_features}, k={self.k})"
+        return f"DynamicEdgeConv({self.lin_target.in_features}, {self.lin_target.out_features}, k={self.k})"

@@ -149,7 +149,7 @@ class FactorGCNConv(MessagePassing):
         return torch.sigmoid(self.gain * (projection.source[row] + projection.target[col]))
 
     def aggregate_factors(
-        self, projection: Projection, edge_index: Tensor, part: SubgraphContext | None = None
+        self, projection: Projection, edge_index: Tensor, subgraph: SubgraphContext | None = None
     ) -> Tensor:
         """Convolves the projected features: ``[N, M * D]``, or ``[N, D]`` if ``concat`` is off.
 
@@ -158,7 +158,7 @@ class FactorGCNConv(MessagePassing):
             edge_index: ``[2, E]``, the edges.
             part: What a part of a graph knows of the whole, whose degrees are taken then.
         """
-        norm = source_norm(edge_index, projection.hidden, part)
+        norm = source_norm(edge_index, projection.hidden, subgraph)
         if has_listeners(self):  # the same numbers through `message`, for explainers and hooks
             hidden, source, target = projection
             h = hidden * norm[:, None]
@@ -167,8 +167,8 @@ class FactorGCNConv(MessagePassing):
             out = factor_aggregate(*projection, edge_index, norm, self.gain)
         if self.norm == "both":
             out = out * norm[:, None, None]
-        if part is not None:
-            out = out * part.scale(edge_index, out)[:, None, None]
+        if subgraph is not None:
+            out = out * subgraph.scale(edge_index, out)[:, None, None]
         return out.flatten(1) if self.concat else out.mean(dim=1)
 
     def message(self, h_j: Tensor, source_j: Tensor, target_i: Tensor) -> Tensor:

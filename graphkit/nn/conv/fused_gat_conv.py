@@ -38,8 +38,14 @@ class FusedGATConv(GATConv):
     """
 
     def __init__(
-        self, in_channels: Any, out_channels: int, heads: int = 1, concat: bool = True, negative_slope: float = 0.2,
-        dropout: float = 0.0, **options: Any,
+        self,
+        in_channels: Any,
+        out_channels: int,
+        heads: int = 1,
+        concat: bool = True,
+        negative_slope: float = 0.2,
+        dropout: float = 0.0,
+        **options: Any,
     ) -> None:
         for width in in_channels if isinstance(in_channels, tuple) else (in_channels,):
             if type(width) is not int or width != -1:  # which stands for the width of the input
@@ -69,9 +75,9 @@ class FusedGATConv(GATConv):
         weight = None
         if self.training and self.dropout > 0:
             weight = F.dropout(h.new_ones(edges.size(1), self.heads), self.dropout)
-        own = (h * self.att_dst).sum(dim=-1).to(h.dtype)
+        alpha_dst = (h * self.att_dst).sum(dim=-1).to(h.dtype)
         out = path_attention(
-            h, edges, self.att_src[0].to(h.dtype), own, negative_slope=self.negative_slope, weight=weight
+            h, edges, self.att_src[0].to(h.dtype), alpha_dst, negative_slope=self.negative_slope, weight=weight
         )
         assert isinstance(out, Tensor)
         out = out.flatten(1) if self.concat else out.mean(dim=1)

@@ -269,9 +269,7 @@ class SPAGANConv(MessagePassing):
             )
         return list(paths)
 
-    def _attend(
-        self, h: Tensor, path_index: Tensor, target: Tensor, edges: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
+    def _attend(self, h: Tensor, path_index: Tensor, target: Tensor, edges: Tensor | None) -> tuple[Tensor, Tensor]:
         """Returns the first level for paths of one length, ``[N, H, out_channels]``, and its attention ``[P, H]``."""
         weight = None
         if self.training and self.dropout > 0:
@@ -291,9 +289,9 @@ class SPAGANConv(MessagePassing):
             share = alpha if weight is None else alpha * weight
             if self.explain:
                 share = share * self._path_mask(path_index, edges, h.size(0))[:, None]
-            own = torch.stack([torch.arange(path_index.size(1), device=h.device), path_index[-1]])
+            edge_index = torch.stack([torch.arange(path_index.size(1), device=h.device), path_index[-1]])
             size = (path_index.size(1), h.size(0))
-            out = self.propagate(own, size=size, phi=_pooled(h, path_index[:-1], self.pool), share=share)
+            out = self.propagate(edge_index, size=size, phi=_pooled(h, path_index[:-1], self.pool), share=share)
         return out, alpha
 
     def _across(self, levels: list[Tensor], target: Tensor, paths: list[Tensor]) -> tuple[Tensor, Tensor]:
@@ -328,9 +326,9 @@ class SPAGANConv(MessagePassing):
                 "to explain by edges, paths must be those of the edges that are masked; call the layer with "
                 "`edge_index`, or pass `edges` beside given paths"
             )
-        place, moves = edges_of_paths(path_index, edges, num_nodes)
+        edge_ids, moves = edges_of_paths(path_index, edges, num_nodes)
         mask = mask.sigmoid() if self._apply_sigmoid else mask
-        return torch.where(moves, mask[place], 1.0).prod(dim=0)
+        return torch.where(moves, mask[edge_ids], 1.0).prod(dim=0)
 
     def __repr__(self) -> str:
         widths = f"{self.in_channels}, {self.out_channels}, heads={self.heads}"

@@ -114,8 +114,10 @@ class STGCNConv(torch.nn.Module):
             mixed = joint_mix(x.unsqueeze(2).expand(-1, -1, parts, -1), matrices, frames.ptr, frames.every)
             space = (mixed.flatten(2).flatten(0, 1) @ self.weight.flatten(0, 1)).view(-1, joints, self.out_channels)
         else:
-            each = (x.flatten(0, 1) @ self.weight.transpose(0, 1).flatten(1)).view(-1, joints, parts, self.out_channels)
-            space = joint_mix(each, matrices, frames.ptr, frames.every).sum(dim=2)
+            projected = (x.flatten(0, 1) @ self.weight.transpose(0, 1).flatten(1)).view(
+                -1, joints, parts, self.out_channels
+            )
+            space = joint_mix(projected, matrices, frames.ptr, frames.every).sum(dim=2)
         space = space + (matrices[0].sum(dim=1).t() @ self.bias)  # what joints receive of the biases
         space = F.relu(self.norm_space(space.flatten(0, 1))).unflatten(0, (-1, joints))
         time = self.norm_time(self._over_time(space, frames).flatten(0, 1))

@@ -70,9 +70,7 @@ class Baseline(GraphModel):
         **options: Any,
     ) -> None:
         super().__init__()
-        check_options(
-            in_channels, out_channels, hidden_channels, readout, num_layers, num_categories, dropout=dropout
-        )
+        check_options(in_channels, out_channels, hidden_channels, readout, num_layers, num_categories, dropout=dropout)
         check_flags(batch_norm=batch_norm)
         if "act" in options:
             make_activation(options["act"])  # refuses what is none
@@ -96,7 +94,13 @@ class Baseline(GraphModel):
         self.head = None if readout is None else torch.nn.Linear(hidden_channels, out_channels)
 
     def make_body(
-        self, in_channels: int, hidden: int, num_layers: int, out_channels: int, dropout: float, norm: str | None,
+        self,
+        in_channels: int,
+        hidden: int,
+        num_layers: int,
+        out_channels: int,
+        dropout: float,
+        norm: str | None,
         **options: Any,
     ) -> torch.nn.Module:
         """Returns the stack of PyG's layers; without graph layers this is a perceptron on each node."""

@@ -41,9 +41,19 @@ class GAT(Baseline):
     layers = (GATConv, PyGGAT)
 
     def __init__(
-        self, in_channels: int, out_channels: int, hidden_channels: int = 64, heads: int = 8, act: str = "elu",
-        attention_dropout: float | None = None, out_heads: int | None = None, residual: bool = False,
-        bias: bool = True, fused: bool = False, edge_attr: str | None = None, **options: Any,
+        self,
+        in_channels: int,
+        out_channels: int,
+        hidden_channels: int = 64,
+        heads: int = 8,
+        act: str = "elu",
+        attention_dropout: float | None = None,
+        out_heads: int | None = None,
+        residual: bool = False,
+        bias: bool = True,
+        fused: bool = False,
+        edge_attr: str | None = None,
+        **options: Any,
     ) -> None:
         check_counts(hidden_channels=hidden_channels, heads=heads)
         if hidden_channels % heads:
@@ -87,7 +97,13 @@ class GAT(Baseline):
         return {**inputs, "edge_attr": value.reshape(-1, 1).to(next(self.parameters()).dtype)}
 
     def make_body(
-        self, in_channels: int, hidden: int, num_layers: int, out_channels: int, dropout: float, norm: str | None,
+        self,
+        in_channels: int,
+        hidden: int,
+        num_layers: int,
+        out_channels: int,
+        dropout: float,
+        norm: str | None,
         **options: Any,
     ) -> torch.nn.Module:
         """Returns PyG's stack; the output layer averages its heads."""

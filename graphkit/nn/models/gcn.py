@@ -132,7 +132,13 @@ class GCN(Baseline):
                 conv.normalize = normalize
 
     def make_body(
-        self, in_channels: int, hidden: int, num_layers: int, out_channels: int, dropout: float, norm: str | None,
+        self,
+        in_channels: int,
+        hidden: int,
+        num_layers: int,
+        out_channels: int,
+        dropout: float,
+        norm: str | None,
         **options: Any,
     ) -> torch.nn.Module:
         """Returns PyG's stack."""

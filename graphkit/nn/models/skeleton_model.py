@@ -90,12 +90,12 @@ class SkeletonModel(GraphModel):
         x = self.norm_data(x.flatten(1)).view(x.shape)
         if self.num_persons == 1:
             return x.squeeze(1), clips
-        each, rows = clips.for_each(self.num_persons)
+        packed, rows = clips.for_each(self.num_persons)
         if clips.every is not None:
-            return x.unflatten(0, (-1, clips.every)).transpose(1, 2).flatten(0, 2), each
-        return x.flatten(0, 1).index_select(0, rows), each
+            return x.unflatten(0, (-1, clips.every)).transpose(1, 2).flatten(0, 2), packed
+        return x.flatten(0, 1).index_select(0, rows), packed
 
-    def pooled(self, x: Tensor, each: PackedClips) -> Tensor:
+    def pooled(self, x: Tensor, packed: PackedClips) -> Tensor:
         """Averages joints, frames and then the persons of each clip: ``[F P, V, C]`` to ``[N, C]``."""
-        means = each.mean(x.mean(dim=1, dtype=self.norm_data.weight.dtype))
+        means = packed.mean(x.mean(dim=1, dtype=self.norm_data.weight.dtype))
         return means.unflatten(0, (-1, self.num_persons)).mean(dim=1)

@@ -285,9 +285,7 @@ class SPAGAN(GraphModel):
         h = (h + self.guide_bias).view(-1, *self.guide_path.shape)
         target = (h * self.guide_target).sum(-1)
         slope = self._conv(0).negative_slope
-        alpha = path_attention(
-            h, edge_index, self.guide_path, target, negative_slope=slope, return_attention=True
-        )[1]
+        alpha = path_attention(h, edge_index, self.guide_path, target, negative_slope=slope, return_attention=True)[1]
         return edge_index, attention_cost(alpha.mean(dim=1), edge_index, data.get("batch"))
 
     @torch.no_grad()

@@ -34,9 +34,7 @@ class Chain:
         return x, lengths
 
 
-def build_augmentation(
-    items: Sequence[Any], layout: SkeletonLayout, coordinates: int
-) -> Augmentation | None:
+def build_augmentation(items: Sequence[Any], layout: SkeletonLayout, coordinates: int) -> Augmentation | None:
     """Builds one augmentation from a list of names.
 
     Args:
@@ -59,16 +57,16 @@ def build_augmentation(
             raise InputTypeError(f"an augmentation must be a name or one `name: value` pair (got {shown(item)})")
         ((name, value),) = item.items()
         cls = _augmentations.get(str(name))
-        known = signature_settings(cls.__init__)
-        options = [option for option in known if option not in _GIVEN]
+        settings = signature_settings(cls.__init__)
+        options = [option for option in settings if option not in _GIVEN]
         if not isinstance(value, Mapping):
             value = {options[0]: value}
         for option in value:
             if option not in options:
                 raise unknown_name(f"option of the augmentation '{name}'", str(option), options)
         given = {"layout": layout, "coordinates": coordinates}
-        value = {key: coerce(f"train.augment.{name}.{key}", each, known[key].hint) for key, each in value.items()}
-        steps.append(cls(**value, **{key: given[key] for key in known if key in given}))
+        value = {key: coerce(f"train.augment.{name}.{key}", entry, settings[key].hint) for key, entry in value.items()}
+        steps.append(cls(**value, **{key: given[key] for key in settings if key in given}))
     return Chain(steps) if steps else None
 
 

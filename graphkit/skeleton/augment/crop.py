@@ -19,9 +19,7 @@ class Crop:
         coordinates: How many channels are coordinates; all by default.
     """
 
-    def __init__(
-        self, share: float = 0.5, frames: int = 0, speed: float = 1.0, coordinates: int | None = None
-    ) -> None:
+    def __init__(self, share: float = 0.5, frames: int = 0, speed: float = 1.0, coordinates: int | None = None) -> None:
         if not 0 < share <= 1:
             raise InputError(f"`share` of the augmentation 'crop' must lie in (0, 1] (got {share})")
         if frames < 0 or speed < 1:

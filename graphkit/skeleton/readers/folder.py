@@ -118,11 +118,11 @@ def _hint(shape: tuple[int, ...], joints: int, coordinates: int) -> str:
     if len(shape) == 5:
         return "it has five axes: save each clip as a file of its own, with its axes in that order"
     if joints in shape and coordinates in shape and len(shape) in (3, 4) and shape[-2:] != (joints, coordinates):
-        place, channel = shape.index(joints), shape.index(coordinates)
-        rest = [axis for axis in range(len(shape)) if axis not in (place, channel)]
+        joint_axis, channel = shape.index(joints), shape.index(coordinates)
+        rest = [axis for axis in range(len(shape)) if axis not in (joint_axis, channel)]
         if len(rest) == len(shape) - 2:
             rest.sort(key=lambda axis: -shape[axis])  # a clip has more frames than persons
-            order = ", ".join(map(str, (*rest, place, channel)))
+            order = ", ".join(map(str, (*rest, joint_axis, channel)))
             return f"if its axes are in another order, save x.transpose({order})"
     return "see `data.layout` and `data.coordinates`"
 

@@ -15,17 +15,16 @@ NUM_JOINTS, NUM_ACTIONS = 18, 400
 MOST_PERSONS = 5
 
 
-def read_kinetics(folder: Path, tags: dict[str, int] | None = None, keep: int = 2) -> Iterator[Clip]:
+def read_kinetics(folder: Path, tags: dict[str, int] | None = None) -> Iterator[Clip]:
     """Yields the clips of a folder of JSON files in the order of their names; those that show nobody are left out.
 
     Coordinates are moved so that the middle of the picture is the origin and turned so that y points upwards; where a
     joint was not seen, which its confidence of zero says, both are zero. The persons of each frame are sorted by their
-    confidence, and the first ones kept. The third channel is the confidence.
+    confidence, and the first two kept. The third channel is the confidence.
 
     Args:
         folder: The folder.
         tags: What is known of all its clips.
-        keep: How many persons to keep.
 
     Raises:
         ValueError: If a file is no clip, or has no label; its name is given.
@@ -42,7 +41,7 @@ def read_kinetics(folder: Path, tags: dict[str, int] | None = None, keep: int = 
         x = kinetics_persons(path, entries)
         if x is None:
             continue
-        yield Clip(path.stem, prepare_kinetics(x, keep), got, tags or {})
+        yield Clip(path.stem, prepare_kinetics(x), got, tags or {})
 
 
 def prepare_kinetics(x: np.ndarray, keep: int = 2) -> np.ndarray:

@@ -31,7 +31,6 @@ def read_ntu(
     folder: Path,
     left_out: Collection[str] = (),
     num_actions: int = 120,
-    frames: int = 0,
     bodies: str = "tracked",
 ) -> Iterator[Clip]:
     """Yields the clips of a folder of ``.skeleton`` files in the order of their names, prepared as is usual.
@@ -44,7 +43,6 @@ def read_ntu(
         folder: The folder.
         left_out: Names of clips to leave out, such as those of the official list of missing skeletons.
         num_actions: Clips of later actions are left out: 60 for NTU RGB+D, 120 for NTU RGB+D 120.
-        frames: Number of frames to play each clip for; 0 for as many as it has.
         bodies: How bodies are told apart, see :func:`read_skeleton_file`.
 
     Raises:
@@ -68,24 +66,24 @@ def read_ntu(
         tags = {key: int(match[key]) for key in ("setup", "camera", "subject", "repetition")}
         waiting.append((path.stem, x, label, tags))
         if len(waiting) == _TOGETHER:
-            yield from _prepared(waiting, frames)
+            yield from _prepared(waiting)
             waiting.clear()
-    yield from _prepared(waiting, frames)
+    yield from _prepared(waiting)
 
 
-def _prepared(waiting: list[tuple[str, np.ndarray, int, dict[str, int]]], frames: int) -> Iterator[Clip]:
+def _prepared(waiting: list[tuple[str, np.ndarray, int, dict[str, int]]]) -> Iterator[Clip]:
     """Yields the clips that wait."""
-    clips = prepare_ntu([bodies for _, bodies, _, _ in waiting], frames)
+    clips = prepare_ntu([bodies for _, bodies, _, _ in waiting])
     for (name, _, label, tags), x in zip(waiting, clips, strict=True):
         yield Clip(name, x, label, tags)
 
 
-def prepare_ntu(clips: Sequence[np.ndarray], frames: int = 0) -> list[np.ndarray]:
+def prepare_ntu(clips: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Selects, fills, centers and turns the bodies ``[T, M, 25, 3]`` of clips: ``[T', 2, 25, 3]`` float32 each."""
     if not clips:
         return []
     layout = get_layout("ntu-25")
-    kept = [fill_frames(select_bodies(bodies), frames) for bodies in clips]
+    kept = [fill_frames(select_bodies(bodies)) for bodies in clips]
     lengths = [len(x) for x in kept]
     x, ptr = torch.from_numpy(np.concatenate(kept)), torch.tensor([0, *lengths]).cumsum(0)
     x = align(center(x, ptr, layout.center), ptr, layout.up, layout.across).float()

@@ -30,7 +30,7 @@ def test_a_folder_of_two_tables(tmp_path: Path) -> None:
     assert data.x.tolist() == [[1, 0.5], [2, 1.5], [3, 2.5], [4, 3.5]]
     assert data.y.tolist() == [0, 1, 0, 1]
     assert dataset.class_names == ("cat", "dog") and dataset.node_names == ("ann", "bob", "cid", "dan")
-    assert [part.tolist() for part in vars(dataset.splits[0]).values()] == [[0, 1], [2], [3]]
+    assert [ids.tolist() for ids in vars(dataset.splits[0]).values()] == [[0, 1], [2], [3]]
     assert (dataset.task, dataset.num_features, dataset.num_outputs) == ("node-classification", 2, 2)
     assert edges_of(dataset) == sorted([(0, 1), (1, 0), (1, 2), (2, 1), (2, 3), (3, 2), (3, 0), (0, 3)])
     assert load(tmp_path / "nodes.csv").num_features == load(str(tmp_path / "edges.csv")).num_features == 2

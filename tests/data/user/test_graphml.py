@@ -27,7 +27,7 @@ def test_a_graphml_file(tmp_path: Path) -> None:
     assert data.x.tolist() == [[0.5, 1], [1, 2], [1.5, 3], [2, 4]]  # attributes in alphabetical order
     assert data.y.tolist() == [0, 1, 0, 1] and dataset.class_names == ("x", "y")
     assert dataset.node_names == ("a", "b", "c", "d")
-    assert [part.tolist() for part in vars(dataset.splits[0]).values()] == [[0, 1], [2], [3]]
+    assert [ids.tolist() for ids in vars(dataset.splits[0]).values()] == [[0, 1], [2], [3]]
     assert data.num_edges == 6 and torch.equal(data.edge_weight, torch.full((6,), 0.5))
 
 

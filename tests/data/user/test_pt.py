@@ -39,7 +39,7 @@ def test_a_pyg_graph(tmp_path: Path) -> None:
     torch.save(example(pos=torch.ones(4, 3)), tmp_path / "data.pt")
     dataset = load(tmp_path / "data.pt")
     assert dataset.graphs[0].num_edges == 6 and dataset.num_features == 2
-    assert [part.tolist() for part in vars(dataset.splits[0]).values()] == [[0], [1], [2]]
+    assert [ids.tolist() for ids in vars(dataset.splits[0]).values()] == [[0], [1], [2]]
 
 
 def test_a_sorted_edge_index_and_a_dictionary(tmp_path: Path) -> None:
@@ -90,8 +90,8 @@ def test_typed_graphs_and_damaged_files(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"several types of nodes.*to_homogeneous"):
         load(tmp_path / "data.pt")
     torch.save(example(), tmp_path / "data.pt")
-    whole = (tmp_path / "data.pt").read_bytes()
-    for damaged in (whole[:500], b"no archive at all"):
+    content = (tmp_path / "data.pt").read_bytes()
+    for damaged in (content[:500], b"no archive at all"):
         (tmp_path / "data.pt").write_bytes(damaged)
         with pytest.raises(ValueError, match="cannot be read") as error:
             load(tmp_path / "data.pt")

@@ -21,15 +21,15 @@ EVERY = {name: OPTIONS.get(name, {}) for name in strategy_names()}
 def same(first: Path, second: Path, name: str, seed: int) -> bool:
     """Whether two runs learned the same model and give the same numbers, times aside."""
     places = [folder / name / f"seed-{seed}" for folder in (first, second)]
-    weights = [(place / "model.safetensors").read_bytes() for place in places]
-    results = [read_json(place / "fit.json") for place in places]
+    weights = [(run_dir / "model.safetensors").read_bytes() for run_dir in places]
+    results = [read_json(run_dir / "fit.json") for run_dir in places]
     keys = ("matrix", "validation_matrix", "untrained", "average_performance", "forgetting")
-    tables = [(place / "metrics.csv").read_text() for place in places]
+    tables = [(run_dir / "metrics.csv").read_text() for run_dir in places]
     return weights[0] == weights[1] and tables[0] == tables[1] and all(results[0][k] == results[1][k] for k in keys)
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def full_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.experiments.continual.conftest import SMALL
 
     folder = tmp_path_factory.mktemp("continual") / "whole"
@@ -37,8 +37,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_result(whole: Path) -> None:
-    result = read_json(whole / "result.json")
+def test_result(full_run: Path) -> None:
+    result = read_json(full_run / "result.json")
     assert result["command"] == "continual" and result["test"] is None and result["selected_on"] == "validation"
     assert set(result["strategies"]) == set(strategy_names())
     assert result["protocol"]["tasks"] == [[0, 1], [2, 3], [4, 5]] and "divided by T - 1" in result["convention"]
@@ -67,12 +67,12 @@ def test_several_seeds_have_splits_of_their_own(tmp_path: Path, small: dict[str,
 
 @pytest.mark.parametrize("changes", [{}, {"protocol": "published"}], ids=["default", "published"])
 def test_goes_on_after_any_task_to_the_same_numbers(
-    tmp_path: Path, small: dict[str, Any], whole: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+    tmp_path: Path, small: dict[str, Any], full_run: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
 ) -> None:
     config = {**small, "strategies": EVERY if not changes else {"twp": {}, "gem": {"memory": 4}}, **changes}
     if changes:
-        whole = tmp_path / "whole"
-        fit_continual(config, whole)
+        full_run = tmp_path / "whole"
+        fit_continual(config, full_run)
     learn, stopped = ContinualTrainer._learn, set()
 
     def stops(self: ContinualTrainer, *arguments: Any) -> None:
@@ -92,8 +92,8 @@ def test_goes_on_after_any_task_to_the_same_numbers(
         except KeyboardInterrupt:
             torch.manual_seed(99)  # whatever another process would have drawn
     assert len(stopped) == 2 * (len(config["strategies"]) - ("joint" in config["strategies"]))
-    assert all(same(whole, folder, name, 0) for name in config["strategies"])
-    first, second = (read_json(place / "result.json")["strategies"] for place in (whole, folder))
+    assert all(same(full_run, folder, name, 0) for name in config["strategies"])
+    first, second = (read_json(run_dir / "result.json")["strategies"] for run_dir in (full_run, folder))
     assert all(first[name]["matrix"] == second[name]["matrix"] for name in first)
 
 
@@ -141,7 +141,7 @@ def test_search_is_decided_on_validation_with_a_seed_of_its_own(tmp_path: Path, 
 
 
 def test_every_strategy_with_settings_searches_as_many() -> None:
-    from graphkit.continual.settings import strategy_options
+    from graphkit.continual.settings import strategy_settings
     from graphkit.registry import get_strategy
 
     sizes = {name: len(get_strategy(name).grid) for name in strategy_names()}
@@ -149,7 +149,7 @@ def test_every_strategy_with_settings_searches_as_many() -> None:
     assert set(sizes.values()) == {1, 8}
     for name in sizes:
         for setting in get_strategy(name).grid:
-            assert set(setting) <= set(strategy_options(name))
+            assert set(setting) <= set(strategy_settings(name))
             assert isinstance(get_strategy(name)(**setting), Strategy)
 
 
@@ -183,9 +183,7 @@ def test_other_streams_and_models(tmp_path: Path, small: dict[str, Any], changes
         ({"data": {"name": "sbm-continual", "size": 1}}, "at least 2 classes of 3 nodes"),
     ],
 )
-def test_a_mistake_leaves_nothing(
-    tmp_path: Path, small: dict[str, Any], changes: dict[str, Any], message: str
-) -> None:
+def test_a_mistake_leaves_nothing(tmp_path: Path, small: dict[str, Any], changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         fit_continual({**small, **changes}, tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -44,10 +44,11 @@ def test_a_claim_is_for_one_until_it_is_left(folder: Path) -> None:
 
 def test_of_many_at_once_one_gets_it(folder: Path) -> None:
     with Worker(folder / "workers") as worker:
-        each = [claims_of(folder, worker) for _ in range(8)]
+        all_claims = [claims_of(folder, worker) for _ in range(8)]
         ready, won = threading.Barrier(8), []
         threads = [
-            threading.Thread(target=lambda own=own: (ready.wait(), won.append(own.take("a")))) for own in each  # type: ignore[misc]
+            threading.Thread(target=lambda claims=claims: (ready.wait(), won.append(claims.take("a"))))
+            for claims in all_claims  # type: ignore[misc]
         ]
         for thread in threads:
             thread.start()
@@ -62,40 +63,40 @@ def test_a_dead_process_of_this_machine_holds_nothing(folder: Path) -> None:
     (folder / "units" / "a.1").write_text(json.dumps({"state": "working", "worker": "old"}))
     with Worker(folder / "workers") as worker:
         assert not (folder / "workers" / "old.json").exists()
-        own = claims_of(folder, worker)
-        assert own.holder("a") == ("no process", False) and own.take("a")
+        claims = claims_of(folder, worker)
+        assert claims.holder("a") == ("no process", False) and claims.take("a")
 
 
 def test_a_silent_process_of_another_machine_is_taken_for_dead(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SILENCE", 0.3)
     foreign(folder)
     with Worker(folder / "workers") as worker:
-        own = claims_of(folder, worker)
-        assert not own.take("a") and own.holder("a") == ("process 1 on node7", None)
+        claims = claims_of(folder, worker)
+        assert not claims.take("a") and claims.holder("a") == ("process 1 on node7", None)
         time.sleep(0.4)
-        assert own.holder("a")[1] is False and own.take("a")
+        assert claims.holder("a")[1] is False and claims.take("a")
 
 
 def test_one_that_gives_signs_is_not(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SILENCE", 0.5)
     path = foreign(folder)
     with Worker(folder / "workers") as worker:
-        own = claims_of(folder, worker)
+        claims = claims_of(folder, worker)
         for beat in range(4):
-            assert not own.take("a")
+            assert not claims.take("a")
             os.utime(path, ns=(beat, beat))
             time.sleep(0.2)
-        assert own.holder("a") == ("process 1 on node7", True)
+        assert claims.holder("a") == ("process 1 on node7", True)
 
 
 def test_a_claim_that_is_not_whole_is_held_for_a_while(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SILENCE", 0.2)
     (folder / "units" / "a.1").touch()
     with Worker(folder / "workers") as worker:
-        own = claims_of(folder, worker)
-        assert not own.take("a")
+        claims = claims_of(folder, worker)
+        assert not claims.take("a")
         time.sleep(0.3)
-        assert own.take("a")
+        assert claims.take("a")
 
 
 def test_a_worker_gives_signs_of_life(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

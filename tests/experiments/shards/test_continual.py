@@ -25,22 +25,22 @@ def scores(value: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def single_run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return fit_continual(CONFIG, tmp_path_factory.mktemp("whole") / "run")
 
 
-def test_one_after_the_other_they_are_the_single_run(tmp_path: Path, whole: dict[str, Any]) -> None:
+def test_one_after_the_other_they_are_the_single_run(tmp_path: Path, single_run: dict[str, Any]) -> None:
     first = fit_continual(CONFIG, tmp_path, shard="0/2")
     seeds = [unit for unit in first["did"] if "/seed-" in unit]
     assert seeds and first["left"] and set(first["left"].values()) == {"1/2"}
     # Its seeds needed the outcome of the whole search, so that it did the other shard's part of that.
-    assert sum("lwf/search-" in unit for unit in first["did"]) == len(whole["strategies"]["lwf"]["search"])
+    assert sum("lwf/search-" in unit for unit in first["did"]) == len(single_run["strategies"]["lwf"]["search"])
     second = fit_continual(CONFIG, tmp_path, shard="1/2")
-    assert scores(second) == scores(whole)
-    assert scores(fit_continual(CONFIG, tmp_path, shard="0/2")) == scores(whole)
+    assert scores(second) == scores(single_run)
+    assert scores(fit_continual(CONFIG, tmp_path, shard="0/2")) == scores(single_run)
 
 
-def test_at_the_same_moment_too(tmp_path: Path, whole: dict[str, Any]) -> None:
+def test_at_the_same_moment_too(tmp_path: Path, single_run: dict[str, Any]) -> None:
     log = Logged(tmp_path / "log")
 
     def one(index: int) -> None:
@@ -49,4 +49,4 @@ def test_at_the_same_moment_too(tmp_path: Path, whole: dict[str, Any]) -> None:
     children = [Child(lambda index=index: one(index), tmp_path / f"errors-{index}") for index in range(3)]  # type: ignore[misc]
     assert [child.end() for child in children] == [0, 0, 0]
     assert len(log.lines()) == 24  # eight settings and four seeds with two tasks each: nothing began twice
-    assert scores(resume_continual(tmp_path / "run")) == scores(whole)
+    assert scores(resume_continual(tmp_path / "run")) == scores(single_run)

@@ -40,17 +40,17 @@ def scores(result: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def single_run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Returns the result of a single process."""
     return fit(CONFIG, tmp_path_factory.mktemp("whole") / "run")
 
 
-def test_the_shards_together_are_the_single_run(tmp_path: Path, whole: dict[str, Any]) -> None:
+def test_the_shards_together_are_the_single_run(tmp_path: Path, single_run: dict[str, Any]) -> None:
     first = fit(CONFIG, tmp_path / "run", shard="0/2")
     assert first["did"] == ["seed-0", "seed-2"] and first["left"] == {"seed-1": "1/2", "seed-3": "1/2"}
     assert not (tmp_path / "run" / "result.json").exists()
     second = fit(CONFIG, tmp_path / "run", shard="1/2")
-    assert scores(second) == scores(whole)
+    assert scores(second) == scores(single_run)
     assert json.loads((tmp_path / "run" / "result.json").read_text()) == second
     assert [run.path.name for run in open_run(tmp_path / "run").members] == ["seed-0", "seed-1", "seed-2", "seed-3"]
     manifest = json.loads((tmp_path / "run" / "shards" / "manifest.json").read_text())
@@ -70,24 +70,24 @@ def test_folds_are_shared_out_too(tmp_path: Path) -> None:
     assert scores(result) == scores(single) and result["selected_on"] == "fold"
 
 
-def test_nothing_is_done_twice(tmp_path: Path, whole: dict[str, Any]) -> None:
+def test_nothing_is_done_twice(tmp_path: Path, single_run: dict[str, Any]) -> None:
     fit(CONFIG, tmp_path, shard="0/2")
     heard = LayerOutput()
     assert fit(CONFIG, tmp_path, heard, shard="0/2")["did"] == [] and not heard.fits
     assert heard.said == ["shard 0/2: all of it is done already, nothing is done twice"]
     fit(CONFIG, tmp_path, shard="1/2")
     before = (tmp_path / "result.json").read_bytes()
-    assert scores(fit(CONFIG, tmp_path, heard, shard="1/2")) == scores(whole) and not heard.fits
+    assert scores(fit(CONFIG, tmp_path, heard, shard="1/2")) == scores(single_run) and not heard.fits
     assert (tmp_path / "result.json").read_bytes() == before
 
 
-def test_a_unit_that_was_deleted_is_done_again_and_merged(tmp_path: Path, whole: dict[str, Any]) -> None:
+def test_a_unit_that_was_deleted_is_done_again_and_merged(tmp_path: Path, single_run: dict[str, Any]) -> None:
     for index in (0, 1):
         fit(CONFIG, tmp_path, shard=f"{index}/2")
     (tmp_path / "seed-1" / "fit.json").unlink()
     (tmp_path / "seed-1" / "state.pt").unlink()
     heard = LayerOutput()
-    assert scores(fit(CONFIG, tmp_path, heard, shard="1/2")) == scores(whole)
+    assert scores(fit(CONFIG, tmp_path, heard, shard="1/2")) == scores(single_run)
     assert heard.fits == ["gcn seed-1"]
 
 
@@ -100,16 +100,16 @@ def test_more_shards_than_work_and_a_run_of_one_fit(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("which", [("0/2", "1/2"), ("0/2", None), (None,)])
 def test_resuming_with_and_without_a_shard(
-    tmp_path: Path, whole: dict[str, Any], which: tuple[str | None, ...]
+    tmp_path: Path, single_run: dict[str, Any], which: tuple[str | None, ...]
 ) -> None:
     fit(CONFIG, tmp_path, shard="0/2")
-    for each in which:
-        result = resume(tmp_path, shard=each)
-    assert scores(result) == scores(whole)
+    for shard in which:
+        result = resume(tmp_path, shard=shard)
+    assert scores(result) == scores(single_run)
 
 
 def test_what_one_process_began_is_ended_in_shards(
-    tmp_path: Path, whole: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, single_run: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed() -> None:
         fit(CONFIG, tmp_path / "run", KilledIn("gcn seed-1"))
@@ -120,7 +120,7 @@ def test_what_one_process_began_is_ended_in_shards(
     for index in (1, 2):
         result = resume(tmp_path / "run", heard, shard=f"{index}/3")
     assert heard.fits == ["gcn seed-1", "gcn seed-2"]
-    assert scores(result) == scores(whole)
+    assert scores(result) == scores(single_run)
 
 
 class KilledIn(Progress):
@@ -138,14 +138,14 @@ class KilledIn(Progress):
 
 
 def test_a_killed_shard_goes_on_where_it_was(
-    tmp_path: Path, whole: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, single_run: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("graphkit.training.trainer.CHECKPOINT_SECONDS", 0.0)
     child = Child(lambda: fit(CONFIG, tmp_path / "run", KilledIn("gcn seed-2"), "0/2"), tmp_path / "errors")
     assert child.end() == -signal.SIGKILL
     fit(CONFIG, tmp_path / "run", shard="1/2")
     heard = LayerOutput()
-    assert scores(fit(CONFIG, tmp_path / "run", heard, "0/2")) == scores(whole)
+    assert scores(fit(CONFIG, tmp_path / "run", heard, "0/2")) == scores(single_run)
     assert heard.fits == ["gcn seed-2"] and heard.begun_at == [2]  # the third epoch had no checkpoint yet
 
 
@@ -160,7 +160,7 @@ class Waits(Progress):
         time.sleep(60)
 
 
-def test_a_shard_is_worked_on_by_one_process_only(tmp_path: Path, whole: dict[str, Any]) -> None:
+def test_a_shard_is_worked_on_by_one_process_only(tmp_path: Path, single_run: dict[str, Any]) -> None:
     folder = tmp_path / "run"
     child = Child(lambda: fit(CONFIG, folder, Waits(tmp_path / "begun"), "0/2"), tmp_path / "errors")
     try:
@@ -172,11 +172,11 @@ def test_a_shard_is_worked_on_by_one_process_only(tmp_path: Path, whole: dict[st
         assert fit(CONFIG, folder, shard="1/2")["did"] == ["seed-1", "seed-3"]
     finally:
         child.kill()
-    assert scores(fit(CONFIG, folder, shard="0/2")) == scores(whole)  # at once, for its process is seen to be dead
+    assert scores(fit(CONFIG, folder, shard="0/2")) == scores(single_run)  # at once, for its process is seen to be dead
 
 
 def test_a_shard_of_another_machine_is_refused_while_it_lives_and_taken_over_when_it_is_dead(
-    tmp_path: Path, whole: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, single_run: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(claims, "BEAT", 0.1)
     monkeypatch.setattr(claims, "SILENCE", 3.0)
@@ -200,10 +200,10 @@ def test_a_shard_of_another_machine_is_refused_while_it_lives_and_taken_over_whe
         child.kill()
     assert fit(CONFIG, folder, shard="0/2")["did"] == ["seed-0", "seed-2"]
     assert (folder / "shards" / "units" / "seed-0.2").is_file()
-    assert scores(fit(CONFIG, folder, shard="1/2")) == scores(whole)
+    assert scores(fit(CONFIG, folder, shard="1/2")) == scores(single_run)
 
 
-def test_all_begin_at_the_same_moment_on_a_folder_that_is_not_there(tmp_path: Path, whole: dict[str, Any]) -> None:
+def test_all_begin_at_the_same_moment_on_a_folder_that_is_not_there(tmp_path: Path, single_run: dict[str, Any]) -> None:
     folder, begin = tmp_path / "new" / "run", time.monotonic() + 0.3
 
     def one(index: int) -> None:
@@ -217,7 +217,7 @@ def test_all_begin_at_the_same_moment_on_a_folder_that_is_not_there(tmp_path: Pa
     assert claims == sorted([f"seed-{k}.1" for k in range(4)] + [f"shard-{k}.1" for k in range(4)])
     assert list((folder / "shards" / "workers").iterdir()) == []
     assert {path.name for path in folder.iterdir() if path.name.startswith(".")} == set()
-    assert scores(fit(CONFIG, folder, shard="0/4")) == scores(whole)
+    assert scores(fit(CONFIG, folder, shard="0/4")) == scores(single_run)
 
 
 @pytest.mark.parametrize(
@@ -258,11 +258,11 @@ def test_other_settings_or_numbers_of_shards_are_refused(tmp_path: Path) -> None
         fit(CONFIG, shard="0/2")
 
 
-def test_machines_may_have_other_devices_and_raw_files_elsewhere(tmp_path: Path, whole: dict[str, Any]) -> None:
+def test_machines_may_have_other_devices_and_raw_files_elsewhere(tmp_path: Path, single_run: dict[str, Any]) -> None:
     fit({**CONFIG, "device": "cpu"}, tmp_path / "run", shard="0/2")
     (tmp_path / "raw").mkdir()
     data = {"name": "karate", "root": str(tmp_path / "raw")}
-    assert scores(fit({**CONFIG, "data": data}, tmp_path / "run", shard="1/2")) == scores(whole)
+    assert scores(fit({**CONFIG, "data": data}, tmp_path / "run", shard="1/2")) == scores(single_run)
 
 
 def test_torchrun_and_shards_do_not_mix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

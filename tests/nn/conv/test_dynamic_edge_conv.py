@@ -12,7 +12,7 @@ BATCH = torch.repeat_interleave(torch.arange(3), torch.tensor([9, 1, 14]))
 def plain(conv: DynamicEdgeConv, norm: torch.nn.BatchNorm1d, x: torch.Tensor, edges: torch.Tensor) -> torch.Tensor:
     """With a row per edge."""
     row, col = edges.as_tensor()
-    message = F.leaky_relu(norm(conv.own(x[col]) + conv.other(x[row] - x[col])), 0.2)
+    message = F.leaky_relu(norm(conv.lin_target(x[col]) + conv.lin_source(x[row] - x[col])), 0.2)
     index = col[:, None].expand_as(message)
     return torch.zeros(x.size(0), message.size(1), dtype=x.dtype).scatter_reduce(
         0, index, message, "amax", include_self=False
@@ -39,8 +39,12 @@ def test_equals_the_form_with_a_row_per_edge(training):
     for name, value in norm.named_buffers():
         torch.testing.assert_close(conv.norm.get_buffer(name), value)
     grad = torch.randn_like(out)
-    ours = torch.autograd.grad(out, [x, conv.own.weight, conv.other.weight, conv.norm.weight, conv.norm.bias], grad)
-    theirs = torch.autograd.grad(expected, [x, conv.own.weight, conv.other.weight, norm.weight, norm.bias], grad)
+    ours = torch.autograd.grad(
+        out, [x, conv.lin_target.weight, conv.lin_source.weight, conv.norm.weight, conv.norm.bias], grad
+    )
+    theirs = torch.autograd.grad(
+        expected, [x, conv.lin_target.weight, conv.lin_source.weight, norm.weight, norm.bias], grad
+    )
     for one, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(one, other)
 
@@ -65,9 +69,9 @@ def test_a_cloud_far_from_the_origin_loses_no_more_digits_than_its_points(offset
     batch = torch.arange(60) // 30
     conv = DynamicEdgeConv(3, 8, k=5)
     with torch.no_grad():
-        conv.norm.running_mean.copy_(conv.own(torch.full((3,), offset)))
+        conv.norm.running_mean.copy_(conv.lin_target(torch.full((3,), offset)))
     exact = copy.deepcopy(conv).double()
-    out, expected = (each.train(training)(points, batch)[0] for each, points in ((conv, x), (exact, x.double())))
+    out, expected = (layer.train(training)(points, batch)[0] for layer, points in ((conv, x), (exact, x.double())))
     assert float((out - expected).detach().abs().max()) < 2e-3 * max(1.0, offset / 1e3)
     if training:
         torch.testing.assert_close(conv.norm.running_var.double(), exact.norm.running_var, rtol=1e-3, atol=1e-3)
@@ -76,6 +80,6 @@ def test_a_cloud_far_from_the_origin_loses_no_more_digits_than_its_points(offset
 def test_a_channel_that_depends_on_differences_only_keeps_its_variance() -> None:
     conv = DynamicEdgeConv(3, 4, k=4)
     with torch.no_grad():
-        conv.own.weight.zero_()
+        conv.lin_target.weight.zero_()
     exact, x = copy.deepcopy(conv).double(), torch.randn(80, 3) + 1000
     torch.testing.assert_close(conv(x)[0].double(), exact(x.double())[0], rtol=1e-2, atol=1e-2)

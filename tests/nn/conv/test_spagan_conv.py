@@ -118,11 +118,11 @@ def test_given_paths_are_those_that_it_finds() -> None:
     x, edge_index, weight = torch.randn(12, 3), random_graph(12), torch.rand(40)
     conv = SPAGANConv(3, 4, heads=2, max_hops=3, ratio=0.5)
     paths = shortest_paths(edge_index, weight, 3, num_nodes=12, ratio=0.5, self_paths=True)[0]
-    expected, found = conv(x, edge_index, weight, return_attention=True)
+    expected, attention = conv(x, edge_index, weight, return_attention=True)
     torch.testing.assert_close(conv(x, paths), expected)
-    assert all(torch.equal(a, b) for a, b in zip(found.path_index, paths, strict=True))
-    assert [tuple(alpha.shape) for alpha in found.alpha] == [(p.size(1), 2) for p in paths]
-    assert found.beta.shape == (12, 2, 3)
+    assert all(torch.equal(a, b) for a, b in zip(attention.path_index, paths, strict=True))
+    assert [tuple(alpha.shape) for alpha in attention.alpha] == [(p.size(1), 2) for p in paths]
+    assert attention.beta.shape == (12, 2, 3)
     shuffled = [p[:, torch.randperm(p.size(1))] for p in reversed(paths)]  # neither order matters
     torch.testing.assert_close(conv(x, shuffled), expected)
 
@@ -279,9 +279,9 @@ def test_a_masked_edge_takes_its_paths_with_it() -> None:
     for arguments in ({"edge_index": edge_index}, {"edge_index": paths, "edges": edge_index}):
         seen.clear()
         conv(x, **arguments)
-        place = [path.tolist() for path in paths[1].t()].index([0, 1, 2])
+        index = [path.tolist() for path in paths[1].t()].index([0, 1, 2])
         phi = torch.maximum(conv.project(x)[0], conv.project(x)[1])
-        torch.testing.assert_close(seen[1][place], 0.125 * attention.alpha[1][place, :, None] * phi)
+        torch.testing.assert_close(seen[1][index], 0.125 * attention.alpha[1][index, :, None] * phi)
         itself = [path.tolist() for path in paths[1].t()].index([2, 2, 2])
         torch.testing.assert_close(seen[1][itself], attention.alpha[1][itself, :, None] * conv.project(x)[2])
     handle.remove()

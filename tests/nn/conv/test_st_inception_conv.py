@@ -59,7 +59,7 @@ def test_sequences_of_a_batch_do_not_see_each_other(in_channels: int, shortcut: 
     lengths = [3, 1, 5]
     x = torch.randn(9, 4, in_channels, dtype=DOUBLE)
     together, matrices = conv(x, PackedClips.from_lengths(lengths), return_attention=True)
-    alone = [conv(part, return_attention=True) for part in x.split(lengths)]
+    alone = [conv(clip, return_attention=True) for clip in x.split(lengths)]
     torch.testing.assert_close(together, torch.cat([out for out, _ in alone]))
     torch.testing.assert_close(matrices, torch.cat([matrix for _, matrix in alone]))
     conv.train()

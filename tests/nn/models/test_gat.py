@@ -63,8 +63,8 @@ def test_fused_layers_and_residuals_give_what_plain_layers_give() -> None:
     torch.testing.assert_close(fused(**inputs), plain(**inputs))
     # The residual of the last layer is the mean over its heads of a map of each.
     last, x = plain.body.convs[-1], torch.randn(4, 8)
-    each = torch.stack([x @ weight.t() for weight in last.res.weight])
-    torch.testing.assert_close(last.res(x), each.mean(dim=0))
+    per_head = torch.stack([x @ weight.t() for weight in last.res.weight])
+    torch.testing.assert_close(last.res(x), per_head.mean(dim=0))
     assert make(fused=True, edge_attr="edge_length").body.convs[0].lin_edge is not None
 
 

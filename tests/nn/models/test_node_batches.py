@@ -48,20 +48,20 @@ def graph(sort: bool = False, weighted: bool = True) -> Data:
 def test_with_all_neighbors(name: str, options: dict[str, Any], sort: bool, weighted: bool) -> None:
     data = graph(sort, weighted or "edge_attr" in options)
     model = get_model(name)(5, 3, **options).double().eval()
-    whole = model(**model.inputs(data)).detach()
+    expected = model(**model.inputs(data)).detach()
     for batch in NeighborLoader(model.prepare_for_sampling(data), [-1, -1], batch_size=7):
         out = model(**model.inputs(batch))[: batch.batch_size].detach()
-        torch.testing.assert_close(out, whole[batch.n_id[: batch.batch_size]], rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(out, expected[batch.n_id[: batch.batch_size]], rtol=1e-12, atol=1e-12)
 
 
 def test_with_paths_over_parallel_loops() -> None:
     data = graph(weighted=False)
     model = get_model("spagan")(5, 3).double().eval()
     assert model.begin_sampled_phase(data)
-    whole = model(**model.inputs(data)).detach()
+    expected = model(**model.inputs(data)).detach()
     for batch in ShortestPathLoader(model.with_edge_costs(data), 7, ratio=0.5, weight="path_length"):
         out = model(**model.inputs(batch))[: batch.batch_size].detach()
-        torch.testing.assert_close(out, whole[batch.n_id[: batch.batch_size]], rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(out, expected[batch.n_id[: batch.batch_size]], rtol=1e-12, atol=1e-12)
 
 
 def test_sampled_batches_are_right_on_average() -> None:

@@ -16,9 +16,9 @@ def graph() -> Data:
 
 
 def after_the_first_phase(model: SPAGAN, data: Data) -> Data:
-    found = model.begin_phase(data)
-    assert found is not None
-    return found
+    prepared = model.begin_phase(data)
+    assert prepared is not None
+    return prepared
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_costs_are_those_of_the_head_averaged_attention() -> None:
     largest = alpha[edges[0] != edges[1]].max()
     model.train()  # must not matter: costs know no dropout
     after_the_first_phase(model, data)
-    found, cost = model.edge_costs(data)
-    assert torch.equal(found, edges)
+    edge_index, cost = model.edge_costs(data)
+    assert torch.equal(edge_index, edges)
     expected = torch.where(edges[0] == edges[1], 1.0, 1 - alpha / largest)
     torch.testing.assert_close(cost, expected.detach())
     assert float(cost[edges[0] != edges[1]].min()) == 0
@@ -72,16 +72,16 @@ def test_costs_are_those_of_the_head_averaged_attention() -> None:
 
 def test_paths_are_the_cheapest_by_these_costs() -> None:
     model, data = SPAGAN(5, 3, max_hops=3, ratio=0.7), graph()
-    found = after_the_first_phase(model, data)
+    prepared = after_the_first_phase(model, data)
     edges, cost = model.edge_costs(data)
     expected, costs = shortest_paths(edges, cost, 3, num_nodes=12, ratio=0.7, self_paths=True)
     for hops, path_index in enumerate(expected, start=1):
-        assert torch.equal(found[f"path_index_{hops}"], path_index)
+        assert torch.equal(prepared[f"path_index_{hops}"], path_index)
     assert all(torch.equal(a, b) for a, b in zip(model.find_paths(data)[1], costs, strict=True))
-    assert "path_index_1" not in data and "path_index_4" not in found
-    assert [len(model.inputs(d)["paths"]) for d in (found, data)] == [3, 3]  # those that it carries, those it finds
+    assert "path_index_1" not in data and "path_index_4" not in prepared
+    assert [len(model.inputs(d)["paths"]) for d in (prepared, data)] == [3, 3]  # those that it carries, those it finds
     model.eval()
-    torch.testing.assert_close(model(**model.inputs(data)), model(**model.inputs(found)))
+    torch.testing.assert_close(model(**model.inputs(data)), model(**model.inputs(prepared)))
 
 
 @pytest.mark.parametrize("share", [True, False])
@@ -181,8 +181,8 @@ def test_outputs_of_several_labels_have_all_signs() -> None:
 
 def test_compiles_without_graph_breaks_and_exports() -> None:
     model, data = SPAGAN(5, 3, heads=2).eval(), graph()
-    found = after_the_first_phase(model, data)
-    arguments = (found.x, found.edge_index, [found.path_index_1, found.path_index_2])
+    prepared = after_the_first_phase(model, data)
+    arguments = (prepared.x, prepared.edge_index, [prepared.path_index_1, prepared.path_index_2])
     expected = model(*arguments)
     torch.testing.assert_close(torch.compile(model, fullgraph=True, backend="aot_eager")(*arguments), expected)
     torch.testing.assert_close(torch.export.export(model, arguments).module()(*arguments), expected)
@@ -190,7 +190,7 @@ def test_compiles_without_graph_breaks_and_exports() -> None:
 
 def test_a_pyg_explainer_works_on_a_path_phase() -> None:
     model, data = SPAGAN(5, 3), graph()
-    found = after_the_first_phase(model, data)
+    prepared = after_the_first_phase(model, data)
     explainer = Explainer(
         model.eval(),
         GNNExplainer(epochs=3),
@@ -198,9 +198,9 @@ def test_a_pyg_explainer_works_on_a_path_phase() -> None:
         edge_mask_type="object",
         model_config={"mode": "multiclass_classification", "task_level": "node", "return_type": "raw"},
     )
-    paths = [found.path_index_1, found.path_index_2]
-    mask = explainer(found.x, found.edge_index, paths=paths, index=0).edge_mask
-    assert mask.shape == (found.num_edges,) and mask.max() > 0
+    paths = [prepared.path_index_1, prepared.path_index_2]
+    mask = explainer(prepared.x, prepared.edge_index, paths=paths, index=0).edge_mask
+    assert mask.shape == (prepared.num_edges,) and mask.max() > 0
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ def test_neighbors_are_parted_by_their_distance_to_the_center() -> None:
     farther[1, 0], farther[2, 0], farther[3, 2] = 1 / 3, 1 / 3, 1 / 3
     torch.testing.assert_close(parts, torch.stack([same, nearer, farther]))
     layout = get_layout("ntu-25")
-    whole = spatial_partition(layout.edges, 25, layout.center).sum(dim=0)
-    torch.testing.assert_close(whole.sum(dim=0), torch.ones(25))
+    total = spatial_partition(layout.edges, 25, layout.center).sum(dim=0)
+    torch.testing.assert_close(total.sum(dim=0), torch.ones(25))
 
 
 @pytest.mark.parametrize(

@@ -39,19 +39,21 @@ def test_agrees_with_the_straightforward_form(plain: ModuleType, persons: int, t
     for value in other.state_dict().values():
         if value.is_floating_point():
             value.add_(torch.rand_like(value))
-    own = STIGCN(3, 5, "nw-ucla-20", persons, (8, 12), (3, 3), dropout=0.0, polynomial="elementwise").to(DOUBLE)
-    own.load_state_dict(stigcn_weights(own, {f"module.{name}": value for name, value in other.state_dict().items()}))
+    model = STIGCN(3, 5, "nw-ucla-20", persons, (8, 12), (3, 3), dropout=0.0, polynomial="elementwise").to(DOUBLE)
+    model.load_state_dict(
+        stigcn_weights(model, {f"module.{name}": value for name, value in other.state_dict().items()})
+    )
     # The form has its supports in float32, as the model had before it became a double.
     x = torch.randn(3, 3, 9, 20, persons, dtype=DOUBLE)
-    got, expected = own.train(training)(x), other(x)
+    got, expected = model.train(training)(x), other(x)
     torch.testing.assert_close(got, expected)
     got.square().sum().backward()
     expected.square().sum().backward()
     grads = {name: parameter.grad for name, parameter in other.named_parameters()}
     kernel = grads["layer2.0.temporal.branches.1.conv.weight"].squeeze(3).permute(1, 2, 0)
-    torch.testing.assert_close(own.stages[1][0].weight_window.grad[:, 1], kernel)
-    torch.testing.assert_close(own.stages[0][1].adapt.grad[2], grads["layer1.1.spatial.PA3"])
-    torch.testing.assert_close(own.norm_data.weight.grad, grads["data_bn.bn.weight"])
+    torch.testing.assert_close(model.stages[1][0].weight_window.grad[:, 1], kernel)
+    torch.testing.assert_close(model.stages[0][1].adapt.grad[2], grads["layer1.1.spatial.PA3"])
+    torch.testing.assert_close(model.norm_data.weight.grad, grads["data_bn.bn.weight"])
 
 
 @pytest.mark.parametrize("persons", [1, 2])

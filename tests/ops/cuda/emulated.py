@@ -146,8 +146,8 @@ def _find_sanitizer() -> str | None:
         return None
     names = ("libasan.so", "libubsan.so")
     paths = [subprocess.run(["g++", f"-print-file-name={name}"], capture_output=True, text=True) for name in names]
-    found = [path.stdout.strip() for path in paths]
-    return found[0] if all(Path(path).is_absolute() for path in found) else None
+    library_paths = [path.stdout.strip() for path in paths]
+    return library_paths[0] if all(Path(path).is_absolute() for path in library_paths) else None
 
 
 SANITIZER = _find_sanitizer()

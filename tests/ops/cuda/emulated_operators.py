@@ -24,8 +24,8 @@ def _load(folder: Path) -> None:
     options += [f"-I{SOURCES}", f"-I{installed / 'include'}"]
     libraries = [f"-L{installed / 'lib'}", "-ltorch_cpu"]
     sources = [*SOURCES.glob("*.cu"), *SOURCES.glob("*.cpp"), HERE / "emulator" / "stream.cpp"]
-    own = sorted(path for path in sources if path != SOURCES / "stream.cpp")
-    torch.ops.load_library(str(build(folder, own, options, libraries, SANITIZED)))
+    selected = sorted(path for path in sources if path != SOURCES / "stream.cpp")
+    torch.ops.load_library(str(build(folder, selected, options, libraries, SANITIZED)))
     _native.NATIVE_TYPES = _cuda.CUDA_TYPES
     for name, kernel in KERNELS.items():
         torch.library.register_kernel(f"graphkit::{name}", "cpu", kernel)

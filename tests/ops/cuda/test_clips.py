@@ -78,7 +78,7 @@ def test_all_kernels_equal_the_reference(
     gpu: Emulator, lengths: list[int], joints: int, count: int, width: int, longest: int, dtype: torch.dtype
 ) -> None:
     clips, frames, sums = Clips(gpu, lengths, longest), sum(lengths), wide(dtype)
-    whole = Clips(gpu, [length for length in lengths if length > 0])  # as the plain forms need it
+    nonempty = Clips(gpu, [length for length in lengths if length > 0])  # as the plain forms need it
     x, y = (normal(frames, joints, count, width, dtype=dtype, seed=seed) for seed in (1, 2))
 
     weight = normal(len(lengths), count, joints, joints, dtype=sums)
@@ -92,7 +92,7 @@ def test_all_kernels_equal_the_reference(
 
     x = normal(frames, joints, 2, 3, width, dtype=dtype)
     exact = x.double().requires_grad_()
-    expected = temporal_conv3_reference(exact, whole.ptr)
+    expected = temporal_conv3_reference(exact, nonempty.ptr)
     assert_close(clips.window(x), expected.detach())
     bias = normal(2, width, dtype=sums)
     assert_close(clips.window(x, bias, True), (expected.detach() + bias.double()).relu())

@@ -30,17 +30,17 @@ def test_forward_and_gradients(hops: int, heads: int, width: int, pool: str, dty
     exact = [t.double().requires_grad_() for t in tensors]
     results = []
     for _ in range(2):
-        found = path_attention(
+        outs = path_attention(
             ours[0], path_index.to(DEVICE), *ours[1:3], weight=ours[3], pool=pool, return_attention=True
         )
-        seeds = [normal(*t.shape, dtype=dtype, seed=6 + t.dim()) for t in found]
-        results.append([*found, *torch.autograd.grad(found, ours, [seed.to(DEVICE) for seed in seeds])])
+        seeds = [normal(*t.shape, dtype=dtype, seed=6 + t.dim()) for t in outs]
+        results.append([*outs, *torch.autograd.grad(outs, ours, [seed.to(DEVICE) for seed in seeds])])
     assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
     expected = path_attention_reference(exact[0], path_index, *exact[1:], pool, 0.2)
     expected = [*expected, *torch.autograd.grad(expected, exact, [seed.double() for seed in seeds])]
-    for own, other in zip(results[0], expected, strict=True):
-        assert own.dtype == dtype and own.device.type == DEVICE
-        assert_close(own.detach().cpu(), other.detach(), room=2e-5, least=1.0)
+    for actual, other in zip(results[0], expected, strict=True):
+        assert actual.dtype == dtype and actual.device.type == DEVICE
+        assert_close(actual.detach().cpu(), other.detach(), room=2e-5, least=1.0)
 
 
 def test_without_weight_and_nodes_without_paths() -> None:

@@ -141,9 +141,7 @@ def test_a_function_of_all_compiles_without_a_break() -> None:
         return numbers + paths.square().sum() + local_structure_divergence(x, x.square(), edge_index)
 
     compiled = torch.compile(call, fullgraph=True, backend="aot_eager")
-    for ours, plain in zip(
-        *((form(x), *torch.autograd.grad(form(x), x)) for form in (compiled, call)), strict=True
-    ):
+    for ours, plain in zip(*((form(x), *torch.autograd.grad(form(x), x)) for form in (compiled, call)), strict=True):
         torch.testing.assert_close(ours, plain)
 
 

@@ -107,11 +107,11 @@ def test_more_numbers_than_32_bits_count(operator: Callable) -> None:
     ours = first(operator(x, torch.arange(0, 4 * count + 1, 4, device=DEVICE)))
     wrong = 0
     for begin in range(0, count, 2**20):  # some at a time: all of them would take five times the memory
-        part, own = x[4 * begin : 4 * (begin + 2**20)].view(-1, 4, 80), slice(begin, begin + 2**20)
+        chunk, rows = x[4 * begin : 4 * (begin + 2**20)].view(-1, 4, 80), slice(begin, begin + 2**20)
         if operator is segment_softmax:
-            right, found = torch.softmax(part.float(), dim=1), ours.view(-1, 4, 80)[own]
+            right, result = torch.softmax(chunk.float(), dim=1), ours.view(-1, 4, 80)[rows]
         else:
-            right = part.float().sum(1) if operator is segment_sum else part.amax(1).float()
-            found = ours[own]
-        wrong += int((found.float() - right).abs().gt(1e-2 * right.abs() + 1e-3).sum())
+            right = chunk.float().sum(1) if operator is segment_sum else chunk.amax(1).float()
+            result = ours[rows]
+        wrong += int((result.float() - right).abs().gt(1e-2 * right.abs() + 1e-3).sum())
     assert wrong == 0

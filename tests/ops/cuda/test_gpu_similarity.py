@@ -57,6 +57,6 @@ def test_local_structure_divergence(kernel: str, direction: str, dtype: torch.dt
     assert_close(out.cpu().detach(), expected.detach(), room=2e-5, least=1.0)
     grad = normal(SCALE, dtype=torch.float32, seed=4)
     grads = torch.autograd.grad(out, ours, grad.to(DEVICE, out.dtype))
-    for own, other in zip(grads, torch.autograd.grad(expected, exact, grad.double()), strict=True):
-        assert own.dtype == dtype
-        assert_close(own.cpu(), other, room=2e-5, least=1.0)
+    for actual, other in zip(grads, torch.autograd.grad(expected, exact, grad.double()), strict=True):
+        assert actual.dtype == dtype
+        assert_close(actual.cpu(), other, room=2e-5, least=1.0)

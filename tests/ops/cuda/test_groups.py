@@ -16,13 +16,13 @@ def find(
     narrow: list[int] | None = None,
     captured: bool = False,
 ) -> tuple[bool, bool]:
-    found = torch.full((2,), 7, dtype=torch.uint8)
+    flags = torch.full((2,), 7, dtype=torch.uint8)
     table = groups(torch.tensor(ptr), rows, 4)
     first = None if other is None else (torch.tensor(other), None, len(other), bound)
     second = None if narrow is None else (None, torch.tensor(narrow, dtype=torch.int32), len(narrow), bound)
     scratch = torch.full((2,), 9, dtype=torch.int32)
-    gpu("graphkit_find_groups", table, first, second, scratch, torch.empty(1) if captured else None, found)
-    return bool(found[0]), bool(found[1])
+    gpu("graphkit_find_groups", table, first, second, scratch, torch.empty(1) if captured else None, flags)
+    return bool(flags[0]), bool(flags[1])
 
 
 def test_sound_groups_and_whether_any_is_long(gpu: Emulator) -> None:

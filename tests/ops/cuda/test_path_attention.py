@@ -113,9 +113,9 @@ def test_forward_and_gradients_equal_the_reference(gpu: Emulator, size: tuple, d
     out, alpha, norms = passes.forward(*tensors[1:])
     assert_close(out, expected[0].detach())
     assert_close(alpha, expected[1].detach())
-    found = passes.backward(*grads, *tensors[1:], norms)
+    param_grads = passes.backward(*grads, *tensors[1:], norms)
     seeds = [g.double() for g in grads]
-    for ours, reference in zip(found, torch.autograd.grad(expected, exact, seeds), strict=True):
+    for ours, reference in zip(param_grads, torch.autograd.grad(expected, exact, seeds), strict=True):
         assert_close(ours, reference, room=1e-5, least=1.0)
 
 
@@ -128,8 +128,10 @@ def test_without_a_weight_and_memory_that_is_not_aligned(gpu: Emulator) -> None:
         out, alpha, norms = passes.forward(*tensors[1:3], None, shifted)
         assert_close(out, expected[0].detach())
         assert_close(alpha, expected[1].detach())
-    found = passes.backward(*grads, *tensors[1:3], None, norms)
-    for ours, reference in zip(found, torch.autograd.grad(expected, exact, [g.double() for g in grads]), strict=True):
+    param_grads = passes.backward(*grads, *tensors[1:3], None, norms)
+    for ours, reference in zip(
+        param_grads, torch.autograd.grad(expected, exact, [g.double() for g in grads]), strict=True
+    ):
         assert_close(ours, reference, room=1e-5, least=1.0)
 
 

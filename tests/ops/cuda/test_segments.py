@@ -95,7 +95,7 @@ def test_equal_numbers_nan_and_infinity(gpu: Emulator, dtype: torch.dtype, longe
     assert arg[0, 0] == 3 and out[0, 0].isnan()
 
     weights = run.segment_softmax(x, ptr)
-    exact = torch.cat([torch.softmax(part.double(), dim=0) for part in x.split(20)])
+    exact = torch.cat([torch.softmax(chunk.double(), dim=0) for chunk in x.split(20)])
     assert_close(weights, exact)
     assert bool(weights[60:80, 4].isnan().all()) and bool(weights[20:40, 2].isnan().all())
     assert not bool(weights[40:60, 3].isnan().any())

@@ -80,11 +80,13 @@ def test_both_ways_of_reading_agree(native: None, tmp_path: Path) -> None:
 
 def test_a_file_that_is_cut_anywhere_is_never_read_by_half(native: None) -> None:
     text = skeleton_text(random_bodies(2)).encode()
-    whole = ops_text.skeleton_text(text, 25)
-    assert np.array_equal(ops_text.skeleton_text(text[:-1], 25).numpy(), whole.numpy())
+    full_read = ops_text.skeleton_text(text, 25)
+    assert np.array_equal(ops_text.skeleton_text(text[:-1], 25).numpy(), full_read.numpy())
     for cut in range(3, len(text), 7):
-        part = ops_text.skeleton_text(text[:-cut], 25)
-        assert part is None or (cut < 30 and np.array_equal(part.numpy(), whole.numpy()))  # the last line says more
+        cut_read = ops_text.skeleton_text(text[:-cut], 25)
+        assert cut_read is None or (
+            cut < 30 and np.array_equal(cut_read.numpy(), full_read.numpy())
+        )  # the last line says more
 
 
 def test_the_two_bodies_that_move_most_are_kept() -> None:
@@ -102,7 +104,6 @@ def test_bodies_begin_at_once_and_are_played_again() -> None:
     x[2:6, 0, 0, 0] = [1, 2, 3, 4]
     x[1:3, 1, 0, 0] = [7, 8]
     assert fill_frames(x)[:, :, 0, 0].tolist() == [[1, 7], [2, 8], [3, 7], [4, 8]]
-    assert fill_frames(x, 5)[:, 0, 0, 0].tolist() == [1, 2, 3, 4, 1]
     x[3, 0] = 0.0  # a gap stays
     assert fill_frames(x)[:, 0, 0, 0].tolist() == [1, 0, 3, 4]
     assert not fill_frames(np.zeros((3, 2, 1, 1))).any()
@@ -113,11 +114,10 @@ def test_preparation_agrees_with_a_loop_over_frames_persons_and_joints() -> None
     bodies[:2] = 0.0
     bodies[5:, 1] = 0.0
     bodies[4, 0, 9] = 0.0
-    expected = by_loops(bodies, 10)
     other = random_bodies(3, 1, seed=5)
-    together = prepare_ntu([bodies, other], 10)
-    assert np.allclose(together[0], expected, atol=1e-5)
-    assert np.allclose(together[1], by_loops(other, 10), atol=1e-5)
+    together = prepare_ntu([bodies, other])
+    assert np.allclose(together[0], by_loops(bodies, 5), atol=1e-5)  # one body is seen in frames 2 to 6
+    assert np.allclose(together[1], by_loops(other, 3), atol=1e-5)
 
 
 def by_loops(bodies: np.ndarray, frames: int) -> np.ndarray:
