@@ -58,6 +58,7 @@ fuzz: .venv/.stamp-test
 
 lint: .venv/.stamp-lint
 	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check -q .
 	@$(PY) -m mypy
 
 docs: .venv/.stamp-docs
