@@ -13,7 +13,15 @@ from graphkit.errors import InputError
 from graphkit.experiments.shards import Shard, open_folder, parse_shard
 from graphkit.nn.paths import lengths_of
 from graphkit.ops import shortest_paths
-from graphkit.sampling.path_index import BLOCK, BLOCK_INDEX, block_name, fingerprint, write_block, write_index
+from graphkit.sampling.path_index import (
+    BLOCK,
+    BLOCK_INDEX,
+    block_name,
+    fingerprint,
+    remove_leftovers,
+    write_block,
+    write_index,
+)
 from graphkit.training.environment import peak_memory_mb
 from graphkit.training.interrupt import Interrupted, InterruptFlag
 from graphkit.training.progress import Progress
@@ -85,6 +93,7 @@ def write_paths(
                 progress.say(f"{name}: {sum(counts):,} paths in {time.perf_counter() - since:.1f} s")
         if work.left():
             return work.so_far()
+        remove_leftovers(folder)
         index = write_index(folder, settings, len(blocks))
     spent = {"seconds": time.perf_counter() - begin, "peak_memory_mb": round(peak_memory_mb(torch.device("cpu")), 1)}
     return {"command": "paths", **index, **spent, "run": str(folder)}

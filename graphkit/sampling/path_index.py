@@ -151,6 +151,8 @@ def block_name(number: int) -> str:
 def write_block(folder: Path, number: int, first: int, count: int, paths: Sequence[Tensor]) -> list[int]:
     """Writes the paths of a block of nodes; its folder appears when it is whole.
 
+    What a killed writer of the block has left is removed: only one process at a time may write a block.
+
     Args:
         folder: The folder of the path set.
         number: Which block it is.
@@ -161,6 +163,7 @@ def write_block(folder: Path, number: int, first: int, count: int, paths: Sequen
     Returns:
         How many paths there are of each length.
     """
+    remove_leftovers(folder, block_name(number))
     aside = folder / f".{block_name(number)}-{secrets.token_hex(6)}"
     aside.mkdir()
     try:
@@ -181,6 +184,12 @@ def write_block(folder: Path, number: int, first: int, count: int, paths: Sequen
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return counts
+
+
+def remove_leftovers(folder: Path, name: str = "block") -> None:
+    """Removes what killed writers of a block, or of any block, have left."""
+    for path in folder.glob(f".{name}-*"):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def write_index(folder: Path, settings: dict[str, Any], blocks: int) -> dict[str, Any]:

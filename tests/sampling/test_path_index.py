@@ -15,7 +15,7 @@ from graphkit.experiments.write_paths import write_paths
 from graphkit.nn import SPAGAN
 from graphkit.ops import shortest_paths
 from graphkit.sampling import PathIndex, ShortestPathLoader
-from graphkit.sampling.path_index import fingerprint
+from graphkit.sampling.path_index import fingerprint, write_block
 from tests.sampling.test_shortest_path_loader import large
 
 
@@ -134,6 +134,20 @@ def test_what_is_there_is_not_done_again(graph: Data, folder: Path, tmp_path: Pa
     assert (copy / "block-00003" / "3.npy").read_bytes() == (folder / "block-00003" / "3.npy").read_bytes()
     with pytest.raises(ValueError, match=r"was begun with ratio = 1.0 \(got None\)"):
         write_paths(graph, copy, 3, block=64)
+
+
+def test_what_a_killed_writer_has_left_is_removed(graph: Data, folder: Path, tmp_path: Path) -> None:
+    write_paths(graph, tmp_path / "set", 3, 1.0, block=64, shard="0/2")
+    left = [tmp_path / "set" / f".block-0000{number}-0123456789ab" for number in (1, 2)]
+    for path in left:
+        path.mkdir()
+        (path / "1.npy").write_bytes(b"half")
+    write_block(tmp_path / "set", 1, 64, 64, [])  # another writer of block 1 leaves that of block 2 alone
+    assert [path.exists() for path in left] == [False, True]
+    shutil.rmtree(tmp_path / "set" / "block-00001")
+    write_paths(graph, tmp_path / "set", 3, 1.0, block=64, shard="1/2")
+    assert not list((tmp_path / "set").glob(".block-*"))
+    assert (tmp_path / "set" / "index.json").read_bytes() == (folder / "index.json").read_bytes()
 
 
 def test_what_is_no_path_set_is_refused(graph: Data, folder: Path, tmp_path: Path) -> None:
