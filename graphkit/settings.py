@@ -134,7 +134,9 @@ def coerce(name: str, value: Any, hint: Any, optional: bool = False) -> Any:
         return value
     if hint is bool:
         if not isinstance(value, bool):
-            raise InputTypeError(f"`{name}` must be true or false{off} (got {shown(value)})")
+            third = " or none, as in the data" if name.startswith("data.") else " or none"  # which is not "off"
+            choices = f"true, false{third}" if optional else "true or false"
+            raise InputTypeError(f"`{name}` must be {choices} (got {shown(value)})")
         return value
     if hint is int or hint is float:
         return _number(name, value, integer=hint is int, off=off)

@@ -49,7 +49,7 @@ def test_an_option_of_another_type_is_one_clear_line() -> None:
         load("pattern", num_graphs="many")
     with pytest.raises(TypeError, match="`data.published` must be true or false .got 1"):
         load("pattern", published=1)
-    with pytest.raises(TypeError, match="`data.directed` must be true or false"):
+    with pytest.raises(TypeError, match="`data.directed` must be true, false or none, as in the data .got"):
         load("graph.npz", directed="no")
 
 
