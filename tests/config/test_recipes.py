@@ -97,3 +97,8 @@ def test_a_pair_with_a_recipe_finds_it() -> None:
 def test_an_unknown_recipe_is_refused() -> None:
     with pytest.raises(ValueError, match="unknown recipe 'factorgcn-factor-graph'; did you mean"):
         load_recipe("factorgcn-factor-graph")
+
+
+@pytest.mark.parametrize("name", [name for name in OTHERS if "-ntu" in name])
+def test_recipes_of_ntu_tell_bodies_apart_as_the_released_reader_does(name: str) -> None:
+    assert "released" in load_recipe(name)["title"] and recipe_config(name)["data"]["bodies"] == "position"
