@@ -1,10 +1,17 @@
 """The small frozen description that every data set comes in, whatever it was read from."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
 
+import torch
 from torch import Tensor
 from torch_geometric.data import Data
+
+from graphkit.data.collection import GraphCollection
+from graphkit.data.edges import plain_edge_index
+from graphkit.errors import InputError
 
 TASKS = (
     "node-classification",
@@ -14,6 +21,8 @@ TASKS = (
     "graph-regression",
     "skeleton-classification",
 )
+#: Attributes that models and losses read.
+ATTRIBUTES = ("x", "pos", "edge_index", "edge_weight", "edge_attr", "y")
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,9 @@ class GraphDataset:
         notes: What a person should know about how the data were read, one line each.
     """
 
+    #: Kind of the items; a model fits if it :attr:`~graphkit.nn.GraphModel.reads` the same.
+    holds: ClassVar[Literal["graphs", "skeleton clips"]] = "graphs"
+
     name: str
     task: str
     graphs: Sequence[Data]
@@ -84,6 +96,83 @@ class GraphDataset:
     def level(self) -> str:
         """``"node"`` or ``"graph"``: what one prediction is made for."""
         return "node" if self.task.endswith("node-classification") else "graph"
+
+    @property
+    def collection(self) -> GraphCollection | None:
+        """Store of many graphs; ``None`` where the data set is one graph or holds clips."""
+        return self.graphs if isinstance(self.graphs, GraphCollection) else None
+
+    @property
+    def sizes(self) -> Tensor:
+        """Work that each item is ``[G]``: the number of nodes and edges of a graph, or of frames of a clip."""
+        if self.collection is not None:
+            return self.collection.num_nodes + self.collection.num_edges
+        return torch.tensor([int(data.num_nodes or 0) + data.num_edges for data in self.graphs])
+
+    @property
+    def has_factor_masks(self) -> bool:
+        """Whether the true factors that an edge belongs to are known, as ``factor_mask``."""
+        return self.collection is not None and "factor_mask" in self.collection.edge
+
+    @property
+    def joint_edges(self) -> Tensor | None:
+        """Bones of the skeleton as edges ``[2, E]`` in both directions; ``None`` for graphs."""
+        return None
+
+    def augmentation(self, items: Sequence[Any]) -> Any:
+        """Returns the random change of training items; ``None`` without ``items``.
+
+        Args:
+            items: Augmentations in the form of :func:`graphkit.skeleton.augment.build_augmentation`.
+
+        Raises:
+            InputError: If a name or an option is wrong, or the items are graphs.
+        """
+        if items:
+            raise InputError(f"`train.augment` changes clips, and {self.name} holds graphs; leave it out")
+        return None
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Returns the attributes that models and losses read, for all graphs."""
+        graphs = self.collection
+        if graphs is None:
+            attributes = {name: self.graphs[0].get(name) for name in ATTRIBUTES}
+        else:
+            levels = {**graphs.node, **graphs.edge, **graphs.graph, "edge_index": graphs.edge_index}
+            sizes = {"num_nodes": graphs.num_nodes, "num_edges": graphs.num_edges}
+            attributes = {**sizes, **{name: levels.get(name) for name in ATTRIBUTES}}
+        return {name: plain_edge_index(value) for name, value in attributes.items() if isinstance(value, Tensor)}
+
+    def init_batch(self, ids: Tensor) -> Data:
+        """Returns the graph, or some graphs as one batch, for first weights that depend on the data."""
+        return self.graphs[0] if self.collection is None else self.collection.batch(ids)
+
+    def union(self) -> Data:
+        """Returns the graph, or the disjoint union of all graphs, in an object that may be changed."""
+        return copy(self.graphs[0]) if self.collection is None else self.collection.union()
+
+    def with_union(self, data: Data) -> "GraphDataset":
+        """Returns the data set with the graphs of a changed :meth:`union`."""
+        if self.collection is None:
+            return self.replace(graphs=(data,))
+        graphs = GraphCollection.from_union(data.to("cpu"), len(self.collection), like=self.collection)
+        return self.replace(graphs=graphs)
+
+    def targets(self) -> Tensor:
+        """Returns the targets of all nodes or of all graphs, one row each."""
+        if self.collection is None:
+            return self.graphs[0].y
+        return (self.collection.node if self.level == "node" else self.collection.graph)["y"]
+
+    def with_targets(self, y: Tensor) -> "GraphDataset":
+        """Returns the data set with other :meth:`targets`; everything else is shared."""
+        if self.collection is None:
+            data = copy(self.graphs[0])
+            data.y = y
+            return self.replace(graphs=(data,))
+        graphs = copy(self.collection)
+        setattr(graphs, self.level, {**getattr(graphs, self.level), "y": y})
+        return self.replace(graphs=graphs)
 
     def replace(self, **changes: object) -> "GraphDataset":
         """Returns a copy with some fields changed."""

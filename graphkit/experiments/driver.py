@@ -27,7 +27,6 @@ from graphkit.experiments.run_result import combine
 from graphkit.experiments.shards import FOLDER, Shard, open_folder, parse_shard, refuse_processes
 from graphkit.files import is_number, write_json
 from graphkit.tasks import make_task
-from graphkit.training.batches import augmentation
 from graphkit.training.build_model import check_graphs, make_model
 from graphkit.training.checkpoint import read_fit
 from graphkit.training.environment import environment, peak_memory_mb, pick_device
@@ -135,7 +134,7 @@ def dry_run(config: dict[str, Any], dataset: GraphDataset) -> None:
     check_graphs(model, dataset)
     Schedule(make_optimizer(model, options), options)
     make_task(dataset.task, dataset.metric, options.label_smoothing)
-    augmentation(dataset, options.augment)
+    dataset.augmentation(options.augment)
     GradientStepper(options.precision, options.accumulate, pick_device(config["device"]))
     if options.num_neighbors:
         drawing(node_loader(model, dataset, options.batch_size), options.num_neighbors)

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 from torch_geometric.data import Data
 
 from graphkit.sampling.graph_loader import GraphLoader
-from graphkit.sampling.rank_slice import RankSlice
+from graphkit.sampling.rank_slice import RankSlice, mark_padding
 
 #: What a worker is asked for: the clips of a batch, whether they count, and the seed of their augmentation.
 Item = tuple[Tensor, bool, int]
@@ -70,6 +70,4 @@ class _Made(Dataset[Data]):
     def __getitem__(self, item: Item) -> Data:
         ids, counts, seed = item
         batch = self.graphs.batch(ids, self.augment, torch.Generator().manual_seed(seed))
-        if not counts:
-            batch.padding = True
-        return batch
+        return mark_padding(batch, counts)

@@ -9,7 +9,7 @@ from torch_geometric.data import Data
 
 from graphkit.errors import InputError
 from graphkit.nn.state_key import StateKey
-from graphkit.sampling.rank_slice import RankSlice
+from graphkit.sampling.rank_slice import RankSlice, mark_padding
 
 
 class GraphLoader:
@@ -26,7 +26,7 @@ class GraphLoader:
         generator: Where the order is drawn from; its state is all that a pass depends on.
         share: Which part of each batch to make, where several processes go through the graphs together. Graphs are
             dealt out so that the parts are about as large. A batch that is only there to be computed along, because
-            there are fewer graphs than processes, carries ``padding``.
+            there are fewer graphs than processes, is marked by :func:`~graphkit.sampling.rank_slice.mark_padding`.
         sizes: ``[G]``, how much work each graph of the collection is; all the same by default.
     """
 
@@ -74,10 +74,7 @@ class GraphLoader:
     def _make(self, ids: Tensor) -> Data:
         """Returns the own part of a batch."""
         local_ids, counts = self.local_items(ids)
-        batch = self.graphs.batch(local_ids)
-        if not counts:
-            batch.padding = True
-        return batch
+        return mark_padding(self.graphs.batch(local_ids), counts)
 
     def local_items(self, ids: Tensor) -> tuple[Tensor, bool]:
         """Returns the graphs of the own part of a batch, and whether they count."""

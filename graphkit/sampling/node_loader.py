@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 from torch_geometric.data import Data
 
 from graphkit.errors import InputError
-from graphkit.sampling.rank_slice import RankSlice
+from graphkit.sampling.rank_slice import RankSlice, mark_padding
 
 Self = TypeVar("Self", bound="NodeLoader")
 
@@ -87,7 +87,8 @@ class NodeLoader:
             shuffle: Whether every pass has another order of the seeds.
             generator: Where the order and the seeds of the batches are drawn from; by default PyTorch's own.
             share: Which part of the seeds of each batch to take, where several processes go through them together. A
-                batch that is only there to be computed along carries ``padding``.
+                batch that is only there to be computed along is marked by
+                :func:`~graphkit.sampling.rank_slice.mark_padding`.
         """
         other = copy(self)
         other.share = share or RankSlice()
@@ -146,9 +147,7 @@ class _Made(Dataset[Data]):
         places, counts, seed = item
         batch = self.subgraphs.sample(self.input_nodes[places], torch.Generator().manual_seed(seed))
         batch.input_id = places
-        if not counts:
-            batch.padding = True
-        return batch
+        return mark_padding(batch, counts)
 
 
 def check_counts(**counts: int) -> None:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch_geometric.data import Data
 
 
 class RankSlice(NamedTuple):
@@ -45,3 +46,18 @@ class RankSlice(NamedTuple):
         """
         local_ids = self.of(ids, sizes)
         return (local_ids, True) if local_ids.numel() or not ids.numel() else (ids[:1], False)
+
+
+def mark_padding(batch: Data, counts: bool) -> Data:
+    """Marks a batch whose items do not count, see :meth:`RankSlice.item`; returns it.
+
+    The mark is the attribute ``padding`` of the batch, so that it goes where the batch goes.
+    """
+    if not counts:
+        batch.padding = True
+    return batch
+
+
+def is_padding(batch: Data) -> bool:
+    """Returns whether the items of a batch do not count, see :func:`mark_padding`."""
+    return bool(batch.get("padding", False))

@@ -1,6 +1,6 @@
 """What the loop goes through: pairs of a graph (or a batch of graphs) and the ids in it that count."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from copy import copy
 from typing import Any
 
@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphkit.data import ClipCollection, GraphCollection, GraphDataset
-from graphkit.errors import InputError
+from graphkit.data import GraphDataset
 from graphkit.sampling import ClipLoader, GraphLoader, NodeLoader, RankSlice
-from graphkit.skeleton.augment import build_augmentation
+from graphkit.sampling.rank_slice import is_padding
 
 #: Graphs in a batch where nothing is said.
 GRAPHS = 64
@@ -58,37 +57,23 @@ class Batches:
         elif dataset.is_single_graph:
             self.ids = share.of(ids).to(device)
             self._graph = copy(dataset.graphs[0]).to(device)  # moving works in place: the data set's own graph stays
-        elif isinstance(dataset.graphs, ClipCollection):
+        elif dataset.holds == "skeleton clips":
             shuffle = generator is not None
             self._loader = ClipLoader(dataset.graphs, ids, batch_size, shuffle, generator, augment, workers, share)
         else:
-            graphs = dataset.graphs
-            sizes = graphs.num_nodes + graphs.num_edges if isinstance(graphs, GraphCollection) else None
-            self._loader = GraphLoader(graphs, ids, batch_size, generator is not None, generator, share, sizes)
+            shuffle = generator is not None
+            self._loader = GraphLoader(dataset.graphs, ids, batch_size, shuffle, generator, share, dataset.sizes)
 
     def __iter__(self) -> Iterator[tuple[Data, Tensor | None]]:
         if self._nodes is not None:
             for batch in self._nodes:
-                count = 0 if "padding" in batch else batch.batch_size
+                count = 0 if is_padding(batch) else batch.batch_size
                 yield batch.to(self.device), torch.arange(count, device=self.device)
         elif self._loader is None:
             yield self._graph, self.ids
         else:
             for batch in self._loader:
-                yield copy(batch).to(self.device), self._none if "padding" in batch else None
-
-
-def augmentation(dataset: GraphDataset, items: Sequence[Any]) -> Any:
-    """Returns what changes the training clips of a data set at random, or nothing.
-
-    Raises:
-        ValueError: If a name or an option is wrong, or the data set does not hold clips.
-    """
-    if not items:
-        return None
-    if not isinstance(dataset.graphs, ClipCollection):
-        raise InputError(f"`train.augment` changes clips, and {dataset.name} holds graphs; leave it out")
-    return build_augmentation(items, dataset.graphs.layout, dataset.graphs.coordinates)
+                yield copy(batch).to(self.device), self._none if is_padding(batch) else None
 
 
 def select(output: Tensor, y: Tensor, ids: Tensor | None) -> tuple[Tensor, Tensor]:

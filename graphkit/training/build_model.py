@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphkit.data import GraphCollection, GraphDataset, SkeletonDataset, Split
+from graphkit.data import GraphDataset, Split
 from graphkit.errors import InputError
-from graphkit.nn import GraphModel, SkeletonModel
+from graphkit.nn import GraphModel
 from graphkit.nn.degree import check_edge_weight
 from graphkit.registry import get_model, model_names
 from graphkit.sampling import NeighborLoader
@@ -29,11 +29,9 @@ def make_model(config: dict[str, Any], dataset: GraphDataset) -> GraphModel:
     name = config["model"]["name"]
     options = {key: value for key, value in config["model"].items() if key != "name"}
     cls = get_model(name)
-    reads = "skeleton clips" if issubclass(cls, SkeletonModel) else "graphs"
-    holds = "skeleton clips" if isinstance(dataset, SkeletonDataset) else "graphs"
-    if reads != holds:
-        fits = [other for other in model_names() if issubclass(get_model(other), SkeletonModel) == (holds != "graphs")]
-        what = f"the model '{name}' reads {reads}, and {dataset.name} holds {holds}"
+    if cls.reads != dataset.holds:
+        fits = [other for other in model_names() if get_model(other).reads == dataset.holds]
+        what = f"the model '{name}' reads {cls.reads}, and {dataset.name} holds {dataset.holds}"
         raise InputError(f"{what}; take {' or '.join(fits)}")
     with torch.random.fork_rng(devices=[]), torch.device("meta"):  # nothing is allocated
         size = sum(p.numel() * p.element_size() for p in cls.from_data(dataset, **options).parameters())
@@ -62,11 +60,9 @@ def check_graphs(model: torch.nn.Module, dataset: GraphDataset) -> None:
         network.inputs(dataset.graphs[0])  # type: ignore[operator]
     if not getattr(network, "normalizes_by_degree", False):
         return
-    if not isinstance(dataset.graphs, GraphCollection):
-        for graph in dataset.graphs:
-            check_edge_weight(graph.edge_index, graph.get("edge_weight"))
-    elif "edge_weight" in dataset.graphs.edge:
-        check_edge_weight(dataset.graphs.edge_index, dataset.graphs.edge["edge_weight"])
+    tensors = dataset.tensors()
+    if "edge_weight" in tensors:
+        check_edge_weight(tensors["edge_index"], tensors["edge_weight"])
 
 
 def unused_weights(config: dict[str, Any], model: torch.nn.Module, dataset: GraphDataset) -> str:
@@ -98,14 +94,12 @@ def init_model(config: dict[str, Any], dataset: GraphDataset, split: Split) -> G
     No label is looked at.
     """
     model = make_model(config, dataset)
-    graphs = dataset.graphs
-    if isinstance(graphs, GraphCollection):
-        model.init_from_data(graphs.batch(_spread(split.train)))
-    elif dataset.mapped:  # not all that is on disk
-        (batch,) = NeighborLoader(graphs[0], [-1], _spread(split.train), batch_size=2 * START)
-        model.init_from_data(batch)
+    ids = _spread(split.train)
+    if dataset.mapped:  # not all that is on disk
+        (batch,) = NeighborLoader(dataset.graphs[0], [-1], ids, batch_size=2 * START)
     else:
-        model.init_from_data(graphs[0])
+        batch = dataset.init_batch(ids)
+    model.init_from_data(batch)
     return model
 
 

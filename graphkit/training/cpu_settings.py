@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import torch
 
-from graphkit.data import ClipCollection, GraphCollection, GraphDataset
+from graphkit.data import GraphDataset
 from graphkit.training.batches import GRAPHS
 
 #: Nodes and edges in a batch below which a second thread costs more than it brings.
@@ -31,12 +31,7 @@ def cpu_settings(threads: int | None) -> Iterator[None]:
 
 def sensible_threads(dataset: GraphDataset, batch_size: int | None) -> int | None:
     """Returns the number of threads for a data set: one where batches are small, ``None`` for all otherwise."""
-    graphs = dataset.graphs
-    if isinstance(graphs, ClipCollection):
+    if dataset.holds != "graphs":
         return None
-    share = min(1.0, (batch_size or GRAPHS) / len(graphs))
-    if isinstance(graphs, GraphCollection):
-        size = share * (float(graphs.num_nodes.sum()) + float(graphs.num_edges.sum()))
-    else:
-        size = sum(int(data.num_nodes or 0) + data.num_edges for data in graphs)
-    return 1 if size < SMALL else None
+    share = min(1.0, (batch_size or GRAPHS) / len(dataset.graphs))
+    return 1 if share * float(dataset.sizes.sum()) < SMALL else None

@@ -15,7 +15,7 @@ from graphkit.metrics import (
     random_factors,
     saturated_share,
 )
-from graphkit.nn import FactorGCN, GraphModel
+from graphkit.nn import GraphModel
 
 #: Graphs in a batch of the evaluation.
 _BATCH = 1000
@@ -38,7 +38,7 @@ class FoundFactors(NamedTuple):
 
 
 @torch.no_grad()
-def found_factors(model: FactorGCN, dataset: GraphDataset, ids: Tensor) -> FoundFactors:
+def found_factors(model: GraphModel, dataset: GraphDataset, ids: Tensor) -> FoundFactors:
     """Returns the factors that the first layer finds in the graphs of a collection whose true factors are known."""
     model.eval()
     device = next(model.parameters()).device
@@ -88,9 +88,7 @@ def extra_metrics(model: GraphModel, untrained: GraphModel, dataset: GraphDatase
     The last two are named ``untrained_...`` and ``random_...``; GED_E means little without them. Empty where the model
     finds no factors or the true ones are not known.
     """
-    if "factor_mask" not in getattr(dataset.graphs, "edge", {}) or not split.test.numel():
-        return {}
-    if not isinstance(model, FactorGCN) or not isinstance(untrained, FactorGCN):
+    if not (model.returns_factors and dataset.has_factor_masks and split.test.numel()):
         return {}
     held_out = split.val if split.val.numel() else split.train
     test, validation = (found_factors(model, dataset, ids) for ids in (split.test, held_out))

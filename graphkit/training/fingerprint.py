@@ -11,13 +11,10 @@ import torch
 from torch import Tensor
 
 from graphkit import data
-from graphkit.data import ClipCollection, GraphCollection, GraphDataset
-from graphkit.data.edges import plain_edge_index
+from graphkit.data import GraphDataset
 from graphkit.errors import InputError
 from graphkit.files import read_json
 
-#: Attributes that models and losses read.
-_ATTRIBUTES = ("x", "pos", "edge_index", "edge_weight", "edge_attr", "y")
 #: Bytes of a tensor that are read whole: of floating-point numbers, and of whole numbers.
 _FLOATS, _INTEGERS = 2**25, 2**28
 #: Stretches that are read of a larger tensor, and sums of floating-point numbers.
@@ -37,7 +34,7 @@ def fingerprint(dataset: GraphDataset) -> dict[str, str]:
     that another processor, which rounds otherwise, finds the same. Of a tensor above 32 MB (of whole numbers, 256 MB)
     evenly spaced stretches count, and the shape.
     """
-    parts = {name: _of_tensor(tensor) for name, tensor in _tensors(dataset) if tensor.layout == torch.strided}
+    parts = {name: _of_tensor(tensor) for name, tensor in dataset.tensors().items() if tensor.layout == torch.strided}
     ids = [index.long().view(-1).cpu() for split in dataset.splits for index in (split.train, split.val, split.test)]
     parts["splits"] = _of_tensor(torch.cat([*ids, torch.tensor([index.numel() for index in ids])]))
     return parts
@@ -109,23 +106,6 @@ def differences(before: Any, now: Any, free: tuple[str, ...], key: str = "") -> 
                 yield from differences(before.get(name), now.get(name), free, inner)
     elif before != now:
         yield key, before, now
-
-
-def _tensors(dataset: GraphDataset) -> Iterator[tuple[str, Tensor]]:
-    """Yields the attributes of a data set that models and losses read."""
-    graphs = dataset.graphs
-    attributes: Mapping[str, Any]
-    if isinstance(graphs, ClipCollection):
-        attributes = {"x": graphs.x, "lengths": graphs.lengths, "y": graphs.y}
-    elif isinstance(graphs, GraphCollection):
-        levels = {**graphs.node, **graphs.edge, **graphs.graph, "edge_index": graphs.edge_index}
-        attributes = {name: levels.get(name) for name in _ATTRIBUTES}
-        attributes = {"num_nodes": graphs.num_nodes, "num_edges": graphs.num_edges, **attributes}
-    else:
-        attributes = {name: graphs[0].get(name) for name in _ATTRIBUTES}
-    for name, value in attributes.items():
-        if isinstance(value, Tensor):
-            yield name, plain_edge_index(value)
 
 
 def _of_tensor(tensor: Tensor) -> str:

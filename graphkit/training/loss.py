@@ -13,6 +13,7 @@ from torch_geometric.data import Data
 from graphkit.distributed.communicator import Communicator, get_communicator
 from graphkit.nn import GraphModel
 from graphkit.nn.sync_batch_norm import NormGroup, convert_sync_batchnorm
+from graphkit.sampling.rank_slice import is_padding
 from graphkit.tasks import Task
 from graphkit.training.batches import select
 from graphkit.training.gradient_stepper import GradientStepper
@@ -76,7 +77,7 @@ class TrainingLoss(torch.nn.Module):
         """Returns the loss to go back from, its share in the sum over the epoch, and the terms of the whole batch."""
         model, extra = self.model, self.extra
         if self.together is not None:
-            self.together.counts = "padding" not in data
+            self.together.counts = not is_padding(data)
         weighed = self._weigh(data, ids)
         inputs = model.inputs(data)
         with self.precision.mixed(), nullcontext({}) if extra is None else extra.capture() as captured:
@@ -100,7 +101,7 @@ class TrainingLoss(torch.nn.Module):
         if penalty is not None:
             loss = loss + penalty * (weights[1] / totals[1])
         if added:
-            counts = [float(rows) * ("padding" not in data) for _, rows in added]
+            counts = [float(rows) * (not is_padding(data)) for _, rows in added]
             for (term, _), rows, total in zip(added, counts, self.communicator.all_reduce(*counts), strict=True):
                 loss = loss + term * (rows / total)
         return loss * self.communicator.world_size, float(loss.detach()) * totals[2], totals[2]
@@ -116,7 +117,7 @@ class TrainingLoss(torch.nn.Module):
             return None
         y = data.y if ids is None else data.y[ids]
         among = self.communicator.all_gather_rows(y) if self.task.looks_around else None
-        counts = "padding" not in data
+        counts = not is_padding(data)
         graphs = float(data.num_graphs if data.get("batch") is not None or "lengths" in data else 1) * counts
         weights = [self.task.share(y, among), graphs, float(self.task.weight(y))]
         return weights, among, self.communicator.all_reduce_async(*weights)

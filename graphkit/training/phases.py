@@ -1,12 +1,11 @@
 """The data of a phase, for models that train in phases."""
 
 from collections.abc import Callable
-from copy import copy
 
 import torch
 from torch_geometric.data import Data
 
-from graphkit.data import GraphCollection, GraphDataset
+from graphkit.data import GraphDataset
 
 
 def phase_dataset(
@@ -22,11 +21,5 @@ def phase_dataset(
     Returns:
         The data set, or ``None`` if ``make`` returns that.
     """
-    graphs = dataset.graphs
-    if not isinstance(graphs, GraphCollection):
-        single = make(copy(graphs[0]).to(device))
-        return None if single is None else dataset.replace(graphs=(single,))
-    union = make(graphs.union().to(device))
-    if union is None:
-        return None
-    return dataset.replace(graphs=GraphCollection.from_union(union.to("cpu"), len(graphs), like=graphs))
+    union = make(dataset.union().to(device))
+    return None if union is None else dataset.with_union(union)

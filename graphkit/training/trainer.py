@@ -13,7 +13,7 @@ from graphkit.distributed.communicator import get_communicator
 from graphkit.errors import InputError
 from graphkit.nn import GraphModel
 from graphkit.tasks import make_task
-from graphkit.training.batches import Batches, augmentation
+from graphkit.training.batches import Batches
 from graphkit.training.build_model import init_model, unused_weights
 from graphkit.training.checkpoint import (
     check_kind,
@@ -131,7 +131,7 @@ class Trainer:
             share = self.communicator.rank_slice if self.shared or training else None
             return Batches(dataset, ids, options.batch_size, self.device, nodes=cut, share=share, **training)
 
-        augment = augmentation(dataset, options.augment)
+        augment = dataset.augmentation(options.augment)
         training = {"generator": self.generator, "augment": augment, "workers": options.workers}
         self.train_batches = batches(self.split.train, **training)
         self.test_batches = batches(self.split.test) if self.split.test.numel() else None

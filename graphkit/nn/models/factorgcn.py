@@ -85,6 +85,7 @@ class FactorGCN(GraphModel):
     """
 
     has_penalty = True
+    returns_factors = True
 
     def __init__(
         self,
@@ -225,6 +226,11 @@ class FactorGCN(GraphModel):
         if self.readout is not None:
             return None
         return ReceptiveField(len(self.factors) + int(self.discriminator > 0 and self.factors[-1] > 1))
+
+    def last_hidden_layer(self, by_node: bool) -> str:
+        """Returns the name of the norm, or of the identity, behind a convolution: these are not called as modules."""
+        last = len(self.convs) - 1
+        return f"norms.{max(last - by_node, 0)}"
 
     def prepare_for_sampling(self, data: Data) -> Data:
         """Returns the graph with the degrees of its nodes, and with their number."""

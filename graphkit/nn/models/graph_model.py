@@ -1,6 +1,6 @@
 """What all models share: how they read a batch, the embedding of categories and the read-out of graphs."""
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -40,7 +40,13 @@ class GraphModel(torch.nn.Module):
     One that trains in phases (SPAGAN) says whether it :attr:`has_next_phase` and begins it in :meth:`begin_phase`.
     """
 
+    #: Kind of the items that ``forward`` takes; a data set fits if it :attr:`~graphkit.data.GraphDataset.holds` them.
+    reads: ClassVar[Literal["graphs", "skeleton clips"]] = "graphs"
     has_penalty = False
+    #: Whether ``forward`` takes ``return_factors``, for the coefficients ``[E, M]`` of every layer.
+    returns_factors = False
+    #: Whether ``forward`` takes ``return_attention``, for the matrices that mixed the joints in each block.
+    returns_joint_attention = False
     #: Whether the model looks at edges, at their weights, at paths along them, and divides by weighted degrees.
     uses_edges = True
     uses_edge_weight = False
@@ -102,6 +108,17 @@ class GraphModel(torch.nn.Module):
         They are in ``path_length``, which is not there where all edges have the length 1.
         """
         return data
+
+    def last_hidden_layer(self, by_node: bool) -> str | None:
+        """Returns the name of the sub-module that gives the features before the output layer.
+
+        Args:
+            by_node: Whether the items are nodes, so that the last graph layer makes the outputs.
+
+        Returns:
+            The name; ``None`` where it is a graph layer, called as a module.
+        """
+        return None
 
     def inputs(self, data: Data) -> dict[str, Any]:
         """Returns the arguments of ``forward`` for a graph or a batch of graphs."""

@@ -1,7 +1,7 @@
 """What all models of skeleton clips share: how they read a batch, and what they refuse."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -29,6 +29,8 @@ class SkeletonModel(GraphModel):
         layout: The joints and bones: a name, see :func:`graphkit.skeleton.layout_names`, or a layout.
         num_persons: Number of persons P.
     """
+
+    reads: ClassVar[Literal["graphs", "skeleton clips"]] = "skeleton clips"
 
     def __init__(self, in_channels: int, layout: "str | SkeletonLayout", num_persons: int) -> None:
         super().__init__()

@@ -52,6 +52,7 @@ class STIGCN(SkeletonModel):
         :func:`~graphkit.nn.stigcn_weights` for loading the released ones.
     """
 
+    returns_joint_attention = True
     #: What the additions to the fixed supports are called: weight decay may spare them.
     no_decay = ("adapt", "rho")
 
