@@ -1,6 +1,6 @@
 """Table of the named data sets: sizes, direction, duplicates, self loops and missing labels, from their raw files.
 
-RunFolder it with ``GRAPHKIT_DATA=DIR python benchmarks/data/datasets_table.py``: it prints the rows of
+Run it with ``GRAPHKIT_DATA=DIR python benchmarks/data/datasets_table.py``: it prints the rows of
 ``docs/datasets.md`` for the data sets that are at hand (molecules need rdkit). "Stored" is what the raw files list,
 "used" what ``graphkit.data.load`` returns.
 """

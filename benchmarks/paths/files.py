@@ -1,6 +1,6 @@
 """Processor time and memory of paths in files: written block by block, and read batch by batch.
 
-RunFolder it with ``python benchmarks/paths/files.py [--nodes 200000 --edges 1000000] [--json FILE]``: it generates a
+Run it with ``python benchmarks/paths/files.py [--nodes 200000 --edges 1000000] [--json FILE]``: it generates a
 graph, and measures all paths of one and two hops in a process of its own each time, with one thread. Memory is the
 peak of a process; the part of it that maps files can be given back at any time.
 """

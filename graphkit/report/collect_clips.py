@@ -15,7 +15,7 @@ from graphkit.skeleton import SkeletonLayout
 
 #: Test clips for the mean of matrices.
 AVERAGED = 32
-#: PackedClips of persons that a picture may cost: to choose the clips that are drawn, and for a confusion matrix.
+#: Frames of persons that a picture may cost: to choose the clips that are drawn, and for a confusion matrix.
 LOOKED_AT, COUNTED = 20_000, 60_000
 
 

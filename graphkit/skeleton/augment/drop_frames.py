@@ -1,4 +1,4 @@
-"""PackedClips that are lost."""
+"""Frames that are lost."""
 
 import torch
 from torch import Tensor

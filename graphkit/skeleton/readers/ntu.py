@@ -21,7 +21,7 @@ NUM_JOINTS = 25
 _FIELDS = 12
 #: Clips that are prepared together: enough to forget about the cost of a call, few enough to fit into memory.
 _TOGETHER = 64
-#: PackedClips up to which a file is read by native code, which does not ask how much memory its bodies take.
+#: Frames up to which a file is read by native code, which does not ask how much memory its bodies take.
 _FEW_FRAMES = 1500
 BODIES = ("tracked", "position")
 _NAME = re.compile(r"S(?P<setup>\d{3})C(?P<camera>\d{3})P(?P<subject>\d{3})R(?P<repetition>\d{3})A(?P<action>\d{3})")
