@@ -116,7 +116,8 @@ def combine(
         result["test"] = summary([fit["test"] for fit in fits])
         result["validation"] = summary([fit["validation"] for fit in fits])
         chosen_on = "test" if dataset.protocol == "test" else "validation"
-        result["selected_on"] = chosen_on if any(split.val.numel() for split in dataset.splits) else "last epoch"
+        selects = dataset.protocol != "fold" and any(split.val.numel() for split in dataset.splits)
+        result["selected_on"] = chosen_on if selects else "last epoch"
         result["epochs"] = [fit["epoch"] for fit in fits]
     for key in sorted({key for fit in fits for key in fit["extras"]}):
         result[key] = summary([fit["extras"].get(key) for fit in fits])
