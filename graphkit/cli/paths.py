@@ -79,7 +79,7 @@ def paths(ctx: click.Context, **options: Any) -> None:
                 f"the run is about the data set '{dataset_name}' (got '{options['dataset']}'); leave --dataset out"
             )
         dataset, model = run.dataset, run.model
-        if run.config["model"]["name"] != "spagan":
+        if not model.uses_paths:
             raise InputError(f"only spagan attends to paths (got a run of {run.config['model']['name']})")
 
         def find(data: Any, node: int) -> "list[NodePath]":

@@ -1,7 +1,6 @@
 """Streams: a data set cut into tasks that come one after the other."""
 
 from collections.abc import Iterator, Sequence
-from copy import copy
 from typing import Any, overload
 
 import numpy as np
@@ -11,7 +10,7 @@ from torch import Tensor
 from graphkit.continual.grouping import groups_of, node_time, window_of_edges, windows_of
 from graphkit.continual.stream_task import StreamTask
 from graphkit.continual.visible_graph import VISIBLE, VisibleGraph
-from graphkit.data import GraphCollection, GraphDataset, Split
+from graphkit.data import GraphDataset, Split
 from graphkit.data.splits import parse_fractions
 from graphkit.errors import InputError
 from graphkit.tasks import make_task
@@ -102,7 +101,7 @@ class TaskStream(Sequence[StreamTask]):
             y = _renumbered(y, self.classes, dataset.num_outputs)
             if y.dim() == 1:
                 owner = y.div(self.classes.size(1), rounding_mode="floor").clamp(min=-1)
-        self.dataset = _with_targets(dataset, y)
+        self.dataset = dataset.with_targets(y)
         if dataset.is_single_graph:
             if owner is None and (visible != "whole" or not inter_task_edges):
                 raise InputError("the nodes of a stream of labels belong to all tasks, and can only be seen whole")
@@ -229,12 +228,10 @@ class TaskStream(Sequence[StreamTask]):
 
 def _targets(dataset: GraphDataset) -> Tensor:
     """Returns classes ``[N]`` or labels ``[N, L]`` of all items."""
-    if isinstance(dataset.graphs, GraphCollection):
-        y = dataset.graphs.node["y"] if dataset.level == "node" else dataset.graphs.graph["y"]
-        if dataset.task == "node-classification":
-            raise InputError(f"no stream is made of many graphs whose nodes have classes, such as '{dataset.name}'")
-        return y.view(-1) if dataset.task == "graph-classification" else y
-    return dataset.graphs[0].y
+    if dataset.collection is not None and dataset.task == "node-classification":
+        raise InputError(f"no stream is made of many graphs whose nodes have classes, such as '{dataset.name}'")
+    y = dataset.targets()
+    return y.view(-1) if dataset.task == "graph-classification" else y
 
 
 def _labeled(y: Tensor) -> Tensor:
@@ -255,18 +252,6 @@ def _renumbered(y: Tensor, classes: Tensor, num_outputs: int) -> Tensor:
     number = torch.full((num_outputs + 1,), -1)  # the last entry serves the class -1
     number[classes.view(-1)] = torch.arange(classes.numel())
     return y if torch.equal(number[y], y) else number[y]
-
-
-def _with_targets(dataset: GraphDataset, y: Tensor) -> GraphDataset:
-    """Returns the data set with other targets; everything else is shared."""
-    if isinstance(dataset.graphs, GraphCollection):
-        graphs = copy(dataset.graphs)
-        level = "node" if dataset.level == "node" else "graph"
-        setattr(graphs, level, {**getattr(graphs, level), "y": y})
-        return dataset.replace(graphs=graphs)
-    data = copy(dataset.graphs[0])
-    data.y = y
-    return dataset.replace(graphs=(data,))
 
 
 def _stratified_split(y: Tensor, items: Tensor, split: str | Sequence[float], seed: int = 0) -> Split:

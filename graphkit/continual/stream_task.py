@@ -9,7 +9,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphkit.continual.experience import Experience
-from graphkit.continual.task_heads import TaskHeads
+from graphkit.continual.task_heads import task_heads
 from graphkit.continual.trunk_outputs import call_model
 from graphkit.continual.visible_graph import rows_of
 from graphkit.data import Split
@@ -96,7 +96,7 @@ class StreamTask(Experience):
 
     def _answers(self, model: torch.nn.Module, out: Tensor) -> Tensor:
         """Returns the outputs that answer this task."""
-        if not isinstance(model, TaskHeads):
+        if task_heads(model) is None:
             return out[:, self.columns]
         if self.stream.scenario == "class":
             raise InputError(

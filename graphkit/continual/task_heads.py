@@ -8,6 +8,7 @@ from torch_geometric.data import Data
 
 from graphkit.errors import InputError
 from graphkit.nn import GraphModel
+from graphkit.nn.models.graph_model import model_inputs
 
 
 class TaskHeads(GraphModel):
@@ -50,6 +51,9 @@ class TaskHeads(GraphModel):
         self.network = network
         self._put([None] * len(self.places))
 
+    #: Whether ``forward`` takes a ``task`` and runs the output layer of that task.
+    has_heads = True
+
     @property
     def has_penalty(self) -> bool:  # type: ignore[override]
         """Whether the network has a loss of its own."""
@@ -62,12 +66,13 @@ class TaskHeads(GraphModel):
 
     def init_from_data(self, data: Data) -> None:
         """Takes first weights from training data, if the network can."""
-        if isinstance(self.network, GraphModel):
-            self._with(0, self.network.init_from_data, data)
+        init_from_data = getattr(self.network, "init_from_data", None)
+        if init_from_data is not None:
+            self._with(0, init_from_data, data)
 
     def inputs(self, data: Data) -> dict[str, Any]:
         """Returns the arguments of the network for a graph or a batch of graphs."""
-        return self.network.inputs(data) if isinstance(self.network, GraphModel) else super().inputs(data)
+        return model_inputs(self.network, data)
 
     def forward(self, *args: Any, task: int, **kwargs: Any) -> Any:
         """Returns the outputs of one task."""
@@ -84,13 +89,18 @@ class TaskHeads(GraphModel):
             self._put([None] * len(self.places))
 
     def _put(self, layers: Sequence[torch.nn.Module | None]) -> None:
-        """Puts layers into the network; in this way every parameter has one name, whichever task was last."""
+        """Registers layers in the network; every parameter has one name, whichever task was last."""
         for path, layer in zip(self.places, layers, strict=True):
             parent, _, name = path.rpartition(".")
-            self.network.get_submodule(parent)._modules[name] = layer
+            self.network.get_submodule(parent).register_module(name, layer)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({type(self.network).__name__}, sizes={list(self.sizes)})"
+
+
+def task_heads(model: torch.nn.Module) -> TaskHeads | None:
+    """Returns a model as one with an output layer for each task; ``None`` if its tasks share the output layer."""
+    return cast(TaskHeads, model) if getattr(model, "has_heads", False) else None
 
 
 def _output_layers(network: torch.nn.Module, other: torch.nn.Module) -> list[str]:

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphkit.continual.task_heads import TaskHeads
+from graphkit.continual.task_heads import task_heads
 from graphkit.data.single_graph import MASKS
-from graphkit.nn import GraphModel
+from graphkit.nn.models.graph_model import model_inputs
 from graphkit.nn.state_key import StateKey
 
 
@@ -51,19 +51,19 @@ def call_model(model: torch.nn.Module, data: Any, task: int, **options: Any) -> 
     passes = _PASSES.get()
     if passes is None or options:
         return model(**_inputs(model, data, task), **options)
-    state = _state(model, data)
+    state, heads = _state(model, data), task_heads(model)
     for done in passes:
         if done.model is model and state.matches(done.state):
-            if isinstance(model, TaskHeads):
+            if heads is not None:
                 assert done.head is not None
-                return _first(model.heads[task][0](*done.head[0], **done.head[1]))  # type: ignore[index]
+                return _first(heads.heads[task][0](*done.head[0], **done.head[1]))  # type: ignore[index]
             return done.output
-    if not isinstance(model, TaskHeads):
+    if heads is None:
         out = model(**_inputs(model, data, task))
         passes.append(_Pass(model, state, out, None))
         return out
     calls: list[tuple[tuple[Any, ...], dict[str, Any], Any]] = []
-    head = model.heads[task][0]  # type: ignore[index]
+    head = heads.heads[task][0]  # type: ignore[index]
 
     def note(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
         calls.append((args, kwargs, out))
@@ -73,7 +73,7 @@ def call_model(model: torch.nn.Module, data: Any, task: int, **options: Any) -> 
         out = model(**_inputs(model, data, task))
     finally:
         handle.remove()
-    if len(model.places) == 1 and len(calls) == 1 and _first(calls[0][2]) is out:
+    if len(heads.places) == 1 and len(calls) == 1 and _first(calls[0][2]) is out:
         passes.append(_Pass(model, state, None, calls[0][:2]))
     return out
 
@@ -96,13 +96,5 @@ def _first(out: Any) -> Tensor:
 
 def _inputs(model: torch.nn.Module, data: Any, task: int) -> dict[str, Any]:
     """Returns the arguments of a model."""
-    inputs: dict[str, Any]
-    if isinstance(model, GraphModel):
-        inputs = model.inputs(data)
-    else:
-        inputs = {"x": data.x, "edge_index": data.edge_index}
-        if data.get("batch") is not None:
-            inputs["batch"] = data.batch
-    if isinstance(model, TaskHeads):
-        inputs["task"] = task
-    return inputs
+    inputs = model_inputs(model, data)
+    return inputs if task_heads(model) is None else {**inputs, "task": task}

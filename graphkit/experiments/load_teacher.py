@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from graphkit import data
-from graphkit.data import ClipCollection, GraphDataset, Split
+from graphkit.data import GraphDataset, Split
 from graphkit.distill.distillation import Distillation
 from graphkit.errors import InputError
 from graphkit.experiments.run_folder import RunFolder, open_run
@@ -75,13 +75,13 @@ def load_teacher(run: RunFolder, config: dict[str, Any], dataset: GraphDataset) 
     teacher = same[0] if same else max(fits, key=_validation)
     if _shaped(teacher.config) == _shaped(config):
         teacher.dataset = dataset
+    elif dataset.holds == "skeleton clips":
+        raise InputError(f"the teacher '{run.path}' sees another stream of the clips; set `data.stream` alike")
     elif not dataset.is_single_graph:
         raise InputError(
             f"the teacher '{run.path}' reads other graphs: its `data.transforms` are "
             f"{teacher.config['data']['transforms']} (the student's are {config['data']['transforms']}); set them alike"
         )
-    elif isinstance(dataset.graphs, ClipCollection):
-        raise InputError(f"the teacher '{run.path}' sees another stream of the clips; set `data.stream` alike")
     return teacher
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -64,8 +64,8 @@ def export_run(run: RunFolder, format: str = "onnx", output: str | Path | None =
     if not run.result:
         raise InputError(f"the run '{run.path}' has not ended; continue it with: graphkit train --resume {run.path}")
     fit = run.best
-    model, dataset = fit.model, fit.dataset
-    if not isinstance(model, SkeletonModel) or not isinstance(dataset, SkeletonDataset):
+    model, dataset = cast(SkeletonModel, fit.model), cast(SkeletonDataset, fit.dataset)
+    if model.reads != "skeleton clips":
         name = run.config["model"]["name"]
         raise InputError(f"only models of skeleton clips can be exported (got '{name}'); keep the run folder instead")
     plain = plain_form(model)

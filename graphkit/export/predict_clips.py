@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -63,7 +63,7 @@ def open_predictor(source: RunFolder | str | Path, device: str = "auto") -> Pred
         where = source.path
         raise InputError(f"the run '{where}' has not ended; continue it with: graphkit train --resume {where}")
     fit = source.best
-    if not isinstance(fit.dataset, SkeletonDataset):
+    if fit.dataset.holds != "skeleton clips":
         name = source.config["model"]["name"]
         raise InputError(f"only models of skeleton clips predict for new clips (got '{name}'); leave the folder out")
     torch_device = pick_device(device)
@@ -73,7 +73,8 @@ def open_predictor(source: RunFolder | str | Path, device: str = "auto") -> Pred
     def scores(x: Tensor, lengths: Tensor) -> Tensor:
         return model(x.to(torch_device), lengths.to(torch_device)).cpu()
 
-    return Predictor(ClipForm.of_dataset(fit.dataset, fit.config["data"]["name"], data_options(fit)), scores)
+    dataset = cast(SkeletonDataset, fit.dataset)
+    return Predictor(ClipForm.of_dataset(dataset, fit.config["data"]["name"], data_options(fit)), scores)
 
 
 def find_clips(paths: Sequence[str | Path]) -> list[Path]:

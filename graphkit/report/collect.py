@@ -1,6 +1,6 @@
 """What the figures of a run are drawn from: read from the run folder, or computed with its model on its data."""
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -34,12 +34,12 @@ _LARGE = 5_000_000
 
 def has_factors(fit: RunFolder) -> bool:
     """Whether a run's model splits graphs into factors."""
-    return isinstance(fit.model, FactorGCN)
+    return fit.model.returns_factors
 
 
 def has_true_factors(dataset: GraphDataset) -> bool:
     """Whether the true factors of a data set are known."""
-    return "factor_mask" in getattr(dataset.graphs, "edge", {})
+    return dataset.has_factor_masks
 
 
 def confusion(run: RunFolder) -> Tensor:
@@ -182,9 +182,9 @@ def _blocks(model: FactorGCN) -> list[int]:
 
 def _factor_model(fit: RunFolder) -> FactorGCN:
     """Returns the model of a run, which must be one with factors."""
-    if not isinstance(fit.model, FactorGCN):
+    if not fit.model.returns_factors:
         raise InputError(f"only factorgcn has factor graphs to be drawn (got the model {fit.config['model']['name']})")
-    return fit.model
+    return cast(FactorGCN, fit.model)
 
 
 def _edges(data: Data, factors: Tensor) -> SymmetricEdges:

@@ -1,6 +1,6 @@
 """What the pictures of attended paths are drawn from: computed with a run's model on its data."""
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -43,7 +43,7 @@ class PathExample(NamedTuple):
 
 def has_paths(fit: RunFolder) -> bool:
     """Whether a run's model attends to paths."""
-    return isinstance(fit.model, SPAGAN)
+    return fit.model.uses_paths
 
 
 def path_examples(fit: RunFolder) -> list[PathExample]:
@@ -52,8 +52,8 @@ def path_examples(fit: RunFolder) -> list[PathExample]:
     Raises:
         NoPicture: If the graph is too large to be computed for a picture, or no node has paths that can be drawn.
     """
-    model, dataset = fit.model, fit.dataset
-    if not isinstance(model, SPAGAN):
+    model, dataset = cast(SPAGAN, fit.model), fit.dataset
+    if not model.uses_paths:
         raise InputError(f"only spagan attends to paths (got the model {fit.config['model']['name']})")
     ids = fit.split.test if fit.split.test.numel() else fit.split.train
     examples: list[PathExample] = []

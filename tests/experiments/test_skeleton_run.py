@@ -152,3 +152,9 @@ def test_settings_that_do_not_fit_are_refused(config: dict, message: str, tmp_pa
     with pytest.raises(ValueError, match=re.escape(message)):
         fit(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_teacher_of_another_stream_is_refused(run: Path, tmp_path: Path) -> None:
+    student = {**CONFIG, "data": {**CONFIG["data"], "stream": "bone"}}
+    with pytest.raises(ValueError, match="sees another stream of the clips; set `data.stream` alike"):
+        fit({**student, "distill": {"teacher": str(run), "losses": [{"name": "kd"}]}}, tmp_path / "student")

@@ -127,6 +127,14 @@ class GraphModel(torch.nn.Module):
         return {"x": data.x, "edge_index": data.edge_index, "batch": data.batch, "batch_size": int(data.num_graphs)}
 
 
+def model_inputs(model: torch.nn.Module, data: Data) -> dict[str, Any]:
+    """Returns the arguments of any module for a graph or a batch: :meth:`GraphModel.inputs`, or those of PyG's."""
+    if isinstance(model, GraphModel):
+        return model.inputs(data)
+    inputs = {"x": data.x, "edge_index": data.edge_index}
+    return inputs if data.get("batch") is None else {**inputs, "batch": data.batch}
+
+
 def check_options(
     in_channels: int,
     out_channels: int,
