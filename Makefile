@@ -9,7 +9,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help gpu-dry-run demo test test-all test-slow fuzz lint docs bench cuda emulate sanitize clean distclean FORCE
+.PHONY: help gpu-dry-run demo test test-all test-slow fuzz lint manifest docs bench cuda emulate sanitize clean distclean FORCE
 
 # The first interpreter that is new enough and can make an environment; only asked for when there is none yet.
 CANDIDATES := python3.13 python3.12 python3.11 python3.10 python3
@@ -29,6 +29,7 @@ help:
 	@echo "make test       the fast tests (ARGS=... goes to pytest); test-all adds what .ci/run takes, test-slow is the rest"
 	@echo "make fuzz       mutated inputs for every reader, hostile arguments for every operator (SEED=...; many minutes)"
 	@echo "make lint       ruff and mypy"
+	@echo "make manifest   write graphkit/manifest.json, after a model, data set, loss, strategy or layout has changed"
 	@echo "make docs       the documentation, in docs/_build/html; a warning is an error"
 	@echo "make bench      every benchmark: prints tables, writes JSON"
 	@echo "make cuda       compile the CUDA kernels, without a GPU, where there is nvcc"
@@ -60,6 +61,10 @@ lint: .venv/.stamp-lint
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check -q .
 	@$(PY) -m mypy
+
+# What the listings show of models and data sets; a test compares it with what the modules register.
+manifest: .venv/.stamp-package
+	@$(PY) -m graphkit.testing.manifest
 
 docs: .venv/.stamp-docs
 	@OMP_NUM_THREADS=1 $(PY) -m sphinx -W --keep-going -q -b html docs docs/_build/html

@@ -1,13 +1,18 @@
 """The one way to find a model, a data set, a joint layout, a strategy or a distillation loss by name.
 
-A decorator on the class or function is the whole registration. The modules that hold them are imported when a name is
-first asked for, so importing :mod:`graphkit` stays cheap and adding a model means adding one file.
+A decorator on the class or function is the whole registration, and adding a model means adding one file. The file
+``manifest.json`` says which module holds which name, so that names are listed without importing PyTorch and only the
+module that holds a name is imported. ``make manifest`` writes it; a name that it lacks is looked for in all modules.
 """
 
 import difflib
 import importlib
+import json
 import pkgutil
 from collections.abc import Callable, Iterable
+from functools import cache
+from importlib import resources
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 from graphkit.errors import InputError, InputTypeError
@@ -16,6 +21,15 @@ T = TypeVar("T")
 
 #: Characters of an unknown name that a message shows.
 LONGEST = 80
+#: File with the names of the package, their modules and what the commands list of them.
+MANIFEST = "manifest.json"
+
+
+@cache
+def manifest() -> dict[str, dict[str, dict[str, Any]]]:
+    """Returns the names of the package by kind, with their ``module`` and what the commands list of them."""
+    file = resources.files("graphkit").joinpath(MANIFEST)
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
 def plain_name(name: str) -> str:
@@ -48,7 +62,7 @@ class Registry:
 
     Args:
         kind: What is registered, as it appears in error messages.
-        packages: The packages whose modules hold the registrations; all of them are imported at the first look-up.
+        packages: The packages whose modules hold the registrations.
     """
 
     def __init__(self, kind: str, *packages: str) -> None:
@@ -75,6 +89,12 @@ class Registry:
             ValueError: If there is no such name; the closest one is offered.
         """
         key = self.canonical(name)
+        module = manifest().get(self.kind, {}).get(key, {}).get("module")
+        if module is not None and find_spec(module) is not None:
+            importlib.import_module(module)
+        if key not in self._entries:
+            self.discover()
+            key = self.canonical(name)
         if key not in self._entries:
             raise unknown_name(self.kind, key, self._entries)
         return self._entries[key]
@@ -85,26 +105,27 @@ class Registry:
         Raises:
             TypeError: If the name is not text.
         """
-        self._discover()
         if not isinstance(name, str):
             raise InputTypeError(f"the name of a {self.kind} must be text (got {name!r})")
-        if name in self._entries:
-            return name
-        return next((key for key in self._entries if plain_name(key) == plain_name(name)), name)
+        names = self.names()
+        return name if name in names else next((key for key in names if plain_name(key) == plain_name(name)), name)
 
     def names(self) -> list[str]:
-        """Returns all registered names in alphabetical order."""
-        self._discover()
-        return sorted(self._entries)
+        """Returns all names in alphabetical order: those of the manifest and those that were registered."""
+        listed = manifest().get(self.kind)
+        if listed is None:
+            self.discover()
+        return sorted({*self._entries, *(listed or ())})
 
-    def _discover(self) -> None:
-        if self._discovered:
-            return
-        for name in self.packages:
-            package = importlib.import_module(name)
-            for module in pkgutil.iter_modules(package.__path__, name + "."):
-                importlib.import_module(module.name)
-        self._discovered = True
+    def discover(self) -> dict[str, Any]:
+        """Imports all modules of the packages and returns what is registered, by name."""
+        if not self._discovered:
+            for name in self.packages:
+                package = importlib.import_module(name)
+                for module in pkgutil.iter_modules(package.__path__, name + "."):
+                    importlib.import_module(module.name)
+            self._discovered = True
+        return self._entries
 
 
 _models = Registry("model", "graphkit.nn.models")
@@ -112,6 +133,9 @@ _datasets = Registry("data set", "graphkit.data.datasets", "graphkit.data.synthe
 _layouts = Registry("joint layout", "graphkit.skeleton.layouts")
 _strategies = Registry("strategy", "graphkit.continual.strategies")
 _losses = Registry("distillation loss", "graphkit.distill.losses")
+
+#: All registries of the manifest.
+REGISTRIES = (_models, _datasets, _layouts, _strategies, _losses)
 
 register_model = _models.register
 get_model = _models.get

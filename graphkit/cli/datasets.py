@@ -1,7 +1,10 @@
 """``graphkit datasets``."""
 
+from typing import Any
+
 import click
 
+from graphkit.registry import canonical_dataset, dataset_names, manifest, unknown_name
 from graphkit.screen import echo
 
 
@@ -18,9 +21,21 @@ def datasets(name: str | None, root: str | None) -> None:
     """
     from graphkit import data
 
-    if name is not None:
-        for option, default in data.options(name).items():
-            echo(f"data.{option:<20} {default}")
+    if name is None:
+        for row in data.list_datasets(root):
+            echo(f"{row.name:<16} {'here' if row.available else '-':<5} {row.task:<32} {row.origin}")
         return
-    for row in data.list_datasets(root):
-        echo(f"{row.name:<16} {'here' if row.available else '-':<5} {row.task:<32} {row.origin}")
+    listed: dict[str, Any] = {}
+    if not data.is_path(name):
+        listed, names, name = manifest().get("data set", {}), dataset_names(), canonical_dataset(name)
+        if name not in names:
+            raise unknown_name("data set", name, names)
+    for option, default in (listed.get(name) or describe(name))["settings"].items():
+        echo(f"data.{option:<20} {default}")
+
+
+def describe(name: str) -> dict[str, Any]:
+    """Returns the settings of a data set, or of a user's own file, with defaults as they are shown."""
+    from graphkit import data
+
+    return {"settings": {option: f"{default}" for option, default in data.options(name).items()}}

@@ -1,7 +1,11 @@
 """``graphkit models``."""
 
+import re
+from typing import Any
+
 import click
 
+from graphkit.registry import canonical_model, manifest, model_names, unknown_name
 from graphkit.screen import echo
 
 
@@ -15,20 +19,29 @@ def models(name: str | None) -> None:
       graphkit models
       graphkit models factorgcn
     """
-    from graphkit.config.schema import model_options
-    from graphkit.registry import get_model, model_names
-
+    listed, names = manifest().get("model", {}), model_names()
     if name is None:
-        for model_name in model_names():
-            first = (get_model(model_name).__doc__ or "").strip().splitlines()[0]
-            echo(f"{model_name:<12} {_plain(first)}")
+        for model_name in names:
+            row = listed.get(model_name) or describe(model_name)
+            echo(f"{model_name:<12} {row['summary']}")
         return
-    for option, default in model_options(name).items():
-        echo(f"model.{option:<20} {default if not isinstance(default, tuple) else list(default)}")
+    key = canonical_model(name)
+    if key not in names:
+        raise unknown_name("model", key, names)
+    row = listed.get(key) or describe(key)
+    for option, default in row["settings"].items():
+        echo(f"model.{option:<20} {default}")
 
 
-def _plain(line: str) -> str:
-    """Returns a line of a docstring without its markup."""
-    import re
+def describe(name: str) -> dict[str, Any]:
+    """Returns the first line of a model's docstring and its settings, with defaults as they are shown."""
+    from graphkit.config.schema import model_options
+    from graphkit.registry import get_model
 
-    return re.sub(r"`([^`<]+?)\s*<[^>]*>`_", r"\1", line).replace(":class:", "").replace("`", "")
+    first, *_ = (get_model(name).__doc__ or "").strip().splitlines() or [""]
+    summary = re.sub(r"`([^`<]+?)\s*<[^>]*>`_", r"\1", first).replace(":class:", "").replace("`", "")
+    settings = {
+        option: f"{list(default) if isinstance(default, tuple) else default}"
+        for option, default in model_options(name).items()
+    }
+    return {"summary": summary, "settings": settings}

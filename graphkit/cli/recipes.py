@@ -1,5 +1,7 @@
 """``graphkit recipes``."""
 
+from importlib import resources
+
 import click
 
 from graphkit.screen import echo
@@ -17,10 +19,13 @@ def recipes(ctx: click.Context) -> None:
     """
     if ctx.invoked_subcommand is not None:
         return
-    from graphkit.config.recipes import load_recipe, recipe_names
+    import yaml
 
+    from graphkit.config.recipes import recipe_names
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where PyYAML is built with libyaml
     for name in recipe_names():
-        recipe = load_recipe(name)
+        recipe = yaml.load(_text(name), loader)
         echo(f"{name:<28} {recipe['title']}")
         for entry in recipe.get("expected", []):
             if entry["mean"] is None:
@@ -41,10 +46,12 @@ def show(name: str) -> None:
     Example:
       graphkit recipes show factorgcn-cora
     """
-    from importlib import resources
-
     from graphkit.config.recipes import load_recipe
 
     load_recipe(name)  # an unknown name ends here
-    text = resources.files("graphkit.config.recipes").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
-    echo(text.rstrip())
+    echo(_text(name).rstrip())
+
+
+def _text(name: str) -> str:
+    """Returns the file of a recipe."""
+    return resources.files("graphkit.config.recipes").joinpath(f"{name}.yaml").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What a named data set says about itself before anything is read: its task, raw files and public address."""
+"""Registration of named data sets: task, source of the raw files, loading function and its options."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,46 +7,13 @@ from typing import Any
 
 from graphkit.data.checks import check_dataset
 from graphkit.data.dataset import GraphDataset
+from graphkit.data.sources import Request, Source
 from graphkit.errors import InputError
 from graphkit.registry import register_dataset, unknown_name
 from graphkit.settings import Setting, coerce, signature_settings
 
 #: The largest number that an option may be; NaN is none.
 MAX_OPTION = 2**40
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where the raw files of a data set lie below the root, and where the public copy is.
-
-    Args:
-        folder: Folder below the root that PyG's loader calls its root, such as ``"Planetoid"``.
-        raw: Folder with the raw files below that one, such as ``"Cora/raw"``.
-        files: Names of the files and folders that must be there; none for data that are generated or come with a
-            library.
-        address: Public address of the files, or one line on where generated data come from.
-        optional: Whether the data set also works without the files.
-        urls: Where the files are downloaded from: archives (``.zip``) and single files, gzipped or not. By default the
-            reader downloads them, if anything does.
-        pickled: Whether files are pickles. A pickle that differs from the published one is refused, others are noted.
-    """
-
-    folder: str = ""
-    raw: str = "raw"
-    files: tuple[str, ...] = ()
-    address: str = ""
-    optional: bool = False
-    urls: tuple[str, ...] = ()
-    pickled: bool = False
-
-
-@dataclass(frozen=True)
-class Request:
-    """One call for a data set: its name, its source and where to look for the raw files (``None``: the cache only)."""
-
-    name: str
-    source: Source
-    root: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -15,17 +15,15 @@ from graphkit.data.dataset import GraphDataset, Split
 from graphkit.data.dataset_info import DatasetEntry
 from graphkit.data.edges import by_target, plain_edge_index, sorted_edge_index
 from graphkit.data.labels import labeled_items
+from graphkit.data.sources import is_path, resolve_root
 from graphkit.data.splits import PARTS, few_labels, parse_fractions, random_split
-from graphkit.errors import InputError, InputTypeError
+from graphkit.errors import InputError
 from graphkit.nn.attribute_level import attribute_level
-from graphkit.registry import dataset_names, get_dataset
+from graphkit.registry import get_dataset
 from graphkit.settings import Setting
 
 #: Draws of a few labels where a data set has one split.
 FEW_LABEL_DRAWS = 10
-OWN_SUFFIXES = (".npz", ".pt", ".graphml", ".csv")
-#: What shows that a folder is data of a user's own.
-OWN_FILES = ("edges.csv", "labels.csv", "edge_index.npy", "edge_index.safetensors")
 
 
 def load(
@@ -93,43 +91,6 @@ def option_settings(name_or_path: str | os.PathLike[str]) -> dict[str, Setting]:
 
         return own_options(Path(name_or_path).expanduser())
     return get_dataset(str(name_or_path)).options
-
-
-def is_path(name_or_path: str | os.PathLike[str]) -> bool:
-    """Whether this stands for a file or folder of the user's and not for a name.
-
-    Raises:
-        InputTypeError: If it is neither text nor a path.
-    """
-    if not isinstance(name_or_path, str | os.PathLike) or not isinstance(os.fspath(name_or_path), str):
-        hint = "; save a graph with torch.save(data, 'graph.pt') and give the path of the file"
-        raise InputTypeError(
-            "`name_or_path` must be the name of a data set, or the path of a file or folder "
-            f"(got {type(name_or_path).__name__}){hint}"
-        )
-    text = os.fspath(name_or_path)
-    if not text.strip():
-        return False
-    if not isinstance(name_or_path, str) or os.sep in text or "/" in text or text.startswith("."):
-        return True
-    if text.lower().endswith(OWN_SUFFIXES) or any(Path(text, file).is_file() for file in OWN_FILES):
-        return True
-    return text not in dataset_names() and Path(text).exists()
-
-
-def resolve_root(root: str | os.PathLike[str] | None) -> Path | None:
-    """Returns the folder with raw files: the one given, the one in ``GRAPHKIT_DATA``, or none.
-
-    Raises:
-        FileNotFoundError: If it is not a folder.
-    """
-    origin, value = ("the root", root) if root is not None else ("GRAPHKIT_DATA", os.environ.get("GRAPHKIT_DATA"))
-    if not value:
-        return None
-    path = Path(value).expanduser()
-    if not path.is_dir():
-        raise FileNotFoundError(f"{origin} must be a folder with raw files (got '{path}', which is none)")
-    return path
 
 
 def draw_split(dataset: GraphDataset, split: str | Sequence[float], seed: int) -> GraphDataset:

@@ -1,13 +1,11 @@
 """Raw files that are only read: finding them, fetching them, and keeping what is made of them in the cache folder."""
 
-import atexit
 import contextlib
 import hashlib
 import io
 import os
 import shutil
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -18,8 +16,8 @@ from typing import Any, TypeVar
 import torch
 import torch_geometric
 
-from graphkit.data.dataset_info import Request, Source
 from graphkit.data.download import fetch_files, private_folder, publish, socket_timeout, unreachable_host
+from graphkit.data.sources import Request, Source, cache_folder, candidates, find_raw
 from graphkit.errors import InputError
 from graphkit.files import write_atomically
 from graphkit.screen import printable
@@ -29,41 +27,6 @@ T = TypeVar("T")
 CACHE_FORMAT = 1
 #: File with the SHA-256 digests of published raw files.
 TABLE = "published.sha256"
-
-
-def cache_folder() -> Path:
-    """Returns the folder for what is downloaded or processed: ``GRAPHKIT_CACHE``, or ``~/.cache/graphkit``.
-
-    If it cannot be written, a temporary folder takes its place for the life of the process.
-    """
-    wanted = Path(os.environ.get("GRAPHKIT_CACHE") or "~/.cache/graphkit").expanduser()
-    try:
-        wanted.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return _temporary_cache()
-    return wanted if os.access(wanted, os.W_OK | os.X_OK) else _temporary_cache()
-
-
-@cache
-def _temporary_cache() -> Path:
-    folder = tempfile.mkdtemp(prefix="graphkit-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
-
-
-def candidates(request: Request) -> list[Path]:
-    """Returns the folders in which the raw files are looked for: below the root, then among earlier downloads."""
-    below = Path(request.source.folder, request.source.raw)
-    roots = [request.root] if request.root is not None else []
-    return [root / below for root in (*roots, cache_folder() / "raw")]
-
-
-def find_raw(request: Request) -> Path | None:
-    """Returns the folder that holds all raw files of a data set, or ``None``."""
-    for folder in candidates(request):
-        if all((folder / name).exists() for name in request.source.files):
-            return folder
-    return None
 
 
 def missing_files(request: Request, reason: str = "") -> FileNotFoundError:

@@ -1,5 +1,8 @@
 """Layers and models: plain PyTorch modules that know nothing of data sets or training."""
 
+from typing import TYPE_CHECKING, Any
+
+from graphkit.nn import models
 from graphkit.nn.conv import (
     DynamicEdgeConv,
     FactorGCNConv,
@@ -13,13 +16,27 @@ from graphkit.nn.conv import (
 from graphkit.nn.factor_discriminator import FactorDiscriminator, discriminator_loss
 from graphkit.nn.knn import knn_graph
 from graphkit.nn.label_loss import label_loss
-from graphkit.nn.models import DGCNN, GAT, GCN, GIN, MLP, SPAGAN, STGCN, STIGCN, FactorGCN, GraphModel, SkeletonModel
 from graphkit.nn.packed_clips import PackedClips
 from graphkit.nn.paths import attention_cost
 from graphkit.nn.pca_init import pca_init
 from graphkit.nn.skeleton_supports import skeleton_supports
 from graphkit.nn.spatial_partition import spatial_partition
 from graphkit.nn.stigcn_weights import stigcn_weights
+
+if TYPE_CHECKING:
+    from graphkit.nn.models import (
+        DGCNN,
+        GAT,
+        GCN,
+        GIN,
+        MLP,
+        SPAGAN,
+        STGCN,
+        STIGCN,
+        FactorGCN,
+        GraphModel,
+        SkeletonModel,
+    )
 
 __all__ = [
     "DGCNN",
@@ -52,3 +69,14 @@ __all__ = [
     "skeleton_supports",
     "stigcn_weights",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Returns a model and imports its module first."""
+    if name not in models.__all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return globals().setdefault(name, getattr(models, name))
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,17 +1,20 @@
 """The released weights of STIGCN under the names that they have here."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from graphkit.errors import InputError
-from graphkit.nn.models.stigcn import STIGCN
+
+if TYPE_CHECKING:
+    from graphkit.nn.models.stigcn import STIGCN
 
 _NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 
 
-def stigcn_weights(model: STIGCN, released: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def stigcn_weights(model: "STIGCN", released: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Renames and reshapes the parameters of a released checkpoint.
 
     The released weights belong to ``polynomial="elementwise"``; the supports, which the checkpoint lacks, are those of
@@ -29,6 +32,7 @@ def stigcn_weights(model: STIGCN, released: Mapping[str, Tensor]) -> dict[str, T
         ValueError: If a parameter is absent, left over or has another shape than the model's.
 
     Example:
+        >>> from graphkit.nn import STIGCN
         >>> model = STIGCN(polynomial="elementwise")
         >>> model.load_state_dict(stigcn_weights(model, torch.load("ntu-xsub.pt", weights_only=True)))  # doctest: +SKIP
     """

@@ -1,0 +1,58 @@
+"""The file ``graphkit/manifest.json``: ``python -m graphkit.testing.manifest``, or ``make manifest``, writes it."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import graphkit
+from graphkit.cli import datasets, models
+from graphkit.files import write_atomically
+from graphkit.registry import MANIFEST, REGISTRIES, get_dataset
+
+#: What of the source of a data set says whether its raw files are at hand.
+SOURCE = ("folder", "raw", "files", "address", "optional")
+
+
+def build_manifest() -> dict[str, dict[str, dict[str, Any]]]:
+    """Returns the content of the manifest: what the modules of the package register, by kind and name."""
+    content: dict[str, dict[str, dict[str, Any]]] = {}
+    for registry in REGISTRIES:
+        rows = content.setdefault(registry.kind, {})
+        for name, entry in sorted(registry.discover().items()):
+            module = _module_of(entry, registry.packages)
+            if module is not None:  # others are registered by users and tests
+                rows[name] = {"module": module, **_listed(registry.kind, name)}
+    return json.loads(json.dumps(content))
+
+
+def _module_of(entry: Any, packages: Sequence[str]) -> str | None:
+    """Returns the module in the packages of a registry that holds an entry, or ``None``."""
+    holder = getattr(entry, "load", entry)
+    modules = {name: module for name, module in sys.modules.items() if name.rpartition(".")[0] in packages}
+    if hasattr(holder, "__qualname__"):  # a class or a function
+        return holder.__module__ if holder.__module__ in modules else None
+    return next((name for name, module in modules.items() if any(v is holder for v in vars(module).values())), None)
+
+
+def _listed(kind: str, name: str) -> dict[str, Any]:
+    """Returns what the commands list of a name."""
+    if kind == "model":
+        return models.describe(name)
+    if kind == "data set":
+        entry = get_dataset(name)
+        source = {key: getattr(entry.source, key) for key in SOURCE}
+        return {"task": entry.task, "source": source, **datasets.describe(name)}
+    return {}
+
+
+def main() -> None:
+    """Writes the manifest."""
+    path = Path(graphkit.__file__).with_name(MANIFEST)
+    text = json.dumps(build_manifest(), indent=1, ensure_ascii=False) + "\n"
+    write_atomically(path, lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main()
