@@ -5,10 +5,11 @@ import click
 from graphkit.screen import echo
 
 
-@click.command(short_help="Write a run's report as one HTML file.")
-@click.argument("run", type=click.Path())
-def report(run: str) -> None:
-    """Write the report of the run folder RUN: settings, environment, curves, scores and pictures, in one HTML file.
+@click.command(short_help="Write each run's report as one HTML file.")
+@click.argument("runs", type=click.Path(), nargs=-1, required=True)
+def report(runs: tuple[str, ...]) -> None:
+    """Write the reports of the run folders RUNS: settings, environment, curves, scores and pictures, in one HTML file
+    in each folder.
 
     \b
     Example:
@@ -16,4 +17,5 @@ def report(run: str) -> None:
     """
     from graphkit.report import report as write_report
 
-    echo(f"report: {write_report(run)}")
+    for run in runs:
+        echo(f"report: {write_report(run)}")

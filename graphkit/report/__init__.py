@@ -3,7 +3,7 @@
 from graphkit.report.clips import clip_animation, clip_strip, learned_graphs_picture
 from graphkit.report.collect_clips import ClipExample, LearnedGraph, joint_weights
 from graphkit.report.confusion import confusion_counts, confusion_matrix
-from graphkit.report.continual import performance_matrices, performance_over_tasks
+from graphkit.report.continual_report import performance_matrices, performance_over_tasks
 from graphkit.report.correlation import block_contrast, correlation_maps
 from graphkit.report.curves import training_curves
 from graphkit.report.factors import (

@@ -1,15 +1,23 @@
-"""The report of a continual run: table, heat maps and curves on one page."""
+"""Report of a continual run: table, performance matrices as heat maps, and scores over the tasks."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from graphkit.errors import InputError
 from graphkit.experiments.run_folder import read_environment
-from graphkit.files import read_json
-from graphkit.report import html, scores
-from graphkit.report.continual import performance_matrices, performance_over_tasks
-from graphkit.report.style import inline_svg, save_png
+from graphkit.report import scores
+from graphkit.report.page import Cell, Note, Page, Section, Table, Tile, draw, reproduce
+from graphkit.report.style import INK, SERIES, new_figure, style
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Matrix = Sequence[Sequence[float | None]]
+#: Matrices of more tasks than this are shown without the numbers.
+_ANNOTATED = 14
 _COLUMNS = {
     "average_performance": "average performance ↑",
     "average_forgetting": "AF (negative is forgetting)",
@@ -26,58 +34,45 @@ _MEANING = (
 )
 
 
-def render_continual(folder: Path) -> str:
-    """Returns the page of a continual run as HTML; writes the pictures.
-
-    Raises:
-        ValueError: If the run has not ended.
-    """
-    if not (folder / "result.json").is_file():
-        raise InputError(f"the run '{folder}' has not ended; continue it with: graphkit continual --resume {folder}")
-    result = read_json(folder / "result.json")
+def continual_page(folder: Path, result: dict[str, Any]) -> Page:
+    """Returns the page of a run of ``continual`` from its result; writes the pictures."""
+    command = "graphkit continual --config config.yaml --output again"
     percent, protocol = result["metric"] in scores.PERCENT, result["protocol"]
-    title = f"Continual learning: {result['model']} on {result['dataset']}"
     edges = "" if protocol["inter_task_edges"] else ", no edges between tasks"
-    count = len(protocol["tasks"])
-    lead = f"{count} tasks, {protocol['scenario']}, graph visible: {protocol['visible']}{edges}"
     matrices = {name: entry["matrix"] for name, entry in result["strategies"].items()}
     maps = performance_matrices(matrices, percent)
     curves = performance_over_tasks(matrices, result["metric"], percent)
-    parts = [
-        html.heading(title, lead),
-        *(html.paragraph(note, "warning") for note in protocol.get("notes", [])),
-        html.tiles(_tiles(result, percent)),
-        html.section("Strategies", html.table(*_table(result, percent)), html.paragraph(_MEANING, "note")),
-        html.section(
-            "Performance matrices",
-            _picture(folder, maps, "matrices", "Scores on every task after every task", "Mean over the seeds."),
-        ),
-        html.section(
-            "Over the tasks",
-            _picture(folder, curves, "tasks", "Scores while tasks are learned", "Mean over the seeds."),
-        ),
-        html.section("Time and memory", html.table(*_costs(result))),
+    mean = "Mean over the seeds."
+    figures = [
+        draw(folder, maps, "matrices", "Scores on every task after every task", mean, wide=True),
+        draw(folder, curves, "tasks", "Scores while tasks are learned", mean, wide=True),
+    ]
+    sections = [
+        Section("Strategies", [_strategies(result, percent), Note(_MEANING)]),
+        Section("Performance matrices", figures[:1]),
+        Section("Over the tasks", figures[1:]),
+        Section("Time and memory", [_costs(result)]),
     ]
     searched = _searched(result, percent)
-    if searched:
-        parts.append(html.section("Search", html.table(*searched)))
+    if searched.rows:
+        sections.append(Section("Search", [searched]))
     tasks = [
         (f"task {k + 1}", ", ".join(map(str, classes)), *items)
         for k, (classes, items) in enumerate(zip(protocol["tasks"], protocol["items"], strict=True))
     ]
-    parts.append(html.section("Stream", html.table(("", "classes", "train", "validation", "test"), tasks)))
-    config = (folder / "config.yaml").read_text(encoding="utf-8")
-    command = "graphkit continual --config config.yaml --output again"
-    reproduce = [html.code(command), html.folded("config.yaml", html.code(config))]
-    environment = read_environment(folder)
-    if environment:
-        reproduce.append(html.folded("environment", html.settings(environment)))
-    parts.append(html.section("Reproduce", *reproduce))
-    return html.page(title, parts)
+    sections.append(Section("Stream", [Table(("", "classes", "train", "validation", "test"), tasks)]))
+    sections.append(Section("Reproduce", reproduce(folder, command, read_environment(folder))))
+    return Page(
+        title=f"Continual learning: {result['model']} on {result['dataset']}",
+        lead=f"{len(protocol['tasks'])} tasks, {protocol['scenario']}, graph visible: {protocol['visible']}{edges}",
+        sections=sections,
+        tiles=_tiles(result, percent),
+        warnings=protocol.get("notes", []),
+    )
 
 
-def _tiles(result: dict[str, Any], percent: bool) -> list[tuple[str, str, str]]:
-    """Returns what catches the eye: the best strategies by validation, joint training aside."""
+def _tiles(result: dict[str, Any], percent: bool) -> list[Tile]:
+    """Returns the headline figures: the best strategies by validation, joint training excepted."""
     learners = {name: entry for name, entry in result["strategies"].items() if entry["forgetting"]}
 
     def validation(name: str) -> float:
@@ -86,45 +81,150 @@ def _tiles(result: dict[str, Any], percent: bool) -> list[tuple[str, str, str]]:
 
     ranked = sorted(learners or result["strategies"], key=validation, reverse=True)
     tiles = [
-        (name, scores.spread(result["strategies"][name]["average_performance"], percent), "average performance")
+        Tile(name, scores.spread(result["strategies"][name]["average_performance"], percent), "average performance")
         for name in ranked[:3]
     ]
     protocol = result["protocol"]
-    tiles.append(("protocol", protocol["name"], f"{protocol['optimizer']}, weight decay {protocol['weight_decay']:g}"))
-    tiles.append(("seeds", str(len(result["seeds"])), f"from {result['seeds'][0]}"))
-    tiles.append(("time", scores.duration(result["seconds"]), "in all"))
-    return tiles
+    optimizer = f"{protocol['optimizer']}, weight decay {protocol['weight_decay']:g}"
+    return [*tiles, Tile("protocol", protocol["name"], optimizer), *scores.closing_tiles(result)]
 
 
-def _table(result: dict[str, Any], percent: bool) -> tuple[list[str], list[list[html.Cell]]]:
-    rows: list[list[html.Cell]] = []
+def _strategies(result: dict[str, Any], percent: bool) -> Table:
+    rows: list[list[Cell]] = []
     for name, entry in result["strategies"].items():
-        row: list[html.Cell] = [name]
+        row: list[Cell] = [name]
         row += [scores.spread(entry[key], percent) if entry[key] else None for key in _COLUMNS]
         rows.append(row)
-    return ["strategy", *_COLUMNS.values()], rows
+    return Table(["strategy", *_COLUMNS.values()], rows)
 
 
-def _costs(result: dict[str, Any]) -> tuple[list[str], list[list[html.Cell]]]:
-    rows: list[list[html.Cell]] = []
+def _costs(result: dict[str, Any]) -> Table:
+    rows: list[list[Cell]] = []
     for name, entry in result["strategies"].items():
         seconds, memory = entry["seconds_per_task"], entry["memory_mb_per_task"]
         cells = [f"{seconds[0]:.2f}", f"{seconds[-1]:.2f}", f"{memory[0]:.3f}", f"{memory[-1]:.3f}"]
         rows.append([name, *cells])
-    return ["strategy", "s, first task", "s, last task", "MiB kept after the first", "MiB kept at the end"], rows
+    head = ["strategy", "s, first task", "s, last task", "MiB kept after the first", "MiB kept at the end"]
+    return Table(head, rows)
 
 
-def _searched(result: dict[str, Any], percent: bool) -> tuple[list[str], list[list[html.Cell]]] | None:
-    rows: list[list[html.Cell]] = []
+def _searched(result: dict[str, Any], percent: bool) -> Table:
+    rows: list[list[Cell]] = []
     for name, entry in result["strategies"].items():
         for tried in entry.get("search", []):
             options = ", ".join(f"{key}: {value}" for key, value in tried["options"].items())
             score = None if tried["validation"] is None else f"{tried['validation'] * (100 if percent else 1):.2f}"
             chosen = "chosen" if tried["options"] == entry["options"] else ""
             rows.append([name, options or "none", score, chosen])
-    return (["strategy", "settings", "validation", ""], rows) if rows else None
+    return Table(["strategy", "settings", "validation", ""], rows)
 
 
-def _picture(folder: Path, figure: Any, name: str, label: str, caption: str) -> str:
-    save_png(figure, folder / "figures" / f"{name}.png")
-    return html.picture(inline_svg(figure, name, label), caption, wide=True)
+def performance_matrices(matrices: Mapping[str, Matrix], percent: bool = False) -> "Figure":
+    """Returns one heat map for each strategy: the score on every task so far (column) after every task (row).
+
+    All maps have one color scale, from the lowest to the highest score, so that they can be compared.
+
+    Args:
+        matrices: Performance matrices by strategy, ``None`` where a score is not known.
+        percent: Whether the scores are fractions that read better in per cent.
+
+    Raises:
+        ValueError: If there is no matrix with a known score.
+    """
+    arrays = {name: _learned(matrix) for name, matrix in matrices.items()}
+    finite = [array[np.isfinite(array)] for array in arrays.values()]
+    if not finite or not sum(values.size for values in finite):
+        raise InputError("a heat map needs at least one score (got none)")
+    scale = 100 if percent else 1
+    low, high = (scale * function(np.concatenate(finite)) for function in (np.min, np.max))
+    with style():
+        from matplotlib.colors import LinearSegmentedColormap, to_rgba
+
+        color = to_rgba(SERIES[0])[:3]
+        colors = LinearSegmentedColormap.from_list("score", [(*color, 0.04), (*color, 1.0)])
+        columns = min(len(arrays), 3)
+        rows = -(-len(arrays) // columns)
+        tasks = max(array.shape[0] for array in arrays.values())
+        side = min(3.6, max(2.2, 0.9 + 0.3 * tasks))
+        figure = new_figure(columns * side + 0.9, rows * (side + 0.25))
+        axes = figure.subplots(rows, columns, squeeze=False).ravel()
+        image = None
+        for axis, (name, array) in zip(axes, arrays.items(), strict=False):
+            shown = scale * array
+            image = axis.imshow(shown, cmap=colors, vmin=low, vmax=max(high, low + 1e-9), interpolation="nearest")
+            _numbers(axis, shown, low, high, percent)
+            ticks = list(range(0, array.shape[0], 1 if array.shape[0] <= _ANNOTATED else 10))
+            axis.set_xticks(ticks, [str(tick + 1) for tick in ticks])
+            axis.set_yticks(ticks, [str(tick + 1) for tick in ticks])
+            axis.tick_params(length=0)
+            axis.spines[:].set_visible(False)
+            axis.set(title=name, xlabel="score on task", ylabel="after task")
+        for axis in axes[len(arrays) :]:
+            axis.set_visible(False)
+        if image is not None:
+            bar = figure.colorbar(image, ax=list(axes), shrink=0.7, aspect=24)
+            bar.outline.set_visible(False)  # type: ignore[operator]
+        return figure
+
+
+def _learned(matrix: Matrix) -> np.ndarray:
+    """Returns a matrix with NaN in the place of what is not known, and of tasks that were still to come."""
+    array = np.array([[np.nan if value is None else value for value in row] for row in matrix], dtype=float)
+    array[np.triu_indices_from(array, 1)] = np.nan
+    return array
+
+
+def _numbers(axis: Any, shown: np.ndarray, low: float, high: float, percent: bool) -> None:
+    """Writes the scores into the cells, where there is room for them."""
+    if shown.shape[0] > _ANNOTATED:
+        return
+    size = 8 if shown.shape[0] <= 6 else 5.5
+    close = high - low < 10 and shown.shape[0] <= 6  # scores that whole numbers would not tell apart
+    digits = (1 if close else 0) if percent else 2
+    for (row, column), value in np.ndenumerate(shown):
+        if np.isfinite(value):
+            dark = (value - low) / max(high - low, 1e-9) > 0.6
+            text = f"{value:.{digits}f}"
+            axis.text(column, row, text, ha="center", va="center", fontsize=size, color="white" if dark else INK)
+
+
+def performance_over_tasks(matrices: Mapping[str, Matrix], metric: str = "score", percent: bool = False) -> "Figure":
+    """Returns, for each strategy, the mean score over the tasks so far, and the score on the first task, over time.
+
+    Args:
+        matrices: Performance matrices by strategy, ``None`` where a score is not known.
+        metric: Name of the score.
+        percent: Whether the scores are fractions that read better in per cent.
+    """
+    scale = 100 if percent else 1
+    with style():
+        from matplotlib.ticker import MaxNLocator
+
+        figure = new_figure(9.2, 3.3)
+        axes = figure.subplots(1, 2)
+        for number, (name, matrix) in enumerate(matrices.items()):
+            color, line = SERIES[number % len(SERIES)], "-" if number < len(SERIES) else "--"
+            rows = [(k + 1, row[: k + 1]) for k, row in enumerate(matrix) if None not in row[: k + 1]]
+            means = [(k, scale * sum(row) / len(row)) for k, row in rows]  # type: ignore[arg-type]
+            first = [(k + 1, scale * row[0]) for k, row in enumerate(matrix) if row[0] is not None]
+            for axis, points in ((axes[0], means), (axes[1], first)):
+                marker = "o" if len(points) == 1 else None  # joint training has a single point
+                axis.plot(
+                    *zip(*points, strict=True),
+                    color=color,
+                    linestyle=line,
+                    linewidth=1.5,
+                    marker=marker,
+                    markersize=4,
+                    label=name,
+                )
+        unit = " (%)" if percent else ""
+        axes[0].set(xlabel="tasks learned", ylabel=f"mean {metric} of the tasks so far{unit}")
+        axes[1].set(xlabel="tasks learned", ylabel=f"{metric} on the first task{unit}")
+        for axis in axes:
+            axis.grid(True, axis="y")
+            axis.set_axisbelow(True)
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+            axis.margins(x=0.03)
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center")
+        return figure

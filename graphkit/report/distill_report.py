@@ -1,20 +1,33 @@
-"""The report of a comparison of distilled students: table, score against cost, and local structures on one page."""
+"""Report of a comparison of distilled students: table, score against cost, and local structures."""
 
+from collections.abc import Mapping, Sequence
+from copy import copy
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+from torch import Tensor
+from torch_geometric import EdgeIndex
 
-from graphkit.config.schema import read_config
-from graphkit.errors import InputError
+from graphkit.distill import local_structure
+from graphkit.distill.distillation import hidden_layer
+from graphkit.distill.layer_capture import LayerOutput, find_layer, listening
+from graphkit.distill.loss_settings import split_layers
+from graphkit.distill.union_edges import united_edges
+from graphkit.experiments import RunFolder, open_run
+from graphkit.experiments.load_teacher import load_teacher
 from graphkit.experiments.run_folder import read_environment
-from graphkit.files import read_json
-from graphkit.report import html, scores
-from graphkit.report.collect_distill import structures
-from graphkit.report.distill import local_structures, score_against_cost
-from graphkit.report.no_picture import NoPicture
-from graphkit.report.style import inline_svg, save_png
+from graphkit.report import scores
+from graphkit.report.no_picture import NoPicture, loading
+from graphkit.report.page import Block, Cell, Note, Page, Section, Table, Tile, attempt, draw, reproduce
+from graphkit.report.style import INK, LINE, MUTED, SERIES, new_figure, style
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: Graphs of a batch that local structures are computed for.
+_BATCH = 200
 _MEANING = (
     "All students have the same seeds, splits, first weights and way of choosing the epoch. The "
     "difference is that of a student's test score minus that of the student alone, seed by seed, and p is that of the "
@@ -30,63 +43,49 @@ _STRUCTURE = (
 )
 
 
-def render_distill(folder: Path) -> str:
-    """Returns the page of a comparison as HTML; writes the pictures.
-
-    Raises:
-        ValueError: If the comparison has not ended.
-    """
-    if not (folder / "result.json").is_file():
-        raise InputError(f"the run '{folder}' has not ended; continue it with: graphkit distill --resume {folder}")
-    result = read_json(folder / "result.json")
-    text = (folder / "config.yaml").read_text(encoding="utf-8")
-    config, percent = read_config(folder / "config.yaml"), result["metric"] in scores.PERCENT
-    networks = result["networks"]
-    teacher, chosen = networks[0]["model"], scores.SELECTED.get(result["selected_on"], "")
-    title = f"Distillation: {teacher} to {result['model']} on {result['dataset']}"
-    cost = score_against_cost(networks, result["metric"], percent)
-    parts = [
-        html.heading(title, f"{len(networks) - 2} loss(es), run folder {folder.resolve().name}"),
-        html.tiles(_tiles(result, percent)),
-        html.section("Scores", html.table(*_table(result, percent)), html.paragraph(f"{chosen} {_MEANING}", "note")),
-        html.section(
-            "Score against size and time",
-            _picture(folder, cost, "cost", "Score against size and time", _COST),
-        ),
-        html.section("Local structure", _structure(folder, config)),
-        html.section("Losses", html.table(*_losses(networks))),
-    ]
+def distill_page(folder: Path, config: dict[str, Any], result: dict[str, Any]) -> Page:
+    """Returns the page of a run of ``distill`` from its configuration and result; writes the pictures."""
     command = "graphkit distill --config config.yaml --output again"
-    reproduce = [html.code(command), html.folded("config.yaml", html.code(text))]
-    environment = read_environment(folder)
-    if environment:
-        reproduce.append(html.folded("environment", html.settings(environment)))
-    parts.append(html.section("Reproduce", *reproduce))
-    return html.page(title, parts)
+    percent, networks = result["metric"] in scores.PERCENT, result["networks"]
+    label = "Score against size and time"
+    cost = draw(folder, score_against_cost(networks, result["metric"], percent), "cost", label, _COST, wide=True)
+    meaning = Note(f"{scores.SELECTED.get(result['selected_on'], '')} {_MEANING}")
+    return Page(
+        title=f"Distillation: {networks[0]['model']} to {result['model']} on {result['dataset']}",
+        lead=f"{len(networks) - 2} loss(es), run folder {folder.resolve().name}",
+        tiles=_tiles(result, percent),
+        sections=[
+            Section("Scores", [_networks(result, percent), meaning]),
+            Section(label, [cost]),
+            Section("Local structure", attempt(_local_structure, folder, config)),
+            Section("Losses", [_losses(networks)]),
+            Section("Reproduce", reproduce(folder, command, read_environment(folder))),
+        ],
+    )
 
 
-def _tiles(result: dict[str, Any], percent: bool) -> list[tuple[str, str, str]]:
-    """Returns what catches the eye: the teacher, the student alone, and the one that validation chooses."""
+def _tiles(result: dict[str, Any], percent: bool) -> list[Tile]:
+    """Returns the headline figures: the teacher, the student alone, and the one that validation chooses."""
     by_name = {entry["name"]: entry for entry in result["networks"]}
     remark = f"test {result['metric']}"
-    tiles = [("teacher", scores.spread(by_name["teacher"]["test"], percent), remark)]
-    tiles.append(("student alone", scores.spread(by_name["alone"]["test"], percent), remark))
     chosen = by_name[result["chosen"]]
     name = "the student alone" if result["chosen"] == "alone" else result["chosen"]
-    tiles.append((f"chosen on validation: {name}", scores.spread(chosen["test"], percent), remark))
     share = by_name["teacher"]["parameters"] / max(1, by_name["alone"]["parameters"])
-    tiles.append(("parameters", f"1 / {share:.1f}", "of the teacher's"))
-    tiles.append(("seeds", str(len(result["seeds"])), f"from {result['seeds'][0]}"))
-    tiles.append(("time", scores.duration(result["seconds"]), "in all"))
-    return tiles
+    return [
+        Tile("teacher", scores.spread(by_name["teacher"]["test"], percent), remark),
+        Tile("student alone", scores.spread(by_name["alone"]["test"], percent), remark),
+        Tile(f"chosen on validation: {name}", scores.spread(chosen["test"], percent), remark),
+        Tile("parameters", f"1 / {share:.1f}", "of the teacher's"),
+        *scores.closing_tiles(result),
+    ]
 
 
-def _table(result: dict[str, Any], percent: bool) -> tuple[list[str], list[list[html.Cell]]]:
+def _networks(result: dict[str, Any], percent: bool) -> Table:
     head = ["network", "model", "test", "validation", "difference", "p", "better", "parameters", "KiB", "ms"]
-    rows: list[list[html.Cell]] = []
+    rows: list[list[Cell]] = []
     for entry in result["networks"]:
         against = entry["against_alone"]
-        cells: list[html.Cell] = [None, None, None]
+        cells: list[Cell] = [None, None, None]
         if against is not None:
             difference = against["difference"] * (100 if percent else 1)
             wins = against["losses" if result["metric"] == "mae" else "wins"]
@@ -96,28 +95,25 @@ def _table(result: dict[str, Any], percent: bool) -> tuple[list[str], list[list[
         both = [scores.spread(entry[key], percent) for key in ("test", "validation")]
         size, time = f"{entry['size_bytes'] / 1024:.0f}", f"{entry['latency_ms']:.2f}"
         rows.append([name, entry["model"], *both, *cells, entry["parameters"], size, time])
-    return head, rows
+    return Table(head, rows)
 
 
-def _losses(networks: list[dict[str, Any]]) -> tuple[list[str], list[list[html.Cell]]]:
+def _losses(networks: list[dict[str, Any]]) -> Table:
     """Returns the settings of the losses."""
-    rows: list[list[html.Cell]] = []
+    rows: list[list[Cell]] = []
     for entry in networks:
         if entry["loss"] is not None:
             options = {key: value for key, value in entry["loss"].items() if key != "name"}
             text = ", ".join(f"{key}: {value}" for key, value in options.items())
             rows.append([entry["name"], text or "defaults", scores.duration(entry["seconds"])])
-    return ["loss", "settings", "training"], rows
+    return Table(["loss", "settings", "training"], rows)
 
 
-def _structure(folder: Path, config: dict[str, Any]) -> str:
-    try:
-        pairs = structures(folder, config)
-    except (NoPicture, FileNotFoundError) as error:
-        return html.paragraph(f"This picture is left out: {' '.join(str(error).split())}", "note")
+def _local_structure(folder: Path, config: dict[str, Any]) -> list[Block]:
+    pairs = structures(folder, config)
     fits = ", ".join(f"{name} {_agreement(*pair):.2f}" for name, pair in pairs.items())
     caption = f"{_STRUCTURE}Correlation with the teacher: {fits}."
-    return _picture(folder, local_structures(pairs), "structures", "Local structures", caption)
+    return [draw(folder, local_structures(pairs), "structures", "Local structures", caption, wide=True)]
 
 
 def _agreement(student: np.ndarray, teacher: np.ndarray) -> float:
@@ -127,6 +123,160 @@ def _agreement(student: np.ndarray, teacher: np.ndarray) -> float:
     return float(np.corrcoef(student, teacher)[0, 1])
 
 
-def _picture(folder: Path, figure: Any, name: str, label: str, caption: str) -> str:
-    save_png(figure, folder / "figures" / f"{name}.png")
-    return html.picture(inline_svg(figure, name, label), caption, wide=True)
+@torch.no_grad()
+def structures(folder: Path, config: dict[str, Any]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Returns the local structures of the first fit of each student and of its teacher, by name.
+
+    Both are computed in the same way, by the kernel ``"rbf"`` on features scaled to length 1, so that they are
+    comparable over networks of any width; at the layers of the loss ``lsp`` if it was compared, else at the last hidden
+    ones. Each weight is multiplied by the number of edges into its node.
+
+    Raises:
+        NoPicture: If the graph has no node with two or more edges into it, a network has no layer of node features, or
+            the data or a network cannot be loaded any more.
+    """
+    with loading():
+        alone = open_run(folder / "alone").fits[0]
+        dataset = alone.dataset
+        path = Path(config["teacher"].get("run") or folder / "teacher")
+        teacher = load_teacher(open_run(path), alone.config, dataset)
+        _ = teacher.model
+    chosen = config["losses"].get("lsp", {}).get("layers")
+    by_node = dataset.level == "node"
+    pairs: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    theirs: LayerOutput | None = None
+    for name in ("alone", *config["losses"]):
+        with loading():
+            student = open_run(folder / name).fits[0]
+            student.dataset = dataset
+            _ = student.model
+        if chosen is None:
+            layers = (hidden_layer(teacher.model, by_node), hidden_layer(student.model, by_node))
+        else:
+            layers = split_layers(chosen)
+        theirs = _hear(teacher, layers[0], "teacher") if theirs is None else theirs
+        output = _hear(student, layers[1], "student")
+        made = (theirs.edge_index, output.edge_index)
+        given = (run.model.inputs(_data(run)).get("edge_index") for run in (teacher, student))
+        edges = [dataset.joint_edges, *(b if a is None else a for a, b in zip(made, given, strict=True))]
+        there = [entry for entry in edges if entry is not None]
+        if not there:
+            raise NoPicture("the networks read no edges: there is no local structure to be seen")
+        edge_index = united_edges(there, output.features.size(0), output.nodes)
+        weights = [_weights(entry.features, edge_index) for entry in (output, theirs)]
+        pairs[name] = (weights[0], weights[1])
+    return pairs
+
+
+def _data(run: RunFolder) -> Any:
+    graphs = run.dataset.graphs
+    if run.dataset.is_single_graph:
+        return copy(graphs[0])
+    ids = run.split.test if run.split.test.numel() else run.split.train
+    return graphs.batch(ids[:_BATCH])  # type: ignore[attr-defined]
+
+
+def _hear(run: RunFolder, layer: str, whose: str) -> LayerOutput:
+    path = find_layer(run.model, layer, whose)
+    with listening(run.model, [path]) as captured:
+        run.model(**run.model.inputs(_data(run)))
+    if path not in captured or captured[path].features.dim() != 2:
+        raise NoPicture(f"the layer '{layer}' of the {whose} gives no features of nodes")
+    return captured[path]
+
+
+def _weights(z: Tensor, edge_index: Tensor) -> np.ndarray:
+    """Returns the local structure along the edges into nodes with several, relative to an even one."""
+    plain = edge_index.as_tensor() if isinstance(edge_index, EdgeIndex) else edge_index
+    degree = torch.bincount(plain[1], minlength=z.size(0))[plain[1]]
+    if not bool((degree > 1).any()):
+        raise NoPicture("no node has two or more edges into it: there is no local structure to be seen")
+    structure = local_structure(torch.nn.functional.normalize(z.float()), edge_index) * degree
+    return structure[degree > 1].numpy()
+
+
+def score_against_cost(networks: Sequence[Mapping[str, Any]], metric: str, percent: bool = False) -> "Figure":
+    """Returns the scores of all networks on the left, and the best of each kind against size and time on the right.
+
+    Args:
+        networks: Entries of a comparison's result: ``name``, ``test``, ``size_bytes`` and ``latency_ms``.
+        metric: Name of the score.
+        percent: Whether the scores are fractions that read better in per cent.
+    """
+    scale = 100 if percent else 1
+    label = f"test {metric}{' (%)' if percent else ''}"
+    with style():
+        figure = new_figure(9.6, 0.9 + max(2.3, 0.3 * len(networks)))
+        bars, size, time = figure.subplots(1, 3, width_ratios=(1.5, 1, 1))
+        places = np.arange(len(networks))[::-1]
+        for position, entry in zip(places, networks, strict=True):
+            test, color = entry["test"], _color(entry["name"])
+            mean, std = test["mean"] * scale, test["std"] * scale
+            runs = np.asarray(test["runs"]) * scale
+            bars.plot(runs, np.full(len(runs), position), "o", color=color, alpha=0.3, markersize=4, markeredgewidth=0)
+            bars.errorbar(mean, position, xerr=std, fmt="o", color=color, markersize=6, capsize=3, linewidth=1.4)
+        alone = next(entry for entry in networks if entry["name"] == "alone")
+        bars.axvline(alone["test"]["mean"] * scale, color=LINE, linewidth=1.2, zorder=0)
+        bars.set_yticks(places, [_named(entry["name"]) for entry in networks])
+        bars.set(xlabel=label, title="each network, its runs and deviation")
+        bars.set_ylim(-0.6, len(networks) - 0.4)
+        costs = ((size, "size_bytes", "weights on disk (KiB)", 1 / 1024), (time, "latency_ms", "forward pass (ms)", 1))
+        for axis, key, unit, factor in costs:
+            apart = 0.02 * max(entry[key] for entry in networks) * factor  # students of one size would hide each other
+            for number, entry in enumerate(networks):
+                shift = 0.0 if entry["name"] == "teacher" else apart * (number - len(networks) / 2)
+                axis.errorbar(
+                    entry[key] * factor + shift, entry["test"]["mean"] * scale, yerr=entry["test"]["std"] * scale,
+                    fmt="o", color=_color(entry["name"]), markersize=5, linewidth=1.0, capsize=2,
+                )  # fmt: skip
+            axis.set(xlabel=unit, ylabel=label)
+            axis.set_xlim(0, 1.1 * factor * max(entry[key] for entry in networks))
+            axis.grid(True)
+            axis.set_axisbelow(True)
+        return figure
+
+
+def local_structures(students: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> "Figure":
+    """Returns, for each student, what every edge weighs in its eyes against what it weighs in the teacher's.
+
+    Args:
+        students: By name, the weights ``[E]`` of the edges into nodes with several, each multiplied by the number of
+            edges into its node (1 is what an even distribution gives), of the student and of the teacher.
+    """
+    limits = [np.quantile(np.concatenate(pair), (0.002, 0.998)) for pair in students.values()]
+    low, high = min(limit[0] for limit in limits), max(limit[1] for limit in limits)
+    low, high = min(low, 0.98), max(high, 1.02)
+    with style():
+        from matplotlib.colors import LinearSegmentedColormap, LogNorm, to_rgba
+
+        columns = min(len(students), 4)
+        rows = -(-len(students) // columns)
+        figure = new_figure(2.35 * columns + 0.3, 2.9 * rows)
+        axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+        for number, (axis, (name, (student, teacher))) in enumerate(zip(axes.flat, students.items(), strict=False)):
+            color = to_rgba(_color(name))[:3]
+            colors = LinearSegmentedColormap.from_list("edges", [(*color, 0.12), (*color, 1.0)])
+            bins = np.linspace(low, high, 49)
+            axis.hist2d(teacher, student, bins=(bins, bins), cmap=colors, cmin=1, norm=LogNorm())
+            axis.plot((low, high), (low, high), color=MUTED, linewidth=0.8)
+            axis.set(title=_named(name), xlim=(low, high), ylim=(low, high), aspect="equal")
+            axis.set_ylabel("weight in the student" if number % columns == 0 else "")
+            axis.set_xlabel("weight in the teacher" if number >= len(students) - columns else "")
+            axis.tick_params(labelbottom=True)
+            axis.title.set_color(INK)
+        for axis in axes.flat[len(students) :]:
+            axis.set_visible(False)
+        return figure
+
+
+def _color(name: str) -> str:
+    """Returns the color of a network: gray shades for the two that no loss taught."""
+    from graphkit.registry import loss_names
+
+    if name in ("teacher", "alone"):
+        return INK if name == "teacher" else MUTED
+    return SERIES[loss_names().index(name) % len(SERIES)]
+
+
+def _named(name: str) -> str:
+    return "student alone" if name == "alone" else name

@@ -1,36 +1,30 @@
 """The sections of the report that hold pictures: each is drawn, saved as PNG and put on the page."""
 
 import base64
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from graphkit.experiments import RunFolder
-from graphkit.nn import STIGCN
 from graphkit.registry import get_model
-from graphkit.report import collect, collect_clips, collect_paths, html, scores
+from graphkit.report import collect, collect_clips, collect_paths, scores
 from graphkit.report.clips import clip_animation, clip_strip, learned_graphs_picture
 from graphkit.report.confusion import confusion_matrix
 from graphkit.report.correlation import block_contrast, correlation_maps
 from graphkit.report.curves import training_curves
 from graphkit.report.factors import coefficient_histograms, factor_graphs, found_beside_true
 from graphkit.report.no_picture import NoPicture, loading
+from graphkit.report.page import Block, Cell, Figure, Folded, Note, Section, Table, attempt, draw
 from graphkit.report.path_figures import attended_paths_picture
-from graphkit.report.style import inline_svg, save_png
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 #: Tasks with one class for each item.
 _CONFUSED = ("node-classification", "graph-classification", "skeleton-classification")
 
 
-def curves_section(run: RunFolder) -> str:
-    """Returns the section with the course of training."""
+def curves_section(run: RunFolder) -> list[Section]:
+    """Returns the section with the course of training, if there is an epoch to show."""
     runs = [fit.metrics for fit in run.fits if fit.metrics]
     if not runs:
-        return ""
+        return []
     result = run.result
     fold = result.get("selected_on") == "fold"
     epochs = [] if fold and len(result["seeds"]) > 1 else result.get("epochs", [])
@@ -41,55 +35,46 @@ def curves_section(run: RunFolder) -> str:
         caption += "Dotted lines stand where one phase of training ends and the next begins. "
     if get_model(run.config["model"]["name"]).has_penalty:
         caption += "The training loss includes the penalties of the model itself, the other loss does not."
-    return html.section(
-        "Training", _picture(run, figure, "curves", "Loss and score over the epochs", caption, wide=True)
-    )
+    label = "Loss and score over the epochs"
+    return [Section("Training", [draw(run.path, figure, "curves", label, caption, wide=True)])]
 
 
-def picture_sections(run: RunFolder) -> list[str]:
+def picture_sections(run: RunFolder) -> list[Section]:
     """Returns the sections that need the data and the trained model."""
     try:
         with loading():
             dataset, _ = run.best.dataset, run.best.model
     except NoPicture as error:
         text = f"Pictures of the data are left out: {' '.join(str(error).split())}"
-        return [html.section("Pictures", html.paragraph(text, "note"))]
+        return [Section("Pictures", [Note(text)])]
     parts = []
     if collect.has_factors(run.best):
         true = collect.has_true_factors(dataset)
-        parts.append(html.section("Factor graphs", _attempt(run, _true_factors if true else _factors)))
+        parts.append(Section("Factor graphs", attempt(_true_factors if true else _factors, run)))
         if collect.has_blocks(run.best):
-            parts.append(html.section("Correlation of features", _attempt(run, _correlation)))
+            parts.append(Section("Correlation of features", attempt(_correlation, run)))
     if collect_paths.has_paths(run.best):
-        parts.append(html.section("Paths attended to", _attempt(run, _paths)))
+        parts.append(Section("Paths attended to", attempt(_paths, run)))
     if collect_clips.has_clips(run.best):
-        parts.append(html.section("Clips", _attempt(run, _clips)))
-        if isinstance(run.best.model, STIGCN):
-            parts.append(html.section("Learned graphs", _attempt(run, _learned)))
+        parts.append(Section("Clips", attempt(_clips, run)))
+        if run.best.model.returns_joint_attention:
+            parts.append(Section("Learned graphs", attempt(_learned, run)))
     if dataset.task in _CONFUSED and run.result.get("test"):
-        parts.append(html.section("Confusion", _attempt(run, _confusion)))
+        parts.append(Section("Confusion", attempt(_confusion, run)))
     return parts
 
 
-def _attempt(run: RunFolder, draw: Callable[[RunFolder], str]) -> str:
-    """Returns what ``draw`` makes of the run, or the reason why there is no picture."""
-    try:
-        return draw(run)
-    except (NoPicture, FileNotFoundError) as error:  # such as a file of paths that is gone
-        return html.paragraph(f"This picture is left out: {' '.join(str(error).split())}", "note")
-
-
-def _true_factors(run: RunFolder) -> str:
+def _true_factors(run: RunFolder) -> list[Block]:
     figure = found_beside_true(collect.true_examples(run.best))
     caption = (
         "Test graphs with a small, a median and a large edit distance (the tenth, fiftieth and ninetieth percentile). "
         "Of a factor, as many of its strongest edges count as the pattern has; width and opacity follow the "
         "coefficient. One color is one factor of the first layer."
     )
-    return _picture(run, figure, "factors", "Factor graphs beside the true patterns", caption, wide=True)
+    return [draw(run.path, figure, "factors", "Factor graphs beside the true patterns", caption, wide=True)]
 
 
-def _factors(run: RunFolder) -> str:
+def _factors(run: RunFolder) -> list[Block]:
     view = collect.factor_view(run.best)
     caption = (
         "The first layer's factor graphs; width and opacity of an edge follow its coefficient, the mean of the two "
@@ -100,27 +85,24 @@ def _factors(run: RunFolder) -> str:
     saturated = np.mean((view.coefficients < 0.01) | (view.coefficients > 0.99))
     spread = f"Coefficients of the first layer over all edges looked at; {saturated:.0%} are below 0.01 or above 0.99."
     histograms = coefficient_histograms(view.coefficients)
-    return "\n".join(
-        [
-            _picture(run, factor_graphs(view.examples), "factors", "Factor graphs", caption, wide=True),
-            _picture(run, histograms, "coefficients", "Distribution of the coefficients", spread, wide=True),
-        ]
-    )
+    return [
+        draw(run.path, factor_graphs(view.examples), "factors", "Factor graphs", caption, wide=True),
+        draw(run.path, histograms, "coefficients", "Distribution of the coefficients", spread, wide=True),
+    ]
 
 
-def _correlation(run: RunFolder) -> str:
+def _correlation(run: RunFolder) -> list[Block]:
     maps, factors, titles = collect.correlations(run.best)
     contrasts = [
         f"{title}: {inside:.2f} within a factor, {outside:.2f} between factors"
         for title, (inside, outside) in zip(titles, map(block_contrast, maps, factors), strict=True)
     ]
     caption = "Mean absolute correlation of node features on test items. " + "; ".join(contrasts).capitalize() + "."
-    return _picture(
-        run, correlation_maps(maps, factors, titles), "correlation", "Correlation of features", caption, wide=True
-    )
+    figure = correlation_maps(maps, factors, titles)
+    return [draw(run.path, figure, "correlation", "Correlation of features", caption, wide=True)]
 
 
-def _paths(run: RunFolder) -> str:
+def _paths(run: RunFolder) -> list[Block]:
     examples = collect_paths.path_examples(run.best)
     caption = (
         "What the first layer gives to the paths that end at a few test nodes, the mean of its heads: at those with "
@@ -128,25 +110,25 @@ def _paths(run: RunFolder) -> str:
         "color the number of hops; an edge is as wide as the paths that run along it weigh together."
     )
     tables = [
-        html.folded(f"{example.title}: the strongest paths", html.table(*_strongest(example)), is_open=not number)
+        Folded(f"{example.title}: the strongest paths", _strongest(example), is_open=not number)
         for number, example in enumerate(examples)
     ]
     figure = attended_paths_picture(examples)
-    return "\n".join([_picture(run, figure, "paths", "Paths attended to", caption, wide=True), *tables])
+    return [draw(run.path, figure, "paths", "Paths attended to", caption, wide=True), *tables]
 
 
-def _strongest(example: collect_paths.PathExample) -> tuple[list[str], list[list[html.Cell]]]:
-    """Returns head and rows of the table of the paths with the largest weights of a node."""
-    rows: list[list[html.Cell]] = []
+def _strongest(example: collect_paths.PathExample) -> Table:
+    """Returns the table of the paths with the largest weights of a node."""
+    rows: list[list[Cell]] = []
     for path in sorted(example.paths, key=lambda path: -(path.weight or 0.0))[:8]:
         steps = [example.names[node] for node in path.nodes]
         text = f"{steps[-1]} (itself)" if path.is_self else " → ".join(steps)
         cost = None if path.cost is None else f"{path.cost:.4f}"
         rows.append([text, path.hops, cost, f"{path.attention:.1%}", f"{path.weight:.1%}"])
-    return ["path", "hops", "cost", "of its length", "in all"], rows
+    return Table(["path", "hops", "cost", "of its length", "in all"], rows)
 
 
-def _clips(run: RunFolder) -> str:
+def _clips(run: RunFolder) -> list[Block]:
     """Returns the strip of test clips, the same clips moving, and the table of the joints that count; writes both."""
     examples = collect_clips.clip_examples(run.best)
     strip = clip_strip(examples)
@@ -157,19 +139,17 @@ def _clips(run: RunFolder) -> str:
         "first norm makes of the stream, so that zero is the usual place of the joint. Numbers are frames."
     )
     code = base64.b64encode(moving.read_bytes()).decode("ascii")
-    rows: list[list[html.Cell]] = [
+    rows: list[list[Cell]] = [
         [example.title, ", ".join(f"{name} {share:.0%}" for name, share in example.strongest())] for example in examples
     ]
-    return "\n".join(
-        [
-            _picture(run, strip, "clips", "Clips and the joints that count", caption, wide=True),
-            html.image(f"data:image/gif;base64,{code}", "The same clips, moving", "The same clips, moving."),
-            html.table(("clip", "joints with the largest weights"), rows),
-        ]
-    )
+    return [
+        draw(run.path, strip, "clips", "Clips and the joints that count", caption, wide=True),
+        Figure("The same clips, moving.", source=f"data:image/gif;base64,{code}", label="The same clips, moving"),
+        Table(("clip", "joints with the largest weights"), rows),
+    ]
 
 
-def _learned(run: RunFolder) -> str:
+def _learned(run: RunFolder) -> list[Block]:
     """Returns the matrices that blocks have learned, and the strongest pairs of joints in them."""
     fit = run.best
     graphs, layout = collect_clips.learned_graphs(fit), fit.dataset.layout  # type: ignore[attr-defined]
@@ -180,7 +160,7 @@ def _learned(run: RunFolder) -> str:
         "boxes are the bones. Joints are in the order of the layout."
     )
     steps = collect_clips.bones_between(layout)
-    rows: list[list[html.Cell]] = []
+    rows: list[list[Cell]] = []
     for number, graph in enumerate(graphs):
         best = np.argsort(-graph.added, axis=None, kind="stable")[:3]
         pairs = []
@@ -191,15 +171,13 @@ def _learned(run: RunFolder) -> str:
         share = f"{graph.added.mean() / max(graph.fixed.mean(), 1e-12):.1%}"
         rows.append([f"block {number + 1}", share, "; ".join(pairs)])
     head = ("", "size against the fixed ones", "strongest pairs (addition, bones between)")
-    return "\n".join(
-        [
-            _picture(run, figure, "graphs", "Learned matrices of each block", caption, wide=True),
-            html.folded("The strongest pairs of joints", html.table(head, rows)),
-        ]
-    )
+    return [
+        draw(run.path, figure, "graphs", "Learned matrices of each block", caption, wide=True),
+        Folded("The strongest pairs of joints", Table(head, rows)),
+    ]
 
 
-def _confusion(run: RunFolder) -> str:
+def _confusion(run: RunFolder) -> list[Block]:
     counts = collect.confusion(run)
     several = run.result.get("selected_on") == "fold" and len(run.members) > 1
     which = "all folds together, last epoch" if several else f"test items of {run.best.path.name}"
@@ -209,10 +187,4 @@ def _confusion(run: RunFolder) -> str:
     share = float(counts.diagonal().sum() / counts.sum().clamp(min=1))
     caption = f"Counts over {which}; {share:.1%} on the diagonal. Shading is the share of the true class."
     figure = confusion_matrix(counts, run.best.dataset.class_names)
-    return _picture(run, figure, "confusion", "Confusion matrix", caption)
-
-
-def _picture(run: RunFolder, figure: "Figure", name: str, label: str, caption: str, wide: bool = False) -> str:
-    """Saves a figure as PNG in the run folder and returns it for the page."""
-    save_png(figure, run.path / "figures" / f"{name}.png")
-    return html.picture(inline_svg(figure, name, label), caption, wide)
+    return [draw(run.path, figure, "confusion", "Confusion matrix", caption)]

@@ -1,7 +1,9 @@
-"""The report of a run: everything that its folder and its data say, on one page."""
+"""Report of a run of any command: ``report.html`` and the pictures in ``figures/``."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from graphkit.config.schema import read_config
 from graphkit.errors import InputError
@@ -10,22 +12,43 @@ from graphkit.experiments.continual.continual_result import check_continual_resu
 from graphkit.experiments.create_folder import read_result
 from graphkit.experiments.distill.distill_result import check_distill_result
 from graphkit.files import write_text
-from graphkit.report import collect, html, scores
-from graphkit.report.continual_report import render_continual
-from graphkit.report.distill_report import render_distill
+from graphkit.report import collect, scores
+from graphkit.report.continual_report import continual_page
+from graphkit.report.distill_report import distill_page
 from graphkit.report.factors import factor_graphs, found_beside_true
+from graphkit.report.page import (
+    Block,
+    Cell,
+    Columns,
+    Folded,
+    Note,
+    Page,
+    Section,
+    Table,
+    render,
+    reproduce,
+    settings_table,
+)
 from graphkit.report.pictures import curves_section, picture_sections
 from graphkit.report.style import require_matplotlib, save_png
+
+_FACTORS = (
+    "GED_E is the edit distance between true patterns and found factors, and C-score the share of the factor that each "
+    "pattern is matched to most often; both take the best matching in each graph, so that even noise scores better the "
+    "more factors there are: read them against the rows below. “One matching” was fitted on validation graphs and "
+    "leaves no such choice; an edge AUC of 0.5 is chance. “Saturated” is the share of coefficients below 0.01 or above "
+    "0.99."
+)
 
 
 def report(run: RunFolder | str | Path) -> Path:
     """Writes ``report.html`` and the pictures in ``figures/`` into a run folder.
 
     The page holds settings, environment, curves, scores and pictures, and needs no other file and no network. A
-    picture whose data cannot be loaded any more is left out, with the reason in its place.
+    picture whose data cannot be loaded any more is left out, and the page states the reason.
 
     Args:
-        run: The run, or its folder.
+        run (RunFolder, str or Path): Run of ``train``, ``distill`` or ``continual``, or its folder.
 
     Returns:
         The path of the page.
@@ -36,45 +59,42 @@ def report(run: RunFolder | str | Path) -> Path:
         ImportError: If matplotlib is missing.
     """
     require_matplotlib()
-    render_folder = None if isinstance(run, RunFolder) else _renderer(Path(run))
-    opened = run if isinstance(run, RunFolder) or render_folder is not None else open_run(run)
-    path = (opened.path if isinstance(opened, RunFolder) else Path(opened)) / "report.html"
+    path = (run.path if isinstance(run, RunFolder) else Path(run)) / "report.html"
+    build = _page_builder(run)
     try:
-        if isinstance(opened, RunFolder):
-            write_text(path, render(opened))
-        elif render_folder is not None:
-            write_text(path, render_folder(Path(opened)))
+        write_text(path, render(build()))
+    except FileNotFoundError:
+        raise
     except OSError as error:
-        if isinstance(error, FileNotFoundError):
-            raise
         remedy = f"free space on the disk, or make it writable, then: graphkit report {path.parent}"
         raise InputError(f"the report cannot be written to '{path}' ({error.strerror}); {remedy}") from None
     return path
 
 
-def _renderer(folder: Path) -> Callable[[Path], str] | None:
-    """Returns what makes the page of a folder that holds several runs of one command; nothing for an ordinary run."""
-    if not (folder / "config.yaml").is_file():
-        return None
-    config = read_config(folder / "config.yaml")
-    renderers = {"stream": render_continual, "student": render_distill}  # by the part that only their configuration has
-    for section, render in renderers.items():
-        if section in config:
-            _check_result(folder, section)
-            return render
-    return None
+def _page_builder(run: RunFolder | str | Path) -> Callable[[], Page]:
+    """Returns the function that builds the page of a run and writes the pictures, by the command that made the run."""
+    if isinstance(run, RunFolder):
+        return partial(run_page, run)
+    folder = Path(run)
+    config = read_config(folder / "config.yaml") if (folder / "config.yaml").is_file() else {}
+    if "stream" in config:  # a section that only this command has
+        return partial(continual_page, folder, _result(folder, "continual", check_continual_result))
+    if "student" in config:
+        return partial(distill_page, folder, config, _result(folder, "distill", check_distill_result))
+    return partial(run_page, open_run(folder))
 
 
-def _check_result(folder: Path, section: str) -> None:
-    """Refuses a result of several fits that lacks a key; nothing is said of one that is not there yet.
+def _result(folder: Path, command: str, check: Callable[[dict[str, Any], Path], object]) -> dict[str, Any]:
+    """Reads the result of several fits.
 
     Raises:
-        InputError: If a key is missing or has another type; the file and the key are named.
+        InputError: If the run has not ended, or a key is missing or has another type; the file and the key are named.
     """
     result = read_result(folder)
-    if result:
-        check = check_continual_result if section == "stream" else check_distill_result
-        check(result, folder / "result.json")
+    if not result:
+        raise InputError(f"the run '{folder}' has not ended; continue it with: graphkit {command} --resume {folder}")
+    check(result, folder / "result.json")
+    return result
 
 
 def factor_picture(run: RunFolder | str | Path) -> Path:
@@ -95,60 +115,43 @@ def factor_picture(run: RunFolder | str | Path) -> Path:
     return save_png(figure, run.path / "figures" / "factors.png")
 
 
-def render(run: RunFolder) -> str:
-    """Returns the page of a run as HTML; writes the pictures."""
-    result = run.result
-    title = f"{run.config['model']['name']} on {result.get('dataset', run.config['data']['name'])}"
+def run_page(run: RunFolder) -> Page:
+    """Returns the page of a run of ``train``; writes the pictures."""
+    result, config = run.result, run.config
+    title = f"{config['model']['name']} on {result.get('dataset', config['data']['name'])}"
     task = f"{result['task'].replace('-', ' ')}, " if "task" in result else ""
-    parts = [html.heading(title, f"{task}run folder {run.path.resolve().name}")]
-    if result:
-        parts.append(html.tiles(scores.headline(result)))
-        parts.append(html.section("Scores", *_scores(run)))
-    else:
-        text = "This run has not ended: there are no scores yet. Continue it with graphkit train --resume."
-        parts.append(html.paragraph(text, "warning"))
-    parts.append(curves_section(run))
-    if result:
-        parts += picture_sections(run)
-    parts += [_reproduce(run), _settings(run)]
-    return html.page(title, [section for section in parts if section])
+    lead = f"{task}run folder {run.path.resolve().name}"
+    if not result:
+        warning = "This run has not ended: there are no scores yet. Continue it with graphkit train --resume."
+        sections = [*curves_section(run), _reproduce(run), _settings(run)]
+        return Page(title, lead, sections, warnings=[warning])
+    sections = [Section("Scores", _scores(run)), *curves_section(run), *picture_sections(run)]
+    return Page(title, lead, [*sections, _reproduce(run), _settings(run)], tiles=scores.headline(result))
 
 
-def _scores(run: RunFolder) -> list[str]:
+def _scores(run: RunFolder) -> list[Block]:
     """Returns the tables of scores: over all runs, of the factors, and of each run."""
-    result = run.result
-    parts = [html.paragraph(scores.SELECTED.get(result.get("selected_on", ""), ""))]
-    factors = scores.factor_rows(result)
-    if factors is not None:
-        parts.append("<h3>Factors against the true patterns</h3>")
-        parts.append(html.table(*factors))
-        parts.append(
-            html.paragraph(
-                "GED_E is the edit distance between true patterns and found factors, and C-score the share of the "
-                "factor that each pattern is matched to most often; both take the best matching in each graph, so "
-                "that even noise scores better the more factors there are: read them against the rows below. “One "
-                "matching” was fitted on validation graphs and leaves no such choice; an edge AUC of 0.5 is chance. "
-                "“Saturated” is the share of coefficients below 0.01 or above 0.99.",
-                "note",
-            )
-        )
-    others = scores.other_scores(result)
+    result, fits = run.result, run.fits
+    blocks: list[Block] = [Note(scores.SELECTED.get(result.get("selected_on", ""), ""), "")]
+    factors, others = scores.factor_table(result), scores.other_scores(result)
+    if factors:
+        blocks += [factors, Note(_FACTORS)]
     if others:
-        parts.append(html.table(("score", "value"), others))
-    if len(run.fits) > 1:
-        parts.append(html.folded(f"All {len(run.fits)} runs", html.table(*_runs(run)), is_open=len(run.fits) <= 10))
-    return parts
+        blocks.append(others)
+    if len(fits) > 1:
+        blocks.append(Folded(f"All {len(fits)} runs", _runs(run), is_open=len(fits) <= 10))
+    return blocks
 
 
-def _runs(run: RunFolder) -> tuple[list[str], list[list[html.Cell]]]:
-    """Returns head and rows of the table of single fits."""
+def _runs(run: RunFolder) -> Table:
+    """Returns the table of single fits."""
     result, percent = run.result, run.result["metric"] in scores.PERCENT
     head = ["run", "seed", "split", "epoch", "validation", "test"]
-    rows: list[list[html.Cell]] = []
+    rows: list[list[Cell]] = []
     for fit in run.fits:
         seed, fold = fit.config["seed"], fit.config["data"]["fold"]
         epoch = (fit.result.get("epochs") or [None])[0]
-        row: list[html.Cell] = [fit.path.name, seed, fold]
+        row: list[Cell] = [fit.path.name, seed, fold]
         if result["selected_on"] == "fold":  # the epoch is that of all folds, not the best one of this fold
             epoch = result["epochs"][result["seeds"].index(seed)]
             rows_of_fit = fit.metrics[epoch - 1 : epoch]
@@ -160,29 +163,25 @@ def _runs(run: RunFolder) -> tuple[list[str], list[list[html.Cell]]]:
             row += [epoch, *(scores.spread(value, percent) if value else None for value in both)]
         rows.append(row)
     used = [column for column in range(len(head)) if any(row[column] is not None for row in rows)]
-    return [head[column] for column in used], [[row[column] for column in used] for row in rows]
+    return Table([head[column] for column in used], [[row[column] for column in used] for row in rows])
 
 
-def _reproduce(run: RunFolder) -> str:
+def _reproduce(run: RunFolder) -> Section:
     """Returns the section that says how to get the same numbers again."""
-    config = (run.path / "config.yaml").read_text(encoding="utf-8")
-    citation = ""
-    if "dataset" in vars(run.best):  # only if a picture has needed the data already
-        citation = run.best.dataset.citation
-    return html.section(
-        "Reproduce",
-        html.paragraph("With the versions listed below, this trains the same runs again and scores them:"),
-        html.code("graphkit train --config config.yaml --output again\ngraphkit evaluate again"),
-        html.folded("config.yaml", html.code(config)),
-        html.paragraph(f"Data: {citation}", "note") if citation else "",
-    )
+    blocks: list[Block] = [
+        Note("With the versions listed below, this trains the same runs again and scores them:", ""),
+        *reproduce(run.path, "graphkit train --config config.yaml --output again\ngraphkit evaluate again"),
+    ]
+    if "dataset" in vars(run.best) and run.best.dataset.citation:  # only if a picture has needed the data already
+        blocks.append(Note(f"Data: {run.best.dataset.citation}"))
+    return Section("Reproduce", blocks)
 
 
-def _settings(run: RunFolder) -> str:
+def _settings(run: RunFolder) -> Section:
     """Returns the section with all settings and the environment."""
     config = run.config
     general = {key: value for key, value in config.items() if not isinstance(value, dict)}
-    parts = [(name, html.settings(config[name])) for name in ("model", "data", "train", "distill") if name in config]
+    tables = [settings_table(config[name], name) for name in ("model", "data", "train", "distill") if name in config]
     environment = (run if run.environment else run.best).environment
-    rest = [("general", html.settings(general)), ("environment", html.settings(environment))]
-    return html.section("Settings and environment", html.columns([*parts, *rest]))
+    tables += [settings_table(general, "general"), settings_table(environment, "environment")]
+    return Section("Settings and environment", [Columns(tables)])

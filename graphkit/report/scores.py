@@ -1,6 +1,8 @@
-"""The scores of a result as rows of tables: pure functions of the content of ``result.json``."""
+"""Tiles and tables of scores: pure functions of the content of ``result.json``."""
 
 from typing import Any
+
+from graphkit.report.page import Table, Tile
 
 #: Scores that are fractions and read better in per cent.
 PERCENT = ("accuracy", "balanced-accuracy", "micro-f1", "roc-auc", "top-5-accuracy")
@@ -35,8 +37,8 @@ def spread(scores: dict[str, Any] | None, percent: bool = False, digits: int | N
     return text + (" %" if percent else "")
 
 
-def headline(result: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Returns what catches the eye: name, value and remark."""
+def headline(result: dict[str, Any]) -> list[Tile]:
+    """Returns the headline figures of a run."""
     metric, percent = result["metric"], result["metric"] in PERCENT
     scored = result.get("test") or result.get("validation")
     runs = len(scored["runs"]) if scored else len(result["seeds"])
@@ -45,21 +47,27 @@ def headline(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     chosen = (
         result["selected_on"] if result["selected_on"] == "last epoch" else f"epoch chosen on {result['selected_on']}"
     )
-    values = [
-        (f"{name} {metric}", spread(result[name], percent), chosen if name == "test" else "")
+    tiles = [
+        Tile(f"{name} {metric}", spread(result[name], percent), chosen if name == "test" else "")
         for name in ("test", "validation")
         if result.get(name)
     ]
-    values.append((unit, str(runs), f"seeds {_range(result['seeds'])}"))
-    values.append(("parameters", f"{result['parameters']:,}", ""))
-    values.append(("training time", duration(result["seconds"]), "in all"))
+    tiles.append(Tile(unit, str(runs), f"seeds {_range(result['seeds'])}"))
+    tiles.append(Tile("parameters", f"{result['parameters']:,}"))
+    tiles.append(Tile("training time", duration(result["seconds"]), "in all"))
     if result.get("peak_memory_mb") is not None:
-        values.append(("peak memory", f"{result['peak_memory_mb']:,.0f} MiB", ""))
-    return values
+        tiles.append(Tile("peak memory", f"{result['peak_memory_mb']:,.0f} MiB"))
+    return tiles
 
 
-def factor_rows(result: dict[str, Any]) -> tuple[list[str], list[list[str]]] | None:
-    """Returns head and rows of the table of factor scores; ``None`` where a result has none."""
+def closing_tiles(result: dict[str, Any]) -> list[Tile]:
+    """Returns the last headline figures of a comparison: its seeds, and the time of all fits."""
+    seeds = result["seeds"]
+    return [Tile("seeds", str(len(seeds)), f"from {seeds[0]}"), Tile("time", duration(result["seconds"]), "in all")]
+
+
+def factor_table(result: dict[str, Any]) -> Table | None:
+    """Returns the table of factor scores; ``None`` where a result has none."""
     names = [name for name in FACTOR_SCORES if name in result]
     if not names:
         return None
@@ -68,21 +76,23 @@ def factor_rows(result: dict[str, Any]) -> tuple[list[str], list[list[str]]] | N
         for prefix, label in _ROWS.items()
         if any(prefix + name in result for name in names)
     ]
-    return ["factors", *(FACTOR_SCORES[name] for name in names)], rows
+    head = ["factors", *(FACTOR_SCORES[name] for name in names)]
+    return Table(head, rows, title="Factors against the true patterns")
 
 
-def other_scores(result: dict[str, Any]) -> list[list[str]]:
-    """Returns rows of all further scores of a result: name, and mean and deviation."""
+def other_scores(result: dict[str, Any]) -> Table | None:
+    """Returns the table of all further scores, mean and deviation; ``None`` where a result has none."""
     excluded = {"test", "validation", *(prefix + name for prefix in _ROWS for name in FACTOR_SCORES)}
-    return [
+    rows = [
         [name, spread(scores)]
         for name, scores in result.items()
         if name not in excluded and isinstance(scores, dict) and "runs" in scores
     ]
+    return Table(("score", "value"), rows) if rows else None
 
 
 def duration(seconds: float) -> str:
-    """Returns a time as a person would say it."""
+    """Returns a time in the unit that suits its length."""
     if seconds < 90:
         return f"{seconds:.1f} s"
     if seconds < 5400:

@@ -1,6 +1,7 @@
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -60,6 +61,14 @@ def test_report_writes_one_page(graphkit: Command, run: Path) -> None:
     assert result.exit_code == 0 and "report.html" in result.stdout
     page = (run / "report.html").read_text()
     assert "karate" in page and "<script src" not in page and 'src="http' not in page
+
+
+def test_report_takes_several_runs(graphkit: Command, run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "copy")
+    result = graphkit("report", run, tmp_path / "copy")
+    assert result.stdout == f"report: {run / 'report.html'}\nreport: {tmp_path / 'copy' / 'report.html'}\n"
+    assert (tmp_path / "copy" / "report.html").read_text().count("<h1>gcn on karate</h1>") == 1
+    assert graphkit("report").exit_code == 2
 
 
 @pytest.mark.parametrize("command", ["evaluate", "predict", "report"])

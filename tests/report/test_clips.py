@@ -12,7 +12,7 @@ from graphkit.report.clips import flat
 from graphkit.report.collect_clips import ClipExample, LearnedGraph, bones_between, spread_out
 from graphkit.skeleton import SkeletonLayout, get_layout
 
-from .test_html import check
+from .test_page import check
 
 LAYOUT = SkeletonLayout.from_edges([(1, 0), (2, 1), (3, 1)], up=(0, 1), across=(2, 3), name="small")
 

@@ -6,7 +6,7 @@ import pytest
 
 from graphkit.experiments.distill import fit_distill
 from graphkit.report import report
-from graphkit.report.distill import local_structures, score_against_cost
+from graphkit.report.distill_report import local_structures, score_against_cost
 
 NETWORKS = [
     {"name": name, "size_bytes": size, "latency_ms": time, "test": {"mean": mean, "std": 0.02, "runs": [mean, mean]}}

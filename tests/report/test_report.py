@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from graphkit.errors import InputError
-from graphkit.experiments import open_run
+from graphkit.experiments import fit, open_run
 from graphkit.report import collect, factor_picture, report
 from graphkit.report.no_picture import NoPicture
 from graphkit.training.extra_metrics import found_factors
 
-from .test_html import check
+from .test_page import check
 
 
 def page(path: Path) -> str:
@@ -64,6 +64,21 @@ def test_a_run_that_has_not_ended(plain_run: Path, tmp_path: Path) -> None:
         (folder / name).unlink()
     text = page(folder)
     assert "has not ended" in text and "Training" in text and "Confusion" not in text
+
+
+def test_names_of_the_user_are_escaped(tmp_path: Path) -> None:
+    name = "<script>alert('1')</script>"
+    nodes = [f"{name}{i}" for i in range(20)]
+    (tmp_path / "edges.csv").write_text(
+        "source,target\n" + "".join(f"{nodes[i]},{nodes[(i + 1) % 20]}\n" for i in range(20))
+    )
+    (tmp_path / "nodes.csv").write_text(
+        "id,label,f\n" + "".join(f"{node},<b>{i % 2},{i}\n" for i, node in enumerate(nodes))
+    )
+    fit({"model": {"name": "spagan", "hidden_channels": 8, "heads": 2}, "data": {"name": str(tmp_path)},
+         "train": {"epochs": 1}}, tmp_path / "run")  # fmt: skip
+    text = page(tmp_path / "run")
+    assert "&lt;script&gt;alert(" in text and "<script" not in text and "<b>" not in text
 
 
 def test_a_run_without_any_epoch(plain_run: Path, tmp_path: Path) -> None:
@@ -130,8 +145,6 @@ def test_factor_picture(factor_run: Path, node_run: Path, plain_run: Path) -> No
 
 @pytest.mark.skipif("GRAPHKIT_DATA" not in os.environ, reason="GRAPHKIT_DATA names no folder of raw data")
 def test_ten_folds(tmp_path: Path) -> None:
-    from graphkit.experiments import fit
-
     model = {"name": "factorgcn", "hidden_channels": 8, "factors": [2, 2]}
     fit({"model": model, "data": {"name": "mutag"}, "train": {"epochs": 2}}, tmp_path / "run")
     text = page(tmp_path / "run")

@@ -1,6 +1,7 @@
 from typing import Any
 
 from graphkit.report import scores
+from graphkit.report.page import Table, Tile
 
 RESULT: dict[str, Any] = {
     "metric": "accuracy",
@@ -25,35 +26,36 @@ def test_means_have_a_deviation_only_over_several_runs() -> None:
 
 
 def test_headline() -> None:
-    values = scores.headline(RESULT)
-    assert values[0] == ("test accuracy", "82.12 ± 0.75 %", "epoch chosen on validation")
-    assert ("runs", "2", "seeds 0, 1") in values
-    assert ("parameters", "23,959", "") in values and ("training time", "2.2 min", "in all") in values
+    tiles = scores.headline(RESULT)
+    assert tiles[0] == Tile("test accuracy", "82.12 ± 0.75 %", "epoch chosen on validation")
+    assert Tile("runs", "2", "seeds 0, 1") in tiles
+    assert Tile("parameters", "23,959") in tiles and Tile("training time", "2.2 min", "in all") in tiles
 
 
 def test_headline_of_folds() -> None:
     result = {**RESULT, "validation": None, "selected_on": "fold", "seeds": [0]}
-    values = scores.headline(result)
-    assert values[0][2] == "epoch chosen on fold"
-    assert ("folds", "2", "seeds 0") in values and "validation accuracy" not in [name for name, _, _ in values]
+    tiles = scores.headline(result)
+    assert tiles[0].remark == "epoch chosen on fold"
+    assert Tile("folds", "2", "seeds 0") in tiles and "validation accuracy" not in [tile.name for tile in tiles]
 
 
 def test_headline_without_a_test_score() -> None:
-    assert scores.headline({**RESULT, "test": None, "validation": None, "selected_on": "last epoch"})[0][0] == "runs"
+    assert scores.headline({**RESULT, "test": None, "validation": None, "selected_on": "last epoch"})[0].name == "runs"
 
 
 def test_factor_scores_stand_beside_what_they_must_be_read_against() -> None:
     result = {**RESULT, "ged_e": several(9), "c_score": several(0.5), "untrained_ged_e": several(10), "odd": several(1)}
-    table = scores.factor_rows(result)
-    assert table == (
+    assert scores.factor_table(result) == Table(
         ["factors", "GED_E ↓", "C-score ↑"],
         [["this model", "9.00 ± 0.10", "0.500 ± 0.100"], ["the same model, untrained", "10.00 ± 0.10", "–"]],
+        title="Factors against the true patterns",
     )
-    assert scores.factor_rows(RESULT) is None
-    assert scores.other_scores(result) == [["odd", "1.0000 ± 0.1000"]]
+    assert scores.factor_table(RESULT) is None
+    assert scores.other_scores(result) == Table(("score", "value"), [["odd", "1.0000 ± 0.1000"]])
+    assert scores.other_scores(RESULT) is None
 
 
 def test_durations_and_seeds() -> None:
     assert [scores.duration(seconds) for seconds in (3.21, 600, 7200)] == ["3.2 s", "10.0 min", "2.0 h"]
     result = {**RESULT, "seeds": list(range(3, 13))}
-    assert ("runs", "2", "seeds 3 to 12") in scores.headline(result)
+    assert Tile("runs", "2", "seeds 3 to 12") in scores.headline(result)

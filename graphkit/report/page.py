@@ -1,0 +1,165 @@
+"""Report page: typed content, and its rendering as one self-contained HTML file."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from graphkit.report.no_picture import NoPicture
+from graphkit.report.style import inline_svg, save_png
+
+if TYPE_CHECKING:
+    import matplotlib.figure
+
+Cell = str | int | float | None
+
+
+@dataclass(frozen=True)
+class Note:
+    """Paragraph of plain text; ``kind`` is its CSS class."""
+
+    text: str
+    kind: Literal["", "note"] = "note"
+
+
+@dataclass(frozen=True)
+class Code:
+    """Text to be copied as it is."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Table whose first column names the rows; numbers are aligned to the right, ``None`` is a dash."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    title: str = ""
+
+    def numeric_columns(self) -> set[int]:
+        """Returns the columns, the first excepted, that hold nothing but numbers."""
+        columns = range(1, len(self.head)) if self.rows else ()
+        return {column for column in columns if all(_is_number(row[column]) for row in self.rows)}
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Titled tables side by side where there is room."""
+
+    tables: Sequence[Table]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Picture with a caption: inline SVG, or the ``data:`` address of an image with a label for screen readers.
+
+    Args:
+        caption (str): Plain text.
+        svg (Markup, optional): Trusted ``<svg>`` element. (default: none)
+        source (str, optional): Address of the image, where there is no ``svg``. (default: none)
+        label (str, optional): Description of the image. (default: none)
+        wide (bool, optional): Whether the SVG scrolls on a small screen instead of shrinking. (default: ``False``)
+    """
+
+    caption: str
+    svg: Markup | None = None
+    source: str = ""
+    label: str = ""
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Block that opens and closes when its title is clicked."""
+
+    title: str
+    block: "Block"
+    is_open: bool = False
+
+
+Block = Note | Code | Table | Columns | Figure | Folded
+
+
+@dataclass(frozen=True)
+class Section:
+    """Titled section of a page."""
+
+    title: str
+    blocks: Sequence[Block]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Headline figure with a small remark below it."""
+
+    name: str
+    value: str
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Content of a report; all text is plain and is escaped when the page is rendered."""
+
+    title: str
+    lead: str
+    sections: Sequence[Section]
+    tiles: Sequence[Tile] = ()
+    warnings: Sequence[str] = ()
+
+
+def render(page: Page) -> str:
+    """Returns a page as HTML that needs no other file, no script and no network."""
+    loader = PackageLoader("graphkit.report")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
+    )
+    return environment.get_template("page.html").render(page=page)
+
+
+def draw(
+    folder: Path, figure: "matplotlib.figure.Figure", name: str, label: str, caption: str, wide: bool = False
+) -> Figure:
+    """Saves a figure as ``figures/<name>.png`` in a run folder and returns it as inline SVG for the page."""
+    save_png(figure, folder / "figures" / f"{name}.png")
+    return Figure(caption, Markup(inline_svg(figure, name, label)), wide=wide)
+
+
+def attempt(make: Callable[..., Sequence[Block]], *args: Any) -> Sequence[Block]:
+    """Returns the blocks of a picture, ``make(*args)``, or a note with the reason why there is none."""
+    try:
+        return make(*args)
+    except (NoPicture, FileNotFoundError) as error:  # such as a file of paths that is gone
+        return [Note(f"This picture is left out: {' '.join(str(error).split())}")]
+
+
+def settings_table(values: Mapping[str, object], title: str = "") -> Table:
+    """Returns a table of names and values."""
+    return Table(("", ""), [(name, _setting(value)) for name, value in values.items()], title)
+
+
+def reproduce(folder: Path, command: str, environment: Mapping[str, object] | None = None) -> list[Block]:
+    """Returns a command that repeats a run, the configuration of the run, and its environment where it is given."""
+    config = (folder / "config.yaml").read_text(encoding="utf-8")
+    blocks: list[Block] = [Code(command), Folded("config.yaml", Code(config))]
+    return [*blocks, Folded("environment", settings_table(environment))] if environment else blocks
+
+
+def _is_number(cell: Cell) -> bool:
+    return cell is None or not isinstance(cell, str) or cell[:1] in "-–0123456789"
+
+
+def _setting(value: object) -> str:
+    if value is None or value == []:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(_setting(item) for item in value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {_setting(item)}" for key, item in value.items())
+    return f"{value:g}" if isinstance(value, float) else str(value)
