@@ -7,11 +7,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import networkx
 import pytest
 import yaml
+
+from graphkit.registry import model_names
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "graphkit"
@@ -129,6 +132,62 @@ def import_graph() -> dict[str, set[str]]:
     return graph
 
 
+@cache
+def family(*roots: str) -> set[str]:
+    """Returns the names of some classes and of all their sub-classes in the package."""
+    nodes = [node for path in MODULES for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    classes = [node for node in nodes if isinstance(node, ast.ClassDef)]
+    bases = [(node.name, {ast.unparse(base).rpartition(".")[2] for base in node.bases}) for node in classes]
+    names, size = set(roots), 0
+    while len(names) > size:
+        size = len(names)
+        names |= {name for name, parents in bases if parents & names}
+    return names
+
+
+def class_tests(tree: ast.AST, classes: set[str], names: set[str]) -> list[int]:
+    """Returns the lines that test an object for one of some classes.
+
+    These are ``isinstance``, ``issubclass`` and a ``match`` on a class; comparisons of ``type(x)``, ``x.__class__`` or
+    the name of a class; and comparisons with one of ``names``, which classes are registered by. Aliases of imports,
+    names for tuples of classes, and tuples and unions in place are resolved.
+    """
+    aliases: dict[str, set[str]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            aliases |= {alias.asname: {alias.name} for alias in node.names if alias.asname}
+
+    def mentions(node: ast.AST) -> set[str]:
+        identifiers = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+        identifiers |= {inner.attr for inner in ast.walk(node) if isinstance(inner, ast.Attribute)}
+        return set().union(*(aliases.get(name, {name}) for name in identifiers))
+
+    def texts(node: ast.AST) -> set[str]:
+        constants = {inner.value for inner in ast.walk(node) if isinstance(inner, ast.Constant)}
+        return {text for text in constants if isinstance(text, str)}
+
+    for node in ast.walk(tree):  # names such as CLASSES = (A, B); a call makes an object, not a name for a class
+        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Tuple | ast.Name | ast.BinOp):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if mentions(node.value) & classes:
+                aliases |= {target.id: mentions(node.value) for target in targets if isinstance(target, ast.Name)}
+    lines = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("isinstance", "issubclass"):
+            wrong = mentions(node.args[1]) & classes
+        elif isinstance(node, ast.MatchClass):
+            wrong = mentions(node.cls) & classes
+        elif isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            of_type = any({"type", "__class__", "__name__", "__qualname__"} & mentions(side) for side in sides)
+            wrong = {name for side in sides if of_type for name in (mentions(side) | texts(side)) & classes}
+            wrong |= {name for side in sides for name in texts(side) & names}
+        else:
+            continue
+        lines += [node.lineno if hasattr(node, "lineno") else node.cls.lineno] if wrong else []
+    return sorted(lines)
+
+
 def cycles(graph: dict[str, set[str]]) -> list[list[str]]:
     """Returns the strongly connected components of more than one module."""
     components = networkx.strongly_connected_components(networkx.DiGraph(graph))
@@ -173,6 +232,40 @@ def test_layering_check_sees_a_wrong_import(tmp_path: Path) -> None:
         "def f():\n    from graphkit.data import load\n    from graphkit import cli\n    import graphkit.ops\n"
     )
     assert [target for target, _ in imports(file)] == ["graphkit.data.load", "graphkit.cli", "graphkit.ops"]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_capabilities_are_asked_for_and_not_classes(path: Path) -> None:
+    folder = (module_name(path).split(".") + [""])[1]
+    models, data_sets = family("GraphModel"), family("GraphDataset", "GraphCollection", "ClipCollection")
+    classes = (set() if folder == "nn" else models) | (set() if folder == "data" else data_sets)
+    names = set() if folder == "nn" else set(model_names())
+    lines = class_tests(ast.parse(path.read_text(encoding="utf-8")), classes, names)
+    assert not lines, f"{path.relative_to(ROOT)} tests for the class of a model or data set in line(s) {lines}"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "isinstance(x, GCN)",
+        "isinstance(x, nn.GCN)",
+        "isinstance(x, (int, GCN))",
+        "isinstance(x, int | GCN)",
+        "issubclass(cls, Model)",
+        "isinstance(x, BOTH)",
+        "type(x) is GCN",
+        "type(x) in (GCN, GAT)",
+        "x.__class__ == Model",
+        "type(x).__name__ == 'GCN'",
+        "config['model']['name'] != 'gcn'",
+        "name in ('gcn', 'gat')",
+        "match x:\n    case GCN():\n        pass",
+    ],
+)
+def test_capability_check_sees_a_test_for_a_class(code: str) -> None:
+    head = "from graphkit.nn import GCN as Model, GCN\nimport graphkit.nn as nn\nBOTH = (int, Model)\n"
+    assert class_tests(ast.parse(head + code), {"GCN", "GAT"}, {"gcn", "gat"})
+    assert not class_tests(ast.parse(head + "model = GCN()\nisinstance(model, int)\nx == 'cora'"), {"GCN"}, {"gcn"})
 
 
 def test_file_names_are_unique_where_they_would_be_confused() -> None:

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphkit.data import ClipCollection, GraphCollection, GraphDataset, Split
+from graphkit.data import GraphDataset, Split
 from graphkit.distill import Distiller, LayerPair, union_edges
 from graphkit.distill.layer_capture import OUTPUT, LayerOutput, last_hidden_layer
 from graphkit.distill.loss_settings import split_layers
 from graphkit.distill.teacher_output_cache import TeacherOutputCache
 from graphkit.errors import InputError
-from graphkit.nn import FactorGCN, GraphModel
+from graphkit.nn import GraphModel
 from graphkit.registry import get_loss
 
 
@@ -63,12 +63,12 @@ class Distillation:
         else:
             batch = copy(dataset.graphs.batch(split.train[:16])).to(device)  # type: ignore[attr-defined]
             inputs = student.inputs(batch)
-            joints = bones(dataset)
-            self._structure = None if joints is None else joints.to(device)
+            bones = dataset.joint_edges
+            self._structure = None if bones is None else bones.to(device)
         theirs = self._teacher_inputs(None if self._inputs else batch)
         self._taught: TeacherOutputCache | None = None
-        if isinstance(dataset.graphs, GraphCollection):
-            self._taught = TeacherOutputCache(self.module, self.teacher, dataset.graphs, device)
+        if dataset.collection is not None:
+            self._taught = TeacherOutputCache(self.module, self.teacher, dataset.collection, device)
         self.module.start(**inputs, teacher_inputs=theirs, structure=self._structure)
         self.module.to(device)
 
@@ -87,14 +87,6 @@ class Distillation:
         if self._inputs is not None:
             return self._inputs
         return self.teacher.inputs(batch)  # type: ignore[arg-type]
-
-
-def bones(dataset: GraphDataset) -> Tensor | None:
-    """Returns the bones of the skeleton of a data set as edges ``[2, E]`` in both directions, if it has one."""
-    if not isinstance(dataset.graphs, ClipCollection):
-        return None
-    pairs = torch.tensor(dataset.graphs.layout.edges, dtype=torch.long).view(-1, 2).t()
-    return torch.cat([pairs, pairs.flip(0)], dim=1)
 
 
 def make_layer_pair(
@@ -123,7 +115,4 @@ def make_layer_pair(
 
 def hidden_layer(network: GraphModel, by_node: bool) -> str:
     """Returns the last layer before the outputs, of a model for nodes or for graphs."""
-    name = last_hidden_layer(network, by_node)
-    if isinstance(network, FactorGCN):  # it takes its layers apart, and the norm (or nothing) after each is what runs
-        name = f"norms.{int(name.removeprefix('conv')) - 1}"
-    return name
+    return network.last_hidden_layer(by_node) or last_hidden_layer(network, by_node)

@@ -1,7 +1,7 @@
 """What the pictures of clips are drawn from: computed with a run's model on its test clips."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -57,7 +57,7 @@ class LearnedGraph(NamedTuple):
 
 def has_clips(fit: RunFolder) -> bool:
     """Whether a run is on skeleton clips."""
-    return isinstance(fit.dataset, SkeletonDataset) and isinstance(fit.model, SkeletonModel)
+    return fit.dataset.holds == "skeleton clips"
 
 
 def clip_examples(fit: RunFolder) -> list[ClipExample]:
@@ -67,8 +67,7 @@ def clip_examples(fit: RunFolder) -> list[ClipExample]:
         NoPicture: If there is no test clip.
     """
     _check_test(fit)
-    dataset, model = fit.dataset, fit.model
-    assert isinstance(dataset, SkeletonDataset) and isinstance(model, SkeletonModel)
+    dataset, model = cast(SkeletonDataset, fit.dataset), cast(SkeletonModel, fit.model)
     clips = dataset.graphs
     ids = spread_out(fit, LOOKED_AT)
     probabilities = torch.cat([_probabilities(model, clips, chunk) for chunk in ids.split(50)])
@@ -128,8 +127,7 @@ def learned_graphs(fit: RunFolder) -> list[LearnedGraph]:
         NoPicture: If there is no test clip.
     """
     _check_test(fit)
-    model, dataset = fit.model, fit.dataset
-    assert isinstance(model, STIGCN)
+    model, dataset = cast(STIGCN, fit.model), fit.dataset
     ids = fit.split.test[:: max(1, -(-fit.split.test.numel() // AVERAGED))]
     batch = dataset.graphs.batch(ids)  # type: ignore[attr-defined]
     with torch.inference_mode():
@@ -163,8 +161,7 @@ def bones_between(layout: SkeletonLayout) -> np.ndarray:
 
 def spread_out(fit: RunFolder, most: int) -> Tensor:
     """Returns the ids of test clips, spread over all of them, with about ``most`` frames of persons in all."""
-    dataset, ids = fit.dataset, fit.split.test
-    assert isinstance(dataset, SkeletonDataset)
+    dataset, ids = cast(SkeletonDataset, fit.dataset), fit.split.test
     clips = dataset.graphs
     frames = clips.frames * ids.numel() if clips.frames else int(clips.lengths[ids].sum())
     return ids[:: max(1, -(-frames * dataset.num_persons // most))]
