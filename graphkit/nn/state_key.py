@@ -8,19 +8,30 @@ from torch import Tensor
 from torch_geometric import EdgeIndex
 
 
+class _Same:
+    """Reference to a tensor, equal to another reference to that very tensor only."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.tensor is other.tensor
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 class StateKey:
     """State of some values at one moment, to be compared with a later one.
 
     A tensor is told by its identity, its storage and PyTorch's counter of changes in place: its content is not read.
-    The key references the tensors, so that no other one can get their identity or their memory meanwhile. Changes that
-    go around the counter (``tensor.data.add_(1)``, an array of NumPy that shares the memory) are not seen.
+    The key references the tensors, so that no other one can get their memory meanwhile. Changes that go around the
+    counter (``tensor.data.add_(1)``, an array of NumPy that shares the memory) are not seen.
 
     Args:
         values: Tensors, numbers, strings, ``None``, and lists, tuples or dictionaries of them.
     """
 
     def __init__(self, values: Iterable[Any]) -> None:
-        self._tensors: list[Tensor] = []
         self._parts: tuple[Any, ...] | None = self._of(values)
 
     @property
@@ -47,11 +58,10 @@ class StateKey:
         if isinstance(value, Tensor):
             if value.is_inference():
                 return None
-            self._tensors.append(value)
             # An EdgeIndex and the tensor inside each count their own changes.
             inside = value.as_tensor() if isinstance(value, EdgeIndex) else value
             address = inside.data_ptr() if inside.layout == torch.strided else None
-            return "tensor", id(value), value._version, inside._version, address
+            return _Same(value), value._version, inside._version, address
         if value is None or isinstance(value, bool | int | float | str):
             return type(value), value
         if isinstance(value, list | tuple | dict):

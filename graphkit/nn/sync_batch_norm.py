@@ -54,6 +54,16 @@ class SyncBatchNorm1d(torch.nn.BatchNorm1d):
     #: Whether a single row is normed with the statistics so far; otherwise it is refused.
     takes_one: bool
 
+    @classmethod
+    def of(cls, norm: torch.nn.BatchNorm1d, together: NormGroup) -> "SyncBatchNorm1d":
+        """Returns a shared norm with the parameters and the buffers of another norm."""
+        shared = cls(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
+        shared.weight, shared.bias = norm.weight, norm.bias
+        shared.running_mean, shared.running_var = norm.running_mean, norm.running_var
+        shared.num_batches_tracked = norm.num_batches_tracked
+        shared.together, shared.takes_one = together, bool(getattr(norm, "takes_one", False))
+        return shared.train(norm.training)
+
     def forward(self, x: Tensor) -> Tensor:
         """Normalises rows; in evaluation mode with the statistics so far, and without a message."""
         return normalize([self], [x])[0] if self.training else super().forward(x)
@@ -87,20 +97,26 @@ def normalize(norms: Sequence[torch.nn.Module], rows: Sequence[Tensor]) -> list[
 
 
 def convert_sync_batchnorm(model: torch.nn.Module, group: Group = None) -> NormGroup:
-    """Turns all batch norms of a model into shared ones, in place; parameters, buffers and their names stay.
+    """Replaces all batch norms inside a model by shared ones; parameters, buffers and their names stay.
+
+    Norms are replaced where they are registered. A norm that is registered twice stays one; one that is shared already
+    gets the new group.
 
     Returns:
         What they have in common.
     """
     together = NormGroup(group)
-    for module in model.modules():
+    shared: dict[torch.nn.Module, SyncBatchNorm1d] = {}
+    for path, module in list(model.named_modules(remove_duplicate=False)):
         if isinstance(module, PyGBatchNorm) and module.allow_single_element:
             module.allow_single_element = False  # no process may go on without the others' messages
             module.module.takes_one = True
-        if isinstance(module, torch.nn.BatchNorm1d):
-            module.__class__ = SyncBatchNorm1d  # whoever holds the module (a list, another layer) still does
-            module.together = together  # type: ignore[assignment]
-            module.takes_one = bool(getattr(module, "takes_one", False))  # type: ignore[assignment]
+        if isinstance(module, SyncBatchNorm1d):
+            module.together = together
+        elif isinstance(module, torch.nn.BatchNorm1d):
+            parent, _, name = path.rpartition(".")
+            shared.setdefault(module, SyncBatchNorm1d.of(module, together))
+            model.get_submodule(parent).register_module(name, shared[module])
     return together
 
 

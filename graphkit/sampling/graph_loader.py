@@ -49,7 +49,7 @@ class GraphLoader:
         self.generator = generator
         self.share = share or RankSlice()
         self.sizes = sizes
-        self._kept: tuple[StateKey, list[Data]] | None = None
+        self._kept: tuple[Any, StateKey, list[Data]] | None = None
 
     def __len__(self) -> int:
         return len(self._split(self.ids))
@@ -59,13 +59,13 @@ class GraphLoader:
             order = torch.randperm(self.ids.numel(), generator=self.generator)
             return (self._make(ids) for ids in self._split(self.ids[order]))
         state = self._state()
-        if self._kept is None or not state.matches(self._kept[0]):
-            self._kept = state, [self._make(ids) for ids in self._split(self.ids)]
-        return iter(self._kept[1])
+        if self._kept is None or self._kept[0] is not self.graphs or not state.matches(self._kept[1]):
+            self._kept = self.graphs, state, [self._make(ids) for ids in self._split(self.ids)]
+        return iter(self._kept[2])
 
     def _state(self) -> StateKey:
         """Returns the state of all tensors that batches are made of: those that were made serve while it lasts."""
-        parts: list[Any] = [self.ids, self.batch_size, self.sizes, id(self.graphs)]
+        parts: list[Any] = [self.ids, self.batch_size, self.sizes]
         for value in vars(self.graphs).values() if hasattr(self.graphs, "__dict__") else ():
             values = value.values() if isinstance(value, dict) else [value]
             parts += [tensor for tensor in values if isinstance(tensor, Tensor)]

@@ -135,7 +135,9 @@ def norm_error(communicator: Any, without: int) -> float:
     single, shared = (torch.nn.BatchNorm1d(4, dtype=torch.float64) for _ in range(2))
     for norm in (single, shared):
         torch.nn.init.constant_(norm.weight, 1.5)
-    together = convert_sync_batchnorm(shared, communicator.norm_group)
+    model = torch.nn.Sequential(shared)
+    together = convert_sync_batchnorm(model, communicator.norm_group)
+    shared = model[0]  # type: ignore[assignment]
     together.counts = communicator.rank < communicator.world_size - without
     x.requires_grad_()
     seen_by_all = single(x)

@@ -91,7 +91,7 @@ def test_hostile_values_are_taken_or_refused_in_one_line(name: str) -> None:
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_all_layers_and_models_are_here(name: str) -> None:
-    exported = {key for key, value in vars(graphkit.nn).items() if isinstance(value, type)}
+    exported = {key for key in graphkit.nn.__all__ if isinstance(getattr(graphkit.nn, key), type)}
     modules = {key for key in exported if issubclass(getattr(graphkit.nn, key), torch.nn.Module)}
     expected = {cls.__name__ for cls, _ in CLASSES.values()} | {"GraphModel", "SkeletonModel"}
     assert modules == expected and name in CLASSES

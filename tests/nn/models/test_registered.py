@@ -10,8 +10,8 @@ from torch_geometric.nn import BatchNorm as PyGBatchNorm
 from graphkit.data import GraphDataset, Split
 from graphkit.errors import InputError
 from graphkit.experiments import fit
-from graphkit.nn import GraphModel, SkeletonModel
-from graphkit.nn.sync_batch_norm import convert_sync_batchnorm
+from graphkit.nn import DynamicEdgeConv, GraphModel, SkeletonModel
+from graphkit.nn.sync_batch_norm import SyncBatchNorm1d, convert_sync_batchnorm
 from graphkit.registry import get_model, model_names
 from graphkit.testing import check_model, random_graphs
 
@@ -140,3 +140,22 @@ def test_shared_norms_of_baselines_wait_for_the_other_processes() -> None:
     convert_sync_batchnorm(model)
     norms = [module for module in model.modules() if isinstance(module, PyGBatchNorm)]
     assert norms and all(norm.module.takes_one and not norm.allow_single_element for norm in norms)
+
+
+def test_shared_norms_take_the_place_of_all_norms() -> None:
+    norm = torch.nn.BatchNorm1d(4, eps=0.01, momentum=0.3)
+    model = torch.nn.ModuleDict({
+        "first": torch.nn.Sequential(torch.nn.Linear(4, 4), norm),
+        "list": torch.nn.ModuleList([norm, torch.nn.BatchNorm1d(4, affine=False, track_running_stats=False)]),
+        "edges": DynamicEdgeConv(4, 4, 2),
+    }).eval()  # fmt: skip
+    names, before = list(model.state_dict()), dict(model.named_parameters())
+    convert_sync_batchnorm(model)
+    norms = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm1d)]
+    assert len(norms) == 3 and all(isinstance(module, SyncBatchNorm1d) for module in norms)
+    assert model["list"][0] is model["first"][1] is not norm and isinstance(model["edges"].norm, SyncBatchNorm1d)
+    assert type(norm) is torch.nn.BatchNorm1d and (norms[0].eps, norms[0].momentum) == (0.01, 0.3)
+    assert list(model.state_dict()) == names and not norms[0].training
+    assert all(parameter is before[name] for name, parameter in model.named_parameters())
+    convert_sync_batchnorm(model)
+    assert len({id(module.together) for module in norms}) == 1 and model["first"][1] is norms[0]
