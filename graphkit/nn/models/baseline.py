@@ -135,9 +135,14 @@ class Baseline(GraphModel):
         edge_attr: Tensor | None = None,
     ) -> Tensor:
         """Returns the outputs of the nodes or of the graphs."""
+        return self._run(x, edge_index, batch, batch_size, edge_weight=edge_weight, edge_attr=edge_attr)
+
+    def _run(
+        self, x: Tensor, edge_index: Tensor, batch: Tensor | None, batch_size: int | None, **options: Any
+    ) -> Tensor:
+        """Calls the stack with the options that are not ``None``, and the head."""
         check_batch(x, batch)
         x = drop(embed(x, self.embedding), self.dropout, self.training)
-        options = {"edge_weight": edge_weight, "edge_attr": edge_attr}
         options = {name: value for name, value in options.items() if value is not None}
         with full_precision(x):
             x = self.body(x) if isinstance(self.body, PyGMLP) else self.body(x, edge_index, **options)

@@ -1,11 +1,12 @@
 """GAT as a baseline."""
 
+from inspect import signature
 from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
-from torch_geometric.nn import GATConv
+from torch_geometric.nn import GATConv, MessagePassing
 from torch_geometric.nn import Linear as PyGLinear
 from torch_geometric.nn.models import GAT as PyGGAT
 
@@ -80,8 +81,8 @@ class GAT(Baseline):
         if fused:
             for index, conv in enumerate(convs):
                 convs[index] = _fused(conv, of_convs)
-        for conv in list(convs)[1:] if residual else []:
-            _add_residual(cast(GATConv, conv))
+        for index in range(1, len(convs)) if residual else ():
+            convs[index] = _with_residual(cast(GATConv, convs[index]))
         if attention_dropout is not None:
             for conv in convs:
                 cast(GATConv, conv).dropout = attention_dropout
@@ -119,12 +120,17 @@ def _fused(conv: torch.nn.Module, options: dict[str, Any]) -> FusedGATConv:
     )
 
 
-def _add_residual(conv: GATConv) -> None:
-    """Gives a layer a linear residual with a map for each head."""
-    conv.residual = True
-    del conv.res  # PyG's place of it is a parameter that is none
+def _with_residual(conv: GATConv) -> GATConv:
+    """Returns the layer with a linear residual that has a map for each head."""
+    classes = [cls for cls in type(conv).__mro__ if issubclass(cls, MessagePassing) and cls is not MessagePassing]
+    names = {"aggr", "flow", *(name for cls in classes for name in signature(cls).parameters)}
+    options = {name: getattr(conv, name) for name in names if hasattr(conv, name)}
+    with torch.random.fork_rng(devices=[]):  # only the residual is drawn anew
+        layer = type(conv)(**{**options, "bias": conv.bias is not None, "residual": True})
+    layer.load_state_dict(conv.state_dict(), strict=False)
     width = cast(int, conv.in_channels)
     if conv.concat:
-        conv.res = PyGLinear(width, conv.heads * conv.out_channels, bias=False, weight_initializer="glorot")
+        layer.res = PyGLinear(width, conv.heads * conv.out_channels, bias=False, weight_initializer="glorot")
     else:
-        conv.res = HeadMeanLinear(width, conv.out_channels, conv.heads)
+        layer.res = HeadMeanLinear(width, conv.out_channels, conv.heads)
+    return layer

@@ -1,7 +1,5 @@
 """GCN as a baseline."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from copy import copy
 from typing import Any, cast
 
@@ -9,8 +7,10 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.nn import GCNConv
+from torch_geometric.nn.conv.gcn_conv import gcn_norm
 from torch_geometric.nn.models import GCN as PyGGCN
 
+from graphkit.errors import InputError
 from graphkit.nn.degree import check_edge_weight, in_degree
 from graphkit.nn.models.baseline import Baseline
 from graphkit.nn.models.graph_model import ReceptiveField
@@ -27,25 +27,24 @@ class GCN(Baseline):
     <https://arxiv.org/abs/1609.02907>`_ (ICLR 2017).
 
     The layers are those of :class:`torch_geometric.nn.models.GCN`; see :class:`Baseline` for the arguments. Edge
-    weights are used where the data have them.
+    weights are used where the data have them. They are normalized once for all layers, which take them as they are.
     """
 
     uses_edge_weight = True
     normalizes_by_degree = True
     layers = (GCNConv, PyGGCN)
-    _cached_graph: SameGraph | None = None
 
     def inputs(self, data: Data) -> dict[str, Any]:
         """Returns the arguments of ``forward``, the weights of the edges among them."""
         inputs = {**super().inputs(data), "edge_weight": data.get("edge_weight")}
         if "whole_degree" in data:
-            inputs["edge_index"], inputs["edge_weight"] = _normalized(data, self._convs()[0].add_self_loops)
+            inputs["edge_index"], inputs["edge_weight"] = _normalized(data, self._body.add_self_loops)
             inputs["normalized"] = True
         return inputs
 
     def receptive_field(self, data: Data) -> ReceptiveField | None:
-        """Returns how far the model looks from a node; not where a layer remembers the first graph it has seen."""
-        return None if any(conv.cached for conv in self._convs()) else super().receptive_field(data)
+        """Returns how far the model looks from a node; not where the normalized edges of a graph are kept."""
+        return None if self._body.cached else super().receptive_field(data)
 
     def prepare_for_sampling(self, data: Data) -> Data:
         """Returns the graph with what the edges into a node are normalized by.
@@ -54,8 +53,8 @@ class GCN(Baseline):
         layers leave each node (the last of several, or one that they add), and ``whole_degree``, the sum of that and of
         the weights of all other edges. Layers that add no self loops take those that are there for ordinary edges.
         """
-        first = self._convs()[0]
-        if not first.normalize:
+        body = self._body
+        if not body.normalize:
             return data
         num_nodes = int(data.num_nodes or 0)
         row, col = data.edge_index[0], data.edge_index[1]
@@ -69,11 +68,11 @@ class GCN(Baseline):
         if weight is not None:
             weight = weight.reshape(-1).to(dtype)
             degree = degree.new_zeros(num_nodes).index_add_(0, col, weight)
-        if not first.add_self_loops:
+        if not body.add_self_loops:
             data.whole_loop, data.whole_degree = torch.zeros_like(degree), degree
             return data
         # Without weights, PyG's layer gives each loop a 1, and so does it in the place of several.
-        loop = torch.full_like(degree, 2.0 if first.improved and weight is not None else 1.0)
+        loop = torch.full_like(degree, 2.0 if body.improved and weight is not None else 1.0)
         last = torch.full((num_nodes,), -1, device=col.device)
         loops = torch.zeros_like(degree)
         begin = 0
@@ -100,36 +99,14 @@ class GCN(Baseline):
         normalized: bool = False,
     ) -> Tensor:
         """Returns the outputs of the nodes or of the graphs; ``normalized`` weights are taken as they are."""
-        if not normalized and self._convs()[0].normalize and not torch.compiler.is_compiling():
+        if not normalized and self._body.normalize and not torch.compiler.is_compiling():
             check_edge_weight(edge_index, edge_weight)
-        self._forget_other_graph(edge_index, edge_weight, x.size(0))
-        with self._weights_as_given() if normalized else nullcontext():
-            return super().forward(x, edge_index, batch, batch_size, edge_weight, edge_attr)
+        return self._run(x, edge_index, batch, batch_size, edge_weight=edge_weight, normalized=normalized)
 
-    def _forget_other_graph(self, edge_index: Tensor, edge_weight: Tensor | None, num_nodes: int) -> None:
-        """Drops what ``cached`` layers keep of a graph, if this is another one: PyG's layers do not compare them."""
-        if not any(conv.cached for conv in self._convs()):
-            return
-        if self._cached_graph is None or not self._cached_graph(edge_index, edge_weight, num_nodes):
-            self._cached_graph = SameGraph(edge_index, edge_weight, num_nodes)
-            for conv in self._convs():
-                conv._cached_edge_index = conv._cached_adj_t = None
-
-    def _convs(self) -> list[GCNConv]:
-        """Returns the layers."""
-        return list(cast(Any, self.body).convs)
-
-    @contextmanager
-    def _weights_as_given(self) -> Iterator[None]:
-        """Keeps the layers from normalising the weights of edges for a while."""
-        before = [conv.normalize for conv in self._convs()]
-        for conv in self._convs():
-            conv.normalize = False
-        try:
-            yield
-        finally:
-            for conv, normalize in zip(self._convs(), before, strict=True):
-                conv.normalize = normalize
+    @property
+    def _body(self) -> "_Body":
+        """The stack of layers."""
+        return cast(_Body, self.body)
 
     def make_body(
         self,
@@ -142,7 +119,48 @@ class GCN(Baseline):
         **options: Any,
     ) -> torch.nn.Module:
         """Returns PyG's stack."""
-        return PyGGCN(in_channels, hidden, num_layers, out_channels, dropout=dropout, norm=norm, **options)
+        return _Body(in_channels, hidden, num_layers, out_channels, dropout=dropout, norm=norm, **options)
+
+
+class _Body(PyGGCN):
+    """PyG's stack, which normalizes edges once; the options are those of :class:`torch_geometric.nn.GCNConv`."""
+
+    def __init__(
+        self,
+        *widths: Any,
+        improved: bool = False,
+        cached: bool = False,
+        add_self_loops: bool | None = None,
+        normalize: bool = True,
+        **options: Any,
+    ) -> None:
+        super().__init__(*widths, normalize=False, **options)
+        if add_self_loops and not normalize:
+            raise InputError(
+                "expected `normalize` to be true where `add_self_loops` is, got false; leave one of them out"
+            )
+        self.improved, self.cached, self.normalize = improved, cached and normalize, normalize
+        self.add_self_loops = normalize if add_self_loops is None else add_self_loops
+        self._kept: tuple[SameGraph, Tensor, Tensor] | None = None
+
+    def forward(  # type: ignore[override]
+        self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None, *, normalized: bool = False
+    ) -> Tensor:
+        """Returns the outputs of the nodes; ``normalized`` weights are taken as they are."""
+        if self.normalize and not normalized:
+            edge_index, edge_weight = self._normalize(x, edge_index, edge_weight)
+        return super().forward(x, edge_index, edge_weight)
+
+    def _normalize(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Returns the edges with self loops and their normalized weights, those of the last graph if kept."""
+        num_nodes = x.size(0)
+        if self._kept is not None and self._kept[0](edge_index, edge_weight, num_nodes):
+            return self._kept[1:]
+        flow = self.convs[0].flow
+        edges = gcn_norm(edge_index, edge_weight, num_nodes, self.improved, self.add_self_loops, flow, x.dtype)
+        if self.cached:
+            self._kept = (SameGraph(edge_index, edge_weight, num_nodes), *edges)
+        return edges
 
 
 def _normalized(data: Data, one_loop: bool) -> tuple[Tensor, Tensor]:

@@ -1,10 +1,11 @@
 """GIN as a baseline."""
 
-from copy import copy
 from typing import Any, Optional
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
+from torch_geometric.nn import MLP as PyGMLP
 from torch_geometric.nn import GINConv
 from torch_geometric.nn.models import GIN as PyGGIN
 
@@ -53,11 +54,10 @@ class _GINConv(GINConv):
         """Returns the output of each node; of sparse features, the sum of what the first linear map makes of them."""
         if not isinstance(x, Tensor) or x.layout == torch.strided:
             return super().forward(x, edge_index, size)
-        first, rest = self.nn.lins[0], copy(self.nn)
-        rest._modules = {**rest._modules, "lins": torch.nn.ModuleList([torch.nn.Identity(), *self.nn.lins[1:]])}
+        first = self.nn.lins[0]
         h = x @ first.weight.t()
         out = self.propagate(edge_index, x=(h, h), size=size) + (1 + self.eps) * h
-        return rest(out if first.bias is None else out + first.bias)
+        return _after_product(self.nn, out if first.bias is None else out + first.bias)
 
     # PyG reads these hints, and does not know the form with a bar.
     def aggregate(
@@ -69,3 +69,14 @@ class _GINConv(GINConv):
     ) -> Tensor:
         """Returns the sum of the messages of each node."""
         return super().aggregate(widen(inputs), index, ptr, dim_size).to(inputs.dtype)
+
+
+def _after_product(mlp: PyGMLP, x: Tensor) -> Tensor:
+    """Returns the output of a perceptron of two linear maps, given that of the first map."""
+    if mlp.act is not None and mlp.act_first:
+        x = mlp.act(x)
+    x = mlp.norms[0](x)
+    if mlp.act is not None and not mlp.act_first:
+        x = mlp.act(x)
+    x = F.dropout(x, mlp.dropout[0], mlp.training)
+    return F.dropout(mlp.lins[1](x), mlp.dropout[1], mlp.training)
