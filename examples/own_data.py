@@ -11,7 +11,8 @@ from random import Random
 
 import networkx
 
-from graphkit.experiments import fit, open_run, predict_run
+import graphkit
+from graphkit.experiments import predict_run
 
 
 def write_tables(folder: Path) -> None:
@@ -36,16 +37,19 @@ def main(output: str | None = None) -> float:
     """Trains on the tables and returns the test accuracy."""
     output_dir = Path(output or tempfile.mkdtemp())
     write_tables(output_dir / "club")
-    config = {
-        "model": {"name": "factorgcn", "hidden_channels": 16, "factors": [2, 1]},
-        "data": {"name": str(output_dir / "club"), "split": "0.5,0.25,0.25", "transforms": ["self-loops"]},
-        "train": {"epochs": 50},
-    }
-    result = fit(config, output_dir / "run")
-    rows = predict_run(open_run(output_dir / "run"), output_dir / "preds.csv")
-    print(f"test accuracy {result['test']['mean']:.2f}; {rows} predictions in {output_dir / 'preds.csv'}")
+    run = graphkit.fit(
+        "factorgcn",
+        output_dir / "club",
+        split="0.5,0.25,0.25",
+        epochs=50,
+        set={"model.hidden_channels": 16, "model.factors": [2, 1], "data.transforms": ["self-loops"]},
+        output=output_dir / "run",
+    )
+    rows = predict_run(run, output_dir / "preds.csv")
+    test = run.result["test"]["mean"]
+    print(f"test accuracy {test:.2f}; {rows} predictions in {output_dir / 'preds.csv'}")
     print("\n".join((output_dir / "preds.csv").read_text().splitlines()[:4]))
-    return result["test"]["mean"]
+    return test
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from graphkit.experiments import fit, open_run
+import graphkit
 from graphkit.export import export_run
 
 
@@ -28,13 +28,16 @@ def classify(path: Path, clips: np.ndarray) -> list[str]:
 def main(output: str | None = None, num_clips: int = 600, epochs: int = 15) -> float:
     """Trains, exports and returns the share of test clips that the exported file names rightly."""
     output_dir = Path(output or tempfile.mkdtemp())
-    config = {
-        "model": {"name": "stigcn", "channels": [16, 32], "blocks": [1, 1]},
-        "data": {"name": "synthetic-skeleton", "num_clips": num_clips, "frames": 24},
-        "train": {"epochs": epochs, "batch_size": 32, "optimizer": "sgd", "lr": 0.05, "schedule": "cosine"},
+    settings = {
+        "model.channels": [16, 32],
+        "model.blocks": [1, 1],
+        "data.num_clips": num_clips,
+        "data.frames": 24,
+        "train.optimizer": "sgd",
+        "train.schedule": "cosine",
     }
-    result = fit(config, output_dir / "run")
-    run = open_run(output_dir / "run")
+    training = {"epochs": epochs, "batch_size": 32, "lr": 0.05, "recipe": "none"}
+    run = graphkit.fit("stigcn", "synthetic-skeleton", set=settings, output=output_dir / "run", **training)
     made = export_run(run, "onnx", output_dir / "model.onnx")
     print(f"{made['file']}: {made['bytes'] / 1e3:.0f} kB, scores within {made['real']:.0e} of the model's")
 
@@ -44,7 +47,7 @@ def main(output: str | None = None, num_clips: int = 600, epochs: int = 15) -> f
     clips = np.stack([run.dataset.graphs[i].x.permute(3, 0, 2, 1).numpy() for i in test])
     names, truth = classify(output_dir / "model.onnx", clips), run.dataset.graphs.y[test].tolist()
     right = float(np.mean([name == run.dataset.class_names[y] for name, y in zip(names, truth, strict=True)]))
-    print(f"test accuracy {result['test']['mean']:.3f} in training, {right:.3f} in onnxruntime")
+    print(f"test accuracy {run.result['test']['mean']:.3f} in training, {right:.3f} in onnxruntime")
     return right
 
 

@@ -1,4 +1,4 @@
-"""Training by a Python call: a recipe, some settings of your own, and what the run folder gives back.
+"""Training by a Python call: the recipe of a model and a data set, changed settings, and the run folder.
 
 Run it with ``python examples/train_in_python.py``; it generates its data and takes well under a minute.
 """
@@ -8,24 +8,21 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from graphkit.config.recipes import recipe_config
-from graphkit.config.schema import merge
-from graphkit.experiments import fit, make_progress, open_run
+import graphkit
 
 
 def main(output: str | None = None, num_graphs: int = 2000, epochs: int = 5) -> dict[str, Any]:
     """Trains FactorGCN on generated graphs with two seeds and returns the result."""
-    mine = {"data": {"num_graphs": num_graphs}, "train": {"epochs": epochs}, "seeds": 2}
-    config = merge(recipe_config("factorgcn-factor-graphs"), mine)
     folder = Path(output or tempfile.mkdtemp()) / "run"
-    result = fit(config, folder, make_progress())
-    test = result["test"]
+    size = {"data.num_graphs": num_graphs}
+    run = graphkit.fit("factorgcn", "factor-graphs", epochs=epochs, seeds=2, set=size, output=folder, verbose=True)
+    result, test = run.result, run.result["test"]
     print(f"{result['metric']} {test['mean']:.4f} +- {test['std']:.4f} over {len(test['runs'])} seeds")
     print(f"GED_E {result['ged_e']['mean']:.2f}, of the untrained model {result['untrained_ged_e']['mean']:.2f}")
 
-    run = open_run(folder).best  # the seed with the best validation score, with its trained weights
-    graph = run.dataset.graphs[0]
-    _, factors = run.model(**run.model.inputs(graph), return_factors=True)
+    best = run.best  # the seed with the best validation score, with its trained weights
+    graph = best.dataset.graphs[0]
+    _, factors = best.model(**best.model.inputs(graph), return_factors=True)
     print(f"the first graph has {graph.num_edges} edges; factors of layer 1: {tuple(factors[0].shape)}")
     return result
 

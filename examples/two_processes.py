@@ -12,13 +12,16 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import graphkit
 from graphkit.distributed.communicator import init_distributed, rank
-from graphkit.experiments import fit, open_run
 
-CONFIG: dict[str, Any] = {
-    "model": {"name": "factorgcn", "hidden_channels": 16, "dropout": 0.0, "batch_norm": True},
-    "data": {"name": "factor-graphs", "num_graphs": 501, "transforms": ["self-loops"], "seed": 0},
-    "train": {"epochs": 4, "batch_size": 50},
+SETTINGS: dict[str, Any] = {
+    "model.hidden_channels": 16,
+    "model.dropout": 0.0,
+    "model.batch_norm": True,
+    "data.num_graphs": 501,
+    "data.transforms": ["self-loops"],
+    "data.seed": 0,
 }
 
 
@@ -26,10 +29,12 @@ def main(output: str | None = None) -> dict[str, Any]:
     """Trains, and returns the result, which is the same in all processes."""
     with init_distributed() as processes:  # `fit` would join them by itself; here all have to agree on a folder first
         folder = processes.broadcast_from_rank0(lambda: Path(output or tempfile.mkdtemp()) / "run")
-        result = fit(CONFIG, folder)
+        training = {"epochs": 4, "batch_size": 50, "recipe": "none"}
+        run = graphkit.fit("factorgcn", "factor-graphs", set=SETTINGS, output=folder, **training)
+        result = run.result
         if rank() == 0:
             print(f"{processes.world_size} process(es): {result['metric']} {result['test']['mean']:.4f}, in {folder}")
-            print(f"the last loss is {open_run(folder).metrics[-1]['loss']:.6f}")
+            print(f"the last loss is {run.metrics[-1]['loss']:.6f}")
     return result
 
 

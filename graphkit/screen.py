@@ -2,6 +2,7 @@
 
 import re
 import sys
+from typing import Any
 
 #: Control characters (C0, DEL, C1), marks that turn the direction of writing, other line ends, lone surrogates, tags.
 _CONTROL = re.compile(
@@ -31,6 +32,15 @@ def echo(text: object = "", err: bool = False) -> None:
     encoding = getattr(sys.stderr if err else sys.stdout, "encoding", None) or "utf-8"
     safe = printable(text, lines=True).encode(encoding, "backslashreplace").decode(encoding)
     click.echo(safe, err=err)
+
+
+def shown(value: Any) -> str:
+    """Returns a value for an error message, cut where it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to write whole numbers of thousands of digits
+        text = "a number of too many digits"
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _escaped(character: str) -> str:

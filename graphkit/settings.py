@@ -1,34 +1,38 @@
-"""Values of settings: types and ranges from type hints, and YAML that is safe to read."""
+"""Settings: typed sections of a configuration, and the validation of values by type hints."""
 
+import functools
 import inspect
 import math
+import operator
 import re
 import types
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, make_dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import yaml
+from pydantic import AfterValidator, BeforeValidator, Strict, TypeAdapter, ValidationError
 
 from graphkit.errors import InputError, InputTypeError
+from graphkit.plain_yaml import MAX_DEPTH, parse_yaml
+from graphkit.registry import unknown_name
+from graphkit.screen import shown
 
-#: Largest YAML text, in characters.
-MAX_TEXT = 100_000
-#: Deepest nesting of a value.
-MAX_DEPTH = 32
-#: Largest number of values in one YAML text, with its aliases expanded.
-MAX_VALUES = 20_000
+S = TypeVar("S", bound="Section")
+
 #: Largest number; the weights of a model are float32, and that ends at 3.4e38.
 MAX_NUMBER = 1e30
 #: Words that stand for no value where a setting may have none.
 OFF = ("none", "null", "~", "")
+_EMPTY = inspect.Parameter.empty
 
 
 class Setting(NamedTuple):
     """Type hint and default of one setting."""
 
     hint: Any
-    default: Any = inspect.Parameter.empty
+    default: Any = _EMPTY
 
 
 class Range(NamedTuple):
@@ -63,15 +67,6 @@ class Range(NamedTuple):
         return f"be at least {self.low:g}"
 
 
-def shown(value: Any) -> str:
-    """Returns a value for an error message, cut where it is long."""
-    try:
-        text = repr(value)
-    except ValueError:  # Python refuses to write whole numbers of thousands of digits
-        text = "a number of too many digits"
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
 def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
     """Returns the type hints of a function or a class, those that cannot be evaluated as ``Any``."""
     try:
@@ -97,8 +92,8 @@ def signature_settings(function: Callable[..., Any], given: Container[str] = ())
     }
 
 
-def coerce(name: str, value: Any, hint: Any, optional: bool = False) -> Any:
-    """Returns a value in the type of a hint.
+def coerce(name: str, value: Any, hint: Any) -> Any:
+    """Returns a value in the type of a hint, validated by pydantic.
 
     Numbers may be given as text, such as ``1e-3``, which YAML takes for text; one value stands for a list of one, and
     text with commas for a list. Where there may be no value, ``none``, ``null`` and ``~`` mean ``None``; a path
@@ -108,71 +103,114 @@ def coerce(name: str, value: Any, hint: Any, optional: bool = False) -> Any:
         name: Name of the setting, for the message.
         value: The value, as YAML or Python has it.
         hint: Type hint; :class:`Range` within ``Annotated`` is checked, ``Literal`` names the choices.
-        optional: Whether the message offers ``none``.
 
     Raises:
         InputTypeError: If the value is of another type.
         InputError: If it is out of range, or not among the choices.
     """
+    if hint is _EMPTY:
+        return value
+    try:
+        return _adapter(hint).validate_python(value)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+    must, kind = _requirement(problem)
+    in_list = any(isinstance(step, int) for step in problem["loc"])
+    if _is_optional(hint) and not in_list:
+        third = " or none, as in the data" if name.startswith("data.") else " or none"  # which is not "off"
+        must = f"be true, false{third}" if problem["type"] == "bool_type" else f"{must}, or none to turn it off"
+    raise kind(f"`{name}` must {must} (got {shown(problem['input'])})")
+
+
+class _Mismatch(ValueError):
+    """Requirement that a value does not meet, such as ``"be at least 1"``."""
+
+    def __init__(self, must: str, kind: type[InputError] = InputTypeError) -> None:
+        super().__init__(must)
+        self.must, self.kind = must, kind
+
+
+def _requirement(problem: Any) -> tuple[str, type[InputError]]:
+    """Returns what a value must be, of an error of pydantic, and the class of the error to raise."""
+    if problem["type"] == "value_error":
+        mismatch = problem["ctx"]["error"]
+        return mismatch.must, mismatch.kind
+    if problem["type"] == "literal_error":
+        choices = re.findall(r"'([^']*)'", problem["ctx"]["expected"])
+        return f"be one of {', '.join(choices)}", InputError
+    names = {"bool_type": "true or false", "string_type": "text"}
+    return f"be {names.get(problem['type'], 'of another type')}", InputTypeError
+
+
+@functools.cache
+def _adapter(hint: Any) -> TypeAdapter[Any]:
+    """Returns pydantic's validator of a type hint."""
+    return TypeAdapter(_lenient(hint))
+
+
+def _is_optional(hint: Any) -> bool:
+    return get_origin(hint) in (Union, types.UnionType) and type(None) in get_args(hint)
+
+
+def _lenient(hint: Any) -> Any:
+    """Returns a type hint with validators that read values as people write them."""
     origin, args = get_origin(hint), get_args(hint)
-    off = ", or none to turn it off" if optional else ""
-    if hint is Any or hint is inspect.Parameter.empty:
-        return value
+    if hint is Any:
+        return hint
     if origin is Annotated:
-        value = coerce(name, value, args[0], optional)
-        for limit in args[1:]:
-            if isinstance(limit, Range) and value not in limit:
-                raise InputError(f"`{name}` must {limit.violated(value)}{off} (got {shown(value)})")
-        return value
+        limits = [AfterValidator(functools.partial(_in_range, limit)) for limit in args[1:] if isinstance(limit, Range)]
+        inner: Any = _lenient(args[0])
+        for limit in limits:
+            inner = Annotated[inner, limit]
+        return inner
     if origin in (Union, types.UnionType):
-        return _one_of(name, value, args, optional)
+        members: Any = functools.reduce(operator.or_, (_lenient(arg) for arg in args if arg is not type(None)))
+        if type(None) not in args:
+            return members
+        return Annotated[members | None, BeforeValidator(functools.partial(_read_none, Path in args))]
     if origin is Literal:
-        if value is None and "none" in args:
-            return "none"
-        if not isinstance(value, str) or value not in args:
-            raise InputError(f"`{name}` must be one of {', '.join(args)} (got {shown(value)})")
-        return value
+        return Annotated[hint, BeforeValidator(lambda value: "none" if value is None and "none" in args else value)]
     if hint is bool:
-        if not isinstance(value, bool):
-            third = " or none, as in the data" if name.startswith("data.") else " or none"  # which is not "off"
-            choices = f"true, false{third}" if optional else "true or false"
-            raise InputTypeError(f"`{name}` must be {choices} (got {shown(value)})")
-        return value
+        return Annotated[bool, Strict()]
     if hint is int or hint is float:
-        return _number(name, value, integer=hint is int, off=off)
+        return Annotated[Any, AfterValidator(functools.partial(_number, integer=hint is int))]
     if hint is str:
-        if not isinstance(value, str):
-            raise InputTypeError(f"`{name}` must be text{off} (got {shown(value)})")
-        if "\0" in value:
-            raise InputError(f"`{name}` must be text without null characters (got {shown(value)})")
-        return value
+        return Annotated[str, Strict(), AfterValidator(_without_null)]
     kind = origin or hint
     if kind in (tuple, list, Sequence):
-        return _list(name, value, args[0] if args else Any, off)
-    if isinstance(kind, type) and not isinstance(value, kind):
-        raise InputTypeError(f"`{name}` must be of the type {kind.__name__}{off} (got {shown(value)})")
+        item: Any = args[0] if args else Any
+        items: Any = list[_lenient(item)]  # type: ignore[misc]
+        return Annotated[items, BeforeValidator(functools.partial(_read_list, item is str))]
+    if not isinstance(kind, type):
+        return Any
+    return Annotated[Any, AfterValidator(functools.partial(_instance, kind))]
+
+
+def _instance(kind: type, value: Any) -> Any:
+    if not isinstance(value, kind):
+        raise _Mismatch(f"be of the type {kind.__name__}")
     return value
 
 
-def _one_of(name: str, value: Any, hints: Sequence[Any], optional: bool) -> Any:
-    """Returns a value in the first type of several that takes it; one that it has already comes first."""
-    if type(None) in hints:
-        word = isinstance(value, str) and Path not in hints and value.strip().lower() in OFF
-        if value is None or word or value == "":
-            return None
-        hints, optional = [hint for hint in hints if hint is not type(None)], True
-    kinds: dict[Any, Any] = {str: str, Sequence: list | tuple, list: list | tuple, tuple: list | tuple, bool: bool}
-    fits = [h for h in hints if isinstance(value, kinds.get(get_origin(h) or h, ()))]
-    problem: InputError | None = None
-    for hint in (*fits, *hints):
-        try:
-            return coerce(name, value, hint, optional)
-        except InputError as error:
-            problem = problem or error
-    raise problem or InputTypeError(f"`{name}` cannot be set (got {shown(value)})")
+def _in_range(limit: Range, value: Any) -> Any:
+    if value not in limit:
+        raise _Mismatch(limit.violated(value), InputError)
+    return value
 
 
-def _number(name: str, value: Any, integer: bool, off: str) -> int | float:
+def _read_none(path: bool, value: Any) -> Any:
+    """Returns ``None`` for the words that mean it; a path may be called ``none``."""
+    is_word = isinstance(value, str) and not path and value.strip().lower() in OFF
+    return None if is_word or value == "" else value
+
+
+def _without_null(value: str) -> str:
+    if "\0" in value:
+        raise _Mismatch("be text without null characters", InputError)
+    return value
+
+
+def _number(value: Any, integer: bool) -> int | float:
     """Returns a finite number that a model can compute with."""
     number: Any = math.nan
     if not isinstance(value, bool):
@@ -185,119 +223,135 @@ def _number(name: str, value: Any, integer: bool, off: str) -> int | float:
     if integer and isinstance(number, float) and math.isfinite(number) and number.is_integer():
         number = int(number)
     if not (isinstance(number, int) if integer else math.isfinite(number)):
-        raise InputTypeError(f"`{name}` must be a {'whole ' if integer else ''}number{off} (got {shown(value)})")
+        raise _Mismatch(f"be a {'whole ' if integer else ''}number")
     if integer and abs(number) >= 2**63:
-        raise InputError(f"`{name}` must be a whole number below 2**63{off} (got {shown(value)})")
+        raise _Mismatch("be a whole number below 2**63", InputError)
     if not integer and abs(number) > MAX_NUMBER:
-        raise InputError(f"`{name}` must be a number of at most {MAX_NUMBER:g}{off} (got {shown(value)})")
+        raise _Mismatch(f"be a number of at most {MAX_NUMBER:g}", InputError)
     return number
 
 
-def _list(name: str, value: Any, hint: Any, off: str) -> list[Any]:
+def _read_list(of_text: bool, value: Any) -> Any:
     """Returns a list; text is read as people write lists: ``4, 1``."""
     if isinstance(value, str):
-        parts = [token.strip() for token in value.split(",")] if value.strip() else []
+        parts = [part.strip() for part in value.split(",")] if value.strip() else []
         try:
-            value = parts if hint is str else [parse_yaml(token) for token in parts]
+            return parts if of_text else [parse_yaml(part) for part in parts]
         except (yaml.YAMLError, InputError):
-            raise InputError(f"`{name}` must be a list, such as [a, b]{off} (got {shown(value)})") from None
-    elif isinstance(value, int | float | Mapping):
-        value = [value]
-    elif not isinstance(value, list | tuple):
-        got = "nothing" if value is None else shown(value)
-        raise InputTypeError(f"`{name}` must be a list{off} (got {got})")
-    return [coerce(name, item, hint) for item in value]
+            raise _Mismatch("be a list, such as [a, b]", InputError) from None
+    if isinstance(value, int | float | Mapping):
+        return [value]
+    if not isinstance(value, list | tuple):
+        raise _Mismatch("be a list")
+    return list(value)
 
 
-class _Composer(yaml.SafeLoader):
-    """Reads YAML into nodes; plain words are numbers, ``true``, ``false``, ``null`` and otherwise text.
+class _Unset:
+    """Stands for an option that was not given; the function that takes it has its own default."""
 
-    These are a part of what PyYAML resolves, so that what it has written reads the same. Not read are ``on`` and
-    ``yes`` as true, ``010`` as 8, ``1:30`` as 90 and ``2024-01-01`` as a date: such words stay text.
-    """
+    def __repr__(self) -> str:
+        return "UNSET"
 
-    yaml_implicit_resolvers: dict = {}  # noqa: RUF012 (PyYAML declares it without ClassVar)
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.depth = 0
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        """Returns the next node; refuses one that is too deep."""
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise InputError(f"values must be nested at most {MAX_DEPTH} levels deep (got more)")
-        try:
-            return super().compose_node(parent, index)
-        finally:
-            self.depth -= 1
+    def __deepcopy__(self, memo: Any) -> "_Unset":
+        return self
 
 
-_TAG = "tag:yaml.org,2002:"
-_FLOAT = (
-    r"^(?:[-+]?[0-9]+\.[0-9]*(?:[eE][-+][0-9]+)?|\.[0-9]+(?:[eE][-+][0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
-)
-for _kind, _pattern, _first in (
-    ("null", r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
-    ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", list("tTfF")),
-    ("int", r"^[-+]?(?:0|[1-9][0-9]{0,18})$", list("-+0123456789")),
-    ("float", _FLOAT, list("-+0123456789.")),
-):
-    _Composer.add_implicit_resolver(_TAG + _kind, re.compile(_pattern), _first)
+UNSET: Any = _Unset()
 
 
-def parse_yaml(text: str) -> Any:
-    """Reads YAML that holds text, numbers, ``true``, ``false``, ``null``, lists and mappings with text as keys.
+@dataclass(frozen=True)
+class Section:
+    """Section of a configuration: a frozen dataclass, whose fields are validated from their type hints.
 
-    Size, depth and the number of values are limited, those that aliases stand for included.
+    Options that come from the signature of a function and were not given are :data:`UNSET`.
 
     Raises:
-        yaml.YAMLError: If the text is not YAML.
-        InputError: If it is too large or too deep, or holds a key twice or a value of another kind.
+        InputError: If a value has another type than its hint, is out of range or not among the choices.
     """
-    if len(text) > MAX_TEXT:
-        raise InputError(f"a YAML text must have at most {MAX_TEXT:,} characters (got {len(text):,})")
-    composer = _Composer(text)
-    try:
-        node = composer.get_single_node()
-        return None if node is None else _value(node, 0, [MAX_VALUES])
-    finally:
-        composer.dispose()
+
+    #: Name of the section in a configuration.
+    section: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        hints = hints_of(type(self))
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not UNSET:
+                value = coerce(f"{self.section}.{field.name}".lstrip("."), value, hints[field.name])
+                object.__setattr__(self, field.name, tuple(value) if isinstance(value, list) else value)
+
+    @classmethod
+    def read(cls: type[S], given: Mapping[str, Any]) -> S:
+        """Returns the section that a mapping describes.
+
+        Raises:
+            InputError: If a key is unknown, with the closest one, or a value is wrong.
+        """
+        check_keys(cls.section, given, [field.name for field in fields(cls)])
+        return cls(**given)
+
+    def given(self, *skipped: str) -> dict[str, Any]:
+        """Returns the values that are set, as keyword arguments of a function.
+
+        Args:
+            skipped: Names of fields that are left out.
+        """
+        names = (field.name for field in fields(self) if field.name not in skipped)
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not UNSET}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the values that are set as plain Python values, to be written as YAML; :meth:`read` takes them."""
+        return {name: plain(value, f"{self.section}.{name}".lstrip(".")) for name, value in self.given().items()}
 
 
-def _value(node: yaml.Node, depth: int, left: list[int]) -> Any:
-    """Returns the value of a node."""
-    line = node.start_mark.line + 1
-    left[0] -= 1
-    if left[0] < 0:
-        raise InputError(f"line {line}: there must be at most {MAX_VALUES:,} values, aliases expanded (got more)")
+def section_class(name: str, base: type[S], options: Mapping[str, Setting], section: str = "") -> type[S]:
+    """Returns a section with the fields of a base and those of options; what is not given stays :data:`UNSET`.
+
+    Args:
+        name: Name of the class.
+        base: The section that all have in common.
+        options: Names, type hints and defaults of the options.
+        section: Name of the section in a configuration; by default that of the base.
+    """
+    hints = tuple((key, Any if setting.hint is _EMPTY else setting.hint) for key, setting in options.items())
+    return _section_class(name, base, hints, section)  # type: ignore[arg-type]
+
+
+@functools.cache
+def _section_class(name: str, base: type[S], hints: tuple[tuple[str, Any], ...], section: str) -> type[S]:
+    options = [(option, hint, UNSET) for option, hint in hints]
+    return make_dataclass(name, options, bases=(base,), frozen=True, namespace={"section": section or base.section})
+
+
+def check_keys(section: str, given: Mapping[str, Any], allowed: Iterable[str]) -> None:
+    """Refuses settings that a section does not have.
+
+    Raises:
+        InputError: If there is one; the closest known one is offered.
+    """
+    names = [f"{section}.{name}".lstrip(".") for name in allowed]
+    for key in given:
+        if f"{section}.{key}".lstrip(".") not in names:
+            raise unknown_name("configuration key", f"{section}.{key}".lstrip("."), names)
+
+
+def plain(value: Any, name: str = "", depth: int = 0) -> Any:
+    """Returns a value as plain Python: tuples as lists, paths as text, so that it is the same after YAML.
+
+    Raises:
+        InputError: If it is nested too deep.
+        InputTypeError: If it holds something else than text, numbers, lists, keys and values.
+    """
     if depth > MAX_DEPTH:
-        raise InputError(f"line {line}: values must be nested at most {MAX_DEPTH} levels deep (got more)")
-    tag = node.tag.removeprefix(_TAG)
-    if isinstance(node, yaml.SequenceNode) and tag == "seq":
-        return [_value(item, depth + 1, left) for item in node.value]
-    if isinstance(node, yaml.MappingNode) and tag == "map":
-        content: dict[str, Any] = {}
-        for key, item in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise InputError(f"line {key.start_mark.line + 1}: a key must be text; write it in quotes")
-            if key.value in content:
-                name = shown(key.value)
-                raise InputError(f"line {key.start_mark.line + 1}: the key {name} is there twice; keep one")
-            content[key.value] = _value(item, depth + 1, left)
-        return content
-    if isinstance(node, yaml.ScalarNode):
-        if tag == "str":
-            return node.value
-        if tag == "null":
-            return None
-        if tag == "bool" and node.value.lower() in ("true", "false"):
-            return node.value.lower() == "true"
-        if tag in ("int", "float"):
-            text = node.value.lower().replace(".inf", "inf").replace(".nan", "nan")
-            try:
-                return int(text) if tag == "int" else float(text)
-            except ValueError:
-                pass
-    raise InputError(f"line {line}: a value must be text, a number, true, false, null, a list or keys and values; "
-                     f"leave out the tag '{node.tag}'")  # fmt: skip
+        raise InputError(f"`{name}` must be nested at most {MAX_DEPTH} levels deep (got more)")
+    if isinstance(value, Section):
+        return value.to_dict()
+    if isinstance(value, Mapping):
+        return {key: plain(item, f"{name}.{key}".lstrip("."), depth + 1) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(item, name, depth + 1) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    raise InputTypeError(f"`{name}` must be text, a number, a list or keys and values (got {shown(value)})")

@@ -22,6 +22,7 @@ __all__ = [
     "SkeletonClassification",
     "Task",
     "make_task",
+    "maximizes",
 ]
 
 METRICS: dict[str, Callable[[Tensor, Tensor], Tensor | float]] = {
@@ -32,6 +33,15 @@ METRICS: dict[str, Callable[[Tensor, Tensor], Tensor | float]] = {
     "roc-auc": roc_auc,
     "top-5-accuracy": partial(topk_accuracy, k=5),
 }
+
+
+#: Metrics of which a smaller value is the better one.
+_ERRORS = ("mae",)
+
+
+def maximizes(metric: str) -> bool:
+    """Returns whether a larger value of a metric is the better one."""
+    return metric not in _ERRORS
 
 
 class Task(ABC):
@@ -55,7 +65,7 @@ class Task(ABC):
     @property
     def maximize(self) -> bool:
         """Whether a larger score is the better one."""
-        return self.metric != "mae"
+        return maximizes(self.metric)
 
     @property
     def looks_around(self) -> bool:

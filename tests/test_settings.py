@@ -7,7 +7,9 @@ import pytest
 import yaml
 
 from graphkit.errors import InputError
-from graphkit.settings import MAX_DEPTH, MAX_TEXT, MAX_VALUES, Range, coerce, parse_yaml, shown, signature_settings
+from graphkit.plain_yaml import MAX_DEPTH, MAX_TEXT, MAX_VALUES, parse_yaml
+from graphkit.screen import shown
+from graphkit.settings import Range, coerce, signature_settings
 
 
 @pytest.mark.parametrize(
@@ -118,7 +120,7 @@ def test_a_value_comes_in_the_type_of_its_hint(value: Any, hint: Any, expected: 
         ("yes", bool, "must be true or false .got"),
         ("maybe", bool | None, "must be true, false or none .got 'maybe'.$"),
         ("a,[", Sequence[Any], "`a.b` must be a list"),
-        (None, Sequence[int], "`a.b` must be a list .got nothing"),
+        (None, Sequence[int], "`a.b` must be a list .got None"),
         ([1, "x"], Sequence[int], r"`a.b` must be a whole number \(got 'x'\)"),
     ],
 )

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from graphkit.experiments.continual import fit_continual
+from graphkit.experiments import build_config, run
 from graphkit.training.environment import environment
 
 #: The backbone with attention, in the form that is fastest on a processor.
@@ -37,7 +37,8 @@ def learn(config: dict[str, Any], strategy: str, options: dict[str, Any], seed: 
     """Returns the scores of one run."""
     with tempfile.TemporaryDirectory() as folder:
         layer = {**config, "strategies": {strategy: options}, "seed": seed, "seeds": 1}
-        return fit_continual(layer, Path(folder) / "run")["strategies"][strategy]
+        settings = build_config("continual", layer, recipe="none")
+        return run(settings, Path(folder) / "run").result["strategies"][strategy]
 
 
 def measure(config: dict[str, Any], strengths: list[float], seeds: int) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from typing import Any
 import torch
 from torch_geometric.data import Data
 
-from graphkit.experiments import fit
+from graphkit.experiments import build_config, run
 from graphkit.files import write_json
 from graphkit.metrics import paired_test
 from graphkit.transforms.build import register_transform
@@ -158,7 +158,7 @@ def measure(name: str, seed: int, done: dict[str, dict[str, Any]], save: Callabl
             config = teacher if row == "teacher" else student
             if row in losses:
                 config = {**config, "distill": {"teacher": f"{folder}/teacher", "losses": losses[row]}}
-            result = fit(config, Path(folder) / row)
+            result = run(build_config("train", config, recipe="none"), Path(folder) / row).result
             scores = {key: result[key]["mean"] for key in ("test", "validation")}
             done.setdefault(row, {})[str(seed)] = scores
             save()

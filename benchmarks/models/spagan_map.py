@@ -25,9 +25,9 @@ from typing import Any
 import torch
 from torch_geometric.data import Data
 
-from graphkit.config.recipes import recipe_config
-from graphkit.config.schema import merge
-from graphkit.experiments import fit
+from graphkit.config.layers import merge
+from graphkit.config.recipes import train_recipe
+from graphkit.experiments import build_config, run
 from graphkit.files import write_json
 from graphkit.metrics import paired_test
 from graphkit.transforms.build import register_transform
@@ -76,7 +76,7 @@ def citation(name: str, data: dict[str, Any], first: list[Any], names: tuple[str
     """Returns the models of the recipes, on the data set with changes: settings, and transforms that come first."""
     models = {}
     for model in names:
-        config = merge(recipe_config(f"{model}-{name}"), {"train": SHORT_TRAIN})
+        config = merge(train_recipe(f"{model}-{name}"), {"train": SHORT_TRAIN})
         if (model, name) == ("spagan", "cora"):
             config = merge(config, {"model": CORA_BEFORE})
         models[model] = merge(config, {"data": {**data, "transforms": [*first, *config["data"]["transforms"]]}})
@@ -118,7 +118,7 @@ def path_signal(seed: int) -> Iterator[tuple[str, Models]]:
 
 def signal_models(hops: int) -> Models:
     """Returns the models for path-signal: the recipe, for another number of hops, and GAT with the same training."""
-    recipe = recipe_config("spagan-path-signal")
+    recipe = train_recipe("spagan-path-signal")
     *others, search = recipe["data"]["transforms"]
     paths = {"shortest-paths": {**search["shortest-paths"], "max_hops": hops}}
     spagan = merge(recipe, {"model": {"max_hops": hops}, "data": {"hops": hops, "transforms": [*others, paths]}})
@@ -146,7 +146,8 @@ SETTINGS = {
 def measure(config: dict[str, Any], seed: int) -> dict[str, float]:
     """Returns the scores of one fit."""
     with tempfile.TemporaryDirectory() as folder:
-        result = fit(merge(config, {"seed": seed, "seeds": 1}), Path(folder) / "run")
+        settings = build_config("train", config, {"seed": seed, "seeds": 1}, recipe="none")
+        result = run(settings, Path(folder) / "run").result
     return {"test": result["test"]["mean"], "validation": result["validation"]["mean"], "seconds": result["seconds"]}
 
 

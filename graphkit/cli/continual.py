@@ -50,61 +50,20 @@ def continual(ctx: click.Context, **options: Any) -> None:
       graphkit continual --compare twp,ewc --dataset sbm-continual --visible so-far --set strategies.twp.lambda_t=1
     """
     from graphkit.cli.continual_scores import describe
-    from graphkit.cli.running import run_command
-    from graphkit.experiments.continual import fit_continual, resume_continual
+    from graphkit.cli.running import KEYWORDS, run_command
+    from graphkit.experiments import build_config, continual_layer
 
-    run_command(ctx, options, fit_continual, resume_continual, _config, describe)
+    def configure() -> Any:
+        if options["strategy"] is not None and options["compare"] is not None:
+            raise InputError("--strategy is for one strategy and --compare for several; give one of them")
+        of_stream = ("classes_per_task", "tasks", "scenario", "visible", "protocol", "model")
+        layer = continual_layer(
+            **{name: options[name] for name in (*KEYWORDS, *of_stream)},
+            inter_task_edges=False if options["no_inter_task_edges"] else None,
+            search=options["search"] or None,
+        )
+        names = options["strategy"] if options["compare"] is None else options["compare"]
+        sources = {"recipe": options["recipe"], "file": options["config"], "set": options["sets"]}
+        return build_config("continual", layer, names=names, **sources)
 
-
-def _config(options: dict[str, Any]) -> dict[str, Any]:
-    """Returns the settings of the command line over those of the file over those of the recipe."""
-    from graphkit.config.recipes import continual_config, find_recipe
-    from graphkit.config.schema import parse_setting, read_config
-    from graphkit.continual.settings import chosen
-    from graphkit.experiments.continual import merge_continual
-    from graphkit.settings import coerce
-
-    parts = {
-        "model": {"name": options["model"]},
-        "data": {"name": options["dataset"], "root": options["root"]},
-        "stream": {
-            "per_task": options["classes_per_task"],
-            "tasks": options["tasks"],
-            "scenario": options["scenario"],
-            "visible": options["visible"],
-            "inter_task_edges": False if options["no_inter_task_edges"] else None,
-        },
-        "train": {name: options[name] for name in ("epochs", "lr", "batch_size")},
-    }
-    given: dict[str, Any] = {
-        section: {name: value for name, value in values.items() if value is not None}
-        for section, values in parts.items()
-    }
-    given |= {key: options[key] for key in ("seed", "seeds", "device", "protocol") if options[key] is not None}
-    if options["search"]:
-        given["search"] = True
-    file = read_config(options["config"]) if options["config"] else {}
-    config = merge_continual(file, *[parse_setting(text) for text in options["sets"]], given)
-    if options["strategy"] is not None and options["compare"] is not None:
-        raise InputError("--strategy is for one strategy and --compare for several; give one of them")
-    asked = options["strategy"] if options["compare"] is None else options["compare"]
-    names = chosen(asked) if asked is not None else list(config.get("strategies", {})) or ["twp"]
-    recipe = options["recipe"]
-    if recipe is None and "recipe" in config:  # the configuration of an earlier run says which, or that there was none
-        recipe = coerce("recipe", config["recipe"], str | None) or "none"
-    if recipe is None:
-        recipe = find_recipe("continual", str(config["data"].get("name", "cora"))) or "none"
-    base = {} if recipe == "none" else continual_config(recipe, str(config.get("protocol", "default")))
-    if recipe != "none" and config["data"].get("name", base["data"]["name"]) != base["data"]["name"]:
-        name = config["data"]["name"]
-        raise InputError(f"the recipe '{recipe}' is for the data '{base['data']['name']}' (got '{name}')")
-    model = config["model"].get("name")
-    if "model" in base and model not in (None, base["model"].get("name")):
-        base = {
-            key: section for key, section in base.items() if key != "model"
-        }  # its settings are those of another model
-    merged = merge_continual(base, config, {"recipe": None if recipe == "none" else recipe})
-    strategies = merged.get("strategies", {})
-    if unused := [name for name in config.get("strategies", {}) if name not in names]:
-        raise InputError(f"there are settings for '{unused[0]}', which is not among {', '.join(names)}; remove them")
-    return {**merged, "strategies": {name: strategies.get(name, {}) for name in names}}
+    run_command(ctx, options, configure, describe)

@@ -35,13 +35,13 @@ def models(name: str | None) -> None:
 
 def describe(name: str) -> dict[str, Any]:
     """Returns the first line of a model's docstring and its settings, with defaults as they are shown."""
-    from graphkit.config.schema import model_options
+    from graphkit.nn.model_settings import model_options
     from graphkit.registry import get_model
 
     first, *_ = (get_model(name).__doc__ or "").strip().splitlines() or [""]
     summary = re.sub(r"`([^`<]+?)\s*<[^>]*>`_", r"\1", first).replace(":class:", "").replace("`", "")
     settings = {
-        option: f"{list(default) if isinstance(default, tuple) else default}"
-        for option, default in model_options(name).items()
+        option: f"{list(setting.default) if isinstance(setting.default, tuple) else setting.default}"
+        for option, setting in model_options(name).items()
     }
     return {"summary": summary, "settings": settings}

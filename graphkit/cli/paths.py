@@ -73,18 +73,18 @@ def paths(ctx: click.Context, **options: Any) -> None:
             if ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
                 raise InputError(f"--{name.replace('_', '-')} cannot be given with --run: a run has its own data")
         run = open_run(options["run"]).best
-        dataset_name = run.config["data"]["name"]
+        dataset_name = run.config.data.name
         if options["dataset"] not in (None, dataset_name):
             raise InputError(
                 f"the run is about the data set '{dataset_name}' (got '{options['dataset']}'); leave --dataset out"
             )
         dataset, model = run.dataset, run.model
         if not model.uses_paths:
-            raise InputError(f"only spagan attends to paths (got a run of {run.config['model']['name']})")
+            raise InputError(f"only spagan attends to paths (got a run of {run.config.model.name})")
 
         def find(data: Any, node: int) -> "list[NodePath]":
             if dataset.is_single_graph:
-                return attended(model, dataset, [node], run.config["train"]["batch_size"])[node]  # type: ignore[arg-type]
+                return attended(model, dataset, [node], run.config.train.batch_size)[node]  # type: ignore[arg-type]
             return attended_paths(model, data, [node])[node]  # type: ignore[arg-type]
 
     data = _graph(dataset, options["graph"])

@@ -12,12 +12,14 @@ from graphkit.screen import echo
 Result = dict[str, Any]
 
 
+#: Options that every command that trains has.
+KEYWORDS = ("dataset", "root", "epochs", "lr", "batch_size", "seed", "seeds", "device")
+
+
 def run_command(
     ctx: click.Context,
     options: dict[str, Any],
-    begin: Callable[..., Result],
-    go_on: Callable[..., Result],
-    configure: Callable[[dict[str, Any]], dict[str, Any]],
+    configure: Callable[[], Any],
     describe: Callable[[Result], str],
 ) -> None:
     """Carries out a command with ``--output``, ``--resume``, ``--shard``, ``--device``, ``--quiet`` and ``--json``.
@@ -25,34 +27,32 @@ def run_command(
     Args:
         ctx: The command.
         options: Its options.
-        begin: Takes settings, output folder, progress and shard, and returns the result.
-        go_on: Takes a run folder, progress, device and shard, and returns the result.
-        configure: Makes the settings of the options.
-        describe: Makes the text for a person of the result.
+        configure: Builds the configuration.
+        describe: Returns the text for a person of the result.
     """
     from graphkit.distributed.communicator import rank
-    from graphkit.experiments import Interrupted, make_progress
+    from graphkit.experiments import Interrupted, make_progress, resume, run
 
     progress = make_progress(options["quiet"] or rank() > 0)
     try:
         if options["run"] is not None:
             only_resume(ctx)
-            result = go_on(options["run"], progress, options["device"], options["shard"])
+            done = resume(options["run"], progress, options["device"], options["shard"], ctx.info_name)
         else:
-            result = begin(configure(options), options["output"], progress, options["shard"])
+            done = run(configure(), options["output"], progress, options["shard"])
     except Interrupted as stop:
         folder = options["run"] or (options["output"] if options["shard"] else stop.folder)
-        shard_option = f" --shard {options['shard']}" if options["shard"] else ""
+        part = f" --shard {options['shard']}" if options["shard"] else ""
         if rank() == 0:
-            echo(f"{stop}; continue with: graphkit {ctx.info_name} --resume {folder}{shard_option}", err=True)
+            echo(f"{stop}; continue with: graphkit {ctx.info_name} --resume {folder}{part}", err=True)
         ctx.exit(130)
-    if rank() > 0:  # the first of several processes writes and says everything
+    if rank() > 0:  # rank 0 writes and prints everything
         return
-    if "left" in result:  # other shards have something to do yet
-        echo(json.dumps(result) if options["as_json"] else describe_share(result))
+    if done.shard is not None:
+        echo(json.dumps(done.shard) if options["as_json"] else describe_share(done.shard))
         return
-    unseen = write_report(result["run"])
-    echo(json.dumps(result) if options["as_json"] else describe(result))
+    unseen = write_report(done.result["run"])
+    echo(json.dumps(done.result) if options["as_json"] else describe(done.result))
     if unseen and not options["quiet"]:
         echo(unseen, err=True)
 

@@ -4,8 +4,6 @@ from typing import Any
 
 import click
 
-from graphkit.errors import InputError
-
 
 @click.command(short_help="Train a model on a data set.")
 @click.option("--model", help="Model, see `graphkit models`. [factorgcn]")
@@ -43,40 +41,12 @@ def train(ctx: click.Context, **options: Any) -> None:
       graphkit train --model stigcn --dataset nw-ucla --stream bone
       graphkit train --model gcn --dataset my-graph/ --split 0.6,0.2,0.2
     """
-    from graphkit.cli.running import run_command
+    from graphkit.cli.running import KEYWORDS, run_command
     from graphkit.cli.scores import describe
-    from graphkit.experiments import fit, resume
+    from graphkit.experiments import build_config, train_layer
 
-    run_command(ctx, options, fit, resume, _config, describe)
+    def configure() -> Any:
+        layer = train_layer(**{name: options[name] for name in (*KEYWORDS, "model", "split", "split_seed", "stream")})
+        return build_config("train", layer, recipe=options["recipe"], file=options["config"], set=options["sets"])
 
-
-def _config(options: dict[str, Any]) -> dict[str, Any]:
-    """Returns the settings of the command line over those of the file over those of the recipe."""
-    from graphkit.config.recipes import find_recipe, recipe_config
-    from graphkit.config.schema import merge, parse_setting, read_config
-    from graphkit.settings import coerce
-
-    given: dict[str, Any] = {key: options[key] for key in ("seed", "seeds", "device") if options[key] is not None}
-    of_data = ("root", "split", "split_seed", "stream")
-    parts = {
-        "model": {"name": options["model"]},
-        "data": {"name": options["dataset"], **{name: options[name] for name in of_data}},
-        "train": {name: options[name] for name in ("epochs", "lr", "batch_size")},
-    }
-    for section, values in parts.items():
-        given[section] = {name: value for name, value in values.items() if value is not None}
-    file = read_config(options["config"]) if options["config"] else {}
-    config = merge(file, *[parse_setting(text) for text in options["sets"]], given)
-    model, dataset = config["model"].get("name"), config["data"].get("name")
-    recipe = options["recipe"]
-    if recipe is None and "recipe" in config:  # the configuration of an earlier run says which, or that there was none
-        recipe = coerce("recipe", config["recipe"], str | None) or "none"
-    if recipe is None:
-        recipe = find_recipe(str(model or "factorgcn"), str(dataset or "factor-graphs")) or "none"
-    if recipe == "none":
-        return {**config, "recipe": None}
-    base = recipe_config(recipe)
-    for section, name in (("model", model), ("data", dataset)):
-        if name is not None and name != base[section]["name"]:
-            raise InputError(f"the recipe '{recipe}' is for the {section} '{base[section]['name']}' (got '{name}')")
-    return merge(base, config, {"recipe": recipe})
+    run_command(ctx, options, configure, describe)

@@ -2,20 +2,19 @@
 
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from graphkit.config.schema import TrainSettings
 from graphkit.continual import StreamTask, TaskHeads, TaskStream, share_trunk_outputs
+from graphkit.continual.continual_config import ContinualConfig
 from graphkit.continual.learn_task import learn_task
-from graphkit.continual.settings import LearnSettings
 from graphkit.data import GraphDataset
 from graphkit.errors import InputError
 from graphkit.metrics import average_forgetting, average_performance, forward_transfer, learning_accuracy
-from graphkit.registry import get_strategy
 from graphkit.training.build_model import make_model, unused_weights
 from graphkit.training.checkpoint import (
     check_kind,
@@ -54,7 +53,7 @@ class ContinualTrainer:
     """Learns a stream by one strategy.
 
     Args:
-        config: A resolved configuration, with the seed of this fit.
+        config: The configuration, with the seed of this fit.
         name: The strategy.
         dataset: The data set of the configuration.
         folder: Where the state goes, which exists.
@@ -65,7 +64,7 @@ class ContinualTrainer:
 
     def __init__(
         self,
-        config: dict[str, Any],
+        config: ContinualConfig,
         name: str,
         dataset: GraphDataset,
         folder: Path,
@@ -75,14 +74,14 @@ class ContinualTrainer:
     ) -> None:
         self.data = data or fingerprint(dataset)
         self.config, self.name, self.folder, self.device, self.progress = config, name, folder, device, progress
-        self.settings = LearnSettings(**config["train"])
-        self.generator = seed_everything(config["seed"])
+        self.settings = config.train
+        self.generator = seed_everything(config.seed)
         self.stream = make_stream(config, dataset)
         self.model = make_stream_model(config, self.stream).to(device)
-        note = unused_weights(config, self.model, dataset)
+        note = unused_weights(config.model, config.data, self.model, dataset)
         if note:
             progress.say(note)
-        self.strategy = get_strategy(name)(**config["strategies"][name])
+        self.strategy = config.strategies[name].make()
         self.optimizer = self._new_optimizer()
         self.done = 0
         self.rows: list[dict[str, Any]] = []
@@ -93,8 +92,7 @@ class ContinualTrainer:
     def _new_optimizer(self) -> torch.optim.Optimizer:
         """Returns a fresh optimizer."""
         decay = 0.0 if self.strategy.without_decay else self.settings.weight_decay
-        options = TrainSettings(optimizer=self.settings.optimizer, lr=self.settings.lr, weight_decay=decay)
-        return make_optimizer(self.model, options)
+        return make_optimizer(self.model, replace(self.settings, weight_decay=decay))
 
     def run(self, interrupt: InterruptFlag) -> dict[str, Any]:
         """Learns all tasks, from the last whole one if there is a state, and returns the scores.
@@ -126,7 +124,7 @@ class ContinualTrainer:
 
     @property
     def _label(self) -> str:
-        return f"{self.name} seed {self.config['seed']}"
+        return f"{self.name} seed {self.config.seed}"
 
     def _learn(self, tasks: list[StreamTask], interrupt: InterruptFlag) -> None:
         """Learns one task, or several together, and fills a row of the matrix."""
@@ -179,7 +177,7 @@ class ContinualTrainer:
         test, validation = self.matrices["test"], self.matrices["val"]
         result = {
             "strategy": self.name,
-            "seed": self.config["seed"],
+            "seed": self.config.seed,
             "average_performance": average_performance(test),
             "average_forgetting": average_forgetting(test),
             "forgetting": -average_forgetting(test),
@@ -236,7 +234,8 @@ class ContinualTrainer:
     @property
     def _origin(self) -> dict[str, Any]:
         """The settings that this fit depends on."""
-        return {**self.config, "strategies": {self.name: self.config["strategies"][self.name]}}
+        config = self.config
+        return replace(config, strategies={self.name: config.strategies[self.name]}).to_dict()
 
     def _check(self, state: dict[str, Any]) -> None:
         """Refuses a state in which something is missing or has another type, shape or length.
@@ -258,21 +257,18 @@ class ContinualTrainer:
             raise InputError(f"it has learned {state['done']} of {len(self.stream)} tasks")
 
 
-def make_stream(config: dict[str, Any], dataset: GraphDataset) -> TaskStream:
-    """Returns the stream of a configuration; its order and split are drawn with the run's seed."""
-    options = {key: value for key, value in config["stream"].items() if key != "heads"}
-    if options["seed"] is None:
-        options["seed"] = config["seed"]
-    return TaskStream(dataset, **options, batch_size=config["train"]["batch_size"])
+def make_stream(config: ContinualConfig, dataset: GraphDataset) -> TaskStream:
+    """Returns the stream of a configuration; its order and split are drawn with the seed of the run."""
+    return config.stream.make(dataset, config.seed, config.train.batch_size)
 
 
-def make_stream_model(config: dict[str, Any], stream: TaskStream) -> torch.nn.Module:
+def make_stream_model(config: ContinualConfig, stream: TaskStream) -> torch.nn.Module:
     """Returns the model of a configuration, with a head for each task or one for all."""
 
     def make(num_outputs: int) -> torch.nn.Module:
-        return make_model(config, stream.dataset.replace(num_outputs=num_outputs))
+        return make_model(config.model, stream.dataset.replace(num_outputs=num_outputs))
 
-    return TaskHeads(make, stream.sizes) if config["stream"]["heads"] == "task" else make(stream.num_outputs)
+    return TaskHeads(make, stream.sizes) if config.stream.heads == "task" else make(stream.num_outputs)
 
 
 def size_of(state: Any) -> int:

@@ -1,15 +1,20 @@
 """The loop over the epochs of one task."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from statistics import fmean
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from graphkit.continual import Strategy, StreamTask, share_trunk_outputs
-from graphkit.continual.settings import LearnSettings
+from graphkit.continual.continual_config import TaskSettings
 from graphkit.errors import InputError
 from graphkit.training.early_stopping import EarlyStopping
+from graphkit.training.gradient_stepper import GradientStepper
+from graphkit.training.loop import take_steps
+from graphkit.training.optimizer import Schedule
 
 
 def learn_task(
@@ -17,7 +22,7 @@ def learn_task(
     tasks: Sequence[StreamTask],
     strategy: Strategy,
     optimizer: torch.optim.Optimizer,
-    settings: LearnSettings,
+    settings: TaskSettings,
     generator: torch.Generator,
     report: Callable[[dict[str, Any]], None],
 ) -> int:
@@ -39,16 +44,21 @@ def learn_task(
         ValueError: If the loss is not finite.
     """
     task = tasks[-1]
-    selection = EarlyStopping(task.stream.task, "loss" if settings.select == "loss" else "score", settings.patience)
+    by = "loss" if settings.select == "loss" else "score"
+    selection = EarlyStopping(task.stream.task, by, settings.patience, settings.min_epochs)
+    schedule = Schedule(optimizer, settings)
     epoch = 0
     for epoch in range(1, settings.epochs + 1):
-        loss = train_epoch(model, task, strategy, optimizer, generator)
+        loss = train_epoch(model, task, strategy, optimizer, generator, settings.clip)
         row: dict[str, Any] = {"epoch": epoch, "loss": loss, "validation": None}
+        validation_loss: float | None = None
         if settings.select != "last" and (epoch % settings.check == 0 or epoch == settings.epochs):
             with share_trunk_outputs():
                 results = [validate(model, current) for current in tasks]
             row["validation"] = fmean(score for score, _ in results)
-            selection.update(epoch, fmean(held_out for _, held_out in results), row["validation"], model)
+            validation_loss = fmean(held_out for _, held_out in results)
+            selection.update(epoch, validation_loss, row["validation"], model)
+        schedule.step(loss if validation_loss is None else validation_loss)
         report(row)
         if selection.exhausted:
             break
@@ -64,24 +74,23 @@ def train_epoch(
     strategy: Strategy,
     optimizer: torch.optim.Optimizer,
     generator: torch.Generator,
+    clip: float | None = None,
 ) -> float:
-    """Goes through the training items of a task once; returns the mean loss with all penalties.
+    """Trains on the training items of a task once; returns the mean loss with all penalties.
 
     Raises:
-        ValueError: If it is not finite.
+        InputError: If it is not finite.
     """
-    model.train()
-    total, steps = 0.0, 0
-    for batch in task.batches("train", generator):
-        optimizer.zero_grad(set_to_none=True)
-        with share_trunk_outputs():
-            loss = task.training_loss(model, batch) + strategy.penalty(model, batch)
-        loss.backward()
-        strategy.after_backward(model)
-        optimizer.step()
-        total, steps = total + float(loss.detach()), steps + 1
-    mean = total / max(steps, 1)
-    if mean != mean or mean in (float("inf"), float("-inf")):
+
+    def losses() -> Iterator[tuple[Tensor, float, float]]:
+        for batch in task.batches("train", generator):
+            with share_trunk_outputs():
+                loss = task.training_loss(model, batch) + strategy.penalty(model, batch)
+            yield loss, float(loss.detach()), 1.0
+
+    total, steps = take_steps(model, losses(), GradientStepper(), optimizer, clip, strategy.after_backward)
+    mean = total / max(steps, 1.0)
+    if not math.isfinite(mean):
         raise InputError(f"the training loss is not finite (got {mean}); lower `train.lr` or the strategy's strength")
     return mean
 

@@ -15,7 +15,7 @@ from graphkit.data.dataset import GraphDataset, Split
 from graphkit.data.edges import plain_edge_index
 from graphkit.data.labels import labeled_items
 from graphkit.errors import InputError
-from graphkit.settings import shown
+from graphkit.screen import shown
 
 PART_NAMES = {"train": "training", "val": "validation", "test": "test"}
 

@@ -97,6 +97,10 @@ class GraphDataset:
         """``"node"`` or ``"graph"``: what one prediction is made for."""
         return "node" if self.task.endswith("node-classification") else "graph"
 
+    def split_of(self, fold: int | None) -> Split:
+        """Returns the split of a fold; ``None`` stands for the first one."""
+        return self.splits[(fold or 0) % len(self.splits)]
+
     @property
     def collection(self) -> GraphCollection | None:
         """Store of many graphs; ``None`` where the data set is one graph or holds clips."""

@@ -1,5 +1,6 @@
 """Losses of a student against its teacher, as the trainer adds them."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from copy import copy
 from typing import Any
@@ -10,21 +11,20 @@ from torch_geometric.data import Data
 
 from graphkit.data import GraphDataset, Split
 from graphkit.distill import Distiller, LayerPair, union_edges
+from graphkit.distill.distill_config import LossSettings
 from graphkit.distill.layer_capture import OUTPUT, LayerOutput, last_hidden_layer
-from graphkit.distill.loss_settings import split_layers
 from graphkit.distill.teacher_output_cache import TeacherOutputCache
 from graphkit.errors import InputError
 from graphkit.nn import GraphModel
-from graphkit.registry import get_loss
 
 
 class Distillation:
-    """The losses of a ``distill`` part of a configuration.
+    """The losses of a student against its teacher.
 
     Nothing here draws from the random numbers of the training: a student begins, and drops out, as it would alone.
 
     Args:
-        config: A resolved configuration with that part.
+        losses: Settings of the losses.
         dataset: The student's data set.
         split: The split it trains on.
         student: The student.
@@ -38,7 +38,7 @@ class Distillation:
 
     def __init__(
         self,
-        config: dict[str, Any],
+        losses: Sequence[LossSettings],
         dataset: GraphDataset,
         split: Split,
         student: GraphModel,
@@ -49,7 +49,7 @@ class Distillation:
         #: The epoch that trains, the first of which is 0.
         self.epoch = 0
         self.teacher = teacher.to(device)
-        pairs = [make_layer_pair(entry, self.teacher, student, dataset) for entry in config["distill"]["losses"]]
+        pairs = [make_layer_pair(loss, self.teacher, student, dataset) for loss in losses]
         self.module = Distiller(self.teacher, student, pairs)
         self._inputs: dict[str, Any] | None = None
         self._structure: Tensor | None = None
@@ -90,27 +90,25 @@ class Distillation:
 
 
 def make_layer_pair(
-    entry: dict[str, Any], teacher: GraphModel, student: GraphModel, dataset: GraphDataset
+    settings: LossSettings, teacher: GraphModel, student: GraphModel, dataset: GraphDataset
 ) -> LayerPair:
-    """Returns the pair of one entry of ``distill.losses``.
+    """Returns the loss of settings with the layers that it compares.
 
-    Without ``layers`` it is at the outputs for a loss between these, else at the last layer before them.
+    Without ``layers`` these are the outputs for a loss between outputs, else the last layers before them.
     """
-    options = {key: entry[key] for key in entry if key not in ("name", "layers", "weight", "active_epochs")}
-    cls = get_loss(entry["name"])
+    cls, multi_label = settings.loss_class, {}
     if cls.on_outputs:
         if dataset.task == "graph-regression":
-            raise InputError(f"the loss '{entry['name']}' compares labels, and {dataset.name} has none; take another")
-        if "multi" in dataset.task:
-            options = {"multi_label": True, **options}
-    if entry.get("layers") is not None:
-        layers = split_layers(entry["layers"])
-    elif cls.on_outputs:
+            raise InputError(f"the loss '{settings.name}' compares labels, and {dataset.name} has none; take another")
+        multi_label = {"multi_label": True} if "multi" in dataset.task else {}
+    layers = settings.layer_names
+    if layers is None and cls.on_outputs:
         layers = (OUTPUT, OUTPUT)
-    else:
+    elif layers is None:
         by_node = dataset.level == "node"
         layers = (hidden_layer(teacher, by_node), hidden_layer(student, by_node))
-    return LayerPair(cls(**options), *layers, entry.get("weight"), entry.get("active_epochs"))
+    given = settings.given()
+    return LayerPair(settings.make(**multi_label), *layers, given.get("weight"), given.get("active_epochs"))
 
 
 def hidden_layer(network: GraphModel, by_node: bool) -> str:

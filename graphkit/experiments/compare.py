@@ -1,12 +1,11 @@
 """Several runs side by side, with a paired test of each against the first."""
 
 from collections.abc import Sequence
-from statistics import fmean
 from typing import Any
 
 from graphkit.errors import InputError
 from graphkit.experiments.run_folder import RunFolder
-from graphkit.metrics import paired_test
+from graphkit.training.run_result import against
 
 #: What runs on the same data may differ in.
 _FREE = ("root", "transforms", "stream")
@@ -42,7 +41,7 @@ def compare_runs(runs: Sequence[RunFolder]) -> dict[str, Any]:
         if run.result["metric"] != first.result["metric"]:
             metrics = f"{first.result['metric']} and {run.result['metric']}"
             raise InputError(f"the runs '{first.path}' and '{run.path}' must have the same metric (got {metrics})")
-        reference, other = (({**folder.config["data"], **dict.fromkeys(_FREE)}) for folder in (first, run))
+        reference, other = (({**folder.config.data.to_dict(), **dict.fromkeys(_FREE)}) for folder in (first, run))
         differ = [key for key in {**reference, **other} if reference.get(key) != other.get(key)]
         if differ:
             values = f"{reference.get(differ[0])} and {other.get(differ[0])}"
@@ -58,30 +57,8 @@ def compare_runs(runs: Sequence[RunFolder]) -> dict[str, Any]:
     }
 
 
-def scores_by_seed(run: RunFolder) -> dict[int, float]:
-    """Returns the test score of each seed; of each fold, for the ten folds of one seed.
-
-    Raises:
-        ValueError: If scores are missing, so that it is not known whose the others are.
-    """
-    seeds, scores = run.result["seeds"], run.result["test"]["runs"]
-    if len(seeds) == 1 and len(scores) > 1:
-        return dict(enumerate(scores))
-    if len(seeds) != len(scores):
-        raise InputError(f"the run '{run.path}' has {len(scores)} test scores for {len(seeds)} seeds")
-    return dict(zip(seeds, scores, strict=True))
-
-
 def _entry(run: RunFolder, first: RunFolder | None) -> dict[str, Any]:
     """Returns what is said about one run."""
-    against = shared = None
-    if first is not None:
-        scores, other = scores_by_seed(run), scores_by_seed(first)
-        seeds = [seed for seed in scores if seed in other]
-        if seeds:
-            pairs = [scores[seed] for seed in seeds], [other[seed] for seed in seeds]
-            against = paired_test(*pairs)._asdict()
-            shared = {"seeds": seeds, "mean": fmean(pairs[0]), "first": fmean(pairs[1])}
+    test, shared = (None, None) if first is None else against(run.result, first.result)
     keys = ("model", "test", "validation", "selected_on", "parameters", "seconds")
-    values = {key: run.result[key] for key in keys}
-    return {"run": str(run.path), **values, "against_first": against, "shared": shared}
+    return {"run": str(run.path), **{key: run.result[key] for key in keys}, "against_first": test, "shared": shared}

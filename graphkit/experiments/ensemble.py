@@ -8,7 +8,6 @@ from torch import Tensor
 
 from graphkit.errors import InputError
 from graphkit.experiments.run_folder import RunFolder
-from graphkit.experiments.run_result import summary
 from graphkit.metrics import mixture_weights
 from graphkit.tasks import Classification, make_task
 from graphkit.training.batches import Batches
@@ -16,6 +15,7 @@ from graphkit.training.cpu_settings import cpu_settings, sensible_threads
 from graphkit.training.environment import pick_device
 from graphkit.training.loop import collect
 from graphkit.training.node_batches import node_loader
+from graphkit.training.run_result import summary
 
 
 def ensemble_runs(runs: Sequence[RunFolder], device: str = "auto") -> dict[str, Any]:
@@ -101,8 +101,8 @@ def _probabilities(fits: Sequence[RunFolder], split: str, device: torch.device) 
     """Returns the probabilities of all fits for a part of the split, ``[M, B, C]``, and the targets."""
     outputs = []
     for fit in fits:
-        batch_size = fit.config["train"]["batch_size"]
-        with cpu_settings(fit.config["train"]["threads"] or sensible_threads(fit.dataset, batch_size)):
+        batch_size = fit.config.train.batch_size
+        with cpu_settings(fit.config.train.threads or sensible_threads(fit.dataset, batch_size)):
             model = fit.model.to(device)
             nodes = node_loader(model, fit.dataset, batch_size)
             batches = Batches(fit.dataset, getattr(fit.split, split), batch_size, device, nodes=nodes)

@@ -6,7 +6,6 @@ from typing import Any
 import torch
 
 from graphkit.experiments.run_folder import RunFolder
-from graphkit.experiments.run_result import combine
 from graphkit.tasks import make_task
 from graphkit.training.batches import Batches
 from graphkit.training.build_model import init_model
@@ -15,6 +14,7 @@ from graphkit.training.environment import peak_memory_mb, pick_device
 from graphkit.training.extra_metrics import extra_metrics
 from graphkit.training.loop import evaluate
 from graphkit.training.node_batches import node_loader
+from graphkit.training.run_result import combine
 from graphkit.training.seeds import seed_everything
 
 
@@ -30,7 +30,7 @@ def evaluate_run(run: RunFolder, device: str = "auto") -> dict[str, Any]:
     torch_device = pick_device(device)
     fits = [_evaluate_fit(fit, torch_device) for fit in run.fits]
     return {
-        **combine(run.config, run.fits[0].dataset, fits, run.path, peak_memory_mb(torch_device)),
+        **combine(run.config.model.name, run.fits[0].dataset, fits, run.path, peak_memory_mb(torch_device)),
         "command": "evaluate",
     }
 
@@ -38,13 +38,13 @@ def evaluate_run(run: RunFolder, device: str = "auto") -> dict[str, Any]:
 def _evaluate_fit(fit: RunFolder, device: torch.device) -> dict[str, Any]:
     """Returns what :meth:`Trainer.run` returned for a fit, computed again."""
     begin = time.perf_counter()
-    dataset, split, batch_size = fit.dataset, fit.split, fit.config["train"]["batch_size"]
+    dataset, split, batch_size = fit.dataset, fit.split, fit.config.train.batch_size
     task = make_task(dataset.task, dataset.metric)
-    seed_everything(fit.config["seed"])
-    untrained = init_model(fit.config, dataset, split).to(device)
+    seed_everything(fit.config.seed)
+    untrained = init_model(fit.config.model, dataset, split).to(device)
     model = fit.model.to(device)
     scores: dict[str, Any] = {}
-    with cpu_settings(fit.config["train"]["threads"] or sensible_threads(dataset, batch_size)):
+    with cpu_settings(fit.config.train.threads or sensible_threads(dataset, batch_size)):
         nodes = node_loader(model, dataset, batch_size)
         for name, ids in (("test", split.test), ("validation", split.val)):
             batches = Batches(dataset, ids, batch_size, device, nodes=nodes)
@@ -55,7 +55,7 @@ def _evaluate_fit(fit: RunFolder, device: torch.device) -> dict[str, Any]:
         "epoch": fit.result["epochs"][0] if fit.result else None,
         "curve": None,
         "extras": extras,
-        "seed": fit.config["seed"],
+        "seed": fit.config.seed,
         "parameters": sum(p.numel() for p in model.parameters()),
         "seconds": time.perf_counter() - begin,
     }

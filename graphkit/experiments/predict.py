@@ -68,7 +68,7 @@ def _by_one(fit: RunFolder, device: torch.device) -> tuple[Tensor, list[str]]:
     """Returns one fit's outputs for all items, and the part of its split that each belongs to."""
     dataset = fit.dataset
     count = int(dataset.graphs[0].num_nodes or 0) if dataset.is_single_graph else len(dataset.graphs)
-    model, batch_size = fit.model.to(device), fit.config["train"]["batch_size"]
+    model, batch_size = fit.model.to(device), fit.config.train.batch_size
     nodes = node_loader(model, dataset, batch_size)
     outputs, _ = collect(model, Batches(dataset, torch.arange(count), batch_size, device, nodes=nodes))
     parts = ["none"] * count
@@ -80,17 +80,17 @@ def _by_one(fit: RunFolder, device: torch.device) -> tuple[Tensor, list[str]]:
 
 def _out_of_fold(run: RunFolder, device: torch.device) -> tuple[Tensor, list[str]]:
     """Returns the outputs for all graphs, each by the fold that it was held out of."""
-    fits = [fit for fit in run.fits if fit.config["seed"] == run.config["seed"]]
+    fits = [fit for fit in run.fits if fit.config.seed == run.config.seed]
     count = len(fits[0].dataset.graphs)
     outputs, parts = torch.empty(0), ["none"] * count
     for fold, fit in enumerate(fits):
-        held_out = Batches(fit.dataset, fit.split.test, fit.config["train"]["batch_size"], device)
+        held_out = Batches(fit.dataset, fit.split.test, fit.config.train.batch_size, device)
         output = collect(fit.model.to(device), held_out)[0].cpu()
         if not fold:
             outputs = output.new_zeros(count, output.size(1))
         outputs[fit.split.test] = output
         for index in fit.split.test.tolist():
-            parts[index] = f"fold-{fit.config['data']['fold']}"
+            parts[index] = f"fold-{fit.config.data.fold}"
     return outputs, parts
 
 

@@ -1,21 +1,22 @@
 """Opens a run folder again: its settings, its data and its trained model."""
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from graphkit.config.schema import command_of, resolve
 from graphkit.data import GraphDataset, Split
 from graphkit.errors import InputError
-from graphkit.experiments.create_folder import folder_config, read_train_result
-from graphkit.experiments.load_dataset import data_key, load_dataset
+from graphkit.experiments.build_config import train_config_of
 from graphkit.files import read_json
 from graphkit.nn import GraphModel
+from graphkit.tasks import maximizes
 from graphkit.training.build_model import make_model
 from graphkit.training.checkpoint import load_weights, put_weights
 from graphkit.training.fingerprint import check_data
+from graphkit.training.run_files import read_result, read_train_result
+from graphkit.training.train_config import TrainConfig
 from graphkit.training.trainer import COLUMNS
 
 
@@ -25,13 +26,15 @@ class RunFolder:
 
     Args:
         path: The folder.
-        config: Its resolved configuration.
+        config: Its configuration.
         parent: The run that this one is a seed or a fold of, if it was opened through it.
+        shard: What is done and what is left, of a run whose other shards have not ended; ``None`` otherwise.
     """
 
     path: Path
-    config: dict[str, Any]
+    config: TrainConfig
     parent: "RunFolder | None" = None
+    shard: dict[str, Any] | None = None
 
     @cached_property
     def result(self) -> dict[str, Any]:
@@ -40,7 +43,7 @@ class RunFolder:
         Raises:
             InputError: If it is damaged or lacks a key, or a later version of graphkit wrote it.
         """
-        return read_train_result(self.path)
+        return read_train_result(self.path) if self.config.command == "train" else read_result(self.path)
 
     @cached_property
     def environment(self) -> dict[str, Any]:
@@ -72,7 +75,7 @@ class RunFolder:
     @property
     def best(self) -> "RunFolder":
         """The fit with the best validation score (the first one where there is no validation)."""
-        maximize = self.result.get("metric") != "mae"
+        maximize = maximizes(self.result.get("metric", ""))
 
         def score(run: "RunFolder") -> float:
             mean = (run.result.get("validation") or {}).get("mean", 0.0)
@@ -87,16 +90,23 @@ class RunFolder:
         Raises:
             InputError: If the data are not those that the run was trained on.
         """
-        if self.parent is not None and data_key(self.parent.config) == data_key(self.config):
+        key = self.config.data.key(self.config.seed)
+        if self.parent is not None and self.parent.config.data.key(self.parent.config.seed) == key:
             return self.parent.dataset
-        dataset = load_dataset(self.config)
+        dataset = self.config.data.load(self.config.seed)
         check_data(self.path, dataset)
         return dataset
+
+    def with_dataset(self, dataset: GraphDataset) -> "RunFolder":
+        """Returns the run with a data set that is loaded already."""
+        run = replace(self)
+        run.dataset = dataset
+        return run
 
     @property
     def split(self) -> Split:
         """The split that this fit was trained on."""
-        return self.dataset.splits[(self.config["data"]["fold"] or 0) % len(self.dataset.splits)]
+        return self.dataset.split_of(self.config.data.fold)
 
     @cached_property
     def model(self) -> GraphModel:
@@ -108,7 +118,7 @@ class RunFolder:
         """
         path = self.path / "model.safetensors"
         weights = load_weights(path)
-        model = make_model(self.config, self.dataset)
+        model = make_model(self.config.model, self.dataset)
         put_weights(model, weights, path)
         return model.eval()
 
@@ -127,25 +137,14 @@ def read_environment(folder: Path) -> dict[str, Any]:
 
 
 def open_run(path: str | Path) -> RunFolder:
-    """Opens a run folder.
+    """Opens the folder of a run of ``graphkit train``, or of one network of a comparison.
 
     Raises:
         FileNotFoundError: If the folder is not a run.
-        ValueError: If its configuration cannot be used.
+        InputError: If its configuration cannot be used, or it is a run of another command.
     """
     path = Path(path)
-    content = folder_config(path)
-    if command_of(content) == "distill":
-        raise InputError(
-            f"'{path}' is a run of graphkit distill and compares several networks; take the run of one of them, such "
-            f"as {path / 'alone'}"
-        )
-    if command_of(content) == "continual":
-        raise InputError(
-            f"'{path}' is a run of graphkit continual, and a run of graphkit train is needed here; for its scores use: "
-            f"graphkit report {path}"
-        )
-    return RunFolder(path, resolve(content))
+    return RunFolder(path, train_config_of(path))
 
 
 def read_table(path: Path) -> list[dict[str, float | None]]:

@@ -66,10 +66,10 @@ def export_run(run: RunFolder, format: str = "onnx", output: str | Path | None =
     fit = run.best
     model, dataset = cast(SkeletonModel, fit.model), cast(SkeletonDataset, fit.dataset)
     if model.reads != "skeleton clips":
-        name = run.config["model"]["name"]
+        name = run.config.model.name
         raise InputError(f"only models of skeleton clips can be exported (got '{name}'); keep the run folder instead")
     plain = plain_form(model)
-    form = ClipForm.of_dataset(dataset, fit.config["data"]["name"], data_options(fit))
+    form = ClipForm.of_dataset(dataset, fit.config.data.name, data_options(fit))
     least = 2 * int(plain.least_frames)  # type: ignore[arg-type]
     if 0 < form.frames < least:
         raise InputError(f"clips must have at least {least} frames to be exported (trained on {form.frames})")
@@ -104,14 +104,14 @@ def _check_output(path: Path, format: str) -> None:
 
 def data_options(fit: RunFolder) -> dict[str, Any]:
     """Returns the options of the data set that a run was given."""
-    return {key: value for key, value in fit.config["data"].items() if value is not None and key != "name"}
+    return {key: value for key, value in fit.config.data.to_dict().items() if value is not None and key != "name"}
 
 
 def _metadata(run: RunFolder, form: ClipForm, least: int) -> dict[str, Any]:
     """Returns what travels inside the file."""
     return {
         "version": __version__,
-        "model": run.config["model"]["name"],
+        "model": run.config.model.name,
         "dataset": run.result["dataset"],
         "input": f"{INPUT} [batch, {form.channels} channels, frames, {form.layout.num_joints} joints, "
         f"{form.persons} persons], float32; a person who is absent is all zeros",

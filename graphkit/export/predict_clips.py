@@ -64,7 +64,7 @@ def open_predictor(source: RunFolder | str | Path, device: str = "auto") -> Pred
         raise InputError(f"the run '{where}' has not ended; continue it with: graphkit train --resume {where}")
     fit = source.best
     if fit.dataset.holds != "skeleton clips":
-        name = source.config["model"]["name"]
+        name = source.config.model.name
         raise InputError(f"only models of skeleton clips predict for new clips (got '{name}'); leave the folder out")
     torch_device = pick_device(device)
     model = fit.model.to(torch_device)
@@ -74,7 +74,7 @@ def open_predictor(source: RunFolder | str | Path, device: str = "auto") -> Pred
         return model(x.to(torch_device), lengths.to(torch_device)).cpu()
 
     dataset = cast(SkeletonDataset, fit.dataset)
-    return Predictor(ClipForm.of_dataset(dataset, fit.config["data"]["name"], data_options(fit)), scores)
+    return Predictor(ClipForm.of_dataset(dataset, fit.config.data.name, data_options(fit)), scores)
 
 
 def find_clips(paths: Sequence[str | Path]) -> list[Path]:

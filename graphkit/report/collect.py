@@ -54,7 +54,7 @@ def confusion(run: RunFolder) -> Tensor:
             _ = fit.dataset, fit.model
         task = make_task(fit.dataset.task, fit.dataset.metric)
         device = torch.device("cpu")
-        batch_size = fit.config["train"]["batch_size"]
+        batch_size = fit.config.train.batch_size
         nodes = node_loader(fit.model, fit.dataset, batch_size)
         ids = spread_out(fit, COUNTED) if has_clips(fit) else fit.split.test
         batches = Batches(fit.dataset, ids, batch_size, device, nodes=nodes)
@@ -183,7 +183,7 @@ def _blocks(model: FactorGCN) -> list[int]:
 def _factor_model(fit: RunFolder) -> FactorGCN:
     """Returns the model of a run, which must be one with factors."""
     if not fit.model.returns_factors:
-        raise InputError(f"only factorgcn has factor graphs to be drawn (got the model {fit.config['model']['name']})")
+        raise InputError(f"only factorgcn has factor graphs to be drawn (got the model {fit.config.model.name})")
     return cast(FactorGCN, fit.model)
 
 

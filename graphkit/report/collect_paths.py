@@ -54,7 +54,7 @@ def path_examples(fit: RunFolder) -> list[PathExample]:
     """
     model, dataset = cast(SPAGAN, fit.model), fit.dataset
     if not model.uses_paths:
-        raise InputError(f"only spagan attends to paths (got the model {fit.config['model']['name']})")
+        raise InputError(f"only spagan attends to paths (got the model {fit.config.model.name})")
     ids = fit.split.test if fit.split.test.numel() else fit.split.train
     examples: list[PathExample] = []
     for number in [0] if dataset.is_single_graph else ids[:3].tolist():
@@ -63,7 +63,7 @@ def path_examples(fit: RunFolder) -> list[PathExample]:
             raise NoPicture(f"a graph of {data.num_edges:,} edges is too large to be drawn (at most {_LARGE:,})")
         nodes = ids[:500] if dataset.is_single_graph else torch.arange(int(data.num_nodes or 0))
         if dataset.is_single_graph:
-            paths = attended(model, dataset, nodes.tolist(), fit.config["train"]["batch_size"])
+            paths = attended(model, dataset, nodes.tolist(), fit.config.train.batch_size)
         else:
             paths = attended_paths(model, data, nodes.tolist())
         shares = (0.1, 0.5, 0.9) if dataset.is_single_graph else (0.5,)
@@ -98,7 +98,7 @@ def _labels(fit: RunFolder, data: Data, nodes: list[int]) -> dict[int, str]:
     if fit.dataset.task != "node-classification" or not nodes:
         return {}
     task = make_task(fit.dataset.task, fit.dataset.metric)
-    batch_size, device = fit.config["train"]["batch_size"], torch.device("cpu")
+    batch_size, device = fit.config.train.batch_size, torch.device("cpu")
     loader = node_loader(fit.model, fit.dataset, batch_size)
     batches = Batches(fit.dataset, torch.tensor(nodes), batch_size, device, nodes=loader)
     classes = task.predict(collect(fit.model, batches)[0])[0]

@@ -11,12 +11,12 @@ from torch import Tensor
 from torch_geometric import EdgeIndex
 
 from graphkit.distill import local_structure
+from graphkit.distill.distill_config import DistillConfig
 from graphkit.distill.distillation import hidden_layer
 from graphkit.distill.layer_capture import LayerOutput, find_layer, listening
-from graphkit.distill.loss_settings import split_layers
+from graphkit.distill.load_teacher import TrainedRun, load_teacher
 from graphkit.distill.union_edges import united_edges
-from graphkit.experiments import RunFolder, open_run
-from graphkit.experiments.load_teacher import load_teacher
+from graphkit.experiments import open_run
 from graphkit.experiments.run_folder import read_environment
 from graphkit.report import scores
 from graphkit.report.no_picture import NoPicture, loading
@@ -43,7 +43,7 @@ _STRUCTURE = (
 )
 
 
-def distill_page(folder: Path, config: dict[str, Any], result: dict[str, Any]) -> Page:
+def distill_page(folder: Path, config: DistillConfig, result: dict[str, Any]) -> Page:
     """Returns the page of a run of ``distill`` from its configuration and result; writes the pictures."""
     command = "graphkit distill --config config.yaml --output again"
     percent, networks = result["metric"] in scores.PERCENT, result["networks"]
@@ -109,7 +109,7 @@ def _losses(networks: list[dict[str, Any]]) -> Table:
     return Table(["loss", "settings", "training"], rows)
 
 
-def _local_structure(folder: Path, config: dict[str, Any]) -> list[Block]:
+def _local_structure(folder: Path, config: DistillConfig) -> list[Block]:
     pairs = structures(folder, config)
     fits = ", ".join(f"{name} {_agreement(*pair):.2f}" for name, pair in pairs.items())
     caption = f"{_STRUCTURE}Correlation with the teacher: {fits}."
@@ -124,7 +124,7 @@ def _agreement(student: np.ndarray, teacher: np.ndarray) -> float:
 
 
 @torch.no_grad()
-def structures(folder: Path, config: dict[str, Any]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def structures(folder: Path, config: DistillConfig) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Returns the local structures of the first fit of each student and of its teacher, by name.
 
     Both are computed in the same way, by the kernel ``"rbf"`` on features scaled to length 1, so that they are
@@ -138,22 +138,21 @@ def structures(folder: Path, config: dict[str, Any]) -> dict[str, tuple[np.ndarr
     with loading():
         alone = open_run(folder / "alone").fits[0]
         dataset = alone.dataset
-        path = Path(config["teacher"].get("run") or folder / "teacher")
+        path = Path(config.teacher.run) if config.teacher.is_trained else folder / "teacher"
         teacher = load_teacher(open_run(path), alone.config, dataset)
         _ = teacher.model
-    chosen = config["losses"].get("lsp", {}).get("layers")
+    chosen = config.losses["lsp"].layer_names if "lsp" in config.losses else None
     by_node = dataset.level == "node"
     pairs: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     theirs: LayerOutput | None = None
-    for name in ("alone", *config["losses"]):
+    for name in ("alone", *config.losses):
         with loading():
-            student = open_run(folder / name).fits[0]
-            student.dataset = dataset
+            student = open_run(folder / name).fits[0].with_dataset(dataset)
             _ = student.model
         if chosen is None:
             layers = (hidden_layer(teacher.model, by_node), hidden_layer(student.model, by_node))
         else:
-            layers = split_layers(chosen)
+            layers = chosen
         theirs = _hear(teacher, layers[0], "teacher") if theirs is None else theirs
         output = _hear(student, layers[1], "student")
         made = (theirs.edge_index, output.edge_index)
@@ -168,15 +167,16 @@ def structures(folder: Path, config: dict[str, Any]) -> dict[str, tuple[np.ndarr
     return pairs
 
 
-def _data(run: RunFolder) -> Any:
+def _data(run: TrainedRun) -> Any:
     graphs = run.dataset.graphs
     if run.dataset.is_single_graph:
         return copy(graphs[0])
-    ids = run.split.test if run.split.test.numel() else run.split.train
+    split = run.dataset.split_of(run.config.data.fold)
+    ids = split.test if split.test.numel() else split.train
     return graphs.batch(ids[:_BATCH])  # type: ignore[attr-defined]
 
 
-def _hear(run: RunFolder, layer: str, whose: str) -> LayerOutput:
+def _hear(run: TrainedRun, layer: str, whose: str) -> LayerOutput:
     path = find_layer(run.model, layer, whose)
     with listening(run.model, [path]) as captured:
         run.model(**run.model.inputs(_data(run)))

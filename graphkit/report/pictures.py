@@ -5,7 +5,6 @@ import base64
 import numpy as np
 
 from graphkit.experiments import RunFolder
-from graphkit.registry import get_model
 from graphkit.report import collect, collect_clips, collect_paths, scores
 from graphkit.report.clips import clip_animation, clip_strip, learned_graphs_picture
 from graphkit.report.confusion import confusion_matrix
@@ -33,7 +32,7 @@ def curves_section(run: RunFolder) -> list[Section]:
     caption = "Thin lines are single runs. " if len(runs) > 1 else ""
     if any(row.get("phase", 1) != 1 for row in runs[0]):
         caption += "Dotted lines stand where one phase of training ends and the next begins. "
-    if get_model(run.config["model"]["name"]).has_penalty:
+    if run.config.model.model_class.has_penalty:
         caption += "The training loss includes the penalties of the model itself, the other loss does not."
     label = "Loss and score over the epochs"
     return [Section("Training", [draw(run.path, figure, "curves", label, caption, wide=True)])]

@@ -5,12 +5,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from graphkit.config.schema import read_config
+from graphkit.continual.continual_result import check_continual_result
+from graphkit.distill.distill_config import DistillConfig
+from graphkit.distill.distill_result import check_distill_result
 from graphkit.errors import InputError
-from graphkit.experiments import RunFolder, open_run
-from graphkit.experiments.continual.continual_result import check_continual_result
-from graphkit.experiments.create_folder import read_result
-from graphkit.experiments.distill.distill_result import check_distill_result
+from graphkit.experiments import RunFolder, config_of_folder, open_run
 from graphkit.files import write_text
 from graphkit.report import collect, scores
 from graphkit.report.continual_report import continual_page
@@ -31,6 +30,7 @@ from graphkit.report.page import (
 )
 from graphkit.report.pictures import curves_section, picture_sections
 from graphkit.report.style import require_matplotlib, save_png
+from graphkit.training.run_files import read_result
 
 _FACTORS = (
     "GED_E is the edit distance between true patterns and found factors, and C-score the share of the factor that each "
@@ -76,10 +76,10 @@ def _page_builder(run: RunFolder | str | Path) -> Callable[[], Page]:
     if isinstance(run, RunFolder):
         return partial(run_page, run)
     folder = Path(run)
-    config = read_config(folder / "config.yaml") if (folder / "config.yaml").is_file() else {}
-    if "stream" in config:  # a section that only this command has
+    config = config_of_folder(folder)
+    if config.command == "continual":
         return partial(continual_page, folder, _result(folder, "continual", check_continual_result))
-    if "student" in config:
+    if isinstance(config, DistillConfig):
         return partial(distill_page, folder, config, _result(folder, "distill", check_distill_result))
     return partial(run_page, open_run(folder))
 
@@ -118,7 +118,7 @@ def factor_picture(run: RunFolder | str | Path) -> Path:
 def run_page(run: RunFolder) -> Page:
     """Returns the page of a run of ``train``; writes the pictures."""
     result, config = run.result, run.config
-    title = f"{config['model']['name']} on {result.get('dataset', config['data']['name'])}"
+    title = f"{config.model.name} on {result.get('dataset', config.data.name)}"
     task = f"{result['task'].replace('-', ' ')}, " if "task" in result else ""
     lead = f"{task}run folder {run.path.resolve().name}"
     if not result:
@@ -149,7 +149,7 @@ def _runs(run: RunFolder) -> Table:
     head = ["run", "seed", "split", "epoch", "validation", "test"]
     rows: list[list[Cell]] = []
     for fit in run.fits:
-        seed, fold = fit.config["seed"], fit.config["data"]["fold"]
+        seed, fold = fit.config.seed, fit.config.data.fold
         epoch = (fit.result.get("epochs") or [None])[0]
         row: list[Cell] = [fit.path.name, seed, fold]
         if result["selected_on"] == "fold":  # the epoch is that of all folds, not the best one of this fold
@@ -179,7 +179,7 @@ def _reproduce(run: RunFolder) -> Section:
 
 def _settings(run: RunFolder) -> Section:
     """Returns the section with all settings and the environment."""
-    config = run.config
+    config = run.config.to_dict()
     general = {key: value for key, value in config.items() if not isinstance(value, dict)}
     tables = [settings_table(config[name], name) for name in ("model", "data", "train", "distill") if name in config]
     environment = (run if run.environment else run.best).environment

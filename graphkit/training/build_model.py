@@ -1,14 +1,14 @@
 """The model of a configuration: made, and started."""
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from graphkit.data import GraphDataset, Split
+from graphkit.data.data_settings import DataSettings
 from graphkit.errors import InputError
 from graphkit.nn import GraphModel
 from graphkit.nn.degree import check_edge_weight
+from graphkit.nn.model_settings import ModelSettings
 from graphkit.registry import get_model, model_names
 from graphkit.sampling import NeighborLoader
 from graphkit.transforms import build
@@ -19,28 +19,26 @@ START = 500
 LARGEST = 8 * 2**30
 
 
-def make_model(config: dict[str, Any], dataset: GraphDataset) -> GraphModel:
-    """Returns the model of a configuration, untrained, with the widths of the data set.
+def make_model(settings: ModelSettings, dataset: GraphDataset) -> GraphModel:
+    """Returns the model that settings describe, untrained, with the widths of the data set.
 
     Raises:
         ValueError: If the model reads graphs and the data set holds clips, or the other way round, or if its weights
             take more than :data:`LARGEST` bytes.
     """
-    name = config["model"]["name"]
-    options = {key: value for key, value in config["model"].items() if key != "name"}
-    cls = get_model(name)
+    name, cls = settings.name, settings.model_class
     if cls.reads != dataset.holds:
         fits = [other for other in model_names() if get_model(other).reads == dataset.holds]
         what = f"the model '{name}' reads {cls.reads}, and {dataset.name} holds {dataset.holds}"
         raise InputError(f"{what}; take {' or '.join(fits)}")
     with torch.random.fork_rng(devices=[]), torch.device("meta"):  # nothing is allocated
-        size = sum(p.numel() * p.element_size() for p in cls.from_data(dataset, **options).parameters())
+        size = sum(p.numel() * p.element_size() for p in settings.make(dataset).parameters())
     if size > LARGEST:
         raise InputError(
             f"the weights of the model '{name}' must take at most {LARGEST / 2**30:,.0f} GiB "
             f"(got {size / 2**30:,.0f}); choose a smaller width or depth"
         )
-    return cls.from_data(dataset, **options)
+    return settings.make(dataset)
 
 
 def check_graphs(model: torch.nn.Module, dataset: GraphDataset) -> None:
@@ -65,17 +63,17 @@ def check_graphs(model: torch.nn.Module, dataset: GraphDataset) -> None:
         check_edge_weight(tensors["edge_index"], tensors["edge_weight"])
 
 
-def unused_weights(config: dict[str, Any], model: torch.nn.Module, dataset: GraphDataset) -> str:
+def unused_weights(settings: ModelSettings, data: DataSettings, model: torch.nn.Module, dataset: GraphDataset) -> str:
     """Returns a note on weights of edges that a model does not use; nothing where it uses them or there are none."""
     if "edge_weight" not in dataset.graphs[0]:
         return ""
-    network, name = _network(model), config["model"]["name"]
+    network, name = _network(model), settings.name
     if not getattr(network, "uses_edges", True):
         return f"note: {name} uses neither the edges of {dataset.name} nor their weights; gcn uses both"
     if getattr(network, "uses_edge_weight", False):
         return ""
     if getattr(network, "uses_paths", False):  # those that the data carry may have been found by the weights
-        steps = getattr(build(config["data"]["transforms"]), "transforms", ())
+        steps = getattr(build(data.transforms), "transforms", ())
         if any(getattr(step, "weight", None) == "edge_weight" for step in steps):
             return ""
     return f"note: {name} uses the edges of {dataset.name}, not their weights; gcn uses both"
@@ -86,14 +84,14 @@ def _network(model: torch.nn.Module) -> torch.nn.Module:
     return getattr(model, "network", model)
 
 
-def init_model(config: dict[str, Any], dataset: GraphDataset, split: Split) -> GraphModel:
+def init_model(settings: ModelSettings, dataset: GraphDataset, split: Split) -> GraphModel:
     """Returns the model as training begins with it.
 
     First weights that depend on the data come from some of the training graphs, or from all nodes of a single graph,
     whose features training sees as well; of a graph that stays on disk, from some training nodes and their neighbors.
     No label is looked at.
     """
-    model = make_model(config, dataset)
+    model = make_model(settings, dataset)
     ids = _spread(split.train)
     if dataset.mapped:  # not all that is on disk
         (batch,) = NeighborLoader(dataset.graphs[0], [-1], ids, batch_size=2 * START)

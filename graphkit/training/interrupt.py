@@ -20,10 +20,11 @@ class Interrupted(Exception):
     Args:
         epoch: The last whole epoch.
         folder: The run folder, to be given to :func:`~graphkit.experiments.resume`.
+        message: Text of the error; by default it names the epoch.
     """
 
-    def __init__(self, epoch: int, folder: Path) -> None:
-        super().__init__(f"interrupted after epoch {epoch}")
+    def __init__(self, epoch: int, folder: Path, message: str = "") -> None:
+        super().__init__(message or f"interrupted after epoch {epoch}")
         self.epoch = epoch
         self.folder = folder
 
@@ -38,7 +39,7 @@ class InterruptFlag:
     Args:
         progress: What a person sees.
         waits: Whether the end of the epoch is waited for, however long it takes: of several processes, each must
-            receptive_field the same point.
+            reach the same point.
     """
 
     def __init__(self, progress: Progress, waits: bool = False) -> None:

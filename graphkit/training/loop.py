@@ -1,7 +1,7 @@
 """The training loop and the evaluation, for every model and task."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import cast
 
 import torch
@@ -15,6 +15,7 @@ from graphkit.errors import InputError
 from graphkit.nn import GraphModel
 from graphkit.tasks import Task
 from graphkit.training.batches import select
+from graphkit.training.gradient_stepper import GradientStepper
 from graphkit.training.loss import TrainingLoss
 
 Pairs = Iterable[tuple[Data, Tensor | None]]
@@ -39,22 +40,50 @@ def train_epoch(
         ValueError: If the loss is not finite: training cannot go on.
     """
     inner = cast(TrainingLoss, getattr(objective, "module", objective))
-    model, precision = inner.model, inner.precision
+    losses = (objective(data, ids) for data, ids in batches)
+    total, weight = take_steps(inner.model, losses, inner.precision, optimizer, clip)
+    (total,) = inner.communicator.all_reduce(total)
+    mean = total / max(weight, 1.0)
+    if not math.isfinite(mean):
+        raise InputError(f"the training loss is not finite (got {mean}); lower `train.lr` or look for huge features")
+    return mean
+
+
+def take_steps(
+    model: torch.nn.Module,
+    losses: Iterable[tuple[Tensor, float, float]],
+    stepper: GradientStepper,
+    optimizer: torch.optim.Optimizer,
+    clip: float | None = None,
+    after_backward: Callable[[torch.nn.Module], object] | None = None,
+) -> tuple[float, float]:
+    """Takes optimizer steps along the gradients of losses that are computed one after the other.
+
+    Args:
+        model: The model, which is put into training mode.
+        losses: For each batch the loss to differentiate, its share in the sum over the epoch, and the number of its
+            terms.
+        stepper: Mixed precision and accumulation of gradients.
+        optimizer: The optimizer.
+        clip: Largest norm of the gradient; ``None`` for no limit.
+        after_backward: Called with the model after each backward pass; may change gradients.
+
+    Returns:
+        The sum of the shares and the number of terms.
+    """
     model.train()
     total, weight = 0.0, 0.0
     optimizer.zero_grad(set_to_none=True)
-    for data, ids in batches:
-        loss, share, terms = objective(data, ids)
-        if precision.backward(loss):
-            precision.step(model, optimizer, clip)
+    for loss, share, terms in losses:
+        is_due = stepper.backward(loss)
+        if after_backward is not None:
+            after_backward(model)
+        if is_due:
+            stepper.step(model, optimizer, clip)
         total += share
         weight += terms
-    precision.step(model, optimizer, clip)  # what is left over where batches do not divide evenly
-    (total,) = inner.communicator.all_reduce(total)
-    mean = total / max(weight, 1.0)
-    if mean != mean or mean in (float("inf"), float("-inf")):
-        raise InputError(f"the training loss is not finite (got {mean}); lower `train.lr` or look for huge features")
-    return mean
+    stepper.step(model, optimizer, clip)  # what is left over where batches do not divide evenly
+    return total, weight
 
 
 @torch.no_grad()

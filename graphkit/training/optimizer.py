@@ -5,10 +5,10 @@ from typing import Any
 import torch
 from torch.optim import lr_scheduler
 
-from graphkit.config.schema import TrainSettings
+from graphkit.training.train_config import LearningSettings
 
 
-def make_optimizer(model: torch.nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
+def make_optimizer(model: torch.nn.Module, settings: LearningSettings) -> torch.optim.Optimizer:
     """Returns the optimizer over all parameters of the model. Make it after any reset of the parameters."""
     lr, weight_decay = settings.lr, settings.weight_decay
     groups = list(model.parameters()) if settings.decay_all else decay_groups(model)
@@ -34,12 +34,12 @@ def decay_groups(model: torch.nn.Module) -> list[dict[str, Any]]:
 
 
 class Schedule:
-    """Changes the learning rate after every epoch; see :class:`~graphkit.experiments.TrainSettings` for the kinds.
+    """Learning-rate schedule of :class:`~graphkit.training.train_config.LearningSettings`, stepped after every epoch.
 
     In the first ``warmup`` epochs it rises evenly, from its value divided by one more than their number.
     """
 
-    def __init__(self, optimizer: torch.optim.Optimizer, settings: TrainSettings) -> None:
+    def __init__(self, optimizer: torch.optim.Optimizer, settings: LearningSettings) -> None:
         self.optimizer = optimizer
         self.base, self.warmup, self.done = settings.lr, settings.warmup, 0
         self.scheduler: lr_scheduler.LRScheduler | lr_scheduler.ReduceLROnPlateau | None = None

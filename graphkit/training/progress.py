@@ -1,5 +1,6 @@
 """What a person sees while a model trains."""
 
+import logging
 import math
 import sys
 import time
@@ -78,6 +79,27 @@ class LineProgress(Progress):
         if self.line:
             self.say(self.line)
         self.line = ""
+
+
+class LogProgress(Progress):
+    """Messages to the logger ``"graphkit"``: notes as ``INFO``, epochs as ``DEBUG``."""
+
+    def __init__(self) -> None:
+        self.logger = logging.getLogger("graphkit")
+        self.label = ""
+
+    def start(self, label: str, epochs: int, epoch: int) -> None:
+        """Logs the start of a fit."""
+        self.label = label
+        self.logger.info("%s: epochs %d to %d", label, epoch + 1, epochs)
+
+    def update(self, row: dict[str, Any]) -> None:
+        """Logs an epoch."""
+        self.logger.debug("%s epoch %d %s", self.label, row["epoch"], _scores(row))
+
+    def say(self, message: str) -> None:
+        """Logs a note."""
+        self.logger.info("%s", message)
 
 
 def make_progress(quiet: bool = False) -> Progress:

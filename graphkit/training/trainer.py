@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from graphkit.config.schema import settings
 from graphkit.data import GraphDataset
 from graphkit.distributed.communicator import get_communicator
 from graphkit.errors import InputError
@@ -38,6 +37,7 @@ from graphkit.training.optimizer import Schedule, make_optimizer
 from graphkit.training.phases import phase_dataset
 from graphkit.training.progress import Progress
 from graphkit.training.seeds import random_state, restore_random_state, seed_everything
+from graphkit.training.train_config import TrainConfig
 
 COLUMNS = ("epoch", "phase", "loss", "validation", "validation_loss", "lr", "seconds")
 
@@ -58,7 +58,7 @@ class Trainer:
     only the first one writes.
 
     Args:
-        config: A resolved configuration with the seed and the ``fold`` of this fit.
+        config: The configuration with the seed and the ``fold`` of this fit.
         dataset: The data set of the configuration.
         folder: The run folder, which exists.
         device: Where to train.
@@ -70,7 +70,7 @@ class Trainer:
 
     def __init__(
         self,
-        config: dict[str, Any],
+        config: TrainConfig,
         dataset: GraphDataset,
         folder: Path,
         device: torch.device,
@@ -81,15 +81,15 @@ class Trainer:
     ) -> None:
         self.data = data or fingerprint(dataset)
         self.config, self.dataset, self.folder, self.progress, self.label = config, dataset, folder, progress, label
-        self.settings = settings(config)
+        self.settings = config.train
         self.task = make_task(dataset.task, dataset.metric)
         self.train_task = make_task(dataset.task, dataset.metric, self.settings.label_smoothing)
         self.precision = GradientStepper(self.settings.precision, self.settings.accumulate, device)
         self.communicator = get_communicator()
-        self.split = dataset.splits[(config["data"]["fold"] or 0) % len(dataset.splits)]
-        generator = seed_everything(config["seed"])
+        self.split = dataset.split_of(config.data.fold)
+        generator = seed_everything(config.seed)
         self.generator = generator
-        self.model = init_model(config, dataset, self.split).to(device)
+        self.model = init_model(config.model, dataset, self.split).to(device)
         self.device = device
         self.extra = None if make_extra is None else make_extra(self.model)
         self.rows: list[dict[str, Any]] = []
@@ -98,7 +98,7 @@ class Trainer:
         self.phase, self.before = 1, 0
         self._begin_phase(dataset)
         if self.shared and self.communicator.rank:  # or all parts of a batch would have the same units dropped
-            torch.manual_seed(config["seed"] + APART * self.communicator.rank)
+            torch.manual_seed(config.seed + APART * self.communicator.rank)
 
     def _begin_phase(self, dataset: GraphDataset) -> None:
         """Sets up what every phase has anew: optimizer, schedule, selection, and the batches of its data."""
@@ -159,7 +159,7 @@ class Trainer:
         state = self.communicator.broadcast_from_rank0(self._checkpoint)
         if state is not None:
             self._restore(state)
-        note = unused_weights(self.config, self.model, self.dataset)
+        note = unused_weights(self.config.model, self.config.data, self.model, self.dataset)
         if note:
             self.progress.say(note)
         for note in self.dataset.notes:
@@ -273,8 +273,8 @@ class Trainer:
             "seconds": self.seconds,
             "curve": self._curve() if self.dataset.protocol == "fold" else None,
         }
-        seed_everything(self.config["seed"])
-        untrained = init_model(self.config, self.dataset, self.split).to(next(self.model.parameters()).device)
+        seed_everything(self.config.seed)
+        untrained = init_model(self.config.model, self.dataset, self.split).to(next(self.model.parameters()).device)
         return {**result, "extras": extra_metrics(self.model, untrained, self.dataset, self.split)}
 
     def _curve(self) -> list[float | None]:
@@ -292,7 +292,7 @@ class Trainer:
     def _write(self, random: list[dict[str, Any]]) -> None:
         """Writes a checkpoint with the random states of all processes."""
         state = {
-            "config": self.config,
+            "config": self.config.to_dict(),
             "data": self.data,
             "epoch": self.epoch,
             "phase": self.phase,
@@ -327,7 +327,7 @@ class Trainer:
             ValueError: If it is not of this model.
         """
         with of_this_run(self.folder / "state.pt"):
-            check_origin(state, self.config, self.data)
+            check_origin(state, self.config.to_dict(), self.data)
             self._check(state)
             self.model.load_state_dict(state["model"])
             if self.extra is not None:
@@ -347,7 +347,7 @@ class Trainer:
             has_state = self.communicator.rank < len(random_states)
             restore_random_state(random_states[self.communicator.rank if has_state else 0], self.generator)
             if not has_state and self.shared:  # there were fewer processes
-                torch.manual_seed(self.config["seed"] + APART * self.communicator.rank + self.epoch)
+                torch.manual_seed(self.config.seed + APART * self.communicator.rank + self.epoch)
             elif not has_state and self.device.type == "cuda":  # all draw alike, each on its own device
                 torch.cuda.set_rng_state(random_states[0]["cuda"][0], self.device)
 

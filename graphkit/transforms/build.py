@@ -7,7 +7,8 @@ from torch_geometric.data import Data
 
 from graphkit.errors import InputError, InputTypeError
 from graphkit.registry import Registry, unknown_name
-from graphkit.settings import coerce, shown, signature_settings
+from graphkit.screen import shown
+from graphkit.settings import coerce, signature_settings
 
 Transform = Callable[[Data], Data]
 

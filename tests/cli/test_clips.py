@@ -9,7 +9,7 @@ import pytest
 from click.testing import Result
 
 from graphkit.data import load
-from graphkit.experiments import fit
+from tests.fitting import fit
 
 Command = Callable[..., Result]
 

@@ -24,7 +24,7 @@ def test_tells_scores_sizes_and_what_they_allow_to_say(graphkit: Command) -> Non
     assert f"run folder: {folder}" in result.stdout
     assert {path.name for path in folder.iterdir() if path.is_dir()} >= {"teacher", "alone", "lsp", "kd"}
     assert (folder / "lsp" / "seed-2" / "model.safetensors").is_file()
-    assert (folder / "report.html").is_file() and "lsp: the student, gcn, taught by lsp" in result.stderr
+    assert (folder / "report.html").is_file() and "lsp: the student, gcn, with the loss lsp" in result.stderr
     assert graphkit("evaluate", folder / "lsp").exit_code == 0
     assert graphkit("predict", folder / "kd", "--output", "preds.csv").exit_code == 0 and Path("preds.csv").is_file()
     evaluated = graphkit("evaluate", folder)

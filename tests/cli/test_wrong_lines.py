@@ -338,7 +338,7 @@ STREAM --strategy twp --set strategies.ewc.strength=1    | there are settings fo
 STREAM --strategy ewc --set strategies.ewc.strength=-1   | must not be negative
 STREAM --strategy gem --set strategies.gem.memory=-1     | must be at least 1
 STREAM --set train.check=0                               | `train.check` must be at least 1
-STREAM --set train.warmup=3                              | unknown configuration key 'train.warmup'
+STREAM --set train.workers=3                              | unknown configuration key 'train.workers'
 STREAM --set search=often                                | `search` must be true or false
 STREAM --recipe gcn-cora                                 | recipe
 STREAM --recipe continual-cora                           | is for the data 'cora'

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from graphkit.config.recipes import recipe_config
-from graphkit.config.schema import merge
-from graphkit.experiments import fit
+from graphkit.config.layers import merge
+from graphkit.config.recipes import train_recipe
+from tests.fitting import fit
 
 
 def test_one_layer_of_path_attention_sees_three_hops_far(tmp_path: Path) -> None:
-    recipe = merge(recipe_config("spagan-path-signal"), {"data": {"num_chains": 100}, "train": {"epochs": 60}})
+    recipe = merge(train_recipe("spagan-path-signal"), {"data": {"num_chains": 100}, "train": {"epochs": 60}})
     assert fit(recipe, tmp_path / "spagan")["test"]["mean"] > 0.9
     recipe["train"]["epochs"] = 20
     gat = {**recipe, "model": {"name": "gat", "num_layers": 3}}  # along edges there is far too much in between

@@ -3,17 +3,15 @@
 import pytest
 
 from graphkit.config.recipes import (
-    continual_config,
-    distill_config,
+    distill_recipe,
     find_recipe,
     load_recipe,
-    recipe_config,
     recipe_names,
+    train_recipe,
 )
-from graphkit.experiments import resolve
-from graphkit.experiments.continual import resolve_continual
-from graphkit.experiments.distill import resolve_experiment
+from graphkit.experiments import build_config
 from graphkit.registry import dataset_names, loss_names, model_names, strategy_names
+from tests.fitting import resolve_distill
 
 STREAMS = [name for name in recipe_names() if name.startswith("continual-")]
 STUDENTS = [name for name in recipe_names() if name.startswith("distill-")]
@@ -22,7 +20,7 @@ OTHERS = [name for name in recipe_names() if name not in (*STREAMS, *STUDENTS)]
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_resolves_to_a_configuration(name: str) -> None:
-    config = resolve(recipe_config(name))
+    config = build_config("train", recipe=name).to_dict()
     assert config["recipe"] == name
     assert config["model"]["name"] in model_names() and config["data"]["name"] in dataset_names()
     assert name.startswith(f"{config['model']['name']}-{config['data']['name']}")
@@ -31,11 +29,11 @@ def test_resolves_to_a_configuration(name: str) -> None:
 @pytest.mark.parametrize("name", STREAMS)
 @pytest.mark.parametrize("protocol", ["default", "published"])
 def test_resolves_to_the_configuration_of_a_stream(name: str, protocol: str) -> None:
-    config = resolve_continual({**continual_config(name, protocol), "protocol": protocol, "recipe": name})
+    config = build_config("continual", {"protocol": protocol}, recipe=name, names="all").to_dict()
     assert config["data"]["name"] in dataset_names() and name == f"continual-{config['data']['name']}"
     assert set(config["strategies"]) <= set(strategy_names()) and config["protocol"] == protocol
     with pytest.raises(ValueError, match="is for a stream of tasks; use it with graphkit continual"):
-        recipe_config(name)
+        train_recipe(name)
 
 
 @pytest.mark.parametrize("name", STREAMS)
@@ -70,12 +68,12 @@ def test_every_number_has_a_source(name: str) -> None:
 
 @pytest.mark.parametrize("name", STUDENTS)
 def test_resolves_to_the_configuration_of_a_teacher_and_a_student(name: str) -> None:
-    config = resolve_experiment({**distill_config(name), "recipe": name})
+    config = resolve_distill({**distill_recipe(name), "recipe": name})
     assert name.startswith(f"distill-{config['data']['name']}") and set(config["losses"]) <= set(loss_names())
     width = "channels" if "channels" in config["student"]["model"] else "hidden_channels"
     assert config["student"]["model"][width] < config["teacher"]["model"][width]
     with pytest.raises(ValueError, match="is for a teacher and a student; use it with graphkit distill"):
-        recipe_config(name)
+        train_recipe(name)
     recipe = load_recipe(name)
     assert recipe["title"] and recipe["expected"]
     for entry in recipe["expected"]:
@@ -101,4 +99,4 @@ def test_an_unknown_recipe_is_refused() -> None:
 
 @pytest.mark.parametrize("name", [name for name in OTHERS if "-ntu" in name])
 def test_recipes_of_ntu_tell_bodies_apart_as_the_released_reader_does(name: str) -> None:
-    assert "released" in load_recipe(name)["title"] and recipe_config(name)["data"]["bodies"] == "position"
+    assert "released" in load_recipe(name)["title"] and train_recipe(name)["data"]["bodies"] == "position"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from graphkit.experiments import fit
+from tests.fitting import fit
 
 SMALL: dict[str, Any] = {
     "model": {"name": "factorgcn", "hidden_channels": 8, "dropout": 0.1},

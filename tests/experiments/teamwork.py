@@ -97,9 +97,7 @@ def work(rank: int, world: int, folder: Path, port: int) -> None:
     """Trains every configuration as one of ``world`` processes."""
     import torch
 
-    from graphkit.experiments import fit
-    from graphkit.experiments.continual import fit_continual
-    from graphkit.experiments.distill import fit_distill
+    from tests.fitting import fit, fit_continual, fit_distill
 
     torch.set_num_threads(1)
     os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(world))

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from graphkit.errors import InputError
-from graphkit.experiments import fit, open_run, resume
+from graphkit.experiments import open_run
 from graphkit.training.checkpoint import (
     check_optimizer,
     load_state,
@@ -23,6 +23,7 @@ from graphkit.training.checkpoint import (
     save_state,
     save_weights,
 )
+from tests.fitting import fit, resume
 
 
 def test_a_state_comes_back_as_it_was(tmp_path: Path) -> None:

@@ -17,8 +17,9 @@ from safetensors.torch import load_file
 
 import graphkit
 from graphkit.distributed.communicator import Communicator, get_communicator, init_distributed, job
-from graphkit.experiments import evaluate_run, fit, open_run
+from graphkit.experiments import evaluate_run, open_run
 from tests.experiments.teamwork import CONFIGS
+from tests.fitting import fit
 
 #: The tests' own package and graphkit, for programs that run in another folder.
 PATHS = os.pathsep.join({str(Path(graphkit.__file__).parents[1]), str(Path(__file__).parents[2])})
@@ -194,7 +195,7 @@ def test_a_script_that_trains_several_times_has_a_folder_for_each_run(
     config: dict[str, Any] = {"model": {"name": "gcn"}, "data": {"name": "karate"}, "train": {"epochs": 1}}
     places = [fit(config)["run"], fit(config)["run"], fit({**config, "seed": 1})["run"]]
     assert places == [f"runs/gcn-karate-00{number}" for number in (1, 2, 3)]
-    monkeypatch.setattr("graphkit.experiments.create_folder._BEGUN", set())  # the job is started again
+    monkeypatch.setattr("graphkit.training.run_files._BEGUN", set())  # the job is started again
     assert [fit(config)["run"], fit(config)["run"]] == places[:2]
     with pytest.raises(ValueError, match="belongs to this job, but its settings are others"):
         fit({**config, "seed": 2}, places[0])

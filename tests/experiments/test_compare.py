@@ -8,7 +8,8 @@ from click.testing import CliRunner
 from scipy import stats
 
 from graphkit.cli.main import main
-from graphkit.experiments import compare_runs, fit, open_run
+from graphkit.experiments import compare_runs, open_run
+from tests.fitting import fit
 
 
 def config(model: str, **other: Any) -> dict[str, Any]:

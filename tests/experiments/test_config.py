@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from graphkit.config.schema import merge, model_options, parse_setting, read_config, resolve
+from graphkit.config.layers import merge, parse_setting, read_config
+from graphkit.nn.model_settings import model_options
+from tests.fitting import resolve
 
 
 def test_resolves_to_the_default_run_and_then_to_itself() -> None:
@@ -16,7 +18,7 @@ def test_resolves_to_the_default_run_and_then_to_itself() -> None:
 def test_later_layers_win() -> None:
     config = resolve({"train": {"lr": 0.1, "epochs": 5}}, {"train": {"lr": 0.2}, "seed": 3})
     assert config["train"]["lr"] == 0.2 and config["train"]["epochs"] == 5 and config["seed"] == 3
-    assert merge({"a": {"b": 1}}, {"a": {"c": 2}}, {"d": 3}) == {"a": {"b": 1, "c": 2}, "d": 3}
+    assert merge({"data": {"b": 1}}, {"data": {"c": 2}}, {"d": 3}) == {"data": {"b": 1, "c": 2}, "d": 3}
 
 
 @pytest.mark.parametrize(
@@ -30,7 +32,7 @@ def test_later_layers_win() -> None:
         ({"data": {"num_graph": 3}}, "unknown configuration key 'data.num_graph'; did you mean 'data.num_graphs'?"),
         ({"trian": {}}, "unknown configuration key 'trian'; did you mean 'train'?"),
         ({"train": {"lr": "fast"}}, "`train.lr` must be a number (got 'fast')"),
-        ({"train": {"lr": -1}}, "`train.lr` must be positive (got -1.0)"),
+        ({"train": {"lr": -1}}, "`train.lr` must be positive (got -1)"),
         ({"train": {"epochs": 1.5}}, "`train.epochs` must be a whole number (got 1.5)"),
         ({"train": {"epochs": 0}}, "`train.epochs` must be at least 1 (got 0)"),
         ({"train": {"patience": "long"}}, "must be a whole number, or none to turn it off (got 'long')"),
@@ -42,8 +44,8 @@ def test_later_layers_win() -> None:
         ({"train": {"lr": None}}, "`train.lr` must be a number (got None)"),
         ({"train": {"epochs": float("inf")}}, "`train.epochs` must be a whole number (got inf)"),
         ({"train": {"threads": 1.5}}, "`train.threads` must be a whole number, or none to turn it off (got 1.5)"),
-        ({"train": {"clip": -1}}, "`train.clip` must be positive, or none to turn it off (got -1.0)"),
-        ({"train": {"schedule_factor": 2}}, "`train.schedule_factor` must lie between 0 and 1 (got 2.0)"),
+        ({"train": {"clip": -1}}, "`train.clip` must be positive, or none to turn it off (got -1)"),
+        ({"train": {"schedule_factor": 2}}, "`train.schedule_factor` must lie between 0 and 1 (got 2)"),
         ({"data": {"fold": "x"}}, "`data.fold` must be a whole number, or none to turn it off (got 'x')"),
         ({"data": {"transforms": [len]}}, "`data.transforms` must be text, a number, a list or keys and values"),
         ({"seed": -1}, "`seed` must not be negative"),

@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 from graphkit.cli.ensemble import _lines
 from graphkit.cli.main import main
-from graphkit.experiments import ensemble_runs, fit, open_run
+from graphkit.experiments import ensemble_runs, open_run
+from tests.fitting import fit
 
 CONFIG: dict[str, Any] = {
     "model": {"name": "stigcn", "channels": [8], "blocks": [1], "dropout": 0.0},

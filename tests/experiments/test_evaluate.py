@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from graphkit.data import GraphDataset, Split
-from graphkit.experiments import evaluate_run, fit, open_run, predict_run
+from graphkit.data.data_settings import DataSettings
+from graphkit.experiments import evaluate_run, open_run, predict_run
+from tests.fitting import fit
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -54,18 +56,15 @@ def test_a_place_that_cannot_be_written_is_one_line(small_run: Path, tmp_path: P
 def test_each_graph_is_predicted_by_the_fold_that_held_it_out(
     small: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from graphkit.experiments import driver, run_folder
+    load = DataSettings.load
 
-    load = driver.load_dataset
-
-    def folds(config: dict) -> GraphDataset:
-        dataset = load(config)
+    def folds(settings: DataSettings, seed: int) -> GraphDataset:
+        dataset = load(settings, seed)
         ids = torch.arange(60)
         splits = tuple(Split(ids[ids % 3 != k], ids[:0], ids[ids % 3 == k]) for k in range(3))
         return dataset.replace(splits=splits, protocol="fold")
 
-    for module in (driver, run_folder):
-        monkeypatch.setattr(module, "load_dataset", folds)
+    monkeypatch.setattr(DataSettings, "load", folds)
     fit(small, tmp_path / "run")
     opened = open_run(tmp_path / "run")
     assert predict_run(opened, tmp_path / "preds.csv", "cpu") == 60

@@ -13,11 +13,10 @@ from torch_geometric.data import Data
 
 from graphkit.data import GraphDataset, Split, load
 from graphkit.errors import InputError
-from graphkit.experiments import evaluate_run, fit, open_run, predict_run, resume
-from graphkit.experiments.continual.continual_run import fit_continual, resume_continual
-from graphkit.experiments.driver import load_dataset
+from graphkit.experiments import evaluate_run, open_run, predict_run
 from graphkit.files import read_json, write_json
 from graphkit.training.fingerprint import _sample, changed, check_origin, fingerprint
+from tests.fitting import fit, fit_continual, load_dataset, resume, resume_continual
 
 DATA: list[dict[str, Any]] = [
     {"name": "karate"},

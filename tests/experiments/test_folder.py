@@ -9,13 +9,12 @@ import pytest
 import torch
 
 from graphkit.errors import InputError
-from graphkit.experiments import Interrupted, fit, resume
-from graphkit.experiments.continual.continual_run import fit_continual
-from graphkit.experiments.create_folder import folder_config, read_result, read_train_result, write_result
-from graphkit.experiments.distill.distill_run import fit_distill
 from graphkit.processes import machine_id
+from graphkit.training.interrupt import Interrupted
 from graphkit.training.progress import Progress
+from graphkit.training.run_files import folder_config, read_result, read_train_result, write_result
 from graphkit.training.trainer import Trainer
+from tests.fitting import fit, fit_continual, fit_distill, resume
 
 NODES: dict[str, Any] = {"model": {"name": "gcn"}, "data": {"name": "karate"}, "train": {"epochs": 2}}
 
@@ -118,7 +117,7 @@ def test_ctrl_c_before_the_first_fit_leaves_a_run_to_resume(tmp_path: Path, monk
     def stop(*_: Any, **__: Any) -> None:
         raise Interrupted(0, tmp_path / "run")
 
-    monkeypatch.setattr("graphkit.experiments.driver._run", stop)
+    monkeypatch.setattr("graphkit.experiments.driver._do_units", stop)
     with pytest.raises(Interrupted):
         fit(NODES, tmp_path / "run")
     monkeypatch.undo()

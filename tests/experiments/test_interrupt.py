@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from graphkit.continual.continual_trainer import StreamInterrupted
-from graphkit.experiments import Interrupted, fit, open_run, resume
-from graphkit.experiments.continual.continual_run import fit_continual, resume_continual
-from graphkit.training.interrupt import InterruptFlag
+from graphkit.data.data_settings import DataSettings
+from graphkit.experiments import open_run
+from graphkit.training.interrupt import Interrupted, InterruptFlag
 from graphkit.training.progress import Progress
+from tests.fitting import fit, fit_continual, resume, resume_continual
 
 
 @pytest.fixture(autouse=True)
@@ -119,19 +120,17 @@ def test_a_long_task_of_a_stream_is_given_up(tmp_path: Path) -> None:
 def test_ctrl_c_while_the_data_of_a_later_seed_are_loaded(
     small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from graphkit.experiments import driver as module
+    load, count = DataSettings.load, []
 
-    load, count = module.load_dataset, []
-
-    def slow(config: dict[str, Any]) -> Any:
-        count.append(config["seed"])
+    def slow(settings: DataSettings, seed: int) -> Any:
+        count.append(seed)
         if len(count) == 2:
             press()
             time.sleep(20)
-        return load(config)
+        return load(settings, seed)
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "load_dataset", slow)
+        patch.setattr(DataSettings, "load", slow)
         with pytest.raises(Interrupted) as stop:
             fit({**small, "seeds": 2}, tmp_path / "run")
     assert stop.value.folder == tmp_path / "run" and count == [0, 1]
@@ -141,11 +140,11 @@ def test_ctrl_c_while_the_data_of_a_later_seed_are_loaded(
 def test_ctrl_c_before_there_is_a_folder_acts_at_once(
     nodes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def slow(config: dict[str, Any]) -> None:
+    def slow(settings: DataSettings, seed: int) -> None:
         press()
         time.sleep(20)
 
-    monkeypatch.setattr("graphkit.experiments.driver.load_dataset", slow)
+    monkeypatch.setattr(DataSettings, "load", slow)
     with pytest.raises(KeyboardInterrupt):
         fit(nodes, tmp_path / "run")
     assert not (tmp_path / "run").exists()

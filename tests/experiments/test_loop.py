@@ -2,12 +2,12 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from graphkit.config.schema import TrainSettings
 from graphkit.nn import GCN
 from graphkit.tasks import make_task
 from graphkit.training.loop import collect, evaluate, train_epoch
 from graphkit.training.loss import TrainingLoss
 from graphkit.training.optimizer import Schedule, make_optimizer
+from graphkit.training.train_config import TrainSettings
 
 
 def graph() -> Data:

@@ -7,15 +7,16 @@ from typing import Any
 import pytest
 import torch
 
-from graphkit.experiments import Interrupted, evaluate_run, fit, open_run, predict_run, resolve, resume
-from graphkit.experiments.driver import load_dataset
+from graphkit.experiments import evaluate_run, open_run, predict_run
 from graphkit.nn import SPAGAN
 from graphkit.nn.attended_paths import attended_paths
 from graphkit.report.collect_paths import path_examples
 from graphkit.sampling import NodeLoader
 from graphkit.training import node_batches
+from graphkit.training.interrupt import Interrupted
 from graphkit.training.node_batches import attended, drawing, node_loader
 from tests.experiments.test_run import StopAt, weights
+from tests.fitting import fit, load_dataset, resolve, resume, train_config
 
 CONFIG: dict[str, Any] = {
     "model": {"name": "spagan", "hidden_channels": 8, "heads": 2, "iterations": 2, "dropout": 0.0},
@@ -103,7 +104,7 @@ def test_attended_paths_are_those_of_the_whole_graph(run: Path) -> None:
 
 
 def test_a_large_graph_is_gone_through_in_batches_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    dataset = load_dataset(resolve(CONFIG))
+    dataset = load_dataset(train_config(CONFIG))
     model = SPAGAN.from_data(dataset)
     assert node_loader(model, dataset, None) is None
     monkeypatch.setattr(node_batches, "LARGE", 90)

@@ -9,16 +9,17 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from graphkit.data import GraphCollection
-from graphkit.experiments import Interrupted, evaluate_run, fit, open_run, predict_run, resolve, resume
-from graphkit.experiments.driver import load_dataset
+from graphkit.data import GraphCollection, GraphDataset
+from graphkit.data.data_settings import DataSettings
+from graphkit.experiments import evaluate_run, open_run, predict_run
 from graphkit.nn import SPAGAN
 from graphkit.testing import random_graphs
-from graphkit.training.interrupt import InterruptFlag
+from graphkit.training.interrupt import Interrupted, InterruptFlag
 from graphkit.training.phases import phase_dataset
 from graphkit.training.progress import Progress
 from graphkit.training.trainer import Trainer
 from tests.experiments.test_run import StopAt, rows, weights
+from tests.fitting import fit, load_dataset, resolve, resume, train_config
 
 CONFIG: dict[str, Any] = {
     "model": {"name": "spagan", "hidden_channels": 8, "heads": 2, "iterations": 2, "dropout": 0.3},
@@ -117,7 +118,7 @@ def test_a_phase_begins_with_the_weights_chosen_in_the_one_before(
         return following(model, data)
 
     monkeypatch.setattr(SPAGAN, "begin_phase", watched)
-    config = resolve(CONFIG, {"model": {"iterations": 1}})
+    config = train_config(CONFIG, {"model": {"iterations": 1}})
     dataset = load_dataset(config)
     one = Trainer(config, dataset, tmp_path, torch.device("cpu"), Progress(), "spagan")
     chosen: list[dict[str, torch.Tensor]] = []
@@ -164,7 +165,7 @@ def test_a_collection_of_graphs_carries_the_paths(tmp_path: Path) -> None:
 def test_paths_of_a_phase_are_those_of_each_graph_by_itself() -> None:
     graphs = random_graphs(5)
     collection = GraphCollection.from_list(graphs)
-    config = resolve({"data": {"num_graphs": 10}})
+    config = train_config({"data": {"num_graphs": 10}})
     dataset = load_dataset(config).replace(graphs=collection)
     model = SPAGAN(5, 3, readout="mean")
     prepared = phase_dataset(dataset, model.begin_phase, torch.device("cpu"))
@@ -175,10 +176,13 @@ def test_paths_of_a_phase_are_those_of_each_graph_by_itself() -> None:
 
 
 def test_a_held_out_fold_scores_the_last_phase_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from graphkit.experiments import driver as module
+    load = DataSettings.load
 
-    load = module.load_dataset
-    monkeypatch.setattr(module, "load_dataset", lambda c: (d := load(c)).replace(splits=d.splits * 2, protocol="fold"))
+    def folds(settings: DataSettings, seed: int) -> GraphDataset:
+        dataset = load(settings, seed)
+        return dataset.replace(splits=dataset.splits * 2, protocol="fold")
+
+    monkeypatch.setattr(DataSettings, "load", folds)
     result = fit(CONFIG, tmp_path / "run")
     assert result["selected_on"] == "fold" and result["epochs"][0] > 8
     folds = [fold.metrics for fold in open_run(tmp_path / "run").members]

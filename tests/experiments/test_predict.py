@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from graphkit.experiments import fit, open_run, predict_run
+from graphkit.experiments import open_run, predict_run
 from graphkit.experiments.predict import check_output, csv_cell, write_rows
+from tests.fitting import fit
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 
 from graphkit.data import GraphDataset
 from graphkit.errors import InputError
-from graphkit.experiments.run_result import Scores, check_result, combine, summary
+from graphkit.training.run_result import Scores, check_result, combine, summary
 
 CURVES = [[0.7, 0.8, 0.75], [0.6, 0.7, 0.85], [0.65, 0.9, 0.84]]
 

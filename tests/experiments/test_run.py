@@ -9,11 +9,15 @@ import pytest
 import torch
 import yaml
 
-from graphkit.experiments import Interrupted, fit, open_run, resolve, resume
-from graphkit.experiments.driver import load_dataset, members
-from graphkit.training.interrupt import InterruptFlag
+from graphkit.data import GraphDataset
+from graphkit.data.data_settings import DataSettings
+from graphkit.experiments import open_run
+from graphkit.training.experiment import TrainExperiment
+from graphkit.training.interrupt import Interrupted, InterruptFlag
 from graphkit.training.progress import Progress
+from graphkit.training.train_config import TrainConfig
 from graphkit.training.trainer import Trainer
+from tests.fitting import fit, load_dataset, resolve, resume, train_config
 
 KEYS = {
     "command", "model", "dataset", "metric", "test", "validation", "selected_on", "seeds", "parameters", "seconds",
@@ -98,7 +102,7 @@ def test_an_interrupted_run_of_several_seeds_resumes_where_it_stopped(
 
 
 def test_ctrl_c_in_the_last_epoch_of_a_seed_is_heard(nodes: dict, tmp_path: Path) -> None:
-    with pytest.raises(Interrupted, match="interrupted after epoch"):
+    with pytest.raises(Interrupted, match="interrupted between two fits"):
         fit({**nodes, "seeds": 3}, tmp_path / "run", StopAt("gcn seed-0", 4))
     assert (tmp_path / "run" / "seed-0" / "result.json").exists() and not (tmp_path / "run" / "seed-1").exists()
 
@@ -139,10 +143,13 @@ def test_a_mistake_in_the_settings_of_the_model_leaves_no_folder(small: dict, tm
 
 
 def test_a_fold_by_itself_reports_its_last_epoch(small: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from graphkit.experiments import driver as module
+    load = DataSettings.load
 
-    load = module.load_dataset
-    monkeypatch.setattr(module, "load_dataset", lambda c: (d := load(c)).replace(splits=d.splits * 3, protocol="fold"))
+    def folds(settings: DataSettings, seed: int) -> GraphDataset:
+        dataset = load(settings, seed)
+        return dataset.replace(splits=dataset.splits * 3, protocol="fold")
+
+    monkeypatch.setattr(DataSettings, "load", folds)
     result = fit(small, tmp_path / "run")
     assert result["selected_on"] == "fold" and len(result["test"]["runs"]) == 3
     for fold in open_run(tmp_path / "run").members:
@@ -201,27 +208,29 @@ def test_what_is_not_a_run_cannot_be_resumed(tmp_path: Path) -> None:
 
 
 def test_every_run_draws_its_own_data(small: dict) -> None:
-    config = resolve(small)
-    first, second = (load_dataset({**config, "seed": seed}) for seed in (0, 1))
+    first, second = (load_dataset(train_config(small, {"seed": seed})) for seed in (0, 1))
     assert not torch.equal(first.graphs.graph["y"], second.graphs.graph["y"])
-    fixed = resolve(small, {"data": {"seed": 3}})
-    first, second = (load_dataset({**fixed, "seed": seed}) for seed in (0, 1))
+    fixed = {"data": {"seed": 3}}
+    first, second = (load_dataset(train_config(small, fixed, {"seed": seed})) for seed in (0, 1))
     assert torch.equal(first.graphs.graph["y"], second.graphs.graph["y"])
 
 
-def test_runs_take_the_published_splits_in_turn(small: dict) -> None:
-    config = resolve(small, {"seeds": 3})
-    dataset = load_dataset(config)
+def test_runs_take_the_published_splits_in_turn(small: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = load_dataset(train_config(small))
     several = dataset.replace(splits=dataset.splits * 2)
-    assert [child["data"]["fold"] for child in members(config, several).values()] == [0, 1, 0]
-    folds = members(resolve(small), several.replace(protocol="fold"))
-    assert list(folds) == ["fold-0", "fold-1"]
-    both = members(resolve(small, {"seeds": 2}), several.replace(protocol="fold"))
+
+    def members(dataset: GraphDataset, **changes: int) -> dict[str, TrainConfig]:
+        monkeypatch.setattr(DataSettings, "load", lambda settings, seed: dataset)
+        return TrainExperiment(train_config(small, changes)).members
+
+    assert [child.data.fold for child in members(several, seeds=3).values()] == [0, 1, 0]
+    assert list(members(several.replace(protocol="fold"))) == ["fold-0", "fold-1"]
+    both = members(several.replace(protocol="fold"), seeds=2)
     assert list(both) == ["seed-0-fold-0", "seed-0-fold-1", "seed-1-fold-0", "seed-1-fold-1"]
 
 
 def test_the_test_set_is_looked_at_once(small: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = resolve(small)
+    config = train_config(small)
     fitting = Trainer(config, load_dataset(config), tmp_path, torch.device("cpu"), Progress(), "x")
     assert fitting.test_batches is not None
     looks = []
@@ -239,15 +248,14 @@ def test_the_test_set_is_looked_at_once(small: dict, tmp_path: Path, monkeypatch
 
 def test_without_validation_the_last_epoch_counts(small: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from graphkit.data import Split
-    from graphkit.experiments import driver as module
 
-    load = module.load_dataset
+    load = DataSettings.load
 
-    def without_validation(config: dict) -> Any:
-        dataset = load(config)
+    def without_validation(settings: DataSettings, seed: int) -> Any:
+        dataset = load(settings, seed)
         split = dataset.splits[0]
         return dataset.replace(splits=(Split(split.train, split.val[:0], split.test),))
 
-    monkeypatch.setattr(module, "load_dataset", without_validation)
+    monkeypatch.setattr(DataSettings, "load", without_validation)
     result = fit(small, tmp_path / "run")
     assert result["selected_on"] == "last epoch" and result["validation"] is None and result["epochs"] == [6]

@@ -9,7 +9,7 @@ from graphkit.experiments import open_run
 
 def test_opens_settings_rows_and_model(small_run: Path) -> None:
     run = open_run(small_run)
-    assert run.config["model"]["hidden_channels"] == 8 and run.environment["torch"]
+    assert run.config.model.to_dict()["hidden_channels"] == 8 and run.environment["torch"]
     assert [row["epoch"] for row in run.metrics] == [1, 2, 3, 4, 5, 6]
     assert run.members == () and run.fits == (run,) and not run.model.training
     assert sum(p.numel() for p in run.model.parameters()) == run.result["parameters"]

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 import torch
 
-from graphkit.config.schema import TrainSettings
 from graphkit.data import load
-from graphkit.experiments import fit, open_run, predict_run, resolve
+from graphkit.data.data_settings import DataSettings
+from graphkit.experiments import open_run, predict_run
 from graphkit.tasks import make_task
 from graphkit.training.gradient_stepper import GradientStepper
 from graphkit.training.optimizer import Schedule, decay_groups, make_optimizer
+from graphkit.training.train_config import TrainSettings
+from tests.fitting import fit
 
 CONFIG: dict[str, Any] = {
     "model": {"name": "stigcn", "channels": [8], "blocks": [1], "dropout": 0.0},
@@ -48,15 +50,12 @@ def test_the_same_configuration_gives_the_same_numbers_with_workers_or_without(t
     assert [row["loss"] for row in rows[0]] == [row["loss"] for row in rows[1]]
 
 
-def test_choosing_on_the_test_clips_is_said_in_the_result(tmp_path: Path) -> None:
-    import graphkit.experiments.driver as run_module
-
+def test_choosing_on_the_test_clips_is_said_in_the_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = load("synthetic-skeleton", num_clips=36)
     split = dataset.splits[0].__class__(dataset.splits[0].train, dataset.splits[0].test, dataset.splits[0].test)
     published = dataset.replace(protocol="test", splits=(split,))
-    config = resolve(changed(epochs=1))
-    (tmp_path / "run").mkdir()
-    result = run_module._run(config, tmp_path / "run", torch.device("cpu"), run_module.Progress(), published)
+    monkeypatch.setattr(DataSettings, "load", lambda settings, seed: published)
+    result = fit(changed(epochs=1), tmp_path / "run")
     assert result["selected_on"] == "test" and result["test"]["mean"] == result["validation"]["mean"]
 
 

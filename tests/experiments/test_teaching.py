@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 import torch
 
-from graphkit.experiments import Interrupted, evaluate_run, fit, open_run, resolve, resume
+from graphkit.experiments import evaluate_run, open_run
+from graphkit.training.interrupt import Interrupted
 from tests.experiments.test_run import StopAt, rows, weights
+from tests.fitting import fit, resolve, resume
 
 TEACHER: dict[str, Any] = {
     "model": {"name": "gcn", "hidden_channels": 16},
@@ -49,7 +51,7 @@ def test_a_student_is_an_ordinary_run(teacher: Path, taught: Path, tmp_path: Pat
         run = open_run(taught)
         assert evaluate_run(run)["test"] == run.result["test"]
         assert run.result["parameters"] == sum(p.numel() for p in run.model.parameters())
-        assert run.config["distill"]["losses"] == ALL
+        assert run.config.to_dict()["distill"]["losses"] == ALL
     finally:
         shutil.move(moved, teacher)
 
@@ -123,7 +125,7 @@ def test_batches_of_graphs(tmp_path: Path) -> None:
         ([{"name": "lsp", "kernel": "gauss"}], "`kernel` must be one of 'rbf'"),
         ([{"name": "lsp", "sigma": "wide"}], "`lsp.sigma` must be a number (got 'wide')"),
         ([{"name": "lsp", "weight": "much"}], "`lsp.weight` must be a number, or none to turn it off (got 'much')"),
-        ([{"name": "lsp", "weight": -1}], "`lsp.weight` must not be negative, or none to turn it off (got -1.0)"),
+        ([{"name": "lsp", "weight": -1}], "`lsp.weight` must not be negative, or none to turn it off (got -1)"),
         ([{"name": "lsp", "active_epochs": 0}], "`lsp.active_epochs` must be at least 1"),
         ([{"name": "lsp", "layers": "conv1:conv9"}], "unknown layer of the student 'conv9'; did you mean 'conv2'?"),
         ([{"name": "lsp", "layers": "covn1"}], "unknown layer of the teacher 'covn1'; did you mean 'conv1'?"),

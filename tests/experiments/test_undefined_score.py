@@ -7,11 +7,11 @@ import torch
 from torch_geometric.data import Data
 
 from graphkit.errors import InputError
-from graphkit.experiments import compare_runs, evaluate_run, fit, open_run
-from graphkit.experiments.distill.distill_run import fit_distill
+from graphkit.experiments import compare_runs, evaluate_run, open_run
 from graphkit.report import report
 from graphkit.tasks import make_task
 from graphkit.training.progress import Progress
+from tests.fitting import fit, fit_distill
 
 
 class Lines(Progress):

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from graphkit.data import load
-from graphkit.experiments import fit, open_run
+from graphkit.experiments import open_run
 from graphkit.export import export_run
+from tests.fitting import fit
 
 HAS_ONNX = all(importlib.util.find_spec(name) for name in ("onnx", "onnxscript", "onnxruntime"))
 

@@ -9,10 +9,11 @@ import torch
 
 from graphkit.data import load
 from graphkit.data.clip_preprocessing import ClipForm
-from graphkit.experiments import fit, open_run, predict_run
+from graphkit.experiments import open_run, predict_run
 from graphkit.export import find_clips, open_predictor, predict_clips, write_predictions
 from graphkit.skeleton import get_layout
 from tests.data.test_nw_ucla import write_archive
+from tests.fitting import fit
 from tests.skeleton.recordings import random_bodies, write_skeleton
 
 

@@ -409,7 +409,8 @@ seeds: 1
 
 @target("config", lambda folder: (folder / "c.yaml").write_text(CONFIG))
 def read_config_file(folder: Path) -> None:
-    from graphkit.config.schema import read_config, resolve
+    from graphkit.config.layers import read_config
+    from tests.fitting import resolve
 
     resolve(read_config(folder / "c.yaml"))
 
@@ -419,14 +420,15 @@ SETTINGS = "train.lr=0.01 model.hidden_channels=8 train.patience=none data.split
 
 @target("settings", lambda folder: (folder / "settings.txt").write_text(SETTINGS))
 def read_settings(folder: Path) -> None:
-    from graphkit.config.schema import merge, parse_setting, resolve
+    from graphkit.config.layers import merge, parse_setting
+    from tests.fitting import resolve
 
     text = (folder / "settings.txt").read_bytes().decode("utf-8", "replace")
     resolve(merge(*[parse_setting(word) for word in text.split(" ") if word.strip()]))
 
 
 def run_folder(folder: Path) -> None:
-    from graphkit.experiments import fit
+    from tests.fitting import fit
 
     csv_folder(folder)
     config = {"model": {"name": "gcn", "hidden_channels": 4}, "data": {"name": str(folder)}, "train": {"epochs": 1}}
@@ -464,7 +466,7 @@ def read_run(folder: Path) -> None:
 
 @target("resume", run_folder)
 def resume_run(folder: Path) -> None:
-    from graphkit.experiments import resume
+    from tests.fitting import resume
 
     restore(folder)
     (folder / "run" / "result.json").unlink(missing_ok=True)
@@ -472,8 +474,9 @@ def resume_run(folder: Path) -> None:
 
 
 def exported(folder: Path) -> None:
-    from graphkit.experiments import fit, open_run
+    from graphkit.experiments import open_run
     from graphkit.export import export_run
+    from tests.fitting import fit
 
     clips(folder)
     config = {"model": {"name": "stigcn"}, "data": {"name": str(folder), "layout": "coco-17"}, "train": {"epochs": 1}}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from graphkit.experiments import fit
+from tests.fitting import fit
 
 
 @pytest.fixture(scope="session")

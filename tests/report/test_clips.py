@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 import torch
 
-from graphkit.experiments import fit, open_run
+from graphkit.experiments import open_run
 from graphkit.nn import STGCN, STIGCN
 from graphkit.report import clip_animation, clip_strip, collect, joint_weights, learned_graphs_picture, report
 from graphkit.report.clips import flat
 from graphkit.report.collect_clips import ClipExample, LearnedGraph, bones_between, spread_out
 from graphkit.skeleton import SkeletonLayout, get_layout
+from tests.fitting import fit
 
 from .test_page import check
 

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from graphkit.experiments.continual import fit_continual
 from graphkit.report import performance_matrices, performance_over_tasks, report
+from tests.fitting import fit_continual
 
 MATRIX = [[0.9, 0.4, None], [0.8, 0.85, 0.6], [0.7, 0.81, 0.88]]
 JOINT = [[None] * 3, [None] * 3, [0.9, 0.91, 0.92]]

@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from graphkit.experiments.distill import fit_distill
 from graphkit.report import report
 from graphkit.report.distill_report import local_structures, score_against_cost
+from tests.fitting import fit_distill
 
 NETWORKS = [
     {"name": name, "size_bytes": size, "latency_ms": time, "test": {"mean": mean, "std": 0.02, "runs": [mean, mean]}}

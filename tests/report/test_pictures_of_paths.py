@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 from matplotlib.collections import LineCollection
 
-from graphkit.experiments import evaluate_run, fit, open_run
+from graphkit.experiments import evaluate_run, open_run
 from graphkit.nn.attended_paths import NodePath
 from graphkit.report.collect_paths import PathExample, path_examples
 from graphkit.report.path_figures import attended_paths_picture, edge_weights
 from graphkit.report.style import INK, LINE, MUTED, SERIES
+from tests.fitting import fit
 
 from .test_report import page
 

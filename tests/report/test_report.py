@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from graphkit.errors import InputError
-from graphkit.experiments import fit, open_run
+from graphkit.experiments import open_run
 from graphkit.report import collect, factor_picture, report
 from graphkit.report.no_picture import NoPicture
 from graphkit.training.extra_metrics import found_factors
+from tests.fitting import fit
 
 from .test_page import check
 

@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from graphkit.experiments import fit, resume
-from graphkit.experiments.continual.continual_run import fit_continual, resume_continual
-from graphkit.experiments.distill.distill_run import fit_distill, resume_distill
 from graphkit.files import read_json
+from tests.fitting import fit, fit_continual, fit_distill, resume, resume_continual, resume_distill
 from tests.warm import run_forked
 
 pytestmark = pytest.mark.slow

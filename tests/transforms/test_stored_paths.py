@@ -6,9 +6,10 @@ import torch
 from torch_geometric.data import HeteroData
 
 from graphkit.data import load
-from graphkit.experiments import evaluate_run, fit, open_run, write_paths
+from graphkit.experiments import evaluate_run, open_run, write_paths
 from graphkit.nn import SPAGAN
 from graphkit.transforms import ShortestPaths, StoredPaths, build
+from tests.fitting import fit
 from tests.sampling.test_shortest_path_loader import large
 
 #: Batches of ten nodes, which the paths in memory are cut into, too.

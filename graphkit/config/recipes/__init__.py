@@ -1,7 +1,7 @@
 """Recipes: settings for a method on a data set, with the score to expect and where it comes from.
 
 A recipe is a YAML file in this folder. It has the parts ``model``, ``data`` and ``train`` of a configuration
-(see :func:`graphkit.experiments.resolve`), a ``title``, and a list ``expected`` whose entries give ``metric``,
+(see :func:`graphkit.experiments.build_config`), a ``title``, and a list ``expected`` whose entries give ``metric``,
 ``mean``, ``std``, ``seeds``, ``selected_on`` and ``source``: ``"measured"`` with the ``command``, or ``"published"``
 with the table it was read from. Where no figure is known, the list is empty and a ``note`` says so.
 
@@ -14,12 +14,12 @@ A recipe for distillation is named ``distill-DATASET``. It has the parts ``teach
 """
 
 from graphkit.config.recipes.recipe import (
-    continual_config,
-    distill_config,
+    continual_recipe,
+    distill_recipe,
     find_recipe,
     load_recipe,
-    recipe_config,
     recipe_names,
+    train_recipe,
 )
 
-__all__ = ["continual_config", "distill_config", "find_recipe", "load_recipe", "recipe_config", "recipe_names"]
+__all__ = ["continual_recipe", "distill_recipe", "find_recipe", "load_recipe", "train_recipe", "recipe_names"]

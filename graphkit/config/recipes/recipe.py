@@ -33,8 +33,8 @@ def load_recipe(name: str) -> dict[str, Any]:
     )
 
 
-def recipe_config(name: str) -> dict[str, Any]:
-    """Returns the configuration of a recipe, as a layer for :func:`graphkit.experiments.resolve`.
+def train_recipe(name: str) -> dict[str, Any]:
+    """Returns the configuration of a recipe, as a layer for :func:`graphkit.experiments.build_config`.
 
     Raises:
         ValueError: If there is no such recipe, or it is for a stream of tasks or for distillation.
@@ -47,7 +47,7 @@ def recipe_config(name: str) -> dict[str, Any]:
     return {**{key: recipe[key] for key in _CONFIG if key in recipe}, "recipe": name}
 
 
-def continual_config(name: str, protocol: str = "default") -> dict[str, Any]:
+def continual_recipe(name: str, protocol: str = "default") -> dict[str, Any]:
     """Returns the configuration of a recipe for a stream, as a layer for a continual run.
 
     Args:
@@ -66,8 +66,8 @@ def continual_config(name: str, protocol: str = "default") -> dict[str, Any]:
     return layer
 
 
-def distill_config(name: str) -> dict[str, Any]:
-    """Returns the configuration of a recipe for distillation, as a layer of :func:`resolve_experiment`'s.
+def distill_recipe(name: str) -> dict[str, Any]:
+    """Returns the configuration of a recipe for distillation, as a layer for :func:`graphkit.experiments.build_config`.
 
     Raises:
         ValueError: If there is no such recipe, or it is not for distillation.

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from graphkit.errors import InputError
-from graphkit.experiments.create_folder import SHARDS as FOLDER
-from graphkit.experiments.create_folder import NewFolder, make_folder, make_parents
 from graphkit.files import read_json, write_json
 from graphkit.training.fingerprint import differences
+from graphkit.training.run_files import SHARDS as FOLDER
+from graphkit.training.run_files import NewFolder, make_folder, make_parents
 
 #: Settings in which machines may differ.
 _FREE = ("device", "data.root")

@@ -70,7 +70,7 @@ class Shard:
         self.did: list[str] = []
         self._worker = Worker(folder / FOLDER / "workers")
         self._claims = Claims(folder / FOLDER / "units", self._worker)
-        self._prefix, self._helps = "", False
+        self._helps = False
 
     def __enter__(self) -> "Shard":
         self._worker.__enter__()
@@ -92,15 +92,10 @@ class Shard:
         finally:
             self._worker.__exit__(kind, error, trace)
 
-    def within(self, prefix: str, helps: bool = False) -> "Shard":
-        """Returns the shard as a run in a folder within this one sees it: its units have names without that prefix.
-
-        Args:
-            prefix: The folder.
-            helps: Whether units of other shards are done too where nobody is at them, and waited for otherwise.
-        """
+    def helping(self) -> "Shard":
+        """Returns the shard as one that also does units of other shards that are free, and waits for the others."""
         other = copy(self)
-        other._prefix, other._helps = f"{self._prefix}/{prefix}".strip("/"), helps
+        other._helps = True
         return other
 
     def turns(self, items: Mapping[str, Item], interrupt: InterruptFlag | None = None) -> Iterator[tuple[str, Item]]:
@@ -137,9 +132,9 @@ class Shard:
                     said = True
                 time.sleep(POLL)
 
-    def remaining(self, names: Iterable[str] | None = None) -> list[str]:
-        """Returns the units of this shard that are not done, of some names or of all in this folder."""
-        units = self._within() if names is None else [self._unit(name) for name in names]
+    def remaining(self, names: Iterable[str]) -> list[str]:
+        """Returns which of some units belong to this shard and are not done."""
+        units = [self._unit(name) for name in names]
         return [unit for unit in units if self.units[unit] in self.indices and not self.done(unit)]
 
     def done(self, unit: str) -> bool:
@@ -155,8 +150,8 @@ class Shard:
         return True
 
     def left(self) -> dict[str, str]:
-        """Returns the units (of this folder) that are not done, and the shard that each belongs to."""
-        return {unit: f"{self.units[unit]}/{self.count}" for unit in self._within() if not self.done(unit)}
+        """Returns the units that are not done, and the shard that each belongs to."""
+        return {unit: f"{self.units[unit]}/{self.count}" for unit in self.units if not self.done(unit)}
 
     def so_far(self) -> dict[str, Any]:
         """Returns what is done and what is left: what takes the place of a result until all is done."""
@@ -173,13 +168,8 @@ class Shard:
     def __str__(self) -> str:
         return f"shard {self.indices[0]}/{self.count}" if len(self.indices) == 1 else f"all {self.count} shards"
 
-    def _within(self) -> list[str]:
-        """Returns the units of this folder."""
-        start = f"{self._prefix}/".lstrip("/")
-        return [unit for unit in self.units if f"{unit}/".startswith(start)]
-
     def _unit(self, name: str) -> str:
-        return f"{self._prefix}/{name}".strip("/") or "."
+        return name or "."
 
     def _claim_shard(self, index: int) -> None:
         """Claims a whole shard; waits only where it cannot be known yet whether the process that has it lives."""

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from graphkit.errors import InputTypeError
 from graphkit.registry import Registry, unknown_name
-from graphkit.settings import coerce, shown, signature_settings
+from graphkit.screen import shown
+from graphkit.settings import coerce, signature_settings
 from graphkit.skeleton.layout import SkeletonLayout
 
 #: Takes the frames of clips ``[F, P, V, C]``, their lengths ``[G]`` and a generator; returns other frames and lengths.

@@ -10,9 +10,10 @@ from safetensors.torch import save_file
 
 from graphkit.data import load, write_folder
 from graphkit.data.array_files import open_array
-from graphkit.experiments import evaluate_run, fit, open_run, predict_run
+from graphkit.experiments import evaluate_run, open_run, predict_run
 from graphkit.nn import FactorGCN
 from graphkit.sampling import NeighborLoader
+from tests.fitting import fit
 
 N = 60
 

@@ -8,8 +8,8 @@ from torch_geometric import EdgeIndex
 from torch_geometric.data import Data, HeteroData
 
 from graphkit.data import load
-from graphkit.experiments import fit
 from graphkit.training.progress import Progress
+from tests.fitting import fit
 
 
 def example(**changes: object) -> Data:

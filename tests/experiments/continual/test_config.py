@@ -3,9 +3,10 @@ from typing import Any
 import pytest
 import yaml
 
-from graphkit.continual.settings import chosen
-from graphkit.experiments.continual import merge_continual, resolve_continual
+from graphkit.config.layers import merge
+from graphkit.continual.continual_config import chosen_strategies
 from graphkit.registry import strategy_names
+from tests.fitting import resolve_continual
 
 
 def test_defaults_and_protocols() -> None:
@@ -26,16 +27,16 @@ def test_resolves_to_itself_through_yaml(small: dict[str, Any]) -> None:
 
 
 def test_strategies_are_merged_one_by_one() -> None:
-    merged = merge_continual(
+    merged = merge(
         {"strategies": {"twp": {"lambda_l": 2.0, "beta": 0.1}, "ewc": {}}}, {"strategies": {"twp": {"beta": 0.2}}}
     )
     assert merged == {"strategies": {"twp": {"lambda_l": 2.0, "beta": 0.2}, "ewc": {}}}
 
 
 def test_names_of_strategies() -> None:
-    assert chosen("all") == strategy_names() and chosen("twp, ewc") == ["twp", "ewc"]
+    assert chosen_strategies("all") == strategy_names() and chosen_strategies("twp, ewc") == ["twp", "ewc"]
     with pytest.raises(ValueError, match="unknown strategy 'twpp'; did you mean 'twp'"):
-        chosen("twpp")
+        chosen_strategies("twpp")
 
 
 @pytest.mark.parametrize(

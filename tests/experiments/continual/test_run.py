@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from graphkit.continual import Strategy
-from graphkit.continual.continual_trainer import ContinualTrainer
-from graphkit.experiments.continual import StreamInterrupted, fit_continual, resume_continual
+from graphkit.continual.continual_trainer import ContinualTrainer, StreamInterrupted
 from graphkit.files import read_json
 from graphkit.registry import strategy_names
 from graphkit.training.interrupt import InterruptFlag
 from graphkit.training.progress import Progress
 from tests.continual.tasks import SMALL as OPTIONS
+from tests.fitting import fit_continual, resume_continual
 
 EVERY = {name: OPTIONS.get(name, {}) for name in strategy_names()}
 
@@ -141,7 +141,7 @@ def test_search_is_decided_on_validation_with_a_seed_of_its_own(tmp_path: Path, 
 
 
 def test_every_strategy_with_settings_searches_as_many() -> None:
-    from graphkit.continual.settings import strategy_settings
+    from graphkit.continual.continual_config import strategy_settings_class
     from graphkit.registry import get_strategy
 
     sizes = {name: len(get_strategy(name).grid) for name in strategy_names()}
@@ -149,7 +149,7 @@ def test_every_strategy_with_settings_searches_as_many() -> None:
     assert set(sizes.values()) == {1, 8}
     for name in sizes:
         for setting in get_strategy(name).grid:
-            assert set(setting) <= set(strategy_settings(name))
+            assert strategy_settings_class(name).read(setting).to_dict() == setting
             assert isinstance(get_strategy(name)(**setting), Strategy)
 
 

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from graphkit.experiments.continual import fit_continual, resume_continual
 from tests.experiments.shards.processes import Child, Logged
+from tests.fitting import fit_continual, resume_continual
 
 CONFIG: dict[str, Any] = {
     "model": {"name": "gcn", "hidden_channels": 8},

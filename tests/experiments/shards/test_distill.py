@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from graphkit.experiments.distill import fit_distill, resume_distill
 from tests.experiments.shards.processes import Child, Logged
+from tests.fitting import fit_distill, resume_distill
 
 CONFIG: dict[str, Any] = {
     "teacher": {"model": {"name": "gcn", "hidden_channels": 16}, "train": {"epochs": 3}},

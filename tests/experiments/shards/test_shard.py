@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from graphkit.experiments import Interrupted
 from graphkit.experiments.shards import Shard
+from graphkit.training.interrupt import Interrupted
 from graphkit.training.progress import Progress
 from tests.experiments.shards.processes import Child, wait_for
 
@@ -56,7 +56,7 @@ def test_one_that_helps_waits_for_what_another_one_is_at(tmp_path: Path) -> None
     child, said = child_at_a(tmp_path, lambda: time.sleep(0.5)), Said()
     with shard(tmp_path, "1/2", said) as this_shard:
         done = []
-        for name, _ in this_shard.within("", helps=True).turns({"a": 1, "b": 2}):
+        for name, _ in this_shard.helping().turns({"a": 1, "b": 2}):
             finish(tmp_path, name)
             done.append(name)
         assert done == this_shard.did == ["b"] and this_shard.left() == {}
@@ -70,8 +70,8 @@ def test_one_that_helps_does_what_a_dead_one_was_at(tmp_path: Path) -> None:
         assert [
             name for name, _ in this_shard.turns({"a": 1}) if finish(tmp_path, name)
         ] == []  # it is not asked to help
-        assert this_shard.left() == {"a": "0/2", "b": "1/2"} and this_shard.remaining() == ["b"]
-        assert [name for name, _ in this_shard.within("", helps=True).turns({"a": 1})] == ["a"]
+        assert this_shard.left() == {"a": "0/2", "b": "1/2"} and this_shard.remaining("ab") == ["b"]
+        assert [name for name, _ in this_shard.helping().turns({"a": 1})] == ["a"]
 
 
 def test_waiting_ends_with_ctrl_c(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_waiting_ends_with_ctrl_c(tmp_path: Path) -> None:
             shard(tmp_path, "1/2") as this_shard,
             pytest.raises(Interrupted, match="while other shards were waited for"),
         ):
-            list(this_shard.within("", helps=True).turns({"a": 1}, SimpleNamespace(raised=True)))  # type: ignore[arg-type]
+            list(this_shard.helping().turns({"a": 1}, SimpleNamespace(raised=True)))  # type: ignore[arg-type]
     finally:
         child.kill()
 

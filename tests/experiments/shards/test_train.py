@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from graphkit.experiments import fit, open_run, resume
+from graphkit.experiments import open_run
 from graphkit.experiments.shards import claims
 from graphkit.training.progress import Progress
 from tests.experiments.shards.processes import Child, wait_for
+from tests.fitting import fit, resume
 
 CONFIG: dict[str, Any] = {
     "model": {"name": "gcn", "hidden_channels": 8}, "data": {"name": "karate"}, "train": {"epochs": 4}, "seeds": 4

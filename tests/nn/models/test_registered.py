@@ -9,11 +9,11 @@ from torch_geometric.nn import BatchNorm as PyGBatchNorm
 
 from graphkit.data import GraphDataset, Split
 from graphkit.errors import InputError
-from graphkit.experiments import fit
 from graphkit.nn import DynamicEdgeConv, GraphModel, SkeletonModel
 from graphkit.nn.sync_batch_norm import SyncBatchNorm1d, convert_sync_batchnorm
 from graphkit.registry import get_model, model_names
 from graphkit.testing import check_model, random_graphs
+from tests.fitting import fit
 
 IDS = torch.arange(3)
 #: Models of skeleton clips read something else than graphs.

@@ -1,14 +1,16 @@
 """The result of a continual run: what all its fits say, strategy by strategy."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 from statistics import fmean
 from typing import Any, TypedDict
 
+from graphkit.continual.continual_config import ContinualConfig
 from graphkit.data import GraphDataset
 from graphkit.errors import InputError
-from graphkit.experiments.run_result import NotNegative, Scores, check_result, summary
+from graphkit.tasks import maximizes
+from graphkit.training.run_result import NotNegative, Scores, check_result, summary
 
 #: How the numbers are meant; it stands beside every result.
 CONVENTION = (
@@ -94,10 +96,11 @@ SCORES = ("average_performance", "forgetting", "average_forgetting", "learning_a
 
 
 def combine_continual(
-    config: dict[str, Any],
+    config: ContinualConfig,
     dataset: GraphDataset,
     fits: Sequence[dict[str, Any]],
-    search: dict[str, Any],
+    options: Mapping[str, dict[str, Any]],
+    search: Mapping[str, list[dict[str, Any]]],
     folder: Path,
     peak_memory: float,
 ) -> dict[str, Any]:
@@ -105,25 +108,26 @@ def combine_continual(
     names = list(dict.fromkeys(fit["strategy"] for fit in fits))
     strategies = {name: _strategy([fit for fit in fits if fit["strategy"] == name]) for name in names}
     for name, entry in strategies.items():
-        entry["options"] = config["strategies"][name]
+        entry["options"] = options[name]
         if name in search:
             entry["search"] = search[name]
     only = strategies[names[0]] if len(names) == 1 else {}
     return {
         "command": "continual",
-        "model": config["model"]["name"],
+        "model": config.model.name,
         "dataset": dataset.name,
         "task": dataset.task,
         "metric": dataset.metric,
+        "maximize": maximizes(dataset.metric),
         "test": only.get("average_performance"),
         "validation": only.get("validation"),
-        "selected_on": "last epoch" if config["train"]["select"] == "last" else "validation",
+        "selected_on": "last epoch" if config.train.select == "last" else "validation",
         "protocol": {
-            "name": config["protocol"],
-            "heads": config["stream"]["heads"],
-            "optimizer": config["train"]["optimizer"],
-            "weight_decay": config["train"]["weight_decay"],
-            "keep_optimizer": config["train"]["keep_optimizer"],
+            "name": config.protocol,
+            "heads": config.stream.heads,
+            "optimizer": config.train.optimizer,
+            "weight_decay": config.train.weight_decay,
+            "keep_optimizer": config.train.keep_optimizer,
             **fits[0]["protocol"],
         },
         "convention": CONVENTION,

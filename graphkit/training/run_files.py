@@ -8,11 +8,12 @@ from typing import Any
 
 import yaml
 
-from graphkit.config.schema import read_config
+from graphkit.config.layers import merge, read_config
 from graphkit.distributed.communicator import get_communicator, job
 from graphkit.errors import InputError
 from graphkit.files import is_number, read_json, unfinished, write_json, write_text
 from graphkit.training.interrupt import Interrupted
+from graphkit.training.train_config import RunConfig
 
 #: The folder, within that of a run, of all that is about shards.
 SHARDS = "shards"
@@ -113,7 +114,7 @@ def half_made(folder: Path) -> bool:
     )
 
 
-def start_folder(output: str | Path | None, name: str, config: dict[str, Any]) -> NewFolder:
+def start_folder(output: str | Path | None, name: str, config: RunConfig) -> NewFolder:
     """Makes the folder of a new run, in the first of several processes; all get to know it.
 
     Where ``torchrun`` has started the processes of a job again, because one of them died, the folder is that which the
@@ -134,10 +135,10 @@ def start_folder(output: str | Path | None, name: str, config: dict[str, Any]) -
     return folder
 
 
-def describe(folder: Path, config: dict[str, Any]) -> None:
+def describe(folder: Path, config: RunConfig) -> None:
     """Writes the settings of a run; from then on it can be resumed."""
     folder.mkdir(exist_ok=True)
-    write_text(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
+    write_text(folder / "config.yaml", yaml.safe_dump(config.to_dict(), sort_keys=False))
 
 
 def write_result(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
@@ -197,14 +198,14 @@ def _is_result(key: str, value: Any) -> bool:
 
 
 def folder_config(folder: Path) -> dict[str, Any]:
-    """Returns the settings that a run folder holds.
+    """Returns the settings that a run folder holds, as a layer.
 
     Raises:
         FileNotFoundError: If the folder is not a run.
         InputError: If its ``config.yaml`` cannot be read.
     """
     if (folder / "config.yaml").is_file():
-        return read_config(folder / "config.yaml")
+        return merge(read_config(folder / "config.yaml"))
     manifest = folder / SHARDS / "manifest.json"  # shards write it first
     if manifest.is_file():
         content = read_json(manifest, "choose another --output")
@@ -231,7 +232,7 @@ def _next_free(parent: Path, name: str) -> NewFolder:
             number += 1
 
 
-def _of_job(output: str | Path | None, name: str, config: dict[str, Any]) -> NewFolder | None:
+def _of_job(output: str | Path | None, name: str, config: RunConfig) -> NewFolder | None:
     """Returns the folder that this job has begun, if it has.
 
     Raises:
@@ -243,7 +244,7 @@ def _of_job(output: str | Path | None, name: str, config: dict[str, Any]) -> New
     for folder in candidates:
         mark, settings = folder / _JOB, folder / "config.yaml"
         if mark.is_file() and mark.read_text(encoding="utf-8", errors="replace").strip() == job():
-            others = settings.is_file() and read_config(settings) != yaml.safe_load(yaml.safe_dump(config))
+            others = settings.is_file() and read_config(settings) != config.to_dict()
             if output is None and (others or folder.resolve() in _BEGUN):
                 continue  # a script may train several times, and each of its runs has a folder of its own
             if others:

@@ -11,8 +11,9 @@ import torch
 
 from graphkit.data import GraphDataset
 from graphkit.errors import InputError
-from graphkit.metrics import fold_curve
+from graphkit.metrics import fold_curve, paired_test
 from graphkit.settings import Range
+from graphkit.tasks import maximizes
 
 NotNegative = Annotated[float, Range(0)]
 
@@ -95,7 +96,7 @@ def summary(values: Sequence[float | None], population: bool = False) -> dict[st
 
 
 def combine(
-    config: dict[str, Any], dataset: GraphDataset, fits: Sequence[dict[str, Any]], folder: Path, peak_memory: float
+    model: str, dataset: GraphDataset, fits: Sequence[dict[str, Any]], folder: Path, peak_memory: float
 ) -> dict[str, Any]:
     """Returns the content of ``result.json``: the scores over all fits and what they were obtained with.
 
@@ -105,13 +106,14 @@ def combine(
     """
     result: dict[str, Any] = {
         "command": "train",
-        "model": config["model"]["name"],
+        "model": model,
         "dataset": dataset.name,
         "task": dataset.task,
         "metric": dataset.metric,
+        "maximize": maximizes(dataset.metric),
     }
     if fits[0]["curve"] is not None and len(fits) > 1:  # one fold by itself has no mean curve to choose an epoch by
-        result |= _by_folds(fits)
+        result |= _by_folds(fits, result["maximize"])
     else:
         result["test"] = summary([fit["test"] for fit in fits])
         result["validation"] = summary([fit["validation"] for fit in fits])
@@ -130,15 +132,44 @@ def combine(
     }
 
 
-def _by_folds(fits: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _by_folds(fits: Sequence[dict[str, Any]], maximize: bool) -> dict[str, Any]:
     """Returns the scores of the ten-fold protocol."""
     seeds = sorted({fit["seed"] for fit in fits})
     epochs, means, single = [], [], None
     for seed in seeds:
         curves = [[nan if score is None else score for score in fit["curve"]] for fit in fits if fit["seed"] == seed]
-        epoch, mean, _ = fold_curve(torch.tensor(curves, dtype=torch.float64))
+        epoch, mean, _ = fold_curve(torch.tensor(curves, dtype=torch.float64), maximize)
         epochs.append(int(epoch) + 1)
         means.append(float(mean))
         single = summary([curve[int(epoch)] for curve in curves], population=True)
     test = single if len(seeds) == 1 else summary(means)
     return {"test": test, "validation": None, "selected_on": "fold", "epochs": epochs}
+
+
+def scores_by_seed(result: dict[str, Any]) -> dict[int, float]:
+    """Returns the test score of each seed; of each fold, for the ten folds of one seed.
+
+    Raises:
+        InputError: If scores are missing, so that it is not known which seeds the others belong to.
+    """
+    seeds, scores = result["seeds"], result["test"]["runs"]
+    if len(seeds) == 1 and len(scores) > 1:
+        return dict(enumerate(scores))
+    if len(seeds) != len(scores):
+        raise InputError(f"the run '{result['run']}' has {len(scores)} test scores for {len(seeds)} seeds")
+    return dict(zip(seeds, scores, strict=True))
+
+
+def against(result: dict[str, Any], first: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """Returns the paired test of a result against another one on shared seeds, and the means over these.
+
+    Both are ``None`` where no seed is shared, or there are no test scores.
+    """
+    if not result["test"] or not first["test"]:
+        return None, None
+    scores, other = scores_by_seed(result), scores_by_seed(first)
+    seeds = [seed for seed in scores if seed in other]
+    if not seeds:
+        return None, None
+    pairs = [scores[seed] for seed in seeds], [other[seed] for seed in seeds]
+    return paired_test(*pairs)._asdict(), {"seeds": seeds, "mean": fmean(pairs[0]), "first": fmean(pairs[1])}

@@ -1,6 +1,7 @@
 """The result of a comparison: what every network scores, weighs and takes."""
 
 import time
+from collections.abc import Mapping
 from copy import copy
 from pathlib import Path
 from statistics import median
@@ -8,13 +9,14 @@ from typing import Annotated, Any, TypedDict
 
 import torch
 
+from graphkit.distill.distill_config import ALONE, TEACHER, DistillConfig
+from graphkit.distill.load_teacher import TrainedRun
 from graphkit.errors import InputError
-from graphkit.experiments.compare import compare_runs
-from graphkit.experiments.distill.distill_settings import ALONE, TEACHER
-from graphkit.experiments.run_folder import RunFolder
-from graphkit.experiments.run_result import NotNegative, Scores, check_result
 from graphkit.settings import Range
+from graphkit.tasks import maximizes
 from graphkit.training.cpu_settings import cpu_settings, sensible_threads
+from graphkit.training.environment import pick_device
+from graphkit.training.run_result import NotNegative, Scores, against, check_result
 
 #: Times that each network is called, in turn, to say how long it takes.
 CALLS = 31
@@ -74,7 +76,7 @@ def check_distill_result(result: dict[str, Any], path: Path) -> None:
 
 
 def combine_distill(
-    config: dict[str, Any], runs: dict[str, RunFolder], folder: Path, device: torch.device, peak_memory: float
+    config: DistillConfig, runs: Mapping[str, TrainedRun], folder: Path, peak_memory: float
 ) -> dict[str, Any]:
     """Returns the content of ``result.json``: one entry per network, and which student validation would choose.
 
@@ -83,35 +85,35 @@ def combine_distill(
     ``against_alone``, the paired test of its scores minus those of the student alone on the same seeds.
     """
     alone = runs[ALONE]
-    compared = {name: compare_runs([alone, run])["runs"][1] for name, run in runs.items() if name != ALONE}
     networks = {TEACHER: runs[TEACHER].fits[0], "student": alone.fits[0]}
-    latency = latencies(networks, device)
+    latency = latencies(networks, pick_device(config.device))
     entries = []
-    for name in (TEACHER, ALONE, *config["losses"]):
+    for name in (TEACHER, ALONE, *config.losses):
         run = runs[name]
         entries.append(
             {
                 "name": name,
                 "run": str(run.path),
-                "model": run.config["model"]["name"],
-                "loss": None if name in (TEACHER, ALONE) else {"name": name, **config["losses"][name]},
+                "model": run.config.model.name,
+                "loss": None if name in (TEACHER, ALONE) else config.losses[name].to_dict(),
                 **{key: run.result[key] for key in ("test", "validation", "selected_on", "seeds", "parameters")},
                 "size_bytes": (run.fits[0].path / "model.safetensors").stat().st_size,
                 "latency_ms": latency[TEACHER if name == TEACHER else "student"],
                 "seconds": run.result["seconds"],
-                "against_alone": compared[name]["against_first"] if name != ALONE else None,
+                "against_alone": against(run.result, alone.result)[0] if name != ALONE else None,
             }
         )
-    trained = [run for name, run in runs.items() if name != TEACHER or "run" not in config["teacher"]]
+    trained = [run for name, run in runs.items() if name != TEACHER or not config.teacher.is_trained]
     students = [entry for entry in entries if entry["name"] != TEACHER]
-    better = -1 if alone.result["metric"] == "mae" else 1
+    better = 1 if maximizes(alone.result["metric"]) else -1
     best = max(students, key=lambda entry: better * (entry["validation"] or entry["test"])["mean"])
     return {
         "command": "distill",
-        "model": alone.config["model"]["name"],
+        "model": alone.config.model.name,
         "dataset": alone.result["dataset"],
         "task": alone.result["task"],
         "metric": alone.result["metric"],
+        "maximize": maximizes(alone.result["metric"]),
         "networks": entries,
         "chosen": best["name"],
         **{key: best[key] for key in ("test", "validation", "selected_on", "parameters")},
@@ -123,7 +125,7 @@ def combine_distill(
 
 
 @torch.no_grad()
-def latencies(fits: dict[str, RunFolder], device: torch.device) -> dict[str, float]:
+def latencies(fits: Mapping[str, TrainedRun], device: torch.device) -> dict[str, float]:
     """Returns the median milliseconds of a forward pass of each network, called in turn on the same data.
 
     The data are the whole graph, or a batch of test graphs; what a model derives from them before it is called (such
@@ -133,7 +135,7 @@ def latencies(fits: dict[str, RunFolder], device: torch.device) -> dict[str, flo
     networks = {name: fit.model.to(device) for name, fit in fits.items()}
     inputs = {name: networks[name].inputs(_data(fit, device)) for name, fit in fits.items()}
     times: dict[str, list[float]] = {name: [] for name in fits}
-    threads = first.config["train"]["threads"] or sensible_threads(first.dataset, first.config["train"]["batch_size"])
+    threads = first.config.train.threads or sensible_threads(first.dataset, first.config.train.batch_size)
     with cpu_settings(threads):
         for count in range(CALLS + 2):
             for name, network in networks.items():
@@ -146,12 +148,13 @@ def latencies(fits: dict[str, RunFolder], device: torch.device) -> dict[str, flo
     return {name: round(median(values), 4) for name, values in times.items()}
 
 
-def _data(fit: RunFolder, device: torch.device) -> Any:
+def _data(fit: TrainedRun, device: torch.device) -> Any:
     graphs = fit.dataset.graphs
     if fit.dataset.is_single_graph:
         return copy(graphs[0]).to(device)
-    ids = fit.split.test if fit.split.test.numel() else fit.split.train
-    return copy(graphs.batch(ids[: fit.config["train"]["batch_size"] or GRAPHS])).to(device)  # type: ignore[attr-defined]
+    split = fit.dataset.split_of(fit.config.data.fold)
+    ids = split.test if split.test.numel() else split.train
+    return copy(graphs.batch(ids[: fit.config.train.batch_size or GRAPHS])).to(device)  # type: ignore[attr-defined]
 
 
 def _wait(device: torch.device) -> None:

@@ -1,0 +1,170 @@
+"""Experiment of continual learning: a unit for each strategy and seed, and for each setting that is searched."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+
+from graphkit.continual.continual_config import ContinualConfig, StrategySettings, read_strategy
+from graphkit.continual.continual_result import SCORES, combine_continual
+from graphkit.continual.continual_trainer import ContinualTrainer, make_stream, make_stream_model
+from graphkit.data import GraphDataset
+from graphkit.distributed.communicator import get_communicator
+from graphkit.errors import InputError
+from graphkit.files import write_json
+from graphkit.registry import get_strategy
+from graphkit.training.build_model import check_graphs
+from graphkit.training.checkpoint import read_fit
+from graphkit.training.environment import environment
+from graphkit.training.experiment import FIT, Experiment, Session
+from graphkit.training.fingerprint import check_data, fingerprint
+from graphkit.training.run_files import describe
+
+#: Content of the file of a fit, apart from how the tasks were made.
+_FIT: dict[str, Any] = {
+    "strategy": "",
+    "seed": 0,
+    "validation": None,
+    "matrix": [[None]],
+    "seconds": 0.0,
+    "parameters": 0,
+    "protocol": {},
+    "tasks": [{"task": 0, "epoch": 0, "seconds": 0.0, "seconds_after_task": 0.0, "memory_mb": 0.0}],
+    **dict.fromkeys(SCORES),
+}
+
+
+class ContinualExperiment(Experiment):
+    """Strategies against forgetting on one stream of tasks, each with the same seeds.
+
+    Where settings are searched, every setting of the grid of a strategy is tried once, with a seed that no other unit
+    has; the best by the mean validation score of all tasks at the end is used for the seeds.
+
+    Args:
+        config: The configuration.
+    """
+
+    shares_units: ClassVar[bool] = True
+    config: ContinualConfig
+
+    def __init__(self, config: ContinualConfig) -> None:
+        super().__init__(config)
+        self._loaded: tuple[Any, GraphDataset, dict[str, str]] | None = None
+
+    @property
+    def name(self) -> str:
+        """``continual`` and the data set."""
+        return f"continual-{Path(self.config.data.name).stem}"
+
+    def data_of(self, config: ContinualConfig) -> tuple[GraphDataset, dict[str, str]]:
+        """Returns the data set of a unit and its fingerprint; it is loaded again only where it is another one."""
+        key = config.data.key(config.seed)
+        if self._loaded is None or self._loaded[0] != key:
+            dataset = config.data.load(config.seed)
+            self._loaded = key, dataset, fingerprint(dataset)
+        return self._loaded[1:]
+
+    def dry_run(self) -> None:
+        """Makes the stream, the model and the strategies once."""
+        dataset, _ = get_communicator().rank_zero_first(lambda: self.data_of(self.config))
+        stream = make_stream(self.config, dataset)
+        model = make_stream_model(self.config, stream)
+        check_graphs(model, dataset)
+        for settings in self.config.strategies.values():
+            strategy = settings.make()
+            for task in stream:
+                strategy.before_task(model, task)
+
+    def units(self) -> list[str]:
+        """Returns the trials of the search and then the seeds, strategy by strategy."""
+        trials = [f"{name}/{trial}" for name in self.config.strategies for trial, _ in self._trials(name)]
+        seeds = range(self.config.seed, self.config.seed + self.config.seeds)
+        return trials + [f"{name}/seed-{seed}" for name in self.config.strategies for seed in seeds]
+
+    def needs(self, unit: str) -> list[str]:
+        """Returns the trials of the search of a strategy for its seeds."""
+        name, _, member = unit.partition("/")
+        return [f"{name}/{trial}" for trial, _ in self._trials(name)] if member.startswith("seed-") else []
+
+    def begin(self, folder: Path, device: torch.device) -> None:
+        """Writes the configuration and the environment, or checks the data against them."""
+        dataset, data = self.data_of(self.config)
+
+        def write() -> None:
+            if not (folder / "config.yaml").is_file():
+                describe(folder, self.config)
+            if (folder / "env.json").is_file():
+                check_data(folder, dataset, data)
+            else:
+                write_json(folder / "env.json", {**environment(device), "data": data})
+
+        get_communicator().broadcast_from_rank0(write)
+
+    def fit(self, unit: str, folder: Path, session: Session) -> None:
+        """Learns the stream by one strategy with one seed."""
+        name, _, member = unit.partition("/")
+        config, path = self._config_of(name, member, folder), folder / unit
+        dataset, data = self.data_of(config)
+        moved = _moved(dataset, session.device)
+        trainer = ContinualTrainer(config, name, moved, path, session.device, session.progress, data)
+        session.keep()
+        path.mkdir(parents=True, exist_ok=True)
+        write_json(path / FIT, trainer.run(session.interrupt))
+
+    def read_fit(self, unit: str, folder: Path) -> dict[str, Any]:
+        """Reads the scores of a fit."""
+        path = folder / unit / FIT
+        fitted = read_fit(path, _FIT)
+        if any(len(row) != len(fitted["matrix"]) for row in fitted["matrix"]):
+            raise InputError(f"'{path}' is damaged (`matrix` is not square); delete it; --resume makes it again")
+        return fitted
+
+    def combine(self, folder: Path, peak_memory: float) -> dict[str, Any]:
+        """Returns the scores of all strategies, and what the search has tried."""
+        fits = [self.read_fit(unit, folder) for unit in self.units() if "/seed-" in unit]
+        search = {name: tried for name in self.config.strategies if (tried := self._tried(name, folder))}
+        options = {name: self._settings(name, folder).to_dict() for name in self.config.strategies}
+        dataset, _ = self.data_of(self.config)
+        return combine_continual(self.config, dataset, fits, options, search, folder, peak_memory)
+
+    def _trials(self, name: str) -> Iterator[tuple[str, StrategySettings]]:
+        """Yields the folders and the settings of the search of a strategy; nothing without a search or a grid."""
+        grid = get_strategy(name).grid
+        if not self.config.search or len(grid) < 2:
+            return
+        for number, setting in enumerate(grid):
+            yield f"search-{number}", read_strategy(name, {**self.config.strategies[name].to_dict(), **setting})
+
+    def _tried(self, name: str, folder: Path) -> list[dict[str, Any]]:
+        """Returns the options and the validation score of every trial of a strategy."""
+        return [
+            {"options": settings.to_dict(), "validation": self.read_fit(f"{name}/{trial}", folder)["validation"]}
+            for trial, settings in self._trials(name)
+        ]
+
+    def _settings(self, name: str, folder: Path) -> StrategySettings:
+        """Returns the settings of a strategy: the first of the best trials where there was a search."""
+        tried = self._tried(name, folder)
+        if not tried:
+            return self.config.strategies[name]
+        best = max(tried, key=lambda entry: -1.0 if entry["validation"] is None else entry["validation"])
+        return read_strategy(name, best["options"])
+
+    def _config_of(self, name: str, member: str, folder: Path) -> ContinualConfig:
+        """Returns the configuration of a unit."""
+        config, trials = self.config, dict(self._trials(name))
+        searched = member in trials
+        settings = trials[member] if searched else self._settings(name, folder)
+        seed = config.seed + config.seeds if searched else int(member.removeprefix("seed-"))
+        return replace(config, seed=seed, seeds=1, strategies={**config.strategies, name: settings})
+
+
+def _moved(dataset: GraphDataset, device: torch.device) -> GraphDataset:
+    """Returns a data set on a device."""
+    if device.type == "cpu":
+        return dataset
+    graphs: Any = dataset.graphs
+    moved = graphs.to(device) if hasattr(graphs, "to") else tuple(graph.clone().to(device) for graph in graphs)
+    return dataset.replace(graphs=moved)

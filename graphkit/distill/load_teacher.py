@@ -1,0 +1,95 @@
+"""Teacher of a student: the fit of a run folder that was trained on the same data and split."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from graphkit.data import GraphDataset
+from graphkit.data.data_settings import DataSettings
+from graphkit.errors import InputError
+from graphkit.nn import GraphModel
+from graphkit.tasks import maximizes
+from graphkit.training.train_config import TrainConfig
+
+#: Options of the data in which teacher and student may differ; the fold is compared apart.
+_FREE = ("root", "transforms", "stream", "fold")
+
+
+class TrainedRun(Protocol):
+    """A run folder with its model, as :class:`graphkit.experiments.RunFolder` opens it."""
+
+    path: Path
+    config: TrainConfig
+
+    @property
+    def dataset(self) -> GraphDataset:
+        """The data set."""
+
+    def with_dataset(self, dataset: GraphDataset) -> "TrainedRun":
+        """Returns the run with a data set that is loaded already."""
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The content of ``result.json``."""
+
+    @property
+    def fits(self) -> Sequence["TrainedRun"]:
+        """The single fits."""
+
+    @property
+    def model(self) -> GraphModel:
+        """The trained model."""
+
+
+def load_teacher(run: TrainedRun, config: TrainConfig, dataset: GraphDataset) -> TrainedRun:
+    """Returns the fit of a run that teaches: that of the same seed and split, else the best one on the same split.
+
+    Raises:
+        ValueError: If the run has not ended, or was trained on other data or splits.
+    """
+    if not run.result:
+        remedy = f"continue it with: graphkit train --resume {run.path}"
+        raise InputError(f"the teacher '{run.path}' has not ended; {remedy}")
+    expected, theirs = ({**settings.data.to_dict(), **dict.fromkeys(_FREE)} for settings in (config, run.config))
+    for key in ("name", *expected, *theirs):
+        if expected.get(key) != theirs.get(key):
+            what = "another data set" if key == "name" else f"other data (`data.{key}`)"
+            raise InputError(
+                f"the teacher '{run.path}' was trained on {what}: {theirs.get(key)} (the student's is "
+                f"{expected.get(key)}); take a teacher of the same data and split, or else it may know the test items"
+            )
+    drawn = config.data.is_drawn
+    fold = _fold(config, dataset)
+    fits = [fit for fit in run.fits if _fold(fit.config, dataset) == fold]
+    fits = [fit for fit in fits if not drawn or fit.config.seed == config.seed]
+    if not fits:
+        what = f"data drawn with the seed {config.seed}" if drawn else f"the split {fold}"
+        raise InputError(f"the teacher '{run.path}' has no fit on {what}; train it with as many runs as the student")
+    same = [fit for fit in fits if fit.config.seed == config.seed]
+    teacher = same[0] if same else max(fits, key=_validation)
+    if _shaped(teacher.config) == _shaped(config):
+        return teacher.with_dataset(dataset)
+    if dataset.holds == "skeleton clips":
+        raise InputError(f"the teacher '{run.path}' sees another stream of the clips; set `data.stream` alike")
+    if not dataset.is_single_graph:
+        raise InputError(
+            f"the teacher '{run.path}' reads other graphs: its `data.transforms` are "
+            f"{list(teacher.config.data.transforms)} (the student's are {list(config.data.transforms)}); set them alike"
+        )
+    return teacher
+
+
+def _validation(fit: TrainedRun) -> float:
+    """Returns the validation score, such that the larger is the better one."""
+    mean = (fit.result.get("validation") or {}).get("mean", 0.0)
+    return mean if maximizes(fit.result.get("metric", "")) else -mean
+
+
+def _fold(config: TrainConfig, dataset: GraphDataset) -> int:
+    return (config.data.fold or 0) % len(dataset.splits)
+
+
+def _shaped(config: TrainConfig) -> DataSettings:
+    """Returns all that the graphs themselves depend on."""
+    return replace(config.data, root=None, fold=None)

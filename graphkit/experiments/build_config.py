@@ -1,0 +1,191 @@
+"""Configurations of all commands: recipe, file and settings are merged once, for Python and the command line alike."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from graphkit.config.layers import Layer, merge, parse_setting, read_config
+from graphkit.config.recipes import continual_recipe, distill_recipe, find_recipe, train_recipe
+from graphkit.continual.continual_config import ContinualConfig, chosen_strategies
+from graphkit.distill.distill_config import DistillConfig, StudentConfig, chosen_losses
+from graphkit.errors import InputError
+from graphkit.settings import coerce
+from graphkit.training.run_files import folder_config
+from graphkit.training.train_config import RunConfig, TrainConfig
+
+#: What stands for "no recipe".
+NO_RECIPE = "none"
+
+
+def build_config(
+    command: str,
+    *layers: Layer,
+    recipe: str | None = None,
+    file: str | Path | None = None,
+    set: Mapping[str, Any] | Sequence[str] = (),  # noqa: A002 (the name of the option)
+    names: str | None = None,
+) -> RunConfig:
+    """Builds the configuration of a command.
+
+    Precedence rises in this order: defaults, recipe, file, ``set``, layers.
+
+    Args:
+        command: ``"train"``, ``"distill"`` or ``"continual"``.
+        layers: Nested mappings of settings, later ones first.
+        recipe: Name of the recipe to start from, or ``"none"``; by default the one of the model and the data set, if
+            there is one.
+        file: YAML file of settings.
+        set: Settings by key, such as ``{"train.lr": 0.01}``, or texts such as ``"train.lr=0.01"``.
+        names: For ``"distill"`` the losses and for ``"continual"`` the strategies to compare, such as ``"lsp,kd"`` or
+            ``"all"``; by default those that the settings name.
+
+    Returns:
+        The configuration: frozen, and written as YAML that reads back equal.
+
+    Raises:
+        InputError: For an unknown recipe, model, data set, loss, strategy or key, with the closest known one, and for
+            a value of a wrong type or out of range.
+        FileNotFoundError: If the file does not exist.
+    """
+    given = merge(read_config(file) if file is not None else {}, *_set_layers(set), *layers)
+    if recipe is None and "recipe" in given:  # the configuration of an earlier run says which, or that there was none
+        recipe = coerce("recipe", given["recipe"], str | None) or NO_RECIPE
+    build = {"train": _train, "distill": _distill, "continual": _continual}[command]
+    return build(given, recipe, names)
+
+
+def _set_layers(settings: Mapping[str, Any] | Sequence[str]) -> list[Layer]:
+    """Returns settings by key as layers."""
+    if not isinstance(settings, Mapping):
+        return [parse_setting(text) for text in settings]
+    layers: list[Layer] = []
+    for path, value in settings.items():
+        for key in reversed(str(path).split(".")):
+            value = {key: value}
+        layers.append(value)
+    return layers
+
+
+def config_of_folder(folder: Path) -> RunConfig:
+    """Returns the configuration that a run folder holds, whatever command wrote it.
+
+    Raises:
+        FileNotFoundError: If the folder is not a run.
+        InputError: If its configuration cannot be used.
+    """
+    content = folder_config(folder)
+    if "stream" in content:
+        return ContinualConfig.read(content)
+    if "student" in content:
+        return DistillConfig.read(content, teacher_of(content))
+    return StudentConfig.read(content) if "distill" in content else TrainConfig.read(content)
+
+
+def train_config_of(path: Path) -> TrainConfig:
+    """Returns the configuration of a run of ``graphkit train``, or of one network of a comparison.
+
+    Raises:
+        FileNotFoundError: If the folder is not a run.
+        InputError: If its configuration cannot be used, or it is a run of another command.
+    """
+    config = config_of_folder(path)
+    if isinstance(config, TrainConfig):
+        return config
+    if config.command == "distill":
+        remedy = f"compares several networks; take the run of one of them, such as {path / 'alone'}"
+        raise InputError(f"'{path}' is a run of graphkit distill and {remedy}")
+    raise InputError(
+        f"'{path}' is a run of graphkit {config.command}, and a run of graphkit train is needed here; for its scores "
+        f"use: graphkit report {path}"
+    )
+
+
+def teacher_of(given: Mapping[str, Any]) -> TrainConfig | None:
+    """Returns the configuration of the trained teacher that settings of a comparison name, if they do.
+
+    Raises:
+        FileNotFoundError: If its folder is not a run.
+        InputError: If it is a run of another command.
+    """
+    run = coerce("teacher.run", given.get("teacher", {}).get("run"), str | Path | None)
+    if run is None:
+        return None
+    return train_config_of(Path(run).expanduser())
+
+
+def _train(given: dict[str, Any], recipe: str | None, names: str | None) -> TrainConfig:
+    """Returns the configuration of ``graphkit train``."""
+    model, dataset = given.get("model", {}).get("name"), given.get("data", {}).get("name")
+    if recipe is None:
+        recipe = find_recipe(str(model or "factorgcn"), str(dataset or "factor-graphs")) or NO_RECIPE
+    kind = StudentConfig if given.get("distill") else TrainConfig
+    given = {key: value for key, value in given.items() if key != "distill" or value}
+    if recipe == NO_RECIPE:
+        return kind.read({**given, "recipe": None})
+    base = train_recipe(recipe)
+    for section, name in (("model", model), ("data", dataset)):
+        if name is not None and name != base[section]["name"]:
+            raise InputError(f"the recipe '{recipe}' is for the {section} '{base[section]['name']}' (got '{name}')")
+    return kind.read(merge(base, given, {"recipe": recipe}))
+
+
+def _distill(given: dict[str, Any], recipe: str | None, names: str | None) -> DistillConfig:
+    """Returns the configuration of ``graphkit distill``."""
+    teacher = teacher_of(given)
+    dataset = str(given.get("data", {}).get("name", "cora"))
+    base: Layer = {}
+    if recipe is None and teacher is None:
+        recipe = find_recipe("distill", dataset)
+        base = _recipes_of_networks(given, dataset) if recipe is None else {}
+    recipe = recipe or NO_RECIPE
+    if recipe != NO_RECIPE:
+        base = distill_recipe(recipe)
+        _check_dataset(recipe, base, given)
+        if teacher is not None:  # it brings its own settings and data
+            base = {key: value for key, value in base.items() if key not in ("teacher", "data")}
+    merged = merge(base, given, {"recipe": None if recipe == NO_RECIPE else recipe})
+    losses = chosen_losses(names) if names is not None else list(given.get("losses") or {}) or ["lsp"]
+    _check_unused(given.get("losses"), losses)
+    settings = merged.get("losses") or {}
+    return DistillConfig.read({**merged, "losses": {name: settings.get(name, {}) for name in losses}}, teacher)
+
+
+def _recipes_of_networks(given: Layer, dataset: str) -> Layer:
+    """Returns the recipes of teacher and student on a data set, where there are any."""
+    base: dict[str, Any] = {"data": {"name": dataset}}
+    for section, default in (("teacher", "gat"), ("student", None)):
+        model = given.get(section, {}).get("model", {}).get("name", default)
+        name = find_recipe(model, dataset) if model is not None else None
+        if name is not None:
+            recipe = train_recipe(name)
+            network = {key: recipe[key] for key in ("model", "train") if key in recipe}
+            base = merge(base, {section: network}, {"data": recipe["data"]} if section == "teacher" else {})
+    return base
+
+
+def _continual(given: dict[str, Any], recipe: str | None, names: str | None) -> ContinualConfig:
+    """Returns the configuration of ``graphkit continual``."""
+    if recipe is None:
+        recipe = find_recipe("continual", str(given.get("data", {}).get("name", "cora"))) or NO_RECIPE
+    base: Layer = {}
+    if recipe != NO_RECIPE:
+        base = continual_recipe(recipe, str(given.get("protocol", "default")))
+        _check_dataset(recipe, base, given)
+    merged = merge(base, given, {"recipe": None if recipe == NO_RECIPE else recipe})
+    strategies = chosen_strategies(names) if names is not None else list(given.get("strategies") or {}) or ["twp"]
+    _check_unused(given.get("strategies"), strategies)
+    settings = merged.get("strategies") or {}
+    return ContinualConfig.read({**merged, "strategies": {name: settings.get(name, {}) for name in strategies}})
+
+
+def _check_dataset(recipe: str, base: Layer, given: Layer) -> None:
+    """Refuses the recipe of another data set."""
+    name = given.get("data", {}).get("name", base["data"]["name"])
+    if name != base["data"]["name"]:
+        raise InputError(f"the recipe '{recipe}' is for the data '{base['data']['name']}' (got '{name}')")
+
+
+def _check_unused(given: Layer | None, names: Sequence[str]) -> None:
+    """Refuses settings of losses or strategies that are not compared."""
+    if unused := [name for name in given or {} if name not in names]:
+        raise InputError(f"there are settings for '{unused[0]}', which is not among {', '.join(names)}; remove them")

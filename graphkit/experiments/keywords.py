@@ -1,0 +1,131 @@
+"""Layers of settings from the keywords that the command line and Python share."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from graphkit.errors import InputError
+
+
+def given(**values: Any) -> dict[str, Any]:
+    """Returns the values that are not ``None``."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def train_layer(
+    *,
+    model: str | None = None,
+    dataset: str | None = None,
+    root: Any = None,
+    split: Any = None,
+    split_seed: int | None = None,
+    stream: str | None = None,
+    epochs: int | None = None,
+    lr: float | None = None,
+    batch_size: int | None = None,
+    seed: int | None = None,
+    seeds: int | None = None,
+    device: str | None = None,
+) -> dict[str, Any]:
+    """Returns the layer of the keywords of ``graphkit train``."""
+    return {
+        "model": given(name=model),
+        "data": given(name=dataset, root=root, split=split, split_seed=split_seed, stream=stream),
+        "train": given(epochs=epochs, lr=lr, batch_size=batch_size),
+        **given(seed=seed, seeds=seeds, device=device),
+    }
+
+
+def distill_layer(
+    *,
+    teacher: str | None = None,
+    teacher_model: str | None = None,
+    student: str | None = None,
+    dataset: str | None = None,
+    root: Any = None,
+    epochs: int | None = None,
+    lr: float | None = None,
+    batch_size: int | None = None,
+    seed: int | None = None,
+    seeds: int | None = None,
+    device: str | None = None,
+) -> dict[str, Any]:
+    """Returns the layer of the keywords of ``graphkit distill``, without those of the losses.
+
+    Raises:
+        InputError: If a teacher is named and one to train as well.
+    """
+    is_trained = teacher not in (None, "train")
+    if is_trained and teacher_model is not None:
+        raise InputError("--teacher-model is for a teacher to train, and --teacher names one that was trained")
+    training = given(epochs=epochs, lr=lr, batch_size=batch_size)
+    trained = {"run": teacher} if is_trained else {"model": given(name=teacher_model), "train": training}
+    return {
+        "teacher": trained,
+        "student": {"model": given(name=student), "train": training},
+        "data": given(name=dataset, root=root),
+        **given(seed=seed, seeds=seeds, device=device),
+    }
+
+
+def loss_layer(
+    names: list[str],
+    *,
+    layers: str | None = None,
+    weight: float | None = None,
+    kernel: str | None = None,
+    active_epochs: int | None = None,
+) -> dict[str, Any]:
+    """Returns the layer of the keywords of ``graphkit distill`` that are about its losses.
+
+    Args:
+        names: The losses.
+        layers: Layers to compare; not for ``kd`` beside other losses, which compares outputs.
+        weight: Weight of each loss.
+        kernel: Kernel of ``lsp``.
+        active_epochs: Epochs in which each loss is added.
+
+    Raises:
+        InputError: If there is a kernel, and no loss that has one.
+    """
+    if kernel is not None and "lsp" not in names:
+        raise InputError(f"--kernel is for the loss lsp (got {', '.join(names)}); leave it out")
+    losses: dict[str, Mapping[str, Any]] = {}
+    for name in names:
+        has_layers = name != "kd" or len(names) == 1
+        losses[name] = given(
+            weight=weight,
+            active_epochs=active_epochs,
+            layers=layers if has_layers else None,
+            kernel=kernel if name == "lsp" else None,
+        )
+    return {"losses": losses}
+
+
+def continual_layer(
+    *,
+    model: str | None = None,
+    dataset: str | None = None,
+    root: Any = None,
+    protocol: str | None = None,
+    classes_per_task: int | None = None,
+    tasks: int | None = None,
+    scenario: str | None = None,
+    visible: str | None = None,
+    inter_task_edges: bool | None = None,
+    epochs: int | None = None,
+    lr: float | None = None,
+    batch_size: int | None = None,
+    search: bool | None = None,
+    seed: int | None = None,
+    seeds: int | None = None,
+    device: str | None = None,
+) -> dict[str, Any]:
+    """Returns the layer of the keywords of ``graphkit continual``, without those of the strategies."""
+    stream = {"scenario": scenario, "visible": visible, "inter_task_edges": inter_task_edges}
+    return {
+        "model": given(name=model),
+        "data": given(name=dataset, root=root),
+        "stream": given(per_task=classes_per_task, tasks=tasks, **stream),
+        "train": given(epochs=epochs, lr=lr, batch_size=batch_size),
+        **given(protocol=protocol, search=search, seed=seed, seeds=seeds, device=device),
+    }
