@@ -23,7 +23,7 @@ class _Composer(yaml.SafeLoader):
     ``yes`` as true, ``010`` as 8, ``1:30`` as 90 and ``2024-01-01`` as a date: such words stay text.
     """
 
-    yaml_implicit_resolvers: dict = {}  # noqa: RUF012 (PyYAML declares it without ClassVar)
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 (PyYAML declares it without ClassVar)
 
     def __init__(self, text: str) -> None:
         super().__init__(text)

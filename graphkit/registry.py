@@ -37,24 +37,25 @@ def plain_name(name: str) -> str:
     return name.lower().replace("-", "").replace("_", "")
 
 
-def unknown_name(kind: str, name: str, allowed: Iterable[str]) -> InputError:
-    """Returns the error for a name that nobody registered: one line, with the closest known name.
+def unknown_name(kind: str, name: str, allowed: Iterable[str], prefix: str = "") -> InputError:
+    """Returns the error for a name that is not registered: one line, with the closest registered name.
 
     Args:
         kind: What the name stands for, such as ``"model"``.
         name: The name that came.
-        known: All names that would have been accepted.
+        allowed: All names that would have been accepted.
+        prefix: Text that the message puts before every name; it does not count in how close they are.
     """
     names = sorted(allowed)
     if not name.strip():
-        return InputError(f"a {kind} must have a name (got '{name}'); known: {', '.join(names)}")
+        return InputError(f"a {kind} must have a name (got '{prefix}{name}'); known: {', '.join(names)}")
     if len(name) > LONGEST:
         name = f"{name[:LONGEST]}..."
     close = [allowed for allowed in names if plain_name(allowed) == plain_name(name)]
-    close = close or difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
+    close = close or difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.55)
     if close:
-        return InputError(f"unknown {kind} '{name}'; did you mean '{close[0]}'?")
-    return InputError(f"unknown {kind} '{name}'; known: {', '.join(names)}")
+        return InputError(f"unknown {kind} '{prefix}{name}'; did you mean '{prefix}{close[0]}'?")
+    return InputError(f"unknown {kind} '{prefix}{name}'; known: {', '.join(names)}")
 
 
 class Registry:

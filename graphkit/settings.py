@@ -6,7 +6,8 @@ import math
 import operator
 import re
 import types
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, make_dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -118,7 +119,7 @@ def coerce(name: str, value: Any, hint: Any) -> Any:
     in_list = any(isinstance(step, int) for step in problem["loc"])
     if _is_optional(hint) and not in_list:
         third = " or none, as in the data" if name.startswith("data.") else " or none"  # which is not "off"
-        must = f"be true, false{third}" if problem["type"] == "bool_type" else f"{must}, or none to turn it off"
+        must = f"be true, false{third}" if problem["type"] == "bool_type" else f"{must}, or none"
     raise kind(f"`{name}` must {must} (got {shown(problem['input'])})")
 
 
@@ -212,11 +213,12 @@ def _without_null(value: str) -> str:
 
 def _number(value: Any, integer: bool) -> int | float:
     """Returns a finite number that a model can compute with."""
-    number: Any = math.nan
+    number: int | float = math.nan
     if not isinstance(value, bool):
-        for convert in (int, float) if integer and isinstance(value, int | str) else (float,):
+        kinds: tuple[type[int | float], ...] = (int, float) if integer and isinstance(value, int | str) else (float,)
+        for kind in kinds:
             try:
-                number = convert(value)
+                number = kind(value)
                 break
             except (TypeError, ValueError, OverflowError, RuntimeError):  # RuntimeError: a tensor of several numbers
                 continue
@@ -329,10 +331,34 @@ def check_keys(section: str, given: Mapping[str, Any], allowed: Iterable[str]) -
     Raises:
         InputError: If there is one; the closest known one is offered.
     """
-    names = [f"{section}.{name}".lstrip(".") for name in allowed]
+    names = list(allowed)
     for key in given:
-        if f"{section}.{key}".lstrip(".") not in names:
-            raise unknown_name("configuration key", f"{section}.{key}".lstrip("."), names)
+        if key not in names:
+            raise unknown_name("configuration key", str(key), names, f"{section}.".lstrip("."))
+
+
+def check_sections(config: type[Section], given: Mapping[str, Any]) -> None:
+    """Refuses settings that a configuration does not have.
+
+    Raises:
+        InputError: If there is one; if a section has a key of that name, it is offered with the section.
+    """
+    hints = {field.name: hints_of(config)[field.name] for field in fields(config)}
+    for key in given:
+        paths = [f"'{name}.{key}'" for name, hint in hints.items() if key in getattr(hint, "__dataclass_fields__", ())]
+        if key not in hints and paths:
+            raise InputError(f"unknown configuration key '{key}'; did you mean {' or '.join(paths)}?")
+    check_keys("", given, hints)
+
+
+@contextmanager
+def within(section: str) -> Iterator[None]:
+    """Context whose errors name the keys of ``model`` and ``train`` as those of a section that holds both."""
+    try:
+        yield
+    except InputError as error:
+        message = re.sub(r"(?<=[`'])(?=(model|train)\.)", f"{section}.", str(error))
+        raise type(error)(message) from None
 
 
 def plain(value: Any, name: str = "", depth: int = 0) -> Any:

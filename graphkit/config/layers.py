@@ -117,6 +117,6 @@ def parse_setting(text: str) -> dict[str, Any]:
         setting = value
     except InputError as error:
         raise InputError(f"`{path.strip()}`: {error}") from None
-    for key in reversed(keys):
+    for key in reversed(keys[1:]):
         setting = {key: setting}
-    return setting
+    return {keys[0]: setting}

@@ -1,7 +1,7 @@
 """Configuration of a continual run: that of training, with a stream and strategies."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
@@ -11,7 +11,17 @@ from graphkit.data import GraphDataset
 from graphkit.errors import InputError
 from graphkit.nn.model_settings import ModelSettings
 from graphkit.registry import canonical_strategy, get_strategy, strategy_names, unknown_name
-from graphkit.settings import UNSET, Range, Section, Setting, check_keys, coerce, section_class, signature_settings
+from graphkit.settings import (
+    UNSET,
+    Range,
+    Section,
+    Setting,
+    check_keys,
+    check_sections,
+    coerce,
+    section_class,
+    signature_settings,
+)
 from graphkit.training.train_config import (
     Count,
     CountOrZero,
@@ -102,7 +112,8 @@ class StrategySettings(Section):
 
     def make(self) -> Strategy:
         """Returns the strategy."""
-        return get_strategy(self.section.rpartition(".")[2])(**self.given())
+        strategy: Strategy = get_strategy(self.section.rpartition(".")[2])(**self.given())
+        return strategy
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -166,7 +177,7 @@ class ContinualConfig(RunConfig):
             InputError: For an unknown model, data set, strategy or key, with the closest known one, and for a value of
                 a wrong type or out of range.
         """
-        check_keys("", given, [field.name for field in fields(cls)])
+        check_sections(cls, given)
         protocol = coerce("protocol", given.get("protocol", "default"), str)
         if protocol not in PROTOCOLS:
             raise unknown_name("protocol", protocol, PROTOCOLS)

@@ -38,13 +38,13 @@ def groups_of(
             raise InputError(f"{tasks} tasks need at least as many {what} (got {kept.numel()}); use fewer `tasks`")
         per_task = kept.numel() // max(tasks, 1)
     if per_task < 1:
-        raise InputError(f"a task needs at least one of the {what} (got {per_task} per task)")
+        raise InputError(f"`per_task` must be at least 1 (got {per_task}); a task needs {what}")
     number = kept.numel() // per_task if tasks is None else tasks
     if number < 2:
         left = "" if kept.numel() == counts.numel() else f" of {counts.numel()} that are large enough"
         raise InputError(
             f"a stream needs at least two tasks (got {number}: {kept.numel()} {what}{left}, {per_task} per task); "
-            "use fewer per task"
+            "use a smaller `per_task`"
         )
     generator = torch.Generator().manual_seed(seed)
     if order == "shuffled":
@@ -107,7 +107,8 @@ def node_time(data: Data) -> Tensor:
     """
     for name in ("time", "node_year"):
         if name in data and data[name].size(0) == data.num_nodes:
-            return data[name].view(-1)
+            time: Tensor = data[name]
+            return time.view(-1)
     if "edge_time" in data:
         return first_seen(plain_edge_index(data.edge_index), data.edge_time, int(data.num_nodes or 0))
     raise InputError("a stream over time needs `data.time` or `data.node_year` [N], or `data.edge_time` [E] (got none)")

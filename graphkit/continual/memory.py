@@ -67,7 +67,8 @@ class Memory:
             _, number = torch.unique(strata, return_inverse=True)
             count = torch.bincount(number).clamp(min=1)
             mean = torch.zeros(count.numel(), features.size(1)).to(features).index_add_(0, number, features)
-            return (features - (mean / count[:, None])[number]).norm(dim=1).argsort(stable=True)
+            distances: Tensor = (features - (mean / count[:, None])[number]).norm(dim=1)
+            return distances.argsort(stable=True)
         features = features - features.mean(dim=0)  # distances come from squares, which lose digits far from zero
         distance = torch.cdist(features, features)
         near = distance <= distance.mean()

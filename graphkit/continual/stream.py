@@ -290,4 +290,5 @@ def _restricted(split: Split, wanted: Tensor) -> Split:
 
 def _combinations(y: Tensor) -> Tensor:
     """Returns a class for every combination of labels in the rows of ``[N, L]``; an unknown label counts as one."""
-    return torch.unique(y.nan_to_num(nan=2.0).long(), dim=0, return_inverse=True)[1]
+    classes: Tensor = torch.unique(y.nan_to_num(nan=2.0).long(), dim=0, return_inverse=True)[1]
+    return classes

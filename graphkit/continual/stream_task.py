@@ -137,7 +137,8 @@ class StreamTask(Experience):
         if not getattr(model, "has_penalty", False):
             return self.mean_loss(model, batch)
         out, penalty = call_model(model, batch, self.index, return_penalty=True)
-        return self.loss(self._trained(self._answers(model, out)), self.target(batch)) + penalty
+        loss: Tensor = self.loss(self._trained(self._answers(model, out)), self.target(batch)) + penalty
+        return loss
 
     def features(self) -> Tensor | None:
         """Returns the features of the training nodes ``[n, F]``; ``None`` where the items are graphs."""

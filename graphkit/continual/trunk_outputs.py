@@ -89,8 +89,8 @@ def _state(model: torch.nn.Module, data: Any) -> StateKey:
     return StateKey([graph, modes, torch.is_grad_enabled(), mixed, *model.parameters()])
 
 
-def _first(out: Any) -> Tensor:
-    """Returns the output of a layer that may return attention beside it."""
+def _first(out: Tensor | tuple[Tensor, ...]) -> Tensor:
+    """Returns the output of a layer that may return attention in addition."""
     return out[0] if isinstance(out, tuple) else out
 
 

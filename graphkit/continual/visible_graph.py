@@ -93,4 +93,4 @@ def rows_of(value: Tensor, ids: Tensor) -> Tensor:
     """Returns some rows of a tensor, dense or sparse, in its own layout."""
     if value.layout != torch.sparse_csr:
         return value.index_select(0, ids)
-    return value.to_sparse_coo().index_select(0, ids).to_sparse_csr()
+    return value.to_sparse(layout=torch.sparse_coo).index_select(0, ids).to_sparse_csr()

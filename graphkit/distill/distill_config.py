@@ -1,7 +1,7 @@
 """Configuration of distillation: the losses, a student of a teacher, and a comparison of several losses."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
@@ -12,7 +12,17 @@ from graphkit.errors import InputError
 from graphkit.nn.model_settings import ModelSettings, model_options
 from graphkit.registry import canonical_loss, get_loss, loss_names, unknown_name
 from graphkit.screen import shown
-from graphkit.settings import UNSET, Range, Section, check_keys, coerce, section_class, signature_settings
+from graphkit.settings import (
+    UNSET,
+    Range,
+    Section,
+    check_keys,
+    check_sections,
+    coerce,
+    section_class,
+    signature_settings,
+    within,
+)
 from graphkit.training.train_config import Count, RunConfig, TrainConfig, TrainSettings, read_data, read_model
 
 D = TypeVar("D", bound="DistillConfig")
@@ -48,12 +58,16 @@ class LossSettings(Section):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.layer_names  # noqa: B018 (checks the form)
-        self.make()
+        try:
+            self.make()
+        except InputError as error:
+            raise InputError(f"`losses.{self.name}`: {error}") from None
 
     @property
     def loss_class(self) -> type[DistillationLoss]:
         """The class of the loss."""
-        return get_loss(self.name)
+        loss_class: type[DistillationLoss] = get_loss(self.name)
+        return loss_class
 
     @property
     def layer_names(self) -> tuple[str, str] | None:
@@ -62,7 +76,7 @@ class LossSettings(Section):
             return None
         names = self.layers.split(":")
         if len(names) > 2 or not all(layer.strip() for layer in names):
-            raise InputError(f"layers must read TEACHER:STUDENT, such as conv2:conv3 (got {self.layers!r})")
+            raise InputError(f"`losses.{self.name}.layers` must read TEACHER:STUDENT, such as conv2:conv3 (got {self.layers!r})")
         return names[0].strip(), names[-1].strip()
 
     def make(self, **defaults: object) -> DistillationLoss:
@@ -82,7 +96,8 @@ def loss_settings_class(name: str) -> type[LossSettings]:
         InputError: If there is no such loss; the closest name is offered.
     """
     cls = get_loss(name)
-    return section_class(f"{cls.__name__}Settings", LossSettings, signature_settings(cls.__init__, _OF_NETWORKS), name)
+    options = signature_settings(cls.__init__, _OF_NETWORKS)
+    return section_class(f"{cls.__name__}Settings", LossSettings, options, f"losses.{name}")
 
 
 @dataclass(frozen=True)
@@ -179,7 +194,7 @@ class DistillConfig(RunConfig):
         Raises:
             InputError: For an unknown name or key, with the closest known one, and for a value of a wrong type.
         """
-        check_keys("", given, [field.name for field in fields(cls)])
+        check_sections(cls, given)
         networks = {"teacher": ("run", "model", "train"), "student": ("model", "train")}
         for section, keys in networks.items():
             check_keys(section, given.get(section, {}), keys)
@@ -194,11 +209,13 @@ class DistillConfig(RunConfig):
         else:
             defaults = {"data": {"name": "cora"}, "model": {"name": "gat"}}
             layer = {key: of_teacher[key] for key in ("model", "train") if key in of_teacher}
-            teacher = TrainConfig.read(merge(defaults, {"data": data}, layer))
+            with within("teacher"):
+                teacher = TrainConfig.read(merge(defaults, {"data": data}, layer))
             source = NetworkSettings(model=teacher.model, train=teacher.train)
             data = teacher.data.to_dict()
-        train = TrainSettings.read({**teacher.train.to_dict(), **of_student.get("train", {})})
-        model = read_model(_student_options(of_student.get("model", {}), teacher.model))
+        with within("student"):
+            train = TrainSettings.read({**teacher.train.to_dict(), **of_student.get("train", {})})
+            model = read_model(_student_options(of_student.get("model", {}), teacher.model))
         losses = given.get("losses") or {"lsp": {}}
         return cls(
             data=read_data(data),
@@ -250,7 +267,7 @@ def _read_loss(entry: Any) -> LossSettings:
 
 def _student_options(given: Mapping[str, Any], teacher: ModelSettings) -> dict[str, Any]:
     """Returns the options of the student: those of a teacher of the same model, of half the width."""
-    name = coerce("student.model.name", given.get("name", teacher.name), str)
+    name = coerce("model.name", given.get("name", teacher.name), str)
     options = {**(teacher.to_dict() if name == teacher.name else {}), **given, "name": name}
     allowed = model_options(name)
     for key in _WIDTHS:  # one width, or one for each stage

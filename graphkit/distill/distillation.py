@@ -86,7 +86,7 @@ class Distillation:
         """Returns what the teacher sees; for a single graph always the same tensors, so that it is asked once."""
         if self._inputs is not None:
             return self._inputs
-        return self.teacher.inputs(batch)  # type: ignore[arg-type]
+        return self.teacher.inputs(batch)
 
 
 def make_layer_pair(

@@ -65,7 +65,7 @@ class TeacherOutputCache:
             edges = None
             if captured[0].edge_index is not None:
                 starts = batch.ptr.tolist()
-                made = [output.edge_index + start for output, start in zip(captured, starts, strict=False)]  # type: ignore[operator]
+                made = [output.edge_index + start for output, start in zip(captured, starts, strict=False)]
                 edges = torch.cat(made, dim=1)
             joined[name] = LayerOutput(torch.cat([output.features for output in captured]), edges)
         return joined

@@ -117,7 +117,8 @@ def _train(given: dict[str, Any], recipe: str | None, names: str | None) -> Trai
     """Returns the configuration of ``graphkit train``."""
     model, dataset = given.get("model", {}).get("name"), given.get("data", {}).get("name")
     if recipe is None:
-        recipe = find_recipe(str(model or "factorgcn"), str(dataset or "factor-graphs")) or NO_RECIPE
+        wanted = "factorgcn" if model is None else model, "factor-graphs" if dataset is None else dataset
+        recipe = find_recipe(*map(str, wanted)) or NO_RECIPE
     kind = StudentConfig if given.get("distill") else TrainConfig
     given = {key: value for key, value in given.items() if key != "distill" or value}
     if recipe == NO_RECIPE:

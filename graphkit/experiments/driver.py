@@ -16,12 +16,12 @@ from graphkit.distributed.communicator import Communicator, get_communicator, in
 from graphkit.errors import InputError
 from graphkit.experiments.build_config import config_of_folder
 from graphkit.experiments.run_folder import RunFolder, open_run
-from graphkit.experiments.shards import FOLDER, Shard, open_folder, parse_shard, refuse_processes
+from graphkit.experiments.shards import Shard, open_folder, parse_shard, refuse_processes
 from graphkit.training.environment import peak_memory_mb, pick_device
 from graphkit.training.experiment import FIT, Experiment, Session, TrainExperiment
 from graphkit.training.interrupt import Interrupted, InterruptFlag
 from graphkit.training.progress import Progress
-from graphkit.training.run_files import read_result, start_folder, write_result
+from graphkit.training.run_files import SHARDS, read_result, start_folder, write_result
 from graphkit.training.train_config import RunConfig, TrainConfig
 
 
@@ -149,7 +149,7 @@ def _shard_of(
     Several processes share out units that have nothing to do with each other, as shards of one folder.
     """
     within = (communicator.rank, communicator.world_size) if experiment.shares_units else (0, 1)
-    begun = communicator.broadcast_from_rank0((folder / FOLDER).is_dir)
+    begun = communicator.broadcast_from_rank0((folder / SHARDS).is_dir)
     if within[1] > 1 and not begun:
         shard = f"{within[0]}/{within[1]}"
     elif shard is None and not begun:

@@ -94,7 +94,8 @@ def _one_ensemble(fits: Sequence[RunFolder], device: torch.device) -> dict[str, 
 
 def _mixed(probabilities: Tensor, weights: Tensor) -> Tensor:
     """Returns the weighted mean of the probabilities ``[M, B, C]``."""
-    return torch.tensordot(weights.to(probabilities.dtype), probabilities, dims=1)
+    mean: Tensor = torch.tensordot(weights.to(probabilities.dtype), probabilities, dims=1)
+    return mean
 
 
 def _probabilities(fits: Sequence[RunFolder], split: str, device: torch.device) -> tuple[Tensor, Tensor]:

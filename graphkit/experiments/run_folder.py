@@ -1,6 +1,7 @@
 """Opens a run folder again: its settings, its data and its trained model."""
 
 import csv
+import importlib
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -121,6 +122,27 @@ class RunFolder:
         model = make_model(self.config.model, self.dataset)
         put_weights(model, weights, path)
         return model.eval()
+
+    def evaluate(self, device: str = "auto") -> dict[str, Any]:
+        """Computes the scores again from the weights, see :func:`graphkit.experiments.evaluate_run`."""
+        return _verb("graphkit.experiments.evaluate", "evaluate_run")(self, device)
+
+    def predict(self, output: str | Path, device: str = "auto") -> int:
+        """Writes a prediction for every item and returns their number, see :func:`graphkit.experiments.predict_run`."""
+        return _verb("graphkit.experiments.predict", "predict_run")(self, output, device)
+
+    def report(self) -> Path:
+        """Writes ``report.html`` and returns its path, see :func:`graphkit.report.report`."""
+        return _verb("graphkit.report", "report")(self.path)
+
+    def export(self, format: str = "onnx", output: str | Path | None = None) -> dict[str, Any]:
+        """Writes the model as one file that runs without graphkit, see :func:`graphkit.export.export_run`."""
+        return _verb("graphkit.export", "export_run")(self, format, output)
+
+
+def _verb(module: str, function: str) -> Any:
+    """Returns a function of a module that is imported when it is used, since it stands above this one."""
+    return getattr(importlib.import_module(module), function)
 
 
 def read_environment(folder: Path) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class GradientStepper:
         # Gradients in float16 fall below its smallest number unless the loss is scaled up.
         self.scaler = torch.amp.GradScaler(self.device, enabled=name == "float16")
 
-    def mixed(self) -> AbstractContextManager:
+    def mixed(self) -> AbstractContextManager[object]:
         """Returns the context in which the model is called."""
         return torch.autocast(self.device, self.dtype, enabled=self.dtype is not None)
 

@@ -74,11 +74,11 @@ class Schedule:
             for group in self.optimizer.param_groups:
                 group["lr"] = self.base * min(1.0, (self.done + 1) / (self.warmup + 1))
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         """Returns the number of epochs that are done, and the state of the scheduler or nothing."""
         return {"done": self.done, "scheduler": None if self.scheduler is None else self.scheduler.state_dict()}
 
-    def load_state_dict(self, state: dict) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on where the state was taken."""
         self.done = state["done"]
         if self.scheduler is not None:

@@ -1,14 +1,14 @@
 """Configuration of a run of ``graphkit train``: typed, frozen and validated once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from graphkit.data.data_settings import DataSettings, data_settings_class
 from graphkit.errors import InputError
 from graphkit.nn.model_settings import ModelSettings, model_settings_class
 from graphkit.sampling.node_loader import check_neighbors
-from graphkit.settings import Range, Section, check_keys, coerce
+from graphkit.settings import Range, Section, check_sections, coerce
 
 C = TypeVar("C", bound="RunConfig")
 
@@ -167,7 +167,7 @@ class TrainConfig(RunConfig):
             InputError: For an unknown model, data set or key, with the closest known one, and for a value of a wrong
                 type or out of range.
         """
-        check_keys("", given, [field.name for field in fields(cls)])
+        check_sections(cls, given)
         sections = {
             "model": read_model(given.get("model", {})),
             "data": read_data(given.get("data", {})),

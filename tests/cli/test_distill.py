@@ -82,7 +82,7 @@ def test_a_teacher_that_is_there_and_a_student_of_another_kind(graphkit: Command
         (("--loss", "lsp", "--compare", "all"), "--loss is for one loss and --compare for several"),
         (("--layers", "conv1:conv9"), "unknown layer of the student 'conv9'; did you mean"),
         (("--layers", "convolution:conv1"), "unknown layer of the teacher 'convolution'"),
-        (("--layers", "a:b:c"), "layers must read TEACHER:STUDENT"),
+        (("--layers", "a:b:c"), "layers` must read TEACHER:STUDENT"),
         (("--student", "gta"), "unknown model 'gta'; did you mean"),
         (("--loss", "kd", "--kernel", "rbf"), "--kernel is for the loss lsp"),
         (("--set", "student.trian.lr=1"), "unknown configuration key 'student.trian'; did you mean 'student.train'?"),

@@ -137,8 +137,8 @@ SET train.schedule_step=0                                | `train.schedule_step`
 SET train.schedule_factor=1                              | `train.schedule_factor` must lie between 0 and 1
 SET train.schedule_patience=-1                           | `train.schedule_patience` must be at least 1
 SET train.min_lr=-1                                      | `train.min_lr` must not be negative
-SET train.patience=0                                     | `train.patience` must be at least 1, or none to turn it off
-SET train.patience=off                                   | or none to turn it off (got 'off')
+SET train.patience=0                                     | `train.patience` must be at least 1, or none
+SET train.patience=off                                   | or none (got 'off')
 SET train.patience=1.5                                   | `train.patience` must be a whole number
 SET train.min_epochs=-1                                  | `train.min_epochs` must not be negative
 SET train.warmup=7                                       | `train.warmup` must be below `train.epochs`
@@ -197,7 +197,7 @@ GAT model.act=reluu                                      | `act` must be an acti
 GAT model.act=glu                                        | `act` must be an activation
 GAT model.act=5                                          | `model.act` must be text
 GAT model.edge_attr=nothing                              | `edge_attr`
-FACTOR model.head_act=5                                  | `model.head_act` must be text, or none to turn it off
+FACTOR model.head_act=5                                  | `model.head_act` must be text, or none
 FACTOR model.head_act=linear                             | `head_act` must be an activation
 FACTOR model.factors=[]                                  | `factors` must list whole numbers
 FACTOR model.factors=a,b                                 | `model.factors` must be a whole number
@@ -296,7 +296,7 @@ DISTILL --student stigcn                                 | reads skeleton clips
 DISTILL --weight -1                                      | must not be negative
 DISTILL --weight nan                                     | must be a number
 DISTILL --active-epochs 0                                | must be at least 1
-DISTILL --layers a:b:c                                   | layers must read TEACHER:STUDENT
+DISTILL --layers a:b:c                                   | layers` must read TEACHER:STUDENT
 DISTILL --layers conv9:conv9                             | conv9
 DISTILL --kernel cubic                                   | `kernel`
 DISTILL --loss kd --kernel rbf                           | --kernel is for the loss lsp

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from graphkit.errors import InputError
 from graphkit.experiments import open_run
 
 
@@ -37,3 +38,13 @@ def test_what_is_no_run_or_damaged_is_one_line(small_run: Path, tmp_path: Path) 
     (tmp_path / "run" / "result.json").write_text(json.dumps({})[:1])
     with pytest.raises(ValueError, match="result.json' is damaged"):
         _ = open_run(tmp_path / "run").result
+
+
+def test_verbs_do_what_the_functions_do(seeds_run: Path, tmp_path: Path) -> None:
+    shutil.copytree(seeds_run, tmp_path / "run")
+    run = open_run(tmp_path / "run")
+    assert run.evaluate("cpu")["test"] == run.result["test"]
+    assert run.predict(tmp_path / "preds.csv", "cpu") == 34 and (tmp_path / "preds.csv").is_file()
+    assert run.report() == tmp_path / "run" / "report.html" and run.report().is_file()
+    with pytest.raises(InputError, match="models of skeleton clips"):
+        run.export("onnx", tmp_path / "model.onnx")

@@ -28,9 +28,9 @@ def load_recipe(name: str) -> dict[str, Any]:
     """
     if name not in recipe_names():
         raise unknown_name("recipe", name, recipe_names())
-    return yaml.safe_load(
-        resources.files("graphkit.config.recipes").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
-    )
+    file = resources.files("graphkit.config.recipes").joinpath(f"{name}.yaml")
+    content: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return content
 
 
 def train_recipe(name: str) -> dict[str, Any]:

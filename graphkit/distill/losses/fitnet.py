@@ -68,4 +68,5 @@ def mapped(student: Tensor, width: torch.nn.Linear | None) -> Tensor:
         return student
     if width.weight.device != student.device or width.weight.dtype != student.dtype:
         width.to(student.device, student.dtype)
-    return width(student)
+    features: Tensor = width(student)
+    return features

@@ -111,7 +111,7 @@ class LocalStructureLoss(DistillationLoss):
             parts = torch.ops.graphkit.local_structure_divergence(p, q, ptr)
         else:
             parts = local_structure_divergence_reference(p, q, target, student.size(0))
-        total = parts.sum().to(widen(student).dtype)
+        total: Tensor = parts.sum().to(widen(student).dtype)
         if self.reduction == "branching":
             return total / (ptr.diff() >= 2).sum().clamp(min=1)
         return total / (student.size(0) if self.reduction == "nodes" else target.size(0))

@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 from graphkit.errors import InputError
 from graphkit.files import read_json, write_json
 from graphkit.training.fingerprint import differences
-from graphkit.training.run_files import SHARDS as FOLDER
-from graphkit.training.run_files import NewFolder, make_folder, make_parents
+from graphkit.training.run_files import SHARDS, NewFolder, make_folder, make_parents
 
 #: Settings in which machines may differ.
 _FREE = ("device", "data.root")
@@ -57,14 +56,14 @@ def agree(folder: Path, count: int | None, command: str, config: Mapping[str, An
         folder: The run folder.
         count: Number of shards; ``None`` for that which is agreed on.
         command: The command, such as ``"train"``.
-        config: Its resolved settings.
+        config: Its settings.
         units: The names of the units of work, in order.
 
     Raises:
         ValueError: If the folder holds something else, cannot be written, or was begun with another number of shards,
             another command or other settings.
     """
-    path = folder / FOLDER
+    path = folder / SHARDS
     if not (path / "manifest.json").is_file() and count is not None:
         _publish(path, {
             "command": command,
@@ -115,8 +114,8 @@ def open_folder(output: str | Path | None) -> NewFolder:
         raise InputError("--shard needs --output DIR, a folder that all shards share and name alike (got none)")
     folder = Path(output)
     for _ in range(2):  # another shard may have begun between the two looks
-        begun = (folder / FOLDER / "manifest.json").is_file()
-        if begun or not folder.is_dir() or all(path.name.startswith(f".{FOLDER}-") for path in folder.iterdir()):
+        begun = (folder / SHARDS / "manifest.json").is_file()
+        if begun or not folder.is_dir() or all(path.name.startswith(f".{SHARDS}-") for path in folder.iterdir()):
             try:
                 return NewFolder(folder, make_parents(folder))
             except OSError as error:
@@ -126,7 +125,7 @@ def open_folder(output: str | Path | None) -> NewFolder:
 
 def _publish(path: Path, content: dict[str, Any]) -> None:
     """Makes the folder of the shards with all that it has from the beginning, unless another process does."""
-    aside = path.with_name(f".{FOLDER}-{secrets.token_hex(6)}")
+    aside = path.with_name(f".{SHARDS}-{secrets.token_hex(6)}")
     try:
         for name in ("units", "workers"):
             (aside / name).mkdir(parents=True)

@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 
 from graphkit.errors import InputError
 from graphkit.experiments.shards.claims import SILENCE, Claims, Worker
-from graphkit.experiments.shards.manifest import FOLDER, agree, parse_shard
+from graphkit.experiments.shards.manifest import agree, parse_shard
 from graphkit.training.interrupt import Interrupted, InterruptFlag
 from graphkit.training.progress import Progress
+from graphkit.training.run_files import SHARDS
 
 Item = TypeVar("Item")
 
@@ -38,7 +39,7 @@ class Shard:
     Args:
         folder: The run folder, which exists.
         command: The command, such as ``"train"``.
-        config: Its resolved settings.
+        config: Its settings.
         units: The names of all units in order; ``""`` for a run that is a single unit.
         which: Such as ``"0/2"``; ``None`` for all that is left in a folder that was begun with shards.
         progress: What a person sees.
@@ -68,8 +69,8 @@ class Shard:
         self.units, self.count = manifest.units, manifest.shards
         self.indices = range(within[0], self.count, within[1]) if index is None else [index]
         self.did: list[str] = []
-        self._worker = Worker(folder / FOLDER / "workers")
-        self._claims = Claims(folder / FOLDER / "units", self._worker)
+        self._worker = Worker(folder / SHARDS / "workers")
+        self._claims = Claims(folder / SHARDS / "units", self._worker)
         self._helps = False
 
     def __enter__(self) -> "Shard":
