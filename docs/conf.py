@@ -1,8 +1,10 @@
 """Settings of the documentation, which ``make docs`` builds with warnings as errors."""
 
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "docs"))  # settings_page
 
 project = "graphkit"
 author = "graphkit authors"
@@ -10,7 +12,7 @@ copyright = "2026, graphkit authors"
 release = (ROOT / "graphkit" / "version.py").read_text(encoding="utf-8").split('"')[-2]
 version = release
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "settings_page", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
 
 # Markdown pages: $...$ for maths, and links to headings.

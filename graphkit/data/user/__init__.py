@@ -44,6 +44,16 @@ def load_own(path: Path, options: Mapping[str, Any], use_split: bool = True) -> 
 def _read(
     path: Path, use_split: bool, *, directed: bool | None = None, label: str = "label", ignore: str = ""
 ) -> GraphDataset:
+    """Reads a file or folder of graphs.
+
+    Args:
+        path: The file or folder.
+        use_split: Whether the split in the file counts.
+        directed: Whether edges keep their direction; otherwise the reverse of each edge is added. ``None`` for false,
+            and for what the file says in GraphML.
+        label: Column of ``nodes.csv`` or node attribute of GraphML that holds the classes.
+        ignore: Columns, arrays or attributes to leave out, with commas.
+    """
     if not path.exists():
         raise FileNotFoundError(f"there is no file or folder '{path}'; check the path, or give the name of a data set")
     if path.is_file() and path.suffix.lower() == ".csv":

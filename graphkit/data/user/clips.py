@@ -61,6 +61,20 @@ def _read(
     align: bool = False,
     box: bool = False,
 ) -> SkeletonDataset:
+    """Reads a folder of clips.
+
+    Args:
+        path: The folder.
+        use_split: Whether the split in the table counts.
+        layout: Joint layout, such as ``"coco-17"``; empty for ``skeleton.json`` in the folder.
+        coordinates: Coordinates of a joint in ``.csv`` files.
+        stream: ``"joint"``, ``"bone"``, ``"joint-motion"`` or ``"bone-motion"``.
+        frames: Number of frames that each clip is interpolated to; 0 leaves each as long as it is.
+        center: ``"first"`` moves the center joint of the first frame to the origin, ``"each"`` that of each frame,
+            ``"none"`` nothing.
+        align: Whether each clip is turned so that the body of its first frame stands upright and looks one way.
+        box: Whether each clip is stretched so that each coordinate runs from -1 to 1.
+    """
     rows, where = read_table(path), f"'{path / TABLE}'"
     skeleton = _layout(path, layout)
     y, names = classes_of_words([row["label"] for row in rows], lambda row: f"{where}: the label of clip {row}")
