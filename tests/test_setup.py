@@ -1,13 +1,21 @@
-"""What setup.py decides: which libraries are built, for which GPUs, and that a failure costs no more than itself."""
+"""What setup.py decides: which libraries are built, for which GPUs, and that a failure costs no more than itself.
 
+And what setup.cfg and MANIFEST.in decide: the files and the requirements of what is handed on.
+"""
+
+import ast
 import importlib.util
+import re
+import subprocess
 import sys
+from configparser import ConfigParser
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 import setuptools
 from setuptools import Distribution
+from setuptools.command.egg_info import FileList
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -155,3 +163,46 @@ def test_a_compiler_that_fails_costs_the_cuda_kernels_only(
     cuda.optional = False
     with pytest.raises(script.CompileError, match="the CUDA kernels were not built"):
         command.build_extension(cuda)
+
+
+def test_a_wheel_has_every_file_of_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    distribution = Distribution({"script_name": "setup.py"})
+    distribution.parse_config_files(["setup.cfg"])
+    build = distribution.get_command_obj("build_py")
+    build.ensure_finalized()
+    modules = {Path(file) for _, _, file in build.find_all_modules()}
+    data = {Path(folder, name) for _, folder, _, names in build.data_files for name in names}
+    files = {path for path in Path("graphkit").rglob("*") if path.is_file()}
+    files = {path for path in files if path.suffix != ".so" and not {"__pycache__", "csrc"} & set(path.parts)}
+    assert not files - modules - data
+
+
+def test_a_source_distribution_has_every_file_under_git() -> None:
+    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode != 0:
+        pytest.skip("needs a git checkout")
+    tracked = [path for path in done.stdout.splitlines() if not re.match(r"\.|graphkit/(?!csrc/)", path)]  # see above
+    files = FileList()
+    files.allfiles = tracked
+    for line in (ROOT / "MANIFEST.in").read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            files.process_template_line(line)
+    by_default = {"LICENSE", "MANIFEST.in", "README.md", "pyproject.toml", "setup.cfg", "setup.py"}
+    assert not [path for path in tracked if path not in by_default and path not in files.files]
+
+
+def test_every_import_of_the_package_is_a_requirement() -> None:
+    settings = ConfigParser()
+    settings.read(ROOT / "setup.cfg", encoding="utf-8")
+    groups = [settings["options"]["install_requires"], *settings["options.extras_require"].values()]
+    lines = "\n".join(groups).split()
+    requirements = {re.split("[<>=]", line)[0].lower().replace("-", "_") for line in lines}
+    requirements |= {"yaml" if "pyyaml" in requirements else "", "markupsafe" if "jinja2" in requirements else ""}
+    missing = set()
+    for path in (ROOT / "graphkit").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else names
+            missing |= {name.split(".")[0] for name in names} - sys.stdlib_module_names - requirements - {"graphkit"}
+    assert not missing

@@ -1,0 +1,1 @@
+"""Configurations as layers of YAML and ``key=value``, and the recipes."""
