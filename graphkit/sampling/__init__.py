@@ -1,4 +1,4 @@
-"""Mini-batches."""
+"""Mini-batch loaders and subgraph samplers for graphs, nodes, clips and paths."""
 
 from graphkit.sampling.clip_loader import ClipLoader
 from graphkit.sampling.graph_loader import GraphLoader

@@ -1,4 +1,4 @@
-"""Mini-batches of clips, cut out of a collection and augmented, in this process or by others ahead of time."""
+"""Mini-batch loader of skeleton clips with augmentation and worker processes."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,26 +11,28 @@ from torch_geometric.data import Data
 from graphkit.sampling.graph_loader import GraphLoader
 from graphkit.sampling.rank_slice import RankSlice, mark_padding
 
-#: What a worker is asked for: the clips of a batch, whether they count, and the seed of their augmentation.
+#: Request to a worker: clip ids of a batch, ``False`` for padding, seed of the augmentation.
 Item = tuple[Tensor, bool, int]
 
 
 class ClipLoader(GraphLoader):
-    """Goes through the clips of a collection in batches.
+    """Mini-batch loader of the clips of a collection, with optional augmentation.
 
-    Each batch is augmented with a seed of its own, drawn from the generator: no two workers ever repeat each other, the
-    batches do not depend on the number of workers, and the state of the generator is all that a pass depends on.
+    The augmentation of each batch has its own seed, drawn from ``generator``. Batches therefore do not depend on the
+    number of workers, and a pass is determined by the state of the generator.
 
     Args:
-        graphs: A :class:`~graphkit.data.ClipCollection`: anything with ``batch(ids, augment, generator) -> Data``.
-        ids: ``[K]`` int64, the clips to go through.
-        batch_size: Number of clips in a batch.
-        shuffle: Whether every pass has another order.
-        generator: Where the order and the seeds are drawn from.
-        augment: What changes the clips of a batch; nothing by default.
-        workers: Processes that make batches ahead of time; with 0 they are made when they are asked for.
-        share: Which part of each batch to make, where several processes go through the clips together; each augments
-            its part with a seed of its own.
+        graphs (ClipCollection): Collection, or any object with ``batch(ids, augment, generator) -> Data``.
+        ids (Tensor): ``[K]`` int64, ids of the clips to iterate over.
+        batch_size (int): Number of clips per batch.
+        shuffle (bool, optional): Draws a new order for each pass. (default: ``False``)
+        generator (torch.Generator, optional): Source of the order and of the seeds. (default: PyTorch's global
+            generator)
+        augment (callable, optional): Augmentation of the clips of a batch. (default: ``None``)
+        workers (int, optional): Number of worker processes that prefetch batches; 0 makes batches on demand. (default:
+            ``0``)
+        share (RankSlice, optional): Slice of each batch for this rank. The augmentation seed differs between ranks.
+            (default: ``None``, the full batch)
     """
 
     def __init__(
@@ -62,7 +64,7 @@ class ClipLoader(GraphLoader):
 
 
 class _Made(Dataset[Data]):
-    """Makes a batch from its item."""
+    """Data set that maps a request to a batch of clips."""
 
     def __init__(self, graphs: Any, augment: Any) -> None:
         self.graphs, self.augment = graphs, augment

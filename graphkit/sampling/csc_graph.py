@@ -1,4 +1,4 @@
-"""The edges into some nodes of a large graph, and new numbers for some of its nodes: what a batch is cut out with."""
+"""Incoming edges in CSC form, and relabeling of nodes for subgraph sampling."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,19 +9,19 @@ from torch_geometric import EdgeIndex
 
 from graphkit.errors import InputError
 
-#: Targets that are compared at a time.
+#: Number of targets that are compared at a time.
 _SCAN = 2**24
 
 
 def spans(ptr: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
-    """Finds the entries of some groups, group after group.
+    """Returns the positions of the entries of some groups in a CSC or CSR layout.
 
     Args:
-        ptr: ``[G + 1]`` int64, where the entries of each group begin.
-        groups: ``[K]`` int64, the groups.
+        ptr (Tensor): ``[G + 1]`` int64, offset of the first entry of each group.
+        groups (Tensor): ``[K]`` int64, ids of the groups.
 
     Returns:
-        ``[T]`` the positions of their entries, and ``[K]`` how many each group has.
+        The positions ``[T]`` of their entries, group after group, and the number of entries of each group ``[K]``.
     """
     first = ptr[groups]
     counts = ptr[groups + 1] - first
@@ -31,16 +31,20 @@ def spans(ptr: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _overlapping(values: Tensor) -> Iterator[Tensor]:
-    """Cuts values into blocks, each of which begins with the last value of the one before; takes no memory."""
+    """Yields views of consecutive blocks that overlap by one value."""
     for begin in range(0, values.numel(), _SCAN):
         yield values[max(0, begin - 1) : begin + _SCAN]
 
 
 def check_ends(edge_index: Tensor, num_nodes: int) -> None:
-    """Refuses edges that name a node that does not exist.
+    """Raises an error for edges with node ids out of range.
+
+    Args:
+        edge_index (Tensor): ``[2, E]``.
+        num_nodes (int): Number of nodes.
 
     Raises:
-        ValueError: If there is one.
+        InputError: If an id is negative or at least ``num_nodes``.
     """
     if edge_index.numel():
         low, high = int(edge_index.min()), int(edge_index.max())
@@ -50,14 +54,16 @@ def check_ends(edge_index: Tensor, num_nodes: int) -> None:
 
 
 class CSCGraph:
-    """The edges of a graph, grouped by the node that they end at; what is sorted so already is not copied.
+    """Graph in CSC form: edges grouped by target node.
+
+    Edges that are already sorted by target are not copied.
 
     Args:
-        edge_index: ``[2, E]``, row 0 = source and row 1 = target.
-        num_nodes: Number of nodes.
+        edge_index (Tensor): ``[2, E]``, row 0 = source and row 1 = target.
+        num_nodes (int): Number of nodes.
 
     Raises:
-        ValueError: If an edge names a node that does not exist.
+        InputError: If an edge has a node id out of range.
     """
 
     def __init__(self, edge_index: Tensor, num_nodes: int) -> None:
@@ -65,7 +71,7 @@ class CSCGraph:
         row, col = edges.detach().cpu().long()
         check_ends(edges, num_nodes)
         self.num_nodes = num_nodes
-        #: Position of each edge in the given order; nothing where it is the same.
+        #: Position of each edge in the input order; ``None`` if the input was sorted by target.
         self.order: Tensor | None = None
         if any(bool((block[1:] < block[:-1]).any()) for block in _overlapping(col)):
             self.order = col.argsort(stable=True)
@@ -75,22 +81,21 @@ class CSCGraph:
         torch.cumsum(torch.bincount(col, minlength=num_nodes), 0, out=self.ptr[1:])
 
     def into(self, nodes: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns the places ``[T]`` of the edges into some nodes, node after node, and how many each has."""
+        """Returns the positions ``[T]`` and counts ``[K]`` of the edges into ``nodes``."""
         return spans(self.ptr, nodes)
 
     def some_into(self, nodes: Tensor, most: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        """Returns the places of at most ``most`` edges into each of some nodes, drawn without putting any back.
+        """Samples at most ``most`` edges into each node, without replacement.
 
-        The edges of a node stay in their order. What it costs depends on what is drawn, not on how many edges there are
-        to draw from.
+        The edges of a node keep their order. The cost depends on the number of sampled edges, not on the degrees.
 
         Args:
-            nodes: ``[K]`` int64, the nodes.
-            most: How many edges a node keeps.
-            generator: What they are drawn with.
+            nodes (Tensor): ``[K]`` int64, ids of the target nodes.
+            most (int): Largest number of edges per node.
+            generator (torch.Generator, optional): Source of randomness. (default: PyTorch's global generator)
 
         Returns:
-            The places ``[T]``, node after node, and how many each node has ``[K]``.
+            The positions ``[T]`` of the edges, node after node, and the number of edges of each node ``[K]``.
         """
         first = self.ptr[nodes]
         counts = self.ptr[nodes + 1] - first
@@ -101,15 +106,15 @@ class CSCGraph:
         return (first[:, None] + rank)[torch.arange(most) < kept[:, None]], kept
 
     def given(self, places: Tensor) -> Tensor:
-        """Returns where the edges at some places stand in the graph as it was given."""
+        """Returns the positions of edges in the input order of ``edge_index``."""
         return places if self.order is None else self.order[places]
 
 
 def _draw(counts: Tensor, most: int, generator: torch.Generator | None) -> Tensor:
-    """Draws ``most`` different whole numbers below each of some counts ``[K]``, all larger: ``[K, most]``, ascending.
+    """Draws ``most`` distinct integers below each count, as sorted ``[K, most]``.
 
-    Every set of numbers has the same chance (Floyd's way: of the numbers up to ``counts - most + i`` one is drawn in
-    step ``i``, and where that one has been drawn before, the largest of them is taken, which cannot have been).
+    All subsets have the same probability (Floyd's algorithm: step ``i`` draws from ``0 .. counts - most + i`` and takes
+    the largest of these if the draw repeats an earlier one). Every count must be larger than ``most``.
     """
     drawn = torch.empty(counts.numel(), most, dtype=torch.long)
     chance = torch.rand(counts.numel(), most, generator=generator, dtype=torch.float64)
@@ -122,13 +127,13 @@ def _draw(counts: Tensor, most: int, generator: torch.Generator | None) -> Tenso
 
 
 class NodeRelabeler:
-    """Numbers some nodes of a graph from zero, in the order in which they come.
+    """Relabeling of selected nodes with consecutive ids, in order of insertion.
 
-    It writes into a table with one entry per node that all numberings share, and wipes out what it wrote when it is
-    left: what it costs depends on the nodes that come, not on the graph.
+    The ids are written into a shared table with one entry per node. Leaving the context resets the written entries, so
+    that the cost depends on the selected nodes, not on the size of the graph.
 
     Args:
-        table: ``[N]`` int32, all -1.
+        table (Tensor): ``[N]`` int32, all -1.
     """
 
     def __init__(self, table: Tensor) -> None:
@@ -148,13 +153,13 @@ class NodeRelabeler:
 
     @property
     def nodes(self) -> Tensor:
-        """The nodes that have a number, in the order of their numbers."""
+        """Original ids of the relabeled nodes, ordered by their new ids."""
         return torch.cat(self._parts) if self._parts else torch.empty(0, dtype=torch.long)
 
     def add(self, nodes: Tensor) -> Tensor:
-        """Numbers those nodes that have no number yet, by their ids, and returns them."""
+        """Relabels the nodes without a new id, sorted by original id, and returns them."""
         new = nodes[self._table[nodes] < 0]
-        # Of those that come more than once, the one whose place is left in the table: faster than to sort all.
+        # Deduplicates: the table keeps one position per node. This is faster than sorting all nodes.
         places = torch.arange(new.numel(), dtype=torch.int32)
         self._table[new] = places
         new = new[self._table[new] == places].sort().values
@@ -162,16 +167,16 @@ class NodeRelabeler:
         return new
 
     def begin(self, nodes: Tensor) -> None:
-        """Numbers the first nodes, none of which comes twice, in the order in which they are given."""
+        """Relabels the first nodes, which must be unique, in the given order."""
         self._put(nodes)
 
     def of(self, nodes: Tensor) -> Tensor:
-        """Returns the numbers of nodes that have one."""
+        """Returns the new ids of relabeled nodes."""
         return self._table[nodes].long()
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Lends the table to another numbering for a while."""
+        """Resets the table temporarily, so that another relabeling can use it."""
         nodes = self.nodes
         self._table[nodes] = -1
         try:

@@ -1,4 +1,4 @@
-"""Mini-batches of whole graphs, cut out of a collection by index arithmetic."""
+"""Mini-batch loader of whole graphs, batched by index arithmetic."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,21 +13,26 @@ from graphkit.sampling.rank_slice import RankSlice, mark_padding
 
 
 class GraphLoader:
-    """Goes through the graphs of a collection in batches.
+    """Mini-batch loader of the graphs of a collection.
 
-    Unlike a general data loader it needs no Python loop over the graphs of a batch and no worker processes. Batches
-    that never change (``shuffle=False``) are made once and kept.
+    Batching needs neither a Python loop over graphs nor worker processes. Without shuffling, batches are built once and
+    cached.
 
     Args:
-        graphs: A :class:`~graphkit.data.GraphCollection`: anything with ``batch(ids) -> Data``.
-        ids: ``[K]`` int64, the graphs to go through.
-        batch_size: Number of graphs in a batch.
-        shuffle: Whether every pass has another order.
-        generator: Where the order is drawn from; its state is all that a pass depends on.
-        share: Which part of each batch to make, where several processes go through the graphs together. Graphs are
-            dealt out so that the parts are about as large. A batch that is only there to be computed along, because
-            there are fewer graphs than processes, is marked by :func:`~graphkit.sampling.rank_slice.mark_padding`.
-        sizes: ``[G]``, how much work each graph of the collection is; all the same by default.
+        graphs (GraphCollection): Collection, or any object with ``batch(ids) -> Data``.
+        ids (Tensor): ``[K]`` int64, ids of the graphs to iterate over.
+        batch_size (int): Number of graphs per batch.
+        shuffle (bool, optional): Draws a new order for each pass. (default: ``False``)
+        generator (torch.Generator, optional): Source of the order; its state determines a pass. (default: PyTorch's
+            global generator)
+        share (RankSlice, optional): Slice of each batch for this rank. Ranks get about the same total size. A rank
+            without graphs gets a batch that is marked by :func:`~graphkit.sampling.rank_slice.mark_padding`. (default:
+            ``None``, the full batch)
+        sizes (Tensor, optional): ``[G]``, size of each graph of the collection, for balancing. (default: ``None``,
+            equal sizes)
+
+    Raises:
+        InputError: If ``batch_size`` is less than 1.
     """
 
     def __init__(
@@ -64,7 +69,7 @@ class GraphLoader:
         return iter(self._kept[2])
 
     def _state(self) -> StateKey:
-        """Returns the state of all tensors that batches are made of: those that were made serve while it lasts."""
+        """Returns a key of the collection's tensors, for which cached batches are valid."""
         parts: list[Any] = [self.ids, self.batch_size, self.sizes]
         for value in vars(self.graphs).values() if hasattr(self.graphs, "__dict__") else ():
             values = value.values() if isinstance(value, dict) else [value]
@@ -72,16 +77,19 @@ class GraphLoader:
         return StateKey(parts)
 
     def _make(self, ids: Tensor) -> Data:
-        """Returns the own part of a batch."""
+        """Builds the local slice of a batch."""
         local_ids, counts = self.local_items(ids)
         return mark_padding(self.graphs.batch(local_ids), counts)
 
     def local_items(self, ids: Tensor) -> tuple[Tensor, bool]:
-        """Returns the graphs of the own part of a batch, and whether they count."""
+        """Returns the graph ids of the local slice of a batch, and ``False`` for padding."""
         return self.share.item(ids, None if self.sizes is None else self.sizes[ids])
 
     def _split(self, ids: Tensor) -> list[Tensor]:
-        """Cuts ids into batches; one that is left over joins the last batch, for batch norm cannot do with one node."""
+        """Splits ids into batches.
+
+        A single leftover joins the last batch, since batch norm needs two rows.
+        """
         parts = list(ids.split(self.batch_size))
         if self.batch_size > 1 and len(parts) > 1 and parts[-1].numel() == 1:
             parts[-2:] = [torch.cat(parts[-2:])]

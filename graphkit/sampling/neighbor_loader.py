@@ -1,4 +1,4 @@
-"""Mini-batches of a graph that is too large for layers that look along edges."""
+"""Neighbor sampling for mini-batches of a large graph."""
 
 import warnings
 from collections.abc import Sequence
@@ -24,27 +24,28 @@ def has_pyg_sampler() -> bool:
 
 
 def has_even_sampler() -> bool:
-    """Returns whether pyg-lib is installed, whose sampler gives every edge the same chance; torch-sparse's does not."""
+    """Returns whether pyg-lib, whose neighbor sampling is uniform, is installed."""
     return bool(torch_geometric.typing.WITH_PYG_LIB)
 
 
 class PyGSampler(SubgraphSampler):
-    """Cuts sub-graphs out of one graph; see :class:`~graphkit.sampling.NeighborLoader` for what they hold.
+    """Neighbor sampler on top of PyG's sampler (pyg-lib or torch-sparse).
 
     Args:
-        data: The graph.
-        num_neighbors: How many edges into a node are drawn in each layer, from the last one back; ``None`` for all.
+        data (Data): The graph.
+        num_neighbors (list[int | None]): Edges sampled per node in each layer, starting from the last layer; ``None``
+            for all edges.
 
     Raises:
-        ImportError: If neither pyg-lib nor torch-sparse is installed.
-        ValueError: If an edge names a node that does not exist.
+        MissingPackageError: If neither pyg-lib nor torch-sparse is installed.
+        InputError: If an edge has a node id out of range.
     """
 
     def __init__(self, data: Data, num_neighbors: Sequence[int | None]) -> None:
         if not has_pyg_sampler():
             raise MissingPackageError(
-                "PyG's sampler needs pyg-lib or torch-sparse, and neither is installed; leave `engine` out, and the "
-                "sampler of this package is used"
+                "PyG's sampler needs pyg-lib or torch-sparse, and neither is installed; leave `engine` out to use "
+                "graphkit's sampler"
             )
         self.data = data
         self.num_nodes = int(data.num_nodes or 0)
@@ -52,78 +53,78 @@ class PyGSampler(SubgraphSampler):
         edges = data.edge_index
         plain = edges.as_tensor() if isinstance(edges, EdgeIndex) else edges
         check_ends(plain, self.num_nodes)
-        graph = Data(**{**data.to_dict(), "edge_index": plain})  # its sampler reads no EdgeIndex
+        graph = Data(**{**data.to_dict(), "edge_index": plain})  # PyG's sampler does not accept an EdgeIndex
         graph.num_nodes = self.num_nodes
         counts = [-1 if most is None else most for most in num_neighbors]
         is_sorted = bool((plain[1, 1:] >= plain[1, :-1]).all())
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*without a 'pyg-lib'")  # torch-sparse does as well
+            warnings.filterwarnings("ignore", message=".*without a 'pyg-lib'")  # torch-sparse is sufficient
             self._loader = PyGNeighborLoader(graph, counts, batch_size=1, is_sorted=is_sorted)
 
     def drawing(self, num_neighbors: Sequence[int | None]) -> "PyGSampler":
-        """Returns what cuts sub-graphs with other numbers of edges out of the same graph."""
+        """Returns a sampler of the same graph with other numbers of neighbors."""
         return PyGSampler(self.data, num_neighbors)
 
     def sample(self, seeds: Tensor, generator: torch.Generator | None = None) -> Data:
-        """Returns the sub-graph of some seeds.
+        """Samples the subgraph of some seed nodes.
 
         Args:
-            seeds: ``[B]`` int64, none of them twice.
-            generator: What edges are drawn with.
+            seeds (Tensor): ``[B]`` int64, unique node ids.
+            generator (torch.Generator, optional): Source of randomness. (default: PyTorch's global generator)
         """
-        with torch.random.fork_rng(devices=[]):  # the sampler draws from PyTorch's own generator
+        with torch.random.fork_rng(devices=[]):  # PyG's sampler uses PyTorch's global generator
             if generator is not None:
                 torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
             batch = self._loader(seeds)
         batch.batch_size = seeds.numel()
         size = int(batch.num_nodes)
-        if bool((batch.edge_index[1, 1:] >= batch.edge_index[1, :-1]).all()):  # as it is: it goes node by node
+        if bool((batch.edge_index[1, 1:] >= batch.edge_index[1, :-1]).all()):  # the usual case
             batch.edge_index = EdgeIndex(batch.edge_index, sparse_size=(size, size), sort_order="col")
         return batch
 
 
 class NeighborLoader(NodeLoader):
-    r"""Goes through nodes of a large graph in batches, each with the neighbors that a model looks at.
+    """Mini-batch loader with neighbor sampling, in the form of PyG's.
 
-    It has the arguments and the batches of PyG's :class:`~torch_geometric.loader.NeighborLoader` and does not need
-    what that one needs: where pyg-lib is not installed, a sampler of its own cuts out the batches.
+    Arguments and batches are those of :class:`torch_geometric.loader.NeighborLoader`. Without pyg-lib, graphkit's
+    sampler is used.
 
-    A batch is a sub-graph: its first ``batch_size`` nodes are the seeds, the others are the neighbors of the seeds,
-    their neighbors, and so on, as many times as ``num_neighbors`` has entries, which is as many as a model has layers.
-    With -1 all neighbors are there: a model gives the seeds what it gives them on the whole graph, if all that it
-    knows of other nodes are their features. A model that also divides by the *degrees* of nodes finds those of the
-    outermost nodes too small. The models of this package do not: with
-    ``NeighborLoader(model.prepare_for_sampling(data), ...)`` batches carry what must be known of the whole graph. What
-    a model gives the nodes behind the seeds means nothing.
+    A batch is a subgraph. Its first ``batch_size`` nodes are the seeds; the others are sampled neighbors, with one
+    entry of ``num_neighbors`` per layer of the model. With -1 all neighbors are included, and the outputs for the seeds
+    equal those on the full graph if the model reads only features of other nodes. Models that normalize by *degree*
+    need the degrees of the full graph for the outermost nodes: use ``NeighborLoader(model.prepare_for_sampling(data),
+    ...)``. Outputs for nodes other than the seeds are not meaningful.
 
-    * ``x``, ``y``, the masks and all else that the graph has for each node, of the nodes of the batch, seeds first;
-    * ``edge_index``, sorted by target, and what the graph has for each edge;
-    * ``n_id`` and ``e_id``, which nodes and edges of the graph these are, ``input_id``, the places of the seeds in
-      ``input_nodes``, and ``batch_size``, how many seeds there are.
+    A batch has these attributes:
+
+    * ``x``, ``y``, masks and all other node attributes, seeds first;
+    * ``edge_index``, sorted by target, and all edge attributes;
+    * ``n_id`` and ``e_id``, ids of the nodes and edges in the full graph; ``input_id``, positions of the seeds in
+      ``input_nodes``; ``batch_size``, the number of seeds.
 
     Args:
-        data: The graph.
-        num_neighbors: How many edges into a node are drawn, for the seeds first, then for their neighbors, and so on;
-            -1 for all. Nothing where a model looks at a node alone.
-        input_nodes: The seeds, as ids ``[S]`` or as a mask ``[N]``; all nodes by default.
-        batch_size: Number of seeds in a batch.
-        shuffle: Whether every pass has another order of the seeds.
-        num_workers: Processes that make batches ahead of time; with 0 they are made when they are asked for.
-        generator: Where the order and the seeds of the batches are drawn from; by default PyTorch's own.
-        engine: ``"pyg"`` for PyG's sampler, ``"own"`` for that of this package; by default PyG's where pyg-lib is
-            installed. With torch-sparse, PyG's sampler works too, but of the edges into a node it draws some more often
-            than others (the last one of a draw only where another comes twice), so that it has to be asked for.
+        data (Data): The graph.
+        num_neighbors (list[int]): Number of edges sampled per node, first for the seeds, then for their neighbors, and
+            so on; -1 for all. Empty for models without message passing.
+        input_nodes (Tensor, optional): Seeds, as ids ``[S]`` or as a mask ``[N]``. (default: ``None``, all nodes)
+        batch_size (int, optional): Number of seeds per batch. (default: ``1024``)
+        shuffle (bool, optional): Draws a new order of the seeds for each pass. (default: ``False``)
+        num_workers (int, optional): Number of worker processes that prefetch batches; 0 makes batches on demand.
+            (default: ``0``)
+        generator (torch.Generator, optional): Source of the order and of the sampling seeds. (default: PyTorch's global
+            generator)
+        engine (str, optional): ``"pyg"`` for PyG's sampler, ``"own"`` for graphkit's. With torch-sparse, PyG's sampler
+            must be requested explicitly, since it does not sample edges uniformly. (default: ``"pyg"`` if pyg-lib is
+            installed, else ``"own"``)
 
     Raises:
-        ValueError: If an option has no such value, an edge or a seed names a node that does not exist, or a seed comes
-            twice.
-        ImportError: If PyG's sampler is asked for and neither pyg-lib nor torch-sparse is installed.
+        InputError: If an option is out of range, a node id does not exist, or a seed is repeated.
+        MissingPackageError: If PyG's sampler is requested and neither pyg-lib nor torch-sparse is installed.
 
     Notes:
-        All batches share the graph as it was given, where the edges into each node are (8 bytes per node, and per edge
-        unless edges are sorted by target, as :func:`graphkit.data.load` sorts them) and a table to number nodes in (4
-        bytes per node). So do workers. What a batch needs beyond that depends on the batch. Edges are drawn without
-        putting any back. Batches do not depend on the number of workers.
+        All batches and workers share the graph, its CSC form (8 bytes per node, and 8 bytes per edge unless edges are
+        sorted by target, as :func:`graphkit.data.load` returns them) and a relabeling table (4 bytes per node). Edges
+        are sampled without replacement. Batches do not depend on the number of workers.
 
     Reference:
         Hamilton, Ying and Leskovec, *Inductive Representation Learning on Large Graphs*, NeurIPS 2017.
@@ -145,7 +146,7 @@ class NeighborLoader(NodeLoader):
             raise InputError(f"`engine` must be one of {', '.join(ENGINES)}, or None (got {engine!r})")
         check_counts(batch_size=batch_size)
         if engine is None:
-            engine = "pyg" if has_even_sampler() and most else "own"  # PyG's takes one layer at least
+            engine = "pyg" if has_even_sampler() and most else "own"  # PyG's sampler needs at least one layer
         subgraphs: SubgraphSampler = (
             PyGSampler(data, most) if engine == "pyg" else PathSampler(data, most, path_layers=0)
         )

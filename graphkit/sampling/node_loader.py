@@ -1,4 +1,4 @@
-"""What all loaders share that go through the nodes of one graph: seeds, their order, workers."""
+"""Base classes of subgraph samplers and of node loaders."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -17,43 +17,44 @@ Self = TypeVar("Self", bound="NodeLoader")
 
 
 class SubgraphSampler(ABC):
-    """Cuts sub-graphs out of one graph, each with all that a model looks at for a few nodes."""
+    """Base class of samplers that return the subgraph of some seed nodes."""
 
     data: Data
     num_nodes: int
-    #: How many edges a node keeps in each layer that looks along edges, from the last one back; ``None`` for all.
+    #: Edges sampled per node in each message-passing layer, starting from the last layer; ``None`` for all edges.
     num_neighbors: tuple[int | None, ...]
 
     @property
     def draws(self) -> bool:
-        """Whether edges are drawn at random, so that two cuts for the same nodes differ."""
+        """Returns whether sampling is random."""
         return any(most is not None for most in self.num_neighbors)
 
     @abstractmethod
     def sample(self, seeds: Tensor, generator: torch.Generator | None = None) -> Data:
-        """Returns the sub-graph of some seeds ``[B]``, none of them twice; they are its first nodes."""
+        """Returns the subgraph of unique seeds ``[B]``, which are its first nodes."""
 
     @abstractmethod
     def drawing(self, num_neighbors: Sequence[int | None]) -> "SubgraphSampler":
-        """Returns what cuts sub-graphs with other numbers of edges out of the same graph and shares all that it has."""
+        """Returns a sampler with other numbers of neighbors that shares graph and caches."""
 
-    def keep(self, seeds: Tensor) -> None:  # noqa: B027, nothing to be kept is the rule
-        """Finds what the sub-graphs of these seeds need and keeps it, where something can be kept."""
+    def keep(self, seeds: Tensor) -> None:  # noqa: B027, optional method
+        """Precomputes and caches data for the subgraphs of these seeds, if supported."""
 
 
 class NodeLoader:
-    """Goes through nodes of a graph in batches.
+    """Mini-batch loader of the nodes of one graph.
 
     Args:
-        subgraphs: What cuts out the batches.
-        batch_size: Number of seeds in a batch.
-        shuffle: Whether every pass has another order of the seeds.
-        num_workers: Processes that make batches ahead of time; with 0 they are made when they are asked for.
-        input_nodes: The seeds, as ids ``[S]`` or as a mask ``[N]``; all nodes by default.
-        generator: Where the order and the seeds of the batches are drawn from; by default PyTorch's own.
+        subgraphs (SubgraphSampler): Sampler of the batches.
+        batch_size (int): Number of seeds per batch.
+        shuffle (bool): Draws a new order of the seeds for each pass.
+        num_workers (int): Number of worker processes that prefetch batches; 0 makes batches on demand.
+        input_nodes (Tensor, optional): Seeds, as ids ``[S]`` or as a mask ``[N]``. (default: ``None``, all nodes)
+        generator (torch.Generator, optional): Source of the order and of the sampling seeds. (default: PyTorch's global
+            generator)
 
     Raises:
-        ValueError: If an option has no such value, or a seed names a node that does not exist or comes twice.
+        InputError: If an option is out of range, or a seed does not exist or is repeated.
     """
 
     def __init__(
@@ -80,15 +81,16 @@ class NodeLoader:
         generator: torch.Generator | None = None,
         share: RankSlice | None = None,
     ) -> Self:
-        """Returns a loader over other seeds of the same graph, which shares the graph and all that is kept.
+        """Returns a loader over other seeds that shares the graph and its caches.
 
         Args:
-            input_nodes: The seeds, as ids ``[S]`` or as a mask ``[N]``; all nodes by default.
-            shuffle: Whether every pass has another order of the seeds.
-            generator: Where the order and the seeds of the batches are drawn from; by default PyTorch's own.
-            share: Which part of the seeds of each batch to take, where several processes go through them together. A
-                batch that is only there to be computed along is marked by
-                :func:`~graphkit.sampling.rank_slice.mark_padding`.
+            input_nodes (Tensor, optional): Seeds, as ids ``[S]`` or as a mask ``[N]``. (default: ``None``, all nodes)
+            shuffle (bool, optional): Draws a new order of the seeds for each pass. (default: ``False``)
+            generator (torch.Generator, optional): Source of the order and of the sampling seeds. (default: PyTorch's
+                global generator)
+            share (RankSlice, optional): Slice of the seeds of each batch for this rank. A rank without seeds gets a
+                batch that is marked by :func:`~graphkit.sampling.rank_slice.mark_padding`. (default: ``None``, the full
+                batch)
         """
         other = copy(self)
         other.share = share or RankSlice()
@@ -97,14 +99,15 @@ class NodeLoader:
         return other
 
     def drawing(self: Self, num_neighbors: Sequence[int]) -> Self:
-        """Returns a loader over the same seeds that draws other numbers of edges, and shares the graph.
+        """Returns a loader over the same seeds with other numbers of neighbors.
 
         Args:
-            num_neighbors: How many edges into a node are drawn in each layer that looks along edges, from the last one
-                back; -1 for all.
+            num_neighbors (list[int]): Edges sampled per node in each message-passing layer, starting from the last
+                layer; -1 for all.
 
         Raises:
-            ValueError: If there are not as many numbers as such layers, or one is neither -1 nor at least 1.
+            InputError: If the number of entries differs from the number of layers, or an entry is neither -1 nor at
+                least 1.
         """
         most, layers = check_neighbors(num_neighbors), len(self.subgraphs.num_neighbors)
         if len(most) != layers:
@@ -118,18 +121,18 @@ class NodeLoader:
         return -(-self.input_nodes.numel() // self.batch_size)
 
     def __iter__(self) -> Iterator[Data]:
-        self.subgraphs.keep(self.input_nodes)  # here, for what a worker finds is lost with it
+        self.subgraphs.keep(self.input_nodes)  # in the main process: the caches of workers are discarded
         count = self.input_nodes.numel()
         order = torch.randperm(count, generator=self.generator) if self.shuffle else torch.arange(count)
         parts = list(order.split(self.batch_size)) if count else []
         seeds = [0] * (len(parts) + 1)
-        if self.subgraphs.draws:  # one for each batch, so that workers do not matter
+        if self.subgraphs.draws:  # one seed per batch, independent of the number of workers
             seeds = torch.randint(2**62, (len(parts) + 1,), generator=self.generator).tolist()
         items = [(*self.share.item(ids), seed + self.share.rank) for ids, seed in zip(parts, seeds, strict=False)]
         made = _Made(self.subgraphs, self.input_nodes)
         if not self.num_workers:
             return (made[item] for item in items)
-        rng = torch.Generator().manual_seed(seeds[-1])  # or the workers' seeds would come from PyTorch's generator
+        rng = torch.Generator().manual_seed(seeds[-1])  # keeps PyTorch's global generator unchanged
         loader = DataLoader(made, sampler=items, batch_size=None, num_workers=self.num_workers, generator=rng)  # type: ignore[arg-type]
         return iter(loader)
 
@@ -138,7 +141,7 @@ class NodeLoader:
 
 
 class _Made(Dataset[Data]):
-    """Makes a batch from the places of its seeds and a random seed."""
+    """Data set that maps seed positions and a random seed to a batch."""
 
     def __init__(self, subgraphs: SubgraphSampler, input_nodes: Tensor) -> None:
         self.subgraphs, self.input_nodes = subgraphs, input_nodes
@@ -151,17 +154,17 @@ class _Made(Dataset[Data]):
 
 
 def check_counts(**counts: int) -> None:
-    """Refuses what is no whole number of at least 1."""
+    """Raises an error for values that are not integers of at least 1."""
     for name, count in counts.items():
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
             raise InputError(f"`{name}` must be a whole number of at least 1 (got {count!r})")
 
 
 def check_neighbors(num_neighbors: Sequence[int], name: str = "num_neighbors") -> list[int | None]:
-    """Returns how many edges are drawn in each layer, ``None`` for all.
+    """Returns the number of sampled edges per layer, with ``None`` for all edges.
 
     Raises:
-        ValueError: If it is no list of whole numbers, each -1 or at least 1.
+        InputError: If ``num_neighbors`` is not a list of integers that are -1 or at least 1.
     """
     is_sequence = isinstance(num_neighbors, Sequence) and not isinstance(num_neighbors, str)
     if not is_sequence or any(type(most) is not int or (most < 1 and most != -1) for most in num_neighbors):
@@ -174,7 +177,7 @@ def _seeds(input_nodes: Tensor | None, num_nodes: int) -> Tensor:
     """Returns the ids of the seeds.
 
     Raises:
-        ValueError: If one of them does not exist or comes twice.
+        InputError: If a seed does not exist or is repeated.
     """
     if input_nodes is None:
         return torch.arange(num_nodes)
@@ -195,5 +198,5 @@ def _seeds(input_nodes: Tensor | None, num_nodes: int) -> Tensor:
             what = f"got ids from {low} to {high}"
             raise InputError(f"`input_nodes` must hold node ids from 0 to {num_nodes - 1} ({what})")
         if ids.unique().numel() < ids.numel():
-            raise InputError("`input_nodes` must name no node twice (got some more than once); take `unique()` of it")
+            raise InputError("`input_nodes` must be unique (got repeated ids); apply `unique()` to it")
     return ids

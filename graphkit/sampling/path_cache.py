@@ -1,4 +1,4 @@
-"""Paths that have been found, by the node that they belong to."""
+"""In-memory cache of shortest paths, indexed by attending node."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,11 @@ from graphkit.sampling.csc_graph import spans
 
 
 class PathCache:
-    """Keeps the paths of some nodes of a graph, and returns those of a few of them.
+    """In-memory cache of the shortest paths of selected nodes.
 
     Args:
-        num_nodes: Number of nodes of the graph.
-        max_hops: How many lengths there are.
+        num_nodes (int): Number of nodes of the graph.
+        max_hops (int): Number of path lengths.
     """
 
     def __init__(self, num_nodes: int, max_hops: int) -> None:
@@ -25,11 +25,10 @@ class PathCache:
 
     @classmethod
     def carried(cls, paths: Sequence[Tensor], num_nodes: int) -> "PathCache":
-        """Takes the paths that a graph carries, of all its nodes.
+        """Creates a cache from the ``path_index`` tensors of all nodes of a graph.
 
         Raises:
-            ValueError: If they are not whole-number tensors ``[h + 1, P]`` for h = 1, 2, ..., or name a node that does
-                not exist.
+            InputError: If the tensors are not integer ``[h + 1, P]`` for h = 1, 2, ..., or a node id does not exist.
         """
         for hops, path_index in enumerate(paths, start=1):
             check_paths(path_index, hops, num_nodes)
@@ -38,11 +37,11 @@ class PathCache:
         return cache
 
     def add(self, nodes: Tensor, paths: Sequence[Tensor]) -> None:
-        """Keeps the paths of further nodes.
+        """Adds the paths of further nodes.
 
         Args:
-            nodes: ``[K]`` int64, the nodes, none of which is known yet.
-            paths: For each length all their paths ``[h + 1, P_h]``, in any order; that of a node's own is kept.
+            nodes (Tensor): ``[K]`` int64, nodes that are not in the cache.
+            paths (list[Tensor]): For each length their paths ``[h + 1, P_h]``; the order within a node is kept.
         """
         self._slot[nodes] = torch.arange(self._count, self._count + nodes.numel(), dtype=torch.int32)
         for index, path_index in enumerate(paths):
@@ -56,20 +55,20 @@ class PathCache:
         self._count += nodes.numel()
 
     def missing(self, nodes: Tensor) -> Tensor:
-        """Returns those of some nodes that are not known yet."""
+        """Returns the nodes whose paths are not in the cache."""
         return nodes[self._slot[nodes] < 0]
 
     def of(self, nodes: Tensor) -> list[Tensor]:
-        """Returns the paths of nodes that are known, for each length ``[h + 1, P_h]`` int64, node after node."""
+        """Returns the paths of cached nodes: for each length ``[h + 1, P_h]``, by node."""
         slot = self._slot[nodes].long()
         return [paths[:, spans(ptr, slot)[0]].long() for ptr, paths in zip(self._ptr, self._paths, strict=True)]
 
 
 def check_paths(path_index: Tensor, hops: int, num_nodes: int) -> None:
-    """Refuses what is no paths of some hops in a graph.
+    """Raises an error for an invalid ``path_index`` tensor.
 
     Raises:
-        ValueError: If it is no whole-number tensor ``[hops + 1, P]`` or names a node that does not exist.
+        InputError: If it is not an integer tensor ``[hops + 1, P]``, or a node id does not exist.
     """
     name = f"path_index_{hops}"
     is_tensor = isinstance(path_index, Tensor)

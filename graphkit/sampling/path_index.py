@@ -1,4 +1,4 @@
-"""Paths of every node of a graph in files: written block by block, read back a few nodes at a time."""
+"""On-disk index of the shortest paths of all nodes, in memory-mapped blocks."""
 
 import os
 import secrets
@@ -17,33 +17,33 @@ from graphkit.errors import InputError
 from graphkit.files import parsing, read_json, write_json, writing
 from graphkit.sampling.csc_graph import spans
 
-#: Nodes whose paths are in one file of each length, unless something else is asked for.
+#: Default number of nodes per block.
 BLOCK = 2**16
-#: What says that a block is there, and that all of them are.
+#: Index file of a block and of the path set; written last, so that its presence marks completeness.
 BLOCK_INDEX, INDEX = "block.json", "index.json"
-#: The most nodes of a graph: ids are stored in 32 bits.
+#: Largest number of nodes: ids are stored in 32 bits.
 MAX_NODES = 2**31 - 1
 REMEDY = "delete the folder and write the paths again with: graphkit paths --all"
 
 
 class PathIndex:
-    r"""The paths of all nodes of a graph, in a folder that ``graphkit paths --all`` writes.
+    """On-disk index of the shortest paths of all nodes of a graph.
 
-    Nodes are taken in blocks, by their ids. Of every block and every length there is one NumPy file with a
-    ``path_index`` :math:`[h + 1, P]` of 32-bit ids, sorted by the last row and stored path by path, and one with where
-    the paths of each node begin. The files are mapped into memory: a look at some nodes reads their paths and nothing
-    else, and what was read can be forgotten again whenever memory is short.
+    The folder is written by ``graphkit paths --all``. Nodes are divided into blocks of consecutive ids. Each block has,
+    per path length, a NumPy file with a ``path_index`` :math:`[h + 1, P]` of 32-bit ids, sorted by the last row and
+    stored path by path, and a file with the offset of each node's first path. Files are memory-mapped: a lookup reads
+    only the paths of the requested nodes.
 
-    Before a file is used for the first time in a process, it is read once and compared with its checksum (about a
-    second for each 1.5 GB; sets of older versions have no checksums), and its shape and offsets are checked. Each look
-    also checks that the paths that were read end in the nodes that were asked for, at little cost.
+    Before its first use in a process, a file is compared with its checksum (about one second per 1.5 GB; path sets of
+    older versions have no checksums), and its shape and offsets are checked. Each lookup also checks that the paths end
+    in the requested nodes.
 
     Args:
-        folder: The folder.
+        folder (str or Path): Folder of the path set.
 
     Raises:
-        FileNotFoundError: If it holds no path set, or one that is not whole.
-        InputError: If its index cannot be read.
+        FileNotFoundError: If the folder has no path set or an incomplete one.
+        InputError: If the index file cannot be read.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -51,40 +51,40 @@ class PathIndex:
         path = self.folder / INDEX
         if not path.is_file():
             if (self.folder / "shards").is_dir():
-                remedy = "run the command that began it again"
-                raise FileNotFoundError(f"the path set '{self.folder}' is not whole (it has no {INDEX}); {remedy}")
+                remedy = "run the command that started it again"
+                raise FileNotFoundError(f"the path set '{self.folder}' is incomplete (it has no {INDEX}); {remedy}")
             remedy = "write one with: graphkit paths --all --output DIR"
-            raise FileNotFoundError(f"'{self.folder}' is no path set (it has no {INDEX}); {remedy}")
+            raise FileNotFoundError(f"'{self.folder}' is not a path set (it has no {INDEX}); {remedy}")
         index = read_json(path, "delete it, and run `graphkit paths --all` with the same --output again")
         if not _is_index(index):
-            raise InputError(f"'{path}' is no index of a path set; write the paths again")
+            raise InputError(f"'{path}' is not the index of a path set; write the paths again")
         self.num_nodes, self.max_hops, self.block = index["nodes"], index["max_hops"], index["block"]
         self.ratio, self.weight, self._graph = index["ratio"], index["weight"], index["graph"]
         self.num_paths: list[int] = index["paths"]
         self._open: dict[tuple[int, int], tuple[Tensor, np.ndarray]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_open": {}}  # a worker maps the files itself
+        return {**self.__dict__, "_open": {}}  # each worker maps the files itself
 
     def __repr__(self) -> str:
         return f"PathIndex('{self.folder}', {self.num_nodes} nodes, {sum(self.num_paths)} paths)"
 
     def missing(self, nodes: Tensor) -> Tensor:
-        """Returns those of some nodes whose paths are not there: none."""
+        """Returns the nodes without paths: an empty tensor."""
         return nodes[:0]
 
     def of(self, nodes: Tensor) -> list[Tensor]:
         """Reads the paths of some nodes.
 
         Args:
-            nodes: ``[K]`` int64, the nodes.
+            nodes (Tensor): ``[K]`` int64, node ids.
 
         Returns:
-            For each length ``[h + 1, P_h]`` int64, node after node, each node's in the order of the search.
+            For each length the paths ``[h + 1, P_h]`` int64, node after node, in the order of the search.
 
         Raises:
-            InputError: If a node does not exist, or a file of the set is damaged.
-            FileNotFoundError: If a file of the set is gone.
+            InputError: If a node does not exist, or a file is damaged.
+            FileNotFoundError: If a file is missing.
         """
         if nodes.numel() and not 0 <= int(nodes.min()) <= int(nodes.max()) < self.num_nodes:
             what = f"got ids from {int(nodes.min())} to {int(nodes.max())}"
@@ -95,10 +95,15 @@ class PathIndex:
         return [self._of_length(hops, nodes, places) for hops in range(1, self.max_hops + 1)]
 
     def check(self, edge_index: Tensor, cost: Tensor | None, num_nodes: int) -> None:
-        """Refuses a graph that the paths are not of.
+        """Raises an error if the paths belong to a different graph.
+
+        Args:
+            edge_index (Tensor): ``[2, E]``.
+            cost (Tensor, optional): ``[E]``, edge costs; ``None`` for 1.
+            num_nodes (int): Number of nodes.
 
         Raises:
-            ValueError: If it has other nodes, edges or costs than the one whose paths were written.
+            InputError: If nodes, edges or costs differ from those of the path set.
         """
         if num_nodes != self.num_nodes or fingerprint(edge_index, cost, num_nodes) != self._graph:
             raise InputError(
@@ -116,7 +121,7 @@ class PathIndex:
         end = torch.zeros(nodes.numel() + 1, dtype=torch.long)
         torch.cumsum(counts, 0, out=end[1:])
         out = np.empty((int(end[-1]), hops + 1), dtype=np.int32)
-        for paths, columns, index in rows:  # path by path, as they lie in the file
+        for paths, columns, index in rows:  # path by path, the order in the file
             out[spans(end, index)[0].numpy()] = paths.T[columns.numpy()]
         path_index = torch.from_numpy(out).t().long().contiguous()
         exist = not path_index.numel() or 0 <= int(path_index.min()) <= int(path_index.max()) < self.num_nodes
@@ -126,7 +131,7 @@ class PathIndex:
         return path_index
 
     def _map(self, number: int, hops: int) -> tuple[Tensor, np.ndarray]:
-        """Maps the files of one length in a block: where the paths of each node begin, and the paths."""
+        """Memory-maps the offsets and the paths of one length in a block."""
         key = (number, hops)
         if key not in self._open:
             block = self.folder / block_name(number)
@@ -144,24 +149,24 @@ class PathIndex:
 
 
 def block_name(number: int) -> str:
-    """Returns the folder of a block."""
+    """Returns the folder name of a block."""
     return f"block-{number:05d}"
 
 
 def write_block(folder: Path, number: int, first: int, count: int, paths: Sequence[Tensor]) -> list[int]:
-    """Writes the paths of a block of nodes; its folder appears when it is whole.
+    """Writes the paths of a block of nodes; the folder is renamed when complete.
 
-    What a killed writer of the block has left is removed: only one process at a time may write a block.
+    Leftovers of an interrupted writer are removed, so that only one process at a time may write a block.
 
     Args:
-        folder: The folder of the path set.
-        number: Which block it is.
-        first: Its first node.
-        count: How many nodes it has.
-        paths: For each length ``[h + 1, P_h]``, sorted by the last row.
+        folder (Path): Folder of the path set.
+        number (int): Index of the block.
+        first (int): First node of the block.
+        count (int): Number of nodes.
+        paths (list[Tensor]): For each length ``[h + 1, P_h]``, sorted by the last row.
 
     Returns:
-        How many paths there are of each length.
+        The number of paths of each length.
     """
     remove_leftovers(folder, block_name(number))
     aside = folder / f".{block_name(number)}-{secrets.token_hex(6)}"
@@ -178,7 +183,7 @@ def write_block(folder: Path, number: int, first: int, count: int, paths: Sequen
         write_json(aside / BLOCK_INDEX, {"first": first, "nodes": count, "paths": counts, "crc32": checksums})
         try:
             os.rename(aside, folder / block_name(number))
-        except OSError:  # another process has written the same, or it was there without its index
+        except OSError:  # written by another process, or present without its index
             if not (folder / block_name(number) / BLOCK_INDEX).is_file():
                 raise
     finally:
@@ -187,18 +192,19 @@ def write_block(folder: Path, number: int, first: int, count: int, paths: Sequen
 
 
 def remove_leftovers(folder: Path, name: str = "block") -> None:
-    """Removes what killed writers of a block, or of any block, have left."""
+    """Removes temporary files of interrupted writers of one block or of all blocks."""
     for path in folder.glob(f".{name}-*"):
         shutil.rmtree(path, ignore_errors=True)
 
 
 def write_index(folder: Path, settings: dict[str, Any], blocks: int) -> dict[str, Any]:
-    """Writes the index of a path set that has all its blocks, and returns it.
+    """Writes the index of a path set with all blocks, and returns its content.
 
     Args:
-        folder: The folder.
-        settings: ``nodes``, ``max_hops``, ``ratio``, ``weight``, ``block`` and ``graph``, see :func:`fingerprint`.
-        blocks: Number of blocks.
+        folder (Path): Folder of the path set.
+        settings (dict): ``nodes``, ``max_hops``, ``ratio``, ``weight``, ``block`` and ``graph``, see
+            :func:`fingerprint`.
+        blocks (int): Number of blocks.
 
     Raises:
         InputError: If the index of a block is damaged.
@@ -214,9 +220,9 @@ def write_index(folder: Path, settings: dict[str, Any], blocks: int) -> dict[str
 
 
 def fingerprint(edge_index: Tensor, cost: Tensor | None, num_nodes: int) -> str:
-    """Returns 16 letters that stand for the edges and costs of a graph, in whatever order these are given.
+    """Returns a 16-character hash of edges and costs, independent of edge order.
 
-    Self loops, which are on no path, do not count.
+    Self loops are ignored, since no path contains them.
     """
     edges = edge_index.as_tensor() if isinstance(edge_index, EdgeIndex) else edge_index
     total = torch.zeros((), dtype=torch.long)
@@ -230,8 +236,8 @@ def fingerprint(edge_index: Tensor, cost: Tensor | None, num_nodes: int) -> str:
 
 
 def _mixed(key: Tensor) -> Tensor:
-    """Spreads numbers over all 64 bits; sums of what comes out say which numbers there were."""
-    key = key * -7046029254386353131  # an odd number: multiplying by it loses nothing
+    """Hashes 64-bit integers, so that sums of hashes identify a multiset."""
+    key = key * -7046029254386353131  # odd, therefore invertible modulo 2**64
     key = (key ^ (key >> 29)) * -4658895280553007687
     return key ^ (key >> 32)
 
@@ -261,8 +267,8 @@ def _read_block(block: Path, first: int, count: int, max_hops: int) -> dict[str,
     """Reads the index of a block.
 
     Raises:
-        FileNotFoundError: If there is none.
-        InputError: If it is damaged, or that of other nodes.
+        FileNotFoundError: If the file is missing.
+        InputError: If it is damaged or belongs to other nodes.
     """
     path = block / BLOCK_INDEX
     if not path.is_file():
@@ -275,21 +281,21 @@ def _read_block(block: Path, first: int, count: int, max_hops: int) -> dict[str,
 
 
 def _map(path: Path, checksum: Any) -> np.ndarray:
-    """Maps an array into memory, after a look at its checksum if there is one."""
+    """Memory-maps an array after verifying its checksum, if there is one."""
     if not path.is_file():
         raise FileNotFoundError(f"'{path}' of the path set is gone; run the command that wrote it again")
     if checksum is not None and _checksum(path) != checksum:
         raise InputError(f"'{path}' is damaged (it does not match its checksum); {REMEDY}")
     with parsing(path, REMEDY):
-        # Copied on writing, which nobody does: PyTorch warns of memory that it could not write to.
+        # Copy-on-write mode: PyTorch warns about read-only memory. The array is never written.
         array = np.load(path, mmap_mode="c", allow_pickle=False)
     if not isinstance(array, np.ndarray):
-        raise InputError(f"'{path}' is damaged (it is no array); {REMEDY}")
+        raise InputError(f"'{path}' is damaged (it is not an array); {REMEDY}")
     return array
 
 
 def _checksum(path: Path) -> int:
-    """Returns the CRC-32 of a file."""
+    """Returns the CRC-32 checksum of a file."""
     value = 0
     with path.open("rb") as file:
         while chunk := file.read(2**20):

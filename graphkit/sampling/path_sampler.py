@@ -1,4 +1,4 @@
-"""Sub-graphs of a large graph, each with all that path attention needs of it for a few nodes."""
+"""Sampler of subgraphs with all shortest paths that path attention needs."""
 
 from collections.abc import Sequence
 from copy import copy
@@ -17,29 +17,29 @@ from graphkit.sampling.path_cache import PathCache
 from graphkit.sampling.path_index import PathIndex
 from graphkit.sampling.path_search import PathSearch
 
-#: Nodes whose paths are found in one go when they are to be kept.
+#: Number of nodes per search when paths are cached.
 _BLOCK = 2**16
-#: What a sub-graph has of its own.
+#: Attribute prefixes that the sampler sets itself.
 _OWN = ("edge_index", "path_index_", "path_set")
 
 
 class PathSampler(SubgraphSampler):
-    """Cuts sub-graphs out of one graph; see :class:`~graphkit.sampling.ShortestPathLoader` for what they hold.
+    """Subgraph sampler with shortest paths, see :class:`ShortestPathLoader`.
 
     Args:
-        data: The graph.
-        num_neighbors: How many edges a node keeps in each layer that looks along edges, from the last one back;
+        data (Data): The graph.
+        num_neighbors (list[int | None]): Edges sampled per node in each message-passing layer, starting from the last
+            layer; ``None`` for all edges.
+        max_hops (int): Largest number of hops of a path.
+        ratio (float, optional): Number of paths kept per node and length above one hop, as a fraction of the degree;
             ``None`` for all.
-        max_hops: Largest number of hops of a path.
-        ratio: RankSlice of its degree that a node keeps of each length above one hop; ``None`` for all paths.
-        weight: Name of the attribute with the length of each edge; ``None`` for 1.
-        path_layers: How many further layers, the first ones of the model, attend to paths.
-        keep_paths: Whether paths that have been found are kept.
-        paths: Paths of this graph in files, which take the place of a search.
+        weight (str, optional): Name of the attribute with edge lengths; ``None`` for length 1.
+        path_layers (int): Number of path attention layers, which are the first layers of the model.
+        keep_paths (bool): Caches paths between batches.
+        paths (PathIndex, optional): Precomputed paths of this graph, used instead of a search.
 
     Raises:
-        ValueError: If an edge or a path that the graph carries names a node that does not exist, or a length is
-            negative, infinite or not a number.
+        InputError: If a node id in an edge or a path does not exist, or a length is negative or not finite.
     """
 
     def __init__(
@@ -64,7 +64,9 @@ class PathSampler(SubgraphSampler):
             _check_lengths(cost, str(weight), self.edges.row.numel())
         carried = paths_of(data) if path_layers else []
         if paths is not None and carried:
-            raise InputError("the graph must not carry paths if `paths` are given (got both); leave one of them out")
+            raise InputError(
+                "the graph must not have `path_index_1` if `paths` is given (got both); leave one of them out"
+            )
         self.search: PathSearch | None = None
         if not carried and paths is None:
             self.search = PathSearch(self.edges, cost, max_hops, ratio, self.table)
@@ -85,16 +87,16 @@ class PathSampler(SubgraphSampler):
         self._shared = [name for name in attributes if name not in (*self._of_nodes, *self._of_edges, "num_nodes")]
 
     def drawing(self, num_neighbors: Sequence[int | None]) -> "PathSampler":
-        """Returns what cuts sub-graphs with other numbers of edges out of the same graph and shares all that it has."""
+        """Returns a sampler with other numbers of neighbors that shares graph and caches."""
         other = copy(self)
         other.num_neighbors = tuple(num_neighbors)
         return other
 
     def keep(self, seeds: Tensor) -> None:
-        """Finds all paths that the sub-graphs of these seeds need and that are not known yet, and keeps them.
+        """Finds and caches all paths that the subgraphs of these seeds need.
 
         Args:
-            seeds: ``[S]`` int64, none of them twice.
+            seeds (Tensor): ``[S]`` int64, unique node ids.
         """
         if not isinstance(self.paths, PathCache) or self.search is None:
             return
@@ -112,11 +114,12 @@ class PathSampler(SubgraphSampler):
                     new = number.add(torch.cat([paths.flatten() for paths in self.paths.of(new)]))
 
     def sample(self, seeds: Tensor, generator: torch.Generator | None = None) -> Data:
-        """Returns the sub-graph of some seeds.
+        """Returns the subgraph of some seed nodes.
 
         Args:
-            seeds: ``[B]`` int64, none of them twice.
-            generator: What edges are drawn with, where a node does not keep all.
+            seeds (Tensor): ``[B]`` int64, unique node ids.
+            generator (torch.Generator, optional): Source of randomness for edge sampling. (default: PyTorch's global
+                generator)
         """
         parts: list[list[Tensor]] = []
         places: list[Tensor] = []
@@ -158,7 +161,7 @@ class PathSampler(SubgraphSampler):
         return batch
 
     def _paths(self, centers: Tensor, number: NodeRelabeler) -> list[Tensor]:
-        """Returns the paths of nodes, from those that are known or by a search."""
+        """Returns the paths of nodes from the cache or by a search."""
         if self.paths is None:
             return self._searched(centers, number)
         if self.search is not None and isinstance(self.paths, PathCache):
@@ -168,14 +171,14 @@ class PathSampler(SubgraphSampler):
         return self.paths.of(centers)
 
     def _searched(self, centers: Tensor, number: NodeRelabeler) -> list[Tensor]:
-        """Returns the paths of nodes by a search, which numbers nodes in the same table."""
+        """Returns the paths of nodes by a search that shares the relabeling table."""
         assert self.search is not None
         with number.aside():
             return self.search.find(centers)
 
 
 def _take_rows(value: Tensor, ids: Tensor) -> Tensor:
-    """Returns some rows of a tensor ``[N, ...]``; a sparse one (COO or CSR) stays sparse."""
+    """Selects rows of a tensor ``[N, ...]``; sparse tensors (COO or CSR) stay sparse."""
     if value.layout == torch.sparse_csr:
         places, counts = spans(value.crow_indices().long(), ids)
         crow = torch.zeros(ids.numel() + 1, dtype=torch.long)
@@ -187,7 +190,7 @@ def _take_rows(value: Tensor, ids: Tensor) -> Tensor:
 
 
 def _check_lengths(cost: Tensor, name: str, num_edges: int) -> None:
-    """Refuses lengths that are not one for each edge, finite and not negative."""
+    """Raises an error unless there is one finite, non-negative length per edge."""
     if cost.numel() != num_edges:
         raise InputError(f"`{name}` must have one length per edge, {num_edges} in all (got {cost.numel()})")
     wrong = (~(cost >= 0) | cost.isinf()).nonzero()

@@ -1,4 +1,4 @@
-"""The cheapest paths of some nodes of a large graph, found in their surroundings."""
+"""Shortest-path search from selected nodes, restricted to their neighborhood."""
 
 from typing import NamedTuple
 
@@ -11,24 +11,25 @@ from torch import Tensor
 from graphkit.ops import shortest_paths
 from graphkit.sampling.csc_graph import CSCGraph, NodeRelabeler
 
-#: Sums of costs that are formed in different orders are taken for different beyond this share.
+#: Relative rounding tolerance for sums of costs in different orders.
 _ROUNDING = 1e-9
 
 
 class PathSearch:
-    """Finds what :func:`graphkit.ops.shortest_paths` finds in the whole graph, looking only as far as it must.
+    """Local search for the paths that :func:`graphkit.ops.shortest_paths` returns.
 
-    Where all edges cost the same, paths of at most ``max_hops`` hops lie within as many hops. Where they have costs, a
-    cheaper way round may lead far away. The search then looks one hop further and works out, for each node, what it
-    costs at least to leave what it has seen: the paths of a node that cost less than that are those of the whole graph.
-    For the other nodes it doubles the distance, and takes the whole graph once it would see more than half of it.
+    With unit costs, paths of at most ``max_hops`` hops lie within that many hops of a node. With edge costs, a cheaper
+    detour may leave this region. The search therefore adds one hop and computes a lower bound on the cost of any path
+    that leaves the region: paths of a node that cost less than the bound are exact. For the remaining nodes the extra
+    distance is doubled, until the region exceeds half of the graph, and the full graph is searched.
 
     Args:
-        edges: The edges of the graph.
-        cost: ``[E]`` what it costs to go along each edge, in the order in which they were given; nothing for 1.
-        max_hops: Largest number of hops.
-        ratio: RankSlice of its degree that a node keeps of each length above one hop; ``None`` for all paths.
-        table: ``[N]`` int32, all -1: a place to number nodes in.
+        edges (CSCGraph): Edges of the graph.
+        cost (Tensor, optional): ``[E]``, edge costs in the input order; ``None`` for 1.
+        max_hops (int): Largest number of hops.
+        ratio (float, optional): Number of paths kept per node and length above one hop, as a fraction of the degree;
+            ``None`` for all.
+        table (Tensor): ``[N]`` int32, all -1: relabeling table.
     """
 
     def __init__(self, edges: CSCGraph, cost: Tensor | None, max_hops: int, ratio: float | None, table: Tensor) -> None:
@@ -36,10 +37,10 @@ class PathSearch:
         self.cost = None if cost is None else cost if edges.order is None else cost[edges.order]
 
     def find(self, centers: Tensor) -> list[Tensor]:
-        """Returns the paths of each length of some nodes, sorted by the last row, self paths included.
+        """Returns the paths of some nodes by length, with self paths, sorted by last row.
 
         Args:
-            centers: ``[K]`` int64, the nodes, none of them twice.
+            centers (Tensor): ``[K]`` int64, unique node ids.
         """
         parts: list[list[Tensor]] = []
         further = 0 if self.cost is None else 1
@@ -61,7 +62,7 @@ class PathSearch:
         return [path_index[:, path_index[-1].argsort(stable=True)] for path_index in merged]
 
     def _around(self, centers: Tensor, hops: int) -> "_Region | None":
-        """Returns what lies within some hops of nodes, against the edges; nothing if that is half of the graph."""
+        """Returns the in-neighborhood within ``hops``; ``None`` above half of the graph."""
         with NodeRelabeler(self.table) as seen:
             seen.begin(centers)
             new = inner = centers
@@ -70,11 +71,11 @@ class PathSearch:
                 new = seen.add(self.edges.row[self.edges.into(new)[0]])
                 if 2 * len(seen) > self.edges.num_nodes:
                     return None
-            # In the order of their ids, by which ties between paths are broken.
+            # Sorted by id, since ties between paths are broken by id.
             return _Region(seen.nodes.sort().values, new, self.edges.into(inner)[0])
 
     def _search(self, places: Tensor, centers: Tensor, nodes: Tensor | None) -> tuple[list[Tensor], list[Tensor]]:
-        """Returns the paths along the edges at some places and their costs, by the ids that nodes have in the graph."""
+        """Returns paths, in ids of the full graph, and costs within a subset of edges."""
         target, size = torch.searchsorted(self.edges.ptr, places, right=True) - 1, self.edges.num_nodes
         ends = torch.stack([self.edges.row[places], target])
         if nodes is not None:
@@ -88,10 +89,10 @@ class PathSearch:
         return (paths if nodes is None else [nodes[path_index] for path_index in paths]), costs
 
     def _sure(self, region: "_Region", paths: list[Tensor], costs: list[Tensor]) -> Tensor:
-        """Returns for the nodes of a region whether the paths found for them are those of the whole graph.
+        """Returns which nodes of a region have exact paths.
 
-        A route that the search has not seen leaves the region, and so passes one of its outermost nodes. Where that
-        alone costs more than the dearest path of a node, no such route changes what was found for it.
+        A path outside the region passes one of its outermost nodes. If reaching a node from there costs more than its
+        most expensive path, paths outside the region cannot change the result.
         """
         local = region.local
         dearest = torch.zeros(region.nodes.numel(), dtype=torch.float64)
@@ -103,7 +104,7 @@ class PathSearch:
         target = local(torch.searchsorted(self.edges.ptr, places, right=True) - 1).numpy()
         other, value = local(self.edges.row[places]).numpy(), self.cost[places].double().numpy()  # type: ignore[index]
         order = np.lexsort((value, target, other))
-        again = np.zeros(order.size, dtype=bool)  # of parallel edges, all but the cheapest
+        again = np.zeros(order.size, dtype=bool)  # duplicates of parallel edges, except the cheapest
         again[1:] = (np.diff(target[order]) == 0) & (np.diff(other[order]) == 0)
         order = order[~again]
         graph = csr_array((value[order], (other[order], target[order])), shape=(dearest.numel(), dearest.numel()))
@@ -112,12 +113,12 @@ class PathSearch:
 
 
 class _Region(NamedTuple):
-    """A part of a graph.
+    """Neighborhood of the searched nodes.
 
     Args:
-        nodes: Its nodes, by their ids.
-        outermost: Those whose edges are not followed any further.
-        places: The edges into all others.
+        nodes (Tensor): Sorted ids of its nodes.
+        outermost (Tensor): Nodes whose incoming edges are not in the region.
+        places (Tensor): Positions of the edges into all other nodes.
     """
 
     nodes: Tensor
@@ -125,5 +126,5 @@ class _Region(NamedTuple):
     places: Tensor
 
     def local(self, nodes: Tensor) -> Tensor:
-        """Returns the places of nodes among those of the region."""
+        """Returns the positions of nodes within the region."""
         return torch.searchsorted(self.nodes, nodes)

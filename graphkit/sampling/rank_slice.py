@@ -1,4 +1,4 @@
-"""The part of a batch that one of several processes computes."""
+"""Division of batches between the ranks of distributed training."""
 
 from typing import NamedTuple
 
@@ -8,25 +8,25 @@ from torch_geometric.data import Data
 
 
 class RankSlice(NamedTuple):
-    """Which of several processes this is.
+    """Slice of every batch that one rank computes.
 
     Args:
-        rank: Its number.
-        world: How many there are.
+        rank (int, optional): Rank of this process. (default: ``0``)
+        world (int, optional): World size. (default: ``1``)
     """
 
     rank: int = 0
     world: int = 1
 
     def of(self, ids: Tensor, sizes: Tensor | None = None) -> Tensor:
-        """Returns this process's part of a batch; the parts of all processes together are the batch.
+        """Returns the items of a batch for this rank.
 
-        Parts differ by one item at most. Where sizes are given they are also about as large: the items are dealt out
-        from the largest to the smallest, every other round in the opposite direction.
+        Slices differ by at most one item. With ``sizes``, items are assigned in descending order of size, in
+        alternating direction, so that the total sizes are balanced.
 
         Args:
-            ids: ``[B]``, the items of the batch, the same in all processes.
-            sizes: ``[B]``, how much work each is.
+            ids (Tensor): ``[B]``, items of the batch, equal on all ranks.
+            sizes (Tensor, optional): ``[B]``, size of each item. (default: ``None``, equal sizes)
         """
         if self.world == 1:
             return ids
@@ -39,25 +39,22 @@ class RankSlice(NamedTuple):
         return ids[order[seat == self.rank].sort().values]
 
     def item(self, ids: Tensor, sizes: Tensor | None = None) -> tuple[Tensor, bool]:
-        """Returns what :meth:`of` does, and whether these items count.
+        """Returns the slice of :meth:`of`, and ``False`` if the slice is only padding.
 
-        Where there are fewer items than processes, those without any take the first item, which does not count: they
-        compute along, since the others wait for their messages.
+        If a batch has fewer items than ranks, each remaining rank gets the first item as padding: it must take part in
+        collective operations, but its loss does not count.
         """
         local_ids = self.of(ids, sizes)
         return (local_ids, True) if local_ids.numel() or not ids.numel() else (ids[:1], False)
 
 
 def mark_padding(batch: Data, counts: bool) -> Data:
-    """Marks a batch whose items do not count, see :meth:`RankSlice.item`; returns it.
-
-    The mark is the attribute ``padding`` of the batch, so that it goes where the batch goes.
-    """
+    """Sets ``batch.padding`` if the items do not count, and returns the batch."""
     if not counts:
         batch.padding = True
     return batch
 
 
 def is_padding(batch: Data) -> bool:
-    """Returns whether the items of a batch do not count, see :func:`mark_padding`."""
+    """Returns whether a batch is padding, see :func:`mark_padding`."""
     return bool(batch.get("padding", False))

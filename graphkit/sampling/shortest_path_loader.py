@@ -1,4 +1,4 @@
-"""Mini-batches of a graph that is too large to attend to all its paths at once."""
+"""Mini-batch loader for path attention on large graphs."""
 
 from pathlib import Path
 
@@ -13,61 +13,62 @@ from graphkit.sampling.path_sampler import PathSampler
 
 
 class ShortestPathLoader(NodeLoader):
-    r"""Goes through nodes of a large graph in batches, each with all that path attention needs of the graph for them.
+    """Mini-batch loader with shortest paths for path attention, such as SPAGAN.
 
-    A batch is a sub-graph: its first ``batch_size`` nodes are the seeds, the others are what the seeds look at, through
-    all layers of a model. The last ``num_layers - path_layers`` layers look along edges, the first ``path_layers``
-    along the shortest paths; :class:`~graphkit.nn.SPAGAN` has two layers, the first of them along paths. The sub-graph
-    holds every edge into the nodes that the former attend from, and every path of those that the latter attend from,
-    found by :func:`graphkit.ops.shortest_paths` for these nodes alone. So a model gives the seeds what it gives them on
-    the whole graph; what it gives the other nodes means nothing.
+    A batch is a subgraph whose first ``batch_size`` nodes are the seeds; the others are in the receptive field of the
+    seeds. The first ``path_layers`` layers of the model attend to shortest paths, the last ``num_layers - path_layers``
+    layers pass messages along edges; :class:`~graphkit.nn.SPAGAN` has two layers, of which the first attends to paths.
+    The subgraph contains all edges and paths that these layers need, so that the outputs for the seeds equal those on
+    the full graph. Outputs for other nodes are not meaningful. Paths are those of :func:`graphkit.ops.shortest_paths`,
+    computed for the required nodes only.
 
-    Batches follow PyG's :class:`~torch_geometric.loader.NeighborLoader`, which this takes the place of:
+    Batches have the form of :class:`torch_geometric.loader.NeighborLoader`:
 
-    * ``x``, ``y``, the masks and all else that the graph has for each node, of the nodes of the batch, seeds first;
-    * ``edge_index``, sorted by target, and what the graph has for each edge;
-    * ``path_index_1``, ``path_index_2``, ... as :class:`graphkit.transforms.ShortestPaths` makes them, with self paths,
-      sorted by the last row;
-    * ``n_id`` and ``e_id``, which nodes and edges of the graph these are, ``input_id``, the places of the seeds in
-      ``input_nodes``, and ``batch_size``, how many seeds there are.
+    * ``x``, ``y``, masks and all other node attributes, seeds first;
+    * ``edge_index``, sorted by target, and all edge attributes;
+    * ``path_index_1``, ``path_index_2``, ... as :class:`graphkit.transforms.ShortestPaths` returns them, with self
+      paths, sorted by the last row;
+    * ``n_id`` and ``e_id``, ids of the nodes and edges in the full graph; ``input_id``, positions of the seeds in
+      ``input_nodes``; ``batch_size``, the number of seeds.
 
     Args:
-        data: The graph. If it carries paths already, those are used and none are found.
-        batch_size: Number of seeds in a batch.
-        max_hops: Largest number of hops of a path.
-        ratio: How many of its cheapest paths a node keeps of each length above one hop, as a share of its degree;
-            ``None`` for all.
-        shuffle: Whether every pass has another order of the seeds.
-        num_workers: Processes that make batches ahead of time; with 0 they are made when they are asked for.
-        input_nodes: The seeds, as ids ``[S]`` or as a mask ``[N]``; all nodes by default.
-        weight: Name of the attribute with the length of each edge, zero or more; by default all have the length 1.
-        num_layers: Number of layers of the model.
-        path_layers: How many of them, from the first one, attend to paths. With 0 batches carry no paths.
-        num_neighbors: How many edges, drawn at random in each batch, a node keeps in the layers that look along edges;
-            ``None`` for all of them, and results as on the whole graph.
-        keep_paths: Whether paths are found once, for all nodes that any batch needs, and kept, with 4 bytes per node of
-            a path. By default those of a batch are found with it and forgotten.
-        generator: Where the order and the seeds of the batches are drawn from; by default PyTorch's own.
-        paths: A :class:`~graphkit.sampling.PathIndex` of this graph, or its folder, from which each batch reads its
-            paths; none are found then, and ``max_hops``, ``ratio`` and ``weight`` are those of the set.
+        data (Data): The graph. If it has ``path_index_*`` attributes, these are used instead of a search.
+        batch_size (int, optional): Number of seeds per batch. (default: ``1024``)
+        max_hops (int, optional): Largest number of hops of a path. (default: ``2``)
+        ratio (float, optional): Number of cheapest paths kept per node and length above one hop, as a fraction of the
+            degree; ``None`` for all. (default: ``1.0``)
+        shuffle (bool, optional): Draws a new order of the seeds for each pass. (default: ``False``)
+        num_workers (int, optional): Number of worker processes that prefetch batches; 0 makes batches on demand.
+            (default: ``0``)
+        input_nodes (Tensor, optional): Seeds, as ids ``[S]`` or as a mask ``[N]``. (default: ``None``, all nodes)
+        weight (str, optional): Name of the attribute with non-negative edge lengths. (default: ``None``, length 1)
+        num_layers (int, optional): Number of layers of the model. (default: ``2``)
+        path_layers (int, optional): Number of path attention layers; with 0, batches have no paths. (default: ``1``)
+        num_neighbors (int, optional): Edges sampled per node and batch in message-passing layers. (default: ``None``,
+            all edges, with results as on the full graph)
+        keep_paths (bool, optional): Finds the paths of all required nodes once and caches them, with 4 bytes per node
+            of a path. (default: ``False``)
+        generator (torch.Generator, optional): Source of the order and of the sampling seeds. (default: PyTorch's global
+            generator)
+        paths (PathIndex or str or Path, optional): Precomputed paths of this graph, or their folder. No search takes
+            place, and ``max_hops``, ``ratio`` and ``weight`` are those of the path set. (default: ``None``)
 
     Raises:
-        FileNotFoundError: If ``paths`` is a folder without a whole path set.
-        ValueError: If ``paths`` are those of another graph, an option has no such value, an edge, a path or a seed
-            names a node that does not exist, a seed comes twice, or a length is negative, infinite or not a number.
+        FileNotFoundError: If ``paths`` is a folder without a complete path set.
+        InputError: If ``paths`` belongs to another graph, an option is out of range, a node id does not exist, a seed
+            is repeated, or a length is negative or not finite.
 
     Notes:
-        All batches share the graph as it was given, where the edges into each node are (8 bytes per node, and per edge
-        unless edges are sorted by target, as :func:`graphkit.data.load` sorts them) and a table to number nodes in (4
-        bytes per node). So do workers. What a batch needs beyond that depends on the batch, with one exception: where
-        edges have lengths and the ways round that paths have to be compared with lead through more than half of the
-        graph, the search takes the whole graph for a moment (about 80 bytes per edge).
+        All batches and workers share the graph, its CSC form (8 bytes per node, and 8 bytes per edge unless edges are
+        sorted by target, as :func:`graphkit.data.load` returns them) and a relabeling table (4 bytes per node). With
+        edge lengths, a search that covers more than half of the graph falls back to the full graph (about 80 bytes per
+        edge).
 
-        Batches do not depend on the number of workers. For inference, go through all nodes without ``shuffle`` and put
-        the outputs together: ``torch.cat([model(**model.inputs(b))[: b.batch_size] for b in loader])``.
+        Batches do not depend on the number of workers. For inference, iterate over all nodes without ``shuffle`` and
+            concatenate the outputs: ``torch.cat([model(**model.inputs(b))[: b.batch_size] for b in loader])``.
 
-        Looking through several layers, seeds see much of a graph without far-away parts: batches overlap, and a pass
-        takes longer than one step on the whole graph, where that fits into memory.
+        Receptive fields of several layers overlap between batches. A pass takes longer than one full-graph step, if the
+        full graph fits into memory.
     """
 
     def __init__(

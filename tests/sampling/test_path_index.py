@@ -96,7 +96,7 @@ def test_another_graph_is_refused_but_not_another_order_of_its_edges(graph: Data
     turned = Data(edge_index=graph.edge_index[:, 1:], num_nodes=300)
     with pytest.raises(ValueError, match="got another graph of 300 nodes, the set has 300"):
         ShortestPathLoader(turned, paths=folder)
-    with pytest.raises(ValueError, match="must not carry paths if `paths` are given"):
+    with pytest.raises(ValueError, match="must not have `path_index_1` if `paths` is given"):
         carries = Data(edge_index=graph.edge_index, path_index_1=graph.edge_index, num_nodes=300)
         ShortestPathLoader(carries, paths=folder)
 
@@ -115,7 +115,7 @@ def test_fingerprints_differ_with_an_edge_its_direction_and_its_cost() -> None:
 def test_shards_write_the_same_files(graph: Data, folder: Path, tmp_path: Path) -> None:
     first = write_paths(graph, tmp_path / "set", 3, 1.0, block=64, shard="0/2")
     assert first["did"] == ["block-00000", "block-00002", "block-00004"]
-    with pytest.raises(FileNotFoundError, match="is not whole .*run the command that began it again"):
+    with pytest.raises(FileNotFoundError, match="is incomplete .*run the command that started it again"):
         PathIndex(tmp_path / "set")
     write_paths(graph, tmp_path / "set", 3, 1.0, block=64, shard="1/2")
     files = sorted(path.relative_to(folder) for path in folder.rglob("*.npy"))
@@ -151,10 +151,10 @@ def test_what_a_killed_writer_has_left_is_removed(graph: Data, folder: Path, tmp
 
 
 def test_what_is_no_path_set_is_refused(graph: Data, folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="is no path set .*write one with: graphkit paths --all"):
+    with pytest.raises(FileNotFoundError, match="is not a path set .*write one with: graphkit paths --all"):
         PathIndex(tmp_path)
     (tmp_path / "index.json").write_text(json.dumps({"nodes": 3}))
-    with pytest.raises(ValueError, match="is no index of a path set"):
+    with pytest.raises(ValueError, match="is not the index of a path set"):
         PathIndex(tmp_path)
     with pytest.raises(ValueError, match="nodes must be from 0 to 299"):
         PathIndex(folder).of(torch.tensor([300]))
@@ -252,5 +252,5 @@ def test_a_damaged_index_is_refused(folder: Path, tmp_path: Path, change: dict) 
     shutil.copytree(folder, tmp_path / "set")
     path = tmp_path / "set" / "index.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
-    with pytest.raises(InputError, match="index.json' is no index of a path set"):
+    with pytest.raises(InputError, match="index.json' is not the index of a path set"):
         PathIndex(tmp_path / "set")

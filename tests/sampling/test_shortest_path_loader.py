@@ -303,7 +303,7 @@ def wrong_paths() -> Data:
         ({"weight": "nan"}, "`nan` must be finite and not negative \\(got nan for edge 3\\)"),
         ({"weight": "x"}, "`x` must have one length per edge, 3600 in all \\(got 3000\\)"),
         ({"input_nodes": torch.tensor([600])}, "`input_nodes` must hold node ids from 0 to 599 \\(got ids from 600"),
-        ({"input_nodes": torch.tensor([1, 1])}, "`input_nodes` must name no node twice"),
+        ({"input_nodes": torch.tensor([1, 1])}, "`input_nodes` must be unique"),
         ({"input_nodes": torch.ones(3).bool()}, "`input_nodes` must have one entry per node, 600 in all"),
         ({"input_nodes": torch.ones(3)}, "`input_nodes` must be ids \\[S\\] or a mask \\[N\\]"),
         ({"data": Data(edge_index=torch.tensor([[0], [9]]), num_nodes=3)}, "must hold node ids from 0 to 2"),

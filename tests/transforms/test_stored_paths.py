@@ -57,7 +57,7 @@ def test_features_and_paths_may_both_stay_in_files(tmp_path: Path, monkeypatch: 
 
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     data = large(num_nodes=60)
-    with pytest.raises(FileNotFoundError, match="is no path set"):
+    with pytest.raises(FileNotFoundError, match="is not a path set"):
         StoredPaths(str(tmp_path))(data)
     write_paths(data, tmp_path / "set")
     transform = build([{"stored-paths": str(tmp_path / "set")}])
