@@ -1,4 +1,4 @@
-"""Tasks: the loss, the metrics and the form of a prediction of each kind of target."""
+"""Tasks: loss, metrics and prediction for each kind of target."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -35,23 +35,31 @@ METRICS: dict[str, Callable[[Tensor, Tensor], Tensor | float]] = {
 }
 
 
-#: Metrics of which a smaller value is the better one.
+#: Metrics for which smaller is better.
 _ERRORS = ("mae",)
 
 
 def maximizes(metric: str) -> bool:
-    """Returns whether a larger value of a metric is the better one."""
+    """Returns whether larger values of a metric are better.
+
+    Args:
+        metric (str): Name of the metric.
+
+    Example:
+        >>> maximizes("accuracy"), maximizes("mae")
+        (True, False)
+    """
     return metric not in _ERRORS
 
 
 class Task(ABC):
-    """What is to be learned from the outputs of a model.
+    """Base class of tasks, which join loss, metric and prediction.
 
     Args:
-        metric: Name of the score; empty for the usual one of the task.
+        metric (str, optional): Name of the metric. (default: the first of ``metrics``)
 
     Raises:
-        ValueError: If the metric does not exist or does not belong to the task.
+        InputError: If the task does not support the metric.
     """
 
     name: ClassVar[str]
@@ -64,59 +72,68 @@ class Task(ABC):
 
     @property
     def maximize(self) -> bool:
-        """Whether a larger score is the better one."""
+        """``True`` if larger values of the metric are better."""
         return maximizes(self.metric)
 
     @property
     def looks_around(self) -> bool:
-        """Whether the loss of an item depends on the other targets of its batch."""
+        """``True`` if the loss of an item depends on other targets of its batch."""
         return False
 
     @abstractmethod
     def loss(self, output: Tensor, y: Tensor, among: Tensor | None = None) -> Tensor:
-        """Returns the mean loss of the outputs ``[B, C]`` against the targets.
+        """Computes the mean loss of the outputs against the targets.
 
         Args:
-            output: The outputs.
-            y: The targets.
-            among: The targets of the whole batch, if these are a part of it.
+            output (Tensor): ``[B, C]``, outputs.
+            y (Tensor): ``[B]`` or ``[B, C]``, targets.
+            among (Tensor, optional): Targets of the full batch, if ``y`` is a slice of it. (default: ``None``)
         """
 
     @abstractmethod
     def weight(self, y: Tensor) -> int:
-        """Returns the number of terms that :meth:`loss` averages over, to average it again over batches."""
+        """Returns the number of terms in the mean of :meth:`loss`."""
 
     def share(self, y: Tensor, among: Tensor | None = None) -> float:
-        """Returns what :meth:`loss` divides by: of the parts of a batch, each counts by this."""
+        """Returns the denominator of :meth:`loss`: the weight of a slice of a batch.
+
+        Args:
+            y (Tensor): Targets of the slice.
+            among (Tensor, optional): Targets of the full batch. (default: ``None``)
+        """
         return float(self.weight(y))
 
     @abstractmethod
     def predict(self, output: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns predictions ``[B]`` or ``[B, C]`` and, beside them, probabilities ``[B, C]`` (or the values)."""
+        """Returns predictions and probabilities (for regression, the values twice).
+
+        Args:
+            output (Tensor): ``[B, C]``, outputs.
+        """
 
     def score(self, output: Tensor, y: Tensor) -> float:
-        """Returns the metric of all outputs against all targets, as a fraction."""
+        """Computes the metric of all outputs against all targets, as a fraction."""
         return float(METRICS[self.metric](output, y))
 
     def has_score(self, y: Tensor) -> bool:
-        """Returns whether :meth:`score` is defined for targets, whatever the outputs."""
+        """Returns whether :meth:`score` is defined for the targets, for any outputs."""
         return True
 
 
 class Classification(Task):
-    """One class out of several, by cross-entropy; targets are ``[B]`` int64."""
+    """Single-label classification with cross-entropy; targets are ``[B]`` int64."""
 
     metrics: ClassVar[tuple[str, ...]] = ("accuracy", "balanced-accuracy")
-    #: Share of every target that is spread over all classes.
+    #: Label smoothing of the cross-entropy.
     label_smoothing = 0.0
 
     @property
     def looks_around(self) -> bool:
-        """Whether classes are weighted by how often they come in the batch."""
+        """``True`` if the loss is weighted by the class frequencies of the batch."""
         return self.metric == "balanced-accuracy"
 
     def loss(self, output: Tensor, y: Tensor, among: Tensor | None = None) -> Tensor:
-        """Returns the cross-entropy; weighted by class where the metric is the balanced accuracy."""
+        """Computes the cross-entropy, weighted by class for the balanced accuracy."""
         output = widen(output)
         weight = self._weights(y if among is None else among, output.size(-1))
         weight = None if weight is None else weight.to(output.dtype)
@@ -133,11 +150,11 @@ class Classification(Task):
         return float(y.size(0) if weight is None else weight[y].sum())
 
     def _weights(self, y: Tensor, num_classes: int) -> Tensor | None:
-        """Returns the weights of the classes, if they differ."""
+        """Returns the class weights, or ``None`` for equal weights."""
         if not self.looks_around:
             return None
         weight = class_weights(y, num_classes)
-        return weight if float(weight.sum()) > 0 else None  # a batch of a single class has nothing to balance
+        return weight if float(weight.sum()) > 0 else None  # undefined for a batch of a single class
 
     def predict(self, output: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the most probable class ``[B]`` and the probabilities ``[B, C]``."""
@@ -145,51 +162,54 @@ class Classification(Task):
 
 
 class MultiLabel(Task):
-    """Any number of labels at once, by binary cross-entropy; targets are ``[B, C]`` float, NaN where one is missing."""
+    """Multi-label classification with binary cross-entropy.
+
+    Targets are ``[B, C]`` float, with NaN for missing labels.
+    """
 
     metrics = ("micro-f1", "roc-auc")
 
     def loss(self, output: Tensor, y: Tensor, among: Tensor | None = None) -> Tensor:
-        """Returns the binary cross-entropy over the labels that are known."""
+        """Computes the binary cross-entropy over the labels that are not missing."""
         mask = ~y.isnan()
         if not bool(mask.any()):
-            return output.sum() * 0  # nothing to learn from, and nothing that would spoil the rest
+            return output.sum() * 0  # zero loss with zero gradients
         output = widen(output)
         return torch.nn.functional.binary_cross_entropy_with_logits(output[mask], y[mask].to(output.dtype))
 
     def weight(self, y: Tensor) -> int:
-        """Returns the number of known labels."""
+        """Returns the number of labels that are not missing."""
         return int((~y.isnan()).sum())
 
     def has_score(self, y: Tensor) -> bool:
-        """Returns whether a label has both classes, which ROC-AUC needs."""
+        """Returns whether any label has both classes, which ROC-AUC requires."""
         return self.metric != "roc-auc" or bool(((y == 0).any(dim=0) & (y == 1).any(dim=0)).any())
 
     def predict(self, output: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns the labels ``[B, C]`` whose logit is positive, and the probabilities ``[B, C]``."""
+        """Returns the predicted labels ``[B, C]`` and their probabilities ``[B, C]``."""
         return (output > 0).long(), output.sigmoid()
 
 
 class NodeClassification(Classification):
-    """One class for each node."""
+    """Single-label classification of nodes."""
 
     name = "node-classification"
 
 
 class GraphClassification(Classification):
-    """One class for each graph."""
+    """Single-label classification of graphs."""
 
     name = "graph-classification"
 
 
 class GraphRegression(Task):
-    """One or several numbers for each graph, by the absolute error; targets are ``[B, C]`` float."""
+    """Regression of graphs with the mean absolute error; targets are ``[B, C]`` float."""
 
     name = "graph-regression"
     metrics = ("mae",)
 
     def loss(self, output: Tensor, y: Tensor, among: Tensor | None = None) -> Tensor:
-        """Returns the mean absolute error."""
+        """Computes the mean absolute error."""
         output = widen(output)
         return torch.nn.functional.l1_loss(output, y.view_as(output).to(output.dtype))
 
@@ -198,25 +218,25 @@ class GraphRegression(Task):
         return y.numel()
 
     def predict(self, output: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns the outputs, which are the predictions themselves."""
+        """Returns the outputs, both as predictions and as values."""
         return output, output
 
 
 class MultiLabelNodeClassification(MultiLabel):
-    """Any number of labels for each node."""
+    """Multi-label classification of nodes."""
 
     name = "multilabel-node-classification"
 
 
 class MultiTaskGraphClassification(MultiLabel):
-    """Several yes-or-no questions for each graph; NaN marks an answer that is missing."""
+    """Binary classification of graphs in several tasks, with NaN for missing labels."""
 
     name = "multitask-graph-classification"
     metrics = ("roc-auc", "micro-f1")
 
 
 class SkeletonClassification(Classification):
-    """One action for each clip."""
+    """Action classification of skeleton clips."""
 
     name = "skeleton-classification"
     metrics = ("accuracy", "balanced-accuracy", "top-5-accuracy")
@@ -236,12 +256,19 @@ _TASKS: dict[str, type[Task]] = {
 
 
 def make_task(name: str, metric: str = "", label_smoothing: float = 0.0) -> Task:
-    """Returns the task of the given name, with its usual metric or the one that is named.
+    """Creates a task by name.
 
-    With ``label_smoothing``, that share of every target is spread over all classes, where there are classes.
+    Args:
+        name (str): Name of the task, such as ``"node-classification"``.
+        metric (str, optional): Name of the metric. (default: the first metric of the task)
+        label_smoothing (float, optional): Label smoothing, for single-label classification. (default: ``0.0``)
 
     Raises:
-        ValueError: If there is no such task or the metric does not belong to it.
+        InputError: If the task does not exist, or does not support the metric or label smoothing.
+
+    Example:
+        >>> make_task("node-classification").metric
+        'accuracy'
     """
     if name not in _TASKS:
         raise unknown_name("task", name, _TASKS)

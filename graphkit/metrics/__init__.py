@@ -1,4 +1,4 @@
-"""Scores as pure functions of tensors: of predictions, and of the factors that a model splits graphs into."""
+"""Metrics of predictions, factors and continual learning, as pure functions."""
 
 from graphkit.metrics.accuracy import accuracy
 from graphkit.metrics.balanced_accuracy import balanced_accuracy

@@ -1,7 +1,7 @@
-"""Checks of arguments that several metrics share, and their rule for outputs that are not finite.
+"""Argument checks shared by the metrics, and the rule for non-finite outputs.
 
-The rule: an item with a NaN among its outputs, or with an infinite one at its own class, is never a hit. Minus infinity
-at other classes is a mask, and does not count against an item.
+Rule: an item with a NaN output, or with an infinite output at its true class, counts as an error. Minus infinity at
+other classes is a mask and has no effect.
 """
 
 import torch
@@ -11,7 +11,11 @@ from graphkit.errors import InputError
 
 
 def check_classes(logits: Tensor, y: Tensor) -> None:
-    """Raises a ``ValueError`` unless ``logits`` is ``[B, C]`` and ``y`` holds one class of ``C`` for each row."""
+    """Checks that ``logits`` is ``[B, C]`` and ``y`` holds ``B`` classes below ``C``.
+
+    Raises:
+        InputError: If the shapes do not match, there is no item, or a class is out of range.
+    """
     if logits.dim() != 2:
         raise InputError(f"`logits` must be two-dimensional, one row per item (got shape {tuple(logits.shape)})")
     if y.shape != logits.shape[:1]:
@@ -26,26 +30,26 @@ def check_classes(logits: Tensor, y: Tensor) -> None:
 
 
 def scorable(logits: Tensor, y: Tensor) -> Tensor:
-    """Returns which rows may be hits, ``[B]`` bool: no output is NaN, and that of the true class is finite."""
+    """Returns the rows ``[B]`` without NaN and with a finite output at the true class."""
     return logits.gather(1, y.unsqueeze(1)).squeeze(1).isfinite() & ~logits.isnan().any(dim=1)
 
 
 def broken(logits: Tensor) -> Tensor:
-    """Returns which scores are NaN or plus infinity; minus infinity is a score of its own, "certainly not"."""
+    """Returns a mask of outputs that are NaN or plus infinity."""
     return logits.isnan() | (logits == torch.inf)
 
 
 def check_not_empty(y: Tensor) -> None:
-    """Raises a ``ValueError`` where there is nothing to average over."""
+    """Raises an error for an empty target tensor."""
     if y.numel() == 0:
         raise InputError("a score needs at least one item (got none); is the split empty?")
 
 
 def columns(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns outputs and labels as ``[B, T]`` of one shape; a single task may come as ``[B]``.
+    """Returns outputs and labels as ``[B, T]``; a single task may be given as ``[B]``.
 
     Raises:
-        ValueError: If the shapes differ or a label is neither 0, 1 nor NaN.
+        InputError: If the shapes differ, there is no item, or a label is neither 0, 1 nor NaN.
     """
     logits = logits.reshape(-1, 1) if logits.dim() == 1 else logits
     y = y.reshape(-1, 1) if y.dim() == 1 else y

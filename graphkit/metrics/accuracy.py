@@ -1,4 +1,4 @@
-"""Accuracy: the share of items whose most probable class is the right one."""
+"""Accuracy."""
 
 from torch import Tensor
 
@@ -6,20 +6,22 @@ from graphkit.metrics._checks import check_classes, scorable
 
 
 def accuracy(logits: Tensor, y: Tensor) -> float:
-    r"""Returns the fraction of rows whose largest output is at the true class, between 0 and 1.
+    """Computes the accuracy: the fraction of rows whose argmax is the true class.
 
     Args:
-        logits: Outputs, one column per class.
-        y: True classes, int64.
+        logits (Tensor): ``[B, C]``, outputs.
+        y (Tensor): ``[B]`` int64, true classes.
 
-    Shapes:
-        - **input:** ``logits`` ``[B, C]``, ``y`` ``[B]``.
-
-    Notes:
-        A row with a NaN, or with an infinite output at its true class, is never a hit.
+    Returns:
+        A value between 0 and 1. A row with a NaN, or with an infinite output at its true class, counts as an error.
 
     Raises:
-        ValueError: If the shapes do not fit, there is no item, or a class is out of range.
+        InputError: If the shapes do not match, there is no item, or a class is out of range.
+
+    Example:
+        >>> import torch
+        >>> accuracy(torch.tensor([[2.0, 1.0], [0.0, 3.0]]), torch.tensor([0, 0]))
+        0.5
     """
     check_classes(logits, y)
     hit = (logits.argmax(dim=1) == y) & scorable(logits, y)

@@ -1,4 +1,4 @@
-"""Balanced accuracy: every class counts the same, however rare it is."""
+"""Balanced accuracy: mean recall over classes."""
 
 import torch
 from torch import Tensor
@@ -7,26 +7,29 @@ from graphkit.metrics._checks import check_classes, scorable
 
 
 def balanced_accuracy(logits: Tensor, y: Tensor) -> float:
-    r"""Returns the mean recall over the classes present in ``y``, between 0 and 1.
+    r"""Computes the balanced accuracy: the mean recall over the classes in ``y``.
 
     .. math::
         \frac{1}{|\{c : V_c > 0\}|} \sum_{c : V_c > 0} \frac{|\{i : y_i = c,\ \hat{y}_i = c\}|}{V_c}
 
-    A class that is never predicted counts with recall 0. The code released with FactorGCN leaves such a class out of
-    the denominator, which would report a model that always answers the same as perfect.
-
     Args:
-        logits: Outputs, one column per class.
-        y: True classes, int64.
+        logits (Tensor): ``[B, C]``, outputs.
+        y (Tensor): ``[B]`` int64, true classes.
 
-    Shapes:
-        - **input:** ``logits`` ``[B, C]``, ``y`` ``[B]``.
-
-    Notes:
-        A row with a NaN, or with an infinite output at its true class, is never a hit.
+    Returns:
+        A value between 0 and 1. A row with a NaN, or with an infinite output at its true class, counts as an error.
 
     Raises:
-        ValueError: If the shapes do not fit, there is no item, or a class is out of range.
+        InputError: If the shapes do not match, there is no item, or a class is out of range.
+
+    Differences:
+        A class that is never predicted has recall 0. The code released with FactorGCN excludes such classes, so that a
+        constant prediction would score 1.
+
+    Example:
+        >>> import torch
+        >>> balanced_accuracy(torch.tensor([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]]), torch.tensor([0, 0, 1]))
+        0.5
     """
     check_classes(logits, y)
     hit = (logits.argmax(dim=1) == y) & scorable(logits, y)

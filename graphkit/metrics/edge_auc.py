@@ -1,4 +1,4 @@
-"""Whether a factor's coefficients tell the edges of its pattern from the other edges of the same graph."""
+"""Edge AUC: ranking of the edges of a pattern by the coefficients of a factor."""
 
 import torch
 from torch import Tensor
@@ -16,26 +16,27 @@ def edge_auc(
     matching: Tensor,
     presence: Tensor | None = None,
 ) -> float:
-    r"""Returns the within-graph edge AUC under one matching of patterns and factors.
+    """Computes the within-graph edge AUC for a fixed matching of patterns and factors.
 
-    For each pattern of a graph, the symmetrised coefficients of the pattern's factor score the edges of this graph:
-    the area under the ROC curve says how often an edge of the pattern lies above another edge, with 1/2 for a tie. It
-    is averaged over the (graph, pattern) pairs that have edges of both kinds. Factors that are all alike, that are
-    constant, or that only follow the mass of a whole graph score 0.5, whatever their number.
+    For each pattern of a graph, the symmetrized coefficients of its factor rank the edges of the graph. The AUC is the
+    probability that an edge of the pattern has a larger coefficient than another edge of the graph, with 1/2 for ties.
+    The result is the mean over (graph, pattern) pairs with edges of both kinds. Identical factors and coefficients that
+    are constant within a graph score 0.5, for any number of factors.
 
     Args:
-        coefficients, edge_index, ptr, factor_mask, presence: See :func:`~graphkit.metrics.edit_distances`.
-        matching: The factor of each pattern, as :func:`~graphkit.metrics.fixed_matching` returns it for validation
-            graphs; a pattern without a factor (-1) scores 0.5.
-
-    Shapes:
-        - **input:** ``matching`` ``[P]``, others as for :func:`~graphkit.metrics.edit_distances`.
+        coefficients (Tensor): ``[E, M]``, see :func:`~graphkit.metrics.edit_distances`.
+        edge_index (Tensor): ``[2, E]``, edges of the batched graphs.
+        ptr (Tensor): ``[B + 1]``, node offsets of the graphs.
+        factor_mask (Tensor): ``[E, P]`` bool, patterns of each edge.
+        matching (Tensor): ``[P]``, factor of each pattern, as returned by :func:`~graphkit.metrics.fixed_matching` for
+            validation graphs; a pattern without a factor (-1) scores 0.5.
+        presence (Tensor, optional): ``[B, P]`` bool, patterns of each graph. (default: ``None``, patterns with an edge)
 
     Returns:
-        The mean; NaN if no pair has edges of both kinds.
+        The mean AUC; NaN if no pair has edges of both kinds.
 
     Raises:
-        ValueError: If the shapes do not fit or a coefficient is NaN.
+        InputError: If the shapes do not match or a coefficient is not finite.
     """
     if matching.shape != factor_mask.shape[1:]:
         raise InputError(f"`matching` must hold one factor per pattern, {factor_mask.size(1)} (got {matching.numel()})")

@@ -1,4 +1,4 @@
-"""Edit distances between the true patterns of graphs and the factor graphs that a model found."""
+"""Graph edit distances between true patterns and factor graphs."""
 
 from typing import NamedTuple
 
@@ -11,11 +11,12 @@ from graphkit.nn.edge_key import merge_pairs
 
 
 class EditDistances(NamedTuple):
-    """What it costs to turn every factor graph into every true pattern.
+    """Edit distances between all factor graphs and all true patterns.
 
-    * **distance** ``[B, P, M]`` int64: differing entries between pattern ``p`` and factor ``m`` of graph ``b``.
-    * **size** ``[B, P]`` int64: directed edges of the pattern; also its distance to a graph without edges.
-    * **presence** ``[B, P]`` bool: which patterns a graph contains.
+    * **distance** ``[B, P, M]`` int64: number of differing entries between pattern ``p`` and factor ``m`` of graph
+      ``b``.
+    * **size** ``[B, P]`` int64: number of directed edges of the pattern; its distance to an empty graph.
+    * **presence** ``[B, P]`` bool: patterns that a graph contains.
     """
 
     distance: Tensor
@@ -24,16 +25,16 @@ class EditDistances(NamedTuple):
 
 
 class SymmetricEdges(NamedTuple):
-    """The edges of many graphs without self loops, once in each direction, in row-major order of their end nodes."""
+    """Symmetric edges without self loops, sorted by source and target node."""
 
     edge_index: Tensor  # [2, K]
     value: Tensor  # [K, M] mean coefficient of the two directions
-    mask: Tensor  # [K, P] bool, which patterns an edge belongs to
-    graph: Tensor  # [K] the graph of each edge
+    mask: Tensor  # [K, P] bool, patterns of each edge
+    graph: Tensor  # [K] graph of each edge
 
 
 def symmetric_edges(coefficients: Tensor, edge_index: Tensor, ptr: Tensor, factor_mask: Tensor) -> SymmetricEdges:
-    r"""Returns :math:`(E_m(j, i) + E_m(i, j)) / 2` for every pair of nodes, as a sparse list of both directions.
+    """Computes :math:`(E_m(j, i) + E_m(i, j)) / 2` as sparse list of both directions.
 
     Arguments are those of :func:`edit_distances`.
     """
@@ -58,34 +59,32 @@ def edit_distances(
     factor_mask: Tensor,
     presence: Tensor | None = None,
 ) -> EditDistances:
-    r"""Returns the distance of every factor graph to every true pattern of its graph.
+    """Computes the edit distance of every factor graph to every true pattern.
 
-    The coefficients of a factor are made symmetric, self loops are dropped, and for a pattern of :math:`e` directed
-    edges the :math:`e` largest are kept as a 0/1 matrix. The distance is the number of entries in which this matrix
-    differs from the pattern's: one undirected edge too many and one too few make 4. Equal coefficients are taken in
-    row-major order of their nodes, so the result never depends on how a device sorts.
-
-    All graphs are handled at once: the time grows with the number of edges, whatever the sizes of the graphs.
+    Coefficients are symmetrized and self loops are removed. For a pattern with :math:`e` directed edges, the :math:`e`
+    largest coefficients form a binary matrix. The distance is the number of entries in which this matrix differs from
+    the pattern: one missing and one additional undirected edge give 4. Ties are broken by node ids, so that the result
+    is deterministic on all devices. The time is proportional to the number of edges of all graphs.
 
     Args:
-        coefficients: Factor coefficients of every edge, in (0, 1).
-        edge_index: Edges of the disjoint union of the graphs.
-        ptr: First node of every graph, and the number of nodes.
-        factor_mask: Which true patterns an edge belongs to.
-        presence: Which patterns a graph contains; those that own an edge of it if it is not given.
+        coefficients (Tensor): ``[E, M]``, factor coefficients in (0, 1).
+        edge_index (Tensor): ``[2, E]``, edges of the batched graphs.
+        ptr (Tensor): ``[B + 1]``, first node of every graph and the number of nodes.
+        factor_mask (Tensor): ``[E, P]`` bool, true patterns of each edge.
+        presence (Tensor, optional): ``[B, P]`` bool, patterns of each graph. (default: ``None``, patterns with an edge)
 
-    Shapes:
-        - **input:** ``coefficients`` ``[E, M]``, ``edge_index`` ``[2, E]``, ``ptr`` ``[B + 1]``, ``factor_mask``
-          ``[E, P]`` bool, ``presence`` ``[B, P]`` bool.
-        - **output:** see :class:`EditDistances`.
-
-    Reference: `Factorizable Graph Convolutional Networks <https://arxiv.org/abs/2010.05421>`_ (NeurIPS 2020).
-
-    Differences: the released code breaks ties arbitrarily and may choose pairs of nodes that share no edge; here only
-    edges are chosen, which matters only where coefficients are exactly zero.
+    Returns:
+        The distances, sizes and presence, see :class:`EditDistances`.
 
     Raises:
-        ValueError: If the shapes do not fit or a coefficient is NaN.
+        InputError: If the shapes do not match or a coefficient is not finite.
+
+    Reference:
+        `Factorizable Graph Convolutional Networks <https://arxiv.org/abs/2010.05421>`_, NeurIPS 2020.
+
+    Differences:
+        The released code breaks ties arbitrarily and may select pairs of nodes without an edge. Here only edges are
+        selected, which differs only for coefficients of exactly zero.
     """
     edges = symmetric_edges(coefficients, edge_index, ptr, factor_mask)
     num_graphs, num_patterns = ptr.numel() - 1, factor_mask.size(1)
@@ -104,7 +103,7 @@ def edit_distances(
 
 
 def _rank(value: Tensor, graph: Tensor, num_graphs: int) -> Tensor:
-    """Returns the place of every edge in its graph, by falling value and then by index, one column per factor."""
+    """Returns the rank of every edge in its graph by descending value, per factor."""
     order = value.argsort(dim=0, descending=True, stable=True)
     order = order.gather(0, graph[order].argsort(dim=0, stable=True))
     count = torch.bincount(graph, minlength=num_graphs)
@@ -113,7 +112,7 @@ def _rank(value: Tensor, graph: Tensor, num_graphs: int) -> Tensor:
 
 
 def _check(coefficients: Tensor, edge_index: Tensor, ptr: Tensor, factor_mask: Tensor) -> None:
-    """Raises a ``ValueError`` for arguments that do not belong together."""
+    """Raises an error for arguments whose shapes do not match."""
     num_edges = edge_index.size(1)
     if coefficients.dim() != 2 or coefficients.size(0) != num_edges:
         raise InputError(f"`coefficients` must be [{num_edges}, M], a row per edge (got {tuple(coefficients.shape)})")

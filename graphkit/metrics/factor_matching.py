@@ -1,4 +1,4 @@
-"""Which factor of a model stands for which true pattern: anew in each graph, or once for all of them."""
+"""Matching of factors to true patterns, per graph or fixed for all graphs."""
 
 import numpy as np
 import torch
@@ -9,16 +9,18 @@ from graphkit.metrics.edit_distance import EditDistances
 
 
 def assign_factors(edits: EditDistances, seed: int = 0) -> Tensor:
-    """Returns the factor of every pattern, ``[B, P]``, at the least total distance of each graph; -1 for none.
+    """Assigns factors to patterns with the least total edit distance in each graph.
 
     Args:
-        edits: Distances of all patterns to all factors, see :func:`~graphkit.metrics.edit_distances`.
-        seed: Seed of the order in which the patterns and the factors of each graph are tried, which decides between
-            equal costs. A fixed order would make identical factors look consistent, see
-            :mod:`graphkit.metrics.factors`.
+        edits (EditDistances): Distances, see :func:`~graphkit.metrics.edit_distances`.
+        seed (int, optional): Seed of the random order of patterns and factors, which breaks ties. A fixed order would
+            give identical factors a high C-score, see :mod:`graphkit.metrics.factors`. (default: ``0``)
+
+    Returns:
+        The factor of every pattern ``[B, P]``, -1 for none.
     """
     num_graphs, num_patterns, num_factors = edits.distance.shape
-    # A stream of NumPy's: one of PyTorch's with the same seed may have drawn which patterns are in which graph.
+    # NumPy's generator: PyTorch's with the same seed may have generated the patterns.
     generator = np.random.default_rng(seed)
     shuffle = torch.from_numpy(generator.random((num_graphs, num_factors))).argsort(dim=1)
     distance = edits.distance.cpu().gather(2, shuffle.unsqueeze(1).expand(-1, num_patterns, -1)).numpy()
@@ -37,17 +39,31 @@ def assign_factors(edits: EditDistances, seed: int = 0) -> Tensor:
 
 
 def matched_ged(edits: EditDistances, assignment: Tensor) -> Tensor:
-    """Returns the mean edit distance over the patterns of every graph, ``[B]``, under a matching ``[B, P]``."""
+    """Computes the mean edit distance per pattern of every graph under a matching.
+
+    Args:
+        edits (EditDistances): Distances, see :func:`~graphkit.metrics.edit_distances`.
+        assignment (Tensor): ``[B, P]``, factor of every pattern.
+
+    Returns:
+        The distances ``[B]``, NaN for a graph without a pattern.
+    """
     matched = edits.distance.gather(2, assignment.clamp(min=0).unsqueeze(2)).squeeze(2)
     distance = torch.where(assignment >= 0, matched, edits.size) * edits.presence
-    return distance.sum(dim=1).double() / edits.presence.sum(dim=1)  # 0 / 0 is NaN: no pattern, no score
+    return distance.sum(dim=1).double() / edits.presence.sum(dim=1)  # 0 / 0 = NaN for graphs without a pattern
 
 
 def fixed_matching(edits: EditDistances) -> Tensor:
-    """Returns the one factor of each pattern, ``[P]``, at the least total distance over all graphs; -1 for none.
+    """Matches one factor to each pattern, with the least total distance of all graphs.
 
-    Fit it on validation graphs and apply it to others with :func:`fixed_ged` and
+    Fit the matching on validation graphs and apply it to test graphs with :func:`fixed_ged` and
     :func:`~graphkit.metrics.edge_auc`.
+
+    Args:
+        edits (EditDistances): Distances, see :func:`~graphkit.metrics.edit_distances`.
+
+    Returns:
+        The factor of each pattern ``[P]``, -1 for none.
     """
     weight = edits.presence.long()
     total = (edits.distance * weight.unsqueeze(2)).sum(dim=0).cpu().numpy()
@@ -60,11 +76,16 @@ def fixed_matching(edits: EditDistances) -> Tensor:
 
 
 def fixed_ged(edits: EditDistances, matching: Tensor) -> float:
-    """Returns GED_E where every graph has to use the same matching ``[P]``."""
+    """Computes GED_E under a fixed matching ``[P]`` for all graphs.
+
+    Args:
+        edits (EditDistances): Distances, see :func:`~graphkit.metrics.edit_distances`.
+        matching (Tensor): ``[P]``, factor of each pattern.
+    """
     return float(matched_ged(edits, matching.expand(edits.presence.shape)).nanmean())
 
 
 def _with_empty_graphs(cost: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Returns the costs ``[K, M]`` with a column of graphs without edges for every pattern beyond the factors."""
+    """Returns the costs ``[K, M]`` with a column of empty graphs per excess pattern."""
     missing = cost.shape[0] - cost.shape[1]
     return cost if missing <= 0 else np.concatenate([cost, np.tile(size[:, None], missing)], axis=1)

@@ -1,16 +1,14 @@
-r"""GED_E and C-score: how well the factors of a model match the relations a graph was made of.
+"""GED_E and C-score: agreement of the factors of a model with the true patterns.
 
-Both scores take the best assignment of factors to patterns, anew in each graph. Two traps come with that, and both
-have a guard here:
+Both scores use the best assignment of factors to patterns in each graph. This has two consequences:
 
-* **GED_E falls with the number of factors even for noise**, because the best of many is taken. Compare it only at
-  the same number of factors, beside :func:`~graphkit.metrics.random_factors` and beside an untrained model;
-  :func:`~graphkit.metrics.fixed_ged` and :func:`~graphkit.metrics.edge_auc` use one matching for all graphs and have
-  no such choice.
-* **C-score rewards a tie-break that follows an order.** Were all factors identical, an assignment that breaks ties by
-  index would give the first pattern of every graph to factor 0 and the second to factor 1: full marks for having
-  found nothing. Ties are therefore broken by an order of the patterns and the factors that is drawn anew for each
-  graph from ``seed``; where one assignment is the cheapest, the order changes nothing.
+* **GED_E decreases with the number of factors, even for noise**, since the best factor is selected. Compare it only at
+  the same number of factors, and with :func:`~graphkit.metrics.random_factors` and an untrained model.
+  :func:`~graphkit.metrics.fixed_ged` and :func:`~graphkit.metrics.edge_auc` use one matching for all graphs and have no
+  such bias.
+* **The C-score depends on tie-breaking.** With identical factors, breaking ties by index would assign the first pattern
+  of every graph to factor 0 and the second to factor 1, a perfect score without information. Ties are therefore broken
+  by a random order per graph, drawn from ``seed``. The order has no effect if the cheapest assignment is unique.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,12 +23,12 @@ from graphkit.metrics.factor_matching import assign_factors, matched_ged
 
 
 class FactorScores(NamedTuple):
-    """What :func:`factor_scores` found.
+    """GED_E and C-score of a set of graphs.
 
-    * **ged_e**, **ged_e_std**: mean and population deviation of ``ged`` over the graphs that have a pattern.
-    * **c_score**: share of the factor each pattern is matched to most often, averaged over patterns.
+    * **ged_e**, **ged_e_std**: mean and population standard deviation of ``ged`` over the graphs with a pattern.
+    * **c_score**: fraction of graphs in which a pattern has its most frequent factor, averaged over patterns.
     * **ged** ``[B]``: edit distance per pattern of every graph; NaN for a graph without a pattern.
-    * **assignment** ``[B, P]``: the factor each pattern was matched to; -1 where the graph lacks the pattern.
+    * **assignment** ``[B, P]``: factor assigned to each pattern; -1 if the graph does not contain the pattern.
     """
 
     ged_e: float
@@ -41,7 +39,7 @@ class FactorScores(NamedTuple):
 
     @property
     def matches(self) -> dict[int, list[int]]:
-        """The factors each pattern was matched to, in the order of the graphs that contain it."""
+        """Factors assigned to each pattern, in the order of the graphs that contain it."""
         columns = enumerate(self.assignment.t())
         return {pattern: factors[factors >= 0].tolist() for pattern, factors in columns if (factors >= 0).any()}
 
@@ -54,21 +52,28 @@ def factor_scores(
     presence: Tensor | None = None,
     seed: int = 0,
 ) -> FactorScores:
-    r"""Returns GED_E and C-score of factor coefficients against true patterns.
+    """Computes GED_E and C-score of factor coefficients against true patterns.
 
-    For every graph, patterns are assigned to different factors so that the sum of their edit distances (see
-    :func:`edit_distances`) is smallest. GED_E is that sum divided by the number of patterns, averaged over graphs.
-    Where a graph has more patterns than the model has factors, a pattern that is left over is compared with the empty
-    graph.
+    In every graph, patterns are assigned to different factors so that the sum of their edit distances (see
+    :func:`edit_distances`) is minimal. GED_E is this sum divided by the number of patterns, averaged over graphs. If a
+    graph has more patterns than the model has factors, excess patterns are compared with the empty graph.
 
     Args:
-        coefficients, edge_index, ptr, factor_mask, presence: See :func:`edit_distances`.
-        seed: Seed of the orders that break ties between equally cheap assignments.
+        coefficients (Tensor): ``[E, M]``, factor coefficients in (0, 1).
+        edge_index (Tensor): ``[2, E]``, edges of the batched graphs.
+        ptr (Tensor): ``[B + 1]``, first node of every graph and the number of nodes.
+        factor_mask (Tensor): ``[E, P]`` bool, true patterns of each edge.
+        presence (Tensor, optional): ``[B, P]`` bool, patterns of each graph. (default: ``None``, patterns with an edge)
+        seed (int, optional): Seed of the random orders that break ties. (default: ``0``)
 
-    Reference: `Factorizable Graph Convolutional Networks <https://arxiv.org/abs/2010.05421>`_ (NeurIPS 2020).
+    Returns:
+        The scores, see :class:`FactorScores`.
 
     Raises:
-        ValueError: If the shapes do not fit, a coefficient is NaN, or no graph has a pattern.
+        InputError: If the shapes do not match, a coefficient is not finite, or no graph has a pattern.
+
+    Reference:
+        `Factorizable Graph Convolutional Networks <https://arxiv.org/abs/2010.05421>`_, NeurIPS 2020.
     """
     edits = edit_distances(coefficients, edge_index, ptr, factor_mask, presence)
     assignment = assign_factors(edits, seed)
@@ -81,17 +86,21 @@ def factor_scores(
 
 
 def c_score(matches: Tensor | Mapping[int, Sequence[int]]) -> float:
-    r"""Returns how consistently each pattern is matched to one factor, averaged over patterns.
+    """Computes the C-score: consistency of the factor assigned to each pattern.
 
     Args:
-        matches: For each pattern the factors it was matched to, one per graph; or an assignment ``[B, P]``, whose
-            negative entries count nowhere.
+        matches (Tensor or dict): Assignment ``[B, P]``, with negative entries ignored; or for each pattern the factors
+            assigned to it.
 
     Returns:
-        A number up to 1, where every pattern has its factor; about one over the number of factors is chance.
+        A value up to 1 for a constant factor per pattern. Chance is about one over the number of factors.
 
     Raises:
-        ValueError: If no pattern was matched at all.
+        InputError: If no pattern was matched.
+
+    Example:
+        >>> c_score({0: [1, 1, 1, 1], 1: [0, 0, 2, 3]})
+        0.75
     """
     if isinstance(matches, Tensor):
         matches = {pattern: column[column >= 0].tolist() for pattern, column in enumerate(matches.t())}

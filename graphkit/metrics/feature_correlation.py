@@ -1,4 +1,4 @@
-"""How much the features of a representation say the same."""
+"""Feature correlation of a representation."""
 
 from torch import Tensor
 
@@ -6,20 +6,19 @@ from graphkit.errors import InputError
 
 
 def feature_correlation(x: Tensor) -> Tensor:
-    r"""Returns the absolute Pearson correlation between every two features.
+    """Computes the absolute Pearson correlation between all pairs of features.
 
-    A disentangled representation shows blocks along the diagonal: features of one factor go together, features of
-    different factors do not.
+    A disentangled representation has blocks along the diagonal: features of the same factor are correlated, features of
+    different factors are not.
 
     Args:
-        x: Features of nodes or graphs, one row each.
+        x (Tensor): ``[N, D]``, features of nodes or graphs.
 
-    Shapes:
-        - **input:** ``x`` ``[N, D]``.
-        - **output:** ``[D, D]`` float64 between 0 and 1; 0 for a feature that is constant.
+    Returns:
+        Correlations ``[D, D]`` in float64, between 0 and 1; 0 for constant features.
 
     Raises:
-        ValueError: If ``x`` is not two-dimensional or has fewer than two rows.
+        InputError: If ``x`` is not two-dimensional or has fewer than two rows.
     """
     if x.dim() != 2 or x.size(0) < 2:
         raise InputError(f"`x` must be [N, D] with at least two rows (got {tuple(x.shape)})")
@@ -27,6 +26,6 @@ def feature_correlation(x: Tensor) -> Tensor:
     size = x.norm(dim=0)
     x = x - x.mean(dim=0)
     scale = x.norm(dim=0)
-    constant = scale <= 1e-12 * size  # what centring leaves of a constant feature is rounding, not exactly zero
+    constant = scale <= 1e-12 * size  # a centered constant feature is zero up to rounding errors
     x = (x / scale.masked_fill(constant, 1)).masked_fill(constant, 0)
     return (x.t() @ x).abs().clamp(max=1)

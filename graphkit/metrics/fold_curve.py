@@ -1,4 +1,4 @@
-"""The score of a cross-validation without a validation set."""
+"""Cross-validation score without a validation set."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from graphkit.errors import InputError
 
 
 class FoldScore(NamedTuple):
-    """The epoch chosen for all folds together, and the mean and population deviation over the folds at that epoch."""
+    """Selected epoch, and mean and population standard deviation over the folds."""
 
     epoch: int
     mean: float
@@ -17,22 +17,24 @@ class FoldScore(NamedTuple):
 
 
 def fold_curve(curves: Tensor, maximize: bool = True) -> FoldScore:
-    r"""Returns the score of the ten-fold protocol of graph classification.
+    """Computes the score of the ten-fold protocol of graph classification.
 
-    The curves of all folds are averaged, and the first epoch with the best mean is chosen for all of them; the
-    deviation is that of the population of folds at this epoch. The held-out fold thus takes part in the selection,
-    which must be said beside the number (``selected_on: fold``). The best epoch of each fold by itself would give a
-    higher number and is not a score.
+    The curves of all folds are averaged, and the first epoch with the best mean is selected for all folds. The held-out
+    folds thus take part in the selection, which a result must state (``selected_on: fold``). Selecting the best epoch
+    per fold would overestimate the score.
 
     Args:
-        curves: Score of every fold after every epoch.
-        maximize: Whether a larger score is the better one.
+        curves (Tensor): ``[folds, epochs]``, score of every fold after every epoch.
+        maximize (bool, optional): Larger scores are better. (default: ``True``)
 
-    Shapes:
-        - **input:** ``curves`` ``[folds, epochs]``.
+    Returns:
+        Epoch, mean and standard deviation, see :class:`FoldScore`.
 
     Raises:
-        ValueError: If there is no fold or epoch, or no epoch at which every fold has a score.
+        InputError: If there is no fold or epoch, or no epoch at which every fold has a score.
+
+    Reference:
+        Xu et al., `How Powerful are Graph Neural Networks? <https://arxiv.org/abs/1810.00826>`_, ICLR 2019.
     """
     if curves.dim() != 2 or curves.numel() == 0:
         raise InputError(f"`curves` must be [folds, epochs] with at least one of each (got {tuple(curves.shape)})")

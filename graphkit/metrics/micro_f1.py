@@ -1,4 +1,4 @@
-"""Micro-F1: one F1 score over all item-label pairs."""
+"""Micro-F1: F1 score over all item-label pairs."""
 
 from torch import Tensor
 
@@ -6,24 +6,24 @@ from graphkit.metrics._checks import broken, columns
 
 
 def micro_f1(logits: Tensor, y: Tensor, threshold: float = 0.0) -> float:
-    r"""Returns :math:`2TP / (2TP + FP + FN)` counted over all pairs of an item and a label, between 0 and 1.
-
-    A label is predicted where its logit exceeds ``threshold``. The score is 0 where there is nothing to find and
-    nothing was found.
+    """Computes the micro-F1, :math:`2TP / (2TP + FP + FN)` over all item-label pairs.
 
     Args:
-        logits: Outputs, one column per label; a single label may come as ``[B]``.
-        y: Labels 0 or 1; NaN marks a missing label, which counts nowhere.
-        threshold: Smallest logit that is still a "no".
+        logits (Tensor): ``[B, T]``, outputs; a single label may be given as ``[B]``.
+        y (Tensor): ``[B, T]``, labels 0 or 1; NaN marks a missing label, which is ignored.
+        threshold (float, optional): A label is predicted if its logit is larger. (default: ``0.0``)
 
-    Shapes:
-        - **input:** ``logits`` and ``y`` ``[B, T]``.
-
-    Notes:
-        A logit that is NaN or plus infinity counts as an error, whatever the label is.
+    Returns:
+        A value between 0 and 1; 0 without positive labels and predictions. A NaN or plus infinite logit counts as an
+        error.
 
     Raises:
-        ValueError: If the shapes do not fit, there is no item, or a label is not 0, 1 or NaN.
+        InputError: If the shapes do not match, there is no item, or a label is not 0, 1 or NaN.
+
+    Example:
+        >>> import torch
+        >>> micro_f1(torch.tensor([[1.0, -1.0], [1.0, 1.0]]), torch.tensor([[1.0, 0.0], [1.0, 0.0]]))
+        0.8
     """
     logits, y = columns(logits, y)
     guess, wrong = logits > threshold, broken(logits)

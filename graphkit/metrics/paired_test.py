@@ -1,4 +1,4 @@
-"""Whether one set of scores is better than another, pair by pair."""
+"""Paired t-test between the scores of two methods."""
 
 from collections.abc import Sequence
 from math import isfinite
@@ -11,16 +11,16 @@ from graphkit.errors import InputError
 
 
 class PairedTest(NamedTuple):
-    """How the scores of one method differ from those of another on the same seeds.
+    """Result of a paired t-test.
 
     Args:
-        difference: Mean of the differences, first minus second.
-        std: Their deviation, of a sample; ``None`` for a single pair.
-        t: Student's t of the mean difference; ``None`` where it has no value: for one pair, or equal differences.
-        p: Probability of a t as far from zero, on either side, if there is no difference; ``None`` as above.
-        pairs: Number of pairs.
-        wins: Pairs in which the first is larger.
-        losses: Pairs in which it is smaller.
+        difference (float): Mean of the differences, first minus second.
+        std (float, optional): Sample standard deviation of the differences; ``None`` for a single pair.
+        t (float, optional): t statistic; ``None`` if undefined: for a single pair, or for equal differences.
+        p (float, optional): Two-sided p-value; ``None`` if ``t`` is.
+        pairs (int): Number of pairs.
+        wins (int): Number of pairs in which the first score is larger.
+        losses (int): Number of pairs in which the first score is smaller.
     """
 
     difference: float
@@ -33,23 +33,31 @@ class PairedTest(NamedTuple):
 
 
 def paired_test(first: Sequence[float], second: Sequence[float]) -> PairedTest:
-    r"""Tests whether paired scores differ, by the two-sided paired t-test.
+    r"""Computes the two-sided paired t-test of two lists of scores.
 
-    With differences :math:`d_i` of :math:`n` pairs, mean :math:`\bar{d}` and sample deviation :math:`s`,
+    For :math:`n` pairs with differences of mean :math:`\bar{d}` and sample standard deviation :math:`s`,
 
     .. math::
         t = \frac{\bar{d}}{s / \sqrt{n}}
 
-    follows Student's distribution with :math:`n - 1` degrees of freedom where the differences are normal and there is
-    none on average. Pairs are runs that share what both methods are given: the seed, and with it split and data.
-    Seeds of one split say how sure a difference is *on that split*, not on another one.
+    has Student's distribution with :math:`n - 1` degrees of freedom under the null hypothesis, if the differences are
+    normally distributed. Pairs share the seed, and with it split and data. Seeds of one split measure the significance
+    *on that split* only.
 
     Args:
-        first: Scores.
-        second: As many others, in the same order.
+        first (list[float]): Scores of the first method.
+        second (list[float]): Scores of the second method, in the same order.
+
+    Returns:
+        Difference, test statistic and p-value, see :class:`PairedTest`.
 
     Raises:
-        ValueError: If there are not as many, there are none, or one is not finite.
+        InputError: If the lengths differ or are zero, or a score is not finite.
+
+    Example:
+        >>> result = paired_test([0.75, 0.5, 1.0], [0.5, 0.5, 0.5])
+        >>> result.difference, result.pairs, result.wins, round(result.p, 3)
+        (0.25, 3, 2, 0.225)
     """
     if len(first) != len(second) or not len(first):
         raise InputError(f"a paired test needs as many scores on both sides (got {len(first)} and {len(second)})")
@@ -58,7 +66,7 @@ def paired_test(first: Sequence[float], second: Sequence[float]) -> PairedTest:
     difference = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
     std = float(difference.std(ddof=1)) if difference.size > 1 else None
     t = p = None
-    # Equal differences leave no deviation but that of rounding, which says nothing.
+    # The deviation of equal differences consists of rounding errors only.
     if std is not None and std > 1e-12 * float(np.abs(difference).max()):
         t = float(difference.mean()) / (std / difference.size**0.5)
         p = float(2 * stats.t.sf(abs(t), difference.size - 1))

@@ -1,4 +1,4 @@
-"""Factors that know nothing, to be compared with."""
+"""Random factor coefficients, as a baseline."""
 
 import numpy as np
 import torch
@@ -6,19 +6,19 @@ from torch import Tensor
 
 
 def random_factors(num_edges: int, num_factors: int, seed: int = 0) -> Tensor:
-    r"""Returns coefficients drawn uniformly from [0, 1), for every edge and factor by themselves.
+    """Draws coefficients uniformly from [0, 1), independently per edge and factor.
 
-    They give the row that GED_E has to be read against: since the best of the factors is taken in each graph, noise
-    alone scores better the more factors there are.
+    They are the baseline of GED_E: since the best factor is selected in each graph, even noise scores better with more
+    factors.
 
     Args:
-        num_edges: Number of edges ``E``.
-        num_factors: Number of factors ``M``.
-        seed: Seed of the drawing; the global random state is left alone.
+        num_edges (int): Number of edges ``E``.
+        num_factors (int): Number of factors ``M``.
+        seed (int, optional): Seed; the global random state does not change. (default: ``0``)
 
-    Shapes:
-        - **output:** ``[E, M]``.
+    Returns:
+        Coefficients ``[E, M]``.
     """
-    # A stream of NumPy's: one of PyTorch's with the same seed may have drawn the graphs themselves.
+    # NumPy's generator: PyTorch's with the same seed may have generated the graphs.
     generator = np.random.default_rng(seed)
     return torch.from_numpy(generator.random((num_edges, num_factors), dtype=np.float32))

@@ -1,4 +1,4 @@
-"""ROC-AUC with missing labels, averaged over tasks."""
+"""ROC-AUC averaged over tasks, with missing labels."""
 
 import torch
 from torch import Tensor
@@ -8,23 +8,25 @@ from graphkit.metrics.segment_auc import segment_auc
 
 
 def roc_auc(logits: Tensor, y: Tensor) -> float:
-    r"""Returns the mean area under the ROC curve over the tasks that have both classes, between 0 and 1.
+    """Computes the mean ROC-AUC over the tasks with both classes.
 
-    This is the protocol of MoleculeNet and the Open Graph Benchmark. A tie between a positive and a negative item
-    counts one half.
+    This is the protocol of MoleculeNet and the Open Graph Benchmark. Ties count 1/2.
 
     Args:
-        logits: Outputs or any other scores, one column per task; a single task may come as ``[B]``.
-        y: Labels 0 or 1; NaN marks a missing label.
-
-    Shapes:
-        - **input:** ``logits`` and ``y`` ``[B, T]``.
+        logits (Tensor): ``[B, T]``, outputs or other scores; a single task may be given as ``[B]``.
+        y (Tensor): ``[B, T]``, labels 0 or 1; NaN marks a missing label.
 
     Returns:
-        The mean; NaN if no task has both classes or an output that counts is NaN. Infinite outputs keep their rank.
+        The mean, between 0 and 1; NaN if no task has both classes or a labeled output is NaN. Infinite outputs are
+        ranked.
 
     Raises:
-        ValueError: If the shapes do not fit, there is no item, or a label is not 0, 1 or NaN.
+        InputError: If the shapes do not match, there is no item, or a label is not 0, 1 or NaN.
+
+    Example:
+        >>> import torch
+        >>> roc_auc(torch.tensor([0.1, 0.4, 0.35, 0.8]), torch.tensor([0.0, 0.0, 1.0, 1.0]))
+        0.75
     """
     logits, y = columns(logits, y)
     mask = ~y.isnan()

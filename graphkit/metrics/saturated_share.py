@@ -1,4 +1,4 @@
-"""How many factor coefficients have stopped learning."""
+"""Fraction of saturated factor coefficients."""
 
 from torch import Tensor
 
@@ -6,16 +6,21 @@ from graphkit.errors import InputError
 
 
 def saturated_share(coefficients: Tensor) -> float:
-    r"""Returns the fraction of coefficients below 0.01 or above 0.99.
+    """Computes the fraction of coefficients below 0.01 or above 0.99.
 
-    A sigmoid passes hardly any gradient there. A layer whose factors are all 1 or all 0 can satisfy the discriminator
-    without having told any two edges apart, so a share near 1 is a warning, not a success.
+    The gradient of a sigmoid vanishes in these ranges. A layer whose factors are all 0 or all 1 can satisfy the
+    discriminator without distinguishing edges, so a value near 1 indicates degenerate factors.
 
     Args:
-        coefficients: Factor coefficients, of any shape.
+        coefficients (Tensor): Factor coefficients, of any shape.
 
     Raises:
-        ValueError: If there is no coefficient, or one is NaN.
+        InputError: If there is no coefficient, or one is NaN.
+
+    Example:
+        >>> import torch
+        >>> saturated_share(torch.tensor([0.001, 0.5, 0.6, 0.999]))
+        0.5
     """
     if coefficients.numel() == 0:
         raise InputError("`coefficients` must hold at least one value (got none)")

@@ -1,28 +1,32 @@
-"""The area under the ROC curve, for many small problems at once."""
+"""Area under the ROC curve per segment."""
 
 import torch
 from torch import Tensor
 
 
 def segment_auc(scores: Tensor, labels: Tensor, segment: Tensor, num_segments: int) -> Tensor:
-    r"""Returns the area under the ROC curve of every segment.
+    r"""Computes the area under the ROC curve of every segment.
 
-    The area is the probability that a positive item scores above a negative one of its segment, where a tie counts
-    one half. It comes from ranks: with the items of a segment in the order of their scores, and :math:`p_g, n_g` the
-    positives and negatives that share the :math:`g`-th score,
+    The area is the probability that a positive item has a larger score than a negative item of its segment, with 1/2
+    for ties. With :math:`p_g, n_g` the numbers of positives and negatives at the :math:`g`-th smallest score,
 
     .. math::
         \mathrm{AUC} = \frac{\sum_g p_g \left( \sum_{g' < g} n_{g'} + n_g / 2 \right)}{\sum_g p_g \sum_g n_g}
 
     Args:
-        scores: One score per item.
-        labels: Which items are positive, bool.
-        segment: The segment each item belongs to, in any order.
-        num_segments: Number of segments ``S``.
+        scores (Tensor): ``[N]``, scores.
+        labels (Tensor): ``[N]`` bool, ``True`` for positive items.
+        segment (Tensor): ``[N]``, segment of each item, in any order.
+        num_segments (int): Number of segments ``S``.
 
-    Shapes:
-        - **input:** ``scores``, ``labels`` and ``segment`` ``[N]``.
-        - **output:** ``[S]`` float64; NaN where a segment lacks positives or negatives, or has a NaN score.
+    Returns:
+        Areas ``[S]`` in float64; NaN for a segment without positives or negatives, or with a NaN score.
+
+    Example:
+        >>> import torch
+        >>> scores, labels = torch.tensor([0.1, 0.9, 0.5, 0.5]), torch.tensor([False, True, True, False])
+        >>> segment_auc(scores, labels, torch.tensor([0, 0, 1, 1]), 2)
+        tensor([1.0000, 0.5000], dtype=torch.float64)
     """
     order = scores.argsort(stable=True)
     order = order[segment[order].argsort(stable=True)]
@@ -45,10 +49,10 @@ def segment_auc(scores: Tensor, labels: Tensor, segment: Tensor, num_segments: i
 
 
 def _count(flags: Tensor, index: Tensor, size: int) -> Tensor:
-    """Returns how many flags are set at every value of ``index``, as float64."""
+    """Returns the number of set flags per segment, in float64."""
     return _sum(flags.double(), index, size)
 
 
 def _sum(values: Tensor, index: Tensor, size: int) -> Tensor:
-    """Returns the sums of ``values`` at every value of ``index``."""
+    """Returns the sum of ``values`` per segment."""
     return values.new_zeros(size).index_add_(0, index, values)

@@ -1,4 +1,4 @@
-"""Top-k accuracy: the share of items whose class is among the k most probable ones."""
+"""Top-k accuracy."""
 
 from torch import Tensor
 
@@ -7,23 +7,25 @@ from graphkit.metrics._checks import check_classes, scorable
 
 
 def topk_accuracy(logits: Tensor, y: Tensor, k: int = 1) -> float:
-    r"""Returns the fraction of rows whose true class has one of the ``k`` largest outputs, between 0 and 1.
+    """Computes the fraction of rows with the true class among the ``k`` best outputs.
 
-    Equal outputs are ranked by class index, so the score never depends on how a device breaks ties.
+    Ties are broken by class index, so that the result is deterministic on all devices.
 
     Args:
-        logits: Outputs, one column per class.
-        y: True classes, int64.
-        k: Number of guesses per item.
+        logits (Tensor): ``[B, C]``, outputs.
+        y (Tensor): ``[B]`` int64, true classes.
+        k (int, optional): Number of predictions per item. (default: ``1``)
 
-    Shapes:
-        - **input:** ``logits`` ``[B, C]``, ``y`` ``[B]``.
-
-    Notes:
-        A row with a NaN, or with an infinite output at its true class, is never a hit.
+    Returns:
+        A value between 0 and 1. A row with a NaN, or with an infinite output at its true class, counts as an error.
 
     Raises:
-        ValueError: If the shapes do not fit, there is no item, a class is out of range, or ``k`` is not in 1..C.
+        InputError: If the shapes do not match, there is no item, a class is out of range, or ``k`` is not in 1..C.
+
+    Example:
+        >>> import torch
+        >>> topk_accuracy(torch.tensor([[3.0, 2.0, 1.0]]), torch.tensor([1]), k=2)
+        1.0
     """
     check_classes(logits, y)
     if not 1 <= k <= logits.size(1):
