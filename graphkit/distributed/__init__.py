@@ -1,1 +1,1 @@
-"""Training of one model by several processes on top of :mod:`torch.distributed`."""
+"""Distributed data-parallel training on top of :mod:`torch.distributed`."""

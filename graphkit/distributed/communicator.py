@@ -1,4 +1,4 @@
-"""The processes that train one model together: who they are, and what they tell each other."""
+"""Communicator: collective operations between the processes of a training job."""
 
 import atexit
 import hashlib
@@ -21,18 +21,18 @@ from graphkit.sampling import RankSlice
 
 T = TypeVar("T")
 
-#: The process group for batch norms, whose messages come while gradients are exchanged in the default one.
+#: Process group for synchronized batch norm, which runs while the default group all-reduces gradients.
 _norms: dict[str, Any] = {}
-#: How long a process waits for another: reading a large data set takes its time, a process that died is known at once.
+#: Timeout of collective operations; long, since rank 0 may read a large data set. A dead process is detected at once.
 _PATIENCE = timedelta(hours=6)
-#: What the messages of gloo and nccl say when another process is gone.
+#: Error messages of gloo and nccl when the connection to another process is lost.
 _LOST = re.compile("(gloo|nccl).*(connection|peer|socket|broken pipe|timed? ?out|closed)", re.IGNORECASE | re.DOTALL)
 
 
 class Communicator:
-    """One process alone; what it says to all comes back to it.
+    """Communicator of a single process: collective operations return their input.
 
-    Every method must be called by all processes of a team, in the same order.
+    All ranks must call the same methods in the same order.
     """
 
     rank = 0
@@ -40,85 +40,85 @@ class Communicator:
 
     @property
     def rank_slice(self) -> RankSlice:
-        """Which part of a batch is this process's."""
+        """Slice of every batch that this rank computes."""
         return RankSlice(self.rank, self.world_size)
 
     @property
     def norm_group(self) -> Any:
-        """The process group for batch norms."""
+        """Process group for synchronized batch norm."""
         return None
 
     def all_reduce(self, *numbers: float) -> list[float]:
-        """Returns the sums of some numbers over all processes."""
+        """Returns the sums of some numbers over all ranks."""
         return list(numbers)
 
     def all_reduce_async(self, *numbers: float) -> Callable[[], list[float]]:
-        """Begins what :meth:`all_reduce` does, and returns what ends it: messages travel while this process goes on."""
+        """Starts :meth:`all_reduce`, and returns a function that waits for its result."""
         return lambda: self.all_reduce(*numbers)
 
     def all_reduce_max(self, *numbers: float) -> list[float]:
-        """Returns the largest of some numbers over all processes."""
+        """Returns the maxima of some numbers over all ranks."""
         return list(numbers)
 
     def all_gather_object(self, value: Any) -> list[Any]:
-        """Returns the values of all processes."""
+        """Returns the objects of all ranks."""
         return [value]
 
     def all_gather_rows(self, tensor: Tensor) -> Tensor:
-        """Returns the rows of all processes' tensors; they may have different numbers of them."""
+        """Returns the concatenated rows of all ranks, whose numbers may differ."""
         return tensor
 
     def all_reduce_mean_(self, tensors: Iterable[Tensor]) -> None:
-        """Replaces tensors of fractions by their means over all processes."""
+        """Replaces tensors by their means over all ranks, in place."""
 
     def broadcast_from_rank0(self, make: Callable[[], T]) -> T:
-        """Returns what the first process makes, to all; the others make nothing. Its error is everyone's."""
+        """Runs ``make`` on rank 0 and broadcasts its result or exception to all ranks."""
         return make()
 
     def rank_zero_first(self, make: Callable[[], T]) -> T:
-        """Lets every process make something, the first one before the others; its error is everyone's."""
+        """Runs ``make`` on rank 0, then on all other ranks; they raise rank 0's exception."""
         return make()
 
 
 class DistributedCommunicator(Communicator):
-    """The processes of the default group of :mod:`torch.distributed`."""
+    """Communicator of the default process group of :mod:`torch.distributed`."""
 
     def __init__(self) -> None:
         self.rank, self.world_size = dist.get_rank(), dist.get_world_size()
 
     @property
     def norm_group(self) -> Any:
-        """The process group for batch norms."""
+        """Process group for synchronized batch norm."""
         return _norms.get("group")
 
     def all_reduce(self, *numbers: float) -> list[float]:
-        """Returns the sums of some numbers over all processes."""
+        """Returns the sums of some numbers over all ranks."""
         return self.all_reduce_async(*numbers)()
 
     def all_reduce_async(self, *numbers: float) -> Callable[[], list[float]]:
-        """Begins what :meth:`all_reduce` does, and returns what ends it: messages travel while this process goes on."""
+        """Starts :meth:`all_reduce`, and returns a function that waits for its result."""
         arrived = gathering(torch.tensor(numbers, dtype=torch.float64))
         return lambda: cast(list[float], arrived().sum(0).tolist())
 
     def all_reduce_max(self, *numbers: float) -> list[float]:
-        """Returns the largest of some numbers over all processes."""
+        """Returns the maxima of some numbers over all ranks."""
         return cast(list[float], gather(torch.tensor(numbers, dtype=torch.float64)).amax(0).tolist())
 
     def all_gather_object(self, value: Any) -> list[Any]:
-        """Returns the values of all processes."""
+        """Returns the objects of all ranks."""
         values: list[Any] = [None] * self.world_size
         dist.all_gather_object(values, value)
         return values
 
     def all_gather_rows(self, tensor: Tensor) -> Tensor:
-        """Returns the rows of all processes' tensors; they may have different numbers of them."""
+        """Returns the concatenated rows of all ranks, whose numbers may differ."""
         sizes = gather(torch.tensor(tensor.size(0))).tolist()
         padded = tensor.new_zeros(max(sizes), *tensor.shape[1:])
         padded[: tensor.size(0)] = tensor
         return torch.cat([rows[:size] for rows, size in zip(gather(padded), sizes, strict=True)])
 
     def all_reduce_mean_(self, tensors: Iterable[Tensor]) -> None:
-        """Replaces tensors of fractions by their means over all processes."""
+        """Replaces tensors by their means over all ranks, in place."""
         tensors = list(tensors)
         if tensors:
             means = gather(torch.cat([tensor.flatten() for tensor in tensors])).mean(0)
@@ -126,7 +126,7 @@ class DistributedCommunicator(Communicator):
                 tensor.copy_(mean.view_as(tensor))
 
     def broadcast_from_rank0(self, make: Callable[[], T]) -> T:
-        """Returns what the first process makes, to all; the others make nothing. Its error is everyone's."""
+        """Runs ``make`` on rank 0 and broadcasts its result or exception to all ranks."""
         made: list[Any] = _attempt(make) if self.rank == 0 else [None, None]
         told = [made[0], _told(made[1])]
         dist.broadcast_object_list(told)
@@ -135,7 +135,7 @@ class DistributedCommunicator(Communicator):
         return cast(T, told[0])
 
     def rank_zero_first(self, make: Callable[[], T]) -> T:
-        """Lets every process make something, the first one before the others; its error is everyone's."""
+        """Runs ``make`` on rank 0, then on all other ranks; they raise rank 0's exception."""
         made = _attempt(make) if self.rank == 0 else [None, None]
         told = [_told(made[1])]
         dist.broadcast_object_list(told)
@@ -145,18 +145,18 @@ class DistributedCommunicator(Communicator):
 
 
 def get_communicator() -> Communicator:
-    """Returns the processes that this one is working with."""
+    """Returns the communicator of the current process group."""
     return DistributedCommunicator() if dist.is_available() and dist.is_initialized() else Communicator()
 
 
 @contextmanager
 def init_distributed() -> Iterator[Communicator]:
-    """Joins the other processes where ``torchrun`` started several; they stay together until they end.
+    """Initializes the process group of a ``torchrun`` job, until the process ends.
 
-    Numbers on the CPU are sent by gloo and numbers on GPUs by nccl. A process group that is there already is used.
+    CPU tensors are communicated by gloo, GPU tensors by nccl. An existing process group is reused.
 
     Raises:
-        ConnectionError: If another process has stopped.
+        ConnectionError: If another process of the job has stopped.
     """
     _join()
     communicator = get_communicator()
@@ -164,18 +164,21 @@ def init_distributed() -> Iterator[Communicator]:
         yield communicator
         return
     try:
-        with warnings.catch_warnings():  # of weights with an axis of length one, whose strides mean nothing
+        with warnings.catch_warnings():  # strides of axes of length one are arbitrary
             warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
             yield communicator
     except RuntimeError as error:
         line = (str(error).strip() or type(error).__name__).splitlines()[0]
         if not isinstance(error, dist.DistError) and not _LOST.search(line):
             raise
-        raise ConnectionError(f"another process of this job has stopped ({line}); its own error says why") from None
+        raise ConnectionError(f"another process of this job has stopped ({line}); see its error message") from None
 
 
 def _join() -> None:
-    """Makes the process group, once: groups that come and go would find the addresses of those before."""
+    """Initializes the process groups once per process.
+
+    Groups that are created again would connect to the addresses of earlier ones.
+    """
     if dist.is_available() and not dist.is_initialized() and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         on_gpus = torch.cuda.is_available() and dist.is_nccl_available()
         if on_gpus:
@@ -186,17 +189,17 @@ def _join() -> None:
 
 
 def _leave() -> None:
-    """Ends the process group when the process ends."""
+    """Destroys the process group at exit."""
     _norms.clear()
     if dist.is_initialized():
         dist.destroy_process_group()
 
 
 def _meeting_place() -> dict[str, Any]:
-    """Returns where the processes of one machine meet; nothing where PyTorch's own way will do.
+    """Returns the rendezvous store for one machine; empty for PyTorch's default.
 
-    The launcher's store outlives a restart, and with it the addresses of the processes before: one that looks too early
-    would call a process that is gone. Every start has a part of the store for itself.
+    The store of the launcher persists across restarts, with the addresses of earlier processes. Every restart therefore
+    uses a different key prefix.
     """
     of = os.environ.get
     if of("TORCHELASTIC_USE_AGENT_STORE") != "True" or of("LOCAL_WORLD_SIZE") != of("WORLD_SIZE"):
@@ -207,20 +210,19 @@ def _meeting_place() -> dict[str, Any]:
 
 
 def rank() -> int:
-    """Returns the number of this process among those that ``torchrun`` started, also before they have joined."""
+    """Returns the rank of this process, also before initialization."""
     return int(os.environ.get("RANK", "0"))
 
 
 def local_rank() -> int:
-    """Returns the number of this process among those on its machine."""
+    """Returns the rank of this process on its machine."""
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
 def job() -> str | None:
-    """Returns what names the job that ``torchrun`` runs this process in, through all its restarts; else nothing.
+    """Returns the id of the ``torchrun`` job, constant across restarts, or ``None``.
 
-    That is its ``--rdzv-id``. Where none was given it is made of the launcher's process and the time it was started,
-    without naming the machine.
+    This is ``--rdzv-id`` if given, else a hash of the launcher's process id, start time and machine id.
     """
     name = os.environ.get("TORCHELASTIC_RUN_ID")
     if name in (None, "none"):
@@ -230,10 +232,10 @@ def job() -> str | None:
 
 
 def _attempt(make: Callable[[], Any]) -> list[Any]:
-    """Returns what is made, and the error if it cannot be made.
+    """Returns the result of ``make``, and its exception or ``None``.
 
-    A mistake of the user is the same error in all processes. A fault of the program keeps its class and its traceback
-    in the process that raised it, and is a ``RuntimeError`` in the others.
+    An input error is raised as it is on all ranks. Other exceptions keep class and traceback on the rank that raised
+    them, and become a ``RuntimeError`` on the other ranks.
     """
     try:
         return [make(), None]
@@ -242,7 +244,7 @@ def _attempt(make: Callable[[], Any]) -> list[Any]:
 
 
 def _told(error: Exception | None) -> Exception | None:
-    """Returns what the other processes are told of an error, which must be pickled for that."""
+    """Returns the picklable form of an exception for the other ranks."""
     if error is None or isinstance(error, InputError | OSError):
         return error
-    return RuntimeError(f"the first process failed: {type(error).__name__}: {error}")
+    return RuntimeError(f"rank 0 failed: {type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""Checks that any layer and any model must pass, for the tests of this package and of users' own layers."""
+"""Conformance checks for graph layers and models, including user-defined ones."""
 
 from graphkit.testing.layers import check_layer, random_graph
 from graphkit.testing.models import check_model, random_graphs

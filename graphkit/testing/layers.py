@@ -1,4 +1,4 @@
-"""What any graph layer must hold to."""
+"""Conformance checks of graph layers."""
 
 import torch
 from torch import Tensor
@@ -7,29 +7,36 @@ from torch_geometric.nn import MessagePassing
 
 
 def random_graph(num_nodes: int = 12, num_edges: int = 40, seed: int = 0) -> Tensor:
-    """Returns random edges ``[2, num_edges]`` that leave the last node isolated; parallel edges do not occur."""
+    """Returns random edges ``[2, num_edges]`` without duplicates.
+
+    The last node is isolated.
+
+    Args:
+        num_nodes (int, optional): Number of nodes. (default: ``12``)
+        num_edges (int, optional): Number of edges. (default: ``40``)
+        seed (int, optional): Random seed. (default: ``0``)
+    """
     generator = torch.Generator().manual_seed(seed)
     pairs = torch.randperm((num_nodes - 1) ** 2, generator=generator)[:num_edges]
     return torch.stack([pairs // (num_nodes - 1), pairs % (num_nodes - 1)])
 
 
 def check_layer(layer: MessagePassing, in_channels: int, tolerance: float = 1e-6, weighted: bool = False) -> None:
-    """Checks what a PyG user relies on, on a small random graph in float64, with an isolated node in it.
+    """Checks a graph layer for invariances and gradients, on a small random graph.
 
-    The output does not depend on the numbering of the nodes nor on the order of the edges; a sorted
-    :class:`~torch_geometric.EdgeIndex` gives the same; so does the way through ``message`` that explainers take; a
-    graph without edges works; gradients reach every parameter; ``reset_parameters`` changes the weights.
+    The checks, in float64 and with an isolated node: the output does not depend on the order of nodes and edges; a
+    sorted :class:`~torch_geometric.EdgeIndex` and hooks on ``message`` give the same output; a graph without edges
+    works; all parameters have finite gradients; ``reset_parameters`` changes the parameters.
 
     Args:
-        layer: A layer whose ``forward(x, edge_index)`` returns ``[N, ...]``, without dropout.
-        in_channels: Its input width.
-        tolerance: Largest difference that is let pass.
-        weighted: Whether the layer is called with an ``edge_weight``, another one for every edge. A layer that looks
-            for shortest paths needs it: without weights many are equally short, and which is taken is up to the
-            numbering of the nodes.
+        layer (MessagePassing): Layer whose ``forward(x, edge_index)`` returns ``[N, ...]``, without dropout.
+        in_channels (int): Input width.
+        tolerance (float, optional): Largest absolute difference. (default: ``1e-6``)
+        weighted (bool, optional): Passes a random ``edge_weight``. Required for layers on shortest paths: with unit
+            weights, ties between paths are broken by node order. (default: ``False``)
 
     Raises:
-        AssertionError: If the layer fails; the message says in what.
+        AssertionError: If a check fails, with its name.
     """
     layer = layer.double()
     num_nodes = 12
@@ -50,7 +57,7 @@ def check_layer(layer: MessagePassing, in_channels: int, tolerance: float = 1e-6
     order = torch.randperm(num_nodes, generator=generator)
     inverse = torch.empty_like(order)
     inverse[order] = torch.arange(num_nodes)
-    same(call(x[order], inverse[edge_index])[inverse], "another numbering of the nodes")
+    same(call(x[order], inverse[edge_index])[inverse], "the order of the nodes")
     order = torch.randperm(edge_index.size(1), generator=generator)
     same(call(x, edge_index[:, order], order), "the order of the edges")
     by_target, order = EdgeIndex(edge_index, sparse_size=(num_nodes, num_nodes)).sort_by("col")

@@ -1,4 +1,4 @@
-"""The file ``graphkit/manifest.json``: ``python -m graphkit.testing.manifest``, or ``make manifest``, writes it."""
+"""Generator of ``graphkit/manifest.json``, run with ``make manifest``."""
 
 import json
 import sys
@@ -11,24 +11,24 @@ from graphkit.cli import datasets, models
 from graphkit.files import write_atomically
 from graphkit.registry import MANIFEST, REGISTRIES, get_dataset
 
-#: What of the source of a data set says whether its raw files are at hand.
+#: Fields of a data source that determine whether its raw files are present.
 SOURCE = ("folder", "raw", "files", "address", "optional")
 
 
 def build_manifest() -> dict[str, dict[str, dict[str, Any]]]:
-    """Returns the content of the manifest: what the modules of the package register, by kind and name."""
+    """Returns the content of the manifest: registered entries by kind and name."""
     content: dict[str, dict[str, dict[str, Any]]] = {}
     for registry in REGISTRIES:
         rows = content.setdefault(registry.kind, {})
         for name, entry in sorted(registry.discover().items()):
             module = _module_of(entry, registry.packages)
-            if module is not None:  # others are registered by users and tests
+            if module is not None:  # skips entries registered by users and tests
                 rows[name] = {"module": module, **_listed(registry.kind, name)}
     return json.loads(json.dumps(content))
 
 
 def _module_of(entry: Any, packages: Sequence[str]) -> str | None:
-    """Returns the module in the packages of a registry that holds an entry, or ``None``."""
+    """Returns the package module that defines an entry, or ``None``."""
     holder = getattr(entry, "load", entry)
     modules = {name: module for name, module in sys.modules.items() if name.rpartition(".")[0] in packages}
     if hasattr(holder, "__qualname__"):  # a class or a function
@@ -37,7 +37,7 @@ def _module_of(entry: Any, packages: Sequence[str]) -> str | None:
 
 
 def _listed(kind: str, name: str) -> dict[str, Any]:
-    """Returns what the commands list of a name."""
+    """Returns the listed properties of an entry."""
     if kind == "model":
         return models.describe(name)
     if kind == "data set":

@@ -1,4 +1,4 @@
-"""What any model must hold to."""
+"""Conformance checks of models."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,13 @@ from graphkit.testing.layers import random_graph
 
 
 def random_graphs(num_features: int, sizes: tuple[int, ...] = (7, 1, 12), seed: int = 0) -> list[Data]:
-    """Returns small random graphs, one of them a single node without an edge."""
+    """Returns small random graphs, one of them a single node without edges.
+
+    Args:
+        num_features (int): Number of node features.
+        sizes (tuple[int, ...], optional): Numbers of nodes. (default: ``(7, 1, 12)``)
+        seed (int, optional): Random seed. (default: ``0``)
+    """
     generator = torch.Generator().manual_seed(seed)
     graphs = []
     for number, size in enumerate(sizes):
@@ -20,15 +26,15 @@ def random_graphs(num_features: int, sizes: tuple[int, ...] = (7, 1, 12), seed: 
 
 @torch.no_grad()
 def check_model(model: GraphModel, num_features: int, tolerance: float = 1e-5) -> None:
-    """Checks that a model in evaluation mode treats the graphs of a batch as it treats each by itself.
+    """Checks that the output for a graph is independent of the rest of its batch.
 
     Args:
-        model: A model that takes ``[N, num_features]`` features.
-        num_features: Its input width.
-        tolerance: Largest difference that is let pass.
+        model (GraphModel): Model with node features ``[N, num_features]``; it is set to evaluation mode.
+        num_features (int): Input width.
+        tolerance (float, optional): Largest absolute difference. (default: ``1e-5``)
 
     Raises:
-        AssertionError: If the model fails; the message says in what.
+        AssertionError: If a check fails, with its name.
     """
     model.eval()
     graphs = random_graphs(num_features)
