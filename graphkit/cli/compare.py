@@ -28,9 +28,10 @@ def compare(runs: tuple[str, ...], as_json: bool) -> None:
 
 def _lines(result: dict[str, Any]) -> list[str]:
     """Returns the table for a person to read."""
-    from graphkit.cli.scores import PERCENT
+    from graphkit.metrics.format_scores import PERCENT, format_score, format_scores
 
-    scale, digits, unit = (100, 2, " in %") if result["metric"] in PERCENT else (1, 4, "")
+    percent = result["metric"] in PERCENT
+    unit = " in %" if percent else ""
     columns = ("test", "difference", "t", "p", "better/pairs")
     width = max(len(entry["model"]) for entry in result["runs"]) + 2
     dataset = printable(result["dataset"])
@@ -39,24 +40,23 @@ def _lines(result: dict[str, Any]) -> list[str]:
         f"  {'model':<{width}}" + "".join(f"{column:>16}" for column in columns) + "  run",
     ]
     for entry in result["runs"]:
-        test, against = entry["test"], entry["against_first"]
-        cells = [f"{test['mean'] * scale:.{digits}f}"]
-        if len(test["runs"]) > 1:
-            cells[0] += f" +- {test['std'] * scale:.{digits}f}"
+        cells, against = [format_scores(entry["test"], percent)], entry["against_first"]
         if against is None:
             cells += ["-"] * 4
         else:
-            cells.append(f"{against['difference'] * scale:+.{digits}f}")
+            cells.append(format_score(against["difference"], percent, sign=True))
             cells += ["-", "-"] if against["p"] is None else [f"{against['t']:.2f}", f"{against['p']:.4f}"]
-            better = against["losses" if result["metric"] == "mae" else "wins"]
+            better = against["wins" if result["maximize"] else "losses"]
             cells.append(f"{better}/{against['pairs']}")
         run = printable(entry["run"])
         lines.append(f"  {entry['model']:<{width}}" + "".join(f"{cell:>16}" for cell in cells) + f"  {run}")
-    return lines + _notes(result, scale, digits)
+    return lines + _notes(result, percent)
 
 
-def _notes(result: dict[str, Any], scale: int, digits: int) -> list[str]:
+def _notes(result: dict[str, Any], percent: bool) -> list[str]:
     """Returns a line for each run whose difference is not that of the means in the table."""
+    from graphkit.metrics.format_scores import format_score
+
     first, *others = result["runs"]
     lines = []
     for entry in others:
@@ -65,6 +65,6 @@ def _notes(result: dict[str, Any], scale: int, digits: int) -> list[str]:
             lines.append(f"no seed of {run} is among those of the first run: there is nothing to compare")
         elif len(shared["seeds"]) < max(len(row["test"]["runs"]) for row in (first, entry)):
             seeds = ", ".join(map(str, shared["seeds"]))
-            means = " against ".join(f"{shared[key] * scale:.{digits}f}" for key in ("mean", "first"))
+            means = " against ".join(format_score(shared[key], percent) for key in ("mean", "first"))
             lines.append(f"difference of {run}: over the shared seeds {seeds}: {means}")
     return lines

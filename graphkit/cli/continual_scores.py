@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from graphkit.cli.scores import PERCENT
+from graphkit.metrics.format_scores import PERCENT, format_score, format_scores
 from graphkit.screen import printable
 
+#: Digits of a score that is not in per cent.
+_DIGITS = 3
 _COLUMNS = (
     ("average_performance", "performance"),
     ("average_forgetting", "AF"),
@@ -28,7 +30,7 @@ def describe(result: dict[str, Any]) -> str:
         f"  {'strategy':<20}{head}{'s per task':>12}{'MiB kept':>10}",
     ]
     for name, entry in result["strategies"].items():
-        cells = "".join(f"{_cell(entry[key], percent):>18}" for key, _ in _COLUMNS)
+        cells = "".join(f"{format_scores(entry[key], percent, _DIGITS):>18}" for key, _ in _COLUMNS)
         seconds = entry["seconds_per_task"]
         lines.append(f"  {name:<20}{cells}{sum(seconds) / count:>12.1f}{entry['memory_mb_per_task'][-1]:>10.2f}")
     lines += [f"note: {note}" for note in protocol.get("notes", ())]
@@ -45,20 +47,10 @@ def describe(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _cell(scores: dict[str, Any] | None, percent: bool) -> str:
-    """Returns mean and deviation."""
-    if scores is None:
-        return "-"
-    scale, digits = (100, 1) if percent else (1, 3)
-    text = f"{scores['mean'] * scale:.{digits}f}"
-    return text + (f" +- {scores['std'] * scale:.{digits}f}" if len(scores["runs"]) > 1 else "")
-
-
 def _matrix(matrix: list[list[float | None]], percent: bool) -> list[str]:
     """Returns the performance matrix: a row for each task that has been learned."""
-    scale, digits = (100, 1) if percent else (1, 3)
     rows = ["  score on task " + "".join(f"{number + 1:>7}" for number in range(len(matrix)))]
     for number, row in enumerate(matrix):
-        cells = "".join(f"{'-' if value is None else format(value * scale, f'.{digits}f'):>7}" for value in row)
-        rows.append(f"  after task {number + 1:>3}{cells}")
+        cells = ("-" if value is None else format_score(value, percent, _DIGITS) for value in row)
+        rows.append(f"  after task {number + 1:>3}" + "".join(f"{cell:>7}" for cell in cells))
     return rows

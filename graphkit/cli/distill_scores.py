@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from graphkit.cli.scores import PERCENT
+from graphkit.metrics.format_scores import PERCENT, format_score, format_scores
 from graphkit.screen import printable
 
 #: Of the paired tests, shared among all of a comparison.
@@ -30,13 +30,14 @@ def describe(result: dict[str, Any]) -> str:
         against = entry["against_alone"]
         difference, p, better = "-", "-", "-"
         if against is not None:
-            difference = f"{against['difference'] * (100 if percent else 1):+.{2 if percent else 4}f}"
+            difference = format_score(against["difference"], percent, sign=True)
             p = "-" if against["p"] is None else f"{against['p']:.4f}"
-            wins = against["losses" if result["metric"] == "mae" else "wins"]
+            wins = against["wins" if result["maximize"] else "losses"]
             better = f"{wins}/{against['pairs']}"
+        test, validation = (format_scores(entry[key], percent) for key in ("test", "validation"))
         lines.append(
-            f"  {entry['name']:<10}{entry['model']:<10}{_cell(entry['test'], percent):>16}"
-            f"{_cell(entry['validation'], percent):>16}{difference:>12}{p:>9}{better:>8}{entry['parameters']:>13,}"
+            f"  {entry['name']:<10}{entry['model']:<10}{test:>16}{validation:>16}"
+            f"{difference:>12}{p:>9}{better:>8}{entry['parameters']:>13,}"
             f"{entry['size_bytes'] / 1024:>7.0f} KiB{entry['latency_ms']:>8.2f} ms"
         )
     lines.append(f"  {verdict(result)}")
@@ -56,7 +57,7 @@ def verdict(result: dict[str, Any]) -> str:
     if not valid_tests:
         return "One seed does not tell whether a teacher helps: compare over several, such as --seeds 5."
     bound = LEVEL / len(valid_tests)  # of several comparisons one is likely to look good by chance
-    sign = -1 if result["metric"] == "mae" else 1
+    sign = 1 if result["maximize"] else -1
     words = []
     for word, factor in (("better", sign), ("worse", -sign)):
         names = [name for name, test in valid_tests.items() if test["p"] < bound and factor * test["difference"] > 0]
@@ -66,12 +67,3 @@ def verdict(result: dict[str, Any]) -> str:
     if not words:
         return f"No loss made a difference that these seeds can tell from chance: no p below {bound:.3g}{several}."
     return f"By the paired test at {bound:.3g}{several}: {'; '.join(words)}."
-
-
-def _cell(scores: dict[str, Any] | None, percent: bool) -> str:
-    """Returns mean and deviation."""
-    if scores is None:
-        return "-"
-    scale, digits = (100, 2) if percent else (1, 4)
-    text = f"{scores['mean'] * scale:.{digits}f}"
-    return text + (f" +- {scores['std'] * scale:.{digits}f}" if len(scores["runs"]) > 1 else "")

@@ -3,10 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from graphkit.metrics.format_scores import PERCENT, format_scores
 from graphkit.screen import printable
-
-#: Metrics that are fractions and read better in per cent.
-PERCENT = ("accuracy", "balanced-accuracy", "micro-f1", "roc-auc", "top-5-accuracy")
 
 
 def describe(result: dict[str, Any]) -> str:
@@ -28,8 +26,9 @@ def describe(result: dict[str, Any]) -> str:
 
 def score_line(result: dict[str, Any], name: str) -> str:
     """Returns the line of one score, ``"test"`` or ``"validation"``."""
-    metric = result["metric"]
-    return f"  {name} {metric:<18} {_spread(result[name], metric in PERCENT)}"
+    metric, percent, count = result["metric"], result["metric"] in PERCENT, len(result[name]["runs"])
+    unit, runs = " %" if percent else "", f" over {count} runs" if count > 1 else ""
+    return f"  {name} {metric:<18} {format_scores(result[name], percent)}{unit}{runs}"
 
 
 #: The scores of factors and how many digits they need.
@@ -42,27 +41,6 @@ def _factor_table(result: dict[str, Any]) -> list[str]:
         return []
     lines = [f"  {'factors of layer 1':<20}" + "".join(f"{name:>18}" for name in _FACTOR_SCORES)]
     for title, prefix in (("trained", ""), ("untrained", "untrained_"), ("random", "random_")):
-        cells = []
-        for name, digits in _FACTOR_SCORES.items():
-            scores = result[prefix + name]
-            if scores is None:
-                cells.append(f"{'-':>18}")
-                continue
-            cell = f"{scores['mean']:.{digits}f}"
-            if len(scores["runs"]) > 1:
-                cell += f" +- {scores['std']:.{digits}f}"
-            cells.append(f"{cell:>18}")
-        lines.append(f"  {title:<20}" + "".join(cells))
+        cells = (format_scores(result[prefix + name], digits=digits) for name, digits in _FACTOR_SCORES.items())
+        lines.append(f"  {title:<20}" + "".join(f"{cell:>18}" for cell in cells))
     return lines
-
-
-def _spread(scores: dict[str, Any], percent: bool) -> str:
-    """Returns mean, deviation and number of runs."""
-    scale, unit = (100, " %") if percent else (1, "")
-    digits = 2 if percent else 4
-    text = f"{scores['mean'] * scale:.{digits}f}"
-    if len(scores["runs"]) > 1:
-        text += f" +- {scores['std'] * scale:.{digits}f}{unit} over {len(scores['runs'])} runs"
-    else:
-        text += unit
-    return text

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 
 from graphkit.continual.continual_config import ContinualConfig, StrategySettings, read_strategy
-from graphkit.continual.continual_result import SCORES, combine_continual
+from graphkit.continual.continual_result import ContinualFitResult, Trial, combine_continual
 from graphkit.continual.continual_trainer import ContinualTrainer, make_stream, make_stream_model
 from graphkit.data import GraphDataset
 from graphkit.distributed.communicator import get_communicator
@@ -16,24 +16,11 @@ from graphkit.errors import InputError
 from graphkit.files import write_json
 from graphkit.registry import get_strategy
 from graphkit.training.build_model import check_graphs
-from graphkit.training.checkpoint import read_fit
 from graphkit.training.environment import environment
 from graphkit.training.experiment import FIT, Experiment, Session
 from graphkit.training.fingerprint import check_data, fingerprint
 from graphkit.training.run_files import describe
-
-#: Content of the file of a fit, apart from how the tasks were made.
-_FIT: dict[str, Any] = {
-    "strategy": "",
-    "seed": 0,
-    "validation": None,
-    "matrix": [[None]],
-    "seconds": 0.0,
-    "parameters": 0,
-    "protocol": {},
-    "tasks": [{"task": 0, "epoch": 0, "seconds": 0.0, "seconds_after_task": 0.0, "memory_mb": 0.0}],
-    **dict.fromkeys(SCORES),
-}
+from graphkit.training.run_result import REMEDY, read_checked
 
 
 class ContinualExperiment(Experiment):
@@ -113,12 +100,12 @@ class ContinualExperiment(Experiment):
         path.mkdir(parents=True, exist_ok=True)
         write_json(path / FIT, trainer.run(session.interrupt))
 
-    def read_fit(self, unit: str, folder: Path) -> dict[str, Any]:
+    def read_fit(self, unit: str, folder: Path) -> ContinualFitResult:
         """Reads the scores of a fit."""
         path = folder / unit / FIT
-        fitted = read_fit(path, _FIT)
+        fitted = read_checked(path, ContinualFitResult)
         if any(len(row) != len(fitted["matrix"]) for row in fitted["matrix"]):
-            raise InputError(f"'{path}' is damaged (`matrix` is not square); delete it; --resume makes it again")
+            raise InputError(f"'{path}' is damaged (`matrix` is not square); {REMEDY}")
         return fitted
 
     def combine(self, folder: Path, peak_memory: float) -> dict[str, Any]:
@@ -137,7 +124,7 @@ class ContinualExperiment(Experiment):
         for number, setting in enumerate(grid):
             yield f"search-{number}", read_strategy(name, {**self.config.strategies[name].to_dict(), **setting})
 
-    def _tried(self, name: str, folder: Path) -> list[dict[str, Any]]:
+    def _tried(self, name: str, folder: Path) -> list[Trial]:
         """Returns the options and the validation score of every trial of a strategy."""
         return [
             {"options": settings.to_dict(), "validation": self.read_fit(f"{name}/{trial}", folder)["validation"]}

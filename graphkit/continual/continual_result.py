@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 from statistics import fmean
-from typing import Any, TypedDict
+from typing import Annotated, Any, Literal, TypedDict, get_args
 
 from graphkit.continual.continual_config import ContinualConfig
+from graphkit.continual.stream import StreamProtocol
 from graphkit.data import GraphDataset
 from graphkit.errors import InputError
 from graphkit.tasks import maximizes
-from graphkit.training.run_result import NotNegative, Scores, check_result, summary
+from graphkit.training.run_result import REMEDY, Count, NotEmpty, NotNegative, Scores, check_result, summary
 
 #: How the numbers are meant; it stands beside every result.
 CONVENTION = (
@@ -20,29 +21,62 @@ CONVENTION = (
 )
 
 
-class _Notes(TypedDict, total=False):
-    notes: list[str]
+#: Names of the scores of a fit.
+ScoreName = Literal[
+    "average_performance",
+    "forgetting",
+    "average_forgetting",
+    "learning_accuracy",
+    "forward_transfer",
+    "validation",
+]
+SCORES: tuple[ScoreName, ...] = get_args(ScoreName)
 
 
-class _Protocol(_Notes):
+class TaskResult(TypedDict):
+    """Learning of one task: the chosen epoch, the time, and the memory of the strategy after it."""
+
+    task: Count
+    epoch: Count
+    seconds: NotNegative
+    seconds_after_task: NotNegative
+    memory_mb: NotNegative
+
+
+class ContinualFitResult(TypedDict):
+    """Content of ``fit.json``: one strategy with one seed."""
+
+    strategy: str
+    seed: Count
+    average_performance: float | None
+    average_forgetting: float | None
+    forgetting: float | None
+    learning_accuracy: float | None
+    forward_transfer: float | None
+    validation: float | None
+    matrix: list[list[float | None]]
+    validation_matrix: list[list[float | None]]
+    untrained: list[float | None]
+    tasks: list[TaskResult]
+    seconds: NotNegative
+    parameters: Count
+    protocol: StreamProtocol
+
+
+class _Protocol(StreamProtocol):
     name: str
     heads: str
     optimizer: str
     weight_decay: float
-    scenario: str
-    visible: str
-    inter_task_edges: bool
-    tasks: list[list[int]]
-    items: list[list[int]]
 
 
-class _Trial(TypedDict):
+class Trial(TypedDict):
     options: dict[str, Any]
     validation: float | None
 
 
 class _Search(TypedDict, total=False):
-    search: list[_Trial]
+    search: list[Trial]
 
 
 class _Strategy(_Search):
@@ -53,8 +87,8 @@ class _Strategy(_Search):
     forward_transfer: Scores | None
     validation: Scores | None
     matrix: list[list[float | None]]
-    seconds_per_task: list[NotNegative]
-    memory_mb_per_task: list[NotNegative]
+    seconds_per_task: Annotated[list[NotNegative], NotEmpty()]
+    memory_mb_per_task: Annotated[list[NotNegative], NotEmpty()]
     options: dict[str, Any]
 
 
@@ -64,9 +98,10 @@ class ContinualResult(TypedDict):
     model: str
     dataset: str
     metric: str
+    maximize: bool
     protocol: _Protocol
-    strategies: dict[str, _Strategy]
-    seeds: list[int]
+    strategies: Annotated[dict[str, _Strategy], NotEmpty()]
+    seeds: Annotated[list[int], NotEmpty()]
     seconds: float
     run: str
 
@@ -80,27 +115,22 @@ def check_continual_result(result: dict[str, Any], path: Path) -> None:
     check_result(result, ContinualResult, path)
     count = len(result["protocol"]["tasks"])
     tables = {"protocol.items": (result["protocol"]["items"], 3)}
-    empty = [key for key in ("seeds", "strategies") if not result[key]]
     for name, entry in result["strategies"].items():
         tables[f"strategies.{name}.matrix"] = (entry["matrix"], count)
-        empty += [f"strategies.{name}.{key}" for key in ("seconds_per_task", "memory_mb_per_task") if not entry[key]]
-    wrong = [f"`{key}` is empty" for key in empty]
+    wrong = []
     for key, (rows, width) in tables.items():
         if not count or len(rows) != count or any(len(row) != width for row in rows):
             wrong.append(f"`{key}` must have {count} rows of {width}")
     if wrong:
-        raise InputError(f"'{path}' is damaged ({wrong[0]}); delete it; --resume makes it again")
-
-
-SCORES = ("average_performance", "forgetting", "average_forgetting", "learning_accuracy", "forward_transfer")
+        raise InputError(f"'{path}' is damaged ({wrong[0]}); {REMEDY}")
 
 
 def combine_continual(
     config: ContinualConfig,
     dataset: GraphDataset,
-    fits: Sequence[dict[str, Any]],
+    fits: Sequence[ContinualFitResult],
     options: Mapping[str, dict[str, Any]],
-    search: Mapping[str, list[dict[str, Any]]],
+    search: Mapping[str, list[Trial]],
     folder: Path,
     peak_memory: float,
 ) -> dict[str, Any]:
@@ -140,10 +170,10 @@ def combine_continual(
     }
 
 
-def _strategy(fits: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _strategy(fits: Sequence[ContinualFitResult]) -> dict[str, Any]:
     """Returns the scores of one strategy over its seeds."""
     count = len(fits[0]["matrix"])
-    entry: dict[str, Any] = {name: summary([fit[name] for fit in fits]) for name in (*SCORES, "validation")}
+    entry: dict[str, Any] = {name: summary([fit[name] for fit in fits]) for name in SCORES}
     entry["matrix"] = [[_mean([fit["matrix"][i][j] for fit in fits]) for j in range(count)] for i in range(count)]
     entry["matrices"] = [fit["matrix"] for fit in fits]
     entry["seconds_per_task"] = _per_task(fits, "seconds")
@@ -152,9 +182,9 @@ def _strategy(fits: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return entry
 
 
-def _per_task(fits: Sequence[dict[str, Any]], key: str) -> list[float | None]:
+def _per_task(fits: Sequence[ContinualFitResult], key: Literal["seconds", "memory_mb"]) -> list[float]:
     """Returns the mean over seeds for every learning of a task."""
-    return [_mean([fit["tasks"][k][key] for fit in fits]) for k in range(len(fits[0]["tasks"]))]
+    return [fmean(fit["tasks"][k][key] for fit in fits) for k in range(len(fits[0]["tasks"]))]
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -4,13 +4,14 @@ import math
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from graphkit.continual import StreamTask, TaskHeads, TaskStream, share_trunk_outputs
 from graphkit.continual.continual_config import ContinualConfig
+from graphkit.continual.continual_result import ContinualFitResult, TaskResult
 from graphkit.continual.learn_task import learn_task
 from graphkit.data import GraphDataset
 from graphkit.errors import InputError
@@ -30,8 +31,15 @@ from graphkit.training.cpu_settings import cpu_settings, sensible_threads
 from graphkit.training.fingerprint import check_origin, fingerprint
 from graphkit.training.interrupt import Interrupted, InterruptFlag
 from graphkit.training.optimizer import make_optimizer
-from graphkit.training.progress import Progress
+from graphkit.training.progress import EpochRow, Progress
 from graphkit.training.seeds import random_state, restore_random_state, seed_everything
+
+
+class StreamRow(EpochRow):
+    """Row of ``metrics.csv``: one epoch of one task."""
+
+    task: int
+
 
 COLUMNS = ("task", "epoch", "loss", "validation")
 
@@ -84,17 +92,17 @@ class ContinualTrainer:
         self.strategy = config.strategies[name].make()
         self.optimizer = self._new_optimizer()
         self.done = 0
-        self.rows: list[dict[str, Any]] = []
+        self.rows: list[StreamRow] = []
         self.matrices = {split: torch.full((len(self.stream),) * 2, math.nan).double() for split in ("val", "test")}
         self.untrained = torch.full((len(self.stream),), math.nan).double()
-        self.tasks: list[dict[str, Any]] = []
+        self.tasks: list[TaskResult] = []
 
     def _new_optimizer(self) -> torch.optim.Optimizer:
         """Returns a fresh optimizer."""
         decay = 0.0 if self.strategy.without_decay else self.settings.weight_decay
         return make_optimizer(self.model, replace(self.settings, weight_decay=decay))
 
-    def run(self, interrupt: InterruptFlag) -> dict[str, Any]:
+    def run(self, interrupt: InterruptFlag) -> ContinualFitResult:
         """Learns all tasks, from the last whole one if there is a state, and returns the scores.
 
         Raises:
@@ -131,7 +139,7 @@ class ContinualTrainer:
         task, begin = tasks[-1], time.perf_counter()
         self.progress.start(f"{self._label} task {task.index + 1}/{len(self.stream)}", self.settings.epochs, 0)
 
-        def report(row: dict[str, Any]) -> None:
+        def report(row: EpochRow) -> None:
             self.rows.append({"task": task.index, **row})
             self.progress.update(row)
             if interrupt.raised and row["epoch"] < self.settings.epochs:
@@ -170,12 +178,12 @@ class ContinualTrainer:
                 for split, matrix in self.matrices.items():
                     matrix[stage, index] = scores[split]
 
-    def _finish(self) -> dict[str, Any]:
+    def _finish(self) -> ContinualFitResult:
         """Writes the model and the table, and returns what the matrices say."""
         save_weights(self.folder / "model.safetensors", self.model.state_dict())
         save_table(self.folder / "metrics.csv", COLUMNS, self.rows)
         test, validation = self.matrices["test"], self.matrices["val"]
-        result = {
+        result: ContinualFitResult = {
             "strategy": self.name,
             "seed": self.config.seed,
             "average_performance": average_performance(test),
@@ -192,7 +200,7 @@ class ContinualTrainer:
             "parameters": sum(p.numel() for p in self.model.parameters()),
             "protocol": self.stream.protocol(),
         }
-        return {key: without_nan(value) for key, value in result.items()}
+        return cast(ContinualFitResult, without_nan(result))
 
     def _save(self) -> None:
         """Writes the state after a task."""
@@ -282,6 +290,8 @@ def size_of(state: Any) -> int:
 
 def without_nan(value: Any) -> Any:
     """Returns a value with ``None`` in the place of every number that is not finite, as JSON needs it."""
+    if isinstance(value, dict):
+        return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, list):
         return [without_nan(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from statistics import fmean
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,6 +14,7 @@ from graphkit.training.early_stopping import EarlyStopping
 from graphkit.training.gradient_stepper import GradientStepper
 from graphkit.training.loop import take_steps
 from graphkit.training.optimizer import Schedule
+from graphkit.training.progress import EpochRow
 
 
 def learn_task(
@@ -24,7 +24,7 @@ def learn_task(
     optimizer: torch.optim.Optimizer,
     settings: TaskSettings,
     generator: torch.Generator,
-    report: Callable[[dict[str, Any]], None],
+    report: Callable[[EpochRow], None],
 ) -> int:
     """Learns one task, or several together, between the strategy's ``before_task`` and ``after_task``.
 
@@ -50,7 +50,7 @@ def learn_task(
     epoch = 0
     for epoch in range(1, settings.epochs + 1):
         loss = train_epoch(model, task, strategy, optimizer, generator, settings.clip)
-        row: dict[str, Any] = {"epoch": epoch, "loss": loss, "validation": None}
+        row = EpochRow(epoch=epoch, loss=loss, validation=None)
         validation_loss: float | None = None
         if settings.select != "last" and (epoch % settings.check == 0 or epoch == settings.epochs):
             with share_trunk_outputs():

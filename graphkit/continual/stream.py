@@ -1,7 +1,7 @@
 """Streams: a data set cut into tasks that come one after the other."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, overload
+from typing import TypedDict, overload
 
 import numpy as np
 import torch
@@ -16,6 +16,23 @@ from graphkit.errors import InputError
 from graphkit.tasks import make_task
 
 SCENARIOS = ("task", "class", "time")
+
+
+class _LaterKeys(TypedDict, total=False):
+    """Keys that results of earlier versions do not have."""
+
+    order: str
+    notes: list[str]
+
+
+class StreamProtocol(_LaterKeys):
+    """Protocol of a stream, in JSON: tasks are lists of classes, items the sizes of the splits of each task."""
+
+    scenario: str
+    visible: str
+    inter_task_edges: bool
+    tasks: list[list[int]]
+    items: list[list[int]]
 
 
 class TaskStream(Sequence[StreamTask]):
@@ -157,8 +174,8 @@ class TaskStream(Sequence[StreamTask]):
         """Returns a task as it looks when the stream has come to a stage."""
         return StreamTask(self, index, stage, self.splits[index])
 
-    def protocol(self) -> dict[str, Any]:
-        """Returns what must be said beside every result of this stream."""
+    def protocol(self) -> StreamProtocol:
+        """Returns the protocol of the stream, which belongs to every result on it."""
         return {
             "scenario": f"{self.scenario}-incremental",
             "visible": self.visible,

@@ -76,7 +76,8 @@ class LossSettings(Section):
             return None
         names = self.layers.split(":")
         if len(names) > 2 or not all(layer.strip() for layer in names):
-            raise InputError(f"`losses.{self.name}.layers` must read TEACHER:STUDENT, such as conv2:conv3 (got {self.layers!r})")
+            form = "must read TEACHER:STUDENT, such as conv2:conv3"
+            raise InputError(f"`losses.{self.name}.layers` {form} (got {self.layers!r})")
         return names[0].strip(), names[-1].strip()
 
     def make(self, **defaults: object) -> DistillationLoss:

@@ -24,6 +24,7 @@ from graphkit.training.experiment import Experiment, Session, TrainExperiment
 from graphkit.training.interrupt import Interrupted
 from graphkit.training.loop import undefined_parts
 from graphkit.training.run_files import describe, read_train_result, write_result
+from graphkit.training.run_result import FitResult
 from graphkit.training.train_config import TrainConfig
 
 #: Opens a run folder.
@@ -175,7 +176,7 @@ class DistillExperiment(Experiment):
         except Interrupted as stop:
             raise Interrupted(stop.epoch, folder, f"interrupted in '{network}' after epoch {stop.epoch}") from None
 
-    def read_fit(self, unit: str, folder: Path) -> dict[str, Any]:
+    def read_fit(self, unit: str, folder: Path) -> FitResult:
         """Reads the scores of a fit."""
         network, _, member = unit.partition("/")
         return self._alone.read_fit(member, folder / network)

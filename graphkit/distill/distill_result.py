@@ -12,11 +12,9 @@ import torch
 from graphkit.distill.distill_config import ALONE, TEACHER, DistillConfig
 from graphkit.distill.load_teacher import TrainedRun
 from graphkit.errors import InputError
-from graphkit.settings import Range
-from graphkit.tasks import maximizes
 from graphkit.training.cpu_settings import cpu_settings, sensible_threads
 from graphkit.training.environment import pick_device
-from graphkit.training.run_result import NotNegative, Scores, against, check_result
+from graphkit.training.run_result import REMEDY, Count, NotEmpty, NotNegative, Scores, against, check_result
 
 #: Times that each network is called, in turn, to say how long it takes.
 CALLS = 31
@@ -39,8 +37,8 @@ class _Network(TypedDict):
     loss: dict[str, Any] | None
     test: Scores
     validation: Scores | None
-    parameters: Annotated[int, Range(0)]
-    size_bytes: Annotated[int, Range(0)]
+    parameters: Count
+    size_bytes: Count
     latency_ms: NotNegative
     seconds: NotNegative
     against_alone: _Test | None
@@ -52,10 +50,11 @@ class DistillResult(TypedDict):
     model: str
     dataset: str
     metric: str
+    maximize: bool
     networks: list[_Network]
     chosen: str
     selected_on: str
-    seeds: list[int]
+    seeds: Annotated[list[int], NotEmpty()]
     seconds: float
     run: str
 
@@ -70,9 +69,7 @@ def check_distill_result(result: dict[str, Any], path: Path) -> None:
     names = [entry["name"] for entry in result["networks"]]
     for name in (TEACHER, ALONE, result["chosen"]):
         if name not in names:
-            raise InputError(f"'{path}' is damaged (`networks` has no '{name}'); delete it; --resume makes it again")
-    if not result["seeds"]:
-        raise InputError(f"'{path}' is damaged (`seeds` is empty); delete it; --resume makes it again")
+            raise InputError(f"'{path}' is damaged (`networks` has no '{name}'); {REMEDY}")
 
 
 def combine_distill(
@@ -105,7 +102,7 @@ def combine_distill(
         )
     trained = [run for name, run in runs.items() if name != TEACHER or not config.teacher.is_trained]
     students = [entry for entry in entries if entry["name"] != TEACHER]
-    better = 1 if maximizes(alone.result["metric"]) else -1
+    better = 1 if alone.result["maximize"] else -1
     best = max(students, key=lambda entry: better * (entry["validation"] or entry["test"])["mean"])
     return {
         "command": "distill",
@@ -113,7 +110,7 @@ def combine_distill(
         "dataset": alone.result["dataset"],
         "task": alone.result["task"],
         "metric": alone.result["metric"],
-        "maximize": maximizes(alone.result["metric"]),
+        "maximize": alone.result["maximize"],
         "networks": entries,
         "chosen": best["name"],
         **{key: best[key] for key in ("test", "validation", "selected_on", "parameters")},

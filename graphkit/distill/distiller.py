@@ -259,9 +259,10 @@ def _edges_in(given: tuple[Sequence[Any], Mapping[str, Any]]) -> Tensor | None:
     """Returns the edges among the arguments of a network: those called so, or the first integers ``[2, E]``."""
     args, kwargs = given
     for value in (kwargs.get("edge_index"), *args):
-        if isinstance(value, Tensor) and value.dtype in (torch.int64, torch.int32):
-            if value.dim() == 2 and value.size(0) == 2:
-                return value
+        if not isinstance(value, Tensor) or value.dtype not in (torch.int64, torch.int32):
+            continue
+        if value.dim() == 2 and value.size(0) == 2:
+            return value
     return None
 
 

@@ -9,7 +9,7 @@ from graphkit.data import GraphDataset
 from graphkit.data.data_settings import DataSettings
 from graphkit.errors import InputError
 from graphkit.nn import GraphModel
-from graphkit.tasks import maximizes
+from graphkit.training.run_result import validation_rank
 from graphkit.training.train_config import TrainConfig
 
 #: Options of the data in which teacher and student may differ; the fold is compared apart.
@@ -67,7 +67,7 @@ def load_teacher(run: TrainedRun, config: TrainConfig, dataset: GraphDataset) ->
         what = f"data drawn with the seed {config.seed}" if drawn else f"the split {fold}"
         raise InputError(f"the teacher '{run.path}' has no fit on {what}; train it with as many runs as the student")
     same = [fit for fit in fits if fit.config.seed == config.seed]
-    teacher = same[0] if same else max(fits, key=_validation)
+    teacher = same[0] if same else max(fits, key=lambda fit: validation_rank(fit.result))
     if _shaped(teacher.config) == _shaped(config):
         return teacher.with_dataset(dataset)
     if dataset.holds == "skeleton clips":
@@ -78,12 +78,6 @@ def load_teacher(run: TrainedRun, config: TrainConfig, dataset: GraphDataset) ->
             f"{list(teacher.config.data.transforms)} (the student's are {list(config.data.transforms)}); set them alike"
         )
     return teacher
-
-
-def _validation(fit: TrainedRun) -> float:
-    """Returns the validation score, such that the larger is the better one."""
-    mean = (fit.result.get("validation") or {}).get("mean", 0.0)
-    return mean if maximizes(fit.result.get("metric", "")) else -mean
 
 
 def _fold(config: TrainConfig, dataset: GraphDataset) -> int:

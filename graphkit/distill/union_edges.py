@@ -64,7 +64,8 @@ def united_edges(edge_indices: Sequence[Tensor], rows: int, nodes: int | None = 
         ValueError: As :func:`union_edges`.
     """
     if nodes is None:
-        return union_edges(*edge_indices, num_nodes=rows)
+        union: Tensor = union_edges(*edge_indices, num_nodes=rows)
+        return union
     edges: Tensor = union_edges(*edge_indices, num_nodes=nodes).as_tensor()
     shift = nodes * torch.arange(rows // max(1, nodes), device=edges.device)
     return (edges.unsqueeze(1) + shift.view(1, -1, 1)).flatten(1)

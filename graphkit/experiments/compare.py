@@ -18,8 +18,8 @@ def compare_runs(runs: Sequence[RunFolder]) -> dict[str, Any]:
         runs: At least two runs that have ended.
 
     Returns:
-        ``{"command", "dataset", "metric", "runs"}``; each of ``runs`` has ``run``, ``model``, ``test``, ``validation``,
-        ``selected_on``, ``parameters``, ``seconds``, ``against_first``, the fields of
+        ``{"command", "dataset", "metric", "maximize", "runs"}``; each of ``runs`` has ``run``, ``model``, ``test``,
+        ``validation``, ``selected_on``, ``parameters``, ``seconds``, ``against_first``, the fields of
         :class:`~graphkit.metrics.PairedTest` for this run minus the first (``None`` for the first itself, and where no
         seed is shared), and ``shared``, the ``seeds`` that the test is over with the ``mean`` of this run and that of
         the ``first`` over them (``None`` with it).
@@ -53,6 +53,7 @@ def compare_runs(runs: Sequence[RunFolder]) -> dict[str, Any]:
         "command": "compare",
         "dataset": first.result["dataset"],
         "metric": first.result["metric"],
+        "maximize": first.result["maximize"],
         "runs": [_entry(run, None if run is first else first) for run in runs],
     }
 

@@ -14,7 +14,7 @@ from graphkit.training.environment import peak_memory_mb, pick_device
 from graphkit.training.extra_metrics import extra_metrics
 from graphkit.training.loop import evaluate
 from graphkit.training.node_batches import node_loader
-from graphkit.training.run_result import combine
+from graphkit.training.run_result import FitResult, combine
 from graphkit.training.seeds import seed_everything
 
 
@@ -35,7 +35,7 @@ def evaluate_run(run: RunFolder, device: str = "auto") -> dict[str, Any]:
     }
 
 
-def _evaluate_fit(fit: RunFolder, device: torch.device) -> dict[str, Any]:
+def _evaluate_fit(fit: RunFolder, device: torch.device) -> FitResult:
     """Returns what :meth:`Trainer.run` returned for a fit, computed again."""
     begin = time.perf_counter()
     dataset, split, batch_size = fit.dataset, fit.split, fit.config.train.batch_size
@@ -43,7 +43,7 @@ def _evaluate_fit(fit: RunFolder, device: torch.device) -> dict[str, Any]:
     seed_everything(fit.config.seed)
     untrained = init_model(fit.config.model, dataset, split).to(device)
     model = fit.model.to(device)
-    scores: dict[str, Any] = {}
+    scores: dict[str, float | None] = {}
     with cpu_settings(fit.config.train.threads or sensible_threads(dataset, batch_size)):
         nodes = node_loader(model, dataset, batch_size)
         for name, ids in (("test", split.test), ("validation", split.val)):
@@ -51,11 +51,13 @@ def _evaluate_fit(fit: RunFolder, device: torch.device) -> dict[str, Any]:
             scores[name] = evaluate(model, task, batches)[1] if ids.numel() else None
         extras = extra_metrics(model, untrained, dataset, split)
     return {
-        **scores,
+        "test": scores["test"],
+        "validation": scores["validation"],
         "epoch": fit.result["epochs"][0] if fit.result else None,
         "curve": None,
-        "extras": extras,
+        "extras": {**extras},
         "seed": fit.config.seed,
+        "fold": fit.config.data.fold,
         "parameters": sum(p.numel() for p in model.parameters()),
         "seconds": time.perf_counter() - begin,
     }

@@ -12,11 +12,11 @@ from graphkit.errors import InputError
 from graphkit.experiments.build_config import train_config_of
 from graphkit.files import read_json
 from graphkit.nn import GraphModel
-from graphkit.tasks import maximizes
 from graphkit.training.build_model import make_model
 from graphkit.training.checkpoint import load_weights, put_weights
 from graphkit.training.fingerprint import check_data
 from graphkit.training.run_files import read_result, read_train_result
+from graphkit.training.run_result import validation_rank
 from graphkit.training.train_config import TrainConfig
 from graphkit.training.trainer import COLUMNS
 
@@ -76,13 +76,7 @@ class RunFolder:
     @property
     def best(self) -> "RunFolder":
         """The fit with the best validation score (the first one where there is no validation)."""
-        maximize = maximizes(self.result.get("metric", ""))
-
-        def score(run: "RunFolder") -> float:
-            mean = (run.result.get("validation") or {}).get("mean", 0.0)
-            return mean if maximize else -mean
-
-        return max(self.fits, key=score)
+        return max(self.fits, key=lambda fit: validation_rank(fit.result))
 
     @cached_property
     def dataset(self) -> GraphDataset:
@@ -125,19 +119,23 @@ class RunFolder:
 
     def evaluate(self, device: str = "auto") -> dict[str, Any]:
         """Computes the scores again from the weights, see :func:`graphkit.experiments.evaluate_run`."""
-        return _verb("graphkit.experiments.evaluate", "evaluate_run")(self, device)
+        result: dict[str, Any] = _verb("graphkit.experiments.evaluate", "evaluate_run")(self, device)
+        return result
 
     def predict(self, output: str | Path, device: str = "auto") -> int:
         """Writes a prediction for every item and returns their number, see :func:`graphkit.experiments.predict_run`."""
-        return _verb("graphkit.experiments.predict", "predict_run")(self, output, device)
+        count: int = _verb("graphkit.experiments.predict", "predict_run")(self, output, device)
+        return count
 
     def report(self) -> Path:
         """Writes ``report.html`` and returns its path, see :func:`graphkit.report.report`."""
-        return _verb("graphkit.report", "report")(self.path)
+        path: Path = _verb("graphkit.report", "report")(self.path)
+        return path
 
     def export(self, format: str = "onnx", output: str | Path | None = None) -> dict[str, Any]:
         """Writes the model as one file that runs without graphkit, see :func:`graphkit.export.export_run`."""
-        return _verb("graphkit.export", "export_run")(self, format, output)
+        content: dict[str, Any] = _verb("graphkit.export", "export_run")(self, format, output)
+        return content
 
 
 def _verb(module: str, function: str) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 
 from graphkit.errors import InputError
 from graphkit.experiments.run_folder import read_environment
+from graphkit.metrics.format_scores import PERCENT, format_score
 from graphkit.report import scores
 from graphkit.report.page import Cell, Note, Page, Section, Table, Tile, draw, reproduce
 from graphkit.report.style import INK, SERIES, new_figure, style
@@ -37,7 +38,7 @@ _MEANING = (
 def continual_page(folder: Path, result: dict[str, Any]) -> Page:
     """Returns the page of a run of ``continual`` from its result; writes the pictures."""
     command = "graphkit continual --config config.yaml --output again"
-    percent, protocol = result["metric"] in scores.PERCENT, result["protocol"]
+    percent, protocol = result["metric"] in PERCENT, result["protocol"]
     edges = "" if protocol["inter_task_edges"] else ", no edges between tasks"
     matrices = {name: entry["matrix"] for name, entry in result["strategies"].items()}
     maps = performance_matrices(matrices, percent)
@@ -113,7 +114,7 @@ def _searched(result: dict[str, Any], percent: bool) -> Table:
     for name, entry in result["strategies"].items():
         for tried in entry.get("search", []):
             options = ", ".join(f"{key}: {value}" for key, value in tried["options"].items())
-            score = None if tried["validation"] is None else f"{tried['validation'] * (100 if percent else 1):.2f}"
+            score = None if tried["validation"] is None else format_score(tried["validation"], percent)
             chosen = "chosen" if tried["options"] == entry["options"] else ""
             rows.append([name, options or "none", score, chosen])
     return Table(["strategy", "settings", "validation", ""], rows)

@@ -18,6 +18,7 @@ from graphkit.distill.load_teacher import TrainedRun, load_teacher
 from graphkit.distill.union_edges import united_edges
 from graphkit.experiments import open_run
 from graphkit.experiments.run_folder import read_environment
+from graphkit.metrics.format_scores import PERCENT, format_score
 from graphkit.report import scores
 from graphkit.report.no_picture import NoPicture, loading
 from graphkit.report.page import Block, Cell, Note, Page, Section, Table, Tile, attempt, draw, reproduce
@@ -46,7 +47,7 @@ _STRUCTURE = (
 def distill_page(folder: Path, config: DistillConfig, result: dict[str, Any]) -> Page:
     """Returns the page of a run of ``distill`` from its configuration and result; writes the pictures."""
     command = "graphkit distill --config config.yaml --output again"
-    percent, networks = result["metric"] in scores.PERCENT, result["networks"]
+    percent, networks = result["metric"] in PERCENT, result["networks"]
     label = "Score against size and time"
     cost = draw(folder, score_against_cost(networks, result["metric"], percent), "cost", label, _COST, wide=True)
     meaning = Note(f"{scores.SELECTED.get(result['selected_on'], '')} {_MEANING}")
@@ -87,10 +88,10 @@ def _networks(result: dict[str, Any], percent: bool) -> Table:
         against = entry["against_alone"]
         cells: list[Cell] = [None, None, None]
         if against is not None:
-            difference = against["difference"] * (100 if percent else 1)
-            wins = against["losses" if result["metric"] == "mae" else "wins"]
+            difference = format_score(against["difference"], percent, sign=True)
+            wins = against["wins" if result["maximize"] else "losses"]
             p = None if against["p"] is None else f"{against['p']:.4f}"
-            cells = [f"{difference:+.{2 if percent else 4}f}", p, f"{wins} of {against['pairs']}"]
+            cells = [difference, p, f"{wins} of {against['pairs']}"]
         name = "student alone" if entry["name"] == "alone" else entry["name"]
         both = [scores.spread(entry[key], percent) for key in ("test", "validation")]
         size, time = f"{entry['size_bytes'] / 1024:.0f}", f"{entry['latency_ms']:.2f}"

@@ -5,7 +5,8 @@ import base64
 import numpy as np
 
 from graphkit.experiments import RunFolder
-from graphkit.report import collect, collect_clips, collect_paths, scores
+from graphkit.metrics.format_scores import PERCENT
+from graphkit.report import collect, collect_clips, collect_paths
 from graphkit.report.clips import clip_animation, clip_strip, learned_graphs_picture
 from graphkit.report.confusion import confusion_matrix
 from graphkit.report.correlation import block_contrast, correlation_maps
@@ -28,7 +29,7 @@ def curves_section(run: RunFolder) -> list[Section]:
     fold = result.get("selected_on") == "fold"
     epochs = [] if fold and len(result["seeds"]) > 1 else result.get("epochs", [])
     metric = result.get("metric", "score")
-    figure = training_curves(runs, metric, epochs, "held-out fold" if fold else "validation", metric in scores.PERCENT)
+    figure = training_curves(runs, metric, epochs, "held-out fold" if fold else "validation", metric in PERCENT)
     caption = "Thin lines are single runs. " if len(runs) > 1 else ""
     if any(row.get("phase", 1) != 1 for row in runs[0]):
         caption += "Dotted lines stand where one phase of training ends and the next begins. "

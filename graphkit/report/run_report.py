@@ -11,6 +11,7 @@ from graphkit.distill.distill_result import check_distill_result
 from graphkit.errors import InputError
 from graphkit.experiments import RunFolder, config_of_folder, open_run
 from graphkit.files import write_text
+from graphkit.metrics.format_scores import PERCENT
 from graphkit.report import collect, scores
 from graphkit.report.continual_report import continual_page
 from graphkit.report.distill_report import distill_page
@@ -145,7 +146,7 @@ def _scores(run: RunFolder) -> list[Block]:
 
 def _runs(run: RunFolder) -> Table:
     """Returns the table of single fits."""
-    result, percent = run.result, run.result["metric"] in scores.PERCENT
+    result, percent = run.result, run.result["metric"] in PERCENT
     head = ["run", "seed", "split", "epoch", "validation", "test"]
     rows: list[list[Cell]] = []
     for fit in run.fits:

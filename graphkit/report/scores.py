@@ -2,10 +2,8 @@
 
 from typing import Any
 
+from graphkit.metrics.format_scores import PERCENT, format_scores
 from graphkit.report.page import Table, Tile
-
-#: Scores that are fractions and read better in per cent.
-PERCENT = ("accuracy", "balanced-accuracy", "micro-f1", "roc-auc", "top-5-accuracy")
 
 #: Names of the scores of factors, in the order of a table; an arrow says which way is better.
 FACTOR_SCORES = {
@@ -25,16 +23,10 @@ SELECTED = {
 }
 
 
-def spread(scores: dict[str, Any] | None, percent: bool = False, digits: int | None = None) -> str:
-    """Returns a mean, and the deviation where there are several runs."""
-    if not scores:
-        return "–"
-    scale = 100 if percent else 1
-    digits = (2 if percent else 4) if digits is None else digits
-    text = f"{scores['mean'] * scale:.{digits}f}"
-    if len(scores["runs"]) > 1:
-        text += f" ± {scores['std'] * scale:.{digits}f}"
-    return text + (" %" if percent else "")
+def spread(scores: dict[str, Any] | None, percent: bool = False, digits: int = 4) -> str:
+    """Returns a mean with its unit, and the deviation where there are several runs."""
+    text = format_scores(scores, percent, digits, plus_minus="±", missing="–")
+    return f"{text} %" if percent and scores else text
 
 
 def headline(result: dict[str, Any]) -> list[Tile]:

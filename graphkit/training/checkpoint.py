@@ -2,10 +2,9 @@
 
 import csv
 import io
-import math
 import os
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from graphkit.errors import InputError
-from graphkit.files import check_zip, is_number, read_json, write_atomically, write_text
+from graphkit.files import check_zip, is_number, write_atomically, write_text
 
 #: Version of the form of a checkpoint; without one it is the first.
 FORMAT = 1
@@ -189,41 +188,7 @@ def check_kind(value: Any, like: Any, name: str) -> None:
         raise InputError(f"`{name}` is not a {type(like).__name__}")
 
 
-def read_fit(path: Path, like: dict[str, Any]) -> dict[str, Any]:
-    """Reads the scores of a fit that is done.
-
-    Args:
-        path: ``fit.json``.
-        like: What it has, as for :func:`check_kind`; ``{}`` and ``[{}]`` stand for any dictionary and list.
-
-    Raises:
-        InputError: If it is damaged; the key is named.
-    """
-    remedy = "delete it; --resume makes it again"
-    fitted = read_json(path, remedy)
-    if not isinstance(fitted, dict) or not like.keys() <= fitted.keys():
-        missing = next((key for key in like if not isinstance(fitted, dict) or key not in fitted), "")
-        raise InputError(f"'{path}' is damaged (it has no `{missing}`); {remedy}")
-    for key, item in like.items():
-        try:
-            free = item == [{}] or item == {}
-            if not free or type(fitted[key]) is not type(item):
-                check_kind(fitted[key], item, key)
-        except InputError as error:
-            raise InputError(f"'{path}' is damaged ({error}); {remedy}") from None
-        if not _is_finite(fitted[key]):
-            raise InputError(f"'{path}' is damaged (`{key}` is not finite); {remedy}")
-    return fitted
-
-
-def _is_finite(value: Any) -> bool:
-    """Returns whether all numbers in the content of a JSON file are finite."""
-    if isinstance(value, dict | list):
-        return all(map(_is_finite, value.values() if isinstance(value, dict) else value))
-    return not isinstance(value, float) or math.isfinite(value)
-
-
-def save_table(path: str | Path, columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
+def save_table(path: str | Path, columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
     """Writes rows, such as one per epoch, as a CSV file, atomically."""
     table = io.StringIO()
     writer = csv.DictWriter(table, columns, lineterminator="\n")

@@ -1,7 +1,7 @@
 """Experiments: independent fits, each in a folder of its own, and the result that follows from them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -12,11 +12,10 @@ import torch
 from graphkit.data import GraphDataset, Split
 from graphkit.distributed.communicator import get_communicator
 from graphkit.errors import InputError
-from graphkit.files import is_number, write_json
+from graphkit.files import write_json
 from graphkit.nn import GraphModel
 from graphkit.tasks import make_task
 from graphkit.training.build_model import check_graphs, make_model
-from graphkit.training.checkpoint import read_fit
 from graphkit.training.environment import environment, peak_memory_mb, pick_device
 from graphkit.training.fingerprint import check_data, fingerprint
 from graphkit.training.gradient_stepper import GradientStepper
@@ -26,23 +25,12 @@ from graphkit.training.node_batches import drawing, node_loader
 from graphkit.training.optimizer import Schedule, make_optimizer
 from graphkit.training.progress import Progress
 from graphkit.training.run_files import describe, write_result
-from graphkit.training.run_result import combine
+from graphkit.training.run_result import FitResult, combine, read_checked
 from graphkit.training.train_config import RunConfig, TrainConfig
 from graphkit.training.trainer import Trainer
 
 #: File of a fit that is written last: it says that the fit is done.
 FIT = "fit.json"
-#: Content of the file of a fit, apart from the curve.
-_FIT: dict[str, Any] = {
-    "epoch": 0,
-    "validation": None,
-    "test": None,
-    "parameters": 0,
-    "seconds": 0.0,
-    "seed": 0,
-    "fold": None,
-    "extras": {},
-}
 
 
 @dataclass
@@ -107,7 +95,7 @@ class Experiment(ABC):
         """Does one unit, from its last checkpoint if there is one, and writes its results."""
 
     @abstractmethod
-    def read_fit(self, unit: str, folder: Path) -> dict[str, Any]:
+    def read_fit(self, unit: str, folder: Path) -> Mapping[str, Any]:
         """Reads the results of a unit that is done.
 
         Raises:
@@ -227,21 +215,14 @@ class TrainExperiment(Experiment):
         session.keep()
         if unit:
             communicator.broadcast_from_rank0(partial(_begin, path, config, session.device, dataset, data))
-        fitted = {**trainer.run(session.interrupt), "seed": config.seed, "fold": config.data.fold}
+        fitted = trainer.run(session.interrupt)
         (peak,) = communicator.all_reduce_max(peak_memory_mb(session.device))
         result = combine(config.model.name, dataset, [fitted], path, peak) if unit else None
         communicator.broadcast_from_rank0(lambda: _write(path, result, fitted))
 
-    def read_fit(self, unit: str, folder: Path) -> dict[str, Any]:
+    def read_fit(self, unit: str, folder: Path) -> FitResult:
         """Reads the scores of a fit."""
-        path = folder / unit / FIT
-        fitted = read_fit(path, _FIT)
-        curve = fitted.get("curve", 0)
-        for key, value in (("curve", [] if curve is None else curve), ("extras", [*fitted["extras"].values()])):
-            if not isinstance(value, list) or not all(item is None or is_number(item) for item in value):
-                message = f"`{key}` does not hold numbers"
-                raise InputError(f"'{path}' is damaged ({message}); delete it; --resume makes it again")
-        return fitted
+        return read_checked(folder / unit / FIT, FitResult)
 
     def combine(self, folder: Path, peak_memory: float) -> dict[str, Any]:
         """Returns mean and deviation over the seeds, or over the folds."""
@@ -249,7 +230,7 @@ class TrainExperiment(Experiment):
         return combine(self.config.model.name, self.dataset, fits, folder, peak_memory)
 
 
-def _write(path: Path, result: dict[str, Any] | None, fitted: dict[str, Any]) -> None:
+def _write(path: Path, result: dict[str, Any] | None, fitted: FitResult) -> None:
     """Writes the results of a fit; the file that says it is done comes last."""
     if result is not None:
         write_result(path, result)

@@ -1,14 +1,22 @@
-"""What a person sees while a model trains."""
+"""Display of the progress of training: a bar, lines, or messages to a logger."""
 
 import logging
 import math
 import sys
 import time
-from typing import Any
+from typing import TypedDict
 
 from tqdm import tqdm
 
 from graphkit.screen import printable
+
+
+class EpochRow(TypedDict):
+    """Scores of an epoch that are shown while a model trains."""
+
+    epoch: int
+    loss: float
+    validation: float | None
 
 
 class Progress:
@@ -17,7 +25,7 @@ class Progress:
     def start(self, label: str, epochs: int, epoch: int) -> None:
         """Begins a fit that has done ``epoch`` of its ``epochs``."""
 
-    def update(self, row: dict[str, Any]) -> None:
+    def update(self, row: EpochRow) -> None:
         """Shows the row of an epoch: ``epoch``, ``loss``, ``validation``."""
 
     def close(self) -> None:
@@ -35,7 +43,7 @@ class BarProgress(Progress):
         label = printable(label)
         self.bar = tqdm(total=epochs, initial=epoch, desc=label, unit="epoch", file=sys.stderr, dynamic_ncols=True)
 
-    def update(self, row: dict[str, Any]) -> None:
+    def update(self, row: EpochRow) -> None:
         """Moves the bar on."""
         self.bar.set_postfix_str(_scores(row), refresh=False)
         self.bar.update()
@@ -60,7 +68,7 @@ class LineProgress(Progress):
         self.label, self.epochs, self.last = label, epochs, -math.inf
         self.line = ""
 
-    def update(self, row: dict[str, Any]) -> None:
+    def update(self, row: EpochRow) -> None:
         """Writes a line if it is time for one."""
         self.line = f"{self.label} epoch {row['epoch']}/{self.epochs} {_scores(row)}"
         if time.monotonic() - self.last >= self.seconds:
@@ -93,7 +101,7 @@ class LogProgress(Progress):
         self.label = label
         self.logger.info("%s: epochs %d to %d", label, epoch + 1, epochs)
 
-    def update(self, row: dict[str, Any]) -> None:
+    def update(self, row: EpochRow) -> None:
         """Logs an epoch."""
         self.logger.debug("%s epoch %d %s", self.label, row["epoch"], _scores(row))
 
@@ -109,7 +117,7 @@ def make_progress(quiet: bool = False) -> Progress:
     return BarProgress() if sys.stderr.isatty() else LineProgress()
 
 
-def _scores(row: dict[str, Any]) -> str:
+def _scores(row: EpochRow) -> str:
     """Returns the loss and the validation score of an epoch."""
-    validation = row.get("validation")
+    validation = row["validation"]
     return f"loss {row['loss']:.4f}" + ("" if validation is None else f" validation {validation:.4f}")

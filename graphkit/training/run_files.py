@@ -11,8 +11,10 @@ import yaml
 from graphkit.config.layers import merge, read_config
 from graphkit.distributed.communicator import get_communicator, job
 from graphkit.errors import InputError
-from graphkit.files import is_number, read_json, unfinished, write_json, write_text
+from graphkit.files import read_json, unfinished, write_json, write_text
+from graphkit.tasks import maximizes
 from graphkit.training.interrupt import Interrupted
+from graphkit.training.run_result import TrainResult, check_result
 from graphkit.training.train_config import RunConfig
 
 #: The folder, within that of a run, of all that is about shards.
@@ -25,11 +27,6 @@ _FIRST = (_JOB, "config.yaml", "env.json")
 _BEGUN: set[Path] = set()
 #: Version of the form of ``result.json``; without one it is the first.
 FORMAT = 1
-#: What a result has whatever was trained.
-_RESULT = (
-    "model", "dataset", "task", "metric", "test", "validation", "selected_on", "epochs", "seeds", "parameters",
-    "seconds", "peak_memory_mb",
-)  # fmt: skip
 
 
 class NewFolder:
@@ -151,6 +148,8 @@ def write_result(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
 def read_result(folder: Path) -> dict[str, Any]:
     """Reads the result of a run of any command; empty while the run has not ended.
 
+    Results of earlier versions do not say whether a larger score is better; then ``maximize`` follows from the metric.
+
     Raises:
         InputError: If it is damaged, or of a later version of graphkit.
     """
@@ -165,6 +164,8 @@ def read_result(folder: Path) -> dict[str, Any]:
         raise InputError(f"'{path}' is damaged (`format` is {form!r}); delete it, or train again")
     if form > FORMAT:
         raise InputError(f"'{path}' has format {form}, and this graphkit knows {FORMAT}; install a newer graphkit")
+    if "metric" in result:
+        result.setdefault("maximize", maximizes(result["metric"]))
     return result
 
 
@@ -175,26 +176,9 @@ def read_train_result(folder: Path) -> dict[str, Any]:
         InputError: If it is damaged, or a key is missing or has another type; the key is named.
     """
     result = read_result(folder)
-    wrong = next((key for key in _RESULT if result and not _is_result(key, result.get(key, ...))), None)
-    if wrong is not None:
-        what = f"`{wrong}` is {result[wrong]!r:.60}" if wrong in result else f"it has no `{wrong}`"
-        remedy = f"delete it, and make it again with: graphkit train --resume {folder}"
-        raise InputError(f"'{folder / 'result.json'}' is damaged ({what}); {remedy}")
+    if result:
+        check_result(result, TrainResult, folder / "result.json")
     return result
-
-
-def _is_result(key: str, value: Any) -> bool:
-    """Returns whether a value of a result has the type that its key says."""
-    if key in ("test", "validation"):
-        good = isinstance(value, dict) and is_number(value.get("mean")) and is_number(value.get("std"))
-        good = good and value["std"] >= 0
-        return value is None or (good and isinstance(value.get("runs"), list) and all(map(is_number, value["runs"])))
-    if key in ("epochs", "seeds"):
-        valid = isinstance(value, list) and all(item is None or isinstance(item, int) for item in value)
-        return valid and bool(value)
-    if key == "peak_memory_mb":
-        return value is None or is_number(value)
-    return is_number(value) if key in ("parameters", "seconds") else isinstance(value, str)
 
 
 def folder_config(folder: Path) -> dict[str, Any]:

@@ -1,21 +1,39 @@
-"""The result of a run: what all its fits say together."""
+"""Content of the result files of a run: its types, its check, and the aggregation over all fits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Sized
 from math import isfinite, nan
 from pathlib import Path
 from statistics import fmean, pstdev, stdev
 from types import UnionType
-from typing import Annotated, Any, TypedDict, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Annotated, Any, TypedDict, TypeVar, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 import torch
 
 from graphkit.data import GraphDataset
 from graphkit.errors import InputError
+from graphkit.files import read_json
 from graphkit.metrics import fold_curve, paired_test
 from graphkit.settings import Range
 from graphkit.tasks import maximizes
 
+T = TypeVar("T")
+
 NotNegative = Annotated[float, Range(0)]
+Count = Annotated[int, Range(0)]
+
+#: What to do about a damaged result.
+REMEDY = "delete it; --resume makes it again"
+
+
+class NotEmpty:
+    """Requirement that a container has items, as metadata of a type hint: ``Annotated[list[int], NotEmpty()]``."""
+
+    def __contains__(self, value: Sized) -> bool:
+        return len(value) > 0
+
+    def violated(self, value: Sized) -> str:
+        """Returns what an empty container must be."""
+        return "not be empty"
 
 
 class Scores(TypedDict):
@@ -24,6 +42,57 @@ class Scores(TypedDict):
     mean: float
     std: NotNegative
     runs: list[float]
+
+
+class FitResult(TypedDict):
+    """Content of ``fit.json``: one seed on one split.
+
+    ``curve`` has the held-out score after every epoch under the ten-fold protocol, and is ``None`` otherwise;
+    ``extras`` has the extra metrics of the model.
+    """
+
+    epoch: Count | None
+    validation: float | None
+    test: float | None
+    parameters: Count
+    seconds: NotNegative
+    seed: Count
+    fold: Count | None
+    curve: list[float | None] | None
+    extras: dict[str, float | None]
+
+
+class TrainResult(TypedDict):
+    """Content of ``result.json`` of a run of ``train``, as far as it is read again."""
+
+    model: str
+    dataset: str
+    task: str
+    metric: str
+    maximize: bool
+    test: Scores | None
+    validation: Scores | None
+    selected_on: str
+    epochs: Annotated[list[int | None], NotEmpty()]
+    seeds: Annotated[list[int], NotEmpty()]
+    parameters: Count
+    seconds: NotNegative
+    peak_memory_mb: float | None
+
+
+def read_checked(path: Path, kind: type[T]) -> T:
+    """Reads a JSON file whose content has a certain type.
+
+    Args:
+        path: The file.
+        kind: The type, see :func:`check_result`.
+
+    Raises:
+        InputError: If it is damaged; the key is named.
+    """
+    content: T = read_json(path, REMEDY)
+    check_result(content, kind, path)
+    return content
 
 
 def check_result(result: Any, kind: Any, path: Path) -> None:
@@ -40,7 +109,7 @@ def check_result(result: Any, kind: Any, path: Path) -> None:
     """
     problem = _problem(result, kind, "")
     if problem:
-        raise InputError(f"'{path}' is damaged ({problem}); delete it; --resume makes it again")
+        raise InputError(f"'{path}' is damaged ({problem}); {REMEDY}")
 
 
 def _problem(value: Any, kind: Any, name: str) -> str:
@@ -53,7 +122,7 @@ def _problem(value: Any, kind: Any, name: str) -> str:
         return "" if "" in problems else problems[0]
     if is_typeddict(kind):
         if not isinstance(value, dict):
-            return f"`{name}` must hold keys and values"
+            return f"`{name}` must hold keys and values" if name else "it must hold keys and values"
         for key, hint in get_type_hints(kind, include_extras=True).items():
             path = f"{name}.{key}".lstrip(".")
             if key in value:
@@ -81,7 +150,7 @@ def _problem(value: Any, kind: Any, name: str) -> str:
     return "" if type(value) is kind or value is kind is None else f"`{name}` must be {names[kind]}"
 
 
-def summary(values: Sequence[float | None], population: bool = False) -> dict[str, Any] | None:
+def summary(values: Sequence[float | None], population: bool = False) -> Scores | None:
     """Returns ``{"mean", "std", "runs"}`` of the values that are defined; ``None`` if there are none.
 
     Args:
@@ -96,7 +165,7 @@ def summary(values: Sequence[float | None], population: bool = False) -> dict[st
 
 
 def combine(
-    model: str, dataset: GraphDataset, fits: Sequence[dict[str, Any]], folder: Path, peak_memory: float
+    model: str, dataset: GraphDataset, fits: Sequence[FitResult], folder: Path, peak_memory: float
 ) -> dict[str, Any]:
     """Returns the content of ``result.json``: the scores over all fits and what they were obtained with.
 
@@ -132,18 +201,25 @@ def combine(
     }
 
 
-def _by_folds(fits: Sequence[dict[str, Any]], maximize: bool) -> dict[str, Any]:
+def _by_folds(fits: Sequence[FitResult], maximize: bool) -> dict[str, Any]:
     """Returns the scores of the ten-fold protocol."""
     seeds = sorted({fit["seed"] for fit in fits})
     epochs, means, single = [], [], None
     for seed in seeds:
-        curves = [[nan if score is None else score for score in fit["curve"]] for fit in fits if fit["seed"] == seed]
+        of_seed = [fit["curve"] or [] for fit in fits if fit["seed"] == seed]
+        curves = [[nan if score is None else score for score in curve] for curve in of_seed]
         epoch, mean, _ = fold_curve(torch.tensor(curves, dtype=torch.float64), maximize)
         epochs.append(int(epoch) + 1)
         means.append(float(mean))
         single = summary([curve[int(epoch)] for curve in curves], population=True)
     test = single if len(seeds) == 1 else summary(means)
     return {"test": test, "validation": None, "selected_on": "fold", "epochs": epochs}
+
+
+def validation_rank(result: Mapping[str, Any]) -> float:
+    """Returns the validation score of a result, negated where a smaller score is better; 0 without one."""
+    mean = float((result.get("validation") or {}).get("mean", 0.0))
+    return mean if result.get("maximize", True) else -mean
 
 
 def scores_by_seed(result: dict[str, Any]) -> dict[int, float]:

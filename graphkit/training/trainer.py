@@ -35,9 +35,20 @@ from graphkit.training.loss import ExtraLosses, TrainingLoss, parallel
 from graphkit.training.node_batches import drawing, node_loader
 from graphkit.training.optimizer import Schedule, make_optimizer
 from graphkit.training.phases import phase_dataset
-from graphkit.training.progress import Progress
+from graphkit.training.progress import EpochRow, Progress
+from graphkit.training.run_result import FitResult
 from graphkit.training.seeds import random_state, restore_random_state, seed_everything
 from graphkit.training.train_config import TrainConfig
+
+
+class TrainRow(EpochRow):
+    """Row of ``metrics.csv``: one epoch."""
+
+    phase: int
+    validation_loss: float | None
+    lr: float
+    seconds: float
+
 
 COLUMNS = ("epoch", "phase", "loss", "validation", "validation_loss", "lr", "seconds")
 
@@ -92,7 +103,7 @@ class Trainer:
         self.model = init_model(config.model, dataset, self.split).to(device)
         self.device = device
         self.extra = None if make_extra is None else make_extra(self.model)
-        self.rows: list[dict[str, Any]] = []
+        self.rows: list[TrainRow] = []
         self.epoch, self.seconds = 0, 0.0
         self._saved, self._saved_at, self._pause = 0, 0.0, 0.0
         self.phase, self.before = 1, 0
@@ -144,7 +155,7 @@ class Trainer:
         """Whether an epoch is chosen by validation within this fit."""
         return self.val_batches is not None and self.dataset.protocol != "fold"
 
-    def run(self, interrupt: InterruptFlag) -> dict[str, Any]:
+    def run(self, interrupt: InterruptFlag) -> FitResult:
         """Trains, from the last checkpoint if there is one, and returns the scores of the chosen epoch.
 
         Raises:
@@ -154,7 +165,7 @@ class Trainer:
         with interrupt.stopping(lambda: Interrupted(self._saved, self.folder)):
             return self._run(interrupt)
 
-    def _run(self, interrupt: InterruptFlag) -> dict[str, Any]:
+    def _run(self, interrupt: InterruptFlag) -> FitResult:
         """Trains and returns the scores of the chosen epoch."""
         state = self.communicator.broadcast_from_rank0(self._checkpoint)
         if state is not None:
@@ -245,37 +256,47 @@ class Trainer:
         self.schedule.step(val_loss if self.selects and val_loss is not None else loss)
         seconds = time.perf_counter() - begin
         self.seconds += seconds
-        values = (self.epoch, self.phase, loss, val_score, val_loss, lr, seconds)
-        self.rows.append(dict(zip(COLUMNS, values, strict=True)))
-        self.progress.update(self.rows[-1])
+        row = TrainRow(
+            epoch=self.epoch,
+            phase=self.phase,
+            loss=loss,
+            validation=val_score,
+            validation_loss=val_loss,
+            lr=lr,
+            seconds=seconds,
+        )
+        self.rows.append(row)
+        self.progress.update(row)
 
     def _evaluate(self, batches: Batches) -> tuple[float, float | None]:
         """Returns the loss and the score, ``None`` if it is undefined, the same in all processes."""
         result = evaluate(self.model, self.task, batches, self.communicator if self.shared else None)
         return self.communicator.broadcast_from_rank0(lambda: result)
 
-    def _finish(self) -> dict[str, Any]:
+    def _finish(self) -> FitResult:
         """Puts the weights chosen in the last phase in, writes them and computes the test score, once."""
         if self.selects:
             self.model.load_state_dict(self.selection.weights)
         test = self._evaluate(self.test_batches)[1] if self.test_batches is not None else None
         return self.communicator.broadcast_from_rank0(lambda: self._result(test))
 
-    def _result(self, test: float | None) -> dict[str, Any]:
+    def _result(self, test: float | None) -> FitResult:
         """Writes the weights and the table of epochs, and returns the scores."""
         save_weights(self.folder / "model.safetensors", self.model.state_dict())
         save_table(self.folder / "metrics.csv", COLUMNS, self.rows)
-        result: dict[str, Any] = {
+        seed_everything(self.config.seed)
+        untrained = init_model(self.config.model, self.dataset, self.split).to(next(self.model.parameters()).device)
+        return {
             "epoch": self.selection.epoch if self.selects else self.epoch,
             "validation": self.selection.score if self.selects else None,
             "test": test,
             "parameters": sum(p.numel() for p in self.model.parameters()),
             "seconds": self.seconds,
+            "seed": self.config.seed,
+            "fold": self.config.data.fold,
             "curve": self._curve() if self.dataset.protocol == "fold" else None,
+            "extras": {**extra_metrics(self.model, untrained, self.dataset, self.split)},
         }
-        seed_everything(self.config.seed)
-        untrained = init_model(self.config.model, self.dataset, self.split).to(next(self.model.parameters()).device)
-        return {**result, "extras": extra_metrics(self.model, untrained, self.dataset, self.split)}
 
     def _curve(self) -> list[float | None]:
         """Returns the held-out score after every epoch; nothing for those of phases before the last one."""

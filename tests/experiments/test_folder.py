@@ -148,6 +148,10 @@ def test_results_carry_a_format_and_older_ones_are_read(small_run: Path, tmp_pat
     del result["format"]
     (tmp_path / "result.json").write_text(json.dumps(result))
     assert read_train_result(tmp_path) == result
+    assert result.pop("maximize") is True
+    for metric, maximize in (("accuracy", True), ("mae", False)):  # the first results did not say
+        (tmp_path / "result.json").write_text(json.dumps({**result, "metric": metric}))
+        assert read_train_result(tmp_path)["maximize"] is maximize
     for form, message in ((2, "has format 2, and this graphkit knows 1"), ("a", "`format` is 'a'"), (True, "is True")):
         (tmp_path / "result.json").write_text(json.dumps({**result, "format": form}))
         with pytest.raises(InputError, match=message):
@@ -158,11 +162,11 @@ def test_results_carry_a_format_and_older_ones_are_read(small_run: Path, tmp_pat
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"metric": None}, "`metric` is None"),
-        ({"test": {"mean": "high", "std": 0, "runs": []}}, "`test` is"),
-        ({"validation": {"mean": 0.5, "std": 0.0, "runs": 3}}, "`validation` is"),
-        ({"seeds": []}, r"`seeds` is \[\]"),
-        ({"parameters": "many"}, "`parameters` is 'many'"),
+        ({"metric": None}, "`metric` must be text"),
+        ({"test": {"mean": "high", "std": 0, "runs": []}}, "`test.mean` must be a finite number"),
+        ({"validation": {"mean": 0.5, "std": 0.0, "runs": 3}}, "`validation.runs` must be a list"),
+        ({"seeds": []}, "`seeds` must not be empty"),
+        ({"parameters": "many"}, "`parameters` must be a whole number"),
     ],
 )
 def test_a_result_with_a_wrong_value_is_named(
