@@ -1,4 +1,4 @@
-"""Layers and models: plain PyTorch modules that know nothing of data sets or training."""
+"""Layers and models: PyTorch modules that do not depend on data sets or training."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +72,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Returns a model and imports its module first."""
+    """Imports the module of a model and returns the model."""
     if name not in models.__all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return globals().setdefault(name, getattr(models, name))

@@ -1,4 +1,4 @@
-"""The paths of single nodes, in a form that a person can read: their nodes, their costs and what attends to them."""
+"""Attended paths of single nodes: node ids, costs and attention weights."""
 
 from collections.abc import Sequence
 from copy import copy
@@ -13,13 +13,15 @@ from graphkit.nn.paths import paths_of, put_paths
 
 
 class NodePath(NamedTuple):
-    """One path of a node.
+    """Path of a node.
 
     Args:
-        nodes: The nodes along it, the far end first and the node that it belongs to last.
-        cost: What it costs to go along it; ``None`` where that is not known.
-        attention: Its share of the attention to paths of its length, the mean of all heads; ``None`` without a model.
-        weight: Its share of all attention of its node, the mean of all heads; ``None`` without a model.
+        nodes (tuple[int, ...]): Nodes along the path, from the far end to the attending node.
+        cost (float, optional): Cost of the path; ``None`` if unknown. (default: ``None``)
+        attention (float, optional): Attention within the paths of the same length, averaged over heads; ``None``
+            without a model. (default: ``None``)
+        weight (float, optional): Attention within all paths of the node, averaged over heads; ``None`` without a model.
+            (default: ``None``)
     """
 
     nodes: tuple[int, ...]
@@ -29,12 +31,12 @@ class NodePath(NamedTuple):
 
     @property
     def hops(self) -> int:
-        """The number of hops; those of a self path stay where they are."""
+        """Number of hops; a self path has as many as its length."""
         return len(self.nodes) - 1
 
     @property
     def is_self(self) -> bool:
-        """Whether this is the node itself."""
+        """True for a self path ``(i, ..., i)``."""
         return len(set(self.nodes)) == 1
 
 
@@ -45,17 +47,18 @@ def node_paths(
     attention: Sequence[Tensor] | None = None,
     weights: Sequence[Tensor] | None = None,
 ) -> dict[int, list[NodePath]]:
-    """Takes the paths of some nodes out of those of all.
+    """Selects the paths that end at the given nodes.
 
     Args:
-        paths: For each length the paths ``[h + 1, P_h]``.
-        nodes: The nodes.
-        costs: For each length the costs ``[P_h]``.
-        attention: For each length the attention within it ``[P_h]``.
-        weights: For each length the share of all attention ``[P_h]``.
+        paths (Sequence[Tensor]): Paths ``[h + 1, P_h]`` of each length.
+        nodes (Sequence[int]): Node ids.
+        costs (Sequence[Tensor], optional): Costs ``[P_h]`` of each length. (default: ``None``)
+        attention (Sequence[Tensor], optional): Attention ``[P_h]`` within each length. (default: ``None``)
+        weights (Sequence[Tensor], optional): Attention ``[P_h]`` within all paths of a node, for each length.
+            (default: ``None``)
 
     Returns:
-        For each node its paths, in the order in which they came.
+        The paths of each node, in input order.
     """
     by_node: dict[int, list[NodePath]] = {int(node): [] for node in nodes}
     for length, path_index in enumerate(paths):
@@ -71,16 +74,16 @@ def node_paths(
 
 @torch.no_grad()
 def attended_paths(model: SPAGAN, data: Data, nodes: Sequence[int]) -> dict[int, list[NodePath]]:
-    """Returns the paths that the first layer of a model attends to at some nodes, with what it gives to each.
+    """Returns the paths of the given nodes with their attention in the first layer.
 
     Args:
-        model: A trained model.
-        data: The graph.
-        nodes: The nodes.
+        model (SPAGAN): Trained model.
+        data (Data): Graph.
+        nodes (Sequence[int]): Node ids.
 
     Returns:
-        For each node its paths, by length, and within one by cost; the node itself is the last of each length. Costs
-        are those that the paths were found by: there are none in the first phase and for paths that the data carry.
+        The paths of each node, sorted by length and then by cost; the self path is the last one of each length. The
+        cost is ``None`` in the first phase and for paths stored in ``data``.
     """
     model.eval()
     costs = None

@@ -1,31 +1,30 @@
-"""Rule that tells attributes of nodes, of edges and of the whole graph apart."""
+"""Classification of graph attributes as node-level, edge-level or graph-level."""
 
 from torch import Tensor
 from torch_geometric.data import Data
 
 EDGE_ATTRIBUTES = ("factor_mask", "path_length")
 NODE_ATTRIBUTES = ("x", "pos", "z", "batch", "n_id", "time", "whole_count", "whole_degree", "whole_loop")
-#: Rows up to which an attribute with a name of its own may be a target of the whole graph that happens to have as many
-#: numbers as there are nodes or edges.
+#: Number of rows up to which an attribute with another name counts as graph-level: its size may match the number of
+#: nodes or edges by chance.
 _CHANCE = 16
 
 
 def attribute_level(data: Data, name: str) -> str:
-    """Returns what an attribute of a graph belongs to: ``"node"``, ``"edge"`` or ``"graph"``.
+    """Returns the level of a graph attribute: ``"node"``, ``"edge"`` or ``"graph"``.
 
-    The name decides where it can: an attribute with ``edge`` in its name (or ``factor_mask``) belongs to the edges, and
-    one such as ``x``, ``pos`` or ``train_mask``, or with ``node`` in its name, to the nodes, if it has a row for each;
-    ``y`` belongs to the nodes or to the graph, never to the edges. An attribute with another name belongs to the nodes
-    or edges if it has as many rows, but not if there are so few of them that the numbers may agree by chance: it then
-    belongs to the graph.
+    The name is decisive where it is conventional. A name that contains ``edge`` (or ``factor_mask``) is edge-level, and
+    ``x``, ``pos``, ``train_mask`` or a name that contains ``node`` is node-level, if the attribute has one row per edge
+    or node. ``y`` is node-level or graph-level. Any other attribute is node-level or edge-level if its number of rows
+    matches, except for up to 16 rows, which may match by chance: such an attribute is graph-level.
 
     Args:
-        data: One graph, or the disjoint union of several.
-        name: Name of the attribute.
+        data (Data): One graph, or the disjoint union of several.
+        name (str): Name of the attribute.
     """
     value = data[name]
     if not isinstance(value, Tensor) or not value.dim() or name == "ptr" or data.__cat_dim__(name, value) != 0:
-        return "graph"  # among them `edge_index` and all that holds ids, which nothing but their own code can cut
+        return "graph"  # `edge_index` and other tensors of ids need code of their own to be split
     rows, num_nodes, num_edges = value.size(0), int(data.num_nodes or 0), data.num_edges
     if "edge" in name or name in EDGE_ATTRIBUTES:
         return "edge" if rows == num_edges else "graph"

@@ -1,4 +1,4 @@
-"""The shape of clips, and what to tell someone whose clips have another one."""
+"""Shape validation of skeleton clips."""
 
 from itertools import permutations
 
@@ -8,17 +8,17 @@ from graphkit.errors import InputError
 
 
 def check_clips(x: Tensor, channels: int, joints: int, persons: int, end_to_end: bool) -> None:
-    """Refuses clips that do not have the channels, joints and persons of a model, in their places.
+    """Validates the channels, joints and persons of a batch of clips.
 
     Args:
-        x: ``[batch, C, T, V, P]``, or ``[F, P, V, C]`` with the frames of all clips end to end.
-        channels: Number of coordinates C.
-        joints: Number of joints V.
-        persons: Number of persons P.
-        end_to_end: Whether the second form is expected.
+        x (Tensor): ``[batch, C, T, V, P]``, or ``[F, P, V, C]`` with the frames of all clips concatenated.
+        channels (int): Number of channels C.
+        joints (int): Number of joints V.
+        persons (int): Number of persons P.
+        end_to_end (bool): If ``True``, expects the second form.
 
     Raises:
-        ValueError: If the shape is another one; where another order of the axes would fit, it is given.
+        InputError: If the shape differs; the message suggests a permutation of the axes where one fits.
     """
     if end_to_end:
         places = {"joints": (2, joints), "persons": (1, persons), "channels": (3, channels)}

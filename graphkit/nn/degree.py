@@ -1,4 +1,4 @@
-"""Degrees and the normalisation by them."""
+"""Node degrees and degree normalization."""
 
 from typing import NamedTuple
 
@@ -11,28 +11,28 @@ from graphkit.errors import InputError, InputTypeError
 
 
 def in_degree(edge_index: Tensor, num_nodes: int) -> Tensor:
-    """Returns the number of edges that end in each node, self loops included, as ``[N]`` int64."""
+    """Returns the in-degree of each node, self loops included, as ``[N]`` int64."""
     if isinstance(edge_index, EdgeIndex) and edge_index.is_sorted_by_col:
         ptr = edge_index.get_indptr()
-        if ptr.numel() == num_nodes + 1:  # shorter if it was never told the number of nodes
+        if ptr.numel() == num_nodes + 1:  # shorter if `sparse_size` was not set
             return ptr.diff()
     return degree(edge_index[1], num_nodes, dtype=torch.long)
 
 
 def check_edge_weight(edge_index: Tensor, edge_weight: Tensor | None) -> None:
-    """Refuses edge weights that a normalization by degree cannot take.
+    """Validates edge weights for normalization by degree.
 
     The degree of a node is the sum of the weights of its edges, and a layer divides by its square root: a weight that
     is negative, infinite or NaN makes every output NaN that it reaches.
 
     Args:
-        edge_index: Edges ``[2, E]``.
-        edge_weight: Their weights, ``[E]`` or ``[E, 1]``; ``None`` passes.
+        edge_index (Tensor): Edges ``[2, E]``.
+        edge_weight (Tensor): Edge weights ``[E]`` or ``[E, 1]``; ``None`` is valid.
 
     Raises:
         InputTypeError: If the weights are not a tensor of real numbers.
-        InputError: If there is not one weight for each edge, or a weight is negative or not finite; the first such
-            edge is named.
+        InputError: If there is not one weight per edge, or a weight is negative or not finite; the message names the
+            first such edge.
     """
     if edge_weight is None:
         return
@@ -59,12 +59,12 @@ def check_edge_weight(edge_index: Tensor, edge_weight: Tensor | None) -> None:
 
 
 class SubgraphContext(NamedTuple):
-    """What a part of a graph, such as a batch of its nodes, knows of the whole.
+    """Properties of the full graph that a sampled subgraph needs.
 
     Args:
-        degree: ``[N]``, in-degree in the whole graph of each node of the part.
-        num_nodes: Number of nodes of the whole graph.
-        seeds: How many nodes, the first ones, the part is about.
+        degree (Tensor): In-degree ``[N]`` in the full graph of each node of the subgraph.
+        num_nodes (int): Number of nodes of the full graph.
+        seeds (int): Number of seed nodes, which come first.
     """
 
     degree: Tensor
@@ -72,15 +72,17 @@ class SubgraphContext(NamedTuple):
     seeds: int
 
     def scale(self, edge_index: Tensor, like: Tensor) -> Tensor:
-        """Returns how many edges of the graph each edge of the part stands for, by target: ``[N]``.
+        """Returns the scale ``[N]`` for unbiased sums over sampled in-edges.
 
-        That is 1 where all edges into a node are there. Where ``k`` of ``d`` were drawn, sums over them have to be
-        multiplied by ``d / k`` to be right on average.
+        The scale of a node with ``k`` sampled of ``d`` in-edges is ``d / k``.
         """
         return self.degree.to(like.dtype) / in_degree(edge_index, like.size(0)).clamp(min=1).to(like.dtype)
 
 
 def source_norm(edge_index: Tensor, like: Tensor, subgraph: SubgraphContext | None = None) -> Tensor:
-    r"""Returns :math:`d_j^{-1/2}` with in-degrees :math:`d_j` of at least 1: ``[N]``, in the type of ``like``."""
+    r"""Returns :math:`d_j^{-1/2}` of each node, ``[N]`` in the dtype of ``like``.
+
+    The in-degrees :math:`d_j` are clamped to at least 1.
+    """
     degree = in_degree(edge_index, like.size(0)) if subgraph is None else subgraph.degree
     return degree.clamp(min=1).to(like.dtype).rsqrt()

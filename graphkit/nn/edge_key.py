@@ -1,17 +1,16 @@
-"""Keys of pairs of node ids, which sort and compare as the pairs do."""
+"""Integer keys of node pairs, in lexicographic order of the pairs."""
 
 import torch
 from torch import Tensor
 
 
 def edge_key(major: Tensor, minor: Tensor) -> Tensor:
-    """Returns an int64 key for each pair of ids, in the order of ``major`` and then of ``minor``.
+    """Returns a unique int64 key per pair of ids, in lexicographic order.
 
-    The key is computed in int64 whatever the type of the ids, and for ids whose product exceeds int64 from the ranks of
-    those that occur: no two pairs share a key.
+    Where the product of the ids exceeds int64, the key is computed from their ranks.
 
     Args:
-        major, minor: Ids ``[E]``, not negative.
+        major, minor (Tensor): Non-negative ids ``[E]``.
     """
     major, minor = major.long(), minor.long()
     if not major.numel():
@@ -27,11 +26,11 @@ def merge_pairs(major: Tensor, minor: Tensor) -> tuple[Tensor, Tensor]:
     """Finds the distinct pairs among pairs of ids.
 
     Args:
-        major, minor: Ids ``[E]``, not negative.
+        major, minor (Tensor): Non-negative ids ``[E]``.
 
     Returns:
-        ``[K]`` the position of the first of each of the distinct pairs, in the order of ``major`` and then of
-        ``minor``; ``[E]`` which of them each pair equals.
+        Position ``[K]`` of the first occurrence of each distinct pair, in the order of ``major`` and then of ``minor``,
+        and the index ``[E]`` of each pair among the distinct ones.
     """
     key = edge_key(major, minor)
     order = key.argsort(stable=True)

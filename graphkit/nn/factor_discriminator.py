@@ -1,4 +1,4 @@
-"""The discriminator that keeps the factor graphs of a layer distinct."""
+"""Factor graph discriminator of FactorGCN and its loss."""
 
 import torch
 from torch import Tensor
@@ -13,9 +13,9 @@ from graphkit.ops._segments import widen
 
 
 class FactorDiscriminator(torch.nn.Module):
-    r"""Tells from a factor graph alone which factor it is.
+    r"""Graph convolutional classifier of factor graphs.
 
-    For the weighted adjacency :math:`\mathbf{A}_m` of factor :math:`m`, normalized as in the layer it belongs to:
+    For the weighted adjacency :math:`\mathbf{A}_m` of factor :math:`m`, normalized as in the layer:
 
     .. math::
         \mathbf{Z}_1 &= \tanh \left( \mathbf{A}_m (\mathbf{H} \mathbf{W}_1^{\top} + \mathbf{b}_1) \right)
@@ -25,25 +25,25 @@ class FactorDiscriminator(torch.nn.Module):
         \mathbf{f}_m &= \tanh \left( \mathrm{mean}_{i} \, \mathbf{z}_{2,i} \right), \qquad
         \mathbf{logits}_m = \mathbf{C} \mathbf{f}_m + \mathbf{b}_c
 
-    The cross-entropy between :math:`\mathbf{logits}_m` and :math:`m`, see :func:`discriminator_loss`, reaches the
-    coefficients, the features and everything below.
+    The cross-entropy between :math:`\mathbf{logits}_m` and :math:`m`, see :func:`discriminator_loss`, is
+    backpropagated through the coefficients and the features of the layer.
 
     Args:
-        channels: Width :math:`D` of the shared features of the layer (its ``hidden_channels``).
-        factors: Number of factors :math:`M` of the layer.
-        gain: The gain of the layer.
-        norm: The normalisation of the layer, ``"both"`` or ``"source"``.
+        channels (int): Width :math:`D` of the shared features of the layer (its ``hidden_channels``).
+        factors (int): Number of factors :math:`M` of the layer.
+        gain (float, optional): Gain of the layer. (default: ``6.0``)
+        norm (str, optional): Degree normalization of the layer, ``"both"`` or ``"source"``. (default: ``"both"``)
 
     Shapes:
-        - **input:** the layer's :class:`~graphkit.nn.Projection`, ``edge_index`` ``[2, E]``, ``batch`` ``[N]`` or
-          nothing for a single graph.
-        - **output:** logits ``[B, M, M]``: for every graph and every factor graph a score for each factor.
+        - **input:** the layer's :class:`~graphkit.nn.Projection`, ``edge_index`` ``[2, E]``, ``batch`` ``[N]``
+          (optional).
+        - **output:** logits ``[B, M, M]``: one row of factor scores per graph and factor graph.
 
     Reference:
         Yang, Feng, Song and Wang, *Factorizable Graph Convolutional Networks*, NeurIPS 2020.
 
     Differences:
-        The released code drops every axis of length one, so that a batch of one graph is misread; here shapes are kept.
+        The released code squeezes all axes of length one, which breaks batches of one graph; here shapes are kept.
     """
 
     def __init__(self, channels: int, factors: int, gain: float = 6.0, norm: str = "both") -> None:
@@ -59,7 +59,7 @@ class FactorDiscriminator(torch.nn.Module):
         self.classifier = torch.nn.Linear(channels, factors)
 
     def reset_parameters(self) -> None:
-        """Draws new weights (PyTorch's default)."""
+        """Resets all parameters to PyTorch's default initialization."""
         for linear in (self.lin1, self.lin2, self.classifier):
             linear.reset_parameters()
 
@@ -73,7 +73,7 @@ class FactorDiscriminator(torch.nn.Module):
     ) -> Tensor:
         """Returns the logits ``[B, M, M]`` of all factor graphs of all graphs.
 
-        Of a part of a graph the mean goes over its seeds, which stand for all nodes.
+        In a subgraph, the mean over nodes is estimated by the mean over the seeds.
         """
         hidden, source, target = projection
         norm = source_norm(edge_index, hidden, subgraph)
@@ -101,7 +101,10 @@ def discriminator_loss(logits: Tensor) -> Tensor:
     """Returns the mean cross-entropy of the factor graphs against their own indices.
 
     Args:
-        logits: ``[B, M, M]`` of a :class:`FactorDiscriminator`. With a single factor the loss is exactly zero.
+        logits (Tensor): Output ``[B, M, M]`` of a :class:`FactorDiscriminator`.
+
+    Returns:
+        Scalar loss; zero with a single factor.
     """
     index = torch.arange(logits.size(1), device=logits.device).expand(logits.size(0), -1)
     return F.cross_entropy(logits.flatten(0, 1), index.reshape(-1))

@@ -1,13 +1,12 @@
-"""Whether somebody listens to the messages of a layer."""
+"""Detection of explainers and hooks on message passing layers."""
 
 from torch_geometric.nn import MessagePassing
 
 
 def has_listeners(conv: MessagePassing) -> bool:
-    """Returns whether an explainer or a message-passing hook is attached to the layer.
+    """Returns whether a `MessagePassing` layer has hooks or an active explainer.
 
-    A fused operator makes no messages that could be listened to; a layer that has one asks here first and takes the
-    way through ``message`` if the answer is yes.
+    Fused operators do not materialize messages: layers that have one call ``message`` instead if this returns true.
     """
     return bool(
         conv.explain

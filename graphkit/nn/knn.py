@@ -1,4 +1,4 @@
-"""The nearest neighbors of every point, without an extra package and without a tensor of all distances."""
+"""k-nearest-neighbor graph of point clouds, computed in blocks."""
 
 import torch
 from torch import Tensor
@@ -8,37 +8,42 @@ from graphkit.errors import InputError
 from graphkit.ops._segments import widen
 
 _BLOCK = 2**22  # distances of a block: 16 MB in float32
-#: Squared distance to the farthest neighbor, relative to that to the center of the cloud, below which a difference of
-#: squares in float32 has fewer than three digits.
+#: Squared distance to the farthest neighbor, relative to that to the center of the cloud, below which float32
+#: cancellation leaves fewer than three digits.
 _LEAST = 1e-4
 
 
 def knn_graph(x: Tensor, k: int, batch: Tensor | None = None, loop: bool = False) -> EdgeIndex:
-    r"""Joins every point to the :math:`k` points of its cloud that are nearest to it.
+    r"""Returns the k-nearest-neighbor graph of each point cloud.
 
     .. math::
         j \to i \iff j \text{ is among the } k \text{ points of least } \lVert \mathbf{x}_i - \mathbf{x}_j \rVert_2
 
     Args:
-        x: Points, or features of any width.
-        k: Number of neighbors; a cloud of fewer points gives all there are.
-        batch: Cloud of each point, in rising order; by default all points are one cloud.
-        loop: Whether a point counts as a neighbor of itself.
+        x (Tensor): Points, or features of any width.
+        k (int): Number of neighbors; a cloud with fewer points is connected completely.
+        batch (Tensor, optional): Cloud of each point, in ascending order; a single cloud if ``None``.
+            (default: ``None``)
+        loop (bool, optional): If ``True``, a point is a neighbor of itself. (default: ``False``)
 
     Shapes:
         - **input:** ``x`` ``[N, D]``, ``batch`` ``[N]``.
-        - **output:** an :class:`torch_geometric.EdgeIndex` ``[2, E]`` with row 0 = neighbor and row 1 = point, sorted
-          by point and then from near to far.
+        - **output:** :class:`torch_geometric.EdgeIndex` ``[2, E]`` with row 0 = neighbor and row 1 = point, sorted by
+          point and then by distance.
 
     Raises:
-        ValueError: If shapes do not fit, ``batch`` is not in rising order, ``k`` is below 1, or ``x`` has values that
-            are not finite.
+        InputError: If shapes do not match, ``batch`` is not in ascending order, ``k`` is below 1, or ``x`` has values
+            that are not finite.
+
+    Example:
+        >>> knn_graph(torch.tensor([[0.0], [1.0], [3.0]]), k=1).tolist()
+        [[1, 0, 1], [0, 1, 2]]
 
     Notes:
-        Distances are computed for a block of points at a time, in :math:`O(N n D)` operations for clouds of :math:`n`
-        points: memory grows with ``N k``, not with the square of the points. Clouds of equal size are computed
-        together. Points are taken relative to the middle of their cloud, so that clouds far from the origin lose no
-        digits. Which of several points at equal distances comes first is left open. The edges have no gradient.
+        Distances are computed in blocks of points, in :math:`O(N n D)` operations for clouds of :math:`n` points and
+        :math:`O(N k)` memory. Clouds of equal size are computed together. Points are centered per cloud, which keeps
+        the precision of clouds far from the origin. The order of points at equal distances is undefined. No gradients
+        are propagated.
     """
     if x.dim() != 2 or not x.is_floating_point():
         raise InputError(f"`x` must be a float tensor [N, D] (got {x.dtype} of shape {list(x.shape)})")
@@ -61,7 +66,7 @@ def knn_graph(x: Tensor, k: int, batch: Tensor | None = None, loop: bool = False
 
 
 def _sizes(x: Tensor, batch: Tensor | None) -> Tensor:
-    """Returns the number of points of each cloud, without those that are empty."""
+    """Returns the number of points of each non-empty cloud."""
     if batch is None:
         return torch.tensor([x.size(0)] if x.size(0) else [], dtype=torch.long, device=x.device)
     if batch.shape != x.shape[:1] or batch.is_floating_point():
@@ -75,7 +80,10 @@ def _sizes(x: Tensor, batch: Tensor | None) -> Tensor:
 
 
 def _nearest(clouds: Tensor, starts: Tensor, k: int, loop: bool) -> Tensor:
-    """Returns the edges of clouds ``[B, n, D]`` of equal size; ``starts`` ``[B]`` says where their ids begin."""
+    """Returns the edges of clouds ``[B, n, D]`` of equal size.
+
+    ``starts`` ``[B]`` holds the first id of each cloud.
+    """
     count, size, _ = clouds.shape
     k = min(k, size if loop else size - 1)
     if k == 0:
@@ -92,7 +100,7 @@ def _nearest(clouds: Tensor, starts: Tensor, k: int, loop: bool) -> Tensor:
             block = slice(begin, begin + min(rows, size))
             inside, blank = points[some], None if loop else (ids[block] - begin, ids[block])
             distance, index = _closest(inside, square[some], block, k, blank)
-            # Decided for each cloud by itself: points at equal distances keep their order whatever the batch.
+            # Decided per cloud, so that the order of points at equal distances does not depend on the batch.
             close = (distance < _LEAST * square[some, block]).any(dim=1)
             if short and bool(close.any()):
                 wide = inside[close].double()
@@ -105,16 +113,18 @@ def _nearest(clouds: Tensor, starts: Tensor, k: int, loop: bool) -> Tensor:
 def _closest(
     points: Tensor, square: Tensor, block: slice, k: int, blank: tuple[Tensor, Tensor] | None
 ) -> tuple[Tensor, Tensor]:
-    """Returns the squared distance to the k-th nearest point ``[B, n']``, and the nearest points ``[B, n', k]``.
+    """Returns the k nearest points and the squared distance to the farthest of them.
+
+    Shapes: distance ``[B, n']``, points ``[B, n', k]``.
 
     Args:
         points: ``[B, n, D]``.
-        square: ``[B, n]``, their squared lengths.
-        part: The points whose neighbors are wanted.
+        square: Squared norms ``[B, n]``.
+        block: Points whose neighbors are computed.
         k: Number of neighbors.
-        blank: Rows and columns of pairs that do not count.
+        blank: Rows and columns of the pairs to exclude.
     """
-    # |x_i - x_j|^2 without |x_i|^2, which orders nothing.
+    # |x_i - x_j|^2 without |x_i|^2, which does not change the order.
     distance = torch.baddbmm(square[:, None], points[:, block], points.mT, alpha=-2)
     if blank is not None:
         distance[:, blank[0], blank[1]] = float("inf")

@@ -1,4 +1,4 @@
-"""Weak supervision of factors by the labels of graphs."""
+"""Weak supervision of factor coefficients by graph labels."""
 
 import torch
 from torch import Tensor
@@ -9,30 +9,30 @@ from graphkit.ops._segments import widen
 
 
 def label_loss(coefficients: Tensor, edge_index: Tensor, y: Tensor, batch: Tensor | None = None) -> Tensor:
-    r"""Returns the cross-entropy of factor coefficients against the labels of their graphs.
+    r"""Returns the binary cross-entropy of factor coefficients and graph labels.
 
     .. math::
         \mathcal{L} = \mathrm{mean}_{g, m} \; \mathrm{mean}_{(j, i) \in g, \, j \neq i} \;
         \mathrm{BCE} \left( E_m(j, i), \, y_{g, m} \right)
 
-    Factor :math:`m` is told in which graphs it should be awake, but of no edge whether it belongs to it. Labels that
-    are missing do not count; a graph without an edge between different nodes contributes zero.
+    Label :math:`m` of a graph supervises factor :math:`m` of all its edges. Missing labels are ignored. A graph without
+    an edge between different nodes contributes zero.
 
     Args:
-        coefficients: Coefficients in (0, 1), one column per label.
-        edge_index: Edges, row 0 = source and row 1 = target.
-        y: Labels, 0, 1 or NaN where one is missing.
-        batch: The graph of each node; nothing for a single graph.
+        coefficients (Tensor): Coefficients in (0, 1), one column per label.
+        edge_index (Tensor): Edges, row 0 = source and row 1 = target.
+        y (Tensor): Labels 0 or 1; NaN if missing.
+        batch (Tensor, optional): Graph of each node; a single graph if ``None``. (default: ``None``)
 
     Shapes:
         - **input:** ``coefficients`` ``[E, C]``, ``edge_index`` ``[2, E]``, ``y`` ``[B, C]``, ``batch`` ``[N]``.
-        - **output:** a scalar.
+        - **output:** scalar.
 
     Raises:
-        ValueError: If the labels are not one row per graph.
+        InputError: If ``y`` does not have one row per graph.
 
     Differences:
-        This is an extension; the paper does not supervise factors.
+        Extension of this package; the paper of FactorGCN does not supervise factors.
     """
     if y.dim() != 2:
         raise InputError(f"`y` must hold labels [B, C], one row per graph (got {list(y.shape)})")

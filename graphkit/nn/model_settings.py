@@ -1,4 +1,4 @@
-"""Settings of a model: its name and the arguments of its class."""
+"""Model settings: the registered name of a model and the arguments of its class."""
 
 from dataclasses import dataclass
 from functools import cache, reduce
@@ -12,18 +12,20 @@ from graphkit.settings import Range, Section, Setting, section_class, signature_
 
 #: Largest width and depth of a model.
 WIDEST, DEEPEST = 100_000, 1000
-#: Options of models that say how often something is done.
+#: Options of models that count layers, hops or iterations.
 _DEPTHS = ("num_layers", "path_layers", "iterations", "max_hops", "blocks")
-#: Arguments of a model that its data set or the loop decides.
+#: Arguments of a model that are set from the data set or by the trainer.
 _GIVEN = ("self", "in_channels", "out_channels", "num_categories", "num_classes", "layout", "num_persons", "options")
 
 
 @dataclass(frozen=True)
 class ModelSettings(Section):
-    """Section ``model`` of a configuration; :func:`model_settings_class` adds the options of a model.
+    """Section ``model`` of a configuration.
+
+    :func:`model_settings_class` adds the options of a model.
 
     Args:
-        name: Registered name of the model.
+        name (str, optional): Registered name of the model. (default: ``"factorgcn"``)
     """
 
     section: ClassVar[str] = "model"
@@ -31,30 +33,30 @@ class ModelSettings(Section):
 
     @property
     def model_class(self) -> Any:
-        """The class of the model."""
+        """Class of the model."""
         return get_model(self.name)
 
     def make(self, dataset: Any) -> GraphModel:
-        """Returns the model, untrained, with the widths of a data set; options that are unset have their defaults."""
+        """Creates the model with the widths of a data set and the options that are set."""
         return self.model_class.from_data(dataset, **self.given("name"))
 
 
 @cache
 def model_settings_class(name: str) -> type[ModelSettings]:
-    """Returns the settings of a model, a frozen dataclass with the arguments of its class.
+    """Returns the settings class of a model: a frozen dataclass of its arguments.
 
     Raises:
-        InputError: If there is no such model; the closest name is offered.
+        InputError: If the model is not registered; the message suggests the closest name.
     """
     return section_class(f"{get_model(name).__name__}Settings", ModelSettings, model_options(name))
 
 
 @cache
 def model_options(name: str) -> dict[str, Setting]:
-    """Returns the arguments of a model that a configuration can set, with their types and defaults.
+    """Returns the configurable arguments of a model, with their types and defaults.
 
     Raises:
-        InputError: If there is no such model; the closest name is offered.
+        InputError: If the model is not registered; the message suggests the closest name.
     """
     settings: dict[str, Setting] = {}
     for cls in reversed(get_model(name).__mro__):
@@ -64,7 +66,7 @@ def model_options(name: str) -> dict[str, Setting]:
 
 
 def _bounded(option: str, hint: Any) -> Any:
-    """Returns the type hint of an option of a model with the range that its whole numbers have at most."""
+    """Returns the type hint of a model option with the allowed range of its integers."""
     if hint is int:
         return Annotated[int, Range(0, DEEPEST if option in _DEPTHS else WIDEST)]
     args = get_args(hint)

@@ -1,4 +1,4 @@
-"""Checks of constructor arguments that layers and models share: each raises one line that names the argument."""
+"""Validation of constructor arguments of layers and models."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -8,12 +8,12 @@ from typing import Any
 
 from graphkit.errors import InputError, InputTypeError
 
-#: Largest width, and largest number of layers, hops or blocks: more than fits anywhere, and refused before it is built.
+#: Largest width, and largest number of layers, hops or blocks, of any layer or model.
 WIDEST, DEEPEST = 2**24, 1000
 
 
 def check_counts(least: int = 1, most: int = WIDEST, **counts: Any) -> None:
-    """Refuses what is not a whole number from ``least`` to ``most``."""
+    """Raises an error unless every argument is an integer from ``least`` to ``most``."""
     for name, count in counts.items():
         if isinstance(count, bool) or not isinstance(count, Integral):
             raise InputTypeError(f"`{name}` must be a whole number (got {_short(count)})")
@@ -24,7 +24,7 @@ def check_counts(least: int = 1, most: int = WIDEST, **counts: Any) -> None:
 
 
 def check_numbers(above: float = -float("inf"), least: float = -float("inf"), **numbers: Any) -> None:
-    """Refuses what is not a finite number, or is not above a bound or at least another."""
+    """Raises an error unless every argument is a finite number within the bounds."""
     for name, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, Real):
             raise InputTypeError(f"`{name}` must be a number (got {_short(value)})")
@@ -37,7 +37,7 @@ def check_numbers(above: float = -float("inf"), least: float = -float("inf"), **
 
 
 def check_shares(**shares: Any) -> None:
-    """Refuses what is not a number in [0, 1), such as a dropout."""
+    """Raises an error unless every argument is a rate in [0, 1)."""
     for name, value in shares.items():
         if isinstance(value, bool) or not isinstance(value, Real):
             raise InputTypeError(f"`{name}` must be a number in [0, 1) (got {_short(value)})")
@@ -47,14 +47,14 @@ def check_shares(**shares: Any) -> None:
 
 
 def check_flags(**flags: Any) -> None:
-    """Refuses what is neither true nor false."""
+    """Raises an error unless every argument is a bool."""
     for name, flag in flags.items():
         if not isinstance(flag, bool):
             raise InputTypeError(f"`{name}` must be true or false (got {_short(flag)})")
 
 
 def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
-    """Refuses what is not one of some words."""
+    """Raises an error unless ``value`` is one of ``choices``."""
     if not isinstance(value, str) or value not in choices:
         kind = InputError if isinstance(value, str) else InputTypeError
         listed = " or ".join(map(repr, choices)) if len(choices) == 2 else f"one of {', '.join(choices)}"
@@ -62,7 +62,7 @@ def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
 
 
 def checked_list(name: str, values: Any) -> tuple[int, ...]:
-    """Returns a list of whole numbers of at least 1 as a tuple; refuses anything else."""
+    """Returns a list of positive integers as a tuple."""
     is_list = isinstance(values, Sequence) and not isinstance(values, str)
     if not is_list or not 0 < len(values) <= DEEPEST or not all(_is_whole(value, 1, WIDEST) for value in values):
         shown = list(values) if is_list else values
@@ -72,7 +72,7 @@ def checked_list(name: str, values: Any) -> tuple[int, ...]:
 
 
 def check_like(options: Mapping[str, Any], *classes: type) -> None:
-    """Refuses options of another kind than their defaults in the constructors of some classes: flags and numbers."""
+    """Raises an error for options of another type than their defaults."""
     parameters = {name: parameter for cls in classes for name, parameter in signature(cls).parameters.items()}
     for name, value in options.items():
         default = parameters[name].default if name in parameters else None

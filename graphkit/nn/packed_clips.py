@@ -1,4 +1,4 @@
-"""The frames of several sequences, end to end in one tensor: sequences of any length, and no padding."""
+"""Packed sequences: variable-length clips concatenated along the frame axis."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -10,11 +10,20 @@ from graphkit.errors import InputError
 
 
 class PackedClips:
-    """Says which frames of a tensor ``[F, ...]`` belong to which of N sequences.
+    """Index of sequences that are concatenated along the frame axis.
 
     Args:
-        ptr: ``[N + 1]`` int64: sequence n has the frames from ``ptr[n]`` to ``ptr[n + 1] - 1``, at least one.
-        every: The number of frames of each sequence if all have as many, which allows for simpler operators.
+        ptr (Tensor): Offsets ``[N + 1]`` int64: sequence ``n`` has the frames from ``ptr[n]`` to ``ptr[n + 1] - 1``, at
+            least one.
+        every (int, optional): Number of frames of every sequence if all have equal length, which allows simpler
+            operators. (default: ``None``)
+
+    Example:
+        >>> frames = PackedClips.from_lengths([3, 2])
+        >>> frames.owner.tolist()
+        [0, 0, 0, 1, 1]
+        >>> frames.mean(torch.tensor([[1.0], [2.0], [3.0], [5.0], [7.0]])).tolist()
+        [[2.0], [6.0]]
     """
 
     def __init__(self, ptr: Tensor, every: int | None = None) -> None:
@@ -23,10 +32,10 @@ class PackedClips:
 
     @classmethod
     def from_lengths(cls, lengths: Sequence[int], device: torch.device | str | None = None) -> "PackedClips":
-        """Lays sequences of the given lengths end to end.
+        """Creates the index of sequences with the given lengths.
 
         Raises:
-            ValueError: If there is no sequence, or one without a frame.
+            InputError: If there is no sequence, or one without a frame.
         """
         counts = [int(length) for length in lengths]
         if not counts or min(counts) < 1:
@@ -39,56 +48,61 @@ class PackedClips:
 
     @classmethod
     def regular(cls, count: int, every: int, device: torch.device | str | None = None) -> "PackedClips":
-        """Lays ``count`` sequences of ``every`` frames end to end."""
+        """Creates the index of ``count`` sequences of ``every`` frames."""
         return cls(torch.arange(count + 1, device=device) * every, every)
 
     @cached_property
     def counts(self) -> Tensor:
-        """``[N]`` int64, the number of frames of each sequence."""
+        """Number of frames of each sequence, ``[N]`` int64."""
         return self.ptr.diff()
 
     @cached_property
     def owner(self) -> Tensor:
-        """``[F]`` int64, the sequence of each frame."""
+        """Sequence of each frame, ``[F]`` int64."""
         numbers = torch.arange(self.ptr.numel() - 1, device=self.ptr.device)
         if self.every is not None:
             return numbers.repeat_interleave(self.every)
         return numbers.repeat_interleave(self.counts)
 
     def halved(self) -> "PackedClips":
-        """Returns where the frames lie after :meth:`max_pool`: half as many, rounded down, but at least one."""
+        """Returns the index after :meth:`max_pool`.
+
+        Every sequence has half the frames, rounded down, but at least one.
+        """
         if self.every is not None:
             return PackedClips.regular(self.ptr.numel() - 1, max(1, self.every // 2), self.ptr.device)
         counts = (self.counts // 2).clamp(min=1)
         return PackedClips(torch.cat([counts.new_zeros(1), counts.cumsum(0)]))
 
     def max_pool(self, x: Tensor) -> Tensor:
-        """Takes the larger of every two frames in turn; an odd last frame is left out, a single one kept.
+        """Reduces pairs of consecutive frames to their maximum.
+
+        An odd last frame is dropped, a single frame kept.
 
         Args:
-            x: ``[F, ...]``.
+            x (Tensor): Features ``[F, ...]``.
 
         Returns:
-            ``[F', ...]`` with the frames of :meth:`halved`.
+            Features ``[F', ...]`` of the frames of :meth:`halved`.
         """
         if self.every == 1:
             return x
         if self.every is not None:
             if self.every % 2:
                 x = x.unflatten(0, (-1, self.every))[:, :-1].flatten(0, 1)
-            return x.unflatten(0, (-1, 2)).amax(dim=1)  # its gradient takes half the time of that of torch.maximum
+            return x.unflatten(0, (-1, 2)).amax(dim=1)  # twice as fast backward as torch.maximum
         first, second = self._pairs
         return torch.maximum(x.index_select(0, first), x.index_select(0, second))
 
     def strided(self, stride: int) -> "PackedClips":
-        """Returns where the frames lie if only every ``stride``-th one of each sequence is left."""
+        """Returns the index of every ``stride``-th frame of each sequence."""
         if self.every is not None:
             return PackedClips.regular(self.ptr.numel() - 1, -(-self.every // stride), self.ptr.device)
         counts = -(-self.counts // stride)
         return PackedClips(torch.cat([counts.new_zeros(1), counts.cumsum(0)]))
 
     def every_nth(self, x: Tensor, stride: int) -> Tensor:
-        """Returns every ``stride``-th frame of each sequence, ``[F, ...]`` to ``[F', ...]``."""
+        """Returns every ``stride``-th frame of each sequence."""
         if stride == 1:
             return x
         if self.every is not None:
@@ -96,14 +110,14 @@ class PackedClips:
         return x.index_select(0, self.neighbors(1, stride)[0])
 
     def neighbors(self, window: int, stride: int = 1) -> list[Tensor]:
-        """Returns for each place in a window around every ``stride``-th frame which frame lies there.
+        """Returns the frame indices of a sliding window, one tensor per window position.
 
         Args:
-            window: Number of frames in the window, odd.
-            stride: Every how many frames there is a window.
+            window (int): Number of frames in the window, odd.
+            stride (int, optional): Stride of the window in frames. (default: ``1``)
 
         Returns:
-            For each place ``[F']`` int64; F, one beyond the last frame, where the window reaches out of the sequence.
+            ``window`` tensors ``[F']`` int64; the index is F, one past the last frame, outside of the sequence.
         """
         left = self.strided(stride)
         number = torch.arange(left.owner.numel(), device=self.ptr.device) - left.ptr[left.owner]
@@ -119,20 +133,23 @@ class PackedClips:
         return total / self.counts.unsqueeze(1).to(x.dtype)
 
     def sizes(self, like: Tensor, width: int) -> Tensor | float:
-        """Returns the number of frames times ``width``: of all sequences, or of each for division of ``[N, ...]``."""
+        """Returns the number of frames of each sequence times ``width``.
+
+        A number for equal lengths, otherwise a tensor that broadcasts to ``[N, ...]``.
+        """
         if self.every is not None:
             return float(self.every * width)
         return (self.counts * width).to(like.dtype).view(-1, *[1] * (like.dim() - 1))
 
     def for_each(self, persons: int) -> tuple["PackedClips", Tensor]:
-        """Gives every person of a clip a sequence of their own.
+        """Splits each clip into one sequence per person.
 
         Args:
-            persons: Number of persons P.
+            persons (int): Number of persons P.
 
         Returns:
-            Where the frames of the N P sequences lie, in the order clip, person; and ``[F P]`` int64, the row of each
-            of their frames in a tensor ``[F P, ...]`` with the order frame, person.
+            Index of the N P sequences, in the order clip, person; and for each of their frames the row ``[F P]`` int64
+            in a tensor ``[F P, ...]`` in the order frame, person.
         """
         ptr = torch.cat([self.ptr.new_zeros(1), self.counts.repeat_interleave(persons).cumsum(0)])
         packed = PackedClips(ptr, self.every)
@@ -142,7 +159,7 @@ class PackedClips:
 
     @cached_property
     def _pairs(self) -> tuple[Tensor, Tensor]:
-        """The two frames that each frame after :meth:`max_pool` is the larger one of."""
+        """Pairs of frames that :meth:`max_pool` reduces."""
         pooled = self.halved()
         number = torch.arange(pooled.owner.numel(), device=self.ptr.device) - pooled.ptr[pooled.owner]
         first = self.ptr[pooled.owner] + 2 * number

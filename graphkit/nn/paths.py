@@ -1,4 +1,4 @@
-"""What path attention needs of a graph: costs from attention, the paths, self loops, and the edges of paths."""
+"""Path utilities: attention costs, shortest paths, self loops and edges of paths."""
 
 import torch
 from torch import Tensor
@@ -10,33 +10,40 @@ from graphkit.ops import shortest_paths
 
 
 def attention_cost(attention: Tensor, edge_index: Tensor, batch: Tensor | None = None) -> Tensor:
-    r"""Turns attention into what a node pays for reaching each of its neighbors.
+    r"""Converts attention coefficients to edge costs for shortest paths.
 
     .. math::
         c_{ij} = 1 - \frac{\bar{\alpha}_{ij}}{\max_{u \neq v} \bar{\alpha}_{uv}} \quad (i \neq j), \qquad c_{ii} = 1
 
-    The strongest edge between two nodes costs nothing. The largest attention is taken within each graph of a batch, so
-    that the paths of a graph do not depend on its company.
+    The edge with the largest attention has cost 0. The maximum is taken per graph, so that paths do not depend on the
+    other graphs of a batch.
 
     Args:
-        attention: Attention :math:`\bar{\alpha}` of each edge, the mean of several heads; not negative.
-        edge_index: Edges, row 0 = source :math:`j` and row 1 = target :math:`i`.
-        batch: The graph of each node; nothing for a single graph.
+        attention (Tensor): Non-negative attention :math:`\bar{\alpha}` of each edge, averaged over heads.
+        edge_index (Tensor): Edges, row 0 = source :math:`j` and row 1 = target :math:`i`.
+        batch (Tensor, optional): Graph of each node; a single graph if ``None``. (default: ``None``)
 
     Shapes:
         - **input:** ``attention`` ``[E]``, ``edge_index`` ``[2, E]``, ``batch`` ``[N]``.
-        - **output:** ``[E]``, between 0 and 1.
+        - **output:** costs ``[E]`` in [0, 1].
+
+    Example:
+        >>> attention_cost(torch.tensor([0.5, 0.25]), torch.tensor([[0, 1], [1, 0]])).tolist()
+        [0.0, 0.5]
+
+    Reference:
+        Yang, Wang, Song, Yuan and Tao, *SPAGAN: Shortest Path Graph Attention Network*, IJCAI 2019.
 
     Differences:
-        This is the closed form of what the released code does to a dense matrix: negate, set the diagonal to zero,
-        scale to [0, 1]. That divides by zero for a graph without an edge; here there is then nothing to scale.
+        The released code negates a dense matrix, sets its diagonal to zero and scales it to [0, 1], which divides by
+        zero for a graph without edges. This is the closed form, which is defined there too.
     """
     row, col = edge_index[0], edge_index[1]
     between = attention.masked_fill(row == col, 0)
     graph = torch.zeros_like(col) if batch is None else batch[col]
     num_graphs = int(graph.max()) + 1 if graph.numel() else 0
     largest = attention.new_zeros(num_graphs).scatter_reduce(0, graph, between, "amax")
-    # A share of exactly one is a cost of exactly zero; where all attention is zero, every edge costs one.
+    # A ratio of exactly one gives a cost of exactly zero; where all attention is zero, every edge costs one.
     return 1 - between / largest.masked_fill(largest == 0, 1)[graph]
 
 
@@ -48,27 +55,31 @@ def weighted_paths(
     num_nodes: int,
     name: str = "edge_weight",
 ) -> list[Tensor]:
-    """Returns the paths of each length, self paths included, as layers attend to them.
+    """Returns the shortest paths of each length, including self paths.
 
     Args:
-        edge_index: Edges, row 0 = source and row 1 = target.
-        weight: What it costs to go along each edge; nothing for 1.
-        max_hops: Largest number of hops.
-        ratio: Share of its degree that a node keeps of each length above one hop; ``None`` for all paths.
-        num_nodes: Number of nodes.
-        name: What the weight is called where it came from, for errors.
+        edge_index (Tensor): Edges, row 0 = source and row 1 = target.
+        weight (Tensor): Length of each edge; 1 if ``None``.
+        max_hops (int): Largest number of hops.
+        ratio (float): Number of paths per node and length above one hop, relative to its degree; ``None`` for all
+            paths.
+        num_nodes (int): Number of nodes.
+        name (str, optional): Name of the weight in error messages. (default: ``"edge_weight"``)
 
     Raises:
-        ValueError: As :func:`graphkit.ops.shortest_paths` does.
+        InputError: If :func:`graphkit.ops.shortest_paths` rejects the arguments.
     """
     try:
         return shortest_paths(edge_index, weight, max_hops, num_nodes=num_nodes, ratio=ratio, self_paths=True)[0]
-    except ValueError as error:  # what the operator calls a cost is known by another name there
+    except ValueError as error:  # the operator names its argument `cost`
         raise InputError(str(error).replace("`cost`", f"`{name}`")) from None
 
 
 def paths_of(data: Data) -> list[Tensor]:
-    """Returns the paths that a graph carries as ``path_index_1``, ``path_index_2``, ...; empty if it has none."""
+    """Returns the paths stored in a graph; empty if it has none.
+
+    They are the attributes ``path_index_1``, ``path_index_2``, ...
+    """
     paths: list[Tensor] = []
     while (path_index := data.get(f"path_index_{len(paths) + 1}")) is not None:
         paths.append(path_index)
@@ -76,12 +87,12 @@ def paths_of(data: Data) -> list[Tensor]:
 
 
 def has_paths(data: Data) -> bool:
-    """Returns whether a graph carries paths, or names the folder of files that they are in."""
+    """Returns whether a graph has stored paths, or the folder of a path set."""
     return "path_set" in data or bool(paths_of(data))
 
 
 def put_paths(data: Data, paths: list[Tensor]) -> Data:
-    """Lets a graph carry these paths instead of those that it has; changes and returns the graph."""
+    """Replaces the stored paths of a graph in place and returns the graph."""
     for hops in range(1, len(paths_of(data)) + 1):
         del data[f"path_index_{hops}"]
     for hops, path_index in enumerate(paths, start=1):
@@ -90,9 +101,9 @@ def put_paths(data: Data, paths: list[Tensor]) -> Data:
 
 
 def with_self_loops(edge_index: Tensor, num_nodes: int) -> Tensor:
-    """Returns the edges and a self loop for every node that has none; the same tensor if all have one already.
+    """Adds a self loop to every node without one.
 
-    An :class:`~torch_geometric.EdgeIndex` that is sorted by column stays one.
+    An :class:`~torch_geometric.EdgeIndex` sorted by column is returned as such.
     """
     row, col = edge_index[0], edge_index[1]
     missing = torch.ones(num_nodes, dtype=torch.bool, device=edge_index.device)
@@ -108,20 +119,20 @@ def with_self_loops(edge_index: Tensor, num_nodes: int) -> Tensor:
 
 
 def edges_of_paths(path_index: Tensor, edge_index: Tensor, num_nodes: int) -> tuple[Tensor, Tensor]:
-    """Finds the edges that paths run along.
+    """Returns the edge index of each hop of a set of paths.
 
     Args:
-        path_index: Paths, far ends in the first row and the attending nodes in the last one.
-        edge_index: The edges of the graph; of parallel ones the first counts.
-        num_nodes: Number of nodes of the graph.
+        path_index (Tensor): Paths, far ends in the first row and attending nodes in the last one.
+        edge_index (Tensor): Edges of the graph; the first of parallel edges is used.
+        num_nodes (int): Number of nodes of the graph.
 
     Shapes:
         - **input:** ``path_index`` ``[h + 1, P]``, ``edge_index`` ``[2, E]``.
-        - **output:** ``[h, P]`` positions in ``edge_index``, and ``[h, P]`` bool, false where a hop stays on its node,
-          as those of a self path do; the position there means nothing.
+        - **output:** positions ``[h, P]`` in ``edge_index``, and a mask ``[h, P]`` that is false for the hops of self
+          paths, whose position is undefined.
 
     Raises:
-        ValueError: If a path takes a hop that is not an edge.
+        InputError: If a hop of a path is not an edge.
     """
     path_index = path_index.long()
     keys, order = torch.sort(edge_index[0].long() * num_nodes + edge_index[1], stable=True)
@@ -133,15 +144,15 @@ def edges_of_paths(path_index: Tensor, edge_index: Tensor, num_nodes: int) -> tu
 
 
 def lengths_of(data: Data, weight: str | None, reader: str) -> Tensor | None:
-    """Returns the lengths of a graph's edges ``[E]``, ``None`` where all are one.
+    """Returns the edge lengths ``[E]`` of a graph, or ``None`` if all are one.
 
     Args:
-        data: The graph.
-        weight: Name of the attribute that holds them; ``None`` for a length of 1.
-        reader: What needs them, for the error.
+        data (Data): Graph.
+        weight (str): Name of the attribute that holds the lengths; ``None`` for a length of 1.
+        reader (str): Name of the caller in the error message.
 
     Raises:
-        ValueError: If the graph has no such attribute.
+        InputError: If the graph has no such attribute.
     """
     if weight is None:
         return None

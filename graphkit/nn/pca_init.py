@@ -1,4 +1,4 @@
-"""First weights of a factorizable convolution that depend on the data instead of on chance."""
+"""PCA initialization of a factorizable graph convolution."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from graphkit.nn.conv.factorgcn_conv import FactorGCNConv
 
 @torch.no_grad()
 def pca_init(conv: FactorGCNConv, x: Tensor, edge_index: Tensor) -> None:
-    r"""Starts the factors of a layer along the principal components of its edges.
+    r"""Initializes the factors of a layer from the principal components of its edges.
 
     With :math:`\mathbf{z}_{ji} = (\mathbf{x}_j + \mathbf{x}_i) / 2` over the edges between different nodes, mean
     :math:`\boldsymbol{\mu}`, principal directions :math:`\mathbf{v}_1, \mathbf{v}_2, \ldots` and deviations
@@ -18,22 +18,22 @@ def pca_init(conv: FactorGCNConv, x: Tensor, edge_index: Tensor) -> None:
     .. math::
         \psi_{2r-1}(j, i) = - \psi_{2r}(j, i) = \mathbf{v}_r^{\top} (\mathbf{z}_{ji} - \boldsymbol{\mu}) / \sigma_r
 
-    so that each factor starts with half of the edges, and different pairs with different halves. Neither labels nor
-    true factors are looked at. With random first weights the factors of two runs have little in common; with these
-    they agree up to the sign of a component, which only swaps the two factors of a pair.
+    Each factor initially selects about half of the edges. The initialization is unsupervised and makes the factors
+    reproducible across seeds, up to the sign of a component, which swaps the two factors of a pair.
 
     Args:
-        conv: The layer, whose weights are overwritten. Directions beyond the number of features keep their values.
-        x: ``[N, in_channels]`` features of some nodes.
-        edge_index: ``[2, E]`` edges among them.
+        conv (FactorGCNConv): Layer whose weights are overwritten. Directions beyond the number of features keep their
+            values.
+        x (Tensor): Node features ``[N, in_channels]``.
+        edge_index (Tensor): Edges ``[2, E]``.
 
     Differences:
-        This is an extension; neither the paper nor the released code has it.
+        Extension of this package; neither the paper of FactorGCN nor the released code has it.
     """
     row, col = edge_index[0], edge_index[1]
     keep = row != col
     z = (x[row[keep]] + x[col[keep]]) / 2
-    if z.size(0) < 2:  # no edge to learn from: the random weights stay
+    if z.size(0) < 2:  # no covariance: keep the random weights
         return
     mean = z.mean(dim=0)
     covariance = (z - mean).t() @ (z - mean) / (z.size(0) - 1)

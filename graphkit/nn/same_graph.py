@@ -1,4 +1,4 @@
-"""Comparison of a graph with one whose edges were kept, for layers that cache what they work out from edges."""
+"""Cache key of a graph, for layers that cache results computed from its edges."""
 
 import torch
 from torch import Tensor
@@ -6,15 +6,14 @@ from torch_geometric import EdgeIndex
 
 
 class SameGraph:
-    """Copy of the edges of a graph, which tells whether another graph has the same ones.
+    """Cache key of a graph that compares edges by value.
 
-    Contents are compared, so that neither a change in place nor another tensor at the same address goes unnoticed. That
-    takes one pass over the edges, little beside anything that is computed along them.
+    Comparison by value detects changes in place and other tensors at the same address, in one pass over the edges.
 
     Args:
-        edge_index: Edges ``[2, E]``.
-        edge_weight: Weights of the edges, or ``None``.
-        num_nodes: Number of nodes.
+        edge_index (Tensor): Edges ``[2, E]``.
+        edge_weight (Tensor): Edge weights, or ``None``.
+        num_nodes (int): Number of nodes.
     """
 
     def __init__(self, edge_index: Tensor, edge_weight: Tensor | None, num_nodes: int) -> None:
@@ -23,7 +22,7 @@ class SameGraph:
         self._num_nodes = num_nodes
 
     def __call__(self, edge_index: Tensor, edge_weight: Tensor | None, num_nodes: int) -> bool:
-        """Returns whether a graph has the same edges in the same order, the same weights and as many nodes."""
+        """Returns whether a graph has the same edges, weights and number of nodes."""
         return (
             num_nodes == self._num_nodes
             and _equal(_plain(edge_index), self._edge_index)

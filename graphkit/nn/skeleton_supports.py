@@ -1,4 +1,4 @@
-"""The fixed matrices that say which joints of a skeleton a spatial path brings together."""
+"""Fixed joint adjacency matrices (supports) of a skeleton graph."""
 
 from collections.abc import Sequence
 
@@ -11,15 +11,15 @@ POLYNOMIALS = ("matrix", "elementwise")
 
 
 def bone_matrices(edges: Sequence[tuple[int, int]], num_joints: int) -> tuple[Tensor, Tensor]:
-    r"""Returns the matrices along the bones, inwards and outwards, each with columns that sum to one or are zero.
+    r"""Returns the inward and outward adjacency matrices of a skeleton.
 
-    A product :math:`\mathbf{X} \mathbf{A}` sends joint :math:`u` to joint :math:`v` with the weight
-    :math:`\mathbf{A}_{uv}`. Inwards, a parent sends to its children: :math:`\mathbf{In}_{pc} = 1`; outwards, a child
-    sends to its parent: :math:`\mathbf{Out}_{cp} = 1`.
+    A product :math:`\mathbf{X} \mathbf{A}` passes joint :math:`u` to joint :math:`v` with the weight
+    :math:`\mathbf{A}_{uv}`. The inward matrix passes parents to children, :math:`\mathbf{In}_{pc} = 1`, and the outward
+    one children to parents, :math:`\mathbf{Out}_{cp} = 1`. Columns sum to one or are zero.
 
     Args:
-        edges: Bones as ``(child, parent)``.
-        num_joints: Number of joints V.
+        edges (Sequence[tuple[int, int]]): Bones as ``(child, parent)``.
+        num_joints (int): Number of joints V.
 
     Returns:
         The two matrices ``[V, V]``, float64.
@@ -32,7 +32,7 @@ def bone_matrices(edges: Sequence[tuple[int, int]], num_joints: int) -> tuple[Te
 
 
 def skeleton_supports(edges: Sequence[tuple[int, int]], num_joints: int, polynomial: str = "matrix") -> Tensor:
-    r"""Returns the four supports of a spatial path: a joint itself, its bone, and two polynomials of the skeleton.
+    r"""Returns the four supports of a spatial graph convolution.
 
     .. math::
         \mathbf{S}_1 &= \mathbf{I}, \qquad \mathbf{S}_2 = \mathbf{I} - \mathbf{In}
@@ -45,14 +45,20 @@ def skeleton_supports(edges: Sequence[tuple[int, int]], num_joints: int, polynom
     with :math:`\bar{\mathbf{A}} = \mathbf{In} + \mathbf{Out}`, see :func:`bone_matrices`.
 
     Args:
-        edges: Bones as ``(child, parent)``.
-        num_joints: Number of joints V.
-        polynomial: ``"matrix"`` for powers of the matrix, which receptive_field two and four bones far;
-            ``"elementwise"`` for powers of its entries, with which the released weights were trained, and which
-            receptive_field one bone only.
+        edges (Sequence[tuple[int, int]]): Bones as ``(child, parent)``.
+        num_joints (int): Number of joints V.
+        polynomial (str, optional): ``"matrix"`` for matrix powers, which reach two and four bones; ``"elementwise"``
+            for powers of the entries, which reach one bone and match the released weights. (default: ``"matrix"``)
 
     Returns:
-        The supports ``[4, V, V]`` in the default float type.
+        The supports ``[4, V, V]`` in the default dtype.
+
+    Raises:
+        InputError: If ``polynomial`` is neither of the two.
+
+    Example:
+        >>> skeleton_supports([(1, 0), (2, 0)], num_joints=3).shape
+        torch.Size([4, 3, 3])
 
     Reference:
         Huang et al., *Spatio-Temporal Inception Graph Convolutional Networks for Skeleton-Based Action Recognition*,

@@ -1,4 +1,4 @@
-"""Features that are mostly zeros."""
+"""Sparse node features: autocast context and dropout."""
 
 from contextlib import AbstractContextManager, nullcontext
 
@@ -8,12 +8,15 @@ from torch.nn import functional as F
 
 
 def full_precision(x: Tensor) -> AbstractContextManager:
-    """Returns a context without autocast for sparse features, whose products have no kernels in half precision."""
+    """Returns a context that disables autocast for sparse features.
+
+    Sparse products have no half-precision kernels.
+    """
     return nullcontext() if x.layout == torch.strided else torch.autocast(x.device.type, enabled=False)
 
 
 def drop(x: Tensor, p: float, training: bool) -> Tensor:
-    """Returns ``x`` after dropout; sparse features, COO or CSR, stay sparse: only what is stored can be dropped."""
+    """Applies dropout; for sparse COO or CSR features, to the stored values only."""
     if not training or p == 0:
         return x
     if x.layout == torch.strided:

@@ -1,4 +1,4 @@
-"""The neighborhood of each joint in three parts, by their distance to the center of the body."""
+"""Spatial configuration partitioning of a skeleton graph."""
 
 from collections.abc import Sequence
 
@@ -9,18 +9,22 @@ from graphkit.nn.skeleton_supports import bone_matrices
 
 
 def spatial_partition(edges: Sequence[tuple[int, int]], num_joints: int, center: int) -> Tensor:
-    """Divides the matrix of joints at most one bone apart into three: by itself, towards the center, away from it.
+    """Partitions the joint adjacency by distance to the center of the body.
 
-    Each column of the matrix, with ones on its diagonal, is divided by its sum before.
+    The adjacency, with self loops, is normalized by column first.
 
     Args:
-        edges: Bones as ``(child, parent)``.
-        num_joints: Number of joints V.
-        center: The joint whose distance counts.
+        edges (Sequence[tuple[int, int]]): Bones as ``(child, parent)``.
+        num_joints (int): Number of joints V.
+        center (int): Joint that distances are measured from.
 
     Returns:
-        ``[3, V, V]`` in the default float type: what a joint receives from joints as far from the center as itself,
-        from nearer ones, and from farther ones; column = receiving joint.
+        Three matrices ``[3, V, V]`` in the default dtype, column = receiving joint: neighbors at the same distance from
+        the center, nearer ones and farther ones.
+
+    Example:
+        >>> spatial_partition([(1, 0), (2, 1)], num_joints=3, center=0).sum(dim=(0, 1)).tolist()
+        [1.0, 1.0, 1.0]
 
     Reference:
         Yan, Xiong and Lin, *Spatial Temporal Graph Convolutional Networks for Skeleton-Based Action Recognition*,
@@ -28,7 +32,7 @@ def spatial_partition(edges: Sequence[tuple[int, int]], num_joints: int, center:
     """
     inward, outward = bone_matrices(edges, num_joints)
     near = ((inward + outward) != 0).double() + torch.eye(num_joints, dtype=torch.float64)
-    distance = torch.full((num_joints,), float(num_joints))  # joints that no bone leads to are far away
+    distance = torch.full((num_joints,), float(num_joints))  # also of joints without a path to the center
     distance[center] = 0.0
     for _ in range(num_joints):
         distance = torch.minimum(distance, torch.where(near > 0, distance.unsqueeze(1) + 1.0, torch.inf).amin(dim=0))

@@ -1,4 +1,4 @@
-"""Keys that tell whether tensors and plain values are still the ones that a result was computed from."""
+"""Cache keys of tensors and plain values."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,7 +9,7 @@ from torch_geometric import EdgeIndex
 
 
 class _Same:
-    """Reference to a tensor, equal to another reference to that very tensor only."""
+    """Reference to a tensor that compares by identity."""
 
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = tensor
@@ -21,14 +21,14 @@ class _Same:
 
 
 class StateKey:
-    """State of some values at one moment, to be compared with a later one.
+    """Cache key of tensors and plain values at one moment.
 
-    A tensor is told by its identity, its storage and PyTorch's counter of changes in place: its content is not read.
-    The key references the tensors, so that no other one can get their memory meanwhile. Changes that go around the
-    counter (``tensor.data.add_(1)``, an array of NumPy that shares the memory) are not seen.
+    Tensors are compared by identity, storage and version counter; their content is not read. The key holds references
+    to the tensors, so that their memory is not reused. Changes that bypass the version counter (``tensor.data.add_(1)``
+    or a NumPy array that shares the memory) are not detected.
 
     Args:
-        values: Tensors, numbers, strings, ``None``, and lists, tuples or dictionaries of them.
+        values (Iterable[Any]): Tensors, numbers, strings, ``None``, and lists, tuples or dictionaries of them.
     """
 
     def __init__(self, values: Iterable[Any]) -> None:
@@ -36,15 +36,15 @@ class StateKey:
 
     @property
     def is_known(self) -> bool:
-        """Whether changes of all values can be seen."""
+        """True if changes of all values can be detected."""
         return self._parts is not None
 
     def matches(self, other: "StateKey | None") -> bool:
-        """Returns whether another key is one of the same values in the same state."""
+        """Returns whether another key has the same values in the same state."""
         return other is not None and self._parts is not None and self._parts == other._parts
 
     def _of(self, values: Iterable[Any]) -> tuple[Any, ...] | None:
-        """Returns the states of several values; ``None`` where changes of one of them cannot be seen."""
+        """Returns the states of several values; ``None`` if one cannot be tracked."""
         parts = []
         for value in values:
             state = self._part(value)
@@ -58,7 +58,7 @@ class StateKey:
         if isinstance(value, Tensor):
             if value.is_inference():
                 return None
-            # An EdgeIndex and the tensor inside each count their own changes.
+            # An EdgeIndex and its inner tensor have separate version counters.
             inside = value.as_tensor() if isinstance(value, EdgeIndex) else value
             address = inside.data_ptr() if inside.layout == torch.strided else None
             return _Same(value), value._version, inside._version, address

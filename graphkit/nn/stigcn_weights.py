@@ -1,4 +1,4 @@
-"""The released weights of STIGCN under the names that they have here."""
+"""Conversion of the released STIGCN checkpoints."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -15,21 +15,21 @@ _NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 
 
 def stigcn_weights(model: "STIGCN", released: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Renames and reshapes the parameters of a released checkpoint.
+    """Converts a released checkpoint to a state dict of STIGCN.
 
-    The released weights belong to ``polynomial="elementwise"``; the supports, which the checkpoint lacks, are those of
-    the model.
+    The released weights belong to ``polynomial="elementwise"``. The checkpoint has no supports: those of the model are
+    kept.
 
     Args:
-        model: A model of the size of the checkpoint.
-        released: Its parameters by name, as ``torch.load(path, weights_only=True)`` gives them; a prefix ``module.``
-            is dropped.
+        model (STIGCN): Model with the widths of the checkpoint.
+        released (Mapping[str, Tensor]): Parameters by name, as ``torch.load(path, weights_only=True)`` returns them; a
+            prefix ``module.`` is removed.
 
     Returns:
-        What ``model.load_state_dict`` takes.
+        State dict for ``model.load_state_dict``.
 
     Raises:
-        ValueError: If a parameter is absent, left over or has another shape than the model's.
+        InputError: If a parameter is missing or unexpected, or its shape differs from the model's.
 
     Example:
         >>> from graphkit.nn import STIGCN
@@ -94,5 +94,5 @@ def stigcn_weights(model: "STIGCN", released: Mapping[str, Tensor]) -> dict[str,
 
 
 def _columns(kernel: Tensor) -> Tensor:
-    """Returns the kernel of a convolution of one point, ``[out, in, 1, 1]``, as the matrix ``[in, out]``."""
+    """Returns the kernel of a 1x1 convolution as a matrix ``[in, out]``."""
     return kernel.flatten(1).t()

@@ -1,4 +1,4 @@
-"""Batch norms whose statistics are those of the batches of all processes."""
+"""Synchronized batch normalization across ranks, on CPU and GPU."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, cast
@@ -11,39 +11,38 @@ from torch_geometric.nn import BatchNorm as PyGBatchNorm
 
 from graphkit.errors import InputError
 
-#: A process group of :mod:`torch.distributed`; nothing for the default one.
+#: Process group of :mod:`torch.distributed`; ``None`` for the default one.
 Group = Any
-#: Processes up to which every one sends to every other at once: gloo's own gathering has three times the latency.
+#: Largest world size with direct sends between all ranks, which have a third of the latency of gloo's all_gather.
 DIRECT = 8
 
 
 class NormGroup:
-    """What the shared norms of a model have in common.
+    """Process group of the synchronized batch norms of a model.
 
     Args:
-        group: The process group that statistics are exchanged in; the default one if nothing is given. One of its own
-            keeps their messages apart from those of the gradients, which come at the same time.
+        group (Group, optional): Process group for the statistics; the default group if ``None``. A separate group keeps
+            their messages apart from those of the gradients.
     """
 
     def __init__(self, group: Group = None) -> None:
         self.group = group
-        #: Whether the rows of this process count. They do not where a batch has fewer items than there are processes,
-        #: and one of them computes along only in order to send and receive.
+        #: If ``False``, the rows of this rank are excluded from the statistics: a batch with fewer items than ranks
+        #: gives some ranks rows that only keep the collective calls in step.
         self.counts = True
 
 
 class SyncBatchNorm1d(torch.nn.BatchNorm1d):
-    r"""Batch norm over the rows of all processes: as if one process had the whole batch.
+    r"""Batch normalization with the statistics of the rows of all ranks.
 
-    With :math:`n_r` rows of mean :math:`\mu_r` and variance :math:`\sigma_r^2` in process :math:`r`,
+    With :math:`n_r` rows of mean :math:`\mu_r` and variance :math:`\sigma_r^2` on rank :math:`r`,
 
     .. math::
         \mu = \tfrac{1}{n} \sum_r n_r \mu_r, \qquad
         \sigma^2 = \tfrac{1}{n} \sum_r n_r \left( \sigma_r^2 + (\mu_r - \mu)^2 \right), \qquad n = \sum_r n_r .
 
-    Every process sends :math:`2 C + 1` numbers forward and :math:`2 C` backward. Processes may have different numbers
-    of rows, or none that count. :class:`torch.nn.SyncBatchNorm` does this on GPUs only; this one works wherever
-    :mod:`torch.distributed` does.
+    Each rank sends :math:`2 C + 1` numbers forward and :math:`2 C` backward. Ranks may have different numbers of rows.
+    Unlike :class:`torch.nn.SyncBatchNorm`, the module also runs on CPUs.
 
     Shapes:
         - **input:** ``[N, C]``.
@@ -51,12 +50,12 @@ class SyncBatchNorm1d(torch.nn.BatchNorm1d):
     """
 
     together: NormGroup
-    #: Whether a single row is normed with the statistics so far; otherwise it is refused.
+    #: If ``True``, a single row is normalized with the running statistics; otherwise it raises an error.
     takes_one: bool
 
     @classmethod
     def of(cls, norm: torch.nn.BatchNorm1d, together: NormGroup) -> "SyncBatchNorm1d":
-        """Returns a shared norm with the parameters and the buffers of another norm."""
+        """Creates a synchronized norm that shares the parameters of a batch norm."""
         shared = cls(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
         shared.weight, shared.bias = norm.weight, norm.bias
         shared.running_mean, shared.running_var = norm.running_mean, norm.running_var
@@ -65,16 +64,16 @@ class SyncBatchNorm1d(torch.nn.BatchNorm1d):
         return shared.train(norm.training)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalises rows; in evaluation mode with the statistics so far, and without a message."""
+        """Normalizes rows; in evaluation mode with the running statistics."""
         return normalize([self], [x])[0] if self.training else super().forward(x)
 
 
 def normalize(norms: Sequence[torch.nn.Module], rows: Sequence[Tensor]) -> list[Tensor]:
-    """Applies norms that do not depend on each other; shared ones send their statistics in one message.
+    """Applies independent batch norms with one exchange of statistics.
 
     Args:
-        norms: Batch norms, all shared or none.
-        rows: For each, its input ``[N, C]``.
+        norms (Sequence[torch.nn.Module]): Batch norms, all synchronized or none.
+        rows (Sequence[Tensor]): Input ``[N, C]`` of each norm.
     """
     if not (isinstance(norms[0], SyncBatchNorm1d) and norms[0].training):
         return [norm(x) for norm, x in zip(norms, rows, strict=True)]
@@ -97,19 +96,24 @@ def normalize(norms: Sequence[torch.nn.Module], rows: Sequence[Tensor]) -> list[
 
 
 def convert_sync_batchnorm(model: torch.nn.Module, group: Group = None) -> NormGroup:
-    """Replaces all batch norms inside a model by shared ones; parameters, buffers and their names stay.
+    """Replaces all batch norms of a model by :class:`SyncBatchNorm1d`.
 
-    Norms are replaced where they are registered. A norm that is registered twice stays one; one that is shared already
-    gets the new group.
+    Parameters, buffers and their names stay.
+
+    A norm that is registered twice is replaced by one norm. Norms that are synchronized already get the new group.
+
+    Args:
+        model (torch.nn.Module): Model, changed in place.
+        group (Group, optional): Process group for the statistics; the default group if ``None``.
 
     Returns:
-        What they have in common.
+        The process group of all norms of the model.
     """
     together = NormGroup(group)
     shared: dict[torch.nn.Module, SyncBatchNorm1d] = {}
     for path, module in list(model.named_modules(remove_duplicate=False)):
         if isinstance(module, PyGBatchNorm) and module.allow_single_element:
-            module.allow_single_element = False  # no process may go on without the others' messages
+            module.allow_single_element = False  # every rank must take part in the collective calls
             module.module.takes_one = True
         if isinstance(module, SyncBatchNorm1d):
             module.together = together
@@ -121,18 +125,21 @@ def convert_sync_batchnorm(model: torch.nn.Module, group: Group = None) -> NormG
 
 
 def summed(norm: torch.nn.Module, rows: Tensor) -> Tensor:
-    """Returns the sum over all processes of what a layer adds up for a norm; what it is given if that is not shared."""
+    """Sums partial statistics of a synchronized norm over all ranks.
+
+    For any other norm they are returned unchanged.
+    """
     if not isinstance(norm, SyncBatchNorm1d):
         return rows
     together = norm.together
-    # Zeros that still hang on the rows: without a gradient, this process would miss the messages of the way back.
+    # Zeros that stay in the graph: without a gradient, this rank would skip the collective calls of the backward pass.
     masked = rows if together.counts else torch.where(torch.zeros_like(rows, dtype=torch.bool), rows, 0.0)
     return cast(Tensor, _Sum.apply(masked, together))
 
 
 @torch.no_grad()
 def remember(norm: torch.nn.BatchNorm1d, mean: Tensor, variance: Tensor, count: float) -> None:
-    """Moves the statistics of a norm that are kept for evaluation towards those of a batch of ``count`` rows."""
+    """Updates the running statistics of a norm from a batch of ``count`` rows."""
     if norm.running_mean is None or norm.running_var is None or norm.num_batches_tracked is None:
         return
     norm.num_batches_tracked += 1
@@ -142,12 +149,12 @@ def remember(norm: torch.nn.BatchNorm1d, mean: Tensor, variance: Tensor, count: 
 
 
 def gather(tensor: Tensor, group: Group = None) -> Tensor:
-    """Returns the tensors of all processes, of one shape, as ``[processes, ...]``."""
+    """Returns the tensors of all ranks, of one shape, as ``[world_size, ...]``."""
     return gathering(tensor, group)()
 
 
 def gathering(tensor: Tensor, group: Group = None) -> Callable[[], Tensor]:
-    """Begins what :func:`gather` does, and returns what ends it: messages travel while this process goes on."""
+    """Starts an asynchronous :func:`gather`; returns a function that waits for it."""
     world = dist.get_world_size(group)
     every = [tensor if rank == dist.get_rank(group) else torch.empty_like(tensor) for rank in range(world)]
     if tensor.is_cuda or world > DIRECT:
@@ -162,7 +169,7 @@ def gathering(tensor: Tensor, group: Group = None) -> Callable[[], Tensor]:
 
 
 def _arrived(work: Sequence[dist.Work | None], every: list[Tensor]) -> Tensor:
-    """Waits for messages and returns what they brought."""
+    """Waits for messages and returns the received tensors."""
     for handle in work:
         if handle is not None:
             handle.wait()
@@ -170,7 +177,7 @@ def _arrived(work: Sequence[dist.Work | None], every: list[Tensor]) -> Tensor:
 
 
 class _Normalise(torch.autograd.Function):
-    """Norms with statistics of all processes, and their gradient."""
+    """Batch normalization with statistics of all ranks, and its gradient."""
 
     @staticmethod
     def forward(ctx: Any, number: int, eps: float, together: NormGroup, *tensors: Tensor) -> Any:
@@ -196,7 +203,7 @@ class _Normalise(torch.autograd.Function):
         rows, weights, means, variances = (saved[i * number : (i + 1) * number] for i in range(4))
         of_rows, of_pairs = [], []
         for grad, x, weight, mean, variance in zip(grads[:number], rows, weights, means, variances, strict=True):
-            # With given statistics, as in evaluation; that they depend on x comes in below.
+            # Gradient for fixed statistics, as in evaluation; their dependence on x is added below.
             dx, dweight, dbias = torch.ops.aten.native_batch_norm_backward(
                 grad.contiguous(), x, weight, mean, variance, None, None, False, ctx.eps, [True, True, True]
             )
@@ -218,7 +225,10 @@ class _Normalise(torch.autograd.Function):
 
 
 def _statistics(x: Tensor, counts: bool, wide: torch.dtype) -> Tensor:
-    """Returns the number of rows, their mean and their variance, ``[1 + 2 C]``; zeros if they do not count."""
+    """Returns the number of rows, their mean and their variance, ``[1 + 2 C]``.
+
+    Zeros if the rows are excluded.
+    """
     if not (counts and x.size(0)):
         return torch.zeros(1 + 2 * x.size(1), dtype=wide, device=x.device)
     if x.is_cuda:
@@ -229,7 +239,7 @@ def _statistics(x: Tensor, counts: bool, wide: torch.dtype) -> Tensor:
 
 
 def _united(parts: Tensor) -> tuple[Tensor, Tensor, float]:
-    """Returns the mean, the variance and the number of all rows, of the statistics of all processes."""
+    """Combines the statistics of all ranks to mean, variance and count."""
     channels = parts.size(1) // 2
     counts, means, variances = parts[:, :1], parts[:, 1 : channels + 1], parts[:, channels + 1 :]
     count = float(counts.sum())
@@ -238,7 +248,7 @@ def _united(parts: Tensor) -> tuple[Tensor, Tensor, float]:
 
 
 class _Sum(torch.autograd.Function):
-    """The sum over all processes; its gradient is the sum of theirs."""
+    """Sum over all ranks; its gradient is the sum of the gradients of all ranks."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, together: NormGroup) -> Tensor:

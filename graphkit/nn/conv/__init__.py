@@ -1,4 +1,4 @@
-"""Layers, one per file."""
+"""Graph convolution layers, one per file."""
 
 from graphkit.nn.conv.dynamic_edge_conv import DynamicEdgeConv
 from graphkit.nn.conv.factorgcn_conv import FactorGCNConv, Projection

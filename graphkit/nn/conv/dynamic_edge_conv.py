@@ -1,4 +1,4 @@
-"""Edge convolution over the nearest neighbors in feature space."""
+"""Dynamic edge convolution over k-nearest-neighbor graphs."""
 
 import torch
 from torch import Tensor
@@ -13,28 +13,31 @@ from graphkit.ops._segments import widen
 
 
 class DynamicEdgeConv(torch.nn.Module):
-    r"""The dynamic edge convolution of `DGCNN <https://arxiv.org/abs/1801.07829>`_ (ACM TOG 2019).
+    r"""Dynamic edge convolution (EdgeConv of DGCNN).
 
     .. math::
         \mathbf{x}'_i = \max_{j \in \mathrm{kNN}(i)} \operatorname{LReLU}\bigl(\operatorname{BN}(
         \mathbf{W} \mathbf{x}_i + \mathbf{V} (\mathbf{x}_j - \mathbf{x}_i))\bigr)
 
     Args:
-        in_channels: Width :math:`D` of the input.
-        out_channels: Width :math:`D'` of the output.
-        k: Number of neighbors of each point.
-        negative_slope: Slope of the leaky ReLU below zero.
+        in_channels (int): Width :math:`D` of the input.
+        out_channels (int): Width :math:`D'` of the output.
+        k (int, optional): Number of neighbors of each point. (default: ``20``)
+        negative_slope (float, optional): Negative slope of the leaky ReLU. (default: ``0.2``)
 
     Shapes:
-        - **input:** ``x`` ``[N, D]``, ``batch`` ``[N]`` with the cloud of each point, or none.
-        - **output:** ``[N, D']`` and the edges ``[2, E]`` that the neighbors were joined by.
+        - **input:** ``x`` ``[N, D]``, ``batch`` ``[N]`` with the cloud of each point (optional).
+        - **output:** features ``[N, D']`` and the edges ``[2, E]`` of the k-nearest-neighbor graph.
 
     Notes:
-        The graph is made anew from the features of each input, and returned beside the output. Both products are taken
-        per point and added per edge, which is the same and takes ``k`` times fewer operations. The norm rises or falls
-        with its input, and so does the leaky ReLU, channel by channel, so that the largest edge is found before they
-        are applied: the largest sum where the norm's weight is positive, the smallest where it is negative. The
-        statistics of the norm are still those of all edges.
+        The graph is built from the features in every forward pass. Both products are computed per point and added per
+        edge, which takes ``k`` times fewer operations. Norm and leaky ReLU are monotonic per channel, so the maximum
+        over edges (the minimum where the weight of the norm is negative) is taken before they are applied. The
+        statistics of the norm are those of all edges.
+
+    Reference:
+        Wang, Sun, Liu, Sarma, Bronstein and Solomon, `Dynamic Graph CNN for Learning on Point Clouds
+        <https://arxiv.org/abs/1801.07829>`_, ACM TOG 2019.
     """
 
     def __init__(self, in_channels: int, out_channels: int, k: int = 20, negative_slope: float = 0.2) -> None:
@@ -47,7 +50,7 @@ class DynamicEdgeConv(torch.nn.Module):
         self.norm = torch.nn.BatchNorm1d(out_channels)
 
     def forward(self, x: Tensor, batch: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Returns the new features of the points, and the edges they were made along."""
+        """Returns the features of the points and the edges of the kNN graph."""
         edge_index = knn_graph(x, self.k, batch)
         row, col = edge_index.as_tensor()
         near, far = self._project(x, batch)
@@ -61,10 +64,10 @@ class DynamicEdgeConv(torch.nn.Module):
         return torch.where(counts[:, None] > 0, out, torch.zeros_like(out)), edge_index
 
     def _project(self, x: Tensor, batch: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Returns the terms ``near_i`` and ``far_j`` whose sum is the value of an edge from j to i.
+        """Returns the terms ``near_i`` and ``far_j`` of the value of an edge from j to i.
 
-        Points are taken relative to the center of their cloud, so that clouds far from the origin lose no digits; what
-        the center contributes is added to ``near`` and is the same for all points of a cloud.
+        Points are centered per cloud, which keeps the precision of clouds far from the origin; the contribution of the
+        center is added to ``near``.
         """
         cloud = torch.zeros(x.size(0), dtype=torch.long, device=x.device) if batch is None else batch
         center = scatter(widen(x.detach()), cloud, dim=0, reduce="mean").to(x.dtype)
@@ -76,10 +79,10 @@ class DynamicEdgeConv(torch.nn.Module):
             return widen(near) + offset[cloud], widen(far)
 
     def _normalize(self, x: Tensor, near: Tensor, far: Tensor, row: Tensor, counts: Tensor) -> Tensor:
-        """Applies the batch norm of the sums ``near_i + far_j`` over all edges, without making them."""
+        """Applies the batch norm over all edges without a tensor of edges."""
         norm = self.norm
         edges: Tensor | int = int(row.numel())
-        shared = isinstance(norm, SyncBatchNorm1d)  # then there are edges in other processes, too
+        shared = isinstance(norm, SyncBatchNorm1d)  # other ranks have edges, too
         if not self.training or (edges < 2 and not shared):
             x = x.to(norm.weight.dtype)
             return F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, False, 0.0, norm.eps)
@@ -90,7 +93,7 @@ class DynamicEdgeConv(torch.nn.Module):
             edges = summed(norm, weight.sum().detach().view(1)).clamp(min=2)
         near_mean, far_mean = (means / edges).chunk(2)
         mean = near_mean + far_mean
-        near, far = near - near_mean, far - far_mean  # each around zero, or the squares below would lose digits
+        near, far = near - near_mean, far - far_mean  # centered to keep the precision of the squares below
         around = torch.zeros_like(near).index_add_(0, torch.repeat_interleave(counts), far.index_select(0, row))
         squares = weight @ near.square() + often @ far.square() + 2 * (near * around).sum(0)
         variance = summed(norm, squares) / edges

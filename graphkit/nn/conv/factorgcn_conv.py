@@ -1,4 +1,4 @@
-"""The factorizable graph convolution and the projection that it shares with its discriminator."""
+"""Factorizable graph convolution (FactorGCN) and its projection."""
 
 from typing import NamedTuple
 
@@ -16,12 +16,12 @@ from graphkit.ops import factor_aggregate
 
 
 class Projection(NamedTuple):
-    """What a :class:`FactorGCNConv` makes of its input before it looks at the edges.
+    """Projected features and factor scores of the nodes in a :class:`FactorGCNConv`.
 
     Args:
-        hidden: ``[N, D]``, the features shared by all factors.
-        source: ``[N, M]``, every node's term as the source of an edge.
-        target: ``[N, M]``, every node's term as the target of an edge.
+        hidden (Tensor): Features ``[N, D]``, shared by all factors.
+        source (Tensor): Source terms ``[N, M]`` of the factor scores.
+        target (Tensor): Target terms ``[N, M]`` of the factor scores.
     """
 
     hidden: Tensor
@@ -30,10 +30,10 @@ class Projection(NamedTuple):
 
 
 class FactorGCNConv(MessagePassing):
-    r"""The layer of `Factorizable Graph Convolutional Networks <https://arxiv.org/abs/2010.05421>`_ (NeurIPS 2020).
+    r"""Factorizable graph convolution (FactorGCN).
 
-    The layer splits the graph into :math:`M` factor graphs, which have the same edges with different weights in
-    :math:`(0, 1)`, convolves each and concatenates the results:
+    The layer factorizes the graph into :math:`M` factor graphs with the same edges and different edge weights in
+    :math:`(0, 1)`, applies a graph convolution to each and concatenates the results:
 
     .. math::
         \mathbf{h}_i &= \mathbf{W} \mathbf{x}_i + \mathbf{b}
@@ -44,29 +44,37 @@ class FactorGCNConv(MessagePassing):
         \mathbf{o}_i &= \big\Vert_{m=1}^M \; \sum_{j \to i} \frac{E_m(j, i)}{\sqrt{d_j} \sqrt{d_i}} \, \mathbf{h}_j
 
     with the in-degrees :math:`d` of the unweighted graph, at least 1. The coefficients of a node need not sum to one.
-    A node without in-edges, itself included, gets zeros: add self loops where that is not wanted.
+    The output of a node without in-edges is zero; add self loops to avoid this.
 
     Args:
-        in_channels: Width of the input features.
-        out_channels: Width of the output; must be divisible by ``factors`` if ``concat`` is set.
-        factors: Number of factor graphs :math:`M`.
-        concat: Whether the factors are concatenated or averaged.
-        gain: The factor :math:`g` inside the sigmoid. Large gains give near-binary coefficients from the start.
-        norm: ``"both"`` divides by :math:`\sqrt{d_j d_i}`, ``"source"`` by :math:`\sqrt{d_j}` only.
-        bias: Whether the projection has a bias :math:`\mathbf{b}`.
+        in_channels (int): Width of the input features.
+        out_channels (int): Width of the output; must be divisible by ``factors`` if ``concat`` is set.
+        factors (int, optional): Number of factor graphs :math:`M`. (default: ``4``)
+        concat (bool, optional): If ``False``, the factors are averaged instead of concatenated. (default: ``True``)
+        gain (float, optional): Gain :math:`g` of the sigmoid. Large gains give near-binary coefficients.
+            (default: ``6.0``)
+        norm (str, optional): Degree normalization: ``"both"`` divides by :math:`\sqrt{d_j d_i}`, ``"source"`` by
+            :math:`\sqrt{d_j}`. (default: ``"both"``)
+        bias (bool, optional): If ``False``, the projection has no bias :math:`\mathbf{b}`. (default: ``True``)
 
     Shapes:
-        - **input:** node features ``[N, F]`` (dense, or sparse COO or CSR), ``edge_index`` ``[2, E]`` in any order. A
-          :class:`torch_geometric.EdgeIndex` that is sorted by column is fastest.
-        - **output:** ``[N, out_channels]``, or that and the coefficients ``[E, M]`` if ``return_factors`` is set.
+        - **input:** node features ``[N, F]`` (dense, or sparse COO or CSR), ``edge_index`` ``[2, E]`` in any order; a
+          :class:`torch_geometric.EdgeIndex` sorted by column is fastest.
+        - **output:** ``[N, out_channels]``; with ``return_factors`` also the coefficients ``[E, M]``.
+
+    Example:
+        >>> conv = FactorGCNConv(16, 32, factors=4)
+        >>> conv(torch.randn(3, 16), torch.tensor([[0, 1, 2], [1, 2, 0]])).shape
+        torch.Size([3, 32])
 
     Reference:
-        Yang, Feng, Song and Wang, *Factorizable Graph Convolutional Networks*, NeurIPS 2020.
+        Yang, Feng, Song and Wang, `Factorizable Graph Convolutional Networks <https://arxiv.org/abs/2010.05421>`_,
+        NeurIPS 2020.
 
     Differences:
-        The released code normalizes by the source degree only (``norm="source"``), has no argument for its gain of 6
-        and narrows an output width that does not divide by the number of factors without a word (here: an error).
-        Weights start Glorot-uniform and biases at zero, as is usual for graph layers, instead of PyTorch's default.
+        The released code normalizes by the source degree only (``norm="source"``), has a fixed gain of 6 and silently
+        narrows an output width that is not divisible by the number of factors (here: an error). Weights are initialized
+        Glorot-uniform and biases to zero, instead of PyTorch's default.
     """
 
     def __init__(
@@ -106,7 +114,7 @@ class FactorGCNConv(MessagePassing):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws new weights (Glorot-uniform) and sets the biases to zero."""
+        """Resets the weights (Glorot-uniform) and sets the biases to zero."""
         super().reset_parameters()
         for weight in (self.weight, self.att_source, self.att_target):
             glorot(weight)
@@ -116,10 +124,10 @@ class FactorGCNConv(MessagePassing):
     def forward(
         self, x: Tensor, edge_index: Tensor, edge_weight: None = None, *, return_factors: bool = False
     ) -> Tensor | tuple[Tensor, Tensor]:
-        """Convolves ``x`` over every factor graph; with ``return_factors`` the coefficients ``[E, M]`` come too.
+        """Returns the output features and, with ``return_factors``, the coefficients.
 
         Raises:
-            InputTypeError: If an ``edge_weight`` is given: the factors are the weights of the edges.
+            InputTypeError: If an ``edge_weight`` is given; the layer computes the edge weights itself.
         """
         if edge_weight is not None:
             got = "a tensor" if isinstance(edge_weight, Tensor) else repr(edge_weight)
@@ -134,7 +142,7 @@ class FactorGCNConv(MessagePassing):
         return out
 
     def project(self, x: Tensor) -> Projection:
-        """Returns the shared features and the two terms of the factor scores, for all nodes."""
+        """Returns the shared features and the two terms of the factor scores of all nodes."""
         with full_precision(x):
             hidden = x @ self.weight
         if self.bias is not None:
@@ -151,15 +159,17 @@ class FactorGCNConv(MessagePassing):
     def aggregate_factors(
         self, projection: Projection, edge_index: Tensor, subgraph: SubgraphContext | None = None
     ) -> Tensor:
-        """Convolves the projected features: ``[N, M * D]``, or ``[N, D]`` if ``concat`` is off.
+        """Aggregates the projected features over every factor graph.
+
+        The output is ``[N, M * D]``, or ``[N, D]`` if ``concat`` is off.
 
         Args:
-            projection: What :meth:`project` returned.
-            edge_index: ``[2, E]``, the edges.
-            part: What a part of a graph knows of the whole, whose degrees are taken then.
+            projection (Projection): Output of :meth:`project`.
+            edge_index (Tensor): Edges ``[2, E]``.
+            subgraph (SubgraphContext, optional): Degrees in the full graph, for a sampled subgraph. (default: ``None``)
         """
         norm = source_norm(edge_index, projection.hidden, subgraph)
-        if has_listeners(self):  # the same numbers through `message`, for explainers and hooks
+        if has_listeners(self):  # the same result through `message`, for explainers and hooks
             hidden, source, target = projection
             h = hidden * norm[:, None]
             out = self.propagate(edge_index, h=h, source=source, target=target)

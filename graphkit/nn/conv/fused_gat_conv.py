@@ -1,4 +1,4 @@
-"""PyG's attention layer by the fused operator, and a residual for each of its heads."""
+"""GAT convolution with a fused attention operator, and per-head residual maps."""
 
 from contextlib import nullcontext
 from typing import Any
@@ -18,7 +18,7 @@ from graphkit.ops import path_attention
 
 
 class FusedGATConv(GATConv):
-    r"""The layer of `Graph Attention Networks <https://arxiv.org/abs/1710.10903>`_ without a tensor of all messages.
+    r"""Graph attention convolution (GAT) with a fused attention operator.
 
     Arguments, parameters and results are those of :class:`torch_geometric.nn.GATConv`, up to rounding:
 
@@ -29,12 +29,16 @@ class FusedGATConv(GATConv):
 
     Shapes:
         - **input:** ``x`` ``[N, F]``, ``edge_index`` ``[2, E]``.
-        - **output:** ``[N, heads * out_channels]``, or ``[N, out_channels]`` where heads are averaged.
+        - **output:** ``[N, heads * out_channels]``, or ``[N, out_channels]`` if ``concat`` is off.
 
     Notes:
-        Attention goes through :func:`graphkit.ops.path_attention`, with paths of one hop. Calls that need messages one
-        by one (attributes of edges, an explainer, a hook on messages, the attention itself, two sets of nodes) are
-        those of PyG.
+        Attention is computed by :func:`graphkit.ops.path_attention` with paths of one hop, which materializes no
+        messages. Calls that need messages (edge attributes, explainers, message hooks, returned attention, bipartite
+        graphs) use the implementation of PyG.
+
+    Reference:
+        Veličković, Cucurull, Casanova, Romero, Liò and Bengio, `Graph Attention Networks
+        <https://arxiv.org/abs/1710.10903>`_, ICLR 2018.
     """
 
     def __init__(
@@ -48,7 +52,7 @@ class FusedGATConv(GATConv):
         **options: Any,
     ) -> None:
         for width in in_channels if isinstance(in_channels, tuple) else (in_channels,):
-            if type(width) is not int or width != -1:  # which stands for the width of the input
+            if type(width) is not int or width != -1:  # -1: lazy initialization
                 check_counts(in_channels=width)
         check_counts(out_channels=out_channels, heads=heads)
         check_numbers(negative_slope=negative_slope)
@@ -60,7 +64,7 @@ class FusedGATConv(GATConv):
         super().__init__(in_channels, out_channels, heads, concat, negative_slope, dropout, **options)
 
     def forward(self, x: Any, edge_index: Any, *args: Any, **kwargs: Any) -> Any:
-        """Returns the new features of the nodes."""
+        """Returns the output features of the nodes."""
         plain = isinstance(x, Tensor) and isinstance(edge_index, Tensor) and edge_index.layout == torch.strided
         asked = any(value is not None for value in (*args, *kwargs.values()))
         if not plain or asked or self.lin is None or self.lin_edge is not None or has_listeners(self):
@@ -88,22 +92,22 @@ class FusedGATConv(GATConv):
 
 
 class HeadMeanLinear(torch.nn.Module):
-    r"""A linear map of its own for each head of a layer that averages its heads.
+    r"""Mean of one linear map per attention head.
 
     .. math::
         \mathbf{x}'_i = \frac{1}{H} \sum_h \mathbf{W}_h \mathbf{x}_i
 
     Args:
-        in_channels: Width of the input.
-        out_channels: Width of the output.
-        heads: Number of heads :math:`H`.
+        in_channels (int): Width of the input.
+        out_channels (int): Width of the output.
+        heads (int): Number of heads :math:`H`.
 
     Shapes:
         - **input:** ``[N, in_channels]``.
         - **output:** ``[N, out_channels]``.
 
     Notes:
-        The matrices are averaged before the product, which is the same for a fraction of the work.
+        The matrices are averaged before the product, which saves operations.
     """
 
     def __init__(self, in_channels: int, out_channels: int, heads: int) -> None:
@@ -112,7 +116,7 @@ class HeadMeanLinear(torch.nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws new weights, Glorot-uniform."""
+        """Resets the weights (Glorot-uniform)."""
         glorot(self.weight)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Attention over shortest paths: the layer of SPAGAN."""
+"""Shortest path attention convolution (SPAGAN)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -23,12 +23,14 @@ XAVIER_GAIN = 1.414
 
 
 class PathAttention(NamedTuple):
-    """What the nodes of a :class:`SPAGANConv` looked at, and how much.
+    """Paths and attention coefficients of a :class:`SPAGANConv`.
 
     Args:
-        path_index: For each length the paths ``[h + 1, P_h]``, far ends first, attending nodes last.
-        alpha: For each length the attention within it ``[P_h, H]``; that of a node's paths of one length sums to one.
-        beta: The attention across lengths ``[N, H, L]``; sums to one for a node that has a path.
+        path_index (list[Tensor]): Paths ``[h + 1, P_h]`` of each length, far ends in the first row, attending nodes in
+            the last one.
+        alpha (list[Tensor]): Attention ``[P_h, H]`` within each length; sums to one over the paths of a node of one
+            length.
+        beta (Tensor): Attention ``[N, H, L]`` across lengths; sums to one for a node with a path.
     """
 
     path_index: list[Tensor]
@@ -36,13 +38,13 @@ class PathAttention(NamedTuple):
     beta: Tensor
 
     def weights(self) -> list[Tensor]:
-        """Returns what each path has of its node's attention in all, ``alpha * beta`` ``[P_h, H]`` for each length."""
+        """Returns the attention within all paths of a node, ``[P_h, H]`` per length."""
         rows = [path_index[-1] for path_index in self.path_index]
         return [alpha * self.beta[row, :, i] for i, (alpha, row) in enumerate(zip(self.alpha, rows, strict=True))]
 
 
 class SPAGANConv(MessagePassing):
-    r"""The layer of `SPAGAN: Shortest Path Graph Attention Network <https://arxiv.org/abs/2101.03464>`_ (IJCAI 2019).
+    r"""Shortest path attention convolution (SPAGAN).
 
     Every node attends to the shortest paths of up to :math:`C` hops that end at it, first within each number of hops
     :math:`c`, then across these, in each of :math:`H` heads:
@@ -63,66 +65,71 @@ class SPAGANConv(MessagePassing):
         \mathbf{o}_i &= \sum_c \beta_i^c \, \boldsymbol{\ell}_i^c
 
     The paths :math:`P_i^c` of node :math:`i` include the self path :math:`(i, \ldots, i)` of each length. With a single
-    length the second level is left out, so that one hop is the attention of a GAT layer.
+    length there is no second level: one hop is the attention of a GAT layer.
 
-    Called with an ``edge_index`` the layer finds the paths itself and takes the place of a
-    :class:`~torch_geometric.nn.GATConv`. Called with a list of ``path_index`` it attends to these as they are: self
-    paths are among them or are not (:class:`graphkit.transforms.ShortestPaths` puts them there), any of the lengths up
-    to ``max_hops`` may be left out, and lengths that a node has no path of take no part in its :math:`\beta_i`.
+    Given an ``edge_index``, the layer computes the paths and is a drop-in replacement of
+    :class:`~torch_geometric.nn.GATConv`. Given a list of ``path_index``, it attends to these paths only and adds no
+    self paths (:class:`graphkit.transforms.ShortestPaths` does). Lengths may be omitted, and a length without a path of
+    node :math:`i` is excluded from :math:`\beta_i`.
 
     Args:
-        in_channels: Width of the input features.
-        out_channels: Width of the output of each head.
-        heads: Number of heads :math:`H`.
-        max_hops: Largest number of hops of a path :math:`C`.
-        ratio: How many of its cheapest paths a node keeps of each length above one hop, as a share of its degree;
-            ``None`` for all. See :func:`graphkit.ops.shortest_paths`.
-        pool: How the nodes of a path are pooled, ``"max"`` (element by element) or ``"mean"``.
-        concat: Whether the heads are concatenated or averaged.
-        negative_slope: Slope of the LeakyReLU below zero.
-        dropout: Dropout of the attention within a length, while training.
-        cached: Whether the paths of the latest graph are kept, beside a copy of its edges and weights. They are used
-            for a graph with the same edges, weights and number of nodes only.
-        bias: Whether the projection has a bias :math:`\mathbf{b}`.
-        init: How weights are drawn: ``"glorot"``, uniform, over all heads together; or ``"xavier-normal"``, for each
-            head by itself, with a gain of 1.414, as the released code does it. The bias begins at zero in both.
+        in_channels (int): Width of the input features.
+        out_channels (int): Width of the output of each head.
+        heads (int, optional): Number of heads :math:`H`. (default: ``1``)
+        max_hops (int, optional): Largest number of hops of a path :math:`C`. (default: ``2``)
+        ratio (float, optional): Number of paths per node and length above one hop, relative to its degree; ``None`` for
+            all. See :func:`graphkit.ops.shortest_paths`. (default: ``1.0``)
+        pool (str, optional): Pooling over the nodes of a path, ``"max"`` (elementwise) or ``"mean"``.
+            (default: ``"max"``)
+        concat (bool, optional): If ``False``, the heads are averaged instead of concatenated. (default: ``True``)
+        negative_slope (float, optional): Negative slope of the LeakyReLU. (default: ``0.2``)
+        dropout (float, optional): Dropout of the attention within a length. (default: ``0.0``)
+        cached (bool, optional): If ``True``, caches the paths of the latest graph. The cache is used for a graph with
+            the same edges, weights and number of nodes. (default: ``False``)
+        bias (bool, optional): If ``False``, the projection has no bias :math:`\mathbf{b}`. (default: ``True``)
+        init (str, optional): Weight initialization: ``"glorot"`` (uniform, over all heads) or ``"xavier-normal"`` (per
+            head, with a gain of 1.414, as in the released code). Biases are initialized to zero.
+            (default: ``"glorot"``)
 
     Shapes:
-        - **input:** node features ``[N, F]`` (dense, or sparse COO or CSR, which stay sparse); ``edge_index``
-          ``[2, E]`` in any order, and ``edge_weight`` ``[E]``; or, in their place, a list of ``path_index``
-          ``[h + 1, P_h]`` in any order, one for each number of hops, far ends in the first row and attending nodes in
-          the last one. Sorted by the last row is fastest.
+        - **input:** node features ``[N, F]`` (dense, or sparse COO or CSR); either ``edge_index`` ``[2, E]`` in any
+          order and ``edge_weight`` ``[E]``, or a list of ``path_index`` ``[h + 1, P_h]`` in any order, one per number
+          of hops, far ends in the first row and attending nodes in the last one (fastest if sorted by the last row).
         - **output:** ``[N, H * out_channels]``, or ``[N, out_channels]`` if ``concat`` is off; with
-          ``return_attention`` also a :class:`PathAttention`. Nodes without any path get zeros.
+          ``return_attention`` also a :class:`PathAttention`. The output of a node without paths is zero.
 
     Raises:
-        ValueError: If an argument has no such value, a weight is negative, infinite or not a number, a path is longer
-            than ``max_hops``, or a path names a node that does not exist.
+        InputError: If an argument is invalid, a weight is negative, infinite or NaN, a path is longer than
+            ``max_hops``, or a path contains an invalid node id.
+
+    Example:
+        >>> conv = SPAGANConv(16, 8, heads=2)
+        >>> conv(torch.randn(3, 16), torch.tensor([[0, 1, 2], [1, 2, 0]])).shape
+        torch.Size([3, 16])
 
     Notes:
-        ``edge_weight`` is a *length*: what it costs to go along an edge, zero or more, by default 1. No gradient
-        reaches it. Turn similarities into lengths first; :func:`graphkit.nn.attention_cost` does so for attention.
+        ``edge_weight`` is the *length* (cost) of an edge, at least zero. It gets no gradient. Convert similarities to
+        lengths first; :func:`graphkit.nn.attention_cost` does so for attention.
 
-        Paths are found on the CPU, outside of any graph that is compiled. ``torch.compile(fullgraph=True)`` and
-        ``torch.export`` need them given.
+        Paths are computed on the CPU, outside of compiled graphs. ``torch.compile(fullgraph=True)`` and
+        ``torch.export`` require precomputed paths.
 
-        A message is what one path brings, ``[P_h, H, out_channels]``, and hooks see the lengths one after the other.
-        Explainers that mask edges (such as :class:`~torch_geometric.explain.GNNExplainer`) work on calls with an
-        ``edge_index``: a path counts by the product of its edges' masks, a self path always counts in full. For given
-        paths, pass the graph's edges as ``edges``. Explainers that read one coefficient per edge off a layer
-        (:class:`~torch_geometric.explain.AttentionExplainer`) do not fit, for paths have none: use
+        Messages are path features ``[P_h, H, out_channels]``, and hooks are called once per length. Explainers that
+        mask edges (such as :class:`~torch_geometric.explain.GNNExplainer`) require an ``edge_index``, or ``edges`` with
+        precomputed paths: the mask of a path is the product of its edge masks, and 1 for a self path. Explainers that
+        read one coefficient per edge (:class:`~torch_geometric.explain.AttentionExplainer`) are not supported; use
         ``return_attention``.
 
     Reference:
-        Yang, Wang, Song, Yuan and Tao, *SPAGAN: Shortest Path Graph Attention Network*, IJCAI 2019.
+        Yang, Wang, Song, Yuan and Tao, `SPAGAN: Shortest Path Graph Attention Network
+        <https://arxiv.org/abs/2101.03464>`_, IJCAI 2019.
 
     Differences:
-        The paper leaves the pooling open; the released code takes the maximum. That code knows paths of one and two
-        hops only, draws its first weights Xavier-normal with a gain of 1.414 (here an option, ``init``), its biases
-        too (here they are zero: those of the released kind keep CiteSeer from training), and adds 9e-15 to the sums of
-        its softmax. It takes edge costs from the attention of an earlier phase: that is the
-        model's part, see :class:`graphkit.nn.SPAGAN`. Ties between paths, which equal lengths bring, are broken by
-        node numbers, so that on a graph without weights another numbering can give another of several shortest paths.
+        The paper does not specify the pooling; the released code uses the maximum. The released code supports paths of
+        one and two hops only, initializes weights and biases Xavier-normal with a gain of 1.414 (here ``init``, and
+        zero biases, without which training on CiteSeer fails) and adds 9e-15 to the softmax denominators. It takes edge
+        costs from the attention of an earlier phase, see :class:`graphkit.nn.SPAGAN`. Ties between paths of equal
+        length are broken by node id, so that the selected paths of an unweighted graph depend on the node order.
     """
 
     def __init__(
@@ -180,7 +187,7 @@ class SPAGANConv(MessagePassing):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws new weights, sets the bias to zero and forgets paths that were kept."""
+        """Resets the weights, sets the bias to zero and clears the path cache."""
         super().reset_parameters()
         self._cache = None
         vectors = (*self.att_path, *self.att_target, self.att_length, self.att_length_target)
@@ -202,14 +209,15 @@ class SPAGANConv(MessagePassing):
         return_attention: bool = False,
         edges: Tensor | None = None,
     ) -> Tensor | tuple[Tensor, PathAttention]:
-        """Attends to the shortest paths along the edges, or to the given paths.
+        """Returns the output features and, with ``return_attention``, the attention.
 
         Args:
-            x: Node features.
-            edge_index: Edges, or a list with the paths of each length.
-            edge_weight: What it costs to go along each edge; nothing for 1. Only with edges.
-            return_attention: Whether to return the attention of both levels too.
-            edges: The edges that given paths run along; only read while an explainer masks edges.
+            x (Tensor): Node features.
+            edge_index (Tensor or Sequence[Tensor]): Edges, or a list with the paths of each length.
+            edge_weight (Tensor, optional): Length of each edge, only with edges; 1 if ``None``. (default: ``None``)
+            return_attention (bool, optional): If ``True``, also returns a :class:`PathAttention`. (default: ``False``)
+            edges (Tensor, optional): Edges of precomputed paths; used by explainers that mask edges only.
+                (default: ``None``)
         """
         if isinstance(edge_index, Tensor):
             paths, edges = self.find_paths(edge_index, x.size(0), edge_weight), edge_index
@@ -218,7 +226,7 @@ class SPAGANConv(MessagePassing):
         else:
             paths = self._checked(edge_index)
         h = self.project(x)
-        # What the attending node itself adds to all scores, of both levels, in one product.
+        # Terms of the attending node in the scores of both levels, in one product.
         vectors = [self.att_target[path_index.size(0) - 2] for path_index in paths]
         if len(paths) > 1 and self.att_length_target is not None:
             vectors.append(self.att_length_target)
@@ -234,7 +242,7 @@ class SPAGANConv(MessagePassing):
 
     @torch.compiler.disable
     def find_paths(self, edge_index: Tensor, num_nodes: int, edge_weight: Tensor | None = None) -> list[Tensor]:
-        """Returns the paths of each length, self paths included, that the layer attends to for these edges."""
+        """Returns the shortest paths of each length, including self paths."""
         if self._cache is not None and self._cache[0](edge_index, edge_weight, num_nodes):
             return self._cache[1]
         paths = weighted_paths(edge_index, edge_weight, self.max_hops, self.ratio, num_nodes)
@@ -251,7 +259,7 @@ class SPAGANConv(MessagePassing):
         return h.view(-1, self.heads, self.out_channels)
 
     def _checked(self, paths: Sequence[Tensor]) -> list[Tensor]:
-        """Refuses what is not one tensor of paths for each of some lengths; looks at shapes only."""
+        """Validates the shapes of a list of path tensors."""
         if not isinstance(paths, (list, tuple)) or not paths:
             raise InputError(f"`edge_index` must be a tensor [2, E] or a list of path tensors (got {paths!r})")
         rows = []
@@ -270,7 +278,7 @@ class SPAGANConv(MessagePassing):
         return list(paths)
 
     def _attend(self, h: Tensor, path_index: Tensor, target: Tensor, edges: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Returns the first level for paths of one length, ``[N, H, out_channels]``, and its attention ``[P, H]``."""
+        """Returns the output and the attention ``[P, H]`` of paths of one length."""
         weight = None
         if self.training and self.dropout > 0:
             weight = F.dropout(h.new_ones(path_index.size(1), self.heads), self.dropout)
@@ -284,7 +292,7 @@ class SPAGANConv(MessagePassing):
             weight=weight,
             return_attention=True,
         )
-        if has_listeners(self):  # the same numbers through `message`, for explainers and hooks
+        if has_listeners(self):  # the same result through `message`, for explainers and hooks
             path_index = path_index.as_tensor() if isinstance(path_index, EdgeIndex) else path_index
             share = alpha if weight is None else alpha * weight
             if self.explain:
@@ -295,11 +303,11 @@ class SPAGANConv(MessagePassing):
         return out, alpha
 
     def _across(self, levels: list[Tensor], target: Tensor, paths: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Returns the second level: the output of all heads, and the attention across lengths ``[N, H, L]``."""
+        """Returns the output of all heads and the attention across lengths."""
         if len(levels) == 1 or self.att_length is None:
             return levels[0], target.new_ones(*target.shape, 1)
         att = self.att_length.to(target.dtype)
-        # Lengths come first: they are few, and a softmax over a short last dimension is slow.
+        # Lengths in the first dimension: a softmax over a short last dimension is slow.
         score = torch.stack([torch.einsum("nhd,hd->nh", level, att) for level in levels]) + target
         score = F.leaky_relu(score, self.negative_slope)
         nowhere = torch.ones(target.size(0), dtype=torch.bool, device=target.device)
@@ -311,20 +319,20 @@ class SPAGANConv(MessagePassing):
         return out, beta.permute(1, 2, 0)
 
     def message(self, phi_j: Tensor, share: Tensor) -> Tensor:
-        """Returns what each path brings, ``[P, H, out_channels]``."""
+        """Returns the messages of all paths, ``[P, H, out_channels]``."""
         return share.unsqueeze(-1) * phi_j
 
     def explain_message(self, inputs: Tensor) -> Tensor:
-        """Returns the messages as they are: they hold the masks of their paths' edges already."""
+        """Returns the messages unchanged; edge masks are applied in :meth:`message`."""
         return inputs
 
     def _path_mask(self, path_index: Tensor, edges: Tensor | None, num_nodes: int) -> Tensor:
-        """Returns how much an explainer lets each path count, ``[P]``: the product over its edges."""
+        """Returns the explainer mask of each path, ``[P]``: the product of its edge masks."""
         mask: Tensor | None = self._edge_mask
         if mask is None or edges is None or edges.size(1) != mask.size(0):
             raise InputError(
-                "to explain by edges, paths must be those of the edges that are masked; call the layer with "
-                "`edge_index`, or pass `edges` beside given paths"
+                "expected the masked edges to be those of the paths; call the layer with `edge_index`, or pass "
+                "`edges` with precomputed paths"
             )
         edge_ids, moves = edges_of_paths(path_index, edges, num_nodes)
         mask = mask.sigmoid() if self._apply_sigmoid else mask
@@ -336,7 +344,7 @@ class SPAGANConv(MessagePassing):
 
 
 def _pooled(h: Tensor, nodes: Tensor, pool: str) -> Tensor:
-    """Returns the features of paths, ``[P, H, D]``, pooled over the nodes in the rows."""
+    """Returns the features of paths, ``[P, H, D]``, pooled over the rows of ``nodes``."""
     phi = h[nodes[0]]
     for row in nodes[1:]:
         phi = phi + h[row] if pool == "mean" else torch.where(h[row] > phi, h[row], phi)
@@ -344,6 +352,6 @@ def _pooled(h: Tensor, nodes: Tensor, pool: str) -> Tensor:
 
 
 def _xavier_normal(weight: Tensor | None, fans: int) -> None:
-    """Draws a weight from a normal distribution, by the sum of its fans."""
+    """Initializes a weight Xavier-normal, given the sum of its fan-in and fan-out."""
     if weight is not None:
         torch.nn.init.normal_(weight, std=XAVIER_GAIN * (2 / fans) ** 0.5)

@@ -1,4 +1,4 @@
-"""One block of ST-GCN: joints mixed over three parts of a neighborhood, then a long convolution over frames."""
+"""Spatial temporal graph convolution block (ST-GCN)."""
 
 import math
 
@@ -13,7 +13,9 @@ from graphkit.ops import joint_mix
 
 
 class STGCNConv(torch.nn.Module):
-    r"""The block of `Spatial Temporal Graph Convolutional Networks <https://arxiv.org/abs/1801.07455>`_ (AAAI 2018).
+    r"""Spatial temporal graph convolution block (ST-GCN).
+
+    A spatial convolution over the partitions of the joint adjacency, then a temporal convolution:
 
     .. math::
         \mathbf{Y} &= \mathrm{ReLU} \, \mathrm{BN} \left( \sum_k (\mathbf{A}_k \odot \mathbf{M}_k)^{\top} (\mathbf{X}
@@ -22,29 +24,30 @@ class STGCNConv(torch.nn.Module):
         \mathbf{X}' &= \mathrm{ReLU} \left( \mathrm{dropout} \, \mathrm{BN} (\mathrm{conv}_9(\mathbf{Y}) + \mathbf{c}) +
         \mathrm{shortcut}(\mathbf{X}) \right)
 
-    with learned factors :math:`\mathbf{M}_k`, ones at first. The shortcut is the input itself, or a product with a norm
-    where widths or the number of frames differ.
+    with learned edge importances :math:`\mathbf{M}_k`, initialized to ones. The shortcut is the identity, or a
+    normalized projection where widths or numbers of frames differ.
 
     Args:
-        in_channels: Width of the input.
-        out_channels: Width of the output.
-        parts: The matrices :math:`\mathbf{A}_k` ``[K, V, V]``, see :func:`~graphkit.nn.spatial_partition`.
-        stride: Every how many frames the output has one.
-        shortcut: Whether there is one.
-        dropout: Dropout before the sum.
-        window: Number of frames that the convolution sees, odd.
+        in_channels (int): Width of the input.
+        out_channels (int): Width of the output.
+        parts (Tensor): Partitioned adjacency :math:`\mathbf{A}_k` ``[K, V, V]``, see
+            :func:`~graphkit.nn.spatial_partition`.
+        stride (int, optional): Stride of the temporal convolution, in frames. (default: ``1``)
+        shortcut (bool, optional): If ``False``, the block has no residual connection. (default: ``True``)
+        dropout (float, optional): Dropout before the residual sum. (default: ``0.0``)
+        window (int, optional): Kernel size of the temporal convolution in frames, odd. (default: ``9``)
 
     Shapes:
-        - **input:** ``x`` ``[F, V, in_channels]``, the frames of all sequences end to end, and where they lie as
-          :class:`~graphkit.nn.PackedClips`; without it, all frames are one sequence.
+        - **input:** ``x`` ``[F, V, in_channels]``, the concatenated frames of all sequences, and ``frames``, a
+          :class:`~graphkit.nn.PackedClips` (a single sequence if ``None``).
         - **output:** ``[F', V, out_channels]`` with the frames of ``frames.strided(stride)``.
 
     Reference:
-        Yan, Xiong and Lin, *Spatial Temporal Graph Convolutional Networks for Skeleton-Based Action Recognition*,
-        AAAI 2018.
+        Yan, Xiong and Lin, `Spatial Temporal Graph Convolutional Networks for Skeleton-Based Action Recognition
+        <https://arxiv.org/abs/1801.07455>`_, AAAI 2018.
 
     Differences:
-        Sequences may be of any length: norms see no padding, since there is none.
+        Sequences of different lengths are packed instead of padded.
     """
 
     parts: Tensor
@@ -88,7 +91,7 @@ class STGCNConv(torch.nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws new weights (Kaiming-normal by their inputs)."""
+        """Resets the weights (Kaiming-normal, fan-in)."""
         for weight, fan_in in (
             (self.weight, self.in_channels),
             (self.weight_time, self.window * self.out_channels),
@@ -102,7 +105,7 @@ class STGCNConv(torch.nn.Module):
             norm.reset_parameters()  # type: ignore[operator]
 
     def forward(self, x: Tensor, frames: PackedClips | None = None) -> Tensor:
-        """Runs the block."""
+        """Returns the output features ``[F', V, out_channels]``."""
         if x.dim() != 3 or x.shape[1:] != (self.parts.size(1), self.in_channels):
             wanted = f"[F, {self.parts.size(1)} joints, {self.in_channels} channels]"
             raise InputError(f"`x` must be {wanted} (got {list(x.shape)})")
@@ -110,7 +113,7 @@ class STGCNConv(torch.nn.Module):
             frames = PackedClips.regular(1, x.size(0), x.device)
         matrices = (self.parts * self.importance).unsqueeze(0)
         parts, joints = self.parts.shape[:2]
-        if self.in_channels < self.out_channels:  # joints are mixed where there are fewer channels
+        if self.in_channels < self.out_channels:  # mix joints where there are fewer channels
             mixed = joint_mix(x.unsqueeze(2).expand(-1, -1, parts, -1), matrices, frames.ptr, frames.every)
             space = (mixed.flatten(2).flatten(0, 1) @ self.weight.flatten(0, 1)).view(-1, joints, self.out_channels)
         else:
@@ -118,7 +121,7 @@ class STGCNConv(torch.nn.Module):
                 -1, joints, parts, self.out_channels
             )
             space = joint_mix(projected, matrices, frames.ptr, frames.every).sum(dim=2)
-        space = space + (matrices[0].sum(dim=1).t() @ self.bias)  # what joints receive of the biases
+        space = space + (matrices[0].sum(dim=1).t() @ self.bias)  # biases after mixing
         space = F.relu(self.norm_space(space.flatten(0, 1))).unflatten(0, (-1, joints))
         time = self.norm_time(self._over_time(space, frames).flatten(0, 1))
         out = F.dropout(time, self.dropout, self.training)
@@ -128,7 +131,7 @@ class STGCNConv(torch.nn.Module):
         return F.relu(out).unflatten(0, (-1, joints))
 
     def _over_time(self, x: Tensor, frames: PackedClips) -> Tensor:
-        """Convolves over frames: ``[F, V, C]`` to ``[F', V, C]``."""
+        """Applies the temporal convolution: ``[F, V, C]`` to ``[F', V, C]``."""
         if frames.every is not None:
             image = x.unflatten(0, (-1, frames.every)).permute(0, 3, 1, 2)  # channels last in memory
             kernel = self.weight_time.permute(2, 1, 0).unsqueeze(3).contiguous(memory_format=torch.channels_last)

@@ -1,4 +1,4 @@
-"""One block of STIGCN: a spatial and a temporal path beside each other, and a shortcut."""
+"""Spatio-temporal inception graph convolution block (STIGCN)."""
 
 import math
 
@@ -12,17 +12,16 @@ from graphkit.nn.packed_clips import PackedClips
 from graphkit.nn.sync_batch_norm import normalize
 from graphkit.ops import joint_affinity, joint_mix, temporal_conv3
 
-#: First value of everything that the block adds to its fixed supports and, with a shortcut, of its last norms.
+#: Initial value of the learned additions to the supports and, with a shortcut, of the weights of the last norms.
 SMALL = 1e-6
 
 
 class STInceptionConv(torch.nn.Module):
-    r"""The block of `Spatio-Temporal Inception Graph Convolutional Networks <https://arxiv.org/abs/2011.13322>`_
-    (ACM Multimedia 2020).
+    r"""Spatio-temporal inception graph convolution block (STIGCN).
 
-    The spatial path brings joints together over several matrices at once: fixed supports :math:`\mathbf{S}_k`, each
-    with a learned addition :math:`\mathbf{B}_k` and a share :math:`\rho` of one matrix that depends on the data. The
-    temporal path looks at three frames, once of the positions :math:`\mathbf{X}_t` and once of the motion
+    The spatial path is a graph convolution over fixed supports :math:`\mathbf{S}_k`, each with a learned addition
+    :math:`\mathbf{B}_k` and a data-dependent matrix :math:`\mathbf{C}` weighted by :math:`\rho`. The temporal path is a
+    convolution over three frames of the positions :math:`\mathbf{X}_t` and of the motion
     :math:`\mathbf{X}_{t+1} - \mathbf{X}_t` (zero in the last frame):
 
     .. math::
@@ -35,31 +34,30 @@ class STInceptionConv(torch.nn.Module):
         \mathbf{X}' &= \mathrm{ReLU} \left( \mathrm{BN}([\mathbf{Y}_1 \ldots \mathbf{Y}_K] \mathbf{U}) +
         \mathrm{BN}([\mathbf{Z}_0, \mathbf{Z}_1] \mathbf{U}') + \mathrm{shortcut}(\mathbf{X}) \right)
 
-    with the width :math:`D = C_{out} / K` of a branch. The shortcut is the input itself where widths agree, a product
-    with a norm where they do not, and nothing where it is switched off.
+    with the width :math:`D = C_{out} / K` of a branch. The shortcut is the identity, or a normalized projection where
+    widths differ.
 
     Args:
-        in_channels: Width of the input.
-        out_channels: Width of the output; must be even and divisible by the number of supports.
-        supports: The fixed matrices ``[K, V, V]``, see :func:`~graphkit.nn.skeleton_supports`; column v says what
-            joint v receives.
-        shortcut: Whether there is one.
+        in_channels (int): Width of the input.
+        out_channels (int): Width of the output; must be even and divisible by the number of supports.
+        supports (Tensor): Fixed supports ``[K, V, V]``, column = receiving joint, see
+            :func:`~graphkit.nn.skeleton_supports`.
+        shortcut (bool, optional): If ``False``, the block has no residual connection. (default: ``True``)
 
     Shapes:
-        - **input:** ``x`` ``[F, V, in_channels]``, the frames of all sequences end to end, and where they lie as
-          :class:`~graphkit.nn.PackedClips`; without it, all frames are one sequence.
-        - **output:** ``[F, V, out_channels]``, or that and the matrices :math:`\mathbf{A}_k` ``[N, K, V, V]`` if
-          ``return_attention`` is set.
+        - **input:** ``x`` ``[F, V, in_channels]``, the concatenated frames of all sequences, and ``frames``, a
+          :class:`~graphkit.nn.PackedClips` (a single sequence if ``None``).
+        - **output:** ``[F, V, out_channels]``; with ``return_attention`` also the matrices :math:`\mathbf{A}_k`
+          ``[N, K, V, V]``.
 
     Reference:
-        Huang, Shen, Tian, Li, Huang and Hua, *Spatio-Temporal Inception Graph Convolutional Networks for Skeleton-Based
-        Action Recognition*, ACM Multimedia 2020.
+        Huang, Shen, Tian, Li, Huang and Hua, `Spatio-Temporal Inception Graph Convolutional Networks for Skeleton-Based
+        Action Recognition <https://arxiv.org/abs/2011.13322>`_, ACM Multimedia 2020.
 
     Differences:
-        The numbers are those of the released code; the way to them is another one. The input is first multiplied with
-        all weights, those of the three frames of both temporal convolutions among them; joints are then mixed and
-        frames shifted in the results, which have fewer channels than the input has in the released order.
-        Sequences may be of any length: norms see no padding, since there is none. The supports are buffers.
+        Results equal those of the released code, in another order of operations: the products with the weights come
+        before the mixing of joints and the shifts of frames, which then have fewer channels. Sequences of different
+        lengths are packed instead of padded. The supports are buffers.
     """
 
     supports: Tensor
@@ -102,11 +100,14 @@ class STInceptionConv(torch.nn.Module):
 
     @property
     def projects(self) -> bool:
-        """Whether the shortcut is a product."""
+        """True if the shortcut is a projection."""
         return self.shortcut and self.in_channels != self.out_channels
 
     def reset_parameters(self) -> None:
-        """Draws new weights (Kaiming-normal by their outputs); with a shortcut, the block begins close to it."""
+        """Resets the weights (Kaiming-normal, fan-out).
+
+        A block with a shortcut starts close to the identity.
+        """
         for weight, fan_out in (
             (self.weight_embed, self.weight_embed.size(2)),
             (self.weight_branch, self.weight_branch.size(2)),
@@ -128,14 +129,14 @@ class STInceptionConv(torch.nn.Module):
     def forward(
         self, x: Tensor, frames: PackedClips | None = None, *, return_attention: bool = False
     ) -> Tensor | tuple[Tensor, Tensor]:
-        """Runs the block; with ``return_attention`` the matrices that mixed the joints, ``[N, K, V, V]``, come too."""
+        """Returns the output features and, with ``return_attention``, the joint matrices."""
         if x.dim() != 3 or x.shape[1:] != (self.supports.size(1), self.in_channels):
             wanted = f"[F, {self.supports.size(1)} joints, {self.in_channels} channels]"
             raise InputError(f"`x` must be {wanted} (got {list(x.shape)})")
         if frames is None:
             frames = PackedClips.regular(1, x.size(0), x.device)
-        # Products come before the mixing of joints and the shifting of frames: all are linear, and there are fewer
-        # channels after them. One product for all would need their gradients beside each other, which is a copy.
+        # Products come before the mixing of joints and the shifts of frames: all are linear, and there are fewer
+        # channels after them. A single product for all weights would concatenate their gradients, which is a copy.
         embedded, branched, windowed = (
             torch.mm(x.flatten(0, 1), weight.flatten(1)).view(*x.shape[:2], *weight.shape[1:])
             for weight in (self.weight_embed, self.weight_branch, self.weight_window)
@@ -157,11 +158,11 @@ class STInceptionConv(torch.nn.Module):
         return (out, matrices) if return_attention else out
 
     def _outer_norms(self) -> list[torch.nn.Module]:
-        """Returns the norms of the products that are added up."""
+        """Returns the norms of the summed branches."""
         return [self.norm_space, self.norm_time, *([self.norm_shortcut] if self.projects else [])]
 
     def attention(self, embedded: Tensor, frames: PackedClips) -> Tensor:
-        """Returns the matrix that depends on the data, ``[N, 1, V, V]``, from the embeddings ``[F, V, 2, D]``."""
+        """Returns the data-dependent joint matrix ``[N, 1, V, V]`` from the embeddings."""
         scores = joint_affinity(embedded[:, :, :1], embedded[:, :, 1:], frames.ptr, frames.every)
         return torch.softmax(scores / frames.sizes(scores, embedded.size(-1)), dim=-2)
 

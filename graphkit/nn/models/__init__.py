@@ -1,4 +1,4 @@
-"""Full models, one per file; ``@register_model(name)`` on the class is the whole registration."""
+"""Models, one per file, registered by ``@register_model(name)``."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -41,7 +41,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Returns an export and imports its module first: one model does not import the others."""
+    """Imports the module of an export lazily and returns the export."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     export = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -1,4 +1,4 @@
-"""The shell around PyG's own models, so that baselines run by the same command as the methods."""
+"""Base class of the models that wrap a PyG layer stack."""
 
 from typing import Any, ClassVar
 
@@ -23,36 +23,36 @@ from graphkit.nn.sparse import drop, full_precision
 
 
 class Baseline(GraphModel):
-    """A stack of PyG's layers, with dropout on its input and a read-out and a linear head where items are graphs.
+    """Stack of PyG layers with an optional readout and linear head.
 
-    Sub-classes name PyG's class in :meth:`make_body`. For nodes the stack's last layer gives the outputs, as is usual.
-    The defaults are those of nodes. Where the items of a data set are graphs, :meth:`from_data` takes
-    :attr:`graph_defaults`, after the experiments of `How Powerful are Graph Neural Networks?
-    <https://arxiv.org/abs/1810.00826>`_: features of small graphs are few and often one-hot, and dropout on them leaves
-    little to learn from.
+    Subclasses create the stack in :meth:`make_body`. Without a readout, the last layer of the stack gives the outputs.
+    For data sets of graphs, :meth:`from_data` uses :attr:`graph_defaults`, which follow `How Powerful are Graph Neural
+    Networks? <https://arxiv.org/abs/1810.00826>`_.
 
     Args:
-        in_channels: Width of the node features, or of the embedding if ``num_categories`` is given.
-        out_channels: Number of outputs.
-        hidden_channels: Width of every hidden layer.
-        num_layers: Number of layers.
-        readout: ``None`` for one output per node, else ``"mean"``, ``"sum"`` or ``"max"`` over the nodes of a graph.
-        dropout: Dropout on the input and between the layers.
-        batch_norm: Whether batch norm follows each hidden layer.
-        num_categories: Number of node categories to embed, where ``x`` holds categories.
-        options: What else PyG's class takes, such as ``heads``.
+        in_channels (int): Width of the node features, or of the embedding if ``num_categories`` is given.
+        out_channels (int): Number of outputs.
+        hidden_channels (int, optional): Width of every hidden layer. (default: ``64``)
+        num_layers (int, optional): Number of layers. (default: ``2``)
+        readout (str, optional): ``None`` for one output per node, else ``"mean"``, ``"sum"`` or ``"max"`` over the
+            nodes of a graph. (default: ``None``)
+        dropout (float, optional): Dropout on the input and between the layers. (default: ``0.5``)
+        batch_norm (bool, optional): If ``True``, batch norm follows each hidden layer. (default: ``False``)
+        num_categories (int, optional): Number of node categories to embed, if ``x`` holds categories.
+            (default: ``None``)
+        options (optional): Further arguments of the PyG class, such as ``heads``.
 
     Raises:
-        InputError: If an argument is of a wrong type or out of range, or PyG's class has no such option.
+        InputError: If an argument has a wrong type or is out of range, or the PyG class has no such option.
 
     Shapes:
         - **input:** ``x`` ``[N, F]`` or ``[N]`` categories, ``edge_index`` ``[2, E]``, ``batch`` ``[N]``.
         - **output:** ``[N, out_channels]`` or ``[B, out_channels]``.
     """
 
-    #: PyG's classes that take the options.
+    #: PyG classes that accept the options.
     layers: ClassVar[tuple[type, ...]] = (PyGMLP,)
-    #: Defaults of :meth:`from_data` where items are graphs.
+    #: Defaults of :meth:`from_data` for graph-level tasks.
     graph_defaults: ClassVar[dict[str, Any]] = {
         "num_layers": 4, "readout": "mean", "dropout": 0.0, "batch_norm": True,
     }  # fmt: skip
@@ -73,14 +73,14 @@ class Baseline(GraphModel):
         check_options(in_channels, out_channels, hidden_channels, readout, num_layers, num_categories, dropout=dropout)
         check_flags(batch_norm=batch_norm)
         if "act" in options:
-            make_activation(options["act"])  # refuses what is none
+            make_activation(options["act"])  # raises an error for an unknown name
         check_like(options, *self.layers)
         self.readout = readout
         self.num_layers = num_layers
         self.dropout = dropout
         self.embedding = None if num_categories is None else torch.nn.Embedding(num_categories, in_channels)
         width = out_channels if readout is None else hidden_channels
-        if batch_norm:  # a batch of one row has no deviation: it takes the statistics so far
+        if batch_norm:  # a batch of one row has no variance: normalized with the running statistics
             options = {"norm_kwargs": {"allow_single_element": True}, **options}
         norm = "batch_norm" if batch_norm else None
         try:
@@ -103,19 +103,19 @@ class Baseline(GraphModel):
         norm: str | None,
         **options: Any,
     ) -> torch.nn.Module:
-        """Returns the stack of PyG's layers; without graph layers this is a perceptron on each node."""
+        """Creates the stack of PyG layers; by default a perceptron on each node."""
         channels = [in_channels, *[hidden] * (num_layers - 1), out_channels]
         return PyGMLP(channels, dropout=dropout, norm=norm, **options)
 
     def receptive_field(self, data: Data) -> ReceptiveField | None:
-        """Returns how far the model looks from a node; not where it reads out whole graphs."""
+        """Returns the receptive field of a node; ``None`` with a readout."""
         if self.readout is not None:
             return None
         return ReceptiveField(0 if isinstance(self.body, PyGMLP) else self.num_layers)
 
     @classmethod
     def from_data(cls, dataset: Any, **options: Any) -> "Baseline":
-        """Returns a model with the widths of a :class:`graphkit.data.GraphDataset`."""
+        """Creates a model with the widths of a :class:`graphkit.data.GraphDataset`."""
         refuse_readout_of_nodes(dataset, options)
         if dataset.level == "graph":
             options = {**cls.graph_defaults, **options}
@@ -140,7 +140,7 @@ class Baseline(GraphModel):
     def _run(
         self, x: Tensor, edge_index: Tensor, batch: Tensor | None, batch_size: int | None, **options: Any
     ) -> Tensor:
-        """Calls the stack with the options that are not ``None``, and the head."""
+        """Applies the stack, with the options that are not ``None``, and the head."""
         check_batch(x, batch)
         x = drop(embed(x, self.embedding), self.dropout, self.training)
         options = {name: value for name, value in options.items() if value is not None}

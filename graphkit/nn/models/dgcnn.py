@@ -1,4 +1,4 @@
-"""DGCNN: a network on point clouds that makes its own graphs."""
+"""Dynamic graph CNN for point clouds (DGCNN)."""
 
 from typing import Any
 
@@ -21,30 +21,34 @@ from graphkit.registry import register_model
 
 @register_model("dgcnn")
 class DGCNN(GraphModel):
-    """`Dynamic Graph CNN for Learning on Point Clouds <https://arxiv.org/abs/1801.07829>`_ (ACM TOG 2019).
+    """Dynamic graph CNN for point clouds (DGCNN, ACM TOG 2019).
 
-    Each layer joins every point to its nearest neighbors in the features of the layer before, see
-    :class:`DynamicEdgeConv`. The outputs of all layers go side by side through a product, a norm and a leaky ReLU; a
-    cloud is the maximum and the mean of that over its points, which three linear layers read.
+    Each layer builds a k-nearest-neighbor graph of its input features, see :class:`DynamicEdgeConv`. The outputs of all
+    layers are concatenated, projected, normalized and pooled over the points of a cloud (maximum and mean). A
+    perceptron of three linear layers gives the outputs.
 
     Args:
-        in_channels: Width of the points, 3 for coordinates.
-        out_channels: Number of outputs.
-        hidden_channels: Width of the first two layers; every further one is twice as wide as the one before.
-        num_layers: Number of layers; 64 channels and 4 layers are the published network.
-        k: Number of neighbors of a point.
-        per_cloud: Whether there is one output for each cloud; otherwise there is one for each point, without the
-            maximum and the mean.
-        dropout: Dropout before each of the last two linear layers.
-        num_categories: Number of categories to embed, where ``x`` holds categories.
+        in_channels (int): Width of the points, 3 for coordinates.
+        out_channels (int): Number of outputs.
+        hidden_channels (int, optional): Width of the first two layers; doubles with every further layer.
+            (default: ``64``)
+        num_layers (int, optional): Number of layers. The published network has 4 layers and 64 channels.
+            (default: ``4``)
+        k (int, optional): Number of neighbors of a point. (default: ``20``)
+        per_cloud (bool, optional): If ``False``, returns one output per point, without pooling. (default: ``True``)
+        dropout (float, optional): Dropout before each of the last two linear layers. (default: ``0.5``)
+        num_categories (int, optional): Number of categories to embed, if ``x`` holds categories. (default: ``None``)
 
     Shapes:
-        - **input:** ``x`` ``[N, F]``, ``batch`` ``[N]``; edges are not looked at.
-        - **output:** ``[B, out_channels]``, or ``[N, out_channels]``.
+        - **input:** ``x`` ``[N, F]``, ``batch`` ``[N]``; ``edge_index`` is ignored.
+        - **output:** ``[B, out_channels]``, or ``[N, out_channels]`` if ``per_cloud`` is off.
+
+    Reference:
+        Wang, Sun, Liu, Sarma, Bronstein and Solomon, `Dynamic Graph CNN for Learning on Point Clouds
+        <https://arxiv.org/abs/1801.07829>`_, ACM TOG 2019.
 
     Differences:
-        The published code has a bias in the first linear layer only, and in its last versions no turning of clouds by
-        a network of its own; neither has this.
+        Linear layers before a norm have no bias. As in the latest released code, there is no spatial transformer.
     """
 
     uses_edges = False
@@ -80,7 +84,7 @@ class DGCNN(GraphModel):
 
     @classmethod
     def from_data(cls, dataset: Any, **options: Any) -> "DGCNN":
-        """Returns a model with the widths of a :class:`graphkit.data.GraphDataset`."""
+        """Creates a model with the widths of a :class:`graphkit.data.GraphDataset`."""
         refuse_readout_of_nodes(dataset, options)
         options = {"per_cloud": dataset.level == "graph", **options}
         if dataset.num_categories is not None:
@@ -115,7 +119,7 @@ def _dense(in_channels: int, out_channels: int) -> torch.nn.Sequential:
 
 
 class _Norm(torch.nn.BatchNorm1d):
-    """A batch norm that takes a batch of one, which has no deviation of its own, with the statistics so far."""
+    """Batch norm that normalizes a batch of one row with the running statistics."""
 
     takes_one = True
 

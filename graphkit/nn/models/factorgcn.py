@@ -1,4 +1,4 @@
-"""FactorGCN: a stack of factorizable convolutions with a discriminator beside each."""
+"""Factorizable graph convolutional network (FactorGCN)."""
 
 import math
 from copy import copy
@@ -32,10 +32,10 @@ from graphkit.registry import register_model
 
 @register_model("factorgcn")
 class FactorGCN(GraphModel):
-    r"""The model of `Factorizable Graph Convolutional Networks <https://arxiv.org/abs/2010.05421>`_ (NeurIPS 2020).
+    r"""Factorizable graph convolutional network (FactorGCN, NeurIPS 2020).
 
-    Its loss is :math:`\mathcal{L} = \mathcal{L}_{task} + \lambda \sum_{layers} \mathcal{L}_{disc}`, see
-    :class:`~graphkit.nn.FactorDiscriminator`. The arguments cover the stacks of the paper:
+    A stack of :class:`~graphkit.nn.FactorGCNConv`, each with a :class:`~graphkit.nn.FactorDiscriminator`, trained with
+    :math:`\mathcal{L} = \mathcal{L}_{task} + \lambda \sum_{layers} \mathcal{L}_{disc}`. Configurations of the paper:
 
     =============  ===============  ========  ===========  =====  =============================================
     task           ``factors``      ``head``  ``readout``  width  other
@@ -48,44 +48,53 @@ class FactorGCN(GraphModel):
     =============  ===============  ========  ===========  =====  =============================================
 
     Args:
-        in_channels: Width of the node features, or of the embedding if ``num_categories`` is given.
-        out_channels: Number of outputs.
-        hidden_channels: Width of every hidden layer.
-        factors: Number of factors of each layer; its length is the number of layers.
-        head: ``"linear"`` or ``"mlp"`` on the last layer, ``"layers"`` for the sum of one linear head on the input and
-            on each layer as in GIN, ``"conv"`` where the last factorizable convolution itself gives the outputs.
-        readout: ``None`` for one output per node, else ``"mean"``, ``"sum"`` or ``"max"`` over the nodes of a graph.
-        act: Activation after every layer.
-        head_act: Activation between read-out and head.
-        batch_norm: Whether batch norm follows each convolution.
-        size_norm: Whether each convolution is divided by the square root of the number of nodes of its graph.
-        dropout: Dropout on the input of every layer.
-        head_dropout: Dropout on the outputs of each head, as in the released code for graph classification.
-        gain: Gain of the sigmoid, see :class:`~graphkit.nn.FactorGCNConv`.
-        norm: Degree normalisation, ``"both"`` or ``"source"``.
-        discriminator: Weight :math:`\lambda` of the discriminator losses.
-        weak_supervision: Weight of an extension that is not in the paper: the binary cross-entropy between the
-            coefficients of factor :math:`m` in layer 1 and label :math:`m` of the graph, see
-            :func:`~graphkit.nn.label_loss`. Needs labels of graphs, and at least as many factors in the first layer as
-            there are labels.
-        input_norm: Whether batch norm standardises the features before the first layer.
-        first_weights: ``"random"``, or ``"principal"`` for an extension that is not in the paper: the factors of
-            layer 1 start along the principal components of the edges, see :func:`~graphkit.nn.pca_init`.
-        num_categories: Number of node categories to embed, where ``x`` holds categories.
+        in_channels (int): Width of the node features, or of the embedding if ``num_categories`` is given.
+        out_channels (int): Number of outputs.
+        hidden_channels (int, optional): Width of every hidden layer. (default: ``64``)
+        factors (tuple[int, ...], optional): Number of factors of each layer. (default: ``(4, 1)``)
+        head (str, optional): ``"linear"`` or ``"mlp"`` on the last layer; ``"layers"`` for the sum of linear heads on
+            the input and each layer, as in GIN; ``"conv"`` if the last convolution gives the outputs.
+            (default: ``"conv"``)
+        readout (str, optional): ``None`` for one output per node, else ``"mean"``, ``"sum"`` or ``"max"`` over the
+            nodes of a graph. (default: ``None``)
+        act (str, optional): Activation after every layer. (default: ``"elu"``)
+        head_act (str, optional): Activation between readout and head. (default: ``None``)
+        batch_norm (bool, optional): If ``True``, batch norm follows each convolution. (default: ``False``)
+        size_norm (bool, optional): If ``True``, divides the output of each convolution by the square root of the number
+            of nodes. (default: ``False``)
+        dropout (float, optional): Dropout on the input of every layer. (default: ``0.0``)
+        head_dropout (float, optional): Dropout on the outputs of each head, as in the released code for graph
+            classification. (default: ``0.0``)
+        gain (float, optional): Gain of the sigmoid, see :class:`~graphkit.nn.FactorGCNConv`. (default: ``6.0``)
+        norm (str, optional): Degree normalization, ``"both"`` or ``"source"``. (default: ``"both"``)
+        discriminator (float, optional): Weight :math:`\lambda` of the discriminator losses. (default: ``0.5``)
+        weak_supervision (float, optional): Weight of :func:`~graphkit.nn.label_loss` on the coefficients of the first
+            layer, an extension of this package. Requires graph labels and at least as many factors in the first layer
+            as labels. (default: ``0.0``)
+        input_norm (bool, optional): If ``True``, batch norm standardizes the input features. (default: ``False``)
+        first_weights (str, optional): Initialization of the first layer: ``"random"``, or ``"principal"`` for
+            :func:`~graphkit.nn.pca_init`, an extension of this package. (default: ``"random"``)
+        num_categories (int, optional): Number of node categories to embed, if ``x`` holds categories.
+            (default: ``None``)
 
     Shapes:
         - **input:** ``x`` ``[N, F]`` or ``[N]`` categories, ``edge_index`` ``[2, E]``, ``batch`` ``[N]``.
-        - **output:** ``[N, out_channels]`` or ``[B, out_channels]``; with ``return_factors`` also the list of every
-          layer's coefficients ``[E, M]``; with ``return_penalty`` also the weighted sum of the model's own losses.
+        - **output:** ``[N, out_channels]`` or ``[B, out_channels]``; with ``return_factors`` also the list of the
+          coefficients ``[E, M]`` of every layer; with ``return_penalty`` also the weighted sum of the penalties.
+
+    Reference:
+        Yang, Feng, Song and Wang, `Factorizable Graph Convolutional Networks <https://arxiv.org/abs/2010.05421>`_,
+        NeurIPS 2020.
 
     Differences:
-        Dropout follows the training mode (the released code leaves it on when it evaluates). Factors are returned on
-        request instead of being kept. The count of parameters of the published ZINC and PATTERN stacks is larger by
-        one batch norm of 144 channels, of which the descriptions give no place.
+        Dropout is off in evaluation mode (the released code leaves it on). Factors are returned on request instead of
+        being stored. The published parameter counts of the ZINC and PATTERN models include one more batch norm of 144
+        channels, whose position is not described.
     """
 
     has_penalty = True
     returns_factors = True
+    extra_metrics = ("factors",)
 
     def __init__(
         self,
@@ -153,7 +162,7 @@ class FactorGCN(GraphModel):
         for layer, num_factors in enumerate(factors):
             is_output = head == "conv" and layer == len(factors) - 1
             width = out_channels if is_output else hidden_channels
-            concat = not is_output  # the output layer averages its factors, as attention layers do with their heads
+            concat = not is_output  # the output layer averages its factors, as GAT averages its heads
             conv = FactorGCNConv(widths[layer], width, num_factors, concat=concat, gain=gain, norm=norm)
             self.convs.append(conv)
             self.discriminators.append(FactorDiscriminator(conv.hidden_channels, num_factors, gain, norm))
@@ -176,12 +185,14 @@ class FactorGCN(GraphModel):
 
     @classmethod
     def from_data(cls, dataset: Any, **options: Any) -> "FactorGCN":
-        """Returns a model with the widths of a data set; a read-out is chosen where its items are graphs.
+        """Creates a model with the widths of a data set.
+
+        Data sets of graphs get a mean readout, a linear head and ``factors=(4, 2)`` by default.
 
         Args:
-            dataset: A :class:`graphkit.data.GraphDataset`.
-            options: Arguments of the class. ``in_channels`` is the width of the embedding (default 36) where the data
-                set holds categories.
+            dataset (Any): A :class:`graphkit.data.GraphDataset`.
+            options (optional): Arguments of the class. ``in_channels`` is the width of the embedding (default: 36) if
+                the data set holds categories.
         """
         refuse_readout_of_nodes(dataset, options)
         if dataset.level == "graph":
@@ -194,7 +205,10 @@ class FactorGCN(GraphModel):
 
     @torch.no_grad()
     def init_from_data(self, data: Data) -> None:
-        """Takes the statistics of the features, and the first weights of layer 1 if these are to be principal."""
+        """Initializes the input norm and the first layer from the data.
+
+        The first layer is initialized with ``first_weights="principal"`` only.
+        """
         x = embed(data.x, self.embedding)
         if isinstance(self.input_norm, torch.nn.BatchNorm1d) and x.size(0) > 1:
             statistics = (self.input_norm.running_mean, self.input_norm.running_var)
@@ -207,7 +221,7 @@ class FactorGCN(GraphModel):
             pca_init(self._layer(0)[0], x, data.edge_index)
 
     def inputs(self, data: Data) -> dict[str, Any]:
-        """Returns the arguments of ``forward``; the labels of graphs only where weak supervision reads them."""
+        """Returns the arguments of ``forward``, with graph labels for weak supervision."""
         inputs = super().inputs(data)
         if self.weak_supervision:
             inputs["y"] = data.y
@@ -218,22 +232,24 @@ class FactorGCN(GraphModel):
         return inputs
 
     def receptive_field(self, data: Data) -> ReceptiveField | None:
-        """Returns how far the model looks from a node; not where it reads out whole graphs.
+        """Returns the receptive field of a node; ``None`` with a readout.
 
-        A discriminator looks two hops beyond the input of its layer: one further than the model, if it is that of the
-        last layer.
+        A discriminator reaches two hops beyond the input of its layer, that of the last layer one hop beyond the model.
         """
         if self.readout is not None:
             return None
         return ReceptiveField(len(self.factors) + int(self.discriminator > 0 and self.factors[-1] > 1))
 
     def last_hidden_layer(self, by_node: bool) -> str:
-        """Returns the name of the norm, or of the identity, behind a convolution: these are not called as modules."""
+        """Returns the name of the module after a convolution.
+
+        That is a norm or an identity; the convolutions are not called as modules.
+        """
         last = len(self.convs) - 1
         return f"norms.{max(last - by_node, 0)}"
 
     def prepare_for_sampling(self, data: Data) -> Data:
-        """Returns the graph with the degrees of its nodes, and with their number."""
+        """Returns the graph with the degrees and the number of its nodes."""
         data = copy(data)
         data.whole_degree = in_degree(data.edge_index, int(data.num_nodes or 0)).int()
         data.whole_size = int(data.num_nodes or 0)
@@ -251,7 +267,7 @@ class FactorGCN(GraphModel):
         return_penalty: bool = False,
         subgraph: SubgraphContext | None = None,
     ) -> Any:
-        """Returns the outputs, and the factors and the penalty where they are asked for, in this order."""
+        """Returns the outputs and, on request, the factors and the penalty, in this order."""
         check_batch(x, batch)
         x = self.input_norm(embed(x, self.embedding))
         layers, factors, penalties = [x], [], []
@@ -284,7 +300,7 @@ class FactorGCN(GraphModel):
         return cast(FactorGCNConv, self.convs[layer]), cast(FactorDiscriminator, self.discriminators[layer])
 
     def _head(self, layers: list[Tensor], batch: Tensor | None, batch_size: int | None) -> Tensor:
-        """Returns the outputs of the head on the read-outs of the layers."""
+        """Returns the outputs of the head on the readouts of the layers."""
         if self.head != "layers":
             layers = layers[-1:]
         if self.readout is not None:
@@ -301,7 +317,7 @@ class FactorGCN(GraphModel):
 def _inverse_root_size(
     x: Tensor, batch: Tensor | None, batch_size: int | None, subgraph: SubgraphContext | None
 ) -> Tensor:
-    """Returns one over the square root of the number of nodes of each node's graph, ``[N, 1]``."""
+    """Returns the inverse square root of the graph size of each node, ``[N, 1]``."""
     if batch is None:
         count = x.size(0) if subgraph is None else subgraph.num_nodes
         return x.new_full((x.size(0), 1), max(count, 1) ** -0.5)

@@ -1,4 +1,4 @@
-"""GAT as a baseline."""
+"""Graph attention network (GAT)."""
 
 from inspect import signature
 from typing import Any, cast
@@ -19,24 +19,31 @@ from graphkit.registry import register_model
 
 @register_model("gat")
 class GAT(Baseline):
-    """`Graph Attention Networks <https://arxiv.org/abs/1710.10903>`_ (ICLR 2018).
+    """Graph attention network (GAT, ICLR 2018).
 
-    The layers are those of :class:`torch_geometric.nn.models.GAT`; see :class:`Baseline` for the arguments.
+    The layers are those of :class:`torch_geometric.nn.models.GAT`; see :class:`Baseline` for the other arguments.
 
     Args:
-        heads: Attention heads of the hidden layers; ``hidden_channels`` is divided among them.
-        act: Activation between the layers.
-        attention_dropout: Dropout of the attention; ``None`` for the same as between the layers.
-        out_heads: Heads of the last layer, which averages them; ``None`` for as many as the others have. The paper has
-            one on Cora and CiteSeer: with several, each gets a part of the gradient but all of the weight decay.
-        residual: Whether every layer but the first adds a linear map of its input to its output, one for each head; in
-            the last layer the maps are averaged as the heads are.
-        bias: Whether the layers have a bias.
-        fused: Whether the layers are :class:`~graphkit.nn.FusedGATConv`: the same up to rounding, without a tensor of
-            all messages, and several times faster where layers are wide.
-        edge_attr: Name of an attribute with one number per edge, such as ``"edge_weight"``, that attention takes into
-            account too; that of a node to itself counts as zero.
-        options: The arguments of :class:`Baseline`.
+        in_channels (int): Width of the node features, or of the embedding if ``num_categories`` is given.
+        out_channels (int): Number of outputs.
+        hidden_channels (int, optional): Width of every hidden layer, all heads together. (default: ``64``)
+        heads (int, optional): Attention heads of the hidden layers. (default: ``8``)
+        act (str, optional): Activation between the layers. (default: ``"elu"``)
+        attention_dropout (float, optional): Dropout of the attention; ``dropout`` if ``None``. (default: ``None``)
+        out_heads (int, optional): Heads of the last layer, which averages them; ``heads`` if ``None``. The paper uses
+            one on Cora and CiteSeer. (default: ``None``)
+        residual (bool, optional): If ``True``, every layer but the first adds a linear map of its input, one per head;
+            the last layer averages the maps. (default: ``False``)
+        bias (bool, optional): If ``False``, the layers have no bias. (default: ``True``)
+        fused (bool, optional): If ``True``, the layers are :class:`~graphkit.nn.FusedGATConv`, with the same results up
+            to rounding. (default: ``False``)
+        edge_attr (str, optional): Name of an edge attribute with one number per edge, such as ``"edge_weight"``, that
+            the attention takes into account; zero for self loops. (default: ``None``)
+        options (optional): Arguments of :class:`Baseline`.
+
+    Reference:
+        Veličković, Cucurull, Casanova, Romero, Liò and Bengio, `Graph Attention Networks
+        <https://arxiv.org/abs/1710.10903>`_, ICLR 2018.
     """
 
     layers = (GATConv, PyGGAT)
@@ -88,7 +95,7 @@ class GAT(Baseline):
                 cast(GATConv, conv).dropout = attention_dropout
 
     def inputs(self, data: Data) -> dict[str, Any]:
-        """Returns the arguments of ``forward``, with the attribute of the edges if attention takes one into account."""
+        """Returns the arguments of ``forward``, with the edge attribute if it is set."""
         inputs = super().inputs(data)
         if self.edge_attr is None:
             return inputs
@@ -107,7 +114,7 @@ class GAT(Baseline):
         norm: str | None,
         **options: Any,
     ) -> torch.nn.Module:
-        """Returns PyG's stack; the output layer averages its heads."""
+        """Creates the stack of PyG layers; the output layer averages its heads."""
         return PyGGAT(in_channels, hidden, num_layers, out_channels, dropout=dropout, norm=norm, **options)
 
 
@@ -121,11 +128,11 @@ def _fused(conv: torch.nn.Module, options: dict[str, Any]) -> FusedGATConv:
 
 
 def _with_residual(conv: GATConv) -> GATConv:
-    """Returns the layer with a linear residual that has a map for each head."""
+    """Returns the layer with a linear residual connection, one map per head."""
     classes = [cls for cls in type(conv).__mro__ if issubclass(cls, MessagePassing) and cls is not MessagePassing]
     names = {"aggr", "flow", *(name for cls in classes for name in signature(cls).parameters)}
     options = {name: getattr(conv, name) for name in names if hasattr(conv, name)}
-    with torch.random.fork_rng(devices=[]):  # only the residual is drawn anew
+    with torch.random.fork_rng(devices=[]):  # other weights are copied from `conv`
         layer = type(conv)(**{**options, "bias": conv.bias is not None, "residual": True})
     layer.load_state_dict(conv.state_dict(), strict=False)
     width = cast(int, conv.in_channels)

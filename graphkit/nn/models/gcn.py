@@ -1,4 +1,4 @@
-"""GCN as a baseline."""
+"""Graph convolutional network (GCN)."""
 
 from copy import copy
 from typing import Any, cast
@@ -17,17 +17,20 @@ from graphkit.nn.models.graph_model import ReceptiveField
 from graphkit.nn.same_graph import SameGraph
 from graphkit.registry import register_model
 
-#: Edges that are looked at in one go.
+#: Edges per chunk.
 _BLOCK = 2**24
 
 
 @register_model("gcn")
 class GCN(Baseline):
-    """`Semi-Supervised Classification with Graph Convolutional Networks
-    <https://arxiv.org/abs/1609.02907>`_ (ICLR 2017).
+    """Graph convolutional network (GCN, ICLR 2017).
 
     The layers are those of :class:`torch_geometric.nn.models.GCN`; see :class:`Baseline` for the arguments. Edge
-    weights are used where the data have them. They are normalized once for all layers, which take them as they are.
+    weights are used if the data have them, and are normalized once for all layers.
+
+    Reference:
+        Kipf and Welling, `Semi-Supervised Classification with Graph Convolutional Networks
+        <https://arxiv.org/abs/1609.02907>`_, ICLR 2017.
     """
 
     uses_edge_weight = True
@@ -35,7 +38,7 @@ class GCN(Baseline):
     layers = (GCNConv, PyGGCN)
 
     def inputs(self, data: Data) -> dict[str, Any]:
-        """Returns the arguments of ``forward``, the weights of the edges among them."""
+        """Returns the arguments of ``forward``, including edge weights."""
         inputs = {**super().inputs(data), "edge_weight": data.get("edge_weight")}
         if "whole_degree" in data:
             inputs["edge_index"], inputs["edge_weight"] = _normalized(data, self._body.add_self_loops)
@@ -43,15 +46,15 @@ class GCN(Baseline):
         return inputs
 
     def receptive_field(self, data: Data) -> ReceptiveField | None:
-        """Returns how far the model looks from a node; not where the normalized edges of a graph are kept."""
+        """Returns the receptive field of a node; ``None`` if edges are cached."""
         return None if self._body.cached else super().receptive_field(data)
 
     def prepare_for_sampling(self, data: Data) -> Data:
-        """Returns the graph with what the edges into a node are normalized by.
+        """Returns the graph with the node attributes that normalize sampled edges.
 
-        These are ``whole_count``, how many edges there are, ``whole_loop``, the weight of the one self loop that PyG's
-        layers leave each node (the last of several, or one that they add), and ``whole_degree``, the sum of that and of
-        the weights of all other edges. Layers that add no self loops take those that are there for ordinary edges.
+        These are ``whole_count``, the number of in-edges, ``whole_loop``, the weight of the self loop (the last of
+        several, or the one that PyG adds), and ``whole_degree``, the sum of the weights of that loop and of all other
+        in-edges. If the layers add no self loops, existing ones are ordinary edges.
         """
         body = self._body
         if not body.normalize:
@@ -71,7 +74,7 @@ class GCN(Baseline):
         if not body.add_self_loops:
             data.whole_loop, data.whole_degree = torch.zeros_like(degree), degree
             return data
-        # Without weights, PyG's layer gives each loop a 1, and so does it in the place of several.
+        # Without weights, PyG gives every self loop the weight 1, and merges several into one.
         loop = torch.full_like(degree, 2.0 if body.improved and weight is not None else 1.0)
         last = torch.full((num_nodes,), -1, device=col.device)
         loops = torch.zeros_like(degree)
@@ -98,14 +101,14 @@ class GCN(Baseline):
         *,
         normalized: bool = False,
     ) -> Tensor:
-        """Returns the outputs of the nodes or of the graphs; ``normalized`` weights are taken as they are."""
+        """Returns the outputs; ``normalized`` edge weights are used unchanged."""
         if not normalized and self._body.normalize and not torch.compiler.is_compiling():
             check_edge_weight(edge_index, edge_weight)
         return self._run(x, edge_index, batch, batch_size, edge_weight=edge_weight, normalized=normalized)
 
     @property
     def _body(self) -> "_Body":
-        """The stack of layers."""
+        """Stack of layers."""
         return cast(_Body, self.body)
 
     def make_body(
@@ -118,12 +121,15 @@ class GCN(Baseline):
         norm: str | None,
         **options: Any,
     ) -> torch.nn.Module:
-        """Returns PyG's stack."""
+        """Creates the stack of PyG layers."""
         return _Body(in_channels, hidden, num_layers, out_channels, dropout=dropout, norm=norm, **options)
 
 
 class _Body(PyGGCN):
-    """PyG's stack, which normalizes edges once; the options are those of :class:`torch_geometric.nn.GCNConv`."""
+    """PyG stack of GCN layers that normalizes edges once.
+
+    The options are those of :class:`torch_geometric.nn.GCNConv`.
+    """
 
     def __init__(
         self,
@@ -136,9 +142,7 @@ class _Body(PyGGCN):
     ) -> None:
         super().__init__(*widths, normalize=False, **options)
         if add_self_loops and not normalize:
-            raise InputError(
-                "expected `normalize` to be true where `add_self_loops` is, got false; leave one of them out"
-            )
+            raise InputError("expected `normalize` to be true if `add_self_loops` is, got false; leave one of them out")
         self.improved, self.cached, self.normalize = improved, cached and normalize, normalize
         self.add_self_loops = normalize if add_self_loops is None else add_self_loops
         self._kept: tuple[SameGraph, Tensor, Tensor] | None = None
@@ -146,13 +150,13 @@ class _Body(PyGGCN):
     def forward(  # type: ignore[override]
         self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None, *, normalized: bool = False
     ) -> Tensor:
-        """Returns the outputs of the nodes; ``normalized`` weights are taken as they are."""
+        """Returns the outputs of the nodes; ``normalized`` weights are used unchanged."""
         if self.normalize and not normalized:
             edge_index, edge_weight = self._normalize(x, edge_index, edge_weight)
         return super().forward(x, edge_index, edge_weight)
 
     def _normalize(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Returns the edges with self loops and their normalized weights, those of the last graph if kept."""
+        """Returns the normalized edges, from the cache if possible."""
         num_nodes = x.size(0)
         if self._kept is not None and self._kept[0](edge_index, edge_weight, num_nodes):
             return self._kept[1:]
@@ -164,13 +168,13 @@ class _Body(PyGGCN):
 
 
 def _normalized(data: Data, one_loop: bool) -> tuple[Tensor, Tensor]:
-    """Returns the edges of a part of a graph with self loops, and their weights by the degrees in the whole graph.
+    """Returns the edges of a subgraph, normalized by the degrees in the full graph.
 
-    The outermost nodes, none of whose edges are there, get no self loop: what they would make of it is of no use.
+    The outermost nodes, whose in-edges were not sampled, get no self loop: their outputs are not used.
 
     Args:
-        data: The part, with what :meth:`GCN.prepare_for_sampling` adds.
-        one_loop: Whether each node has one self loop, in the place of those that are there.
+        data: Subgraph with the attributes of :meth:`GCN.prepare_for_sampling`.
+        one_loop: If ``True``, replaces the self loops of each node by a single one.
     """
     size = data.whole_degree.size(0)
     row, col = data.edge_index[0], data.edge_index[1]

@@ -1,4 +1,4 @@
-"""GIN as a baseline."""
+"""Graph isomorphism network (GIN)."""
 
 from typing import Any, Optional
 
@@ -16,10 +16,14 @@ from graphkit.registry import register_model
 
 @register_model("gin")
 class GIN(Baseline):
-    """`How Powerful are Graph Neural Networks? <https://arxiv.org/abs/1810.00826>`_ (ICLR 2019).
+    """Graph isomorphism network (GIN, ICLR 2019).
 
-    The layers are those of :class:`torch_geometric.nn.models.GIN`; see :class:`Baseline` for the arguments. The
-    read-out of graphs is the sum by default, as in the paper: the mean and the maximum forget how many nodes there are.
+    The layers are those of :class:`torch_geometric.nn.models.GIN`; see :class:`Baseline` for the arguments. The default
+    readout of graphs is the sum, as in the paper.
+
+    Reference:
+        Xu, Hu, Leskovec and Jegelka, `How Powerful are Graph Neural Networks? <https://arxiv.org/abs/1810.00826>`_,
+        ICLR 2019.
     """
 
     layers = (GINConv, PyGGIN)
@@ -35,23 +39,29 @@ class GIN(Baseline):
         norm: str | None,
         **options: Any,
     ) -> torch.nn.Module:
-        """Returns PyG's stack."""
+        """Creates the stack of PyG layers."""
         return _Body(in_channels, hidden, num_layers, out_channels, dropout=dropout, norm=norm, **options)
 
 
 class _Body(PyGGIN):
-    """PyG's stack of :class:`_GINConv`."""
+    """PyG stack of :class:`_GINConv`."""
 
     def init_conv(self, in_channels: Any, out_channels: int, **options: Any) -> GINConv:
-        """Returns a layer."""
+        """Creates a layer."""
         return _GINConv(super().init_conv(in_channels, out_channels).nn, **options)
 
 
 class _GINConv(GINConv):
-    """PyG's layer with sums in float32 at least: a sum of many numbers in half precision stops growing."""
+    """GIN layer that sums in float32 at least.
+
+    Large sums saturate in half precision.
+    """
 
     def forward(self, x: Any, edge_index: Any, size: Any = None) -> Tensor:
-        """Returns the output of each node; of sparse features, the sum of what the first linear map makes of them."""
+        """Returns the output of each node.
+
+        Sparse features are projected before they are summed.
+        """
         if not isinstance(x, Tensor) or x.layout == torch.strided:
             return super().forward(x, edge_index, size)
         first = self.nn.lins[0]
@@ -59,7 +69,7 @@ class _GINConv(GINConv):
         out = self.propagate(edge_index, x=(h, h), size=size) + (1 + self.eps) * h
         return _after_product(self.nn, out if first.bias is None else out + first.bias)
 
-    # PyG reads these hints, and does not know the form with a bar.
+    # PyG parses these hints and does not support `X | None`.
     def aggregate(
         self,
         inputs: Tensor,
@@ -72,7 +82,7 @@ class _GINConv(GINConv):
 
 
 def _after_product(mlp: PyGMLP, x: Tensor) -> Tensor:
-    """Returns the output of a perceptron of two linear maps, given that of the first map."""
+    """Returns the output of a perceptron, given the output of its first linear map."""
     if mlp.act is not None and mlp.act_first:
         x = mlp.act(x)
     x = mlp.norms[0](x)

@@ -1,4 +1,4 @@
-"""What all models share: how they read a batch, the embedding of categories and the read-out of graphs."""
+"""Base class of graph models, with category embedding and readout."""
 
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -16,13 +16,15 @@ READOUTS = ("mean", "sum", "max")
 
 
 class ReceptiveField(NamedTuple):
-    """How far a model looks from a node, so that what it needs can be cut out of a large graph.
+    """Receptive field of a node, for neighbor sampling.
 
     Args:
-        num_layers: Number of layers.
-        path_layers: How many of them, from the first one, attend to paths; the others look along edges.
-        max_hops: Largest number of hops of a path.
-        ratio: Share of its degree that a node keeps of each length above one hop; ``None`` for all paths.
+        num_layers (int): Number of layers.
+        path_layers (int, optional): Number of layers, from the first one, that attend to paths; the others aggregate
+            over edges. (default: ``0``)
+        max_hops (int, optional): Largest number of hops of a path. (default: ``1``)
+        ratio (float, optional): Number of paths per node and length above one hop, relative to its degree; ``None`` for
+            all paths. (default: ``None``)
     """
 
     num_layers: int
@@ -32,91 +34,94 @@ class ReceptiveField(NamedTuple):
 
 
 class GraphModel(torch.nn.Module):
-    """A plain module with the few things that a training loop must know of a model.
+    """Base class of all models: the interface between a model and the trainer.
 
-    A model file registers one sub-class with ``@register_model(name)`` and gives it a ``from_data`` that takes its
-    widths from a data set. ``forward`` takes what :meth:`inputs` returns. A model with a loss of its own (FactorGCN's
-    discriminators) sets ``has_penalty`` and returns ``(output, penalty)`` when called with ``return_penalty=True``.
-    One that trains in phases (SPAGAN) says whether it :attr:`has_next_phase` and begins it in :meth:`begin_phase`.
+    A model file registers one subclass with ``@register_model(name)``. The subclass implements ``from_data``, which
+    takes widths from a data set. ``forward`` takes the arguments that :meth:`inputs` returns. A model with a penalty
+    (such as the discriminator losses of FactorGCN) sets ``has_penalty`` and returns ``(output, penalty)`` if called
+    with ``return_penalty=True``. A model that trains in phases (SPAGAN) implements :attr:`has_next_phase` and
+    :meth:`begin_phase`.
     """
 
-    #: Kind of the items that ``forward`` takes; a data set fits if it :attr:`~graphkit.data.GraphDataset.holds` them.
+    #: Kind of the items that ``forward`` takes; must equal :attr:`~graphkit.data.GraphDataset.holds` of a data set.
     reads: ClassVar[Literal["graphs", "skeleton clips"]] = "graphs"
     has_penalty = False
-    #: Whether ``forward`` takes ``return_factors``, for the coefficients ``[E, M]`` of every layer.
+    #: Names of the metrics in addition to that of the task, see :mod:`graphkit.metrics.extra_metrics`.
+    extra_metrics: ClassVar[tuple[str, ...]] = ()
+    #: ``forward`` takes ``return_factors`` and returns the coefficients ``[E, M]`` of every layer.
     returns_factors = False
-    #: Whether ``forward`` takes ``return_attention``, for the matrices that mixed the joints in each block.
+    #: ``forward`` takes ``return_attention`` and returns the joint matrices of each block.
     returns_joint_attention = False
-    #: Whether the model looks at edges, at their weights, at paths along them, and divides by weighted degrees.
+    #: Use of edges, of edge weights, of paths, and of normalization by weighted degrees.
     uses_edges = True
     uses_edge_weight = False
     uses_paths = False
     normalizes_by_degree = False
-    #: Whether features may be sparse.
+    #: Sparse node features are supported.
     takes_sparse_features = True
 
     def init_from_data(self, data: Data) -> None:
-        """Takes first weights from a batch of training data, for the models that can; called once before training."""
+        """Initializes weights from a batch of training data; called once before training."""
 
     @property
     def has_next_phase(self) -> bool:
-        """Whether training goes on with another phase when this one ends."""
+        """True if another training phase follows the current one."""
         return False
 
     def begin_phase(self, data: Data) -> Data | None:
         """Begins the next phase of training, for models that train in phases.
 
-        The loop calls it when early stopping (or the largest number of epochs) has ended a phase, with the weights
-        chosen in it put back, and makes a new optimizer afterwards. What the phase knows beyond the weights must be in
-        the model's state.
+        The trainer calls it when early stopping or the epoch limit ends a phase, after the best weights are restored,
+        and creates a new optimizer afterwards. The state of a phase must be part of the state dict of the model.
 
         Args:
-            data: The graph, or all graphs as one batch, as the data set has them.
+            data (Data): Graph, or all graphs as one batch, as the data set holds them.
 
         Returns:
-            The data as the new phase reads them; ``None`` if there is no further phase.
+            Data for the new phase; ``None`` if there is no further phase.
         """
         return None
 
     def prepare(self, data: Data) -> Data:
-        """Returns the data as the present phase reads them, where training goes on from a checkpoint."""
+        """Returns the data for the current phase, when training resumes from a checkpoint."""
         return data
 
     def receptive_field(self, data: Data) -> ReceptiveField | None:
-        """Returns how far the model looks from a node of a graph; ``None`` if it needs the graph as a whole."""
+        """Returns the receptive field of a node; ``None`` for the full graph."""
         return None
 
     def prepare_for_sampling(self, data: Data) -> Data:
-        """Returns the graph with what a part of it must know of the whole, as attributes of its nodes.
+        """Returns the graph with the node attributes that sampled subgraphs need.
 
-        Batches of nodes carry these attributes, and :meth:`inputs` reads them. Models that look at the features of
-        nodes alone need none.
+        Sampled batches contain these attributes, and :meth:`inputs` passes them to ``forward``.
         """
         return data
 
     def begin_sampled_phase(self, data: Data) -> bool:
-        """Begins the next phase, as :meth:`begin_phase` does, where the data are read in batches of nodes.
+        """Begins the next phase of training on sampled subgraphs.
 
         Returns:
-            Whether there is one.
+            ``True`` if there is a next phase.
         """
         return False
 
     def with_edge_costs(self, data: Data) -> Data:
-        """Returns the graph with the lengths of its edges in the present phase, for paths to be found by.
+        """Returns the graph with the edge lengths of the current phase.
 
-        They are in ``path_length``, which is not there where all edges have the length 1.
+        They are stored in ``path_length``, for path sampling.
+
+        The attribute is absent if all edges have the length 1.
         """
         return data
 
     def last_hidden_layer(self, by_node: bool) -> str | None:
-        """Returns the name of the sub-module that gives the features before the output layer.
+        """Returns the name of the submodule before the output layer.
 
         Args:
-            by_node: Whether the items are nodes, so that the last graph layer makes the outputs.
+            by_node (bool): If ``True``, the items are nodes and the last graph layer gives the outputs.
 
         Returns:
-            The name; ``None`` where it is a graph layer, called as a module.
+            The name; ``None`` if it is a graph layer that is called as a module.
         """
         return None
 
@@ -128,7 +133,7 @@ class GraphModel(torch.nn.Module):
 
 
 def model_inputs(model: torch.nn.Module, data: Data) -> dict[str, Any]:
-    """Returns the arguments of any module for a graph or a batch: :meth:`GraphModel.inputs`, or those of PyG's."""
+    """Returns the arguments of ``forward`` of any graph model for a graph or batch."""
     if isinstance(model, GraphModel):
         return model.inputs(data)
     inputs = {"x": data.x, "edge_index": data.edge_index}
@@ -144,7 +149,7 @@ def check_options(
     num_categories: int | None = None,
     **shares: float,
 ) -> None:
-    """Refuses widths and depths below one, a read-out that does not exist and dropouts outside of [0, 1)."""
+    """Validates widths, depth, readout and dropout rates of a model."""
     check_counts(in_channels=in_channels, out_channels=out_channels, hidden_channels=hidden_channels)
     check_counts(most=DEEPEST, num_layers=num_layers)
     if num_categories is not None:
@@ -155,9 +160,9 @@ def check_options(
 
 
 def check_batch(x: Tensor, batch: Tensor | None) -> None:
-    """Refuses what is not the graph of each node, such as weights of edges in the place where PyG's models take them.
+    """Validates the type and shape of ``batch``.
 
-    Looks at types and shapes only.
+    The check detects edge weights that are passed by position, as in PyG.
     """
     if batch is None:
         return
@@ -170,27 +175,27 @@ def check_batch(x: Tensor, batch: Tensor | None) -> None:
 
 
 def refuse_readout_of_nodes(dataset: Any, options: dict[str, Any]) -> None:
-    """Refuses a read-out where the items of the data set are nodes."""
+    """Raises an error if a readout is set for a data set of nodes."""
     if dataset.level == "node" and options.get("readout") is not None:
         raise InputError(f"`readout` is for graphs, but {dataset.name} is about nodes (got {options['readout']!r})")
 
 
 def make_activation(name: str, option: str = "act") -> torch.nn.Module:
-    """Returns an activation of PyTorch by name; a leaky ReLU has the slope 0.2.
+    """Creates a PyTorch activation by name; a leaky ReLU has the slope 0.2.
 
     Args:
-        name: Name of the activation.
-        option: Name of the argument, for the message.
+        name (str): Name of the activation.
+        option (str, optional): Name of the argument in the error message. (default: ``"act"``)
 
     Raises:
-        ValueError: If there is no such activation, or it changes the shape of its input.
+        InputError: If there is no such activation, or it changes the shape of its input.
     """
     if not isinstance(name, str):
         raise InputTypeError(f"`{option}` must be the name of an activation, such as relu (got {name!r})")
     try:
         activation = activation_resolver(name, **({"negative_slope": 0.2} if name == "leaky_relu" else {}))
         same = activation.eval()(torch.zeros(2, 4)).shape == (2, 4)
-    except (ValueError, TypeError, NotImplementedError, RuntimeError):  # PyG also finds names that are no activation
+    except (ValueError, TypeError, NotImplementedError, RuntimeError):  # PyG also resolves modules of other kinds
         same = False
     if not same:
         raise InputError(f"`{option}` must be an activation of torch.nn, such as relu, elu or tanh (got {name!r})")
@@ -198,12 +203,15 @@ def make_activation(name: str, option: str = "act") -> torch.nn.Module:
 
 
 def embed(x: Tensor, embedding: torch.nn.Embedding | None) -> Tensor:
-    """Looks up categories ``[N]`` or ``[N, 1]`` in the embedding; without one, returns the features as they are."""
+    """Embeds categories ``[N]`` or ``[N, 1]``; features are returned unchanged."""
     return x if embedding is None else embedding(x.flatten())
 
 
 def read_out(x: Tensor, batch: Tensor | None, batch_size: int | None, reduce: str) -> Tensor:
-    """Reduces node features ``[N, D]`` to graph features ``[B, D]``; without ``batch`` all nodes are one graph."""
+    """Reduces node features ``[N, D]`` to graph features ``[B, D]``.
+
+    Without ``batch``, all nodes are one graph.
+    """
     if reduce not in READOUTS:
         raise InputError(f"`reduce` must be one of {', '.join(READOUTS)} (got {reduce!r})")
     if batch is None:

@@ -1,4 +1,4 @@
-"""MLP: the baseline that sees no edges."""
+"""Multilayer perceptron on node features (MLP)."""
 
 from graphkit.nn.models.baseline import Baseline
 from graphkit.registry import register_model
@@ -6,6 +6,9 @@ from graphkit.registry import register_model
 
 @register_model("mlp")
 class MLP(Baseline):
-    """A perceptron on each node, by :class:`torch_geometric.nn.models.MLP`; see :class:`Baseline` for the arguments."""
+    """Multilayer perceptron on the features of each node, without edges.
+
+    The layers are those of :class:`torch_geometric.nn.models.MLP`; see :class:`Baseline` for the arguments.
+    """
 
     uses_edges = False

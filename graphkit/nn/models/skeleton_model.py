@@ -1,4 +1,4 @@
-"""What all models of skeleton clips share: how they read a batch, and what they refuse."""
+"""Base class of models for skeleton clips."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -19,15 +19,16 @@ if TYPE_CHECKING:
 
 
 class SkeletonModel(GraphModel):
-    """A model of clips in which persons move.
+    """Base class of models for skeleton clips.
 
-    Clips of any length come end to end as ``x`` ``[F, P, V, C]`` with the ``lengths`` of the clips; clips of one length
-    may also come as ``[batch, C, T, V, P]``, as is usual in the literature. A person who is absent is all zeros.
+    Clips of any length are concatenated as ``x`` ``[F, P, V, C]`` with their ``lengths``; clips of equal length may
+    also be ``[batch, C, T, V, P]``. Absent persons are zeros.
 
     Args:
-        in_channels: Coordinates of a joint C.
-        layout: The joints and bones: a name, see :func:`graphkit.skeleton.layout_names`, or a layout.
-        num_persons: Number of persons P.
+        in_channels (int): Number of channels C of a joint.
+        layout (str or SkeletonLayout): Joint layout, or its registered name, see
+            :func:`graphkit.skeleton.layout_names`.
+        num_persons (int): Number of persons P.
     """
 
     reads: ClassVar[Literal["graphs", "skeleton clips"]] = "skeleton clips"
@@ -40,12 +41,12 @@ class SkeletonModel(GraphModel):
         if not hasattr(self.layout, "num_joints"):
             raise InputTypeError(f"`layout` must be a layout or the name of one, such as ntu-25 (got {layout!r:.80})")
         self.num_persons = num_persons
-        #: The norm of the coordinates: each joint of each person has its own.
+        #: Input norm, with separate statistics per joint and person.
         self.norm_data = torch.nn.BatchNorm1d(num_persons * self.layout.num_joints * in_channels)
 
     @staticmethod
     def check_stages(channels: Sequence[int], blocks: Sequence[int]) -> None:
-        """Refuses what does not give each stage a width and a number of blocks."""
+        """Validates the widths and the numbers of blocks of the stages."""
         for name, values, most in (("channels", channels, WIDEST), ("blocks", blocks, DEEPEST)):
             if isinstance(values, str) or not isinstance(values, Sequence):
                 raise InputTypeError(f"`{name}` must be a list of whole numbers (got {values!r:.80})")
@@ -59,7 +60,7 @@ class SkeletonModel(GraphModel):
 
     @classmethod
     def from_data(cls, dataset: Any, **options: Any) -> "SkeletonModel":
-        """Returns a model with the layout and the widths of a skeleton data set."""
+        """Creates a model with the layout and the widths of a skeleton data set."""
         given = {"layout": dataset.layout, "num_persons": dataset.num_persons, "in_channels": dataset.num_features}
         return cls(**{**options, **given, "num_classes": dataset.num_outputs})  # type: ignore[arg-type]
 
@@ -68,17 +69,17 @@ class SkeletonModel(GraphModel):
         return {"x": data.x, "lengths": data.lengths}
 
     def sequences(self, x: Tensor, lengths: Sequence[int] | Tensor | None) -> tuple[Tensor, PackedClips]:
-        """Reads a batch: coordinates are normed, and each person of a clip becomes a sequence of their own.
+        """Normalizes a batch of clips and packs it as one sequence per clip and person.
 
         Args:
-            x: The clips in one of the two forms.
-            lengths: The number of frames of each clip in the first form, or nothing in the second.
+            x (Tensor): Clips ``[F, P, V, C]`` or ``[batch, C, T, V, P]``.
+            lengths (Sequence[int] or Tensor): Number of frames of each clip in the first form; ``None`` in the second.
 
         Returns:
-            ``[F P, V, C]``, and which frames belong to which of the sequences, in the order clip, person.
+            Frames ``[F P, V, C]`` and their index, in the order clip, person.
 
         Raises:
-            ValueError: If the number of channels, joints, persons or frames does not fit.
+            InputError: If the number of channels, joints, persons or frames does not match.
         """
         check_clips(x, self.in_channels, self.layout.num_joints, self.num_persons, lengths is not None)
         if lengths is None:
@@ -98,6 +99,6 @@ class SkeletonModel(GraphModel):
         return x.flatten(0, 1).index_select(0, rows), packed
 
     def pooled(self, x: Tensor, packed: PackedClips) -> Tensor:
-        """Averages joints, frames and then the persons of each clip: ``[F P, V, C]`` to ``[N, C]``."""
+        """Averages over joints, frames and persons: ``[F P, V, C]`` to ``[N, C]``."""
         means = packed.mean(x.mean(dim=1, dtype=self.norm_data.weight.dtype))
         return means.unflatten(0, (-1, self.num_persons)).mean(dim=1)

@@ -1,4 +1,4 @@
-"""SPAGAN: attention over neighbors first, then over the shortest paths that this attention gives."""
+"""Shortest path graph attention network (SPAGAN)."""
 
 from copy import copy
 from typing import Any, cast
@@ -29,58 +29,62 @@ from graphkit.registry import register_model
 
 @register_model("spagan")
 class SPAGAN(GraphModel):
-    r"""The model of `SPAGAN: Shortest Path Graph Attention Network <https://arxiv.org/abs/2101.03464>`_ (IJCAI 2019).
+    r"""Shortest path graph attention network (SPAGAN, IJCAI 2019).
 
-    It trains in phases. In the first one its layers attend to neighbors, as those of GAT do. Then, ``iterations``
-    times, the attention that the first layer has learned, averaged over its heads and without dropout, becomes the cost
-    of the edges (:func:`~graphkit.nn.attention_cost`), the cheapest paths are found, and the next phase attends to
-    these in the first layer. :meth:`begin_phase` goes from one phase to the next; a training loop calls it when early
-    stopping ends a phase. What was learned is kept in the model as its *guide* (the projection and the attention of one
-    hop), so that a trained model finds the paths of any graph by itself.
+    Training has phases. In the first one, all layers attend to neighbors, as in GAT. Then, ``iterations`` times, the
+    attention of the first layer, averaged over heads and without dropout, is converted to edge costs
+    (:func:`~graphkit.nn.attention_cost`), the shortest paths are computed, and the first ``path_layers`` layers attend
+    to them in the next phase. The trainer calls :meth:`begin_phase` when early stopping ends a phase. The projection
+    and the one-hop attention of the first layer are stored in the model as its *guide*, from which a trained model
+    computes the paths of any graph.
 
-    Data that carry paths already, from :class:`graphkit.transforms.ShortestPaths`, are trained on those, in a single
-    phase.
+    Data with precomputed paths (:class:`graphkit.transforms.ShortestPaths`) are trained on these in a single phase.
 
     Args:
-        in_channels: Width of the node features, or of the embedding if ``num_categories`` is given.
-        out_channels: Number of outputs.
-        hidden_channels: Width of every hidden layer, all heads together.
-        num_layers: Number of layers.
-        heads: Heads of the hidden layers.
-        out_heads: Heads of an output layer, which averages them.
-        max_hops: Largest number of hops of a path.
-        ratio: How many of its cheapest paths a node keeps of each length above one hop, as a share of its degree.
-        pool: How the nodes of a path are pooled, ``"max"`` or ``"mean"``.
-        iterations: How often paths are found; 0 leaves it at the first phase.
-        share_transform: Whether a phase goes on with the weights of the one before it; else it begins with new ones.
-        path_layers: How many layers, from the first one, attend to paths; the others attend to neighbors.
-        readout: ``None`` for one output per node, else ``"mean"``, ``"sum"`` or ``"max"`` over the nodes of a graph,
-            with a linear head.
-        act: Activation after every hidden layer.
-        out_act: Activation after the output layer where outputs are those of nodes, or ``"none"``.
-        dropout: Dropout on the input of every layer.
-        attention_dropout: Dropout of the attention; ``None`` for the same.
-        init: How weights are drawn, ``"glorot"`` or ``"xavier-normal"``, see :class:`~graphkit.nn.SPAGANConv`.
-        num_categories: Number of node categories to embed, where ``x`` holds categories.
+        in_channels (int): Width of the node features, or of the embedding if ``num_categories`` is given.
+        out_channels (int): Number of outputs.
+        hidden_channels (int, optional): Width of every hidden layer, all heads together. (default: ``64``)
+        num_layers (int, optional): Number of layers. (default: ``2``)
+        heads (int, optional): Heads of the hidden layers. (default: ``8``)
+        out_heads (int, optional): Heads of an output layer, which averages them. (default: ``1``)
+        max_hops (int, optional): Largest number of hops of a path. (default: ``2``)
+        ratio (float, optional): Number of paths per node and length above one hop, relative to its degree.
+            (default: ``0.5``)
+        pool (str, optional): Pooling over the nodes of a path, ``"max"`` or ``"mean"``. (default: ``"max"``)
+        iterations (int, optional): Number of path phases; 0 for the first phase only. (default: ``1``)
+        share_transform (bool, optional): If ``True``, a phase continues with the weights of the previous one; otherwise
+            weights are reset. (default: ``False``)
+        path_layers (int, optional): Number of layers, from the first one, that attend to paths; the others attend to
+            neighbors. (default: ``1``)
+        readout (str, optional): ``None`` for one output per node, else ``"mean"``, ``"sum"`` or ``"max"`` over the
+            nodes of a graph, with a linear head. (default: ``None``)
+        act (str, optional): Activation after every hidden layer. (default: ``"elu"``)
+        out_act (str, optional): Activation after the output layer without a readout, or ``"none"``.
+            (default: ``"elu"``)
+        dropout (float, optional): Dropout on the input of every layer. (default: ``0.6``)
+        attention_dropout (float, optional): Dropout of the attention; ``dropout`` if ``None``. (default: ``None``)
+        num_categories (int, optional): Number of node categories to embed, if ``x`` holds categories.
+            (default: ``None``)
+        init (str, optional): Weight initialization, ``"glorot"`` or ``"xavier-normal"``, see
+            :class:`~graphkit.nn.SPAGANConv`. (default: ``"glorot"``)
 
     Shapes:
-        - **input:** ``x`` ``[N, F]`` (dense or sparse) or ``[N]`` categories, ``edge_index`` ``[2, E]``, in which a
-          node looks at itself where it has a self loop (:meth:`inputs` gives every node one), ``paths`` as
-          :class:`~graphkit.nn.SPAGANConv` takes them, ``batch`` ``[N]``.
-        - **output:** ``[N, out_channels]`` or ``[B, out_channels]``; with ``return_attention`` also the list of every
-          layer's :class:`~graphkit.nn.PathAttention`.
+        - **input:** ``x`` ``[N, F]`` (dense or sparse) or ``[N]`` categories, ``edge_index`` ``[2, E]`` with self loops
+          (:meth:`inputs` adds them), ``paths`` as in :class:`~graphkit.nn.SPAGANConv`, ``batch`` ``[N]``.
+        - **output:** ``[N, out_channels]`` or ``[B, out_channels]``; with ``return_attention`` also the list of the
+          :class:`~graphkit.nn.PathAttention` of every layer.
 
     Reference:
-        Yang, Wang, Song, Yuan and Tao, *SPAGAN: Shortest Path Graph Attention Network*, IJCAI 2019.
+        Yang, Wang, Song, Yuan and Tao, `SPAGAN: Shortest Path Graph Attention Network
+        <https://arxiv.org/abs/2101.03464>`_, IJCAI 2019.
 
     Differences:
-        The paper goes on finding paths and training on them; the released code does so once (``iterations=1``, the
-        default). That code trains a second network in the path phase, of which nothing was trained before: only the
-        paths carry over. So does the default here; ``share_transform=True`` refines one network instead, as the paper
-        describes it. Refreshed paths come from the attention of the path phase to single edges (its vectors for one
-        hop, over all edges of the graph). A node keeps :math:`\max(1, \mathrm{round}(r d))` paths of each length, with
-        its degree :math:`d` in the graph; the released code counts the degree in the tree of cheapest paths and rounds
-        down. An activation after the output layer is that code's.
+        The paper alternates path search and training; the released code does so once (``iterations=1``, the default)
+        and trains a new network in the path phase. So does the default here; ``share_transform=True`` continues with
+        the same weights, as the paper describes. In later phases, paths are computed from the one-hop attention of the
+        path phase over all edges. A node keeps :math:`\max(1, \mathrm{round}(r d))` paths of each length, with its
+        degree :math:`d` in the graph; the released code uses the degree in the shortest path tree and rounds down. The
+        activation after the output layer follows the released code.
     """
 
     uses_paths = True
@@ -167,12 +171,14 @@ class SPAGAN(GraphModel):
 
     @classmethod
     def from_data(cls, dataset: Any, **options: Any) -> "SPAGAN":
-        """Returns a model with the widths of a data set; a mean read-out is chosen where its items are graphs.
+        """Creates a model with the widths of a data set.
+
+        Data sets of graphs get a mean readout by default.
 
         Args:
-            dataset: A :class:`graphkit.data.GraphDataset`.
-            options: Arguments of the class. ``in_channels`` is the width of the embedding (default 36) where the data
-                set holds categories. ``out_act`` is none where a node has several labels, whose outputs need all signs.
+            dataset (Any): A :class:`graphkit.data.GraphDataset`.
+            options (optional): Arguments of the class. ``in_channels`` is the width of the embedding (default: 36) if
+                the data set holds categories. ``out_act`` is ``"none"`` by default except for node classification.
         """
         refuse_readout_of_nodes(dataset, options)
         if dataset.level == "graph":
@@ -186,13 +192,13 @@ class SPAGAN(GraphModel):
         return cls(out_channels=dataset.num_outputs, **options)
 
     def reset_parameters(self) -> None:
-        """Draws new weights; phase and guide stay."""
+        """Resets the weights; phase and guide are kept."""
         for module in (*self.convs, self.head, self.embedding):
             if module is not None:
                 module.reset_parameters()  # type: ignore[operator]
 
     def inputs(self, data: Data) -> dict[str, Any]:
-        """Returns the arguments of ``forward``: self loops are added, and paths are found if the data carry none."""
+        """Returns the arguments of ``forward``, with self loops and paths."""
         if "path_set" in data:
             raise InputError("paths in files are read in batches, by `ShortestPathLoader` (got the whole graph)")
         inputs = super().inputs(data)
@@ -210,7 +216,7 @@ class SPAGAN(GraphModel):
         *,
         return_attention: bool = False,
     ) -> Tensor | tuple[Tensor, list[PathAttention]]:
-        """Returns the outputs, and the attention of every layer if it is asked for."""
+        """Returns the outputs and, with ``return_attention``, all attention."""
         check_batch(x, batch)
         x = embed(x, self.embedding)
         attention = []
@@ -226,15 +232,18 @@ class SPAGAN(GraphModel):
 
     @property
     def has_next_phase(self) -> bool:
-        """Whether paths are still to be found (again)."""
+        """True if another path phase follows."""
         return int(self.phase) < self.iterations
 
     def begin_phase(self, data: Data) -> Data | None:
-        """Takes the first layer as the guide, begins the next phase, and returns the data with the new paths."""
+        """Begins the next phase and returns the data with its paths."""
         return self.prepare(data) if self.begin_sampled_phase(data) else None
 
     def begin_sampled_phase(self, data: Data) -> bool:
-        """Takes the first layer as the guide and begins the next phase, if there is one; finds no paths."""
+        """Begins the next phase, if there is one, without a path search.
+
+        The first layer becomes the guide.
+        """
         if not self.has_next_phase or has_paths(data):
             return False
         self._take_guide()
@@ -244,21 +253,23 @@ class SPAGAN(GraphModel):
         return True
 
     def prepare(self, data: Data) -> Data:
-        """Returns the graph with the paths of the present phase; the first one needs none."""
+        """Returns the graph with the paths of the current phase; the first one needs none."""
         return data if self.phase == 0 or has_paths(data) else put_paths(copy(data), self.find_paths(data)[0])
 
     def receptive_field(self, data: Data) -> ReceptiveField | None:
-        """Returns how far the model looks from a node in the present phase; not where it reads out whole graphs."""
+        """Returns the receptive field of a node in the current phase.
+
+        ``None`` with a readout.
+        """
         if self.readout is not None:
             return None
         attends = self.phase > 0 or has_paths(data)
         return ReceptiveField(len(self.convs), self.path_layers if attends else 0, self.max_hops, self.ratio)
 
     def with_edge_costs(self, data: Data) -> Data:
-        """Returns the graph with self loops and, in a phase that finds paths, the costs of its edges by the guide.
+        """Returns the graph with self loops and, in a path phase, edge costs.
 
-        All attention is computed in one pass over the graph, without gradients: it takes the memory of the projected
-        features and of the attention of all edges and heads, not of a training step.
+        The attention is computed in one pass over the full graph, without gradients.
         """
         if self.phase == 0 or has_paths(data):
             return data
@@ -266,17 +277,17 @@ class SPAGAN(GraphModel):
         return Data(x=data.x, y=data.y, edge_index=edge_index, path_length=cost)
 
     def find_paths(self, data: Data) -> tuple[list[Tensor], list[Tensor]]:
-        """Returns the cheapest paths of each length by the guide's costs, self paths included, and their costs."""
+        """Returns the shortest paths by the edge costs of the guide, and their costs."""
         edge_index, cost = self.edge_costs(data)
         options = {"num_nodes": int(data.num_nodes or 0), "ratio": self.ratio, "self_paths": True}
         return shortest_paths(edge_index, cost, self.max_hops, **options)  # type: ignore[arg-type]
 
     @torch.no_grad()
     def edge_costs(self, data: Data) -> tuple[Tensor, Tensor]:
-        """Returns the edges, self loops added, and what the guide makes each of them cost ``[E]``.
+        """Returns the edges with self loops and their costs ``[E]`` by the guide.
 
         Raises:
-            ValueError: If there is no guide yet.
+            InputError: If there is no guide yet.
         """
         if self.phase == 0:
             raise InputError("there are no costs in the first phase; train the model until paths have been found")
@@ -290,7 +301,7 @@ class SPAGAN(GraphModel):
 
     @torch.no_grad()
     def _take_guide(self) -> None:
-        """Keeps what the first layer knows of single hops."""
+        """Stores the projection and the one-hop attention of the first layer as the guide."""
         first = self._conv(0)
         self.guide_weight.copy_(first.weight if self.embedding is None else self.embedding.weight @ first.weight)
         self.guide_bias.copy_(cast(Tensor, first.bias))

@@ -1,4 +1,4 @@
-"""ST-GCN as a baseline for skeleton clips."""
+"""Spatial temporal graph convolutional network (ST-GCN)."""
 
 import math
 from collections.abc import Sequence
@@ -19,31 +19,32 @@ if TYPE_CHECKING:
 
 @register_model("st-gcn")
 class STGCN(SkeletonModel):
-    """The network of `Spatial Temporal Graph Convolutional Networks <https://arxiv.org/abs/1801.07455>`_ (AAAI 2018).
+    """Spatial temporal graph convolutional network (ST-GCN, AAAI 2018).
 
-    A norm of the coordinates; stages of blocks, of which each but the first begins with a block that halves the number
-    of frames; the mean over frames, joints and persons; a linear layer.
+    Input norm, stages of :class:`~graphkit.nn.STGCNConv` blocks, mean over frames, joints and persons, linear
+    classifier. The first block of every stage but the first halves the number of frames.
 
     Args:
-        in_channels: Coordinates of a joint C.
-        num_classes: Number of actions.
-        layout: The joints and bones: a name, see :func:`graphkit.skeleton.layout_names`, or a layout.
-        num_persons: Number of persons P.
-        channels: Width of the blocks of each stage.
-        blocks: Number of blocks of each stage.
-        dropout: Dropout in each block but the first, before its sum.
-        window: Number of frames that each block sees.
+        in_channels (int, optional): Number of channels C of a joint. (default: ``3``)
+        num_classes (int, optional): Number of actions. (default: ``60``)
+        layout (str or SkeletonLayout, optional): Joint layout, or its registered name, see
+            :func:`graphkit.skeleton.layout_names`. (default: ``"ntu-25"``)
+        num_persons (int, optional): Number of persons P. (default: ``2``)
+        channels (Sequence[int], optional): Width of the blocks of each stage. (default: ``(64, 128, 256)``)
+        blocks (Sequence[int], optional): Number of blocks of each stage. (default: ``(4, 3, 3)``)
+        dropout (float, optional): Dropout before the residual sum of each block but the first. (default: ``0.5``)
+        window (int, optional): Kernel size of the temporal convolutions in frames. (default: ``9``)
 
     Shapes:
-        - **input:** clips end to end, ``x`` ``[F, P, V, C]`` with ``lengths``; or ``x`` ``[N, C, T, V, P]``.
+        - **input:** concatenated clips ``x`` ``[F, P, V, C]`` with ``lengths``, or ``x`` ``[N, C, T, V, P]``.
         - **output:** ``[N, num_classes]``.
 
     Reference:
-        Yan, Xiong and Lin, *Spatial Temporal Graph Convolutional Networks for Skeleton-Based Action Recognition*,
-        AAAI 2018.
+        Yan, Xiong and Lin, `Spatial Temporal Graph Convolutional Networks for Skeleton-Based Action Recognition
+        <https://arxiv.org/abs/1801.07455>`_, AAAI 2018.
     """
 
-    #: What the factors of the matrices are called: weight decay may spare them.
+    #: Names of the parameters that may be excluded from weight decay: the edge importances.
     no_decay = ("importance",)
 
     def __init__(
@@ -75,7 +76,7 @@ class STGCN(SkeletonModel):
         torch.nn.init.normal_(self.classifier.weight, 0.0, math.sqrt(1.0 / width))
 
     def forward(self, x: Tensor, lengths: Sequence[int] | Tensor | None = None) -> Tensor:
-        """Returns the scores of the actions of each clip."""
+        """Returns the logits ``[N, num_classes]`` of the clips."""
         x, frames = self.sequences(x, lengths)
         for block in self.blocks:
             x = block(x, frames)

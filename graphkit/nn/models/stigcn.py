@@ -1,4 +1,4 @@
-"""STIGCN: inception blocks of spatial and temporal paths over skeleton clips."""
+"""Spatio-temporal inception graph convolutional network (STIGCN)."""
 
 import math
 from collections.abc import Sequence
@@ -20,40 +20,41 @@ if TYPE_CHECKING:
 
 @register_model("stigcn")
 class STIGCN(SkeletonModel):
-    """The network of `Spatio-Temporal Inception Graph Convolutional Networks <https://arxiv.org/abs/2011.13322>`_
-    (ACM Multimedia 2020), for actions of persons.
+    """Spatio-temporal inception network (STIGCN, ACM Multimedia 2020).
 
-    A norm of the coordinates; one block without a shortcut; stages of blocks, before each of which the number of frames
-    is halved by a maximum of two; the mean over frames, joints and persons; dropout; a linear layer.
+    Input norm, one :class:`~graphkit.nn.STInceptionConv` block without a shortcut, stages of blocks, mean over frames,
+    joints and persons, dropout, linear classifier. Max pooling before every stage halves the number of frames.
 
     Args:
-        in_channels: Coordinates of a joint C.
-        num_classes: Number of actions.
-        layout: The joints and bones: a name, see :func:`graphkit.skeleton.layout_names`, or a layout.
-        num_persons: Number of persons P.
-        channels: Width of the blocks of each stage; the first block has the first width.
-        blocks: Number of blocks of each stage.
-        dropout: Dropout before the linear layer.
-        polynomial: ``"matrix"``, or ``"elementwise"`` as the released weights need it, see
-            :func:`~graphkit.nn.skeleton_supports`.
+        in_channels (int, optional): Number of channels C of a joint. (default: ``3``)
+        num_classes (int, optional): Number of actions. (default: ``60``)
+        layout (str or SkeletonLayout, optional): Joint layout, or its registered name, see
+            :func:`graphkit.skeleton.layout_names`. (default: ``"ntu-25"``)
+        num_persons (int, optional): Number of persons P. (default: ``2``)
+        channels (Sequence[int], optional): Width of the blocks of each stage; the first block has the first width.
+            (default: ``(64, 128, 256)``)
+        blocks (Sequence[int], optional): Number of blocks of each stage. (default: ``(3, 3, 3)``)
+        dropout (float, optional): Dropout before the linear classifier. (default: ``0.5``)
+        polynomial (str, optional): ``"matrix"``, or ``"elementwise"`` for the released weights, see
+            :func:`~graphkit.nn.skeleton_supports`. (default: ``"matrix"``)
 
     Shapes:
-        - **input:** clips end to end, ``x`` ``[F, P, V, C]`` with ``lengths``; or ``x`` ``[N, C, T, V, P]``.
-        - **output:** ``[N, num_classes]``, or that and the list of matrices that mixed the joints in each block,
-          ``[N P, 4, V, V]``, if ``return_attention`` is set.
+        - **input:** concatenated clips ``x`` ``[F, P, V, C]`` with ``lengths``, or ``x`` ``[N, C, T, V, P]``.
+        - **output:** ``[N, num_classes]``; with ``return_attention`` also the list of the joint matrices
+          ``[N P, 4, V, V]`` of each block.
 
     Reference:
-        Huang, Shen, Tian, Li, Huang and Hua, *Spatio-Temporal Inception Graph Convolutional Networks for Skeleton-Based
-        Action Recognition*, ACM Multimedia 2020.
+        Huang, Shen, Tian, Li, Huang and Hua, `Spatio-Temporal Inception Graph Convolutional Networks for Skeleton-Based
+        Action Recognition <https://arxiv.org/abs/2011.13322>`_, ACM Multimedia 2020.
 
     Differences:
-        The released code takes powers of entries for powers of matrices. Here clips may have any length; a sequence of
-        one frame is not halved. See :class:`~graphkit.nn.STInceptionConv` for the way the numbers are computed, and
-        :func:`~graphkit.nn.stigcn_weights` for loading the released ones.
+        The released code uses powers of the entries instead of matrix powers. Clips may have any length; a sequence of
+        one frame is not pooled. See :class:`~graphkit.nn.STInceptionConv` for the order of operations, and
+        :func:`~graphkit.nn.stigcn_weights` to load the released weights.
     """
 
     returns_joint_attention = True
-    #: What the additions to the fixed supports are called: weight decay may spare them.
+    #: Names of the parameters that may be excluded from weight decay: the additions to the fixed supports.
     no_decay = ("adapt", "rho")
 
     def __init__(
@@ -85,7 +86,7 @@ class STIGCN(SkeletonModel):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws new weights."""
+        """Resets all parameters."""
         self.norm_data.reset_parameters()
         for module in self.modules():
             if isinstance(module, STInceptionConv):
@@ -96,7 +97,7 @@ class STIGCN(SkeletonModel):
     def forward(
         self, x: Tensor, lengths: Sequence[int] | Tensor | None = None, *, return_attention: bool = False
     ) -> Tensor | tuple[Tensor, list[Tensor]]:
-        """Returns the scores of the actions of each clip."""
+        """Returns the logits ``[N, num_classes]`` and, on request, the joint matrices."""
         x, frames = self.sequences(x, lengths)
         x, matrices = self.first(x, frames, return_attention=True)
         attention = [matrices]

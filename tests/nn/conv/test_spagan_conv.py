@@ -285,7 +285,7 @@ def test_a_masked_edge_takes_its_paths_with_it() -> None:
         itself = [path.tolist() for path in paths[1].t()].index([2, 2, 2])
         torch.testing.assert_close(seen[1][itself], attention.alpha[1][itself, :, None] * conv.project(x)[2])
     handle.remove()
-    with pytest.raises(ValueError, match="to explain by edges, paths must be those of the edges that are masked"):
+    with pytest.raises(ValueError, match="expected the masked edges to be those of the paths"):
         conv(x, paths)
 
 
