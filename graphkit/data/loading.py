@@ -1,6 +1,7 @@
-"""The one door to data: by name, or by the path of a user's own file."""
+"""Loading of data sets by name, or from a user's file or folder."""
 
 import os
+import tempfile
 from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
@@ -22,12 +23,12 @@ from graphkit.nn.attribute_level import attribute_level
 from graphkit.registry import get_dataset
 from graphkit.settings import Setting
 
-#: Draws of a few labels where a data set has one split.
+#: Number of random splits for ``labels_per_class``.
 FEW_LABEL_DRAWS = 10
 
 
 def load(
-    name_or_path: str | os.PathLike[str],
+    data: Any,
     root: str | os.PathLike[str] | None = None,
     *,
     transforms: Sequence[Any] = (),
@@ -36,41 +37,49 @@ def load(
     labels_per_class: int | None = None,
     **options: Any,
 ) -> GraphDataset:
-    """Loads a data set by its name, or a user's own graph by its path.
+    """Loads a data set by name, or a user's graph by path.
 
     Args:
-        name_or_path: A name that :func:`graphkit.data.list_datasets` lists, or the path of a ``.npz``, ``.graphml`` or
-            ``.pt`` file, of a folder with ``edges.csv`` and ``nodes.csv``, of one with ``edge_index.npy``, ``x.npy``
-            and ``y.npy``, which stay on disk, or of one with ``labels.csv`` and clips.
-        root: Folder with raw files in the layout of PyG's loaders; by default the environment variable
-            ``GRAPHKIT_DATA``. It is only read; what is downloaded or processed goes to the cache folder
-            (``GRAPHKIT_CACHE``, by default ``~/.cache/graphkit``).
-        transforms: Transforms by name, in order, see :mod:`graphkit.transforms`.
-        split: Shares such as ``"0.6,0.2,0.2"``; replaces the published split, or the one in the file.
-        split_seed: Seed of the split that is drawn.
-        labels_per_class: Training nodes of each class that are kept, drawn with ``split_seed``; validation and test
-            nodes stay. A single split becomes ten such draws.
-        **options: Options of this data set, see :func:`options`.
+        name_or_path (str or Path): Name, see :func:`graphkit.data.list_datasets`, or path of a ``.npz``, ``.graphml``
+            or ``.pt`` file, of a folder with ``edges.csv`` and ``nodes.csv``, with ``edge_index.npy``, ``x.npy`` and
+            ``y.npy`` (memory-mapped), or with ``labels.csv`` and clips.
+        root (str or Path, optional): Folder of raw files in the layout of PyG, which is only read. Downloaded and
+            processed files are stored in the cache folder (``GRAPHKIT_CACHE``, by default ``~/.cache/graphkit``).
+            (default: the environment variable ``GRAPHKIT_DATA``)
+        transforms (list, optional): Transforms by name, in order, see :mod:`graphkit.transforms`. (default: ``()``)
+        split (str or list[float], optional): Fractions such as ``"0.6,0.2,0.2"``. (default: ``None``, the published
+            split, or that of the file)
+        split_seed (int, optional): Random seed of the split. (default: ``0``)
+        labels_per_class (int, optional): Number of training nodes per class, drawn with ``split_seed``; a single split
+            becomes ten random ones. (default: ``None``, all)
+        **options (optional): Options of the data set, see :func:`options`.
 
     Returns:
-        The data set; every ``edge_index`` in it is an :class:`~torch_geometric.EdgeIndex` sorted by target.
+        The data set; every ``edge_index`` is an :class:`~torch_geometric.EdgeIndex` sorted by target.
 
     Raises:
-        ValueError: If the name, an option, the split or the content of the user's file is wrong.
-        FileNotFoundError: If raw files are missing and cannot be downloaded, or the path does not exist.
+        InputError: If the name, an option, the split or the content of a file is invalid.
+        FileNotFoundError: If the path does not exist, or raw files are missing and cannot be downloaded.
+
+    Example:
+        >>> data = load("karate")
+        >>> data.num_features, data.num_outputs
+        (34, 4)
     """
     if split is not None:
-        parse_fractions(split)  # a typing error should not wait for the data to be read
+        parse_fractions(split)  # fails before the data are read
     from graphkit.transforms import build
 
     transform = build(transforms)
-    if is_path(name_or_path):
+    if not isinstance(data, str | os.PathLike):
+        dataset, default_split = _load_object(data, options, use_split=split is None), "0.6,0.2,0.2"
+    elif is_path(data):
         from graphkit.data.user import load_own
 
-        path = Path(name_or_path).expanduser()
+        path = Path(data).expanduser()
         dataset, default_split = load_own(path, options, use_split=split is None), "0.6,0.2,0.2"
     else:
-        entry: DatasetEntry = get_dataset(str(name_or_path))
+        entry: DatasetEntry = get_dataset(str(data))
         dataset, default_split = entry(resolve_root(root), options), entry.default_split
     if split is not None or not dataset.splits:
         dataset = draw_split(dataset, split if split is not None else default_split, split_seed)
@@ -79,8 +88,23 @@ def load(
     return apply_transform(dataset, transform)
 
 
+def _load_object(data: Any, options: dict[str, Any], use_split: bool) -> GraphDataset:
+    """Loads graphs that are in memory by the readers of files, so that all checks are the same."""
+    from graphkit.data.user import load_own
+    from graphkit.data.user.memory import save_object
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = save_object(data, Path(folder))
+        try:
+            dataset = load_own(path, options, use_split)
+        except InputError as error:
+            raise type(error)(str(error).replace(f"'{path}'", "`data`").replace(folder, "data")) from None
+        notes = tuple(note.replace(f"'{path}'", "`data`").replace(folder, "data") for note in dataset.notes)
+        return dataset.replace(name="data", citation="given in memory", notes=notes)
+
+
 def options(name_or_path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Returns the options of a data set and their defaults, as its loading function declares them."""
+    """Returns the options of a data set and their defaults."""
     return {name: setting.default for name, setting in option_settings(name_or_path).items()}
 
 
@@ -94,7 +118,7 @@ def option_settings(name_or_path: str | os.PathLike[str]) -> dict[str, Setting]:
 
 
 def draw_split(dataset: GraphDataset, split: str | Sequence[float], seed: int) -> GraphDataset:
-    """Replaces the splits by one that is drawn among the labeled items, stratified if an item has one class."""
+    """Replaces the splits by a random one of the labeled items, stratified by class."""
     y = targets_of(dataset)
     count = len(dataset.graphs) if y is None else y.size(0)
     items = labeled_items(y).nonzero().view(-1) if y is not None else None
@@ -104,7 +128,7 @@ def draw_split(dataset: GraphDataset, split: str | Sequence[float], seed: int) -
 
 
 def targets_of(dataset: GraphDataset) -> torch.Tensor | None:
-    """Returns the labels ``[N]`` or ``[N, C]`` of the items that are split; ``None`` for graphs of labeled nodes."""
+    """Returns the labels of the split items; ``None`` for graphs of labeled nodes."""
     if isinstance(dataset.graphs, ClipCollection):
         return dataset.graphs.y
     if dataset.level == "node":
@@ -118,10 +142,12 @@ def targets_of(dataset: GraphDataset) -> torch.Tensor | None:
 
 
 def draw_labels(dataset: GraphDataset, count: int, seed: int) -> GraphDataset:
-    """Leaves a few training nodes of each class, in ten draws where there is one split.
+    """Reduces the training nodes to ``count`` per class.
+
+    A single split becomes ten random ones.
 
     Raises:
-        ValueError: If nodes do not have one class each, the count is not positive, or a class has fewer.
+        InputError: If nodes are not single-label, ``count`` is not positive, or a class has fewer nodes.
     """
     if dataset.task != "node-classification" or not dataset.is_single_graph:
         raise InputError(f"`labels_per_class` is for nodes of one class each ({dataset.name}: {dataset.task})")
@@ -133,7 +159,7 @@ def draw_labels(dataset: GraphDataset, count: int, seed: int) -> GraphDataset:
 
 
 def apply_transform(dataset: GraphDataset, transform: Any) -> GraphDataset:
-    """Applies a transform to all graphs and brings widths, splits and node names in step with the result."""
+    """Applies a transform to all graphs and updates widths, splits and node names."""
     if isinstance(dataset.graphs, GraphCollection):
         graphs = dataset.graphs.map_union(transform) if transform is not None else dataset.graphs
         x = graphs.node.get("x")
@@ -142,14 +168,14 @@ def apply_transform(dataset: GraphDataset, transform: Any) -> GraphDataset:
         return dataset.replace(graphs=graphs)
     if isinstance(dataset.graphs, ClipCollection):
         if transform is not None:
-            raise InputError(f"transforms are for graphs, and {dataset.name} holds clips; see `train.augment`")
+            raise InputError(f"transforms are for graphs, and {dataset.name} has clips; see `train.augment`")
         return dataset
     if dataset.mapped:
         return _transform_mapped(dataset, transform)
     data = dataset.graphs[0].clone()
     num_nodes = int(data.num_nodes or 0)
     if transform is not None:
-        data.n_id = torch.arange(num_nodes)  # survives as the old ids of the nodes that are left
+        data.n_id = torch.arange(num_nodes)  # keeps track of the original node ids
         data = transform(data)
         kept = data.n_id
         del data["n_id"]
@@ -159,10 +185,10 @@ def apply_transform(dataset: GraphDataset, transform: Any) -> GraphDataset:
 
 
 def _transform_mapped(dataset: GraphDataset, transform: Any) -> GraphDataset:
-    """Applies transforms to a graph whose features stay in their file, if none of them makes new features.
+    """Applies transforms that keep features to a graph with memory-mapped features.
 
     Raises:
-        ValueError: If one does: all features would have to be read into memory.
+        InputError: If a transform may change the features.
     """
     if transform is None:
         return dataset
@@ -177,7 +203,7 @@ def _transform_mapped(dataset: GraphDataset, transform: Any) -> GraphDataset:
 
 
 def sort_edges(data: Data) -> Data:
-    """Sorts the edges of one graph, with their attributes, by target and marks the edge index as sorted."""
+    """Sorts the edges of a graph and their attributes by target."""
     num_nodes = int(data.num_nodes or 0)
     plain = plain_edge_index(data.edge_index)
     order = by_target(plain, num_nodes)

@@ -10,7 +10,7 @@ from graphkit.continual.continual_config import ContinualConfig, chosen_strategi
 from graphkit.distill.distill_config import DistillConfig, StudentConfig, chosen_losses
 from graphkit.errors import InputError
 from graphkit.settings import coerce
-from graphkit.training.run_files import folder_config
+from graphkit.training.run_files import GIVEN, folder_config
 from graphkit.training.train_config import RunConfig, TrainConfig
 
 #: What stands for "no recipe".
@@ -73,12 +73,22 @@ def config_of_folder(folder: Path) -> RunConfig:
         FileNotFoundError: If the folder is not a run.
         InputError: If its configuration cannot be used.
     """
-    content = folder_config(folder)
+    content = _with_given_graphs(folder_config(folder), folder)
     if "stream" in content:
         return ContinualConfig.read(content)
     if "student" in content:
         return DistillConfig.read(content, teacher_of(content))
     return StudentConfig.read(content) if "distill" in content else TrainConfig.read(content)
+
+
+def _with_given_graphs(content: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Returns the settings of a run folder that was moved with the path of the graphs that it keeps."""
+    name = content.get("data", {}).get("name")
+    if not isinstance(name, str) or GIVEN not in Path(name).parts or Path(name).exists():
+        return content
+    inner = Path(*Path(name).parts[Path(name).parts.index(GIVEN) :])
+    kept = next((parent / inner for parent in (folder, *folder.resolve().parents) if (parent / inner).exists()), None)
+    return content if kept is None else {**content, "data": {**content["data"], "name": str(kept.resolve())}}
 
 
 def train_config_of(path: Path) -> TrainConfig:

@@ -1,5 +1,6 @@
 """The driver of every command that trains: lists the units of an experiment, does them, aggregates their results."""
 
+import shutil
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -21,7 +22,8 @@ from graphkit.training.environment import peak_memory_mb, pick_device
 from graphkit.training.experiment import FIT, Experiment, Session, TrainExperiment
 from graphkit.training.interrupt import Interrupted, InterruptFlag
 from graphkit.training.progress import Progress
-from graphkit.training.run_files import SHARDS, read_result, start_folder, write_result
+from graphkit.training.run_files import GIVEN, SHARDS, read_result, start_folder, write_result
+from graphkit.training.seeds import exclusive_random_state
 from graphkit.training.train_config import RunConfig, TrainConfig
 
 
@@ -42,6 +44,7 @@ def run(
     output: str | Path | None = None,
     progress: Progress | None = None,
     shard: str | None = None,
+    graphs: Path | None = None,
 ) -> RunFolder:
     """Trains what a configuration describes and writes a run folder.
 
@@ -51,6 +54,7 @@ def run(
         progress: Display of the progress; none by default.
         shard: Such as ``"0/2"``: this process does the first half of the units, and others, which share the folder, the
             rest.
+        graphs: The data of the configuration, a file or folder that is copied into the run folder first.
 
     Returns:
         The run folder. While other shards have something left, its ``result`` is empty and ``shard`` says what is done.
@@ -64,12 +68,28 @@ def run(
         parse_shard(shard)
         refuse_processes()
     config = replace(config, data=config.data.absolute())
-    with init_distributed():
+    with exclusive_random_state(), init_distributed():
         device = pick_device(config.device)
         experiment = make_experiment(config)
         experiment.dry_run()  # before the folder: a mistake leaves none behind
         with open_folder(output) if shard is not None else start_folder(output, experiment.name, config) as new:
+            if graphs is not None:
+                experiment = make_experiment(_keep_graphs(config, graphs, new.path))
             return _run(experiment, new.path, device, progress, shard, new.keep)
+
+
+def _keep_graphs(config: RunConfig, graphs: Path, folder: Path) -> RunConfig:
+    """Copies the data of a run into its folder; returns the configuration that names the copy."""
+
+    def copy() -> None:
+        (folder / GIVEN).mkdir()
+        if graphs.is_dir():
+            shutil.copytree(graphs, folder / GIVEN / graphs.name)
+        else:
+            shutil.copyfile(graphs, folder / GIVEN / graphs.name)
+
+    get_communicator().broadcast_from_rank0(copy)
+    return replace(config, data=replace(config.data, name=str(folder.resolve() / GIVEN / graphs.name)))
 
 
 def resume(
@@ -102,7 +122,7 @@ def resume(
         )
     if shard is not None:
         refuse_processes()
-    with init_distributed():
+    with exclusive_random_state(), init_distributed():
         return _run(make_experiment(config), folder, pick_device(device or config.device), progress, shard)
 
 

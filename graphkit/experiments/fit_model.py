@@ -1,9 +1,13 @@
 """Training from Python, with the keywords of the command line."""
 
+import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from graphkit.data.user.memory import save_object
+from graphkit.errors import InputError
 from graphkit.experiments.build_config import build_config
 from graphkit.experiments.driver import run
 from graphkit.experiments.keywords import train_layer
@@ -13,7 +17,7 @@ from graphkit.training.progress import LogProgress, make_progress
 
 def fit(
     model: str | None = None,
-    dataset: str | Path | None = None,
+    dataset: Any = None,
     *,
     recipe: str | None = None,
     root: str | Path | None = None,
@@ -33,10 +37,13 @@ def fit(
 ) -> RunFolder:
     """Trains a model on a data set and writes a run folder, as ``graphkit train`` does with the same settings.
 
+    Calls from several threads of a process take turns; the random states of the process are left as they were.
+
     Args:
         model (str, optional): Registered name of the model. (default: ``"factorgcn"``)
-        dataset (str or Path, optional): Registered name of a data set, or the path of a file or folder. (default:
-            ``"factor-graphs"``)
+        dataset (str or Path or Data or list or tuple or networkx.Graph, optional): Registered name of a data set, the
+            path of a file or folder, or graphs in memory in one of the forms of :func:`graphkit.load`; these are kept
+            in the run folder. (default: ``"factor-graphs"``)
         recipe (str, optional): Recipe to start from, or ``"none"``. (default: that of model and data set, if any)
         root (str or Path, optional): Folder of raw files. (default: ``$GRAPHKIT_DATA``, else the cache folder)
         split (str or list, optional): Shares of training, validation and test items. (default: the published split)
@@ -65,23 +72,31 @@ def fit(
     Example:
         >>> import graphkit, tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     run = graphkit.fit("gcn", "karate", epochs=5, output=folder)
-        >>> run.result["model"], run.result["metric"]
+        ...     result = graphkit.fit("gcn", "karate", epochs=5, output=folder).result
+        >>> result["model"], result["metric"]
         ('gcn', 'accuracy')
     """
-    layer = train_layer(
-        model=model,
-        dataset=None if dataset is None else str(dataset),
-        root=root,
-        split=split,
-        split_seed=split_seed,
-        stream=stream,
-        epochs=epochs,
-        lr=lr,
-        batch_size=batch_size,
-        seed=seed,
-        seeds=seeds,
-        device=device,
-    )
-    configuration = build_config("train", layer, recipe=recipe, file=config, set=set or {})
-    return run(configuration, output, make_progress() if verbose else LogProgress())
+    with tempfile.TemporaryDirectory() as folder:
+        in_memory = dataset is not None and not isinstance(dataset, str | os.PathLike)
+        graphs = save_object(dataset, Path(folder)) if in_memory else None
+        layer = train_layer(
+            model=model,
+            dataset=None if dataset is None else str(graphs or dataset),
+            root=root,
+            split=split,
+            split_seed=split_seed,
+            stream=stream,
+            epochs=epochs,
+            lr=lr,
+            batch_size=batch_size,
+            seed=seed,
+            seeds=seeds,
+            device=device,
+        )
+        configuration = build_config("train", layer, recipe=recipe, file=config, set=set or {})
+        try:
+            return run(configuration, output, LogProgress(make_progress(quiet=not verbose)), graphs=graphs)
+        except InputError as error:
+            if graphs is None:
+                raise
+            raise type(error)(str(error).replace(f"'{graphs}'", "`dataset`")) from None

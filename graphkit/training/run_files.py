@@ -1,6 +1,7 @@
 """Folder of a run: made, described, and removed again if the run is refused before it trains."""
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from types import TracebackType
@@ -21,8 +22,10 @@ from graphkit.training.train_config import RunConfig
 SHARDS = "shards"
 #: The file that says which job made a folder.
 _JOB = ".job"
+#: Folder, within that of a run, of the graphs that were given in memory.
+GIVEN = "given_graphs"
 #: What a run writes before it trains.
-_FIRST = (_JOB, "config.yaml", "env.json")
+_FIRST = (_JOB, GIVEN, "config.yaml", "env.json")
 #: The folders of the runs that this process has begun.
 _BEGUN: set[Path] = set()
 #: Version of the form of ``result.json``; without one it is the first.
@@ -58,7 +61,10 @@ class NewFolder:
             entries = list(self.path.iterdir())
             if all(entry.name in _FIRST or unfinished(entry) for entry in entries):
                 for entry in entries:
-                    entry.unlink()
+                    if entry.is_dir():
+                        shutil.rmtree(entry)
+                    else:
+                        entry.unlink()
                 for folder in reversed(self._made):
                     folder.rmdir()
         except OSError:  # it is gone, or other files have come into it

@@ -1,0 +1,155 @@
+"""Graphs that are in memory already: written as files that the readers of this folder take."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import networkx
+import numpy as np
+import torch
+from torch import Tensor
+from torch_geometric.data import Data, Dataset, HeteroData
+
+from graphkit.errors import InputError, InputTypeError
+
+#: Names of the attribute that holds the classes or targets.
+TARGETS = ("label", "y")
+ACCEPTED = (
+    "a torch_geometric Data, a list or Dataset of them, a networkx graph or a list of them, a tuple of arrays "
+    "(x, edge_index, y) or a tuple of pandas frames (nodes, edges)"
+)
+
+
+def save_object(data: Any, folder: Path) -> Path:
+    """Writes graphs that are in memory into a folder, in a form that :func:`graphkit.load` reads.
+
+    Args:
+        data (Data or Dataset or list or tuple or networkx.Graph): The graph or graphs. Of a networkx graph, numeric
+            attributes of nodes are features (lists become several), ``label`` or ``y`` holds the class, and ``weight``
+            of an edge its weight; of a list of them, ``label`` or ``y`` of ``graph.graph`` is the target of the graph.
+            Frames have the columns of ``nodes.csv`` and ``edges.csv``; without a column ``id`` the index names the
+            nodes.
+        folder (Path): A folder that exists.
+
+    Returns:
+        Path: The file, or a folder with tables for frames.
+
+    Raises:
+        InputError: If the graph has several types of nodes or edges, or cannot be written.
+        InputTypeError: If it is none of these.
+    """
+    if isinstance(data, HeteroData):
+        raise InputError("`data` must have one type of nodes and edges (got HeteroData); give `data.to_homogeneous()`")
+    if isinstance(data, Data):
+        return _save(dict(data.to_dict()), folder)
+    if isinstance(data, networkx.Graph):
+        return _save_networkx(data, folder)
+    if _is_frame(data):
+        raise InputTypeError("`data` must be two frames (nodes, edges) (got one); give both in a tuple")
+    if isinstance(data, tuple) and len(data) == 2 and all(map(_is_frame, data)):
+        return _save_frames(*data, folder)
+    if isinstance(data, tuple) and len(data) == 3 and all(isinstance(part, Tensor | np.ndarray) for part in data):
+        return _save(dict(zip(("x", "edge_index", "y"), data, strict=True)), folder)
+    if isinstance(data, Dataset | Sequence) and not isinstance(data, str) and len(data):
+        graphs = [data[index] for index in range(len(data))]
+        if any(isinstance(graph, HeteroData) for graph in graphs):
+            return save_object(next(graph for graph in graphs if isinstance(graph, HeteroData)), folder)
+        if all(isinstance(graph, networkx.Graph) for graph in graphs):
+            return _save([_of_networkx(graph, f"graph {number}") for number, graph in enumerate(graphs)], folder)
+        if all(isinstance(graph, Data) for graph in graphs):
+            contents = [dict(graph.to_dict()) for graph in graphs]
+            return _save(contents if len(contents) > 1 else contents[0], folder)
+    raise InputTypeError(f"`data` must be the name or path of a data set, or {ACCEPTED} (got {type(data).__name__})")
+
+
+def _save(content: Any, folder: Path) -> Path:
+    """Writes attributes of one graph, or of several, as a ``.pt`` file."""
+    path = folder / "data.pt"
+    if isinstance(content, list):
+        torch.save([Data(**{key: _tensor(value) for key, value in graph.items()}) for graph in content], path)
+    else:
+        torch.save({key: _tensor(value) for key, value in content.items()}, path)
+    return path
+
+
+def _tensor(value: Any) -> Any:
+    """Returns an array as a tensor that shares nothing; anything else is returned as it is."""
+    if isinstance(value, np.ndarray) and value.dtype.kind in "iufb":
+        return torch.from_numpy(np.array(value))
+    return value.detach().clone() if isinstance(value, Tensor) else value
+
+
+def _is_frame(data: Any) -> bool:
+    return type(data).__module__.partition(".")[0] == "pandas" and hasattr(data, "to_csv") and hasattr(data, "columns")
+
+
+def _save_frames(nodes: Any, edges: Any, folder: Path) -> Path:
+    """Writes frames of nodes and edges as tables."""
+    folder = folder / "data"
+    folder.mkdir()
+    has_id = "id" in nodes.columns
+    nodes.to_csv(folder / "nodes.csv", index=not has_id, index_label=None if has_id else "id")
+    edges.to_csv(folder / "edges.csv", index=False)
+    return folder
+
+
+def _save_networkx(graph: networkx.Graph, folder: Path) -> Path:
+    """Writes a networkx graph as GraphML; lists of numbers become several attributes."""
+    kinds = {
+        (False, False): networkx.Graph,
+        (True, False): networkx.DiGraph,
+        (False, True): networkx.MultiGraph,
+        (True, True): networkx.MultiDiGraph,
+    }
+    plain = kinds[graph.is_directed(), graph.is_multigraph()]()
+    for node, attributes in graph.nodes(data=True):
+        plain.add_node(node, **_flat(attributes))
+    for source, target, attributes in graph.edges(data=True):
+        plain.add_edge(source, target, **_flat(attributes))
+    if not any("label" in attributes for _, attributes in plain.nodes(data=True)):
+        for _, attributes in plain.nodes(data=True):
+            if "y" in attributes:
+                attributes["label"] = attributes.pop("y")
+    path = folder / "data.graphml"
+    try:
+        networkx.write_graphml(plain, path)
+    except (networkx.NetworkXError, TypeError, ValueError) as error:
+        raise InputError(f"the attributes of `data` must be numbers or text ({error}); convert them") from None
+    return path
+
+
+def _flat(attributes: dict[Any, Any]) -> dict[str, Any]:
+    """Returns attributes with lists and arrays of numbers as several attributes, and numbers of numpy as Python's."""
+    flat: dict[str, Any] = {}
+    for name, value in attributes.items():
+        value = value.tolist() if isinstance(value, Tensor | np.ndarray | np.generic) else value
+        if isinstance(value, list | tuple):
+            flat |= {f"{name}_{index}": item for index, item in enumerate(value)}
+        elif value is not None:
+            flat[str(name)] = value
+    return flat
+
+
+def _of_networkx(graph: networkx.Graph, where: str) -> dict[str, Any]:
+    """Returns the attributes of one of several networkx graphs.
+
+    Raises:
+        InputError: If the graph has no target, or its nodes do not have the same numeric attributes.
+    """
+    target = next((graph.graph[name] for name in TARGETS if name in graph.graph), None)
+    if target is None:
+        raise InputError(f"{where} must have a target (got none); set `graph.graph['y']`")
+    rows = [_flat(attributes) for _, attributes in graph.nodes(data=True)]
+    names = sorted(rows[0]) if rows else []
+    if any(sorted(row) != names for row in rows) or not names:
+        raise InputError(f"the nodes of {where} must have the same numeric attributes (got others); complete them")
+    try:
+        x = torch.tensor([[float(row[name]) for name in names] for row in rows])
+    except (TypeError, ValueError):
+        raise InputError(f"the attributes of the nodes of {where} must be numbers (got text); encode them") from None
+    number = {node: index for index, node in enumerate(graph.nodes)}
+    pairs = [(number[source], number[target]) for source, target in graph.edges()]
+    if not graph.is_directed():
+        pairs += [(target, source) for source, target in pairs if source != target]
+    attributes = {"x": x, "edge_index": torch.tensor(pairs, dtype=torch.long).view(-1, 2).t().contiguous()}
+    return {**attributes, "y": target if isinstance(target, str) else torch.as_tensor(target)}
