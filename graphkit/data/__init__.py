@@ -1,4 +1,4 @@
-"""Data sets by name, splits, and a user's own files."""
+"""Named data sets, splits, and data from a user's files."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -45,7 +45,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Returns an export and imports its module first: data sets are listed without importing PyTorch."""
+    """Imports an export on first access, so that listings do not import PyTorch."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     export = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -1,4 +1,4 @@
-"""Arrays that stay in their files: mapped into memory when they are opened, written block by block."""
+"""Memory-mapped arrays, and block-wise writing of arrays."""
 
 import json
 import math
@@ -15,9 +15,9 @@ from graphkit.errors import InputError
 from graphkit.files import parsing, write_atomically
 
 SUFFIXES = (".npy", ".safetensors")
-#: Bytes that are written or checked at a time.
+#: Block size in bytes.
 BLOCK = 2**26
-#: The types of a safetensors file that can be mapped, which holds the lowest byte of a number first.
+#: Little-endian NumPy types of the safetensors types that can be memory-mapped.
 _TYPES = {
     "BOOL": "?", "U8": "u1", "I8": "i1", "I16": "<i2", "I32": "<i4", "I64": "<i8", "F16": "<f2", "F32": "<f4",
     "F64": "<f8",
@@ -25,13 +25,12 @@ _TYPES = {
 
 
 def open_array(path: Path) -> np.ndarray:
-    """Maps the array in a ``.npy`` or ``.safetensors`` file into memory: what is looked at is read, and no more.
+    """Memory-maps the array in a ``.npy`` or ``.safetensors`` file (copy-on-write).
 
-    What is written to the array changes neither the file nor what other processes see. A ``.safetensors`` file must
-    hold one tensor, which may have any name.
+    A ``.safetensors`` file must contain one tensor, with any name.
 
     Raises:
-        InputError: If the file is damaged or holds Python objects, several tensors or a type that cannot be mapped.
+        InputError: If the file is damaged or contains Python objects, several tensors or an unsupported type.
     """
     with parsing(path, kind="as an array"):
         if path.suffix == ".safetensors":
@@ -46,18 +45,18 @@ def open_array(path: Path) -> np.ndarray:
 
 
 def check_header(file: IO[bytes], size: int, name: str) -> tuple[tuple[int, ...], np.dtype]:
-    """Refuses a ``.npy`` file whose header does not fit its content, before memory is taken for it.
+    """Checks that the header of a ``.npy`` file fits its size, before any allocation.
 
     Args:
-        file: The file, at its begin.
-        size: Bytes of the file.
-        name: Name of the file, for error messages.
+        file (IO[bytes]): The file, at position 0.
+        size (int): Size of the file in bytes.
+        name (str): Name of the file, for error messages.
 
     Returns:
-        The shape and the type of the array.
+        Shape and type of the array.
 
     Raises:
-        InputError: If the file is no ``.npy`` file, holds Python objects, or its shape asks for more than it has.
+        InputError: If the file is not a ``.npy`` file, contains Python objects, or its shape exceeds its size.
     """
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     with parsing(name, kind="as an array"):
@@ -72,7 +71,7 @@ def check_header(file: IO[bytes], size: int, name: str) -> tuple[tuple[int, ...]
             "fixed-length strings"
         )
     needed = math.prod(shape) * dtype.itemsize
-    empty = dtype.itemsize == 0 and math.prod(shape) > 0  # any number of empty strings would fit
+    empty = dtype.itemsize == 0 and math.prod(shape) > 0  # zero-size items pass the size check for any shape
     if empty or any(length < 0 or length >= 2**48 for length in shape) or needed != size - begin:
         raise InputError(
             f"'{name}' is damaged: its header asks for {dtype} of shape {list(shape)}, {needed} bytes, but it holds "
@@ -82,15 +81,15 @@ def check_header(file: IO[bytes], size: int, name: str) -> tuple[tuple[int, ...]
 
 
 def as_tensor(array: np.ndarray) -> Tensor:
-    """Returns a tensor over the memory of an array, without a copy."""
+    """Returns a tensor that shares memory with an array."""
     return torch.from_numpy(array)
 
 
 def write_array(path: Path, blocks: Iterable[Any], shape: tuple[int, ...], dtype: Any) -> None:
-    """Writes blocks of rows one after the other to a ``.npy`` file, which is whole or absent.
+    """Writes blocks of rows to a ``.npy`` file, atomically.
 
     Raises:
-        ValueError: If the blocks have more or fewer rows than they should in all, or another width.
+        InputError: If the number of rows or the width of a block differs from ``shape``.
     """
 
     def write(temporary: Path) -> None:
@@ -115,7 +114,7 @@ def write_array(path: Path, blocks: Iterable[Any], shape: tuple[int, ...], dtype
 
 
 def rows_at_a_time(array: Any) -> Iterator[Any]:
-    """Cuts anything that has a shape and can be sliced into blocks of rows of about :data:`BLOCK` bytes."""
+    """Yields slices of rows of about :data:`BLOCK` bytes."""
     width = int(np.prod(array.shape[1:], dtype=np.int64)) or 1
     step = max(1, BLOCK // (width * 8))
     for begin in range(0, array.shape[0], step):
@@ -123,7 +122,10 @@ def rows_at_a_time(array: Any) -> Iterator[Any]:
 
 
 def _open_safetensors(path: Path) -> np.ndarray:
-    """Maps the only tensor of a file: eight bytes with the length of a JSON header, the header, the numbers."""
+    """Memory-maps the only tensor of a safetensors file.
+
+    Format: header length (8 bytes), JSON header, values.
+    """
     with open(path, "rb") as file:
         size = int.from_bytes(file.read(8), "little")
         if not 2 <= size <= 2**20:

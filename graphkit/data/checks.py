@@ -1,7 +1,7 @@
-"""Checks of edges, features, labels and splits, of named data sets and of the user's own data.
+"""Validation of edges, features, labels and splits.
 
-``where`` names the file, and the graph of a list, in error messages. With ``own`` the data are the user's, and the
-message says what to correct; the raw files of a named data set are to be fetched again, which the caller adds.
+In error messages, ``where`` names the file (and the graph of a list). With ``own`` the data are the user's, and the
+message states the correction; for named data sets the caller adds that raw files must be downloaded again.
 """
 
 from collections.abc import Sequence
@@ -21,13 +21,13 @@ PART_NAMES = {"train": "training", "val": "validation", "test": "test"}
 
 
 def check_dataset(dataset: GraphDataset) -> None:
-    """Checks edges, features, labels and splits of a named data set.
+    """Validates edges, features, labels and splits of a named data set.
 
-    It costs one pass over each of them and no copy. Clips, which have no edges, are checked for their splits alone.
+    The cost is one pass over the data, without copies. Of skeleton clips, only the splits are validated.
 
     Raises:
-        InputError: If an edge joins a node that does not exist, a feature is not finite, a label is not one of the
-            classes, or a split has an item twice, one that does not exist, or an empty part.
+        InputError: If a node id does not exist, a feature is not finite, a label is out of range, or a split has
+            duplicate or missing items or an empty subset.
     """
     graphs = dataset.graphs
     count = len(graphs)
@@ -52,10 +52,10 @@ def check_dataset(dataset: GraphDataset) -> None:
 
 
 def check_edges(edge_index: Tensor, num_nodes: int, where: str = "", own: bool = False) -> None:
-    """Refuses edges to nodes that do not exist.
+    """Raises an error for edges with node ids out of range.
 
     Raises:
-        InputError: If there is one.
+        InputError: If an id is negative or at least ``num_nodes``.
     """
     if not edge_index.numel() or 0 <= int(edge_index.min()) <= int(edge_index.max()) < num_nodes:
         return
@@ -74,17 +74,17 @@ def check_features(
     names: Sequence[str] = (),
     own: bool = False,
 ) -> None:
-    """Refuses features that are NaN, infinite, or no category.
+    """Raises an error for non-finite features or categories out of range.
 
     Args:
-        x: ``[N, F]`` numbers or ``[N]`` categories; ``None`` if there are none.
-        num_categories: Number of categories, if ``x`` holds categories.
-        where: Name of the file.
-        names: Names of the nodes.
-        own: Whether the data are the user's.
+        x (Tensor, optional): ``[N, F]`` numbers or ``[N]`` categories; ``None`` for no features.
+        num_categories (int, optional): Number of categories, if ``x`` contains categories. (default: ``None``)
+        where (str, optional): Name of the file. (default: ``""``)
+        names (list[str], optional): Names of the nodes. (default: ``()``)
+        own (bool, optional): The data are the user's. (default: ``False``)
 
     Raises:
-        InputError: If there is one.
+        InputError: If a feature is invalid.
     """
     if x is None:
         return
@@ -92,7 +92,7 @@ def check_features(
         if x.numel() and not 0 <= int(x.min()) <= int(x.max()) < num_categories:
             what = f"got values from {int(x.min())} to {int(x.max())}"
             raise InputError(f"{_prefix(where)}features must be categories from 0 to {num_categories - 1} ({what})")
-    elif x.is_floating_point() and not bool(torch.isfinite(x.sum())):  # the sum needs no memory
+    elif x.is_floating_point() and not bool(torch.isfinite(x.sum())):  # the sum allocates no mask
         wrong = (~torch.isfinite(x)).nonzero()
         if wrong.numel():
             node, column = wrong[0].tolist()
@@ -104,11 +104,7 @@ def check_features(
 
 
 def check_weights(weight: Tensor, where: str) -> None:
-    """Refuses edge weights that are NaN or infinite.
-
-    Raises:
-        InputError: If there is one.
-    """
+    """Raises an error for non-finite edge weights."""
     finite = torch.isfinite(weight)
     if not bool(finite.all()):
         edge = int(finite.to(torch.uint8).argmin())
@@ -119,10 +115,12 @@ def check_weights(weight: Tensor, where: str) -> None:
 
 
 def check_labels(y: Tensor, num_outputs: int, task: str) -> None:
-    """Refuses labels that are not -1 or one of the classes, not 0, 1 or NaN, or infinite targets.
+    """Raises an error for labels out of range or infinite targets.
+
+    Valid are classes and -1, the labels 0, 1 and NaN, or finite regression targets and NaN.
 
     Raises:
-        InputError: If there is one.
+        InputError: If a label is invalid, or no item has a label.
     """
     if y.dim() == 1 and not y.is_floating_point():
         if y.numel() and not -1 <= int(y.min()) <= int(y.max()) < num_outputs:
@@ -151,20 +149,20 @@ def check_splits(
     item: str = "item",
     own: bool = False,
 ) -> None:
-    """Refuses splits with an item twice, an item that does not exist, or without training or test items.
+    """Raises an error for duplicate, missing or out-of-range items of a split.
 
-    Where the test items select the epoch (``protocol`` is ``"test"``) validation and test items may be the same.
+    With ``protocol="test"`` (the epoch is selected on test items), validation and test items may be equal.
 
     Args:
-        splits: The splits.
-        num_items: How many items there are.
-        protocol: Protocol of the data set.
-        where: Name of the file.
-        item: What an item is called, such as ``"node"``.
-        own: Whether the data are the user's, which need validation items too.
+        splits (list[Split]): The splits.
+        num_items (int): Number of items.
+        protocol (str, optional): Protocol of the data set. (default: ``"validation"``)
+        where (str, optional): Name of the file. (default: ``""``)
+        item (str, optional): Term for an item, such as ``"node"``. (default: ``"item"``)
+        own (bool, optional): The data are the user's, which also need validation items. (default: ``False``)
 
     Raises:
-        InputError: If there is one.
+        InputError: If a split is invalid.
     """
     for number, split in enumerate(splits):
         name = _prefix(where) + (f"split {number}" if len(splits) > 1 else "the split")
@@ -191,11 +189,7 @@ def check_splits(
 
 
 def check_labeled(splits: Sequence[Split], y: Tensor, where: str, item: str, names: Sequence[str] = ()) -> None:
-    """Refuses splits with an unlabeled item, see :mod:`graphkit.data.labels`.
-
-    Raises:
-        InputError: If there is one.
-    """
+    """Raises an error for unlabeled items in a split, see :mod:`graphkit.data.labels`."""
     labeled = labeled_items(y)
     for split in splits if not bool(labeled.all()) else ():
         for part in PART_NAMES:

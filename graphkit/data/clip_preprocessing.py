@@ -1,4 +1,4 @@
-"""Form of the clips that a model was trained on, and the steps that bring a new clip into it."""
+"""Preprocessing of new clips in the same way as the training clips of a model."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -24,22 +24,22 @@ from graphkit.skeleton.seen import mark_root
 
 @dataclass(frozen=True)
 class ClipForm:
-    """From the raw coordinates of a clip to what a network sees: the steps that training took, without its data.
+    """Preprocessing of clips, from raw coordinates to the input of a model.
 
     Args:
-        layout: The joints and bones.
-        channels: Coordinates of a joint, and what else there is, such as a confidence.
-        persons: Number of persons P that the network knows.
-        classes: Names of the actions, or their numbers.
-        stream: What the network sees, see :func:`graphkit.skeleton.make_stream`.
-        coordinates: How many of the channels are coordinates.
-        frames: Number of frames that each clip is brought to; 0 leaves each as long as it is.
-        fit: How that is done, see :class:`~graphkit.data.ClipCollection`.
-        center: What is moved to the origin, see :func:`graphkit.skeleton.center`.
-        align: Whether clips are turned, see :func:`graphkit.skeleton.align`.
-        box: Whether clips are stretched, see :func:`graphkit.skeleton.fit_box`.
-        recorded: ``"ntu"`` or ``"kinetics"`` where clips are first treated as those sets are; else empty.
-        bodies: How persons in a ``.skeleton`` file are told apart, see
+        layout (SkeletonLayout): Joints and bones.
+        channels (int): Number of channels per joint: coordinates and others, such as a confidence.
+        persons (int): Number of persons P.
+        classes (tuple[str, ...]): Names of the actions.
+        stream (str): Input stream, see :func:`graphkit.skeleton.make_stream`.
+        coordinates (int): Number of channels that are coordinates.
+        frames (int): Number of frames per clip; 0 for variable length.
+        fit (str): Conversion to ``frames``, see :class:`~graphkit.data.ClipCollection`.
+        center (str): Origin of the coordinates, see :func:`graphkit.skeleton.center`.
+        align (bool): Rotates clips, see :func:`graphkit.skeleton.align`.
+        box (bool): Scales clips to a box, see :func:`graphkit.skeleton.fit_box`.
+        recorded (str): ``"ntu"`` or ``"kinetics"`` for the preprocessing of these data sets; else empty.
+        bodies (str): Selection of persons in a ``.skeleton`` file, see
             :func:`graphkit.skeleton.readers.ntu.read_skeleton_file`.
     """
 
@@ -74,12 +74,12 @@ class ClipForm:
 
     @classmethod
     def of_dataset(cls, dataset: SkeletonDataset, name: str, given: Mapping[str, Any]) -> "ClipForm":
-        """Returns the form of the clips of a data set.
+        """Returns the preprocessing of the clips of a data set.
 
         Args:
-            dataset: The data set.
-            name: The name or the path that it was loaded by.
-            given: The options that it was loaded with; others have their defaults.
+            dataset (SkeletonDataset): The data set.
+            name (str): Name or path of the data set.
+            given (dict): Options the data set was loaded with; others have their defaults.
         """
         taken = {**options(name), **given}
         clips = dataset.graphs
@@ -102,10 +102,10 @@ class ClipForm:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "ClipForm":
-        """Returns the form that :meth:`to_dict` described.
+        """Creates the preprocessing from the output of :meth:`to_dict`.
 
         Raises:
-            ValueError: If something is missing or unknown.
+            InputError: If a key is missing or unknown.
         """
         try:
             layout = dict(content["layout"])
@@ -121,14 +121,14 @@ class ClipForm:
             raise InputError(f"the form of clips is damaged ({type(error).__name__}: {error}); export again") from None
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns all of it as plain values that JSON has words for."""
+        """Returns the settings as JSON-serializable values."""
         return asdict(self)
 
     def read(self, path: Path) -> Clip:
-        """Reads the file of one clip and does what training did before frames, boxes and streams.
+        """Reads the file of a clip, up to the steps for frames, boxes and streams.
 
         Raises:
-            ValueError: If the file is no clip of this form; its name is given.
+            InputError: If the file is not a clip of this form.
         """
         x = read_clip_file(path, self.layout, self.channels, self.bodies)
         check_coordinates(x, f"'{path}'")
@@ -138,7 +138,7 @@ class ClipForm:
             x = prepare_kinetics(x, self.persons)
         if x.shape[1] > self.persons:
             raise InputError(
-                f"'{path}' must show at most {self.persons} person(s), as the clips that the model was trained on "
+                f"'{path}' must have at most {self.persons} person(s), as in training "
                 f"(got {x.shape[1]}); leave the others out"
             )
         if not self.recorded:
@@ -147,7 +147,7 @@ class ClipForm:
         return Clip(path.name, x.astype(np.float32))
 
     def collect(self, clips: list[Clip]) -> ClipCollection:
-        """Returns clips that were read, ready for batches."""
+        """Returns clips as a collection."""
         store = gather_clips(clips)
         collection = prepared_clips(
             store, self.layout, self.stream, self.frames, self.center, self.align, self.coordinates, self.box

@@ -1,4 +1,4 @@
-"""Many clips in one concatenated store, batched end to end without padding."""
+"""Collection of clips in concatenated tensors, batched without padding."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import overload
@@ -13,31 +13,35 @@ from graphkit.skeleton import SkeletonLayout, fit_box, make_stream, repeat_to, r
 from graphkit.skeleton.clip import MOST_FRAMES
 from graphkit.skeleton.seen import clear_origin
 
-#: Takes the frames of clips ``[F, P, V, C]``, their lengths and a generator; returns others.
+#: Augmentation: maps frames ``[F, P, V, C]``, lengths and a generator to new frames.
 Augmentation = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
 
 
 class ClipCollection(Sequence[Data]):
-    """A sequence of clips whose frames lie end to end.
+    """Collection of skeleton clips in concatenated tensors.
 
-    ``collection[i]`` is the i-th clip: ``x`` ``[T, P, V, C]``, ``lengths`` ``[1]`` and ``y`` ``[1]``. :meth:`batch` is
-    several of them with the attributes of a batch. What a network sees is made when a batch is: clips are augmented,
-    brought to the number of frames asked for, stretched if that is wanted, and then become the stream.
+    ``collection[i]`` is the i-th clip with ``x`` ``[T, P, V, C]``, ``lengths`` ``[1]`` and ``y`` ``[1]``; :meth:`batch`
+    returns several clips. A batch is augmented, resampled to ``frames``, scaled if ``box`` is set, and converted to the
+    input stream when it is requested.
 
     Args:
-        x: ``[F, P, V, C]``, the frames of all clips; they may lie in a file that is mapped into memory.
-        lengths: ``[G]`` int64, the number of frames of each clip.
-        y: ``[G]`` int64, the actions.
-        layout: The joints and bones.
-        names: The names of the clips.
-        stream: What the network sees, see :func:`graphkit.skeleton.make_stream`.
-        coordinates: How many of the C channels are coordinates; all by default.
-        frames: Number of frames that each clip is brought to; 0 leaves each as long as it is.
-        fit: Whether clips are interpolated (``"resample"``) or played again and cut (``"repeat"``) for that.
-        box: Whether each clip is stretched, see :func:`graphkit.skeleton.fit_box`.
+        x (Tensor): ``[F, P, V, C]``, frames of all clips; may be memory-mapped.
+        lengths (Tensor): ``[G]`` int64, number of frames of each clip.
+        y (Tensor): ``[G]`` int64, actions.
+        layout (SkeletonLayout): Joints and bones.
+        names (list[str], optional): Names of the clips.
+        stream (str, optional): Input stream, see :func:`graphkit.skeleton.make_stream`. (default: ``"joint"``)
+        coordinates (int, optional): Number of channels that are coordinates. (default: all)
+        frames (int, optional): Number of frames per clip; 0 for variable length. (default: ``0``)
+        fit (str, optional): ``"resample"`` interpolates clips to ``frames``, ``"repeat"`` repeats and cuts them.
+            (default: ``"resample"``)
+        box (bool, optional): Scales clips to a box, see :func:`graphkit.skeleton.fit_box`. (default: ``False``)
 
     Raises:
-        ValueError: If sizes do not fit, or an option has none of its values.
+        InputError: If the shapes do not match, or an option is invalid.
+
+    Shapes:
+        - **F**: total frames, **P**: persons, **V**: joints, **C**: channels, **G**: clips.
     """
 
     def __init__(
@@ -72,7 +76,7 @@ class ClipCollection(Sequence[Data]):
         self.stream = stream
         self.coordinates = x.size(-1) if coordinates is None else coordinates
         self.ptr = pointers(lengths)
-        self.batch([0])  # a stream that does not exist is refused here
+        self.batch([0])  # raises an error for an unknown stream
 
     def __len__(self) -> int:
         return self.lengths.numel()
@@ -102,19 +106,19 @@ class ClipCollection(Sequence[Data]):
         augment: Augmentation | None = None,
         generator: torch.Generator | None = None,
     ) -> Data:
-        """Returns some clips, in the order given; a clip may come more than once.
+        """Returns selected clips in the given order; ids may repeat.
 
         Args:
-            ids: ``[B]`` int64 numbers of clips.
-            augment: What changes the joints before the stream is made.
-            generator: Where the augmentation draws from.
+            ids (Tensor): ``[B]`` int64, ids of the clips.
+            augment (callable, optional): Augmentation, applied before the stream is computed. (default: ``None``)
+            generator (torch.Generator, optional): Source of randomness for the augmentation. (default: ``None``)
 
         Returns:
             ``x`` ``[F, P, V, C]``, ``lengths`` ``[B]``, ``y`` ``[B]`` and the integer ``num_graphs``.
         """
         ids = torch.as_tensor(ids, dtype=torch.long).view(-1)
         lengths, starts = self.lengths[ids], self.ptr[ids].tolist()
-        # Slices, not rows by number: of a mapped file, only whole stretches are read.
+        # Slices instead of row indices: contiguous reads from a memory-mapped file.
         x = torch.cat([self.x[a : a + n] for a, n in zip(starts, lengths.tolist(), strict=True)])
         if augment is not None:
             x, lengths = augment(x, lengths, generator or torch.default_generator)

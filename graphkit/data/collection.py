@@ -1,4 +1,4 @@
-"""Many small graphs in one concatenated store, batched by index arithmetic instead of one Python object per graph."""
+"""Collection of many graphs in concatenated tensors, batched by index arithmetic."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
@@ -12,31 +12,38 @@ from graphkit.data.path_store import PathStore
 from graphkit.errors import InputError
 from graphkit.nn.attribute_level import EDGE_ATTRIBUTES
 
-#: What a collection makes anew.
+#: Attributes that a batch computes.
 BOOKKEEPING = ("edge_index", "batch", "ptr", "num_nodes", "num_graphs")
 #: Attributes that have one row per edge.
 PER_EDGE = ("edge_attr", "edge_weight", "factor_mask")
 
 
 class GraphCollection(Sequence[Data]):
-    r"""A sequence of graphs whose tensors lie end to end.
+    """Collection of graphs in concatenated tensors.
 
-    ``collection[i]`` is the i-th graph; :meth:`batch` is the disjoint union of some graphs with the attributes
-    ``batch``, ``ptr`` and ``num_graphs`` of a PyG batch. Edges lie sorted by target within each graph, so that every
-    batch carries an :class:`~torch_geometric.EdgeIndex` that is sorted by construction.
+    ``collection[i]`` is the i-th graph; :meth:`batch` returns the disjoint union of some graphs with the attributes
+    ``batch``, ``ptr`` and ``num_graphs`` of a PyG batch. Edges are sorted by target within each graph, so that every
+    batch has a sorted :class:`~torch_geometric.EdgeIndex`.
 
     Args:
-        edge_index: ``[2, E]``; both rows count the nodes of an edge's own graph from zero.
-        num_nodes: ``[G]`` int64, number of nodes of each graph.
-        num_edges: ``[G]`` int64, number of edges of each graph; edges lie in the order of the graphs.
-        node: Attributes with one row per node, such as ``x``.
-        edge: Attributes with one row per edge, such as ``edge_attr``.
-        graph: Attributes with one row (or list item) per graph, such as ``y``.
-        path: Paths such as ``path_index_2``.
+        edge_index (Tensor): ``[2, E]``, node ids start at zero in each graph.
+        num_nodes (Tensor): ``[G]`` int64, number of nodes of each graph.
+        num_edges (Tensor): ``[G]`` int64, number of edges of each graph, in the order of the graphs.
+        node (dict, optional): Attributes with one row per node, such as ``x``.
+        edge (dict, optional): Attributes with one row per edge, such as ``edge_attr``.
+        graph (dict, optional): Attributes with one row (or list item) per graph, such as ``y``.
+        path (dict, optional): Paths such as ``path_index_2``.
 
     Raises:
-        InputError: If a count is negative, an edge joins nodes that its graph does not have, or an attribute has a
-            different number of rows than there are nodes, edges or graphs.
+        InputError: If a count is negative, a node id does not exist, or an attribute has a wrong number of rows.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Data
+        >>> graph = Data(x=torch.ones(2, 3), edge_index=torch.tensor([[0, 1], [1, 0]]))
+        >>> batch = GraphCollection.from_list([graph, graph]).batch([0, 1])
+        >>> batch.edge_index.tolist(), batch.ptr.tolist()
+        ([[1, 0, 3, 2], [0, 1, 2, 3]], [0, 2, 4])
     """
 
     def __init__(
@@ -80,14 +87,13 @@ class GraphCollection(Sequence[Data]):
 
     @classmethod
     def from_list(cls, graphs: Iterable[Data]) -> "GraphCollection":
-        """Concatenates PyG graphs that have the same attributes.
+        """Creates a collection from PyG graphs with the same attributes.
 
-        An attribute is an edge's if its name contains ``edge`` (or is ``factor_mask``), a graph's if it is called
-        ``y`` and has one row in every graph; otherwise its number of rows tells whether it belongs to nodes, to edges
-        or to the graph.
+        An attribute belongs to edges if its name contains ``edge`` or is ``factor_mask``, and to graphs if it is called
+        ``y`` and has one row in every graph. Otherwise its number of rows decides.
 
         Raises:
-            ValueError: If there is no graph, or an attribute is absent from some or has shapes that do not fit.
+            InputError: If there is no graph, an attribute is missing in some graphs, or shapes do not match.
         """
         graphs = list(graphs)
         if not graphs:
@@ -114,12 +120,13 @@ class GraphCollection(Sequence[Data]):
 
     @classmethod
     def from_union(cls, data: Data, num_graphs: int, like: "GraphCollection | None" = None) -> "GraphCollection":
-        """Cuts a disjoint union with a ``batch`` vector, as :meth:`union` makes it, into its graphs again.
+        """Creates a collection from a disjoint union, as :meth:`union` returns it.
 
         Args:
-            data: The union; nodes of one graph are consecutive.
-            num_graphs: How many graphs there are, those without a node included.
-            like: A collection whose attributes settle what the number of rows alone leaves open.
+            data (Data): Disjoint union with a sorted ``batch`` vector.
+            num_graphs (int): Number of graphs, including empty ones.
+            like (GraphCollection, optional): Collection that determines the level of ambiguous attributes. (default:
+                ``None``)
         """
         batch, edge_index = data.batch, plain_edge_index(data.edge_index)
         num_nodes = torch.bincount(batch, minlength=num_graphs)
@@ -139,7 +146,7 @@ class GraphCollection(Sequence[Data]):
         return cls(local, num_nodes, torch.bincount(owner, minlength=num_graphs), **levels)
 
     def _check_edges(self, edge_index: Tensor) -> None:
-        """Refuses an edge that joins nodes which its graph does not have."""
+        """Raises an error for edges with node ids out of range."""
         size = torch.repeat_interleave(self.num_nodes, self.num_edges)
         wrong = ((edge_index < 0) | (edge_index >= size)).any(dim=0)
         if bool(wrong.any()):
@@ -178,14 +185,14 @@ class GraphCollection(Sequence[Data]):
         return f"GraphCollection({len(self)} graphs, {int(self.node_ptr[-1])} nodes, {names})"
 
     def batch(self, ids: Tensor | Sequence[int]) -> Data:
-        """Returns the disjoint union of some graphs, in the order given; a graph may come more than once.
+        """Returns the disjoint union of some graphs in the given order; ids may repeat.
 
         Args:
-            ids: ``[B]`` int64 numbers of graphs.
+            ids (Tensor): ``[B]`` int64, ids of the graphs.
 
         Returns:
-            A graph with all attributes, ``edge_index`` sorted by target, ``batch`` ``[N]``, ``ptr`` ``[B + 1]`` and
-            the integer ``num_graphs``.
+            All attributes, ``edge_index`` sorted by target, ``batch`` ``[N]``, ``ptr`` ``[B + 1]`` and the integer
+            ``num_graphs``.
         """
         ids = torch.as_tensor(ids, dtype=torch.long, device=self.num_nodes.device).view(-1)
         num_nodes, num_edges = self.num_nodes[ids], self.num_edges[ids]
@@ -216,22 +223,22 @@ class GraphCollection(Sequence[Data]):
         return self.batch(torch.arange(len(self), device=self.num_nodes.device))
 
     def map_union(self, transform: Callable[[Data], Data]) -> "GraphCollection":
-        """Applies a transform once to the disjoint union, instead of once per graph.
+        """Applies a transform to the disjoint union of all graphs.
 
-        The transform may change attributes, edges and, if it keeps ``batch`` in step, the set of nodes. It must not
-        connect graphs, and must not mix their nodes unless it looks at ``batch``.
+        The transform may change attributes, edges and, if it updates ``batch``, the set of nodes. It must not connect
+        graphs.
         """
         data = self.union()
         data.edge_index = plain_edge_index(data.edge_index)
         return GraphCollection.from_union(transform(data), len(self), like=self)
 
     def select(self, ids: Tensor | Sequence[int]) -> "GraphCollection":
-        """Returns a collection of some of the graphs, in the order given."""
+        """Returns a collection of selected graphs in the given order."""
         data = self.batch(ids)
         return GraphCollection.from_union(data, data.num_graphs, like=self)
 
     def to(self, device: torch.device | str) -> "GraphCollection":
-        """Returns a copy whose tensors lie on another device, so that batches are made there."""
+        """Returns a copy on another device, where batches are then computed."""
 
         def moved(values: Mapping[str, Any]) -> dict[str, Any]:
             return {name: value.to(device) if isinstance(value, Tensor) else value for name, value in values.items()}
@@ -244,13 +251,13 @@ class GraphCollection(Sequence[Data]):
 
 
 def _rows(shift: Tensor, sizes: Tensor, total: int) -> Tensor:
-    """Row numbers in the store for ``total`` rows of a batch, whose blocks lie ``shift`` further on in the store."""
+    """Returns the row indices of a batch in the store, given the offset of each block."""
     rows = torch.repeat_interleave(shift, sizes, output_size=total)
     return rows.add_(torch.arange(total, device=sizes.device))
 
 
 def _counts(counts: Tensor, name: str) -> Tensor:
-    """Returns numbers of nodes or edges as int64."""
+    """Returns counts of nodes or edges as int64."""
     if counts.dim() != 1 or counts.is_floating_point() or bool((counts < 0).any()):
         what = f"got {counts.dtype} of shape {list(counts.shape)}"
         raise InputError(f"`{name}` must be whole numbers [G] of at least 0, one per graph ({what})")
@@ -266,10 +273,7 @@ def _edges(edge_index: Tensor, where: str = "") -> Tensor:
 
 
 def _level_of(name: str, values: list[Any], num_nodes: list[int], num_edges: list[int]) -> str:
-    """Returns what an attribute belongs to, given its values and the sizes of all graphs.
-
-    That is ``"node"``, ``"edge"``, ``"graph"`` or, for paths such as ``path_index_2``, ``"path"``.
-    """
+    """Returns the level of an attribute: node, edge, graph or path."""
     if name.startswith("path_index") and all(isinstance(value, Tensor) and value.dim() == 2 for value in values):
         return "path"
     if not all(isinstance(value, Tensor) and value.dim() > 0 for value in values):
@@ -281,16 +285,16 @@ def _level_of(name: str, values: list[Any], num_nodes: list[int], num_edges: lis
         return "graph"
     if rows == num_nodes:
         return "node"
-    # One row in every graph is more often a target of the graph than a property of its only edge.
+    # One row in every graph is more likely a graph target than an attribute of a single edge.
     is_edge = rows == num_edges and name != "y" and any(count > 1 for count in rows)
     return "edge" if is_edge else "graph"
 
 
 def _stack_graph_level(name: str, values: list[Any]) -> Any:
-    """Stacks one value per graph: tensors to ``[G, ...]``, anything else to a list.
+    """Stacks one value per graph: tensors to ``[G, ...]``, others to a list.
 
     Raises:
-        ValueError: If tensors differ in shape.
+        InputError: If the shapes of tensors differ.
     """
     if not all(isinstance(value, Tensor) for value in values):
         return [value.tolist() if isinstance(value, Tensor) else value for value in values]
@@ -310,7 +314,7 @@ def _concatenated(name: str, values: Sequence[Tensor]) -> Tensor:
 
 
 def _refuse_rows(name: str, values: Sequence[Any], num_edges: Tensor) -> None:
-    """Names the first graph in which an attribute has not one row per edge."""
+    """Raises an error that names the first graph with a wrong number of rows."""
     for graph, (value, count) in enumerate(zip(values, num_edges.tolist(), strict=True)):
         rows = value.size(0) if isinstance(value, Tensor) and value.dim() else 1
         if rows != count:

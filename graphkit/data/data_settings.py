@@ -1,4 +1,4 @@
-"""Settings of a data set: its name, its split and the options of its source."""
+"""Settings of a data set: name, split and options of its source."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -12,22 +12,26 @@ from graphkit.settings import UNSET, Range, Section, section_class
 
 D = TypeVar("D", bound="DataSettings")
 
-#: Settings that say which split a run trains on, not how the data are loaded.
+#: Settings that select a split and do not affect loading.
 _OF_RUN = ("name", "fold")
 
 
 @dataclass(frozen=True)
 class DataSettings(Section):
-    """Section ``data`` of a configuration; :func:`data_settings_class` adds the options of a data set.
+    """Section ``data`` of a configuration, without the options of the data set.
+
+    :func:`data_settings_class` adds the options.
 
     Args:
-        name: Registered name, or the path of a file or folder of the user.
-        root: Folder of raw files; ``None`` for that of the environment, see :func:`graphkit.data.load`.
-        transforms: Transforms by name, in order, see :mod:`graphkit.transforms`.
-        split: Shares of training, validation and test items; ``None`` for the published split.
-        split_seed: Seed that the split is drawn with.
-        labels_per_class: Training nodes of each class that are kept; ``None`` for all.
-        fold: Number of the split or fold; ``None`` for the one that belongs to the seed, or for all folds.
+        name (str): Registered name, or path of a user's file or folder.
+        root (str, optional): Folder of raw files. (default: ``None``, from the environment, see
+            :func:`graphkit.data.load`)
+        transforms (list, optional): Transforms by name, in order, see :mod:`graphkit.transforms`.
+        split (str or list[float], optional): Fractions of training, validation and test items. (default: ``None``, the
+            published split)
+        split_seed (int, optional): Random seed of the split. (default: ``0``)
+        labels_per_class (int, optional): Number of training nodes per class. (default: ``None``, all)
+        fold (int, optional): Index of the split or fold. (default: ``None``, chosen by the seed, or all folds)
     """
 
     section: ClassVar[str] = "data"
@@ -41,7 +45,7 @@ class DataSettings(Section):
 
     @classmethod
     def read(cls: type[D], given: Mapping[str, Any]) -> D:
-        """Returns the section that a mapping describes; a whole number where text is wanted is its digits."""
+        """Creates the settings from a mapping; integers are accepted for text options."""
         hints = {field.name: field.type for field in fields(cls)}
         texts = {
             key: str(value) for key, value in given.items() if type(value) is int and hints.get(key) in (str, "str")
@@ -50,16 +54,16 @@ class DataSettings(Section):
 
     @property
     def is_path(self) -> bool:
-        """Whether the data are a file or folder of the user."""
+        """``True`` if ``name`` is the path of a user's file or folder."""
         return is_path(self.name)
 
     @property
     def is_drawn(self) -> bool:
-        """Whether the data are generated with the seed of the run."""
+        """``True`` if the data are generated from the seed of the run."""
         return getattr(self, "seed", 0) in (None, UNSET)
 
     def absolute(self: D) -> D:
-        """Returns the settings with an absolute path, so that a run can be opened from any folder."""
+        """Returns the settings with an absolute path, independent of the working folder."""
         return replace(self, name=str(Path(self.name).expanduser().resolve())) if self.is_path else self
 
     def without_fold(self: D) -> D:
@@ -67,14 +71,14 @@ class DataSettings(Section):
         return replace(self, fold=None)
 
     def key(self, seed: int) -> tuple["DataSettings", int | None]:
-        """Returns what the data of a run with this seed depend on."""
+        """Returns the cache key of the data for a seed."""
         return self.without_fold(), seed if self.is_drawn else None
 
     def load(self, seed: int) -> GraphDataset:
-        """Loads the data set; generated data are drawn with ``seed`` unless they have a seed of their own.
+        """Loads the data set; generated data use ``seed`` unless their options set one.
 
         Raises:
-            InputError: If the data cannot be used, or have no split of the number ``fold``.
+            InputError: If the data are invalid, or ``fold`` does not exist.
             FileNotFoundError: If raw files are missing.
         """
         options = self.given(*_OF_RUN)
@@ -88,12 +92,12 @@ class DataSettings(Section):
 
 
 def data_settings_class(name: str) -> type[DataSettings]:
-    """Returns the settings of a data set, a frozen dataclass with the options of its source.
+    """Returns the settings class of a data set, with the options of its source.
 
     Args:
-        name: Registered name or path.
+        name (str): Registered name or path.
 
     Raises:
-        InputError: If there is no such data set; the closest name is offered.
+        InputError: If the data set does not exist.
     """
     return section_class("DataSourceSettings", DataSettings, option_settings(name))

@@ -1,4 +1,4 @@
-"""The small frozen description that every data set comes in, whatever it was read from."""
+"""Data set class: graphs, splits and metadata."""
 
 from collections.abc import Sequence
 from copy import copy
@@ -21,15 +21,16 @@ TASKS = (
     "graph-regression",
     "skeleton-classification",
 )
-#: Attributes that models and losses read.
+#: Attributes that models and losses use.
 ATTRIBUTES = ("x", "pos", "edge_index", "edge_weight", "edge_attr", "y")
 
 
 @dataclass(frozen=True)
 class Split:
-    """Which items train, select and test: ids of nodes when the data set is one graph, of graphs otherwise.
+    """Training, validation and test items.
 
-    ``val`` is empty where the published protocol has no validation set (ten-fold cross-validation).
+    Items are nodes for a single graph, graphs otherwise. ``val`` is empty for protocols without a validation set
+    (ten-fold cross-validation).
     """
 
     train: Tensor
@@ -42,27 +43,28 @@ class Split:
 
 @dataclass(frozen=True)
 class GraphDataset:
-    """A data set: PyG graphs and what a model, a task and a training loop must know about them.
+    """Data set: PyG graphs with splits, task and metadata.
 
     Args:
-        name: The name it was loaded by.
-        task: One of :data:`TASKS`.
-        graphs: ``(data,)`` for one graph, or a :class:`~graphkit.data.GraphCollection` for many.
-        splits: One split, or several where the protocol has several (WebKB's ten, ten folds).
-        num_features: Width of ``x``.
-        num_outputs: Number of classes, labels, assays or targets.
-        metric: Name of the score, such as ``"accuracy"``.
-        protocol: ``"validation"``; ``"fold"`` where the held-out fold, or ``"test"`` where the test items, also select
-            the epoch.
-        num_categories: If set, ``x`` is ``[N]`` int64 with values below it, to be embedded by the model.
-        class_names: Names of the outputs, where they are known.
-        node_names: The user's own node ids, in the order of the rows of ``x``.
-        citation: One line on where the data come from.
-        mapped: Whether the features of its only graph stay in their file and are read where they are used.
-        notes: What a person should know about how the data were read, one line each.
+        name (str): Name of the data set.
+        task (str): One of :data:`TASKS`.
+        graphs (tuple[Data] or GraphCollection): ``(data,)`` for one graph, a :class:`~graphkit.data.GraphCollection`
+            for many.
+        splits (tuple[Split, ...]): One or several splits (such as ten folds).
+        num_features (int): Width of ``x``.
+        num_outputs (int): Number of classes, labels, assays or targets.
+        metric (str): Name of the metric, such as ``"accuracy"``.
+        protocol (str, optional): Items on which the epoch is selected: ``"validation"``, ``"fold"`` (the held-out fold)
+            or ``"test"``.
+        num_categories (int, optional): If set, ``x`` is ``[N]`` int64 with values below it, for an embedding.
+        class_names (tuple[str, ...], optional): Names of the outputs.
+        node_names (tuple[str, ...], optional): User-defined node ids, in the order of the rows of ``x``.
+        citation (str, optional): Origin of the data.
+        mapped (bool, optional): Features are memory-mapped (single graph).
+        notes (tuple[str, ...], optional): Messages for the user about how the data were read.
     """
 
-    #: Kind of the items; a model fits if it :attr:`~graphkit.nn.GraphModel.reads` the same.
+    #: Kind of the items; must equal :attr:`~graphkit.nn.GraphModel.reads` of a model.
     holds: ClassVar[Literal["graphs", "skeleton clips"]] = "graphs"
 
     name: str
@@ -88,34 +90,34 @@ class GraphDataset:
 
     @property
     def is_single_graph(self) -> bool:
-        """Whether the items that are split are the nodes of one graph."""
+        """``True`` if the split items are the nodes of one graph."""
         of_graphs = ("graph-classification", "graph-regression", "skeleton-classification")
         return len(self.graphs) == 1 and not self.task.endswith(of_graphs)
 
     @property
     def level(self) -> str:
-        """``"node"`` or ``"graph"``: what one prediction is made for."""
+        """Prediction level, ``"node"`` or ``"graph"``."""
         return "node" if self.task.endswith("node-classification") else "graph"
 
     def split_of(self, fold: int | None) -> Split:
-        """Returns the split of a fold; ``None`` stands for the first one."""
+        """Returns the split of a fold, the first one for ``None``."""
         return self.splits[(fold or 0) % len(self.splits)]
 
     @property
     def collection(self) -> GraphCollection | None:
-        """Store of many graphs; ``None`` where the data set is one graph or holds clips."""
+        """Collection of graphs; ``None`` for a single graph or clips."""
         return self.graphs if isinstance(self.graphs, GraphCollection) else None
 
     @property
     def sizes(self) -> Tensor:
-        """Work that each item is ``[G]``: the number of nodes and edges of a graph, or of frames of a clip."""
+        """Size of each item ``[G]``: nodes plus edges of a graph, or frames of a clip."""
         if self.collection is not None:
             return self.collection.num_nodes + self.collection.num_edges
         return torch.tensor([int(data.num_nodes or 0) + data.num_edges for data in self.graphs])
 
     @property
     def has_factor_masks(self) -> bool:
-        """Whether the true factors that an edge belongs to are known, as ``factor_mask``."""
+        """``True`` if the graphs have ``factor_mask``, the true factors of each edge."""
         return self.collection is not None and "factor_mask" in self.collection.edge
 
     @property
@@ -124,20 +126,20 @@ class GraphDataset:
         return None
 
     def augmentation(self, items: Sequence[Any]) -> Any:
-        """Returns the random change of training items; ``None`` without ``items``.
+        """Returns the augmentation of training items; ``None`` without ``items``.
 
         Args:
-            items: Augmentations in the form of :func:`graphkit.skeleton.augment.build_augmentation`.
+            items (list): Augmentations in the form of :func:`graphkit.skeleton.augment.build_augmentation`.
 
         Raises:
-            InputError: If a name or an option is wrong, or the items are graphs.
+            InputError: If a name or an option is invalid, or the items are graphs.
         """
         if items:
-            raise InputError(f"`train.augment` changes clips, and {self.name} holds graphs; leave it out")
+            raise InputError(f"`train.augment` is for clips, and {self.name} has graphs; leave it out")
         return None
 
     def tensors(self) -> dict[str, Tensor]:
-        """Returns the attributes that models and losses read, for all graphs."""
+        """Returns the tensors of all graphs that models and losses use."""
         graphs = self.collection
         if graphs is None:
             attributes = {name: self.graphs[0].get(name) for name in ATTRIBUTES}
@@ -148,28 +150,28 @@ class GraphDataset:
         return {name: plain_edge_index(value) for name, value in attributes.items() if isinstance(value, Tensor)}
 
     def init_batch(self, ids: Tensor) -> Data:
-        """Returns the graph, or some graphs as one batch, for first weights that depend on the data."""
+        """Returns a batch for data-dependent initialization."""
         return self.graphs[0] if self.collection is None else self.collection.batch(ids)
 
     def union(self) -> Data:
-        """Returns the graph, or the disjoint union of all graphs, in an object that may be changed."""
+        """Returns a shallow copy of the graph, or of the disjoint union of all graphs."""
         return copy(self.graphs[0]) if self.collection is None else self.collection.union()
 
     def with_union(self, data: Data) -> "GraphDataset":
-        """Returns the data set with the graphs of a changed :meth:`union`."""
+        """Returns the data set with the graphs of a modified :meth:`union`."""
         if self.collection is None:
             return self.replace(graphs=(data,))
         graphs = GraphCollection.from_union(data.to("cpu"), len(self.collection), like=self.collection)
         return self.replace(graphs=graphs)
 
     def targets(self) -> Tensor:
-        """Returns the targets of all nodes or of all graphs, one row each."""
+        """Returns the targets of all nodes or graphs, one row each."""
         if self.collection is None:
             return self.graphs[0].y
         return (self.collection.node if self.level == "node" else self.collection.graph)["y"]
 
     def with_targets(self, y: Tensor) -> "GraphDataset":
-        """Returns the data set with other :meth:`targets`; everything else is shared."""
+        """Returns the data set with other :meth:`targets`."""
         if self.collection is None:
             data = copy(self.graphs[0])
             data.y = y

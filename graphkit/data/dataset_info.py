@@ -1,4 +1,4 @@
-"""Registration of named data sets: task, source of the raw files, loading function and its options."""
+"""Registration of named data sets: task, source, loading function and options."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from graphkit.errors import InputError
 from graphkit.registry import register_dataset, unknown_name
 from graphkit.settings import Setting, coerce, signature_settings
 
-#: The largest number that an option may be; NaN is none.
+#: Largest absolute value of a numeric option.
 MAX_OPTION = 2**40
 
 
 @dataclass(frozen=True)
 class DatasetEntry:
-    """A registered data set: what is known without loading it, and the function that loads it."""
+    """Registered data set: metadata and loading function."""
 
     name: str
     task: str
@@ -28,14 +28,14 @@ class DatasetEntry:
 
     @property
     def options(self) -> dict[str, Setting]:
-        """Types and defaults of the options that the loading function takes."""
+        """Types and defaults of the options of the loading function."""
         return signature_settings(self.load, ("request",))
 
     def __call__(self, root: Path | None, options: Mapping[str, Any]) -> GraphDataset:
         """Loads the data set.
 
         Raises:
-            ValueError: If an option is not one of this data set's.
+            InputError: If an option is unknown or has an invalid value, or the raw files are invalid.
         """
         options = check_options(self.name, self.options, options)
         for option, value in options.items():
@@ -58,14 +58,14 @@ class DatasetEntry:
 
 
 def check_options(name: str, options: Mapping[str, Setting], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Refuses options that a data set does not have, or of another type than it declares.
+    """Validates the options of a data set against its declared types.
 
     Returns:
-        The options; a whole number where text is asked for, as YAML reads ``8``, is its digits.
+        The options; an integer for a text option, as YAML reads ``8``, becomes its digits.
 
     Raises:
-        ValueError: If an option is unknown; the closest one is offered.
-        TypeError: If a value has the wrong type.
+        InputError: If an option is unknown; the closest name is suggested.
+        InputTypeError: If a value has the wrong type.
     """
     taken = {}
     for option, value in given.items():
@@ -81,10 +81,10 @@ def check_options(name: str, options: Mapping[str, Setting], given: Mapping[str,
 def dataset(
     sources: Mapping[str, Source], task: str | Mapping[str, str], default_split: str = "0.6,0.2,0.2"
 ) -> Callable[[Callable[..., GraphDataset]], Callable[..., GraphDataset]]:
-    """Returns the decorator that registers a loading function under the names of its sources.
+    """Registers a loading function under the names of its sources (decorator).
 
-    The function takes a :class:`Request` and keyword-only options. Where the data have no published split it
-    returns no splits, and a stratified one with the shares ``default_split`` is drawn.
+    The function takes a :class:`Request` and keyword-only options. If it returns no splits, a stratified split with the
+    fractions ``default_split`` is drawn.
     """
 
     def decorator(function: Callable[..., GraphDataset]) -> Callable[..., GraphDataset]:

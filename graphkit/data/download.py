@@ -1,4 +1,4 @@
-"""Downloads that fail fast: one look whether the server answers, no retries, nothing half-written."""
+"""Downloads with a reachability check, without retries, and with atomic results."""
 
 import contextlib
 import os
@@ -17,15 +17,15 @@ from graphkit.errors import InputError
 from graphkit.files import check_zip, unfinished, writing
 from graphkit.processes import machine_id
 
-#: What an address may begin with.
+#: Accepted prefixes of URLs.
 SCHEMES = ("https",)
 
-TIMEOUT = 20.0  # seconds without a byte before a download is given up
-REACHABLE_TIMEOUT = 3.0  # seconds that the first contact with a server may take
+TIMEOUT = 20.0  # seconds without data until a download fails
+REACHABLE_TIMEOUT = 3.0  # seconds for the reachability check
 
 
 def unreachable_host(address: str) -> str:
-    """Returns the name of the server, or of the proxy before it, that does not answer at once; empty if it does."""
+    """Returns the name of an unreachable server or proxy, else an empty string."""
     target = urllib.parse.urlsplit(address)
     proxy = urllib.request.getproxies().get(target.scheme)
     if proxy:
@@ -40,7 +40,7 @@ def unreachable_host(address: str) -> str:
 
 @contextlib.contextmanager
 def socket_timeout() -> Iterator[None]:
-    """Limits for a while how long any socket waits for a byte."""
+    """Sets a default socket timeout within the context."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT)
     try:
@@ -51,7 +51,7 @@ def socket_timeout() -> Iterator[None]:
 
 @contextlib.contextmanager
 def private_folder(parent: Path) -> Iterator[Path]:
-    """Yields a new folder that only this process knows, and removes what is left of it afterwards."""
+    """Creates a temporary folder, and deletes it on exit."""
     prefix = f".folder.{machine_id()}-"
     with writing(parent):
         parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ def private_folder(parent: Path) -> Iterator[Path]:
 
 
 def publish(folder: Path, target: Path) -> None:
-    """Gives a complete folder its final name in one step; if another process was faster, its folder stays."""
+    """Renames a completed folder atomically; an existing target is kept."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.rename(folder, target)
@@ -78,18 +78,17 @@ def publish(folder: Path, target: Path) -> None:
 
 
 def fetch_files(urls: Sequence[str], folder: Path, names: Sequence[str]) -> None:
-    """Downloads files and archives into a folder, over https alone.
+    """Downloads files and archives over HTTPS.
 
     Args:
-        urls: Addresses. An archive (``.zip``) is unpacked without its only top folder, a gzipped file unless its own
-            name is wanted.
-        folder: Where the files go.
-        names: Files and folders that must be there in the end.
+        urls (list[str]): URLs. A ``.zip`` archive is unpacked without its only top folder; a gzipped file is unpacked
+            unless its name is in ``names``.
+        folder (Path): Target folder.
+        names (list[str]): Files and folders that must exist afterwards.
 
     Raises:
-        OSError: If a download fails or is cut off.
-        InputError: If an address or a redirection is not https, an archive is damaged, leads out of the folder or is
-            out of proportion large, or a name is absent in the end.
+        OSError: If a download fails or is incomplete.
+        InputError: If a URL or redirection is not HTTPS, an archive is damaged or unsafe, or a name is missing.
     """
     with private_folder(folder.parent) as work:
         for url in urls:
@@ -112,8 +111,8 @@ def fetch(url: str, path: Path) -> None:
     """Downloads one file.
 
     Raises:
-        OSError: If the download fails or is cut off.
-        InputError: If the address, or one that it is redirected to, is not https.
+        OSError: If the download fails or is incomplete.
+        InputError: If the URL or a redirection is not HTTPS.
     """
     _check_scheme(url)
     opener = urllib.request.build_opener(_SafeRedirects)
@@ -143,8 +142,8 @@ def unpack_zip(archive: Path, folder: Path) -> None:
     """Unpacks an archive into a folder, without its only top folder if it has one.
 
     Raises:
-        InputError: If the file is no archive, a name in it leads out of the folder, or its content is out of proportion
-            to its size.
+        InputError: If the file is not an archive, has a path outside of the folder, or has an excessive compression
+            ratio.
     """
     check_zip(archive)
     with private_folder(folder.parent) as work:

@@ -1,4 +1,4 @@
-"""Edges in the order that layers want: sorted by target."""
+"""Edge indices sorted by target."""
 
 import torch
 from torch import Tensor
@@ -8,25 +8,25 @@ from graphkit.nn.edge_key import edge_key
 
 
 def pointers(sizes: Tensor) -> Tensor:
-    """Returns where each of a row of blocks begins, and where the last one ends: ``[0, s0, s0 + s1, ...]``."""
+    """Returns the offsets of consecutive blocks: ``[0, s0, s0 + s1, ...]``."""
     ptr = sizes.new_zeros(sizes.numel() + 1)
     torch.cumsum(sizes, 0, out=ptr[1:])
     return ptr
 
 
 def by_target(edge_index: Tensor, num_nodes: int) -> Tensor:
-    """Returns the permutation that sorts edges by target, then by source, keeping the order of parallel edges."""
+    """Returns the stable permutation that sorts edges by target, then by source."""
     return torch.argsort(edge_key(edge_index[1], edge_index[0]), stable=True)
 
 
 def sorted_edge_index(edge_index: Tensor, num_nodes: int) -> EdgeIndex:
-    """Marks an edge index that is already sorted by target as such, so that layers take their fast path."""
+    """Marks an edge index as sorted by target, as :class:`EdgeIndex`."""
     plain = edge_index.as_tensor() if isinstance(edge_index, EdgeIndex) else edge_index
     return EdgeIndex(plain.contiguous(), sparse_size=(num_nodes, num_nodes), sort_order="col")
 
 
 def plain_edge_index(edge_index: Tensor | None) -> Tensor:
-    """Returns edges as an ordinary ``[2, E]`` tensor, empty if there are none."""
+    """Returns edges as a plain ``[2, E]`` tensor, empty for ``None``."""
     if edge_index is None:
         return torch.empty(2, 0, dtype=torch.long)
     return edge_index.as_tensor() if isinstance(edge_index, EdgeIndex) else edge_index

@@ -1,4 +1,4 @@
-"""A graph written as a folder of arrays, which need not fit into memory when it is read."""
+"""Writer of graphs as folders of arrays, for data larger than memory."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -35,31 +35,31 @@ def write_folder(
     class_names: Sequence[str] = (),
     directed: bool = False,
 ) -> Path:
-    """Writes a graph as a folder of ``.npy`` files that :func:`graphkit.data.load` maps into memory.
+    """Writes a graph as a folder of ``.npy`` files for :func:`graphkit.data.load`.
 
-    The features go to the file block by block, so that they may be larger than memory. The edges are prepared here,
-    once, as they are for every graph: the reverse of each is added unless they are directed, parallel ones are merged,
-    and they are sorted by target. The folder appears when it is complete.
+    Features are written block by block and may be larger than memory. Edges are preprocessed once: reverse edges are
+    added unless the graph is directed, parallel edges are merged, and edges are sorted by target. The folder is renamed
+    when complete.
 
     Args:
-        folder: The folder, which must not exist.
-        x: ``[N, F]`` features: an array, a tensor, anything else that has a ``shape`` and can be sliced, such as a
-            ``numpy.memmap``, or an iterable of blocks of rows. They are written as float32.
-        edge_index: ``[2, E]`` whole numbers, sources and targets.
-        y: ``[N]`` class numbers, -1 or NaN for nodes without a label, or ``[N, C]`` of 0, 1 and NaN.
-        train_mask: ``[N]`` or ``[N, K]`` booleans; all three masks or none.
-        val_mask: The same for validation.
-        test_mask: The same for test.
-        edge_weight: ``[E]`` numbers.
-        class_names: Names of the classes or labels.
-        directed: Whether the reverse of each edge is *not* added.
+        folder (str or Path): Target folder, which must not exist.
+        x (array or iterable): ``[N, F]``, features, written as float32: an array, a tensor, an object with a ``shape``
+            that can be sliced, such as a ``numpy.memmap``, or an iterable of blocks of rows.
+        edge_index (array): ``[2, E]`` integers, sources and targets.
+        y (array): ``[N]`` classes, -1 or NaN for unlabeled nodes, or ``[N, C]`` with 0, 1 and NaN.
+        train_mask (array, optional): ``[N]`` or ``[N, K]`` bool; give all three masks or none. (default: ``None``)
+        val_mask (array, optional): The same for validation. (default: ``None``)
+        test_mask (array, optional): The same for test. (default: ``None``)
+        edge_weight (array, optional): ``[E]``, edge weights. (default: ``None``)
+        class_names (list[str], optional): Names of the classes or labels. (default: ``()``)
+        directed (bool, optional): Adds no reverse edges. (default: ``False``)
 
     Returns:
         The folder.
 
     Raises:
-        InputError: If the folder exists, a shape is wrong, an edge names a node that does not exist, a feature is not
-            finite, or the split is wrong. Nothing has been written then.
+        InputError: If the folder exists, a shape is wrong, a node id does not exist, a feature is not finite, or the
+            split is invalid. Nothing is written in this case.
     """
     folder = Path(folder).expanduser()
     if folder.exists():
@@ -98,7 +98,7 @@ def write_folder(
 
 
 def _blocks(x: Any) -> tuple[np.ndarray, Iterator[Any]]:
-    """Returns the first block of rows, and the others."""
+    """Returns the first block of rows, and an iterator of the others."""
     if not hasattr(x, "shape") and not isinstance(x, Iterable):
         raise InputTypeError(f"`x` must be an array, or blocks of its rows (got {type(x).__name__})")
     parts = rows_at_a_time(x) if hasattr(x, "shape") else iter(x)
@@ -109,7 +109,7 @@ def _blocks(x: Any) -> tuple[np.ndarray, Iterator[Any]]:
 
 
 def _finite(blocks: Iterable[Any]) -> Iterator[np.ndarray]:
-    """Passes blocks of features on, and refuses those that hold what is not a finite number."""
+    """Yields blocks of features; raises an error for non-finite values."""
     at = 0
     for block in blocks:
         rows = _array(block, "x")
@@ -127,7 +127,7 @@ def _finite(blocks: Iterable[Any]) -> Iterator[np.ndarray]:
 
 
 def _labels(y: Any, class_names: Sequence[str]) -> Tensor:
-    """Returns class numbers ``[N]``, or 0, 1 and NaN ``[N, C]``."""
+    """Returns classes ``[N]``, or labels ``[N, C]`` with 0, 1 and NaN."""
     array = _array(y, "y")
     if array.ndim not in (1, 2) or array.dtype.kind not in "iufb":
         what = f"got {array.dtype} of shape {list(array.shape)}"
@@ -142,7 +142,7 @@ def _labels(y: Any, class_names: Sequence[str]) -> Tensor:
 
 
 def _edges(edge_index: Any, edge_weight: Any, num_nodes: int, directed: bool) -> tuple[Tensor, Tensor | None]:
-    """Returns the edges as they are kept: in both directions, once each, sorted by target."""
+    """Returns the preprocessed edges: in both directions, without duplicates, sorted."""
     plain = plain_edge_index(edge_index) if isinstance(edge_index, EdgeIndex) else edge_index
     array = _array(plain, "edge_index")
     if array.ndim != 2 or array.shape[0] != 2 or (array.dtype.kind not in "iu" and array.size):
@@ -165,7 +165,7 @@ def _edges(edge_index: Any, edge_weight: Any, num_nodes: int, directed: bool) ->
     new = torch.ones(plain.size(1), dtype=torch.bool)
     new[1:] = (plain[:, 1:] != plain[:, :-1]).any(dim=0)
     if not bool(new.all()):
-        if weight is not None:  # of parallel edges the weights are added
+        if weight is not None:  # sums the weights of parallel edges
             weight = torch.zeros(int(new.sum())).index_add_(0, new.long().cumsum(0) - 1, weight)
         plain = plain[:, new]
     if directed:
@@ -173,12 +173,12 @@ def _edges(edge_index: Any, edge_weight: Any, num_nodes: int, directed: bool) ->
     data = Data(edge_index=plain, num_nodes=num_nodes)
     if weight is not None:
         data.edge_weight = weight
-    data = Undirected()(data)  # sorted by target and source too
+    data = Undirected()(data)  # also sorts by target and source
     return data.edge_index, data.get("edge_weight")
 
 
 def _array(value: Any, name: str) -> np.ndarray:
-    """Returns a tensor, or anything that NumPy takes, as an array."""
+    """Returns a tensor or an array-like object as an array."""
     try:
         return value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:

@@ -1,10 +1,9 @@
-"""Labels of items: what means "no label", and the class indices of the others.
+"""Labels: encoding of classes and of missing labels.
 
-One rule for every source of data. A cell means "no label" if it is empty or one of :data:`NO_LABEL_WORDS` in any case
-(``nan``, ``NA``, ``None`` ...), a number if it is NaN or -1. Of a regression, -1 is a value like any other, and only
-the other words and NaN mean "no label". Unlabeled items have the class index :data:`NO_LABEL` in ``y`` ``[N]``; unknown
-entries of ``y`` ``[N, C]`` are NaN. Unlabeled items count for no class and are in no part of a split, see
-:func:`labeled_items`.
+The same rules apply to all data. A cell is a missing label if it is empty or one of :data:`NO_LABEL_WORDS` in any case
+(``nan``, ``NA``, ``None``, ...); a number is one if it is NaN or -1. For regression, -1 is an ordinary value. Unlabeled
+items have the class index :data:`NO_LABEL` in ``y`` ``[N]``; missing entries of ``y`` ``[N, C]`` are NaN. Unlabeled
+items are in no split, see :func:`labeled_items`.
 """
 
 import re
@@ -16,31 +15,31 @@ from torch import Tensor
 
 from graphkit.errors import InputError
 
-#: Class index of items without a label.
+#: Class index of unlabeled items.
 NO_LABEL = -1
-#: Cells that mean "no label" for targets of every kind, in lower case; :data:`NO_LABEL` does for classes and labels.
+#: Cells that are missing labels for all kinds of targets, in lower case.
 NO_LABEL_WORDS = frozenset({"", "nan", "na", "n/a", "<na>", "none", "null", "?"})
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 
 
 def is_no_label(word: str | None, regression: bool = False) -> bool:
-    """Returns whether a cell means "no label".
+    """Returns whether a cell is a missing label.
 
     Args:
-        word: The cell.
-        regression: Whether the cell is a target of a regression, of which -1 is a value.
+        word (str, optional): The cell.
+        regression (bool, optional): The cell is a regression target, for which -1 is a value. (default: ``False``)
     """
     text = "" if word is None else _plain(word).casefold()
     return text in NO_LABEL_WORDS or (not regression and text == str(NO_LABEL))
 
 
 def labeled_items(y: Tensor) -> Tensor:
-    """Returns which items have a label, ``[N]`` bool.
+    """Returns a mask ``[N]`` of the labeled items.
 
     Args:
-        y: ``[N]`` class indices, or ``[N]`` or ``[N, C]`` floating-point labels or targets, NaN where unknown. An item
-            with one known entry counts as labeled.
+        y (Tensor): ``[N]`` class indices, or ``[N]`` or ``[N, C]`` floating-point targets with NaN for missing ones. An
+            item with at least one target is labeled.
     """
     if not y.is_floating_point():
         return (y >= 0) if y.dim() == 1 else (y >= 0).any(dim=1)
@@ -51,18 +50,18 @@ def labeled_items(y: Tensor) -> Tensor:
 def classes_of_words(
     words: Sequence[str | None], locate: Callable[[int], str] = lambda position: f"label {position}"
 ) -> tuple[Tensor, tuple[str, ...]]:
-    """Numbers class names in sorted order (by value if all are whole numbers).
+    """Encodes class names in sorted order (by value if all are integers).
 
     Args:
-        words: Label of each item, see :func:`is_no_label`.
-        place: Name of the place of an item's label, for error messages.
+        words (list[str]): Label of each item, see :func:`is_no_label`.
+        locate (callable, optional): Describes the position of an item's label, for error messages.
 
     Returns:
-        ``[N]`` int64 class indices and the names of the classes. A whole number with a point, such as ``1.0``, is the
-        class ``1``.
+        Class indices ``[N]`` int64 and the class names. An integer with a decimal point, such as ``1.0``, is the class
+        ``1``.
 
     Raises:
-        InputError: If a label is a number with decimals.
+        InputError: If a label is a non-integer number.
     """
     plain = [None if is_no_label(word) else _plain(word or "") for word in words]
     for position, word in enumerate(plain):
@@ -79,18 +78,18 @@ def classes_of_words(
 
 
 def classes_of_numbers(values: np.ndarray, num_classes: int = 0, where: str = "`y`") -> tuple[Tensor, int]:
-    """Checks class numbers ``0 .. C - 1``; NaN and -1 mean "no label".
+    """Validates class indices ``0 .. C - 1``; NaN and -1 are missing labels.
 
     Args:
-        values: ``[N]`` integers, booleans or floats.
-        num_classes: Number of classes C if it is known; otherwise the classes must have no gap.
-        where: Name of the labels, for error messages.
+        values (array): ``[N]`` integers, booleans or floats.
+        num_classes (int, optional): Number of classes C. (default: ``0``, inferred from classes without gaps)
+        where (str, optional): Name of the labels, for error messages.
 
     Returns:
-        ``[N]`` int64 class indices and the number of classes.
+        Class indices ``[N]`` int64 and the number of classes.
 
     Raises:
-        InputError: If a number is not whole, or not one of the classes.
+        InputError: If a value is not an integer or out of range.
     """
     values = values.astype(np.int64) if values.dtype.kind == "b" else values
     mask = ~np.isnan(values) if values.dtype.kind == "f" else np.ones(values.shape, dtype=bool)
@@ -102,7 +101,7 @@ def classes_of_numbers(values: np.ndarray, num_classes: int = 0, where: str = "`
             f"{where} must hold class numbers (got {broken[0]:g}); regression of nodes is not offered: make classes of "
             "the values"
         )
-    count = num_classes or classes.size  # without gaps, the largest class is one less than their number
+    count = num_classes or classes.size  # without gaps, the largest class is the number of classes minus one
     wrong = classes[(classes < 0) | (classes >= count)]
     if wrong.size:
         rule = f"one for each of the {count} class names" if num_classes else "without gaps"
@@ -116,17 +115,17 @@ def classes_of_numbers(values: np.ndarray, num_classes: int = 0, where: str = "`
 
 
 def label_columns(values: np.ndarray, where: str = "`y`") -> Tensor:
-    """Checks several yes-or-no labels per item; NaN and -1 mean "unknown".
+    """Validates binary labels ``[N, C]``; NaN and -1 are missing labels.
 
     Args:
-        values: ``[N, C]`` of 0, 1, NaN and -1.
-        where: Name of the labels, for error messages.
+        values (array): ``[N, C]`` with 0, 1, NaN and -1.
+        where (str, optional): Name of the labels, for error messages.
 
     Returns:
-        ``[N, C]`` float of 0, 1 and NaN.
+        Labels ``[N, C]`` float with 0, 1 and NaN.
 
     Raises:
-        InputError: If there is no column or another number.
+        InputError: If there is no column or another value.
     """
     if not values.shape[1]:
         raise InputError(f"{where} must have at least one column (got the shape {list(values.shape)})")
@@ -144,12 +143,12 @@ def label_columns(values: np.ndarray, where: str = "`y`") -> Tensor:
 
 
 def _plain(word: str) -> str:
-    """Returns a label without white space around it, and without the zeros after the point of a whole number."""
+    """Strips white space, and the zero decimals of an integer."""
     word = word.strip()
     integer, point, zeros = word.partition(".")
     return integer if point and integer.lstrip("+-").isdecimal() and not zeros.strip("0") else word
 
 
 def _is_decimal(word: str) -> bool:
-    """Returns whether a label is a number that is not whole."""
+    """Returns whether a label is a non-integer number."""
     return bool(_NUMBER.fullmatch(word)) and not float(word).is_integer()

@@ -1,4 +1,4 @@
-"""Paths of many graphs in one tensor, as :class:`~graphkit.data.GraphCollection` keeps them."""
+"""Paths of many graphs in one tensor, for :class:`~graphkit.data.GraphCollection`."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -11,11 +11,11 @@ from graphkit.errors import InputError
 
 
 class PathStore(NamedTuple):
-    """The ``path_index`` of many graphs, one after the other; each counts the nodes of its own graph from zero.
+    """Concatenated ``path_index`` of many graphs, with node ids local to each graph.
 
     Args:
-        path_index: ``[h + 1, P]``, the paths of all graphs.
-        num_paths: ``[G]`` int64, number of paths of each graph.
+        path_index (Tensor): ``[h + 1, P]``, paths of all graphs.
+        num_paths (Tensor): ``[G]`` int64, number of paths of each graph.
     """
 
     path_index: Tensor
@@ -23,19 +23,19 @@ class PathStore(NamedTuple):
 
     @classmethod
     def from_list(cls, paths: Iterable[Tensor]) -> "PathStore":
-        """Puts the paths of single graphs together."""
+        """Concatenates the paths of single graphs."""
         paths = list(paths)
         return cls(torch.cat(paths, dim=1), torch.tensor([path_index.size(1) for path_index in paths]))
 
     def check(self, name: str, num_nodes: Tensor) -> None:
-        """Refuses paths that name a node which their graph does not have.
+        """Raises an error for paths with node ids out of range.
 
         Args:
-            name: Name of the paths, for the error message.
-            num_nodes: ``[G]`` int64, number of nodes of each graph.
+            name (str): Name of the paths, for the error message.
+            num_nodes (Tensor): ``[G]`` int64, number of nodes of each graph.
 
         Raises:
-            InputError: If there is one.
+            InputError: If an id is negative or too large for its graph.
         """
         if not self.path_index.numel():
             return
@@ -52,12 +52,12 @@ class PathStore(NamedTuple):
 
     @classmethod
     def from_union(cls, path_index: Tensor, batch: Tensor, ptr: Tensor) -> "PathStore":
-        """Sorts the paths of a disjoint union by graph, keeping their order within each.
+        """Splits the paths of a disjoint union by graph, keeping their order.
 
         Args:
-            path_index: ``[h + 1, P]``, counting the nodes of the union.
-            batch: ``[N]``, the graph of each node.
-            ptr: ``[G + 1]``, where the nodes of each graph begin.
+            path_index (Tensor): ``[h + 1, P]``, node ids of the union.
+            batch (Tensor): ``[N]``, graph of each node.
+            ptr (Tensor): ``[G + 1]``, node offsets of the graphs.
         """
         owner = batch[path_index[-1]]
         order = owner.argsort(stable=True)
@@ -65,11 +65,11 @@ class PathStore(NamedTuple):
         return cls(local, torch.bincount(owner, minlength=ptr.numel() - 1))
 
     def union(self, ids: Tensor, ptr: Tensor) -> Tensor:
-        """Returns the paths of some graphs, counting the nodes of their disjoint union.
+        """Returns the paths of some graphs with the node ids of their disjoint union.
 
         Args:
-            ids: ``[B]``, the graphs.
-            ptr: ``[B + 1]``, where the nodes of each begin in the union.
+            ids (Tensor): ``[B]``, ids of the graphs.
+            ptr (Tensor): ``[B + 1]``, node offsets in the union.
         """
         first = pointers(self.num_paths)[:-1][ids]
         counts = self.num_paths[ids]

@@ -1,4 +1,4 @@
-"""Raw files that are only read: finding them, fetching them, and keeping what is made of them in the cache folder."""
+"""Raw files: lookup, download, verification, and a cache of processed data."""
 
 import contextlib
 import hashlib
@@ -23,14 +23,14 @@ from graphkit.files import write_atomically
 from graphkit.screen import printable
 
 T = TypeVar("T")
-#: Changes when the content of the files in the cache does.
+#: Version of the cache format.
 CACHE_FORMAT = 1
-#: File with the SHA-256 digests of published raw files.
+#: SHA-256 digests of the published raw files.
 TABLE = "published.sha256"
 
 
 def missing_files(request: Request, reason: str = "") -> FileNotFoundError:
-    """Returns the error for raw files that are absent: which, where they were looked for, where the public copy is."""
+    """Returns the error for missing raw files, with their location and URL."""
     source, folder = request.source, candidates(request)[0]
     absent = next((name for name in source.files if not (folder / name).exists()), "")
     return FileNotFoundError(
@@ -40,13 +40,13 @@ def missing_files(request: Request, reason: str = "") -> FileNotFoundError:
 
 
 def read_files(request: Request, reader: Callable[[Path], T]) -> T:
-    """Finds or downloads the raw files of a data set, compares them with the published ones and reads them.
+    """Finds or downloads the raw files of a data set, verifies and reads them.
 
-    A pickle that differs from the published one is refused; of other files that differ a line says so.
+    Pickles with a wrong digest are rejected; for other files a warning is printed.
 
     Args:
-        request: The data set that is asked for.
-        reader: Called with the folder of the raw files, in which it must not write.
+        request (Request): Requested data set.
+        reader (callable): Takes the folder of the raw files, in which it must not write.
 
     Raises:
         FileNotFoundError: If raw files are missing and cannot be downloaded.
@@ -69,7 +69,7 @@ def read_files(request: Request, reader: Callable[[Path], T]) -> T:
 
 @cache
 def digests() -> dict[str, frozenset[str]]:
-    """Returns the digests by path below the root; a text file has another one with the line ends of Windows."""
+    """Returns the SHA-256 digests by relative path, with both kinds of line ends."""
     by_path: dict[str, set[str]] = {}
     for line in resources.files("graphkit.data").joinpath(TABLE).read_text(encoding="ascii").splitlines():
         digest, path = line.split("  ", 1)
@@ -78,11 +78,11 @@ def digests() -> dict[str, frozenset[str]]:
 
 
 def changed_files(source: Source, raw: Path) -> list[str]:
-    """Returns the raw files that differ from the published ones; files without a known digest do not count.
+    """Returns the raw files whose digest differs from the published one.
 
     Args:
-        source: The data set.
-        raw: The folder with its raw files.
+        source (Source): Source of the data set.
+        raw (Path): Folder of the raw files.
     """
     prefix = f"{Path(source.folder, source.raw).as_posix()}/"
     expected = {path.removeprefix(prefix): values for path, values in digests().items() if path.startswith(prefix)}
@@ -99,20 +99,20 @@ def _digest(path: Path) -> str:
 
 @cache
 def _note(text: str) -> None:
-    """Prints a line, once in a process."""
+    """Prints a line once per process."""
     print(f"note: {printable(text)}", file=sys.stderr)
 
 
 def read_cached(request: Request, reader: Callable[[Path], dict[str, Any]], key: str = "data") -> dict[str, Any]:
-    """Reads raw files as :func:`read_files` does, and keeps what came of them in the cache folder.
+    """Reads raw files like :func:`read_files`, and caches the result.
 
-    The file in the cache holds tensors, text and containers, and is read with ``weights_only=True``: nothing in it is
-    run. If it is damaged, the raw files are read again.
+    The cache file contains tensors, text and containers and is loaded with ``weights_only=True``. If it is damaged, the
+    raw files are read again.
 
     Args:
-        request: The data set that is asked for.
-        reader: Makes the tensors.
-        key: Tells the results of different options apart.
+        request (Request): Requested data set.
+        reader (callable): Takes the folder of the raw files and returns the tensors.
+        key (str, optional): Distinguishes results of different options. (default: ``"data"``)
     """
     raw = find_raw(request)
     if raw is not None:
@@ -132,19 +132,18 @@ def _kept(request: Request, raw: Path, key: str) -> Path:
 
 
 def read_raw(request: Request, reader: Callable[[str], T]) -> T:
-    """Lets a loader that writes below its root read raw files without writing beside them.
+    """Runs a loader that writes below its root, without writing to the raw files.
 
-    The loader gets a folder of the cache in which the raw files are linked and which takes its processed files. The
-    folder appears in one step when it is complete, and its name follows from where the raw files lie and from their
-    sizes and times, so that two roots never mix.
+    The loader gets a cache folder with links to the raw files, which also receives its processed files. The folder is
+    renamed when complete. Its name is derived from the path, sizes and times of the raw files.
 
     Args:
-        request: The data set that is asked for.
-        reader: Called with the folder that the loader takes as its root.
+        request (Request): Requested data set.
+        reader (callable): Takes the root folder of the loader.
 
     Raises:
         FileNotFoundError: If raw files are missing and cannot be downloaded.
-        ValueError: If the raw files cannot be read.
+        InputError: If the raw files cannot be read.
     """
     raw = find_raw(request) or _download(request, reader)
     stage = cache_folder() / "processed" / f"{request.name}-{_fingerprint(request, raw)}"
@@ -171,11 +170,11 @@ def _read(request: Request, raw: Path, reader: Callable[[str], T], folder: Path)
 
 
 def _quietly(reader: Callable[[str], T], folder: Path) -> T:
-    # The loaders print what they do, and the pickles of old numpy versions warn; none of it concerns the user.
+    # Suppresses the output of loaders and warnings about pickles of old NumPy versions.
     sink = io.StringIO()
     with warnings.catch_warnings(), contextlib.redirect_stderr(sink), contextlib.redirect_stdout(sink):
         warnings.simplefilter("ignore")
-        warnings.filterwarnings("error", message="Weights only load failed")  # PyG would go on to an unsafe load
+        warnings.filterwarnings("error", message="Weights only load failed")  # PyG would fall back to an unsafe load
         return reader(str(folder))
 
 
@@ -191,7 +190,7 @@ def _link(raw: Path, link: Path) -> None:
     link.parent.mkdir(parents=True, exist_ok=True)
     try:
         link.symlink_to(raw.resolve(), target_is_directory=True)
-    except OSError:  # file systems without links
+    except OSError:  # file systems without symbolic links
         shutil.copytree(raw, link)
 
 

@@ -1,6 +1,6 @@
-"""Tables and arrays in raw files, read without running code and within limits on memory.
+"""Safe readers of tables and arrays in raw files, with memory limits.
 
-Errors name the file alone; :func:`graphkit.data.raw_files.read_files` adds the folder and what to do.
+Errors name the file; :func:`graphkit.data.raw_files.read_files` adds the folder and the remedy.
 """
 
 import gzip
@@ -16,12 +16,12 @@ from torch import Tensor
 from graphkit.errors import InputError
 from graphkit.files import check_content_size, check_zip, parsing
 
-#: Bytes that a dense matrix of a sparse or one-hot one may have, or :data:`MAX_DENSE_EXPANSION` times the file.
+#: Size limit in bytes of a dense matrix, unless :data:`MAX_DENSE_EXPANSION` times the file size is larger.
 MAX_DENSE, MAX_DENSE_EXPANSION = 2**28, 1000
 
 
 def reading(path: Path) -> AbstractContextManager[None]:
-    """Returns the context of a parser, whose errors on a damaged file become errors that name the file.
+    """Returns a context that converts parser errors to errors that name the file.
 
     Raises:
         InputError: If the content cannot be read.
@@ -30,11 +30,7 @@ def reading(path: Path) -> AbstractContextManager[None]:
 
 
 def check_dense(path: Path, rows: int, columns: int) -> None:
-    """Refuses a float32 matrix that a small file makes out of proportion large.
-
-    Raises:
-        InputError: If the matrix is too large.
-    """
+    """Raises an error for a dense matrix that is too large for the size of its file."""
     limit = max(MAX_DENSE, MAX_DENSE_EXPANSION * path.stat().st_size)
     if rows * columns * 4 > limit:
         raise InputError(
@@ -44,10 +40,11 @@ def check_dense(path: Path, rows: int, columns: int) -> None:
 
 
 def read_npz(path: Path, *names: str) -> list[np.ndarray]:
-    """Reads arrays of numbers from a ``.npz`` file.
+    """Reads numeric arrays from a ``.npz`` file.
 
     Raises:
-        InputError: If the file is damaged, too large when unpacked, or an array is absent or holds Python objects.
+        InputError: If the file is damaged or too large when unpacked, or an array is missing or contains Python
+            objects.
     """
     check_zip(path)
     with reading(path), np.load(path, allow_pickle=False) as content:
@@ -58,10 +55,10 @@ def read_npz(path: Path, *names: str) -> list[np.ndarray]:
 
 
 def read_npy(path: Path) -> np.ndarray:
-    """Reads an array of numbers from a ``.npy`` file, which is as large as it says.
+    """Reads a numeric array from a ``.npy`` file.
 
     Raises:
-        InputError: If the file is damaged, shorter than it says or holds Python objects.
+        InputError: If the file is damaged or truncated, or contains Python objects.
     """
     with reading(path):
         return _numbers(np.array(np.load(path, mmap_mode="r", allow_pickle=False)), path.name)
@@ -70,7 +67,7 @@ def read_npy(path: Path) -> np.ndarray:
 def _numbers(array: Any, where: str) -> np.ndarray:
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
         raise InputError(f"{where}: it must hold numbers (got {getattr(array, 'dtype', type(array).__name__)})")
-    if array.dtype.kind == "u" and array.dtype.itemsize > 1:  # PyTorch computes with int64 alone
+    if array.dtype.kind == "u" and array.dtype.itemsize > 1:  # PyTorch has no unsigned arithmetic
         if array.size and int(array.max()) > np.iinfo(np.int64).max:
             raise InputError(f"{where}: its numbers must be below 2^63 (got {int(array.max())})")
         return array.astype(np.int64)
@@ -82,17 +79,17 @@ def _numbers(array: Any, where: str) -> np.ndarray:
 def read_table(
     path: Path, columns: int | None = None, delimiter: str | None = None, dtype: Any = np.int64, header: int = 0
 ) -> np.ndarray:
-    """Reads a text file of numbers, gzipped if its name ends so: ``[rows, columns]``.
+    """Reads a text file of numbers as ``[rows, columns]``; ``.gz`` files are unpacked.
 
     Args:
-        path: The file.
-        columns: Number of columns that there must be.
-        delimiter: What stands between two numbers; white space by default.
-        dtype: Type of the numbers.
-        header: Lines to skip.
+        path (Path): The file.
+        columns (int, optional): Required number of columns. (default: ``None``, any)
+        delimiter (str, optional): Separator of numbers. (default: ``None``, white space)
+        dtype (optional): Type of the numbers. (default: ``np.int64``)
+        header (int, optional): Number of lines to skip. (default: ``0``)
 
     Raises:
-        InputError: If a line is no row of so many numbers, or the file is damaged.
+        InputError: If a line has another number of columns, or the file is damaged.
     """
     with reading(path), open_text(path) as file:
         for _ in range(header):
@@ -109,10 +106,7 @@ def read_table(
 
 
 def open_text(path: Path) -> IO[str]:
-    """Opens a text file in UTF-8, gzipped if its name ends so; the content must be in proportion to the file.
-
-    A gzipped file is unpacked once before, without keeping anything, so that its size is known.
-    """
+    """Opens a UTF-8 text file; ``.gz`` files are unpacked, with a limit on their size."""
     if path.suffix != ".gz":
         return open(path, encoding="utf-8")
     size = 0
@@ -126,27 +120,27 @@ def open_text(path: Path) -> IO[str]:
 def dense_from_csr(
     path: Path, data: np.ndarray, indices: np.ndarray, indptr: np.ndarray, shape: Any, dtype: Any = np.float32
 ) -> np.ndarray:
-    """Makes a matrix of the arrays of a compressed sparse one, whose ids are checked first.
+    """Converts the arrays of a CSR matrix to a dense matrix, after validation.
 
     Raises:
-        InputError: If the arrays do not fit together, or the matrix is too large for the file.
+        InputError: If the arrays are inconsistent, or the matrix is too large for the file.
     """
     row, column, (rows, columns) = csr_entries(path, indices, indptr, shape)
     if data.shape != column.shape:
         raise InputError(f"{path.name}: a sparse matrix has {column.size} entries and {data.size} values")
     check_dense(path, rows, columns)
     dense = np.zeros((rows, columns), dtype)
-    np.add.at(dense, (row, column), data)  # entries that come twice are added, as in SciPy
+    np.add.at(dense, (row, column), data)  # duplicate entries are summed, as in SciPy
     return dense
 
 
 def csr_entries(
     path: Path, indices: np.ndarray, indptr: np.ndarray, shape: Any
 ) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
-    """Returns the rows, the columns and the shape of the entries of a compressed sparse matrix.
+    """Returns the rows, columns and shape of the entries of a CSR matrix.
 
     Raises:
-        InputError: If the arrays do not fit together.
+        InputError: If the arrays are inconsistent.
     """
     size = [int(count) for count in np.asarray(shape).reshape(-1)]
     valid = all(array.ndim == 1 and array.dtype.kind in "iu" for array in (indices, indptr))
@@ -162,7 +156,7 @@ def csr_entries(
 
 
 def one_hot(values: np.ndarray, path: Path) -> Tensor:
-    """Turns whole numbers ``[N]`` into one-hot rows, with one column for each number from the least to the largest."""
+    """One-hot encodes integers ``[N]``, with columns from minimum to maximum."""
     low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
     check_dense(path, values.size, high - low + 1)
     return torch.nn.functional.one_hot(torch.from_numpy(values - low), high - low + 1).float()

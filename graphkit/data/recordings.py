@@ -1,4 +1,4 @@
-"""From a store of clips to a data set: the steps that all sets of recordings share."""
+"""Preprocessing shared by all data sets of recorded clips."""
 
 from torch import Tensor
 
@@ -17,17 +17,17 @@ def prepared_clips(
     coordinates: int | None = None,
     box: bool = False,
 ) -> ClipCollection:
-    """Returns the clips of a store, moved, turned and with as many frames as asked for.
+    """Returns the preprocessed clips of a store.
 
     Args:
-        store: The clips.
-        layout: Their joints and bones.
-        stream: What a network is to see, see :func:`graphkit.skeleton.make_stream`.
-        frames: Number of frames that each clip is interpolated to; 0 leaves each as long as it is.
-        around: What is moved to the origin, see :func:`graphkit.skeleton.center`.
-        upright: Whether clips are turned, see :func:`graphkit.skeleton.align`.
-        coordinates: How many of the channels are coordinates; all by default.
-        box: Whether each clip is stretched, see :func:`graphkit.skeleton.fit_box`.
+        store (ClipStore): The clips.
+        layout (SkeletonLayout): Joints and bones.
+        stream (str): Input stream, see :func:`graphkit.skeleton.make_stream`.
+        frames (int, optional): Number of frames per clip, by interpolation; 0 for variable length. (default: ``0``)
+        around (str, optional): Origin of the coordinates, see :func:`graphkit.skeleton.center`. (default: ``"first"``)
+        upright (bool, optional): Rotates clips, see :func:`graphkit.skeleton.align`. (default: ``False``)
+        coordinates (int, optional): Number of channels that are coordinates. (default: ``None``, all)
+        box (bool, optional): Scales clips to a box, see :func:`graphkit.skeleton.fit_box`. (default: ``False``)
     """
     x: Tensor = store.x
     ptr = pointers(store.lengths)

@@ -1,4 +1,4 @@
-"""What the data sets that are one graph with labeled nodes have in common."""
+"""Helpers for data sets of one graph with labeled nodes."""
 
 import numpy as np
 import torch
@@ -14,15 +14,15 @@ MASKS = ("train_mask", "val_mask", "test_mask")
 
 
 def from_masks(name: str, data: Data, citation: str) -> GraphDataset:
-    """Describes one graph with classes ``y`` ``[N]``; its masks, where it has all three, become the splits.
+    """Creates a data set from one graph with classes ``y`` ``[N]`` and split masks.
 
     Args:
-        name: Name of the data set.
-        data: The graph; -1 or NaN in ``y`` marks a node without a label, which is left out of the splits.
-        citation: One line on where it comes from.
+        name (str): Name of the data set.
+        data (Data): The graph; unlabeled nodes (-1 or NaN in ``y``) are removed from the splits.
+        citation (str): Origin of the data.
 
     Raises:
-        InputError: If the masks are not as long as ``y``, or ``y`` does not hold class numbers without gaps.
+        InputError: If the length of a mask is wrong, or ``y`` does not contain classes without gaps.
     """
     y, num_classes = classes_of_numbers(data.y.view(-1).numpy(), where="the labels")
     masks = [data[mask] for mask in MASKS if mask in data]
@@ -45,10 +45,10 @@ def from_masks(name: str, data: Data, citation: str) -> GraphDataset:
 
 
 def bool_mask(values: np.ndarray, shape: tuple[int, ...], name: str) -> Tensor:
-    """Turns 0 and 1, or booleans, into a mask.
+    """Converts 0 and 1, or booleans, to a mask.
 
     Raises:
-        InputError: If it has another shape or other values.
+        InputError: If the shape or a value is wrong.
     """
     if values.shape != shape:
         raise InputError(f"{name} must have the shape {list(shape)} (got {list(values.shape)})")

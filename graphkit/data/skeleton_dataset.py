@@ -1,4 +1,4 @@
-"""The description of a set of skeleton clips."""
+"""Data set class for skeleton clips."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,11 +15,11 @@ from graphkit.skeleton.augment import build_augmentation
 
 @dataclass(frozen=True)
 class SkeletonDataset(GraphDataset):
-    """A data set of clips: a :class:`GraphDataset` whose ``graphs`` are a :class:`~graphkit.data.ClipCollection`.
+    """Data set of skeleton clips, in a :class:`~graphkit.data.ClipCollection`.
 
     Args:
-        layout: The joints and bones.
-        num_persons: Number of persons in a clip P; those who are absent are zeros.
+        layout (SkeletonLayout): Joints and bones.
+        num_persons (int): Number of persons P per clip; missing persons are zeros.
     """
 
     holds: ClassVar[Literal["graphs", "skeleton clips"]] = "skeleton clips"
@@ -46,7 +46,7 @@ class SkeletonDataset(GraphDataset):
         return torch.cat([pairs, pairs.flip(0)], dim=1)
 
     def augmentation(self, items: Sequence[Any]) -> Any:
-        """Returns the random change of training clips; ``None`` without ``items``."""
+        """Returns the augmentation of training clips; ``None`` without ``items``."""
         return build_augmentation(items, self.graphs.layout, self.graphs.coordinates)
 
     def tensors(self) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""List of the named data sets, and the folders of their raw files; nothing is loaded, and PyTorch is not imported."""
+"""List of named data sets and their raw files, without importing PyTorch."""
 
 import atexit
 import os
@@ -11,26 +11,25 @@ from pathlib import Path
 from graphkit.errors import InputTypeError
 from graphkit.registry import dataset_names, get_dataset, manifest
 
-#: Suffixes of a user's own files.
+#: Suffixes of user data files.
 OWN_SUFFIXES = (".npz", ".pt", ".graphml", ".csv")
-#: What shows that a folder is data of a user's own.
+#: Files that identify a folder as user data.
 OWN_FILES = ("edges.csv", "labels.csv", "edge_index.npy", "edge_index.safetensors")
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where the raw files of a data set lie below the root, and where the public copy is.
+    """Location of the raw files of a data set, below the root and on the web.
 
     Args:
-        folder: Folder below the root that PyG's loader calls its root, such as ``"Planetoid"``.
-        raw: Folder with the raw files below that one, such as ``"Cora/raw"``.
-        files: Names of the files and folders that must be there; none for data that are generated or come with a
-            library.
-        address: Public address of the files, or one line on where generated data come from.
-        optional: Whether the data set also works without the files.
-        urls: Where the files are downloaded from: archives (``.zip``) and single files, gzipped or not. By default the
-            reader downloads them, if anything does.
-        pickled: Whether files are pickles. A pickle that differs from the published one is refused, others are noted.
+        folder (str): Root folder of PyG's loader below the data root, such as ``"Planetoid"``.
+        raw (str): Folder of the raw files below ``folder``, such as ``"Cora/raw"``.
+        files (tuple[str, ...]): Required files and folders; empty for generated data.
+        address (str): Public URL, or the origin of generated data.
+        optional (bool): The data set also works without the files.
+        urls (tuple[str, ...]): Download URLs of ``.zip`` archives and single files. (default: empty; the reader may
+            download)
+        pickled (bool): Files are pickles, which are rejected if their digest is wrong.
     """
 
     folder: str = ""
@@ -44,7 +43,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Request:
-    """One call for a data set: its name, its source and where to look for the raw files (``None``: the cache only)."""
+    """Request for a data set: name, source and data root (``None``: cache only)."""
 
     name: str
     source: Source
@@ -53,13 +52,13 @@ class Request:
 
 @dataclass(frozen=True)
 class DatasetRow:
-    """One data set.
+    """Row of :func:`list_datasets`.
 
     Args:
-        name: The name to load it by.
-        task: What is to be predicted.
-        origin: The public address of the raw files, or one line on how the data come about.
-        available: Whether it can be loaded from the root, or from earlier downloads, without a network.
+        name (str): Name of the data set.
+        task (str): Task.
+        origin (str): Public URL, or the origin of generated data.
+        available (bool): The data set can be loaded without a network.
     """
 
     name: str
@@ -69,13 +68,17 @@ class DatasetRow:
 
 
 def list_datasets(root: str | os.PathLike[str] | None = None) -> list[DatasetRow]:
-    """Lists all named data sets in alphabetical order and says which can be loaded without a network.
+    """Lists all named data sets in alphabetical order, with availability offline.
 
     Args:
-        root: Folder with raw files; by default ``GRAPHKIT_DATA``.
+        root (str or Path, optional): Folder of raw files. (default: ``GRAPHKIT_DATA``)
 
     Raises:
         FileNotFoundError: If the root is not a folder.
+
+    Example:
+        >>> "cora" in [row.name for row in list_datasets()]
+        True
     """
     folder = resolve_root(root)
     listed, rows = manifest().get("data set", {}), []
@@ -91,7 +94,7 @@ def list_datasets(root: str | os.PathLike[str] | None = None) -> list[DatasetRow
 
 
 def is_path(name_or_path: str | os.PathLike[str]) -> bool:
-    """Whether this stands for a file or folder of the user's and not for a name.
+    """Returns whether the argument is a path instead of the name of a data set.
 
     Raises:
         InputTypeError: If it is neither text nor a path.
@@ -113,7 +116,7 @@ def is_path(name_or_path: str | os.PathLike[str]) -> bool:
 
 
 def resolve_root(root: str | os.PathLike[str] | None) -> Path | None:
-    """Returns the folder with raw files: the one given, the one in ``GRAPHKIT_DATA``, or none.
+    """Returns the folder of raw files: ``root`` or ``GRAPHKIT_DATA`` or ``None``.
 
     Raises:
         FileNotFoundError: If it is not a folder.
@@ -123,14 +126,14 @@ def resolve_root(root: str | os.PathLike[str] | None) -> Path | None:
         return None
     path = Path(value).expanduser()
     if not path.is_dir():
-        raise FileNotFoundError(f"{origin} must be a folder with raw files (got '{path}', which is none)")
+        raise FileNotFoundError(f"{origin} must be a folder with raw files (got '{path}', which is not a folder)")
     return path
 
 
 def cache_folder() -> Path:
-    """Returns the folder for what is downloaded or processed: ``GRAPHKIT_CACHE``, or ``~/.cache/graphkit``.
+    """Returns the cache folder: ``GRAPHKIT_CACHE``, or ``~/.cache/graphkit``.
 
-    If it cannot be written, a temporary folder takes its place for the life of the process.
+    If it is not writable, a temporary folder is used until the process ends.
     """
     wanted = Path(os.environ.get("GRAPHKIT_CACHE") or "~/.cache/graphkit").expanduser()
     try:
@@ -148,14 +151,14 @@ def _temporary_cache() -> Path:
 
 
 def candidates(request: Request) -> list[Path]:
-    """Returns the folders in which the raw files are looked for: below the root, then among earlier downloads."""
+    """Returns the folders to search for raw files: the data root, then the cache."""
     below = Path(request.source.folder, request.source.raw)
     roots = [request.root] if request.root is not None else []
     return [root / below for root in (*roots, cache_folder() / "raw")]
 
 
 def find_raw(request: Request) -> Path | None:
-    """Returns the folder that holds all raw files of a data set, or ``None``."""
+    """Returns the folder with all raw files of a data set, or ``None``."""
     for folder in candidates(request):
         if all((folder / name).exists() for name in request.source.files):
             return folder

@@ -1,4 +1,4 @@
-"""Which items train, select and test: fractions drawn with a seed, stratified folds, and masks from files."""
+"""Train, validation and test splits: random, stratified folds, and from masks."""
 
 from collections.abc import Sequence
 
@@ -13,12 +13,16 @@ PARTS = ("train", "val", "test")
 
 
 def parse_fractions(split: str | Sequence[float]) -> tuple[float, float, float]:
-    """Reads ``"0.6,0.2,0.2"``: the shares of training, validation and test items.
+    """Parses the fractions of training, validation and test items.
 
     Raises:
-        ValueError: If there are not three numbers, one is not positive, or they do not sum to one.
+        InputError: If there are not three positive numbers that sum to one.
+
+    Example:
+        >>> parse_fractions("0.6,0.2,0.2")
+        (0.6, 0.2, 0.2)
     """
-    hint = "write three shares for train, validation and test, such as 0.6,0.2,0.2"
+    hint = "give three fractions for train, validation and test, such as 0.6,0.2,0.2"
     parts = split.split(",") if isinstance(split, str) else list(split)
     try:
         fractions = tuple(float(share) for share in parts)
@@ -27,7 +31,7 @@ def parse_fractions(split: str | Sequence[float]) -> tuple[float, float, float]:
     if len(fractions) != 3:
         raise InputError(f"`split` must be three numbers (got {split!r}); {hint}")
     if not all(0 < fraction < 1 for fraction in fractions):
-        raise InputError(f"`split` must hold shares between 0 and 1 (got {split!r}); {hint}")
+        raise InputError(f"`split` must hold fractions between 0 and 1 (got {split!r}); {hint}")
     if abs(sum(fractions) - 1) > 1e-6:
         raise InputError(f"`split` must sum to 1 (got {split!r}, which sums to {sum(fractions):g}); {hint}")
     return fractions
@@ -36,17 +40,22 @@ def parse_fractions(split: str | Sequence[float]) -> tuple[float, float, float]:
 def random_split(
     num_items: int, split: str | Sequence[float], seed: int = 0, y: Tensor | None = None, items: Tensor | None = None
 ) -> Split:
-    """Draws a split with the given shares, separately in each class when class labels are given.
+    """Draws a random split, stratified by class if ``y`` is given.
 
     Args:
-        num_items: How many items there are.
-        split: The three shares, see :func:`parse_fractions`.
-        seed: Seed of the draw; the same seed gives the same split on every machine.
-        y: ``[num_items]`` int64 classes to stratify by, or ``None``; unlabeled items, -1, are never drawn.
-        items: ``[K]`` ids that may be drawn; all when ``None``.
+        num_items (int): Number of items.
+        split (str or list[float]): Fractions, see :func:`parse_fractions`.
+        seed (int, optional): Random seed; the split is the same on all machines. (default: ``0``)
+        y (Tensor, optional): ``[num_items]`` int64, classes; unlabeled items (-1) are excluded. (default: ``None``)
+        items (Tensor, optional): ``[K]``, ids of the candidates. (default: ``None``, all)
 
     Raises:
-        ValueError: If a part would be empty.
+        InputError: If a subset would be empty.
+
+    Example:
+        >>> split = random_split(10, "0.6,0.2,0.2")
+        >>> split.train.numel(), split.val.numel(), split.test.numel()
+        (6, 2, 2)
     """
     fractions = parse_fractions(split)
     generator = np.random.default_rng(seed)
@@ -55,7 +64,7 @@ def random_split(
         ids = ids[y.numpy()[ids] >= 0]
     order = generator.permutation(ids)
     if y is not None:
-        # Items of a class become neighbors and get evenly spaced ranks, so that every part of [0, 1) has its share.
+        # Consecutive items of a class get evenly spaced ranks in [0, 1), so that every interval is stratified.
         order = order[np.argsort(y.numpy()[order], kind="stable")]
         _, counts = np.unique(y.numpy()[order], return_counts=True)
         offsets = generator.random(counts.size)
@@ -66,21 +75,24 @@ def random_split(
     parts = [torch.from_numpy(np.sort(subset)) for subset in np.split(order, [first, second])]
     for name, subset in zip(PARTS, parts, strict=True):
         if not subset.numel():
-            raise InputError(f"`split` leaves no {name} item (got {split!r} for {order.size} items); use larger shares")
+            raise InputError(
+                f"`split` leaves no {name} item (got {split!r} for {order.size} items); use larger fractions"
+            )
     return Split(*parts)
 
 
 def few_labels(split: Split, y: Tensor, count: int, seed: int = 0) -> Split:
-    """Returns a split that trains on a few items of each class; validation and test items stay.
+    """Returns a split with ``count`` training items per class.
 
     Args:
-        split: The split whose training items are drawn from.
-        y: ``[num_items]`` int64 classes.
-        count: Training items of each class that are kept.
-        seed: Seed of the draw. With the same seed, more items of a class include the fewer ones.
+        split (Split): Split whose training items are sampled; validation and test items are kept.
+        y (Tensor): ``[num_items]`` int64, classes.
+        count (int): Number of training items per class.
+        seed (int, optional): Random seed. Larger counts with the same seed include the items of smaller ones. (default:
+            ``0``)
 
     Raises:
-        ValueError: If a class has fewer training items.
+        InputError: If a class has fewer training items.
     """
     generator = np.random.default_rng(seed)
     kept = []
@@ -89,25 +101,25 @@ def few_labels(split: Split, y: Tensor, count: int, seed: int = 0) -> Split:
         if members.numel() < count:
             raise InputError(
                 f"`labels_per_class` must be at most the training items of each class (got {count}, and class {label} "
-                f"has {members.numel()}); ask for fewer, or give --split a larger first share"
+                f"has {members.numel()}); ask for fewer, or give --split a larger first fraction"
             )
         kept.append(members[torch.from_numpy(generator.permutation(members.numel())[:count])])
     return Split(torch.cat(kept).sort().values, split.val, split.test)
 
 
 def stratified_folds(y: Tensor, folds: int = 10, seed: int = 0) -> tuple[Split, ...]:
-    """Returns one split per fold, without validation items; classes are spread evenly over the folds.
+    """Returns stratified cross-validation folds, without validation items.
 
-    The folds are the ones of scikit-learn's ``StratifiedKFold(folds, shuffle=True, random_state=seed)``, which the
+    The folds equal those of scikit-learn's ``StratifiedKFold(folds, shuffle=True, random_state=seed)``, which the
     published ten-fold protocol uses.
 
     Args:
-        y: ``[num_items]`` int64 classes; unlabeled items, -1, are in no fold.
-        folds: Number of folds.
-        seed: Seed of the shuffle.
+        y (Tensor): ``[num_items]`` int64, classes; unlabeled items (-1) are in no fold.
+        folds (int, optional): Number of folds. (default: ``10``)
+        seed (int, optional): Random seed. (default: ``0``)
 
     Raises:
-        ValueError: If there are fewer items than folds.
+        InputError: If there are fewer labeled items than folds.
     """
     labels = y.numpy()
     labeled = np.flatnonzero(labels >= 0)
@@ -119,7 +131,7 @@ def stratified_folds(y: Tensor, folds: int = 10, seed: int = 0) -> tuple[Split, 
     members = [np.flatnonzero(labels == label) for label in classes]
     start, fold = 0, np.full(labels.size, -1)
     for ids in members:
-        # Dealing the items, sorted by class, to the folds in turn tells how many of a class each fold takes.
+        # Assigning the sorted items to folds in turn gives the number of items per class and fold.
         dealt = np.sort(np.arange(start, start + ids.size) % folds)
         generator.shuffle(dealt)
         fold[ids] = dealt
@@ -132,7 +144,7 @@ def stratified_folds(y: Tensor, folds: int = 10, seed: int = 0) -> tuple[Split, 
 
 
 def splits_from_masks(train: Tensor, val: Tensor, test: Tensor) -> tuple[Split, ...]:
-    """Turns boolean masks ``[N]``, or ``[N, K]`` for K splits, into ids; a one-column mask serves all K splits."""
+    """Converts masks ``[N]`` or ``[N, K]`` to K splits, with broadcasting."""
     masks = [mask.bool().view(mask.size(0), -1) for mask in (train, val, test)]
     count = max(mask.size(1) for mask in masks)
     columns = [mask.expand(-1, count) if mask.size(1) == 1 else mask for mask in masks]
@@ -140,6 +152,6 @@ def splits_from_masks(train: Tensor, val: Tensor, test: Tensor) -> tuple[Split, 
 
 
 def position_split(num_items: int, fractions: Sequence[float]) -> Split:
-    """Cuts ``0 .. num_items - 1`` in order: the first items train, the last test."""
+    """Splits ``0 .. num_items - 1`` in order: training items first, test items last."""
     first, second = round(num_items * fractions[0]), round(num_items * (fractions[0] + fractions[1]))
     return Split(torch.arange(first), torch.arange(first, second), torch.arange(second, num_items))

@@ -1,7 +1,7 @@
-"""Pickles of arrays, sparse matrices, dictionaries and tensors, read without running anything in them.
+"""Safe reader of pickles of arrays, sparse matrices, dictionaries and tensors.
 
-``pickle.load`` calls whatever function a file names. Here a name stands for an inert record, or the file is refused;
-the records are turned into arrays afterwards, by code that checks sizes and types.
+``pickle.load`` calls functions that a file names. This reader maps each allowed name to an inert record and rejects all
+others; records are converted to arrays afterwards, with checks of sizes and types.
 """
 
 import io
@@ -16,7 +16,7 @@ from torch import Tensor
 from graphkit.data.raw_tables import dense_from_csr, reading
 from graphkit.errors import InputError
 
-#: Opcodes that build numbers, text, containers and records; those for extensions and persistent ids are absent.
+#: Allowed opcodes: numbers, text, containers and records, without extensions and persistent ids.
 _OPCODES = (
     "PROTO", "FRAME", "STOP", "MARK", "NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG1",
     "BINFLOAT", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BINUNICODE",
@@ -24,7 +24,7 @@ _OPCODES = (
     "TUPLE3", "APPEND", "APPENDS", "SETITEM", "SETITEMS", "GLOBAL", "STACK_GLOBAL", "REDUCE", "NEWOBJ", "BUILD",
     "BINGET", "LONG_BINGET", "BINPUT", "LONG_BINPUT", "MEMOIZE",
 )  # fmt: skip
-#: Names in a pickle, and the kind of record that each stands for.
+#: Allowed names in a pickle, and the kind of their records.
 _NAMES = {
     ("numpy.core.multiarray", "_reconstruct"): "array",
     ("numpy._core.multiarray", "_reconstruct"): "array",
@@ -42,11 +42,11 @@ _NAMES = {
     ("torch._utils", "_rebuild_tensor_v2"): "tensor",
     ("torch.storage", "_load_from_bytes"): "storage",
 }
-_MAX_TENSOR = 2**20  # values of one tensor
+_MAX_TENSOR = 2**20  # number of values of one tensor
 
 
 class Record:
-    """What a pickle wants to have made: a kind, the arguments of the call and the state."""
+    """Inert object of a pickle: kind, constructor arguments and state."""
 
     kind = ""
 
@@ -58,10 +58,12 @@ class Record:
 
 
 def read_pickle(path: Path) -> Any:
-    """Reads a pickle whose objects become containers and :class:`Record` instances; text of Python 2 is Latin-1.
+    """Reads a pickle into containers and :class:`Record` objects.
+
+    Text of Python 2 is decoded as Latin-1.
 
     Raises:
-        InputError: If the file is damaged, or names a function or class that raw files have no use for.
+        InputError: If the file is damaged, or contains a function or class that is not allowed.
     """
     with reading(path):
         return _Reader(path).load()
@@ -77,7 +79,7 @@ class _Reader(pickle._Unpickler):  # type: ignore[name-defined, misc]
         content = path.read_bytes()
         super().__init__(io.BytesIO(content), encoding="latin1")
         self._path = path
-        # Made for each file: a pickle can set attributes of the classes that it names.
+        # New classes per file, since a pickle can set attributes of the classes that it names.
         self._kinds = {kind: type("Record", (Record,), {"kind": kind}) for kind in set(_NAMES.values()) - {"dict"}}
         self._kinds["dict"] = type("Dict", (dict,), {"__init__": lambda self, *args: dict.__init__(self)})
 
@@ -93,14 +95,14 @@ class _Reader(pickle._Unpickler):  # type: ignore[name-defined, misc]
         try:
             return super().load()
         except KeyError as error:  # an opcode that is not allowed
-            raise InputError(f"{self._path.name}: it is no pickle of arrays (opcode or entry {error})") from None
+            raise InputError(f"{self._path.name}: it is not a pickle of arrays (opcode or entry {error})") from None
 
 
 def as_array(value: Any, path: Path) -> np.ndarray:
-    """Turns the record of a NumPy array, or of a SciPy matrix in compressed rows, into a dense array of numbers.
+    """Converts the record of a NumPy array or a SciPy CSR matrix to a dense array.
 
     Raises:
-        InputError: If it is another object, or its parts do not fit together.
+        InputError: If it is another object or inconsistent.
     """
     with reading(path):
         kind = value.kind if isinstance(value, Record) else type(value).__name__
@@ -127,7 +129,7 @@ def _as_dtype(value: Any, path: Path) -> np.dtype:
 
 
 def _as_bytes(value: Any) -> bytes:
-    if isinstance(value, Record) and value.kind == "bytes":  # how Python 3 writes bytes for Python 2
+    if isinstance(value, Record) and value.kind == "bytes":  # bytes in protocol 2 of Python 3
         value = value.args[0] if value.args else b""
     value = value.encode("latin1") if isinstance(value, str) else value
     if not isinstance(value, bytes):
@@ -136,10 +138,10 @@ def _as_bytes(value: Any) -> bytes:
 
 
 def as_tensor(value: Any, path: Path) -> Tensor:
-    """Turns the record of a PyTorch tensor into a tensor.
+    """Converts the record of a PyTorch tensor to a tensor.
 
     Raises:
-        InputError: If it is another object, or its parts do not fit together.
+        InputError: If it is another object or inconsistent.
     """
     with reading(path):
         if not isinstance(value, Record) or value.kind != "tensor":

@@ -1,4 +1,4 @@
-"""Which clips train, select and test, where a protocol fixes the test clips and leaves the validation open."""
+"""Validation splits of recordings, for protocols that define only the test clips."""
 
 from collections.abc import Collection
 
@@ -21,17 +21,17 @@ def held_out_split(
     """Returns the split and the protocol of a data set of recordings.
 
     Args:
-        train: ``[G]`` bool, the training clips of the published protocol.
-        test: ``[G]`` bool, its test clips.
-        validation: ``"subjects"`` takes the training clips of some subjects for validation; ``"none"`` trains on all
-            and has no validation, so that the last epoch counts; ``"test"`` chooses the epoch on the test clips, as
-            most published figures do: results then say ``selected_on: test``.
-        subject: ``[G]`` int64, who is recorded in each clip.
-        held_out: The subjects that validate.
-        others: What else the data set itself takes for a validation, for the error message.
+        train (Tensor): ``[G]`` bool, training clips of the published protocol.
+        test (Tensor): ``[G]`` bool, test clips.
+        validation (str): ``"subjects"`` holds out the training clips of some subjects for validation; ``"none"`` trains
+            on all clips until the last epoch; ``"test"`` selects the epoch on test clips, as most publications do
+            (``selected_on: test``).
+        subject (Tensor): ``[G]`` int64, recorded subject of each clip.
+        held_out (set[int]): Validation subjects.
+        others (list[str], optional): Further values of ``validation`` that the data set accepts, for the error message.
 
     Raises:
-        ValueError: If there is no such validation, or a part of the split would be empty.
+        InputError: If ``validation`` is unknown, or a subset would be empty.
     """
     if validation not in VALIDATIONS:
         choices = ", ".join((*VALIDATIONS, *others))
@@ -51,7 +51,7 @@ def held_out_split(
 
 
 def subject_numbers(text: str) -> tuple[int, ...]:
-    """Reads ``"2, 7"``."""
+    """Parses a list of subjects such as ``"2, 7"``."""
     try:
         return tuple(int(number) for number in text.split(",") if number.strip())
     except ValueError:

@@ -59,7 +59,7 @@ TRAIN --device mps                                       | `device` must be auto
 TRAIN --split 0.9,0.9,0.9                                | must sum to 1
 TRAIN --split 0.5,0.5                                    | must be three numbers
 TRAIN --split a,b,c                                      | must be three numbers
-TRAIN --split 1,0,0                                      | must hold shares between 0 and 1
+TRAIN --split 1,0,0                                      | must hold fractions between 0 and 1
 TRAIN --split nan,0.5,0.5                                | `split` must
 TRAIN --split 0.999998,0.000001,0.000001                 | leaves no
 TRAIN --split-seed x                                     | is not a valid integer
@@ -318,7 +318,7 @@ STREAM --strategy ''                                     | there must be a strat
 STREAM --strategy ewc --compare all                      | give one of them
 STREAM --model gta                                    | unknown model 'gta'
 STREAM --protocol publishd                               | unknown protocol 'publishd'
-STREAM --classes-per-task 0                              | got 0 per task
+STREAM --classes-per-task 0                              | `per_task` must be at least 1 (got 0)
 STREAM --classes-per-task 9                              | classes
 STREAM --tasks 9                                         | classes
 STREAM --scenario domain                                 | `scenario` must be one of

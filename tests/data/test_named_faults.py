@@ -62,7 +62,7 @@ def test_planetoid_nodes_without_a_label_are_in_no_drawn_split(tmp_path: Path) -
         ({"test": [11, 9, 9]}, "ind.pubmed.test.index: test nodes must be named once"),
         ({"test": [11, 9, 2]}, "ind.pubmed.test.index: test nodes must be named once and be 9 or more"),
         ({"test": [11, 9, 10**12]}, "too large for a file of its size"),
-        ({"test": [11, 9]}, "the arrays do not fit together"),
+        ({"test": [11, 9]}, "the shapes of the arrays do not match"),
         ({"num_train": 0}, "the split has no training item"),
         ({"ty": np.ones((3, 3), "i4")}, "each row of labels must have a single one"),
         ({"allx": scipy.sparse.csr_matrix((9, 10**9))}, "ind.pubmed.allx: a matrix of 9 x 1,000,000,000 values"),
@@ -215,7 +215,7 @@ def test_wrong_arrays_of_heterophilous_graphs_are_refused(tmp_path: Path) -> Non
     for name, value, message in (
         ("val_masks", masks["val_masks"][:1], "masks must have 12 rows, one per node, and one column per split"),
         ("edges", edges + 1, "questions.npz: edge 10 joins 11 and 12"),
-        ("edges", edges.T, "questions.npz: the arrays do not fit together"),
+        ("edges", edges.T, "questions.npz: the shapes of the arrays do not match"),
         ("edges", np.uint64(2**64 - 1) * np.ones((2, 2), "u8"), "`edges`: its numbers must be below"),
         ("node_labels", np.arange(N) % 3, "the labels of 'questions' must be 0 and 1 .got 3 classes"),
         ("node_features", np.full((N, 3), np.inf), "feature 0 of node 0 must be a finite number"),

@@ -65,7 +65,7 @@ def test_options_choose_the_validation_the_length_and_the_stream(tmp_path: Path)
         ({"val_subjects": "one"}, "`val_subjects` must be whole numbers with commas, such as 2,7 (got 'one')"),
         ({"frames": -1}, "`frames` must not be negative; 0 leaves each clip as long as it is (got -1)"),
         ({"stream": "bones"}, "`stream` must be one of joint, bone, joint-motion, bone-motion (got 'bones')"),
-        ({"transforms": ["self-loops"]}, "transforms are for graphs, and nw-ucla holds clips; see `train.augment`"),
+        ({"transforms": ["self-loops"]}, "transforms are for graphs, and nw-ucla has clips; see `train.augment`"),
     ],
 )
 def test_wrong_options_are_refused(tmp_path: Path, options: dict, message: str) -> None:

@@ -49,7 +49,7 @@ def test_bad_clips_are_named_and_the_others_predicted(clip_run: Path, clips_fold
     bad = {
         "joints": (good[:, :, :17], "must be [frames, 20 joints, 3] or [frames, persons, 20 joints, 3] of numbers"),
         "channels": (good[..., :2], f"(got {list(good[..., :2].shape)} of float32); see `data.layout` and"),
-        "persons": (np.repeat(good, 2, axis=1), "must show at most 1 person(s), as the clips that the model was"),
+        "persons": (np.repeat(good, 2, axis=1), "must have at most 1 person(s), as in training"),
         "nobody": (good * 0, "shows nobody: all its coordinates are zero; leave it out"),
         "nan": (np.where(good == good[2, 0, 1, 0], np.nan, good), "1,000,000 (got nan in frame 2, person 0, joint"),
         "five": (good[None].transpose(0, 4, 1, 3, 2), "it has five axes: save each clip as a file of its own"),

@@ -1,4 +1,4 @@
-"""The full citation graphs Cora and Cora-ML, and the co-purchase and co-author graphs of Shchur et al."""
+"""Full citation graphs, and the co-purchase and co-author graphs of Shchur et al."""
 
 from pathlib import Path
 
@@ -39,19 +39,19 @@ COAUTHOR = {
 
 @dataset(CITATION_FULL, task="node-classification")
 def citation_full(request: Request) -> GraphDataset:
-    """Reads a full citation graph; no published split, so a stratified one is drawn."""
+    """Loads a full citation graph (Cora or Cora-ML), without a published split."""
     return _load(request, "Bojchevski and Günnemann, Graph2Gauss, ICLR 2018; no published split")
 
 
 @dataset(AMAZON, task="node-classification")
 def amazon(request: Request) -> GraphDataset:
-    """Reads products that are bought together; no published split, so a stratified one is drawn."""
+    """Loads an Amazon co-purchase graph, without a published split."""
     return _load(request, "Shchur et al., Pitfalls of GNN Evaluation, 2018; no published split")
 
 
 @dataset(COAUTHOR, task="node-classification")
 def coauthor(request: Request) -> GraphDataset:
-    """Reads authors that wrote a paper together; no published split, so a stratified one is drawn."""
+    """Loads a co-author graph, without a published split."""
     return _load(request, "Shchur et al., Pitfalls of GNN Evaluation, 2018; no published split")
 
 
@@ -61,13 +61,13 @@ def _load(request: Request, citation: str) -> GraphDataset:
 
 
 def _read(path: Path) -> Data:
-    """Reads sparse features, of which those above zero count as one, and edges in both directions without loops."""
+    """Reads binarized features, and edges in both directions without self loops."""
     arrays = read_npz(path, *(f"{prefix}_{name}" for prefix in ("attr", "adj") for name in CSR), "labels")
     x = torch.from_numpy(dense_from_csr(path, *arrays[:4]))
     x[x > 0] = 1
     row, column, shape = csr_entries(path, *arrays[5:8])
     y = arrays[8]
     if shape != (x.size(0), x.size(0)) or y.shape != (x.size(0),):
-        raise InputError(f"{path.name}: features, edges and labels must be those of as many nodes")
+        raise InputError(f"{path.name}: features, edges and labels must have the same number of nodes")
     edge_index, _ = remove_self_loops(torch.from_numpy(np.stack([row, column])))
     return Data(x=x, edge_index=to_undirected(edge_index, num_nodes=x.size(0)), y=torch.from_numpy(y.astype(np.int64)))

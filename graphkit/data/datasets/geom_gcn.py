@@ -1,4 +1,4 @@
-"""Heterophilous graphs with ten published splits: three of WebKB, and Actor."""
+"""Heterophilous graphs with ten published splits: WebKB and Actor."""
 
 from pathlib import Path
 
@@ -34,17 +34,17 @@ WEBKB = {name: _source("WebKB", f"{name}/raw", name) for name in ("texas", "wisc
 
 @dataset(WEBKB, task="node-classification")
 def webkb(request: Request) -> GraphDataset:
-    """Reads web pages of a university, linked as published (directed), with ten splits of 48/32/20 %."""
+    """Loads the directed web graph of a university, with ten splits of 48/32/20 %."""
     data = read_files(request, lambda raw: _read(raw, request.name, listed=False))
     return from_masks(request.name, data, CITATION)
 
 
 @dataset({"actor": _source("Actor", "raw", "film")}, task="node-classification")
 def actor(request: Request) -> GraphDataset:
-    """Reads actors that share a Wikipedia page, linked as published (directed), with ten splits of 48/32/20 %.
+    """Loads the directed graph of actors on Wikipedia, with ten splits of 48/32/20 %.
 
-    Most pairs of actors are listed in one direction, and the published code keeps it. The transform ``undirected`` adds
-    the other one.
+    Most edges are listed in one direction only, as in the published code. The transform ``undirected`` adds reverse
+    edges.
     """
     return from_masks(request.name, read_files(request, lambda raw: _read(raw, "film", listed=True)), CITATION)
 
@@ -53,9 +53,9 @@ def _read(raw: Path, stem: str, listed: bool) -> Data:
     """Reads a graph.
 
     Args:
-        raw: The folder with the files.
-        stem: What the names of the splits begin with.
-        listed: Whether a row lists the features that are one, instead of all features as 0 or 1.
+        raw (Path): Folder of the files.
+        stem (str): Prefix of the names of the split files.
+        listed (bool): Rows list the indices of nonzero features, instead of all features as 0 or 1.
     """
     x, y = _nodes(raw / FEATURES, listed)
     edge_index = torch.from_numpy(read_table(raw / EDGES, 2, "\t", header=1)).t().contiguous()
@@ -71,7 +71,7 @@ def _read(raw: Path, stem: str, listed: bool) -> Data:
 
 
 def _nodes(path: Path, listed: bool) -> tuple[Tensor, Tensor]:
-    """Reads the features ``[N, F]`` and the labels ``[N]``, which are in the file in any order of the nodes."""
+    """Reads the features ``[N, F]`` and labels ``[N]``, sorted by node."""
     ids, labels, features = [], [], []
     with reading(path), open_text(path) as file:
         file.readline()

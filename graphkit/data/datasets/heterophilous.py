@@ -1,4 +1,4 @@
-"""The heterophilous graphs of Platonov et al., with ten published splits."""
+"""Heterophilous graphs of Platonov et al., with ten published splits."""
 
 from pathlib import Path
 
@@ -33,9 +33,9 @@ TASKS = {
 
 @dataset({name: _source(name) for name in TASKS}, task=TASKS)
 def heterophilous(request: Request) -> GraphDataset:
-    """Reads a graph with ten splits of 50/25/25 %; each edge is listed once and counts in both directions.
+    """Loads an undirected heterophilous graph, with ten splits of 50/25/25 %.
 
-    The sets with two classes are scored by ROC-AUC as published, and therefore come as one yes-or-no label per node.
+    Binary data sets are evaluated by ROC-AUC, as published, and therefore have one binary label per node.
     """
     data = read_files(request, lambda raw: _read(raw / request.source.files[0]))
     citation = "Platonov et al., A critical look at the evaluation of GNNs under heterophily, ICLR 2023; ten splits"
@@ -52,7 +52,7 @@ def heterophilous(request: Request) -> GraphDataset:
 def _read(path: Path) -> Data:
     x, y, edges, *masks = read_npz(path, *ARRAYS)
     if x.ndim != 2 or y.shape != x.shape[:1] or edges.ndim != 2 or edges.shape[1] != 2 or edges.dtype.kind not in "iu":
-        raise InputError(f"{path.name}: the arrays do not fit together")
+        raise InputError(f"{path.name}: the shapes of the arrays do not match")
     edge_index = torch.from_numpy(edges.astype("int64")).t().contiguous()
     check_edges(edge_index, len(y), path.name)
     data = Data(x=torch.from_numpy(x), y=torch.from_numpy(y), edge_index=to_undirected(edge_index, num_nodes=len(y)))

@@ -1,4 +1,4 @@
-"""Kinetics-Skeleton: 400 actions in films, with the poses that an estimator found."""
+"""Kinetics-Skeleton: 400 actions in videos, with estimated 2D poses."""
 
 from pathlib import Path
 
@@ -22,15 +22,18 @@ SOURCE = Source("", "Kinetics-Skeleton", (TRAIN, TEST), "https://github.com/yysi
 def kinetics_skeleton(
     request: Request, *, stream: str = "joint", validation: str = "clips", frames: int = 0
 ) -> SkeletonDataset:
-    """Reads clips of 18 joints of two persons in the plane, with a confidence; the published validation clips test.
+    """Loads clips of 18 joints of two persons: 2D coordinates and a confidence.
+
+    The published validation clips are the test clips.
 
     Args:
-        request: Which data set is asked for.
-        stream: ``"joint"``, ``"bone"``, ``"joint-motion"`` or ``"bone-motion"``.
-        validation: ``"clips"`` holds a twentieth of the training clips of each action out (nobody knows who is in
-            them), ``"none"`` trains on all, ``"test"`` chooses the epoch on the test clips.
-        frames: Number of frames that each clip is played for, again and again if need be (300 as published); 0 leaves
-            each as long as it is.
+        request (Request): Request for the data set.
+        stream (str, optional): ``"joint"``, ``"bone"``, ``"joint-motion"`` or ``"bone-motion"``. (default: ``"joint"``)
+        validation (str, optional): ``"clips"`` holds out 5 % of the training clips of each action (subjects are not
+            annotated), ``"none"`` trains on all clips, ``"test"`` selects the epoch on the test clips. (default:
+            ``"clips"``)
+        frames (int, optional): Number of frames per clip, by repetition (300 as published); 0 for variable length.
+            (default: ``0``)
     """
     if validation not in ("clips", "none", "test"):
         raise InputError(f"`validation` must be one of clips, none, test (got {validation!r})")
@@ -53,7 +56,7 @@ def kinetics_skeleton(
 
 
 def _split(is_train: Tensor, labels: Tensor, validation: str) -> Split:
-    """Returns the split; clips that are held out are every twentieth one of an action."""
+    """Returns the split, with every twentieth clip of an action held out."""
     train, test = is_train.nonzero().view(-1), (~is_train).nonzero().view(-1)
     if validation != "clips":
         return Split(train, test if validation == "test" else train[:0], test)
@@ -65,7 +68,7 @@ def _split(is_train: Tensor, labels: Tensor, validation: str) -> Split:
 
 
 def _read(request: Request, root: str) -> ClipStore:
-    """Reads all files once; from then on the clips come from a file that is mapped into memory."""
+    """Reads all files once, and then memory-maps the cached clips."""
     store, raw = Path(root, "store"), Path(root, request.source.raw)
     if not raw.exists():
         raise missing_files(request, "; it is not downloaded by itself")

@@ -1,4 +1,4 @@
-"""The MoleculeNet sets: molecules from SMILES strings, with measured properties."""
+"""MoleculeNet: molecules from SMILES strings with measured properties."""
 
 import csv
 import importlib.util
@@ -35,14 +35,14 @@ TASKS = {
     **dict.fromkeys(REGRESSION, "graph-regression"),
     **dict.fromkeys(CLASSIFICATION, "multitask-graph-classification"),
 }
-#: Characters of the longest SMILES string that is read.
+#: Length limit of SMILES strings.
 MAX_SMILES = 5000
-#: Rows without a graph that the note names.
+#: Number of skipped rows that the note lists.
 NAMED_ROWS = 20
 
 
 def one_hot_columns(x: Tensor) -> Tensor:
-    """Turns integer columns ``[N, K]`` into one-hot columns, one for each value that occurs in the data set."""
+    """One-hot encodes integer columns ``[N, K]``, with one column per occurring value."""
     blocks = []
     for column in x.t():
         value, index = torch.unique(column, return_inverse=True)
@@ -52,18 +52,18 @@ def one_hot_columns(x: Tensor) -> Tensor:
 
 @dataset(SOURCES, task=TASKS, default_split="0.8,0.1,0.1")
 def molecule_net(request: Request) -> GraphDataset:
-    """Reads molecules; RDKit turns the SMILES strings into graphs, and those it rejects are left out.
+    """Loads a MoleculeNet data set with RDKit; invalid molecules are skipped.
 
-    ``node_names`` holds the row of each molecule in the file, counted from 0 below the header, so that predictions can
-    be joined to the rows. A note lists the rows that are left out.
+    ``node_names`` contains the row of each molecule in the file, starting from 0 below the header. A note lists the
+    skipped rows.
 
-    Features are nine properties of the atom (element, chirality, degree, charge, hydrogens, radical electrons,
-    hybridisation, aromaticity, ring), one-hot over the values that occur. ``edge_attr`` ``[E, 3]`` holds bond type,
-    stereo configuration and conjugation as integers. Missing labels are NaN. There is no published split: 80, 10 and
-    10 % are drawn.
+    Features are nine atom properties (element, chirality, degree, charge, hydrogens, radical electrons, hybridization,
+    aromaticity, ring), one-hot over the occurring values. ``edge_attr`` ``[E, 3]`` contains bond type, stereo
+    configuration and conjugation as integers. Missing labels are NaN. There is no published split; a random split of
+    80/10/10 % is drawn.
 
     Raises:
-        ImportError: If RDKit is not installed.
+        MissingPackageError: If RDKit is not installed.
     """
     if importlib.util.find_spec("rdkit") is None:
         raise MissingPackageError(f"the data set '{request.name}' needs RDKit; run: pip install rdkit")
@@ -92,7 +92,7 @@ def _listed(rows: list[int]) -> str:
 
 
 def _read(path: Path, name: str) -> dict[str, Any]:
-    """Reads the molecules of a table, the rows that they are in, and the rows without a graph."""
+    """Reads the molecules of a table, their rows, and the rows that are skipped."""
     smiles_column, label_columns = MoleculeNet.names[name][3:]
     graphs, rows, rejected = [], [], []
     with reading(path), open_text(path) as file:
@@ -117,7 +117,7 @@ def _read(path: Path, name: str) -> dict[str, Any]:
 
 
 def _graph(smiles: str) -> Data | None:
-    """Returns the graph of a molecule; nothing if RDKit rejects it, or an atom is of a kind without a feature."""
+    """Returns the graph of a molecule, or ``None`` if it is not supported."""
     if len(smiles) > MAX_SMILES:
         return None
     try:

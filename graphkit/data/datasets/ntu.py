@@ -1,4 +1,4 @@
-"""NTU RGB+D and NTU RGB+D 120: actions of one or two persons, seen by three cameras."""
+"""NTU RGB+D and NTU RGB+D 120: actions of one or two persons, from three cameras."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from graphkit.skeleton.readers.ntu import BODIES, read_ntu
 
 ADDRESS = "https://rose1.ntu.edu.sg/dataset/actionRecognition (on request)"
 FOLDER = "nturgb+d_skeletons"
-#: Lists of clips without a skeleton, as they are published, which are looked for beside the folder of clips.
+#: Published lists of clips with missing skeletons, next to the folder of clips.
 MISSING = ("NTU_RGBD_samples_with_missing_skeletons.txt", "NTU_RGBD120_samples_with_missing_skeletons.txt")
 TRAINING_SUBJECTS = (
     (1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38)
@@ -38,27 +38,27 @@ def ntu(
     frames: int = 0,
     bodies: str = "tracked",
 ) -> SkeletonDataset:
-    """Reads clips of 25 joints of two persons; the protocol in the name says which train and which test.
+    """Loads clips of 25 joints of two persons, with the protocol of the name.
 
-    ``xsub`` splits by subjects, ``xview`` tests on camera 1, ``xset`` on cameras set up with odd numbers. The clips of
-    the first 60 actions lie in ``NTU-RGB-D/nturgb+d_skeletons``, those of the rest beside them or in
-    ``nturgb+d_skeletons120``; clips in the published lists of missing skeletons are left out.
+    ``xsub`` tests on subjects, ``xview`` on camera 1, ``xset`` on setups with odd numbers. The clips of the first 60
+    actions are in ``NTU-RGB-D/nturgb+d_skeletons``, the others in the same folder or in ``nturgb+d_skeletons120``.
+    Clips in the published lists of missing skeletons are skipped.
 
     Args:
-        request: Which data set is asked for.
-        stream: ``"joint"``, ``"bone"``, ``"joint-motion"`` or ``"bone-motion"``.
-        validation: ``"subjects"`` holds some training subjects out, ``"none"`` trains on all, ``"test"`` chooses the
-            epoch on the test clips.
-        val_subjects: The subjects that are held out.
-        frames: Number of frames that each clip is played for, again and again if need be (300 as published); 0 leaves
-            each as long as it is.
-        bodies: ``"tracked"`` tells persons apart by their tracking id, ``"position"`` by their position in the list of
-            a frame.
+        request (Request): Request for the data set.
+        stream (str, optional): ``"joint"``, ``"bone"``, ``"joint-motion"`` or ``"bone-motion"``. (default: ``"joint"``)
+        validation (str, optional): ``"subjects"`` holds out training subjects, ``"none"`` trains on all clips,
+            ``"test"`` selects the epoch on the test clips. (default: ``"subjects"``)
+        val_subjects (str, optional): Validation subjects. (default: ``"1,8,19"``)
+        frames (int, optional): Number of frames per clip, by repetition (300 as published); 0 for variable length.
+            (default: ``0``)
+        bodies (str, optional): Identifies persons by tracking id (``"tracked"``) or by their position in the list of a
+            frame (``"position"``). (default: ``"tracked"``)
 
     Differences:
-        The paper keeps the two tracked bodies with the largest energy; the released reader takes the position of a body
-        in the list of a frame for its identity, so that persons change places when one of them leaves. ``bodies``
-        chooses; the default follows the paper.
+        The paper keeps the two tracked bodies with the largest energy. The released reader identifies bodies by their
+        position in the list of a frame, so that persons are swapped when one of them leaves. The default of ``bodies``
+        follows the paper.
     """
     if bodies not in BODIES:
         raise InputError(f"`bodies` must be one of {', '.join(BODIES)} (got {bodies!r})")
@@ -87,7 +87,7 @@ def ntu(
         num_outputs=actions,
         metric="accuracy",
         protocol=protocol,
-        class_names=tuple(f"A{number:03d}" for number in range(1, actions + 1)),  # as in the names of the files
+        class_names=tuple(f"A{number:03d}" for number in range(1, actions + 1)),  # as in the file names
         citation="Shahroudy et al., NTU RGB+D, CVPR 2016; Liu et al., NTU RGB+D 120, TPAMI 2019",
         layout=layout,
         num_persons=2,
@@ -95,7 +95,7 @@ def ntu(
 
 
 def _read(request: Request, root: str, actions: int, bodies: str) -> ClipStore:
-    """Reads all files once; from then on the clips come from a file that is mapped into memory."""
+    """Reads all files once, and then memory-maps the cached clips."""
     store, raw = Path(root, "store"), Path(root, request.source.raw)
     if not (store / "index.npz").is_file():
         store.mkdir(exist_ok=True)

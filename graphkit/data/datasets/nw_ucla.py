@@ -1,4 +1,4 @@
-"""NW-UCLA: ten actions of ten persons, seen by three cameras."""
+"""NW-UCLA: ten actions of ten persons, from three cameras."""
 
 from pathlib import Path
 
@@ -30,18 +30,20 @@ def nw_ucla(
     align: bool = False,
     box: bool = False,
 ) -> SkeletonDataset:
-    """Reads clips of 20 joints; cameras 1 and 2 train, camera 3 tests.
+    """Loads clips of 20 joints, with cameras 1 and 2 for training and 3 for testing.
 
     Args:
-        request: Which data set is asked for.
-        stream: ``"joint"``, ``"bone"``, ``"joint-motion"`` or ``"bone-motion"``.
-        validation: ``"subjects"`` holds some training subjects out, ``"camera"`` the second camera, ``"none"`` trains
-            on all, ``"test"`` chooses the epoch on the test clips.
-        val_subjects: The subjects that are held out, 1 to 10.
-        frames: Number of frames that each clip is interpolated to; 0 leaves each as long as it is.
-        center: ``"first"`` moves the spine of the first frame to the origin, ``"each"`` that of each frame.
-        align: Whether each clip is turned so that the body of its first frame stands upright and looks one way.
-        box: Whether each clip is stretched so that each coordinate runs from -1 to 1.
+        request (Request): Request for the data set.
+        stream (str, optional): ``"joint"``, ``"bone"``, ``"joint-motion"`` or ``"bone-motion"``. (default: ``"joint"``)
+        validation (str, optional): ``"subjects"`` holds out training subjects, ``"camera"`` the second camera,
+            ``"none"`` trains on all clips, ``"test"`` selects the epoch on the test clips. (default: ``"subjects"``)
+        val_subjects (str, optional): Validation subjects, 1 to 10. (default: ``"2,7"``)
+        frames (int, optional): Number of frames per clip, by interpolation; 0 for variable length. (default: ``0``)
+        center (str, optional): Moves the spine to the origin in the ``"first"`` frame or in ``"each"`` frame. (default:
+            ``"first"``)
+        align (bool, optional): Rotates each clip so that the body is upright and faces a fixed direction in the first
+            frame. (default: ``False``)
+        box (bool, optional): Scales each coordinate of a clip to [-1, 1]. (default: ``False``)
     """
     layout = get_layout("nw-ucla-20")
     store = read_raw(request, _read)
@@ -69,7 +71,7 @@ def nw_ucla(
 
 
 def _read(root: str) -> ClipStore:
-    """Reads the archive once; from then on the clips come from a file that is mapped into memory."""
+    """Reads the archive once, and then memory-maps the cached clips."""
     folder, archive = Path(root, "store"), Path(root, SOURCE.raw, ARCHIVE)
     if not archive.is_file():
         download_url(SOURCE.address, str(archive.parent), filename=ARCHIVE)

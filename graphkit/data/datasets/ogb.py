@@ -1,7 +1,7 @@
-"""Data sets of the Open Graph Benchmark, read from their raw files without the ``ogb`` package.
+"""Open Graph Benchmark data sets, read from raw files without the ``ogb`` package.
 
-That package asks for updates over the network when it is imported, prompts before it downloads, and reads its own
-files with an unrestricted ``torch.load``. The raw files are plain tables, so a table reader is all that it takes.
+The ``ogb`` package checks for updates over the network on import, prompts before downloads, and loads its own files
+with an unrestricted ``torch.load``. The raw files are plain tables.
 """
 
 from pathlib import Path
@@ -45,21 +45,21 @@ GRAPH_SOURCES = {
 
 
 def read_labels(path: Path) -> Tensor:
-    """Reads a gzipped table of labels, in which an empty cell, or line, is a label that is missing."""
+    """Reads a gzipped table of labels; empty cells and lines are missing labels."""
     with reading(path), open_text(path) as file:
         rows = [[float(cell or "nan") for cell in line.strip().split(",")] for line in file]
         return torch.tensor(rows, dtype=torch.float).view(len(rows), -1 if rows else 1)
 
 
 def read_tables(request: Request, features: type) -> dict[str, Tensor]:
-    """Reads all tables of a data set, from the cache where they have been read before.
+    """Reads all tables of a data set, or their cached content.
 
     Args:
-        request: The data set that is asked for.
-        features: Type of the node features; labels are floats and everything else whole numbers.
+        request (Request): Request for the data set.
+        features (type): Type of the node features; labels are floats, all others integers.
 
     Raises:
-        InputError: If a table is damaged, or two of them do not fit together.
+        InputError: If a table is damaged, or the shapes of tables do not match.
     """
 
     def reader(raw: Path) -> dict[str, Tensor]:
@@ -78,7 +78,7 @@ def read_tables(request: Request, features: type) -> dict[str, Tensor]:
 
 
 def _check_tables(tables: dict[str, Tensor]) -> None:
-    """Refuses tables whose numbers of rows or columns do not fit together."""
+    """Raises an error for tables whose shapes do not match."""
     num_nodes, num_edges = tables["num-node-list"], tables["num-edge-list"]
     nodes, edges, graphs = int(num_nodes.sum()), int(num_edges.sum()), num_nodes.numel()
     rows = {"node-feat": nodes, "node-label": nodes, "edge": edges, "edge-feat": edges}
@@ -95,15 +95,15 @@ def _check_tables(tables: dict[str, Tensor]) -> None:
 
 
 def _both_directions(edge_index: Tensor) -> Tensor:
-    """Puts the reverse behind each edge, as the benchmark does for graphs whose raw files list an edge once."""
+    """Interleaves each edge with its reverse, as in the benchmark."""
     return torch.stack([edge_index, edge_index.flip(0)], dim=2).flatten(1)
 
 
 @dataset(NODE_SOURCES, task="node-classification")
 def ogbn(request: Request) -> GraphDataset:
-    """Reads one large graph with the published split; citations of arxiv keep their direction.
+    """Loads one large graph with the published split; citations of arxiv are directed.
 
-    The transform ``undirected`` adds the reverse of every citation.
+    The transform ``undirected`` adds reverse edges.
     """
     table = read_tables(request, np.float32)
     edge_index = table["edge"].t().contiguous()
@@ -124,7 +124,10 @@ def ogbn(request: Request) -> GraphDataset:
 
 @dataset(GRAPH_SOURCES, task="multitask-graph-classification")
 def ogbg(request: Request) -> GraphDataset:
-    """Reads molecules with the published scaffold split; atom features are one-hot over the values that occur."""
+    """Loads molecules with the published scaffold split.
+
+    Atom features are one-hot over the occurring values.
+    """
     table = read_tables(request, np.int64)
     num_edges = table["num-edge-list"].view(-1)
     graphs = GraphCollection(

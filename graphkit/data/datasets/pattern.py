@@ -1,4 +1,4 @@
-"""Stochastic block models with a planted pattern whose nodes are to be found."""
+"""PATTERN: stochastic block models with a planted pattern (node classification)."""
 
 import zipfile
 from collections.abc import Iterator
@@ -29,17 +29,17 @@ SOURCE = Source(
     urls=(ADDRESS,),
     pickled=True,
 )
-NUM_VALUES = 3  # node features are one of three values
+NUM_VALUES = 3  # number of values of the node feature
 PATTERN_SIZE, NUM_PATTERNS = 20, 100
 PUBLISHED = "Dwivedi et al., Benchmarking Graph Neural Networks, 2020 (PATTERN)"
 
 
 def generate(num_graphs: int, seed: int) -> GraphCollection:
-    """Draws graphs as the paper on PATTERN describes them.
+    """Draws random graphs as specified in the PATTERN paper.
 
-    Five communities of 5 to 35 nodes (edge probability 0.5 within, 0.35 across) and one of 100 random patterns of 20
-    nodes (0.5 within and to the rest), drawn once per seed. Features are uniform over three values, fixed in a
-    pattern; a node's class says whether it belongs to the pattern. Nodes are shuffled.
+    Five communities of 5 to 35 nodes (edge probability 0.5 within, 0.35 between) and one of 100 random patterns of 20
+    nodes (0.5 within and to the rest), drawn once per seed. Features are uniform over three values and fixed within a
+    pattern; the class of a node is membership in the pattern. Nodes are shuffled.
     """
     generator = np.random.default_rng(seed)
     pattern_edges = np.triu(generator.random((NUM_PATTERNS, PATTERN_SIZE, PATTERN_SIZE)) < 0.5, 1)
@@ -75,14 +75,14 @@ def generate(num_graphs: int, seed: int) -> GraphCollection:
 
 @dataset({"pattern": SOURCE}, task="node-classification")
 def pattern(request: Request, *, num_graphs: int = 1400, seed: int = 0, published: bool = False) -> GraphDataset:
-    """Reads the published 10,000, 2,000 and 2,000 graphs where their file is present, or generates graphs like them.
+    """Loads the published graphs if present, else generates similar graphs.
 
     Args:
-        request: The data set that is asked for.
-        num_graphs: Number of generated graphs, 5/7 of them for training and 1/7 for validation and test each; the
-            published files are read as they are.
-        seed: Seed of the generator.
-        published: Insist on the published graphs: fetch them if they are not here, and never generate.
+        request (Request): Request for the data set.
+        num_graphs (int, optional): Number of generated graphs, 5/7 for training and 1/7 each for validation and test;
+            ignored for the 10,000/2,000/2,000 published graphs. (default: ``1400``)
+        seed (int, optional): Random seed of the generator. (default: ``0``)
+        published (bool, optional): Requires the published graphs, which are downloaded if missing. (default: ``False``)
     """
     if published or find_raw(request) is not None:
         graphs, split = read_parts(request, lambda raw, subset: _read(raw / SOURCE.files[0], subset))
@@ -107,17 +107,17 @@ def pattern(request: Request, *, num_graphs: int = 1400, seed: int = 0, publishe
 
 
 def _read(path: Path, subset: str) -> Iterator[Data]:
-    """Reads the graphs of a part from a file that ``torch.save`` wrote; anything but tensors in it is refused."""
+    """Reads the graphs of a subset; anything but tensors is rejected."""
     with reading(path):
         if zipfile.is_zipfile(path):
             check_zip(path)
         graphs = torch.load(path, weights_only=True)[PARTS.index(subset)]
         for graph in graphs:
             x, edge_index, y = (graph[name] for name in ("x", "edge_index", "y"))
-            if max(x.numel(), edge_index.numel(), y.numel()) > path.stat().st_size:  # a number may stand for many
+            if max(x.numel(), edge_index.numel(), y.numel()) > path.stat().st_size:  # stride 0 repeats values
                 raise InputError(f"{path.name}: a tensor has more values than the file has bytes")
             x = x.argmax(dim=1) if x.dim() == 2 and x.size(1) > 1 else x.view(-1)
             if edge_index.dim() != 2 or edge_index.size(0) != 2 or y.numel() != x.numel():
-                raise InputError(f"{path.name}: the tensors of a graph do not fit together")
+                raise InputError(f"{path.name}: the shapes of the tensors of a graph do not match")
             check_edges(edge_index, x.numel(), path.name)
             yield Data(x=x.long(), edge_index=edge_index.long(), y=y.view(-1).long())

@@ -1,4 +1,4 @@
-"""Citation graphs with the public split: Cora, CiteSeer and PubMed."""
+"""Planetoid citation graphs with the public split: Cora, CiteSeer and PubMed."""
 
 from itertools import chain, repeat
 from pathlib import Path
@@ -32,11 +32,12 @@ def _source(name: str) -> Source:
 
 @dataset({name: _source(name) for name in SPELLING}, task="node-classification")
 def planetoid(request: Request) -> GraphDataset:
-    """Reads a citation graph; 20 training nodes per class, 500 validation and 1000 test nodes as published.
+    """Loads a citation graph with the public split.
 
-    Features are bags of words as stored; the transform ``normalize-features`` makes the rows sum to one. The raw files
-    are pickles, of which arrays, sparse matrices and dictionaries alone are read. Citations count in both directions,
-    once each; self loops are left out. Nodes whose row of labels is zero, or absent, have the label -1: 15 of CiteSeer.
+    The split has 20 training nodes per class, 500 validation and 1000 test nodes. Features are bags of words as stored;
+    the transform ``normalize-features`` normalizes the rows. Edges are undirected, without duplicates and self loops.
+    Nodes without a class have the label -1 (15 of CiteSeer). From the pickles, only arrays, sparse matrices and
+    dictionaries are read.
     """
     data = read_files(request, lambda raw: _read(raw, f"ind.{request.name}"))
     citation = "Yang et al., Revisiting Semi-Supervised Learning with Graph Embeddings, ICML 2016; public split"
@@ -51,7 +52,7 @@ def _read(raw: Path, stem: str) -> Data:
     first, num_train = allx.shape[0], arrays["y"].shape[0]
     same = ally.shape[:1] == (first,) and ty.shape[:1] == tx.shape[:1] == (test.size,)
     if not same or allx.ndim != 2 or allx.shape[1:] != tx.shape[1:] or ally.ndim != 2 or ally.shape[1:] != ty.shape[1:]:
-        raise InputError(f"{stem}.*: the arrays do not fit together")
+        raise InputError(f"{stem}.*: the shapes of the arrays do not match")
     if np.unique(test).size != test.size or test.min(initial=first) < first:
         raise InputError(f"{stem}.test.index: test nodes must be named once and be {first} or more")
     num_nodes = max(first, int(test.max(initial=-1)) + 1)
@@ -77,11 +78,11 @@ def _read(raw: Path, stem: str) -> Data:
 
 
 def _edges(path: Path, num_nodes: int) -> torch.Tensor:
-    """Returns the edges of a dictionary from each node to a list of its neighbors."""
+    """Returns the edges of an adjacency dictionary of lists."""
     graph = read_pickle(path)
     if not isinstance(graph, dict) or not all(isinstance(neighbors, list) for neighbors in graph.values()):
         raise InputError(f"{path.name}: it must be a dictionary of lists")
-    if sum(map(len, graph.values())) > path.stat().st_size:  # one list may stand in many places
+    if sum(map(len, graph.values())) > path.stat().st_size:  # lists may be shared by reference
         raise InputError(f"{path.name}: it has more edges than bytes")
     sources = chain.from_iterable(repeat(node, len(neighbors)) for node, neighbors in graph.items())
     ends = list(sources), list(chain.from_iterable(graph.values()))

@@ -1,4 +1,4 @@
-"""Point clouds drawn from the surfaces of meshes: geometric shapes and ModelNet."""
+"""Point clouds sampled from meshes: geometric shapes and ModelNet."""
 
 import hashlib
 from collections.abc import Sequence
@@ -36,17 +36,18 @@ CITATIONS = {
 
 @dataset(SOURCES, task="graph-classification")
 def point_clouds(request: Request, *, num_points: int = 1024, copies: int = 0, seed: int = 0) -> GraphDataset:
-    """Draws points evenly from the surfaces of meshes; clouds are centered and fit into a cube of side 2.
+    """Samples points uniformly from meshes, centered and scaled to a cube of side 2.
 
-    Clouds have no edges: a model such as DGCNN makes its own. A tenth of the training clouds, drawn evenly from the
-    classes, are for validation. ``geometric-shapes`` has one mesh for each of 40 classes, the same for training and for
-    testing: of them, clouds differ in the points drawn alone, and scores say nothing of shapes never seen.
+    Point clouds have no edges; models such as DGCNN compute them. A stratified tenth of the training clouds is used for
+    validation. ``geometric-shapes`` has one mesh for each of 40 classes, which training and test share: its clouds
+    differ in the sampled points only, and its scores do not measure generalization to new shapes.
 
     Args:
-        request: Which data set is asked for.
-        num_points: Points of a cloud.
-        copies: Clouds drawn from each mesh; 0 for 10 of ``geometric-shapes`` and one of the others.
-        seed: Seed of the points.
+        request (Request): Request for the data set.
+        num_points (int, optional): Number of points per cloud. (default: ``1024``)
+        copies (int, optional): Number of clouds per mesh; 0 for 10 (``geometric-shapes``) or 1 (others). (default:
+            ``0``)
+        seed (int, optional): Random seed of the points. (default: ``0``)
     """
     if num_points < 2 or copies < 0:
         raise InputError(f"`num_points` must be at least 2, and `copies` not negative (got {num_points} and {copies})")
@@ -69,11 +70,11 @@ def point_clouds(request: Request, *, num_points: int = 1024, copies: int = 0, s
 
 
 def _read(raw: Path, center: bool) -> dict[str, Any]:
-    """Reads the meshes of both parts; a class has a folder, in it one for each part.
+    """Reads the training and test meshes from ``CLASS/train`` and ``CLASS/test``.
 
     Args:
-        raw: The folder of the classes.
-        center: Whether the mean of the corners of each mesh is moved to the origin.
+        raw (Path): Folder of the classes.
+        center (bool): Moves the mean of the vertices of each mesh to the origin.
     """
     folders = sorted(path for path in raw.iterdir() if path.is_dir())
     meshes: dict[str, Any] = {"train": [], "test": []}
@@ -89,12 +90,12 @@ def _read(raw: Path, center: bool) -> dict[str, Any]:
 
 
 def _read_off(path: Path) -> tuple[Tensor, Tensor]:
-    """Reads the corners ``[N, 3]`` and the triangles ``[3, F]`` of a mesh; a face of four corners becomes two."""
+    """Reads vertices ``[N, 3]`` and triangles ``[3, F]``; quadrilaterals are divided."""
     with reading(path), open_text(path) as file:
         lines = [line for line in file if line.strip()]
         if not lines or lines[0][:3] != "OFF":
             raise InputError(f"{path.name}: it must begin with OFF")
-        lines[:1] = [rest] if (rest := lines[0][3:].strip()) else []  # some files go on in the same line
+        lines[:1] = [rest] if (rest := lines[0][3:].strip()) else []  # some files have the counts on the same line
         num_corners, num_faces = (int(count) for count in lines[0].split()[:2])
         corners, faces = lines[1 : 1 + num_corners], lines[1 + num_corners : 1 + num_corners + num_faces]
         if min(num_corners, num_faces) < 1 or (len(corners), len(faces)) != (num_corners, num_faces):
@@ -112,12 +113,12 @@ def _read_off(path: Path) -> tuple[Tensor, Tensor]:
 
 
 def _ordered(meshes: Sequence[Data]) -> list[Data]:
-    """Returns the meshes by class and content: their files come in an order that depends on the file system."""
+    """Returns the meshes sorted by class and content, independent of the file system."""
     return sorted(meshes, key=lambda m: (int(m.y), hashlib.sha256(m.pos.numpy().tobytes()).digest()))  # type: ignore[arg-type, union-attr]
 
 
 def _draw(meshes: Sequence[Data], num_points: int, copies: int, seed: int) -> list[Data]:
-    """Returns ``copies`` clouds of each mesh, one after the other."""
+    """Returns ``copies`` point clouds of each mesh, mesh after mesh."""
     draw = Compose([SamplePoints(num_points), NormalizeScale()])
     clouds = []
     with torch.random.fork_rng(devices=[]):
@@ -132,6 +133,6 @@ def _draw(meshes: Sequence[Data], num_points: int, copies: int, seed: int) -> li
 
 
 def _split(y: Tensor, num_train: int) -> Split:
-    """Returns the published test clouds, and the others cut into training and validation."""
+    """Returns the published test clouds, and a split of the others."""
     fold = stratified_folds(y[:num_train])[0]
     return Split(fold.train, fold.test, torch.arange(num_train, y.numel()))

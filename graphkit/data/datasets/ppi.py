@@ -1,4 +1,4 @@
-"""Protein interactions in 24 human tissues, with many labels per protein."""
+"""PPI: protein interactions in 24 human tissues, multi-label."""
 
 import json
 from collections.abc import Iterator
@@ -30,7 +30,10 @@ SOURCE = Source(
 
 @dataset({"ppi": SOURCE}, task="multilabel-node-classification")
 def ppi(request: Request) -> GraphDataset:
-    """Reads 20 training, 2 validation and 2 test graphs with 121 labels per node, scored by micro-F1."""
+    """Loads 20 training, 2 validation and 2 test graphs with 121 labels per node.
+
+    The metric is micro-F1.
+    """
     graphs, split = read_parts(request, _read)
     return GraphDataset(
         name=request.name,
@@ -45,7 +48,7 @@ def ppi(request: Request) -> GraphDataset:
 
 
 def _read(raw: Path, subset: str) -> Iterator[Data]:
-    """Reads the graphs of a part, whose nodes follow each other; self loops are left out."""
+    """Reads the graphs of a subset, without self loops."""
     stem = PARTS[subset]
     x, y, owner = (read_npy(raw / f"{stem}_{table}.npy") for table in ("feats", "labels", "graph_id"))
     fits = x.ndim == y.ndim == 2 and owner.ndim == 1 and x.shape[0] == y.shape[0] == owner.size > 0

@@ -1,4 +1,4 @@
-"""Collections of graphs that are read from raw files and kept as tensors, in one piece or in three parts."""
+"""Cached reading of graph collections with or without published subsets."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -16,12 +16,12 @@ PARTS = ("train", "val", "test")
 
 
 def read_graphs(request: Request, reader: Callable[[Path], GraphCollection], key: str = "data") -> GraphCollection:
-    """Reads a collection from the raw files, or from the cache where it has been read before.
+    """Reads a collection from the raw files or from the cache.
 
     Args:
-        request: The data set that is asked for.
-        reader: Takes the folder of the raw files.
-        key: Tells the results of different options apart.
+        request (Request): Request for the data set.
+        reader (callable): Takes the folder of the raw files and returns the collection.
+        key (str, optional): Distinguishes results of different options. (default: ``"data"``)
     """
     return from_content(read_cached(request, lambda raw: as_content(reader(raw)), key))
 
@@ -29,13 +29,13 @@ def read_graphs(request: Request, reader: Callable[[Path], GraphCollection], key
 def read_parts(
     request: Request, reader: Callable[[Path, str], Iterable[Data]], key: str = "data"
 ) -> tuple[GraphCollection, Split]:
-    """Reads three parts into one collection, and returns which graph belongs to which.
+    """Reads training, validation and test graphs into one collection with a split.
 
     Args:
-        request: The data set that is asked for.
-        reader: Takes the folder of the raw files and ``"train"``, ``"val"`` or ``"test"``, and gives the graphs of that
-            part.
-        key: Tells the results of different options apart.
+        request (Request): Request for the data set.
+        reader (callable): Takes the folder of the raw files and ``"train"``, ``"val"`` or ``"test"``, and yields
+            graphs.
+        key (str, optional): Distinguishes results of different options. (default: ``"data"``)
     """
 
     def read_all(raw: Path) -> dict[str, Any]:
@@ -49,11 +49,11 @@ def read_parts(
 
 
 def as_content(graphs: GraphCollection) -> dict[str, Any]:
-    """Returns what a collection is made of: tensors, text and containers."""
+    """Returns the serializable content of a collection: tensors, text and containers."""
     names = ("edge_index", "num_nodes", "num_edges", "node", "edge", "graph")
     return {name: getattr(graphs, name) for name in names}
 
 
 def from_content(content: dict[str, Any]) -> GraphCollection:
-    """Returns the collection that is made of some tensors."""
+    """Creates a collection from the output of :func:`as_content`."""
     return GraphCollection(**content)

@@ -1,4 +1,4 @@
-"""Posts of Reddit, linked where the same user commented on both."""
+"""Reddit: graph of posts with common commenters."""
 
 from pathlib import Path
 
@@ -21,7 +21,10 @@ DATA, GRAPH = "reddit_data.npz", "reddit_graph.npz"
 
 @dataset({"reddit": Source("Reddit", "raw", (DATA, GRAPH), ADDRESS, urls=(ADDRESS,))}, task="node-classification")
 def reddit(request: Request) -> GraphDataset:
-    """Reads the graph of 232,965 posts with the published split by day; it needs about 10 GB of memory."""
+    """Loads the graph of 232,965 posts with the published split by day.
+
+    Loading needs about 10 GB of memory.
+    """
     data = read_files(request, _read)
     return from_masks(request.name, data, "Hamilton et al., GraphSAGE, NeurIPS 2017; published split by day")
 

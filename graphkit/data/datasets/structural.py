@@ -1,4 +1,4 @@
-"""Small graphs without node features: airports, e-mails of an institution, and the karate club."""
+"""Graphs without node features: airports, an e-mail network, and the karate club."""
 
 from pathlib import Path
 
@@ -38,10 +38,9 @@ EMAIL = Source(
 
 @dataset(AIRPORTS, task="node-classification")
 def airports(request: Request) -> GraphDataset:
-    """Reads flights between airports in four classes of activity; features are one-hot node numbers.
+    """Loads flights between airports in four classes of activity.
 
-    The file lists each flight once, and struc2vec reads it as an undirected graph: each counts in both directions here.
-    Names of the nodes are the numbers of the airports in the files.
+    Features are one-hot node ids. Edges are undirected, as in struc2vec. Node names are the airport ids of the files.
     """
     data, names = read_files(request, lambda raw: _read_airports(*(raw / name for name in request.source.files)))
     dataset = from_masks(request.name, data, "Ribeiro et al., struc2vec, KDD 2017; no published split")
@@ -64,7 +63,7 @@ def _read_airports(edges: Path, labels: Path) -> tuple[Data, tuple[str, ...]]:
 
 @dataset({"email-eu-core": EMAIL}, task="node-classification")
 def email_eu_core(request: Request) -> GraphDataset:
-    """Reads e-mails between the members of 42 departments (directed); features are one-hot node numbers."""
+    """Loads the directed e-mail network of 42 departments, with one-hot node ids."""
     data = read_files(request, lambda raw: _read_email(*(raw / name for name in EMAIL_FILES)))
     return from_masks(request.name, data, "Leskovec et al., SNAP, email-Eu-core; no published split")
 
@@ -87,5 +86,5 @@ def _identity(size: int, path: Path) -> torch.Tensor:
 
 @dataset({"karate": Source(address="comes with PyTorch Geometric")}, task="node-classification")
 def karate(request: Request) -> GraphDataset:
-    """Returns the 34 members of the karate club in four communities; features are one-hot node numbers."""
+    """Loads the karate club: 34 nodes in four communities, with one-hot node ids."""
     return from_masks(request.name, KarateClub()[0], "Zachary, 1977; communities of Kipf and Welling, ICLR 2017")

@@ -1,4 +1,4 @@
-"""Graph classification sets of the TU Dortmund collection, under ten-fold cross-validation."""
+"""TUDataset graph classification sets with ten-fold cross-validation."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ SPELLING = {
     "imdb-multi": "IMDB-MULTI",
     "collab": "COLLAB",
 }
-DEGREE_WIDTH = {"imdb-binary": 150, "imdb-multi": 150, "collab": 500}  # sets without node features
+DEGREE_WIDTH = {"imdb-binary": 150, "imdb-multi": 150, "collab": 500}  # data sets without node labels
 SOURCES = {
     name: Source(
         "TUDataset",
@@ -44,14 +44,14 @@ SOURCES = {
 
 @dataset(SOURCES, task="graph-classification")
 def tu(request: Request, *, attributes: bool = False) -> GraphDataset:
-    """Reads a set of labeled graphs; ten stratified folds shuffled with seed 0, no validation set.
+    """Loads labeled graphs with ten stratified folds (seed 0) and no validation set.
 
-    Features are the one-hot node labels. Sets without node labels get the one-hot in-degree, counted without self
-    loops: 150 columns for the IMDB sets, 500 for COLLAB.
+    Features are one-hot node labels. Data sets without node labels get the one-hot in-degree without self loops: 150
+    columns for the IMDB data sets, 500 for COLLAB.
 
     Args:
-        request: The data set that is asked for.
-        attributes: Whether the continuous node attributes, where a set has them, stand before the node labels.
+        request (Request): Request for the data set.
+        attributes (bool, optional): Prepends continuous node attributes, if available. (default: ``False``)
     """
     key = "attributes" if attributes else "labels"
     graphs = read_graphs(request, lambda raw: _read(raw, SPELLING[request.name], attributes), key)
@@ -72,7 +72,7 @@ def tu(request: Request, *, attributes: bool = False) -> GraphDataset:
 
 
 def _read(raw: Path, name: str, attributes: bool) -> GraphCollection:
-    """Reads graphs without their self loops and bond types, which the protocol does not use."""
+    """Reads graphs without self loops and bond types, which the protocol does not use."""
     path = {table: raw / f"{name}_{table}.txt" for table in ("A", "graph_indicator", "graph_labels")}
     labels = read_table(path["graph_labels"], 1)[:, 0]
     batch = torch.from_numpy(read_table(path["graph_indicator"], 1)[:, 0] - 1)
@@ -98,7 +98,7 @@ def _read(raw: Path, name: str, attributes: bool) -> GraphCollection:
 
 
 def _features(raw: Path, name: str, num_nodes: int, attributes: bool) -> torch.Tensor | None:
-    """Returns the attributes, if asked for, and the one-hot labels of the nodes; nothing where a set has neither."""
+    """Returns attributes, if requested, and one-hot labels of the nodes, or ``None``."""
     blocks = []
     path = raw / f"{name}_node_attributes.txt"
     if attributes and path.is_file():

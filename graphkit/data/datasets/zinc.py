@@ -1,4 +1,4 @@
-"""Molecules of ZINC with their penalised solubility; bond types are the true factors of each graph."""
+"""ZINC: molecules with their penalized solubility and bond types as true factors."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,13 +28,14 @@ SOURCE = Source(
 
 @dataset({"zinc": SOURCE}, task="graph-regression")
 def zinc(request: Request, *, subset: bool = True) -> GraphDataset:
-    """Reads molecules with 28 atom types; ``factor_mask`` ``[E, 3]`` tells single, double and triple bonds.
+    """Loads molecules with 28 atom types and ``factor_mask`` ``[E, 3]`` of bond types.
 
-    The raw files are pickles, of which lists, dictionaries and tensors alone are read.
+    The factors are single, double and triple bonds. From the pickles, only lists, dictionaries and tensors are read.
 
     Args:
-        request: The data set that is asked for.
-        subset: The usual 10,000, 1,000 and 1,000 molecules, or all of the 220,011, 24,445 and 5,000.
+        request (Request): Request for the data set.
+        subset (bool, optional): Loads the benchmark's 10,000/1,000/1,000 molecules instead of all 220,011/24,445/5,000.
+            (default: ``True``)
     """
     graphs, split = read_parts(request, lambda raw, stem: _read(raw, stem, subset), "subset" if subset else "all")
     bond = graphs.edge.pop("edge_attr")
@@ -64,7 +65,7 @@ def _read(raw: Path, stem: str, subset: bool) -> Iterator[Data]:
             atom, bond, y = (as_tensor(molecules[number][name], path) for name in names)
         size = atom.numel()
         if bond.shape != (size, size) or y.numel() != 1 or not torch.equal(bond, bond.t()):
-            raise InputError(f"{path.name}: the atoms and bonds of molecule {number} do not fit together")
+            raise InputError(f"{path.name}: the shapes of the atoms and bonds of molecule {number} do not match")
         edge_index = bond.nonzero().t().contiguous()
         if edge_index.numel() and not 1 <= int(bond.max()) <= 4:
             raise InputError(f"{path.name}: molecule {number} has a bond of type {int(bond.max())}")
@@ -73,7 +74,7 @@ def _read(raw: Path, stem: str, subset: bool) -> Iterator[Data]:
 
 
 def _numbers(path: Path, count: int) -> list[int]:
-    """Reads the molecules of the subset, numbers with commas between them."""
+    """Reads the comma-separated molecule ids of the subset."""
     with reading(path), open_text(path) as file:
         numbers = [int(number) for number in file.read().strip().strip(",").split(",")]
     if min(numbers) < 0 or max(numbers) >= count or len(set(numbers)) < len(numbers):

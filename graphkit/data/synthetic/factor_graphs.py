@@ -1,4 +1,4 @@
-"""The synthetic data of the FactorGCN paper: every graph is the sum of some patterns that a model should take apart."""
+"""Synthetic data of the FactorGCN paper: graphs that are sums of patterns."""
 
 import networkx
 import torch
@@ -16,7 +16,7 @@ CITATION = "generated: Yang et al., Factorizable Graph Convolutional Networks, N
 
 
 def pattern_graphs() -> tuple[networkx.Graph, ...]:
-    """Returns the six patterns in the order of the paper's code; the first ``num_patterns`` of them are used."""
+    """Returns the six patterns in the order of the paper's code."""
     return (
         networkx.complete_bipartite_graph(2, 3),
         networkx.house_x_graph(),
@@ -28,7 +28,7 @@ def pattern_graphs() -> tuple[networkx.Graph, ...]:
 
 
 def pattern_adjacency(num_patterns: int) -> Tensor:
-    """Returns the adjacency matrices of the patterns, padded to 15 nodes: ``[P, 15, 15]`` int8."""
+    """Returns the adjacency matrices of the patterns, padded to ``[P, 15, 15]`` int8."""
     adjacency = torch.zeros(num_patterns, NUM_NODES, NUM_NODES, dtype=torch.int8)
     for index, graph in enumerate(pattern_graphs()[:num_patterns]):
         edges = torch.tensor(list(graph.edges))
@@ -38,19 +38,19 @@ def pattern_adjacency(num_patterns: int) -> Tensor:
 
 
 def generate(num_graphs: int, num_patterns: int, seed: int) -> GraphCollection:
-    """Draws graphs of 15 nodes, each the sum of ``ceil(num_patterns / 2)`` different patterns in random places.
+    """Draws graphs of 15 nodes, each the sum of ``ceil(num_patterns / 2)`` patterns.
 
     Args:
-        num_graphs: Number of graphs.
-        num_patterns: How many of the six patterns are in use.
-        seed: Seed of everything that is drawn.
+        num_graphs (int): Number of graphs.
+        num_patterns (int): Number of patterns, of six.
+        seed (int): Random seed.
 
     Returns:
-        Graphs without self loops. ``x`` ``[N, 15]`` holds the rows of the summed adjacency matrix (an edge that two
-        patterns share counts twice there and once in the topology), ``y`` ``[G, P]`` says which patterns are in a
-        graph, and ``factor_mask`` ``[E, P]`` which patterns an edge belongs to.
+        Graphs without self loops. ``x`` ``[N, 15]`` contains the rows of the summed adjacency matrices (an edge of two
+        patterns has the value 2), ``y`` ``[G, P]`` the patterns of each graph, and ``factor_mask`` ``[E, P]`` the
+        patterns of each edge.
     """
-    # Away from the seed itself: a model that is seeded with the same number would draw the same random numbers.
+    # Offset, so that a model with the same seed does not draw the same random numbers.
     generator = torch.Generator().manual_seed(seed + 1_000_003)
     chosen_each = (num_patterns + 1) // 2
     chosen = torch.rand(num_graphs, num_patterns, generator=generator).argsort(dim=1)[:, :chosen_each]
@@ -64,7 +64,7 @@ def generate(num_graphs: int, num_patterns: int, seed: int) -> GraphCollection:
         placed = adjacency[pattern[:, None, None], order[:, :, None], order[:, None, :]]
         summed += placed
         member[graph, :, :, pattern] |= placed.bool()
-    # The matrices are symmetric: reading them row by row with the row as target gives edges sorted by target.
+    # The matrices are symmetric: rows as targets give edges sorted by target.
     owner, target, source = summed.nonzero(as_tuple=True)
     y = torch.zeros(num_graphs, num_patterns).scatter_(1, chosen, 1.0)
     return GraphCollection(
@@ -79,13 +79,13 @@ def generate(num_graphs: int, num_patterns: int, seed: int) -> GraphCollection:
 
 @dataset({"factor-graphs": Source(address=CITATION)}, task="multitask-graph-classification")
 def factor_graphs(request: Request, *, num_graphs: int = 20000, num_patterns: int = 4, seed: int = 0) -> GraphDataset:
-    """Generates the data set in memory; the first 70 % of the graphs train, the next 10 % validate, the rest test.
+    """Generates the data set, with a split of 70/10/20 % in order.
 
     Args:
-        request: Which data set is asked for.
-        num_graphs: Number of graphs, at least 10.
-        num_patterns: Number of patterns in use, 2 to 6.
-        seed: Seed of the generator.
+        request (Request): Request for the data set.
+        num_graphs (int, optional): Number of graphs, at least 10. (default: ``20000``)
+        num_patterns (int, optional): Number of patterns, 2 to 6. (default: ``4``)
+        seed (int, optional): Random seed of the generator. (default: ``0``)
     """
     if not 2 <= num_patterns <= len(PATTERNS):
         raise InputError(f"`num_patterns` must be 2 to {len(PATTERNS)} (got {num_patterns})")

@@ -1,4 +1,4 @@
-"""A graph whose labels lie some hops away, along the cheapest path."""
+"""Synthetic graph whose labels depend on a distant node along the shortest path."""
 
 import numpy as np
 import torch
@@ -16,17 +16,16 @@ MAX_HOPS = 6
 def generate(hops: int, num_chains: int, num_classes: int, crossings: float, noise: float, seed: int) -> Data:
     """Draws the graph.
 
-    There are ``num_chains`` chains of ``hops + 1`` nodes each, numbered at random. The first node of a chain is its
-    *sender*, the last one its *receiver*. Every chain has a class, as many chains of one as of any other. All nodes
-    have standard normal features times ``noise``; to those of a sender the center of its class is added, which is
-    standard normal and the same for all senders of the class. Only receivers are labeled, with the class of their
-    chain; the label of all others is -1.
+    There are ``num_chains`` chains of ``hops + 1`` nodes each, with random node ids. The first node of a chain is its
+    *sender*, the last one its *receiver*. Chains have balanced classes. All nodes have standard normal features times
+    ``noise``; a sender has in addition the center of its class, drawn from a standard normal distribution. Receivers
+    are labeled with the class of their chain; all other nodes have the label -1.
 
-    The edges of a chain have lengths drawn evenly from [0.05, 0.15]. Crossing edges, ``crossings`` per node on average,
-    join nodes drawn evenly from the whole graph, and have lengths drawn evenly from [1, 2]; where both fall on the same
-    pair of nodes, the chain's counts. All edges go both ways, with the same length, ``edge_length``. A whole chain is
-    shorter than any crossing edge, so the cheapest path between sender and receiver is the chain, and of all nodes
-    whose cheapest path to the receiver has ``hops`` hops, its own sender is the nearest.
+    Edges of a chain have lengths uniform in [0.05, 0.15]. Crossing edges, ``crossings`` per node on average, join
+    random nodes and have lengths uniform in [1, 2]; on the same pair of nodes, the chain's edge takes precedence. All
+    edges are undirected, with the attribute ``edge_length``. A chain is shorter than any crossing edge, so that the
+    shortest path between sender and receiver is the chain, and the sender is the nearest of all nodes with a shortest
+    path of ``hops`` hops to the receiver.
     """
     generator = np.random.default_rng(seed)
     num_nodes = num_chains * (hops + 1)
@@ -42,7 +41,7 @@ def generate(hops: int, num_chains: int, num_classes: int, crossings: float, noi
     across = across[:, across[0] != across[1]]
     lengths = np.concatenate([generator.uniform(0.05, 0.15, inside.shape[1]), generator.uniform(1, 2, across.shape[1])])
     pairs = np.sort(np.concatenate([inside, across], axis=1), axis=0)
-    pairs, first = np.unique(pairs, axis=1, return_index=True)  # the first of several is the one inside a chain
+    pairs, first = np.unique(pairs, axis=1, return_index=True)  # chain edges come first
     lengths = lengths[first]
     return Data(
         x=torch.from_numpy(x).float(),
@@ -63,19 +62,19 @@ def path_signal(
     noise: float = 0.5,
     seed: int = 0,
 ) -> GraphDataset:
-    """Generates a graph in which a node's class shows at the node some hops away along the cheapest path.
+    """Generates a graph whose classes depend on a sender ``hops`` hops away.
 
-    The edges have lengths, ``edge_length``; the transform ``{shortest-paths: {weight: edge_length}}`` finds the paths.
+    Edges have the attribute ``edge_length``; the transform ``{shortest-paths: {weight: edge_length}}`` finds the paths.
     There is no published split.
 
     Args:
-        request: Which data set is asked for.
-        hops: How far away, from 1 to 6.
-        num_chains: Number of labeled nodes; the graph has ``hops + 1`` times as many.
-        num_classes: Number of classes.
-        crossings: Mean number of edges per node that lead elsewhere.
-        noise: Deviation of the features around the center of their class.
-        seed: Seed of the generator.
+        request (Request): Request for the data set.
+        hops (int, optional): Distance of the sender, 1 to 6. (default: ``3``)
+        num_chains (int, optional): Number of labeled nodes, of ``hops + 1`` times as many. (default: ``400``)
+        num_classes (int, optional): Number of classes. (default: ``4``)
+        crossings (float, optional): Mean number of crossing edges per node. (default: ``4.0``)
+        noise (float, optional): Standard deviation of the features around class centers. (default: ``0.5``)
+        seed (int, optional): Random seed of the generator. (default: ``0``)
     """
     if not 1 <= hops <= MAX_HOPS:
         raise InputError(f"`hops` must be from 1 to {MAX_HOPS} (got {hops})")

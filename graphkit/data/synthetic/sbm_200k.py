@@ -1,4 +1,4 @@
-"""A large stochastic block model: planted classes that a node's own features hardly show."""
+"""Large stochastic block model with noisy features."""
 
 import numpy as np
 import torch
@@ -17,11 +17,10 @@ NUM_FEATURES = 32
 def generate(num_nodes: int, num_edges: int, num_classes: int, inside: float, noise: float, seed: int) -> Data:
     """Draws the graph.
 
-    Every node has a class, drawn with equal chances. An edge joins a node, drawn with equal chances, with another one:
-    with the chance ``inside`` one of the same class, else any node, again with equal chances. Pairs of a node with
-    itself and pairs that were drawn before are drawn anew, until there are ``num_edges`` of them; each stands in
-    ``edge_index`` both ways round. The 32 features of a node are those of its class, standard normal, plus ``noise``
-    times standard normal numbers of its own, divided by ``sqrt(1 + noise ** 2)``, so that their deviation is 1.
+    Nodes have uniformly random classes. An edge joins a uniformly random node with a random node, which has the same
+    class with probability ``inside`` and any class otherwise. Self loops and duplicates are drawn again until there are
+    ``num_edges`` undirected edges. The 32 features of a node are the standard normal center of its class plus ``noise``
+    times standard normal noise, divided by ``sqrt(1 + noise ** 2)`` for unit variance.
     """
     generator = np.random.default_rng(seed)
     y = generator.integers(num_classes, size=num_nodes)
@@ -40,7 +39,7 @@ def generate(num_nodes: int, num_edges: int, num_classes: int, inside: float, no
 def draw_pairs(
     generator: np.random.Generator, y: np.ndarray, num_classes: int, num_edges: int, inside: float
 ) -> np.ndarray:
-    """Draws the edges of :func:`generate`, as ``[num_edges]`` int64: the lower node, times ``N``, plus the higher."""
+    """Draws the edges of :func:`generate` as ``lower * N + higher``, int64."""
     num_nodes = y.size
     order = np.argsort(y, kind="stable")
     size = np.bincount(y, minlength=num_classes)
@@ -52,21 +51,17 @@ def draw_pairs(
         other = np.where(generator.random(one.size) < inside, mate, generator.integers(num_nodes, size=one.size))
         drawn = np.minimum(one, other) * num_nodes + np.maximum(one, other)
         pairs = np.sort(np.concatenate([pairs, drawn[one != other]]))
-        pairs = pairs[np.diff(pairs, prepend=-1) > 0]  # much faster than `unique` for this many numbers
+        pairs = pairs[np.diff(pairs, prepend=-1) > 0]  # much faster than `unique` here
     return pairs
 
 
 def check_sizes(num_nodes: int, num_edges: int, num_classes: int, inside: float, noise: float) -> None:
-    """Refuses graphs that cannot be drawn.
-
-    Raises:
-        ValueError: If an option has no such value.
-    """
+    """Raises an error for invalid sizes of a block model."""
     if num_classes < 2 or num_nodes < 10 * num_classes:
         raise InputError(f"there must be 2 classes of 10 nodes at least (got {num_classes} for {num_nodes} nodes)")
     if not 1 <= num_edges <= num_nodes * (num_nodes - 1) // (8 * num_classes):
         most = num_nodes * (num_nodes - 1) // (8 * num_classes)
-        raise InputError(f"`num_edges` must be from 1 to {most}, for pairs are drawn once (got {num_edges})")
+        raise InputError(f"`num_edges` must be from 1 to {most}, without duplicates (got {num_edges})")
     if not 0 <= inside <= 1 or noise < 0:
         raise InputError(f"`inside` must lie in [0, 1], and `noise` not be negative (got {inside} and {noise})")
 
@@ -82,19 +77,19 @@ def sbm_200k(
     noise: float = 4.0,
     seed: int = 0,
 ) -> GraphDataset:
-    """Generates a graph of 200,000 nodes and 1,000,000 undirected edges with 20 planted classes.
+    """Generates a graph of 200,000 nodes, 1,000,000 undirected edges and 20 classes.
 
-    The classes of a quarter of the nodes, drawn at random, are used: of 20,000 to train, of 5,000 to validate and of
-    25,000 to test, stratified.
+    A random quarter of the nodes is in the stratified split: 20,000 training, 5,000 validation and 25,000 test nodes.
 
     Args:
-        request: Which data set is asked for.
-        num_nodes: Number of nodes.
-        num_edges: Number of edges, each of which counts once here.
-        num_classes: Number of classes.
-        inside: Share of the edges that are drawn within a class.
-        noise: Deviation of the features around those of their class, as a multiple of that between classes.
-        seed: Seed of the generator.
+        request (Request): Request for the data set.
+        num_nodes (int, optional): Number of nodes. (default: ``200000``)
+        num_edges (int, optional): Number of undirected edges. (default: ``1000000``)
+        num_classes (int, optional): Number of classes. (default: ``20``)
+        inside (float, optional): Fraction of edges drawn within a class. (default: ``0.5``)
+        noise (float, optional): Standard deviation of the features within a class, relative to that between classes.
+            (default: ``4.0``)
+        seed (int, optional): Random seed of the generator. (default: ``0``)
     """
     check_sizes(num_nodes, num_edges, num_classes, inside, noise)
     data = generate(num_nodes, num_edges, num_classes, inside, noise, seed)

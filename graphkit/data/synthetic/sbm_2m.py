@@ -1,4 +1,4 @@
-"""A very large stochastic block model, written once and then read from disk."""
+"""Very large stochastic block model, generated once and memory-mapped."""
 
 from collections.abc import Iterator
 from hashlib import sha256
@@ -17,7 +17,7 @@ from graphkit.data.synthetic.sbm_200k import CITATION, check_sizes, draw_pairs
 from graphkit.data.user.array_folder import read_array_folder
 from graphkit.errors import InputError
 
-#: Rows of features that are drawn at a time.
+#: Block size of the generated features in rows.
 ROWS = 2**17
 
 
@@ -31,7 +31,7 @@ def write(
     noise: float,
     seed: int,
 ) -> None:
-    """Draws and writes a graph as ``sbm_200k.generate`` does, with features block by block."""
+    """Draws and writes a graph as ``sbm_200k.generate``, with features block by block."""
     generator = np.random.default_rng(seed)
     y = generator.integers(num_classes, size=num_nodes)
     pairs = draw_pairs(generator, y, num_classes, num_edges, inside)
@@ -63,20 +63,22 @@ def sbm_2m(
     noise: float = 12.0,
     graph_seed: int = 0,
 ) -> GraphDataset:
-    """Generates a graph of 2,000,000 nodes and 10,000,000 undirected edges with 20 planted classes.
+    """Generates a graph of 2,000,000 nodes and 10,000,000 undirected edges.
 
-    It is drawn as ``sbm-200k`` is, written to a folder of the cache, and mapped into memory: features and edges stay on
-    disk. Of the nodes 1 % train (20,000), 0.25 % validate and 1 % test, stratified.
+    The distribution is that of ``sbm-200k``. The graph is written to the cache folder and memory-mapped. The stratified
+    split has 1 % training (20,000), 0.25 % validation and 1 % test nodes.
 
     Args:
-        request: Which data set is asked for.
-        num_nodes: Number of nodes.
-        num_edges: Number of edges, each of which counts once here.
-        num_features: Width of the features.
-        num_classes: Number of classes.
-        inside: Share of the edges that are drawn within a class.
-        noise: Deviation of the features around those of their class, as a multiple of that between classes.
-        graph_seed: Seed of the generator. It is not that of a run: runs with other seeds share the files.
+        request (Request): Request for the data set.
+        num_nodes (int, optional): Number of nodes. (default: ``2000000``)
+        num_edges (int, optional): Number of undirected edges. (default: ``10000000``)
+        num_features (int, optional): Number of features. (default: ``128``)
+        num_classes (int, optional): Number of classes. (default: ``20``)
+        inside (float, optional): Fraction of edges drawn within a class. (default: ``0.5``)
+        noise (float, optional): Standard deviation of the features within a class, relative to that between classes.
+            (default: ``12.0``)
+        graph_seed (int, optional): Random seed of the generator, independent of the seed of a run, so that all runs
+            share the files. (default: ``0``)
     """
     check_sizes(num_nodes, num_edges, num_classes, inside, noise)
     if num_features < 1:

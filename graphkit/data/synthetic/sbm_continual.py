@@ -1,4 +1,4 @@
-"""A stochastic block model of many classes, for streams of tasks."""
+"""Stochastic block model with many classes, for continual learning."""
 
 import numpy as np
 import torch
@@ -16,8 +16,8 @@ def generate(num_classes: int, size: int, inside: float, outside: float, noise: 
     """Draws the graph.
 
     Every class is a block of ``size`` nodes. A node has on average ``inside`` neighbors in its block and ``outside``
-    elsewhere. Features are a center of the class, standard normal, plus ``noise`` times standard normal noise. Each
-    node has a ``time`` in [0, 1); centers move by ``drift`` in a direction of their own meanwhile.
+    elsewhere. Features are a standard normal class center plus ``noise`` times standard normal noise. Each node has a
+    ``time`` in [0, 1), during which class centers move by ``drift`` in a random direction.
     """
     generator = np.random.default_rng(seed)
     num_nodes = num_classes * size
@@ -26,7 +26,7 @@ def generate(num_classes: int, size: int, inside: float, outside: float, noise: 
     center = generator.standard_normal((num_classes, NUM_FEATURES))
     direction = generator.standard_normal((num_classes, NUM_FEATURES))
     x = center[y] + drift * time[:, None] * direction[y] + noise * generator.standard_normal((num_nodes, NUM_FEATURES))
-    # As many edges as a block model has on average, each between nodes drawn at random; doubles are merged.
+    # The expected number of edges of a block model, between random nodes; duplicates are merged.
     first = generator.integers(num_nodes, size=round(num_nodes * (inside + outside) / 2))
     within = generator.random(first.size) < inside / (inside + outside)
     mate = first // size * size + generator.integers(size, size=first.size)
@@ -51,17 +51,17 @@ def sbm_continual(
     drift: float = 0.0,
     seed: int = 0,
 ) -> GraphDataset:
-    """Generates a graph of 18 classes of 100 nodes with a time each; there is no published split.
+    """Generates a graph of 18 classes with timestamps, without a published split.
 
     Args:
-        request: Which data set is asked for.
-        num_classes: Number of classes.
-        size: Nodes of each class.
-        inside: Mean number of neighbors of a node's own class.
-        outside: Mean number of neighbors of any class.
-        noise: Deviation of the features around the center of their class.
-        drift: How far the centers move over time.
-        seed: Seed of the generator.
+        request (Request): Request for the data set.
+        num_classes (int, optional): Number of classes. (default: ``18``)
+        size (int, optional): Number of nodes per class. (default: ``100``)
+        inside (float, optional): Mean number of neighbors of the same class. (default: ``4.0``)
+        outside (float, optional): Mean number of neighbors of any class. (default: ``4.0``)
+        noise (float, optional): Standard deviation of the features around class centers. (default: ``4.0``)
+        drift (float, optional): Distance that class centers move over time. (default: ``0.0``)
+        seed (int, optional): Random seed of the generator. (default: ``0``)
     """
     if num_classes < 2 or size < 3:
         raise InputError(f"a block model needs at least 2 classes of 3 nodes (got {num_classes} of {size})")

@@ -1,4 +1,4 @@
-"""Graphs of overlapping communities whose nodes have many labels: a stand-in for protein interactions."""
+"""Multi-label graphs of overlapping communities, a synthetic substitute for PPI."""
 
 import numpy as np
 import torch
@@ -11,22 +11,21 @@ from graphkit.errors import InputError
 CITATION = "generated: graphs of overlapping communities, 121 labels per node, as many graphs as PPI has"
 PARTS = (20, 2, 2)
 NUM_FEATURES, NUM_LABELS, NUM_COMMUNITIES = 50, 121, 25
-MEMBERSHIPS = 3  # most communities of a node
-LABEL_SHARE = 0.15  # of the communities, those whose members have a label
+MEMBERSHIPS = 3  # largest number of communities per node
+LABEL_SHARE = 0.15  # probability that a community has a label
 
 
 def generate(size: int, degree: float, inside: float, noise: float, flips: float, seed: int) -> GraphCollection:
     """Draws the graphs.
 
-    There are 25 communities, the same in all graphs. Each of 121 labels belongs to every community with probability
-    0.15, and to one drawn at random if that gives it none; each community has a center of 50 standard normal features.
+    There are 25 communities, shared by all graphs. A community has each of 121 labels with probability 0.15; labels
+    without a community get a random one. Each community has a center of 50 standard normal features.
 
-    A graph has ``size`` nodes. Each is in one, two or three communities, as often one as the others, drawn at random
-    and kept once where they coincide. It has ``size * degree / 2`` edges between two different nodes, less where an
-    edge is drawn twice: one end is any node; with probability ``inside`` the other is drawn from the members of one of
-    its communities, otherwise from all nodes. A node has every label of its communities, and then each of its 121
-    answers is turned round with probability ``flips``. Its features are the mean of its communities' centers, plus
-    ``noise`` times standard normal noise.
+    A graph has ``size`` nodes. Each node draws one, two or three communities uniformly, with duplicates merged. There
+    are ``size * degree / 2`` edges between different nodes, before duplicates are merged: one end is a random node; the
+    other is, with probability ``inside``, a random member of one of its communities, otherwise any node. A node has the
+    labels of its communities, each flipped with probability ``flips``. Its features are the mean of the centers of its
+    communities plus ``noise`` times standard normal noise.
     """
     generator = np.random.default_rng(seed)
     owns = generator.random((NUM_COMMUNITIES, NUM_LABELS)) < LABEL_SHARE
@@ -55,13 +54,13 @@ def generate(size: int, degree: float, inside: float, noise: float, flips: float
 
 
 def _draw_edges(member: np.ndarray, count: int, inside: float, generator: np.random.Generator) -> np.ndarray:
-    """Returns the edges of one graph in both directions, each once."""
+    """Returns the edges of one graph in both directions, without duplicates."""
     size = member.shape[0]
     one = generator.integers(size, size=count)
-    # The members of a community lie together in `people`, from `start` on.
+    # The members of a community are contiguous in `people`, from `start`.
     community, people = member.T.nonzero()
     start, members = np.searchsorted(community, np.arange(member.shape[1])), member.sum(axis=0)
-    # Of the communities of the first end, one at random: the largest of random numbers that others do not get.
+    # Draws one community of the first node: argmax of random numbers, masked to its communities.
     chosen = np.where(member[one], generator.random((count, member.shape[1])), -1.0).argmax(axis=1)
     mate = people[start[chosen] + (generator.random(count) * members[chosen]).astype(np.int64)]
     other = np.where(generator.random(count) < inside, mate, generator.integers(size, size=count))
@@ -81,18 +80,18 @@ def sbm_multilabel(
     flips: float = 0.01,
     seed: int = 0,
 ) -> GraphDataset:
-    """Generates 20 training, 2 validation and 2 test graphs with 121 labels per node, scored by micro-F1.
+    """Generates 20 training, 2 validation and 2 test graphs with 121 labels per node.
 
-    It has the form of PPI, for where that is not at hand, and none of its biology.
+    The data have the form of PPI; the metric is micro-F1.
 
     Args:
-        request: Which data set is asked for.
-        size: Nodes of each graph.
-        degree: Mean number of neighbors.
-        inside: Share of neighbors that are drawn from a community of the node's own.
-        noise: Deviation of the features around the mean of their communities' centers.
-        flips: Share of labels that are turned round.
-        seed: Seed of the generator.
+        request (Request): Request for the data set.
+        size (int, optional): Number of nodes per graph. (default: ``400``)
+        degree (float, optional): Mean number of neighbors. (default: ``16.0``)
+        inside (float, optional): Fraction of neighbors drawn from a community of the node. (default: ``0.6``)
+        noise (float, optional): Standard deviation of the features around the mean center. (default: ``1.5``)
+        flips (float, optional): Fraction of flipped labels. (default: ``0.01``)
+        seed (int, optional): Random seed of the generator. (default: ``0``)
     """
     if size < 2 * NUM_COMMUNITIES or not 0 < degree <= size / 4:
         raise InputError(

@@ -1,4 +1,4 @@
-"""A generated set of clips, so that everything about skeletons can be tried without a download."""
+"""Synthetic skeleton clips of six actions."""
 
 from graphkit.data.dataset_info import Request, Source, dataset
 from graphkit.data.recordings import prepared_clips
@@ -23,19 +23,20 @@ def synthetic_skeleton(
     align: bool = False,
     box: bool = False,
 ) -> SkeletonDataset:
-    """Generates clips in memory; the first 60 % train, the next 20 % validate, the rest test.
+    """Generates clips with a split of 60/20/20 % in order.
 
     Args:
-        request: Which data set is asked for.
-        num_clips: Number of clips, at least 10.
-        noise: Deviation of the joints in meters.
-        seed: Seed of the generator.
-        stream: ``"joint"``, ``"bone"``, ``"joint-motion"`` or ``"bone-motion"``.
-        frames: Number of frames that each clip is interpolated to; 0 leaves each as long as it is.
-        center: ``"first"`` moves the spine of the first frame to the origin, ``"each"`` that of each frame, ``"none"``
-            nothing.
-        align: Whether each clip is turned so that the body of its first frame stands upright and looks one way.
-        box: Whether each clip is stretched so that each coordinate runs from -1 to 1.
+        request (Request): Request for the data set.
+        num_clips (int, optional): Number of clips, at least 10. (default: ``600``)
+        noise (float, optional): Standard deviation of the joints in meters. (default: ``0.02``)
+        seed (int, optional): Random seed of the generator. (default: ``0``)
+        stream (str, optional): ``"joint"``, ``"bone"``, ``"joint-motion"`` or ``"bone-motion"``. (default: ``"joint"``)
+        frames (int, optional): Number of frames per clip, by interpolation; 0 for variable length. (default: ``0``)
+        center (str, optional): Moves the spine to the origin in the ``"first"`` frame, in ``"each"`` frame, or not
+            (``"none"``). (default: ``"first"``)
+        align (bool, optional): Rotates each clip so that the body is upright and faces a fixed direction in the first
+            frame. (default: ``False``)
+        box (bool, optional): Scales each coordinate of a clip to [-1, 1]. (default: ``False``)
     """
     if num_clips < 10:
         raise InputError(f"`num_clips` must be at least 10, so that no part of the split is empty (got {num_clips})")

@@ -1,4 +1,4 @@
-"""A user's own data: one graph as ``.npz``, ``.graphml``, ``.pt``, tables or arrays, graphs as ``.pt``, clips."""
+"""Readers of user data: ``.npz``, ``.graphml``, ``.pt``, CSV, arrays and clips."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,23 +17,23 @@ __all__ = ["load_own", "own_options"]
 
 
 def own_options(path: Path | None = None) -> dict[str, Setting]:
-    """Returns the options that a user's file or folder takes, with their types and defaults."""
+    """Returns the options for a user's file or folder, with types and defaults."""
     if path is not None and holds_clips(path):
         return clip_options()
     return signature_settings(_read, ("path", "use_split"))
 
 
 def load_own(path: Path, options: Mapping[str, Any], use_split: bool = True) -> GraphDataset:
-    """Reads a user's file or folder.
+    """Loads a user's file or folder.
 
     Args:
-        path: The file or folder.
-        options: Options by name, see :func:`own_options`.
-        use_split: Whether the split in the file counts; without it, or where there is none, the result has no splits.
+        path (Path): The file or folder.
+        options (dict): Options by name, see :func:`own_options`.
+        use_split (bool, optional): Reads the split of the file; otherwise the result has no splits. (default: ``True``)
 
     Raises:
         FileNotFoundError: If the path does not exist.
-        ValueError: If an option is unknown, the format is, or the content is wrong.
+        InputError: If an option or the format is unknown, or the content is invalid.
     """
     if holds_clips(path):
         return load_clips(path, options, use_split)
@@ -63,7 +63,7 @@ def _read(
         raise InputError(f"`data.label` names a column of nodes.csv or GraphML; '{path}' has labels in `y`")
     if holds_arrays(path):
         if directed is False:
-            raise InputError(f"'{path}' holds its edges as they are; write it anew with graphkit.data.write_folder")
+            raise InputError(f"'{path}' has preprocessed edges; write it again with graphkit.data.write_folder")
         return read_array_folder(path, ignored, use_split)
     if path.is_file() and not path.stat().st_size:
         raise InputError(f"'{path}' is empty; write it again")

@@ -1,6 +1,6 @@
-"""Conversions of a user's arrays, with checks: one set for a single graph, the graphs of a list and every file format.
+"""Conversion and validation of a user's arrays, for all file formats.
 
-The argument ``where`` names the file, and the graph of a list, in error messages.
+In error messages, ``where`` names the file, and the graph of a list.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,23 +14,23 @@ from graphkit.data.checks import check_edges, check_features, check_weights
 from graphkit.data.single_graph import MASKS
 from graphkit.errors import InputError
 
-#: The most splits that masks ``[N, K]`` may hold.
+#: Largest number of splits K in masks ``[N, K]``.
 MAX_SPLITS = 10_000
-#: The most characters of a cell or a name in an error message.
+#: Length limit of a cell or a name in an error message.
 SHOWN = 60
 
 
 def shown(value: object) -> str:
-    """Returns a cell or a name as one short line, for an error message."""
+    """Returns a cell or a name as a short line for an error message."""
     text = " ".join(str(value)[: 4 * SHOWN].split())
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 def as_array(value: Any, name: str, where: str) -> np.ndarray:
-    """Returns a tensor, an array, a number or a flat list of numbers as an array.
+    """Converts a tensor, an array, a number or a flat list of numbers to an array.
 
     Raises:
-        InputError: If it is something else.
+        InputError: If the value has another type.
     """
     if isinstance(value, list | tuple) and all(isinstance(item, bool | int | float) for item in value):
         value = np.array(value) if value else np.empty(0)
@@ -50,10 +50,10 @@ def as_array(value: Any, name: str, where: str) -> np.ndarray:
 
 
 def as_words(value: Any, name: str, where: str) -> list[str]:
-    """Returns strings, one per item, from an array or a list.
+    """Converts an array or a list to strings, one per item.
 
     Raises:
-        InputError: If it is something else.
+        InputError: If the value has another type.
     """
     if isinstance(value, np.ndarray | Tensor):
         value = as_array(value, name, where).reshape(-1).tolist()
@@ -65,10 +65,10 @@ def as_words(value: Any, name: str, where: str) -> list[str]:
 
 
 def edges_from(value: Any, num_nodes: int, where: str) -> Tensor:
-    """Returns ``edge_index`` ``[2, E]`` int64.
+    """Converts and validates ``edge_index`` as ``[2, E]`` int64.
 
     Raises:
-        InputError: If its shape or type is wrong, or it names a node that does not exist.
+        InputError: If the shape or type is wrong, or a node id is out of range.
     """
     array = as_array(value, "edge_index", where)
     if array.ndim != 2 or array.shape[0] != 2:
@@ -79,17 +79,17 @@ def edges_from(value: Any, num_nodes: int, where: str) -> Tensor:
     if array.dtype.kind not in "iu" and array.size:
         raise InputError(f"{where}: `edge_index` must hold whole numbers (got {array.dtype}); convert it to int64")
     if array.dtype == np.uint64:
-        array = np.minimum(array, 2**62)  # what lies above would become negative
+        array = np.minimum(array, 2**62)  # larger values would overflow
     edge_index = torch.from_numpy(array.astype(np.int64))
     check_edges(edge_index, num_nodes, where, own=True)
     return edge_index
 
 
 def features_from(value: Any, num_nodes: int, where: str, names: Sequence[str] = ()) -> Tensor:
-    """Returns ``x`` ``[N, F]`` float.
+    """Converts and validates ``x`` as ``[N, F]`` float.
 
     Raises:
-        InputError: If its shape or type is wrong, or a feature is not finite.
+        InputError: If the shape or type is wrong, or a feature is not finite.
     """
     x = floats_from(value, "x", where)
     x = x.unsqueeze(1) if x.dim() == 1 else x
@@ -103,10 +103,10 @@ def features_from(value: Any, num_nodes: int, where: str, names: Sequence[str] =
 
 
 def weights_from(value: Any, num_edges: int, where: str) -> Tensor:
-    """Returns ``edge_weight`` ``[E]`` float.
+    """Converts and validates ``edge_weight`` as ``[E]`` float.
 
     Raises:
-        InputError: If it has not one finite number per edge.
+        InputError: If there is not one finite number per edge.
     """
     weight = floats_from(value, "edge_weight", where)
     if weight.numel() != num_edges or weight.dim() not in (1, 2):
@@ -120,10 +120,10 @@ def weights_from(value: Any, num_edges: int, where: str) -> Tensor:
 
 
 def floats_from(value: Any, name: str, where: str) -> Tensor:
-    """Returns an array of numbers as float32; what is too large for it becomes infinite.
+    """Converts numbers to float32; values out of range become infinite.
 
     Raises:
-        InputError: If it does not hold real numbers.
+        InputError: If the values are not real numbers.
     """
     array = as_array(value, name, where)
     if array.dtype.kind not in "iufb":
@@ -133,10 +133,10 @@ def floats_from(value: Any, name: str, where: str) -> Tensor:
 
 
 def masks_from(arrays: Mapping[str, Any], num_nodes: int, where: str) -> tuple[Tensor, Tensor, Tensor] | None:
-    """Returns the training, validation and test masks ``[N]`` or ``[N, K]`` bool, or ``None`` if there are none.
+    """Returns the training, validation and test masks as bool, or ``None``.
 
     Raises:
-        InputError: If some are missing, or a shape or type is wrong.
+        InputError: If one or two masks are missing, or a shape or type is wrong.
     """
     given = [name for name in MASKS if name in arrays]
     if not given:

@@ -1,4 +1,4 @@
-"""A graph in a folder of arrays, which stay on disk: ``x.npy``, ``edge_index.npy``, ``y.npy`` and so on."""
+"""Reader of folders of memory-mapped arrays: ``x.npy``, ``edge_index.npy``, ..."""
 
 from pathlib import Path
 
@@ -23,24 +23,24 @@ KEYS = (*NEEDED, *MASKS, "edge_weight", "class_names")
 
 
 def holds_arrays(path: Path) -> bool:
-    """Whether a folder is one of arrays."""
+    """Returns whether a folder is a folder of arrays."""
     return any((path / f"edge_index{suffix}").is_file() for suffix in SUFFIXES)
 
 
 def read_array_folder(folder: Path, ignored: frozenset[str] = frozenset(), use_split: bool = True) -> GraphDataset:
-    """Maps the arrays of a folder into memory; none of them is copied as a whole.
+    """Memory-maps the arrays of a folder.
 
-    Edges are taken as they are, with the reverse of each among them if the graph has no direction. Features are looked
-    at when they are used: that they are finite is checked by :func:`graphkit.data.write_folder`, not here.
+    Edges must include reverse edges unless the graph is directed. Features are read on use and must be finite, which
+    :func:`graphkit.data.write_folder` checks.
 
     Args:
-        folder: The folder, see :func:`graphkit.data.write_folder`.
-        ignored: Names of arrays to leave out.
-        use_split: Whether the masks count.
+        folder (Path): Folder, see :func:`graphkit.data.write_folder`.
+        ignored (set[str], optional): Names of arrays to ignore. (default: empty)
+        use_split (bool, optional): Reads the masks. (default: ``True``)
 
     Raises:
-        ValueError: If an array is missing, damaged or of a wrong shape or type, edges are not sorted by target or name
-            a node that does not exist, a class is missing, or the split is wrong.
+        InputError: If an array is missing, damaged or has a wrong shape or type, edges are not sorted by target or have
+            node ids out of range, a class is missing, or the split is invalid.
     """
     arrays: dict[str, np.ndarray] = {}
     where = f"'{folder}'"
@@ -61,7 +61,7 @@ def read_array_folder(folder: Path, ignored: frozenset[str] = frozenset(), use_s
     x, edges = arrays["x"], arrays["edge_index"]
     if x.dtype != np.float32 or x.ndim != 2 or x.shape[0] != num_nodes:
         what = f"got {x.dtype} of shape {list(x.shape)}"
-        raise InputError(f"{where}: `x` must be float32 [{num_nodes}, F], for it is used as it is ({what})")
+        raise InputError(f"{where}: `x` must be float32 [{num_nodes}, F], since it is memory-mapped ({what})")
     _check_edges(edges, num_nodes, where)
     data = Data(x=as_tensor(x), y=y, edge_index=sorted_edge_index(as_tensor(edges), num_nodes), num_nodes=num_nodes)
     if "edge_weight" in arrays:
@@ -90,7 +90,7 @@ def read_array_folder(folder: Path, ignored: frozenset[str] = frozenset(), use_s
 
 
 def _labels(y: np.ndarray, names: tuple[str, ...], where: str) -> tuple[Tensor, tuple[str, ...]]:
-    """Returns the labels in memory, and the names of the classes."""
+    """Returns the labels and the class names."""
     if y.ndim == 2 and y.dtype.kind in "fiub":
         values, count = label_columns(y, f"{where}: `y`"), y.shape[1]
     elif y.ndim == 1 and y.dtype.kind in "iu":
@@ -108,7 +108,7 @@ def _labels(y: np.ndarray, names: tuple[str, ...], where: str) -> tuple[Tensor, 
 
 
 def _check_edges(edges: np.ndarray, num_nodes: int, where: str) -> None:
-    """Refuses edges of a wrong form, block by block."""
+    """Validates the edges block by block."""
     if edges.dtype != np.int64 or edges.ndim != 2 or edges.shape[0] != 2:
         what = f"got {edges.dtype} of shape {list(edges.shape)}"
         raise InputError(f"{where}: `edge_index` must be int64 [2, E], sources and targets ({what})")

@@ -1,4 +1,4 @@
-"""A user's graph as named arrays: the content of a ``.npz`` or ``.pt`` file."""
+"""Reader of named arrays: the content of a ``.npz`` or ``.pt`` file."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,9 +23,9 @@ from graphkit.registry import unknown_name
 
 #: Arrays of a graph.
 KEYS = ("edge_index", "x", "y", *MASKS, "split", "edge_weight", "node_names", "class_names")
-#: Bytes of an entry after its conversion, if that is more than before; a string becomes an object of Python.
+#: Size of an entry in bytes after conversion, by kind; a string becomes a Python object.
 ENTRY_SIZE, STRING_SIZE = {"edge_index": 8, "x": 4, "y": 8, "edge_weight": 4}, 64
-#: Attributes of a PyG graph that carry no data of their own.
+#: Attributes of a PyG graph without data.
 BOOKKEEPING = ("num_nodes", "batch", "ptr", "n_id", "e_id", "input_id", "batch_size")
 
 
@@ -33,10 +33,10 @@ def fields_from_arrays(arrays: Mapping[str, Any], where: str, ignored: frozenset
     """Reads the arrays of a ``.npz`` or ``.pt`` file.
 
     Args:
-        arrays: Arrays or tensors by name, see :data:`KEYS`.
-        where: The file, as error messages name it.
-        ignored: Names to leave out.
-        strict: Whether another name is an error, instead of a note.
+        arrays (dict): Arrays or tensors by name, see :data:`KEYS`.
+        where (str): Name of the file for error messages.
+        ignored (set[str]): Names to ignore.
+        strict (bool): Raises an error for other names, instead of adding a note.
 
     Raises:
         InputError: If a name, shape or type is wrong.
@@ -82,7 +82,7 @@ def fields_from_arrays(arrays: Mapping[str, Any], where: str, ignored: frozenset
 
 
 def _labels(value: Any, class_names: tuple[str, ...], where: str) -> tuple[Tensor, tuple[str, ...]]:
-    """Returns the labels of the nodes, and the names of the classes."""
+    """Returns the labels of the nodes and the class names."""
     words = isinstance(value, list | tuple) and any(isinstance(item, str) for item in value)
     if words or (isinstance(value, np.ndarray) and value.dtype.kind in "US" and value.squeeze().ndim <= 1):
         if class_names:
@@ -107,7 +107,7 @@ def _labels(value: Any, class_names: tuple[str, ...], where: str) -> tuple[Tenso
 
 
 def _masks(arrays: Mapping[str, Any], num_nodes: int, where: str) -> tuple[Tensor, Tensor, Tensor] | None:
-    """Returns the masks, or those that the words in ``split`` stand for."""
+    """Returns the masks, or those encoded by the words in ``split``."""
     if "split" not in arrays:
         return masks_from(arrays, num_nodes, where)
     words = as_words(arrays["split"], "split", where)

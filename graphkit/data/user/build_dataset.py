@@ -1,4 +1,4 @@
-"""Checks of a user's graph, and the data set that is made of it."""
+"""Validation of a user's graph and its conversion to a data set."""
 
 from pathlib import Path
 
@@ -17,19 +17,19 @@ from graphkit.transforms.undirected import Undirected
 
 
 def build_dataset(path: Path, fields: Fields, directed: bool | None, use_split: bool = True) -> GraphDataset:
-    """Makes a data set for node classification from one graph.
+    """Creates a node classification data set from one graph.
 
-    Parallel edges are merged, their weights added. Unless edges are directed, the reverse of each is added. Without
+    Parallel edges are merged by summing their weights. Reverse edges are added unless the graph is directed. Without
     features, every node gets a one and the logarithm of one plus its in-degree.
 
     Args:
-        path: The file or folder; the data set is called after it.
-        fields: Its content.
-        directed: Whether edges have a direction; ``None`` for what the file says, which is no where it says nothing.
-        use_split: Whether the split in the file counts.
+        path (Path): The file or folder, which names the data set.
+        fields (Fields): Content of the file.
+        directed (bool, optional): Direction of edges; ``None`` for that of the file, or undirected.
+        use_split (bool, optional): Reads the split of the file. (default: ``True``)
 
     Raises:
-        InputError: If an edge, a feature, a label or the split is wrong.
+        InputError: If an edge, a feature, a label or the split is invalid.
     """
     where, num_nodes = fields.where, fields.num_nodes
     if not num_nodes:
@@ -70,7 +70,7 @@ def _check_classes(fields: Fields) -> None:
     if fields.y.dim() == 1:
         if labeled == int(torch.unique(fields.y[fields.y >= 0]).numel()) and labeled >= 10:
             raise InputError(
-                f"{fields.where}: each of the {labeled} labeled nodes has a class of its own; is this the column "
+                f"{fields.where}: each of the {labeled} labeled nodes has a different class; is this the column "
                 "with the classes? Name another with --set data.label=NAME"
             )
         if classes < 2:

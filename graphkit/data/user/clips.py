@@ -1,4 +1,4 @@
-"""A user's folder of clips: ``labels.csv``, the files that it names, and which joints they have."""
+"""Reader of folders of skeleton clips with ``labels.csv``."""
 
 import json
 from collections.abc import Mapping
@@ -24,26 +24,27 @@ LAYOUT = "skeleton.json"
 
 
 def holds_clips(path: Path) -> bool:
-    """Whether a folder is one of clips."""
+    """Returns whether a folder is a folder of clips."""
     return (path / TABLE).is_file()
 
 
 def clip_options() -> dict[str, Setting]:
-    """Returns the options that a folder of clips takes, with their types and defaults."""
+    """Returns the options for a folder of clips, with types and defaults."""
     return signature_settings(_read, ("path", "use_split"))
 
 
 def load_clips(path: Path, options: Mapping[str, Any], use_split: bool = True) -> SkeletonDataset:
-    """Reads a folder of clips.
+    """Loads a folder of clips.
 
     Args:
-        path: The folder.
-        options: Options by name, see :func:`clip_options`.
-        use_split: Whether the split in the table counts; without it, or where there is none, the result has no splits.
+        path (Path): The folder.
+        options (dict): Options by name, see :func:`clip_options`.
+        use_split (bool, optional): Reads the split of the table; otherwise the result has no splits. (default:
+            ``True``)
 
     Raises:
         FileNotFoundError: If a file is missing.
-        ValueError: If an option or the content of a file is wrong.
+        InputError: If an option or the content of a file is invalid.
     """
     options = check_options(path.name, clip_options(), options)
     return _read(path, use_split, **options)
@@ -80,7 +81,7 @@ def _read(
     y, names = classes_of_words([row["label"] for row in rows], lambda row: f"{where}: the label of clip {row}")
     if len(names) < 2:
         got = f"'{names[0]}' only" if names else "none"
-        raise InputError(f"{where}: there must be at least two labels (got {got}); nothing to tell apart")
+        raise InputError(f"{where}: there must be at least two labels (got {got}); add clips of another label")
     store = gather_clips(read_folder(path, rows, skeleton, coordinates))
     splits: tuple[Split, ...] = ()
     if use_split and "split" in rows[0]:
@@ -104,7 +105,7 @@ def _read(
 
 
 def _layout(path: Path, name: str) -> SkeletonLayout:
-    """Returns the layout of that name, or the one in ``skeleton.json``."""
+    """Returns the layout by name, or that of ``skeleton.json``."""
     if name:
         return get_layout(name)
     file = path / LAYOUT

@@ -1,4 +1,4 @@
-"""A graph in two tables: ``edges.csv`` and ``nodes.csv``."""
+"""Reader of graphs in two tables, ``edges.csv`` and ``nodes.csv``."""
 
 from pathlib import Path
 
@@ -17,13 +17,13 @@ def read_csv_folder(folder: Path, label: str, ignored: frozenset[str]) -> Fields
     """Reads a folder of tables.
 
     Args:
-        folder: The folder.
-        label: Name of the column with the classes.
-        ignored: Columns to leave out.
+        folder (Path): The folder.
+        label (str): Name of the class column.
+        ignored (set[str]): Columns to ignore.
 
     Raises:
-        FileNotFoundError: If one of the tables is not there.
-        InputError: If their content is wrong.
+        FileNotFoundError: If a table is missing.
+        InputError: If the content is invalid.
     """
     edges, nodes = Table(folder / "edges.csv", ignored), Table(folder / "nodes.csv", ignored)
     where, ids = f"'{nodes.path}'", nodes.require("id")

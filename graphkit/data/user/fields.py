@@ -1,4 +1,4 @@
-"""What a reader of any format hands over, before it is checked and made into a data set."""
+"""Common result of all readers of user data, before validation."""
 
 import re
 import shlex
@@ -21,20 +21,20 @@ SPLIT_WORDS = {"train": 0, "val": 1, "valid": 1, "validation": 1, "test": 2}
 
 @dataclass(frozen=True)
 class Fields:
-    """The content of a user's file.
+    """Content of a user's file.
 
     Args:
-        where: The file, as error messages name it.
-        num_nodes: Number of nodes.
-        edge_index: ``[2, E]`` int64.
-        x: ``[N, F]`` float, or ``None`` where the file has no features.
-        y: ``[N]`` int64 with -1 for unlabeled nodes, or ``[N, C]`` float with NaN for unknown labels.
-        class_names: Names of the classes or labels, one for each output.
-        masks: Training, validation and test masks ``[N]`` or ``[N, K]``, or ``None``.
-        edge_weight: ``[E]`` float, or ``None``.
-        node_names: The user's ids, or none.
-        directed: What the file says about the direction of edges; ``None`` where it says nothing.
-        unused: Names of arrays or attributes in the file that nothing reads.
+        where (str): Name of the file for error messages.
+        num_nodes (int): Number of nodes.
+        edge_index (Tensor): ``[2, E]`` int64.
+        x (Tensor, optional): ``[N, F]`` float, or ``None`` without features.
+        y (Tensor): ``[N]`` int64 with -1 for unlabeled nodes, or ``[N, C]`` float with NaN for missing labels.
+        class_names (tuple[str, ...]): Names of the classes or labels.
+        masks (tuple[Tensor, Tensor, Tensor], optional): Training, validation and test masks ``[N]`` or ``[N, K]``.
+        edge_weight (Tensor, optional): ``[E]`` float.
+        node_names (tuple[str, ...]): User-defined node ids, or empty.
+        directed (bool, optional): Direction of edges according to the file; ``None`` if unspecified.
+        unused (tuple[str, ...]): Names of ignored arrays or attributes.
     """
 
     where: str
@@ -51,7 +51,7 @@ class Fields:
 
 
 def unused_note(where: str, unused: Sequence[str]) -> tuple[str, ...]:
-    """Returns the note on what a file holds and nothing reads; none if there is nothing."""
+    """Returns the note on unused content of a file, or nothing."""
     if not unused:
         return ()
     more = f" and {len(unused) - 10} more" if len(unused) > 10 else ""
@@ -59,11 +59,11 @@ def unused_note(where: str, unused: Sequence[str]) -> tuple[str, ...]:
 
 
 def ignore_option(names: Iterable[str], ignored: Iterable[str] = ()) -> str:
-    """Returns the option that leaves columns, arrays or attributes out, for the command line and for Python.
+    """Returns the option to ignore columns, arrays or attributes, for error messages.
 
     Args:
-        names: Their names.
-        ignored: Names that are left out already.
+        names (list[str]): Names to ignore.
+        ignored (list[str], optional): Names that are already ignored. (default: ``()``)
     """
     every = list(dict.fromkeys([*sorted(ignored), *names]))
     if len(every) > 10:
@@ -78,13 +78,13 @@ def ignore_option(names: Iterable[str], ignored: Iterable[str] = ()) -> str:
 def masks_from_words(
     words: Sequence[str], where: str, item: str = "node", locate: Callable[[int], str] | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Turns ``train``, ``val``, ``test`` or nothing, one per item, into three masks.
+    """Converts ``train``, ``val``, ``test`` or an empty word per item to three masks.
 
     Args:
-        words: The words; those that mean "no label" mean "no part" too.
-        where: The file, for error messages.
-        item: What is split, for error messages.
-        place: Name of the place of an item's word, for error messages.
+        words (list[str]): Words; those for missing labels also mean no subset.
+        where (str): Name of the file for error messages.
+        item (str, optional): Term for an item in error messages. (default: ``"node"``)
+        locate (callable, optional): Describes the position of an item's word in error messages. (default: ``None``)
 
     Raises:
         InputError: If there is another word.

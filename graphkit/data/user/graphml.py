@@ -1,4 +1,4 @@
-"""A graph in GraphML, read by networkx."""
+"""Reader of graphs in GraphML, with networkx."""
 
 from pathlib import Path
 from typing import Any
@@ -15,19 +15,19 @@ from graphkit.files import PARSER_ERRORS, parsing
 
 
 def read_graphml(path: Path, label: str, ignored: frozenset[str]) -> Fields:
-    """Reads a ``.graphml`` file; whether edges have a direction is what the file says.
+    """Reads a ``.graphml`` file, which also determines the direction of edges.
 
     Args:
-        path: The file.
-        label: Name of the node attribute with the classes.
-        ignored: Attributes of nodes and edges to leave out.
+        path (Path): The file.
+        label (str): Name of the node attribute with the classes.
+        ignored (set[str]): Attributes of nodes and edges to ignore.
 
     Raises:
-        InputError: If the file is damaged or its content is wrong.
+        InputError: If the file is damaged or its content is invalid.
     """
     where = f"'{path}'"
     if b"<!ENTITY" in path.read_bytes():
-        raise InputError(f"{where} defines XML entities, which GraphML has no use for; remove them")
+        raise InputError(f"{where} defines XML entities, which are not supported; remove them")
     with parsing(path, kind="as GraphML", errors=(*PARSER_ERRORS, networkx.NetworkXException)):
         graph = networkx.read_graphml(path)
     names = list(graph.nodes)
@@ -69,7 +69,7 @@ def read_graphml(path: Path, label: str, ignored: frozenset[str]) -> Fields:
 
 
 def _weights(where: str, ends: list[tuple[Any, Any, dict[str, Any]]]) -> Tensor | None:
-    """Returns the attribute ``weight`` of the edges, if they have it."""
+    """Returns the edge attribute ``weight``, if present."""
     weights = [row.get("weight") for *_, row in ends]
     if all(value is None for value in weights):
         return None
@@ -92,7 +92,7 @@ def _place(where: str, node: Any, key: str) -> str:
 
 
 def _is_finite(value: Any) -> bool:
-    """Returns whether a value is a number that is finite in single precision."""
+    """Returns whether a value is a finite number in single precision."""
     return isinstance(value, int | float) and abs(value) <= torch.finfo(torch.float).max
 
 

@@ -1,4 +1,4 @@
-"""A user's list of labeled graphs."""
+"""Data sets from a user's list of labeled graphs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,17 +25,17 @@ KEPT = ("x", "y", "edge_index", "edge_weight", "split")
 def dataset_of_graphs(
     path: Path, graphs: Sequence[dict[str, Any]], ignored: frozenset[str] = frozenset(), use_split: bool = True
 ) -> GraphDataset:
-    """Makes a data set of several graphs: one class, several yes-or-no questions or numbers for each.
+    """Creates a graph classification or regression data set from a list of graphs.
 
     Args:
-        path: The file; the data set is called after it.
-        graphs: Attributes of each graph. ``y`` is one class, ``[1, T]`` of 0, 1 and NaN, or floats to be predicted;
-            ``edge_weight`` and ``split``, one of ``train``, ``val`` and ``test``, are optional.
-        ignored: Attributes to leave out.
-        use_split: Whether the split in the file counts.
+        path (Path): The file, which names the data set.
+        graphs (list[dict]): Attributes of each graph. ``y`` is a class, ``[1, T]`` with 0, 1 and NaN, or regression
+            targets; ``edge_weight`` and ``split`` (``train``, ``val`` or ``test``) are optional.
+        ignored (set[str], optional): Attributes to ignore. (default: empty)
+        use_split (bool, optional): Reads the split of the file. (default: ``True``)
 
     Raises:
-        InputError: If an attribute is absent or wrong; the graph is named.
+        InputError: If an attribute is missing or invalid.
     """
     where = f"'{path}'"
     graphs = [{key: value for key, value in graph.items() if value is not None} for graph in graphs]
@@ -82,7 +82,7 @@ def dataset_of_graphs(
 
 
 def _checked(graph: dict[str, Any], where: str) -> Data:
-    """Returns the features and edges of a graph after the checks that a single graph gets."""
+    """Returns the validated features and edges of a graph."""
     for name in ("x", "y", "edge_index"):
         if name not in graph:
             raise InputError(f"{where} has no `{name}`; every graph needs x, edge_index and y")
@@ -112,7 +112,7 @@ def _word(value: Any, where: str) -> str:
 
 
 def _targets(values: list[Any], where: str) -> tuple[str, Tensor, tuple[str, ...]]:
-    """Returns the task, the targets ``[G]`` or ``[G, T]`` and the names of the outputs."""
+    """Returns task, targets ``[G]`` or ``[G, T]``, and names of the outputs."""
     if any(isinstance(value, str) for value in values):
         words = [as_words(value, "y", f"{where}, graph {number}") for number, value in enumerate(values)]
         y, names = classes_of_words([word[0] for word in words], lambda graph: f"{where}, graph {graph}: `y`")
@@ -151,7 +151,7 @@ def _targets(values: list[Any], where: str) -> tuple[str, Tensor, tuple[str, ...
 
 
 def _numbers(table: np.ndarray, where: str) -> Tensor:
-    """Returns the targets of a regression; those of a graph are all known, or all NaN."""
+    """Returns the regression targets; those of a graph must be all finite or all NaN."""
     with np.errstate(all="ignore"):
         y = torch.from_numpy(table.astype(np.float32))
     infinite = y.isinf().any(dim=1)
@@ -169,6 +169,6 @@ def _check_classes(y: Tensor, num_classes: int, where: str) -> None:
     labeled = int((y >= 0).sum())
     if num_classes < 2:
         got = "one" if num_classes else "none"
-        raise InputError(f"{where}: `y` must hold at least two classes (got {got}); there is nothing to tell apart")
+        raise InputError(f"{where}: `y` must hold at least two classes (got {got}); add graphs of another class")
     if num_classes == labeled and labeled >= 10:
-        raise InputError(f"{where}: each of the {labeled} labeled graphs has a class of its own; are these ids?")
+        raise InputError(f"{where}: each of the {labeled} labeled graphs has a different class; are these ids?")

@@ -1,4 +1,4 @@
-"""A graph in a NumPy archive."""
+"""Reader of graphs in NumPy archives."""
 
 import math
 import zipfile
@@ -14,10 +14,10 @@ from graphkit.files import check_content_size, check_zip, parsing
 
 
 def read_npz(path: Path, ignored: frozenset[str]) -> Fields:
-    """Reads the arrays of a ``.npz`` file; arrays of Python objects are refused, not unpickled.
+    """Reads the arrays of a ``.npz`` file without unpickling.
 
     Raises:
-        InputError: If the archive is damaged, holds an unsafe name or an array of objects, or the content is wrong.
+        InputError: If the archive is damaged, contains an unsafe name or Python objects, or its content is invalid.
     """
     check_zip(path)
     bytes_used = 0
@@ -30,7 +30,7 @@ def read_npz(path: Path, ignored: frozenset[str]) -> Fields:
             if name in arrays:
                 raise InputError(f"'{path}' holds `{name}` twice; write it again with numpy.savez")
             if name not in KEYS:
-                arrays[name] = np.empty(0)  # is named in an error
+                arrays[name] = np.empty(0)  # reported by a later check
                 continue
             with archive.open(member) as file:
                 shape, dtype = check_header(file, member.file_size, f"{path}/{member.filename}")

@@ -1,4 +1,4 @@
-"""A PyG graph, a dictionary of tensors, or a list of graphs in a ``.pt`` file, read without running anything in it."""
+"""Safe reader of PyG graphs, lists of graphs or tensors in ``.pt`` files."""
 
 import re
 import zipfile
@@ -25,15 +25,15 @@ SAFE = [Data, DataEdgeAttr, DataTensorAttr, HeteroData, *STORAGES, EdgeIndex, Ca
 
 
 def read_pt(path: Path, ignored: frozenset[str] = frozenset(), use_split: bool = True) -> Fields | GraphDataset:
-    """Reads a file that ``torch.save`` wrote; anything in it but tensors and PyG graphs is refused.
+    """Reads a ``torch.save`` file with tensors or PyG graphs; all else is rejected.
 
     Args:
-        path: The file.
-        ignored: Attributes to leave out.
-        use_split: Whether the split in the file counts; for a list of graphs.
+        path (Path): The file.
+        ignored (set[str], optional): Attributes to ignore. (default: empty)
+        use_split (bool, optional): Reads the split of the file, for a list of graphs. (default: ``True``)
 
     Raises:
-        InputError: If the file is damaged, holds something else, or the content is wrong.
+        InputError: If the file is damaged, contains something else, or its content is invalid.
     """
     where = f"'{path}'"
     content = load_safely(path)
@@ -41,7 +41,7 @@ def read_pt(path: Path, ignored: frozenset[str] = frozenset(), use_split: bool =
     items = list(content) if several else [content]
     if any(isinstance(item, HeteroData) for item in items):
         raise InputError(
-            f"{where} has several types of nodes or edges (HeteroData), which no model here takes; "
+            f"{where} has several types of nodes or edges (HeteroData), which is not supported; "
             "save `data.to_homogeneous()`"
         )
     graphs = several and all(isinstance(item, Data) for item in items)
@@ -65,24 +65,24 @@ def _is_name(name: object) -> bool:
 
 
 def _bytes(name: str, value: object) -> int:
-    """Returns the bytes that a tensor takes after its conversion: sparse ones made dense, views copied."""
+    """Returns the size in bytes of a tensor after conversion to dense and contiguous."""
     if not isinstance(value, Tensor):
         return 0
     return value.numel() * max(value.element_size(), ENTRY_SIZE.get(name, 1))
 
 
 def load_safely(path: Path) -> Any:
-    """Loads a ``.pt`` file with ``weights_only=True`` and PyG's data classes allowed through.
+    """Loads a ``.pt`` file with ``weights_only=True`` and PyG's data classes.
 
     Raises:
-        InputError: If the file is damaged or holds any other class or function.
+        InputError: If the file is damaged or contains another class or function.
     """
     if zipfile.is_zipfile(path):
         check_zip(path)
-    # Leaving the context also forgets classes that had been allowed before, and PyG's own loading needs some of them.
+    # Restores the allowed classes: the context also removes earlier ones that PyG's loading needs.
     allowed = torch.serialization.get_safe_globals()
     more = [cls for cls in SAFE if cls not in allowed]
-    # The indices of a sparse tensor are only compared with its shape on request.
+    # By default, indices of sparse tensors are not validated.
     with (
         parsing(path),
         torch.serialization.safe_globals(more),

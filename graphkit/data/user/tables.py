@@ -1,4 +1,4 @@
-"""Comma-separated tables with a header, read so that every complaint names the file, the line and the column."""
+"""Reader of comma-separated tables, with file, line and column in error messages."""
 
 import csv
 from collections.abc import Iterable
@@ -13,20 +13,20 @@ from graphkit.errors import InputError
 from graphkit.files import parsing
 from graphkit.registry import unknown_name
 
-#: The largest number that is finite in single precision.
+#: Largest finite number in single precision.
 LARGEST = torch.finfo(torch.float).max
 
 
 class Table:
-    """A table of text cells.
+    """Table of text cells.
 
     Args:
-        path: The file; UTF-8, comma-separated, the first line names the columns.
-        ignored: Columns to leave out.
+        path (Path): Comma-separated UTF-8 file whose first line names the columns.
+        ignored (set[str], optional): Columns to ignore.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        InputError: If it is empty, a column has no name or the name of another, or a row has too many or too few cells.
+        FileNotFoundError: If the file does not exist.
+        InputError: If the file is empty, a column name is missing or repeated, or a row has a wrong number of cells.
     """
 
     def __init__(self, path: Path, ignored: frozenset[str] = frozenset()) -> None:
@@ -67,10 +67,10 @@ class Table:
                 )
 
     def require(self, name: str) -> list[str]:
-        """Returns the cells of a column that must be there.
+        """Returns the cells of a required column.
 
         Raises:
-            InputError: If it is absent.
+            InputError: If the column is missing.
         """
         if name in self.columns:
             return self.text(name)
@@ -85,15 +85,15 @@ class Table:
         return [row[column] for row in self.rows]
 
     def locate(self, row: int, name: str) -> str:
-        """Returns the file, the line and the column of a cell, for error messages."""
+        """Returns the file, line and column of a cell, for error messages."""
         return f"'{self.path}', line {self.lines[row]}, column '{shown(name)}':"
 
     def numbers(self, names: Iterable[str], unknown: float | None = None) -> list[list[float]]:
-        """Returns some columns as numbers, row by row.
+        """Returns columns as numbers, row by row.
 
         Args:
-            names: The columns.
-            unknown: Number for a cell that means "no label", which is an error if this is ``None``.
+            names (list[str]): The columns.
+            unknown (float, optional): Value for a missing label; ``None`` makes it an error. (default: ``None``)
 
         Raises:
             InputError: If a cell is not a finite number.
@@ -113,10 +113,10 @@ class Table:
         return result
 
     def only(self, allowed: Iterable[str]) -> None:
-        """Refuses columns that mean nothing here.
+        """Raises an error for unknown columns.
 
         Raises:
-            InputError: If there is one; the closest known name is offered.
+            InputError: If there is an unknown column; the closest name is suggested.
         """
         allowed = list(allowed)
         others = [name for name in self.columns if name not in allowed and name not in self.ignored]
@@ -126,7 +126,7 @@ class Table:
             raise InputError(f"'{self.path}': {error} (or leave it out: {option})")
 
     def _bad(self, column: int, line: int, row: list[str], places: list[int]) -> str:
-        """Returns the message on a cell that is no finite number."""
+        """Returns the message for a cell that is not a finite number."""
         value = _number(row[column])
         rule = "must be a number" if value is None else "must be a finite number"
         others = [self.columns[other] for other in places if not _is_finite(row[other])]
@@ -137,7 +137,7 @@ class Table:
 
 
 def _number(cell: str) -> float | None:
-    """Returns a cell as a number, or ``None`` if it is none."""
+    """Returns a cell as a number, or ``None`` if it is not one."""
     try:
         return float(cell)
     except ValueError:
@@ -145,6 +145,6 @@ def _number(cell: str) -> float | None:
 
 
 def _is_finite(cell: str) -> bool:
-    """Returns whether a cell is a number that is finite in single precision."""
+    """Returns whether a cell is a finite number in single precision."""
     value = _number(cell)
     return value is not None and abs(value) <= LARGEST

@@ -228,7 +228,7 @@ def test_mistakes_in_a_folder_are_one_clear_line(damage: Any, message: str, fold
 def test_an_array_can_be_left_out_and_edges_are_as_they_are(folder: Path) -> None:
     np.save(folder / "age.npy", np.ones(3))
     assert load(folder, ignore="age").graphs[0].num_nodes == N
-    with pytest.raises(ValueError, match="holds its edges as they are; write it anew"):
+    with pytest.raises(ValueError, match="has preprocessed edges; write it again"):
         load(folder, ignore="age", directed=False)
 
 

@@ -69,7 +69,7 @@ def test_clips_without_a_label_are_never_drawn(folder: Path, word: str) -> None:
         ("file,label\na.npy,0.5\n", "labels.csv': the label of clip 0 must be a class, a word or a whole number"),
         (TABLE.replace("c.csv,sit", "c.csv,nan"), "clip 'c.csv' is in the test part but has no label"),
         ("file,label\na.npy,run\na.npy,sit\n", "labels.csv', line 3: 'a.npy' is already in line 2"),
-        ("file,label\na.npy,run\nb.npy,run\n", "there must be at least two labels (got 'run' only); nothing to tell"),
+        ("file,label\na.npy,run\nb.npy,run\n", "there must be at least two labels (got 'run' only); add clips of another"),
         ("file,label\na.npy,run\nx.npy,sit\n", "names 'x.npy', which is not in"),
         ("file,label\na.npy,run\n../b.npy,sit\n", "names '../b.npy', which is not in"),
         ("file,label\na.npy,run\nskeleton.json,sit\n", "must be a .npy or a .csv file (got '.json')"),

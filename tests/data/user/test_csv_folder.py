@@ -152,7 +152,7 @@ def test_a_folder_without_its_tables(tmp_path: Path) -> None:
 
 def test_ids_as_labels_are_noticed(tmp_path: Path) -> None:
     nodes = "id,label\n" + "".join(f"n{k},name of {k}\n" for k in range(12))
-    with pytest.raises(ValueError, match="a class of its own"):
+    with pytest.raises(ValueError, match="has a different class"):
         load(write(tmp_path, "source,target\nn0,n1\n", nodes))
 
 
