@@ -1,4 +1,4 @@
-"""Loading of data sets by name, or from a user's file or folder."""
+"""Loading of data sets by name, from a user's file or folder, or from memory."""
 
 import os
 import tempfile
@@ -37,12 +37,14 @@ def load(
     labels_per_class: int | None = None,
     **options: Any,
 ) -> GraphDataset:
-    """Loads a data set by name, or a user's graph by path.
+    """Loads a data set by name, or a user's graphs by path or from memory.
 
     Args:
-        name_or_path (str or Path): Name, see :func:`graphkit.data.list_datasets`, or path of a ``.npz``, ``.graphml``
-            or ``.pt`` file, of a folder with ``edges.csv`` and ``nodes.csv``, with ``edge_index.npy``, ``x.npy`` and
-            ``y.npy`` (memory-mapped), or with ``labels.csv`` and clips.
+        data (str, Path or object): Name, see :func:`graphkit.data.list_datasets`; path of a ``.npz``, ``.graphml`` or
+            ``.pt`` file, or of a folder with ``edges.csv`` and ``nodes.csv``, with ``edge_index.npy``, ``x.npy`` and
+            ``y.npy`` (memory-mapped), or with ``labels.csv`` and clips; or graphs in memory: a PyG ``Data``, a list or
+            ``Dataset`` of them, a networkx graph or a list of them, arrays ``(x, edge_index, y)``, or pandas frames
+            ``(nodes, edges)``.
         root (str or Path, optional): Folder of raw files in the layout of PyG, which is only read. Downloaded and
             processed files are stored in the cache folder (``GRAPHKIT_CACHE``, by default ``~/.cache/graphkit``).
             (default: the environment variable ``GRAPHKIT_DATA``)
@@ -58,7 +60,7 @@ def load(
         The data set; every ``edge_index`` is an :class:`~torch_geometric.EdgeIndex` sorted by target.
 
     Raises:
-        InputError: If the name, an option, the split or the content of a file is invalid.
+        InputError: If the name, an option, the split or the content is invalid.
         FileNotFoundError: If the path does not exist, or raw files are missing and cannot be downloaded.
 
     Example:
@@ -89,7 +91,7 @@ def load(
 
 
 def _load_object(data: Any, options: dict[str, Any], use_split: bool) -> GraphDataset:
-    """Loads graphs that are in memory by the readers of files, so that all checks are the same."""
+    """Loads graphs in memory through the readers of files, with the same validation."""
     from graphkit.data.user import load_own
     from graphkit.data.user.memory import save_object
 

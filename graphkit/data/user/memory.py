@@ -1,4 +1,4 @@
-"""Graphs that are in memory already: written as files that the readers of this folder take."""
+"""Conversion of graphs in memory to files for the readers of this package."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,22 +21,22 @@ ACCEPTED = (
 
 
 def save_object(data: Any, folder: Path) -> Path:
-    """Writes graphs that are in memory into a folder, in a form that :func:`graphkit.load` reads.
+    """Writes graphs in memory to a folder, in a form that :func:`graphkit.load` reads.
 
     Args:
-        data (Data or Dataset or list or tuple or networkx.Graph): The graph or graphs. Of a networkx graph, numeric
-            attributes of nodes are features (lists become several), ``label`` or ``y`` holds the class, and ``weight``
-            of an edge its weight; of a list of them, ``label`` or ``y`` of ``graph.graph`` is the target of the graph.
-            Frames have the columns of ``nodes.csv`` and ``edges.csv``; without a column ``id`` the index names the
-            nodes.
-        folder (Path): A folder that exists.
+        data (Data or Dataset or list or tuple or networkx.Graph): The graph or graphs. In a networkx graph, numeric
+            node attributes are features (lists are concatenated), ``label`` or ``y`` is the class, and ``weight`` of an
+            edge its weight; in a list of them, ``label`` or ``y`` of ``graph.graph`` is the target of the graph. Frames
+            have the columns of ``nodes.csv`` and ``edges.csv``; without a column ``id``, the index contains the node
+            ids.
+        folder (Path): Existing folder.
 
     Returns:
-        Path: The file, or a folder with tables for frames.
+        The path of the file, or of a folder of tables for frames.
 
     Raises:
         InputError: If the graph has several types of nodes or edges, or cannot be written.
-        InputTypeError: If it is none of these.
+        InputTypeError: If ``data`` has another type.
     """
     if isinstance(data, HeteroData):
         raise InputError("`data` must have one type of nodes and edges (got HeteroData); give `data.to_homogeneous()`")
