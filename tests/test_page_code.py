@@ -1,0 +1,77 @@
+"""The Python code on the pages of methods, operators and shards runs."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.nn import functional as F
+from torch_geometric.nn.models import GAT
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+def run_page(name: str, names: dict[str, Any], replacements: dict[str, str] | None = None) -> dict[str, Any]:
+    """Runs all Python blocks of a page, one after the other, and returns the names that they defined."""
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / f"{name}.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert blocks
+    for code in blocks:
+        for old, new in (replacements or {}).items():
+            code = code.replace(old, new)
+        exec(compile(code, f"docs/{name}.md", "exec"), names)
+    return names
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes an empty folder the current one, in which the code of a page writes its runs."""
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+
+
+def test_spagan() -> None:
+    names = run_page("spagan", {})
+    assert names["run"].result["model"] == "spagan"
+    assert names["out"].shape == (names["data"].num_nodes, 32)
+    assert len(names["attention"].path_index) == 3
+
+
+def test_factorgcn() -> None:
+    names = run_page("factorgcn", {})
+    assert names["out"].shape == (6, 32) and names["factors"].shape == (20, 4)
+    assert torch.isfinite(names["loss"])
+
+
+def test_stigcn() -> None:
+    names = run_page("stigcn", {}, {'"synthetic-skeleton", ': '"synthetic-skeleton", batch_size=128, '})
+    assert names["run"].result["dataset"] == "synthetic-skeleton"
+    assert names["scores"].shape == (8, 4) and names["out"].shape == (75, 7, 16)
+    assert all(matrix.shape == (4, 4, 7, 7) for matrix in names["matrices"]) and len(names["matrices"]) == 3
+
+
+def test_distill() -> None:
+    x, y, edge_index = torch.randn(20, 4), torch.randint(3, (20,)), torch.randint(20, (2, 60))
+    teacher, student = GAT(4, 16, 2, 3), GAT(4, 8, 3, 3)
+    names = {"torch": torch, "F": F, "x": x, "y": y, "edge_index": edge_index, "train": torch.arange(10)}
+    names = run_page("distill", {**names, "teacher": teacher, "student": student}, {"range(200)": "range(60)"})
+    assert names["epoch"] == 59 and torch.isfinite(names["distillation"])
+    assert len(names["distiller"].pairs) == 2 and names["distiller"].pairs[0].active_epochs == 50
+    assert [network["name"] for network in names["folder"].result["networks"]] == ["teacher", "alone", "lsp", "kd"]
+
+
+def test_continual() -> None:
+    names = run_page("continual", {})
+    assert set(names["folder"].result["strategies"]) == {"fine-tune", "twp"}
+    assert names["task"].scores(names["model"])["test"] >= 0
+
+
+def test_operators() -> None:
+    weights = run_page("operators", {})["weights"]
+    torch.testing.assert_close(weights[2:5].sum(dim=0), torch.ones(8))
+
+
+def test_shards() -> None:
+    names = run_page("shards", {})
+    assert names["first"].shape[0] == 2 and names["second"].shape[0] == 3
+    next(iter(names["loader"]))
