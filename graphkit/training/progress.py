@@ -90,24 +90,36 @@ class LineProgress(Progress):
 
 
 class LogProgress(Progress):
-    """Messages to the logger ``"graphkit"``: notes as ``INFO``, epochs as ``DEBUG``."""
+    """Messages to the logger ``"graphkit"``: notes as ``INFO``, epochs as ``DEBUG``.
 
-    def __init__(self) -> None:
+    Args:
+        display: Progress that is shown as well.
+    """
+
+    def __init__(self, display: Progress | None = None) -> None:
         self.logger = logging.getLogger("graphkit")
+        self.display = display or Progress()
         self.label = ""
 
     def start(self, label: str, epochs: int, epoch: int) -> None:
         """Logs the start of a fit."""
         self.label = label
         self.logger.info("%s: epochs %d to %d", label, epoch + 1, epochs)
+        self.display.start(label, epochs, epoch)
 
     def update(self, row: EpochRow) -> None:
         """Logs an epoch."""
         self.logger.debug("%s epoch %d %s", self.label, row["epoch"], _scores(row))
+        self.display.update(row)
+
+    def close(self) -> None:
+        """Ends the display."""
+        self.display.close()
 
     def say(self, message: str) -> None:
         """Logs a note."""
         self.logger.info("%s", message)
+        self.display.say(message)
 
 
 def make_progress(quiet: bool = False) -> Progress:

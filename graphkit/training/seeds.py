@@ -1,10 +1,36 @@
 """Random states: set from one seed, taken and put back, so that a run can be interrupted and continued."""
 
 import random
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
+
+#: Held by the run of this process that is in progress.
+_RUN = threading.RLock()
+
+
+@contextmanager
+def exclusive_random_state() -> Iterator[None]:
+    """Context of a run, which ends with the random states that it began with.
+
+    Python, NumPy and PyTorch have one random state for all threads, and training sets it; so runs in several threads
+    of a process take turns, and have the numbers that they have alone.
+    """
+    with _RUN:
+        states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+        try:
+            yield
+        finally:
+            random.setstate(states[0])
+            np.random.set_state(states[1])
+            torch.set_rng_state(states[2])
+            if cuda:
+                torch.cuda.set_rng_state_all(cuda)
 
 
 def seed_everything(seed: int) -> torch.Generator:

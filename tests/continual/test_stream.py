@@ -199,8 +199,8 @@ def test_the_published_split() -> None:
     ("options", "message"),
     [
         ({"tasks": 7}, r"7 tasks need at least as many classes \(got 6\); use fewer `tasks`"),
-        ({"per_task": 4}, r"at least two tasks \(got 1: 6 classes, 4 per task\); use fewer per task"),
-        ({"per_task": 0}, r"at least one of the classes \(got 0 per task\)"),
+        ({"per_task": 4}, r"at least two tasks \(got 1: 6 classes, 4 per task\); use a smaller `per_task`"),
+        ({"per_task": 0}, r"`per_task` must be at least 1 \(got 0\)"),
         ({"min_items": 13}, r"at least two tasks \(got 0: 0 classes of 6 that are large enough"),
         ({"scenario": "domain"}, "`scenario` must be one of task, class, time"),
         ({"visible": "all"}, "`visible` must be one of whole, so-far, task"),

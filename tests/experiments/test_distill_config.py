@@ -62,7 +62,10 @@ def test_losses_are_chosen_by_name() -> None:
         ({"teacher": {"modle": {}}}, "unknown configuration key 'teacher.modle'; did you mean 'teacher.model'?"),
         ({"student": "gat"}, "`student` must hold keys and values"),
         ({"losses": ["lsp"]}, "`losses` must hold keys and values"),
-        ({"student": {"model": {"head": 3}}}, "unknown configuration key 'model.head'; did you mean 'model.heads'?"),
+        (
+            {"student": {"model": {"head": 3}}},
+            "unknown configuration key 'student.model.head'; did you mean 'student.model.heads'?",
+        ),
         ({"seeds": 0}, "`seeds` must be at least 1"),
     ],
 )

@@ -121,7 +121,7 @@ def test_batches_of_graphs(tmp_path: Path) -> None:
     ("losses", "message"),
     [
         ([{"name": "lps"}], "unknown distillation loss 'lps'; did you mean 'lsp'?"),
-        ([{"name": "lsp", "kernal": "rbf"}], "unknown configuration key 'lsp.kernal'; did you mean 'lsp.kernel'?"),
+        ([{"name": "lsp", "kernal": "rbf"}], "key 'losses.lsp.kernal'; did you mean 'losses.lsp.kernel'?"),
         ([{"name": "lsp", "kernel": "gauss"}], "`kernel` must be one of 'rbf'"),
         ([{"name": "lsp", "sigma": "wide"}], "`losses.lsp.sigma` must be a number (got 'wide')"),
         ([{"name": "lsp", "weight": "much"}], "`losses.lsp.weight` must be a number, or none (got 'much')"),

@@ -399,7 +399,7 @@ def read_path_set(folder: Path) -> None:
 
 
 CONFIG = """\
-model: {name: gcn, hidden_channels: 8, layers: 2, dropout: 0.5}
+model: {name: gcn, hidden_channels: 8, num_layers: 2, dropout: 0.5}
 data: {name: karate, split: [0.6, 0.2, 0.2], fold: null}
 train: {epochs: 3, lr: 1e-3, patience: 10, precision: float32}
 seed: 3
