@@ -1,0 +1,195 @@
+"""The can-and-cannot table of the front page against what the models do."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch_geometric.data import Batch, Data, HeteroData
+
+from graphkit.data import GraphDataset, Split, load
+from graphkit.data.dataset import TASKS
+from graphkit.errors import InputError
+from graphkit.export.plain import plain_form
+from graphkit.nn import GraphModel
+from graphkit.nn.model_settings import model_settings_class
+from graphkit.registry import get_model, model_names
+from graphkit.tasks import make_task
+from graphkit.training.build_model import make_model
+
+ROOT = Path(__file__).resolve().parents[2]
+GRAPH_TASKS = {
+    "node classification": "node-classification",
+    "several labels per node": "multilabel-node-classification",
+    "graph classification": "graph-classification",
+    "several yes-or-no targets per graph": "multitask-graph-classification",
+    "graph regression": "graph-regression",
+}
+CLIP_TASK = "skeleton-classification"
+NONE = "–"
+
+
+def read_table(page: str) -> dict[str, dict[str, str]]:
+    """Returns the cells of the table that has a column for the model gcn, by row and model."""
+    lines = (ROOT / page).read_text(encoding="utf-8").splitlines()
+    start = next(number for number, line in enumerate(lines) if re.match(r"\|[^|]*\| gcn ", line))
+    head = [cell.strip() for cell in lines[start].strip("|").split("|")][1:]
+    table = {}
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        label, *cells = (cell.strip() for cell in line.strip().strip("|").split("|"))
+        table[label] = dict(zip(head, cells, strict=True))
+    return table
+
+
+def graph(num_nodes: int = 5) -> Data:
+    """Returns a directed path, each node of which sends to the next one."""
+    sources = torch.arange(num_nodes - 1)
+    generator = torch.Generator().manual_seed(num_nodes)
+    x = torch.randn(num_nodes, 4, generator=generator)
+    return Data(x=x, edge_index=torch.stack([sources, sources + 1]), num_nodes=num_nodes)
+
+
+def dataset(task: str = "node-classification") -> GraphDataset:
+    """Returns two graphs of a task, or one for nodes."""
+    data = graph() if task.endswith("node-classification") else Batch.from_data_list([graph(), graph(6)])
+    items = data.num_nodes if task.endswith("node-classification") else 2
+    if task in ("node-classification", "graph-classification"):
+        data.y, outputs = torch.arange(items) % 2, 2
+    else:
+        data.y, outputs = torch.ones(items, 3), 3
+    ids = torch.arange(items)
+    split = Split(ids, ids, ids)
+    return GraphDataset("tiny", task, (data,), (split,), num_features=4, num_outputs=outputs, metric="")
+
+
+def model(name: str, data: GraphDataset, **options: Any) -> GraphModel:
+    """Returns a model in evaluation mode."""
+    torch.manual_seed(0)
+    if name == "dgcnn":
+        options = {"k": 2, "hidden_channels": 4, "num_layers": 2, **options}
+    return make_model(model_settings_class(name).read({"name": name, **options}), data).eval()
+
+
+def is_refused(function: Callable[[], object]) -> bool:
+    try:
+        function()
+    except InputError:
+        return True
+    return False
+
+
+def learns(name: str, task: str) -> str:
+    """Returns whether a model makes outputs of which the loss of a task has gradients."""
+    data = dataset(task)
+    if is_refused(lambda: model(name, data)):
+        return NONE
+    network, batch = model(name, data), data.graphs[0]
+    out = network(**network.inputs(batch))
+    assert out.shape == (len(batch.y), data.num_outputs)
+    make_task(task).loss(out, batch.y).backward()
+    assert any(parameter.grad is not None for parameter in network.parameters())
+    return "yes"
+
+
+def edge_weights(name: str) -> str:
+    """Returns how a model uses weights of edges."""
+    cls = get_model(name)
+    if cls.reads != "graphs" or not cls.uses_edges:
+        return NONE
+    if cls.uses_edge_weight:
+        return "yes"
+    if not is_refused(lambda: model(name, dataset(), edge_attr="edge_weight")):
+        return "`edge_attr`"
+    return "path lengths" if cls.uses_paths else "no"
+
+
+def directed(name: str) -> str:
+    """Returns whether a node of a directed path depends on the one two hops before it, and on none after it."""
+    if get_model(name).reads != "graphs" or not get_model(name).uses_edges:
+        return NONE
+    network, data = model(name, dataset()), dataset().graphs[0]
+    x = data.x.clone().requires_grad_()
+    data.x = x
+    out = network(**network.inputs(data))
+    (gradient,) = torch.autograd.grad(out[2].sum(), x)
+    return "yes" if gradient[0].any() and not gradient[3:].any() else "no"
+
+
+def edge_features(name: str) -> str:
+    """Returns that no model takes several numbers of each edge."""
+    if edge_weights(name) == NONE:
+        return NONE
+    data = dataset().graphs[0]
+    data.bond = torch.ones(data.num_edges, 3)
+    if edge_weights(name) == "`edge_attr`":
+        network = model(name, dataset(), edge_attr="bond")
+        return "not yet" if is_refused(lambda: network.inputs(data)) else "yes"
+    return "yes" if "edge_attr" in model_settings_class(name).__dataclass_fields__ else "not yet"
+
+
+def exported(name: str) -> str:
+    """Returns whether a model has a form that can be exported."""
+    is_registered = any(issubclass(get_model(name), cls) for cls in plain_form.registry if cls is not object)
+    return "yes" if is_registered else "not yet"
+
+
+def derive(name: str) -> dict[str, str]:
+    """Returns the cells of a model that follow from the code."""
+    cls = get_model(name)
+    of_graphs = cls.reads == "graphs"
+    clips = load("synthetic-skeleton", num_clips=10)
+    small = {} if of_graphs else {"channels": [4], "blocks": [1]}
+    takes_nodes = of_graphs and model(name, dataset()).receptive_field(dataset().graphs[0]) is not None
+    rows = {
+        "input": cls.reads,
+        **{row: learns(name, task) for row, task in GRAPH_TASKS.items()},
+        "clip classification": NONE if is_refused(lambda: model(name, clips, **small)) else "yes",
+        "edge weights": edge_weights(name),
+        "edge features (vectors)": edge_features(name),
+        "directed edges": directed(name),
+        "sparse features": ("yes" if cls.takes_sparse_features else "no") if of_graphs else NONE,
+        "batches of nodes of one graph": ("yes" if takes_nodes else "no") if of_graphs else NONE,
+        "export to ONNX and `.pt2`": exported(name),
+        "CPU": "yes",
+    }
+    for row in ("node regression", "link prediction", "heterogeneous graphs"):
+        rows[row] = "not yet" if of_graphs else NONE
+    for row in ("files of one graph", "files of many graphs", "graphs in memory"):
+        rows[row] = "yes" if of_graphs else NONE
+    rows["files of clips"] = NONE if of_graphs else "yes"
+    return rows
+
+
+def test_every_model_has_a_column() -> None:
+    table = read_table("docs/index.md")
+    assert all(sorted(row) == model_names() for row in table.values())
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_cells_follow_from_the_code(name: str) -> None:
+    table = read_table("docs/index.md")
+    for row, cell in derive(name).items():
+        assert table[row][name] == cell, row
+
+
+def test_every_task_has_a_row() -> None:
+    assert {*GRAPH_TASKS.values(), CLIP_TASK} == {*TASKS}
+
+
+def test_graphs_in_memory_are_read_and_those_of_several_types_refused() -> None:
+    graphs = [graph(5 + number % 2) for number in range(10)]
+    for number, data in enumerate(graphs):
+        data.y = torch.tensor([number % 2])
+    assert load(graphs).task == "graph-classification"
+    with pytest.raises(InputError):
+        load(HeteroData())
+
+
+def test_the_short_table_of_the_readme_agrees() -> None:
+    whole = read_table("docs/index.md")
+    short = read_table("README.md")
+    assert short and all(whole[row] == cells for row, cells in short.items())
