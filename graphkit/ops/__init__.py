@@ -1,15 +1,15 @@
-"""Operators on graphs: pure functions of tensors, one per file.
+"""Graph operators: pure functions of tensors, one per file.
 
-Each has a reference in plain PyTorch and, where the library was built, native code that gives the same results faster.
-:func:`backend` says which is in use, :func:`describe` why. ``GRAPHKIT_BACKEND=torch`` forces the reference;
-``GRAPHKIT_CPU=avx2`` or ``base`` keeps the native code from newer vector instructions than these.
+Each operator has a PyTorch reference and, if the library was built, a native implementation with the same results.
+:func:`backend` returns the implementation in use, :func:`describe` the reason. ``GRAPHKIT_BACKEND=torch`` selects the
+reference; ``GRAPHKIT_CPU=avx2`` or ``base`` restricts the vector instructions of the native code.
 
-Beside a CUDA build of torch and with nvcc, CUDA kernels are built too, for float32, float64, float16 and bfloat16
-(summed in float32), as deterministic as those of the CPU. They are in use on the architectures of GPUs that they were
-tested on, as :func:`describe` says; ``GRAPHKIT_CUDA=1``, set before Python starts, switches them on everywhere. All are
-tested by emulation, **none has run on a GPU yet**: so far PyTorch serves CUDA tensors. They look at the edges or
-segments once per call, and wait for the answer, to raise the same errors as elsewhere; while a CUDA graph is captured
-nothing is checked, and rows or nodes that do not exist are left out.
+With nvcc and a CUDA build of torch, CUDA kernels are built for float32, float64, float16 and bfloat16 (accumulated in
+float32), which are deterministic. They are used on the GPU architectures that they were tested on, see
+:func:`describe`; ``GRAPHKIT_CUDA=1``, set before Python starts, enables them on all. All kernels are tested by
+emulation; **none has run on a GPU yet**, so that CUDA tensors use PyTorch by default. The kernels validate edges or
+segments once per call and synchronize for it. During CUDA graph capture nothing is validated, and invalid rows or node
+ids are ignored.
 """
 
 from graphkit.ops._native import OperatorInfo, backend, describe

@@ -1,4 +1,4 @@
-"""Checks of arguments that the operators share. None reads the values of a tensor."""
+"""Argument validation of operators, without reading tensor values."""
 
 import math
 import sys
@@ -26,7 +26,7 @@ def check_tensors(**tensors: object) -> None:
 
 
 def check_flags(**flags: object) -> None:
-    """Raises an error unless every argument is True or False."""
+    """Raises an error unless every argument is a bool."""
     for name, flag in flags.items():
         if not isinstance(flag, bool):
             raise InputTypeError(f"`{name}` must be True or False (got {flag!r})")
@@ -46,10 +46,10 @@ def is_whole(value: object, low: int, high: int) -> bool:
 
 
 def has_values(tensor: Tensor) -> bool:
-    """Returns whether the values of a tensor can be read: not while a graph is traced, and not of meta tensors."""
+    """Returns whether tensor values can be read: not of meta or traced tensors."""
     return not (torch.compiler.is_compiling() or tensor.is_meta or isinstance(tensor, FakeTensor))
 
 
 def describe(tensor: Tensor) -> str:
-    """Returns the type and shape of a tensor in words."""
+    """Returns the dtype and shape of a tensor for an error message."""
     return f"{tensor.dtype} of shape {list(tensor.shape)}"

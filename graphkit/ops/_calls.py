@@ -1,4 +1,4 @@
-"""Calls of native operators: derivatives they have no rule for, errors in words, signals that end a long call."""
+"""Calls of native operators: autograd support, error messages and interrupts."""
 
 from collections.abc import Callable
 from functools import cache
@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-_LONG = 2**14  # numbers in a tensor: a call with fewer takes well under a second
-_INTERRUPTED = "interrupted by a signal"  # as the native code says it
+_LONG = 2**14  # numbers in a tensor: smaller calls are too short to be interrupted
+_INTERRUPTED = "interrupted by a signal"  # message of the native code
 
 
 def takes_plain_derivatives() -> bool:
-    """Returns whether derivatives, if any, are those of reverse mode outside of ``torch.func``.
+    """Returns whether derivatives are computed by plain reverse mode.
 
-    Native operators have no other rule: in forward mode their derivatives would be zero.
+    Native operators support no other mode: in forward mode their derivatives would be zero.
     """
     if forward_ad._current_level >= 0:
         return False
@@ -29,12 +29,13 @@ def takes_plain_derivatives() -> bool:
 
 
 def call_native(operator: Any, *arguments: Any, check: Callable[[], None] | None = None) -> Any:
-    """Calls a native operator, and lets signals such as that of Ctrl-C through while it works.
+    """Calls a native operator and handles signals such as Ctrl-C during the call.
 
     Args:
-        operator: An operator of ``torch.ops.graphkit``. It checks the values of its arguments before it uses them.
-        arguments: Its arguments.
-        check: Raises an error that says more if the operator refuses its arguments.
+        operator (Any): Operator of ``torch.ops.graphkit``, which validates the values of its arguments.
+        arguments (optional): Arguments of the operator.
+        check (Callable[[], None], optional): Function that raises a more specific error if the operator rejects its
+            arguments. (default: ``None``)
     """
     if torch.compiler.is_compiling():
         return operator(*arguments)
@@ -50,12 +51,15 @@ def call_native(operator: Any, *arguments: Any, check: Callable[[], None] | None
 
 @cache
 def _watches() -> bool:
-    """Returns whether the library is new enough to stop."""
+    """Returns whether the library supports interrupts."""
     return hasattr(torch.ops.graphkit, "watch_interrupts")
 
 
 def call_interruptibly(operator: Any, *arguments: Any) -> Any:
-    """Calls a native operator, which stops when a signal comes; again unless a handler of the signal raises."""
+    """Calls a native operator that stops at a signal.
+
+    The call is repeated unless the signal handler raises.
+    """
     if not _watches():
         return operator(*arguments)
     watch = torch.ops.graphkit.watch_interrupts

@@ -1,4 +1,4 @@
-"""What the operators on skeleton clips share: sequences end to end, and which types the native code serves."""
+"""Validation and dispatch of the operators on skeleton clips."""
 
 import torch
 from torch import Tensor
@@ -11,17 +11,17 @@ from graphkit.ops._segments import check_ptr, check_ptr_values, segment_ids
 
 
 def serves_clips(x: Tensor, operator: str) -> bool:
-    """Returns whether native kernels of ``operator`` serve the type and device of ``x``, and derivatives of them."""
+    """Returns whether native kernels of ``operator`` support ``x``."""
     if x.device.type == "cuda":
         return _native.serves(x, operator) and takes_plain_derivatives()
     return x.device.type == "cpu" and x.dtype in (*_native.NATIVE_TYPES, torch.bfloat16) and takes_plain_derivatives()
 
 
 def check_sequences_on_gpu(x: Tensor, ptr: Tensor, every: int | None) -> None:
-    """Raises a ValueError unless the values of ``ptr`` are right: for CUDA kernels, which do not look at it.
+    """Raises an InputError unless ``ptr`` is valid, for CUDA kernels.
 
-    It waits for the GPU, and so it looks at nothing for sequences of one length, in backward passes, and while a
-    function or a CUDA graph is traced. The kernels read nothing outside of the frames in any case.
+    The check synchronizes with the GPU. It is skipped for sequences of equal length, in backward passes and while
+    tracing. Kernels never read outside of the frames.
     """
     if not x.is_cuda or every is not None or torch.compiler.is_compiling():
         return
@@ -30,28 +30,28 @@ def check_sequences_on_gpu(x: Tensor, ptr: Tensor, every: int | None) -> None:
 
 
 def sum_type(x: Tensor) -> torch.dtype:
-    """Returns the type that sums over ``x`` are kept in: float32 for shorter ones."""
+    """Returns the accumulation dtype of ``x``: float64 for float64, otherwise float32."""
     return x.dtype if x.dtype == torch.float64 else torch.float32
 
 
 def check_floats(name: str, x: Tensor) -> None:
-    """Raises a ValueError unless ``x`` is a tensor of floating point numbers."""
+    """Raises an InputError unless ``x`` is a floating-point tensor."""
     check_tensors(**{name: x})
     if x.dtype not in FLOAT_TYPES:
         raise InputError(f"`{name}` must be a float tensor (got {describe(x)})")
 
 
 def check_companion(name: str, tensor: Tensor, x: Tensor) -> None:
-    """Raises a ValueError unless ``tensor`` holds floating point numbers and is on the device of ``x``."""
+    """Raises an InputError unless ``tensor`` is a float tensor on the device of ``x``."""
     check_floats(name, tensor)
     if tensor.device != x.device:
         raise InputError(f"`{name}` must be on the device of `x`, {x.device} (got {tensor.device}); move it there")
 
 
 def check_sequences(name: str, x: Tensor, ptr: Tensor, every: int | None) -> None:
-    """Raises a ValueError unless ``ptr`` may cut the frames of ``x``, called ``name``, into sequences.
+    """Raises an InputError unless ``ptr`` and ``every`` describe sequences of ``x``.
 
-    With ``every``, values of ``ptr`` that contradict it are found on the CPU only: nothing waits for a GPU.
+    Values of ``ptr`` are compared with ``every`` on the CPU only, to avoid synchronization with a GPU.
     """
     check_ptr(name, x, ptr, "sequences")
     if every is None or torch.compiler.is_compiling():
@@ -69,7 +69,7 @@ def check_sequences(name: str, x: Tensor, ptr: Tensor, every: int | None) -> Non
 
 
 def check_sequence_values(ptr: Tensor, num_frames: int) -> None:
-    """Raises a ValueError unless ``ptr`` rises from 0 to the number of frames."""
+    """Raises an InputError unless ``ptr`` increases from 0 to the number of frames."""
     check_ptr_values(ptr, num_frames, "frames")
 
 

@@ -1,7 +1,7 @@
-"""The CUDA kernels: a library of their own, in use on the architectures of GPUs that they were tested on.
+"""CUDA kernel library, enabled on the GPU architectures that it was tested on.
 
-``tested_devices.json`` lists which operator passed its tests on which architecture. A row counts as long as the sources
-of the kernels are those that were tested. ``GRAPHKIT_CUDA=1`` switches all kernels on, ``GRAPHKIT_CUDA=0`` none.
+``tested_devices.json`` lists the operators that passed their tests, by architecture. A record is valid for the tested
+sources of the kernels only. ``GRAPHKIT_CUDA=1`` enables all kernels, ``GRAPHKIT_CUDA=0`` disables them.
 """
 
 import json
@@ -23,15 +23,15 @@ RECORD = Path(__file__).with_name("tested_devices.json")
 
 
 class KernelRecord(NamedTuple):
-    """One row of the record: an operator whose kernels passed their tests on one architecture.
+    """Test record of the kernels of one operator on one GPU architecture.
 
     Args:
-        operator: Name of the operator.
-        architecture: Of the GPU, such as ``"sm_90"``.
-        torch: Version of torch.
-        date: When, as ``"2026-12-01"``.
-        sources: Hash of the kernels' sources, as the library carries it.
-        device: Name of the GPU.
+        operator (str): Name of the operator.
+        architecture (str): GPU architecture, such as ``"sm_90"``.
+        torch (str): Version of torch.
+        date (str): Date of the test, such as ``"2026-12-01"``.
+        sources (str): Hash of the kernel sources, which the library contains.
+        device (str): Name of the GPU.
     """
 
     operator: str
@@ -46,14 +46,16 @@ class KernelRecord(NamedTuple):
 
 
 class CudaLibrary(NamedTuple):
-    """State of the library of CUDA kernels.
+    """State of the CUDA kernel library.
 
     Args:
-        loaded: Whether it is loaded.
-        reason: Why, or why not.
-        remedy: What to do about that.
-        asked: Whether ``GRAPHKIT_CUDA=1`` switches it on wherever it was not tested.
-        tested: The tests that its kernels passed, by operator and architecture.
+        loaded (bool): True if the library is loaded.
+        reason (str): Reason for the state.
+        remedy (str): Action that enables the library.
+        asked (bool, optional): True if ``GRAPHKIT_CUDA=1`` enables the library on untested architectures.
+            (default: ``False``)
+        tested (dict[tuple[str, str], KernelRecord], optional): Test records by operator and architecture.
+            (default: ``{}``)
     """
 
     loaded: bool
@@ -64,9 +66,9 @@ class CudaLibrary(NamedTuple):
 
 
 def load_cuda(folder: Path, again: str) -> CudaLibrary:
-    """Loads the CUDA kernels from ``folder`` if they were asked for, or tested on any GPU.
+    """Loads the CUDA kernels if they are enabled or have a valid test record.
 
-    ``again`` is how graphkit is installed again.
+    ``again`` describes how to reinstall graphkit.
     """
     wish = os.environ.get("GRAPHKIT_CUDA", "")
     if wish not in ("", "0", "1"):
@@ -98,15 +100,15 @@ def load_cuda(folder: Path, again: str) -> CudaLibrary:
         if hasattr(torch.ops.graphkit, name):
             torch.library.register_kernel(f"graphkit::{name}", "cuda", kernel)
     if wish == "1":
-        return CudaLibrary(True, f"{paths[0].name} is loaded, at your wish (GRAPHKIT_CUDA=1)", "", True, tested)
+        return CudaLibrary(True, f"{paths[0].name} is loaded (GRAPHKIT_CUDA=1)", "", True, tested)
     return CudaLibrary(True, f"{paths[0].name} is loaded", remedy, False, tested)
 
 
 def read_build(path: Path) -> tuple[str, str]:
-    """Returns the version of CUDA and the hash of the sources that a library was built from, without loading it."""
+    """Returns the CUDA version and the source hash of a library, without loading it."""
     match = re.search(rb"graphkit-cuda-build (\d+\.\d+) (\w+)", path.read_bytes())
     if match is None:
-        raise RuntimeError("it does not say what it was built from")
+        raise RuntimeError("it contains no build information")
     return match[1].decode(), match[2].decode()
 
 
@@ -117,20 +119,20 @@ def has_cuda_kernel(operator: str) -> bool:
 
 @torch.compiler.assume_constant_result
 def architecture(index: int | None = None) -> str:
-    """Returns the architecture of a CUDA device, such as ``"sm_90"``. Starts CUDA in this process."""
+    """Returns the architecture of a CUDA device, such as ``"sm_90"``."""
     return "sm_{}{}".format(*torch.cuda.get_device_capability(index))
 
 
 def seen_architecture() -> str | None:
-    """Returns the architecture of the current CUDA device, or None where there is none."""
+    """Returns the architecture of the current CUDA device, or ``None`` without one."""
     return architecture() if torch.cuda.is_available() else None
 
 
 def read_record(path: Path) -> list[KernelRecord]:
-    """Reads a record of tested kernels.
+    """Reads the test records of kernels.
 
     Raises:
-        ValueError: If the file is none.
+        InputError: If the file is not a record file.
     """
     content = read_json(path, f"write it again: {CHECK}")
     try:
@@ -144,19 +146,19 @@ def read_record(path: Path) -> list[KernelRecord]:
 
 
 def write_record(path: Path, rows: Iterable[KernelRecord]) -> None:
-    """Writes a record of tested kernels, one row a line."""
+    """Writes test records of kernels, one per line."""
     lines = ",\n  ".join(json.dumps(row._asdict()) for row in sorted(rows))
     write_text(path, f'{{"tested": [\n  {lines}\n]}}\n' if lines else '{"tested": []}\n')
 
 
 def add_to_record(new: Path, path: Path) -> list[KernelRecord]:
-    """Adds the rows of a record to that of the package, in place of older ones of an operator and architecture.
+    """Merges new test records into those of the package, replacing older ones.
 
     Returns:
-        The added rows.
+        The added records.
 
     Raises:
-        ValueError: If ``new`` is not a record, or one that was not made on a GPU.
+        InputError: If ``new`` is not a record file, or its records do not come from a GPU.
     """
     rows = read_record(new)
     for row in rows:

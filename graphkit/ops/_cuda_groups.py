@@ -1,7 +1,6 @@
-"""What the CUDA kernels leave to PyTorch: sorting, which groups edges and paths. It is stable, and fast on a GPU.
+"""Grouping of edges and paths for the CUDA kernels, by PyTorch's stable sort.
 
-A stream that is being captured cannot be waited for: there nothing is checked, and what names no node reaches kernels
-that read another one's features instead, or none.
+During CUDA graph capture node ids are not validated: kernels replace or skip invalid ones.
 """
 
 import torch
@@ -9,21 +8,24 @@ from torch import Tensor
 
 
 def group_edges(index: Tensor, other: Tensor, num_nodes: int) -> tuple[Tensor, Tensor]:
-    """The edges ``(index[e], other[e])`` grouped by ``index``, in their order, as the CPU operator does it."""
+    """Groups the edges ``(index[e], other[e])`` by ``index``, in stable order."""
     _check([index, other], num_nodes)
     ptr, order = _group(index, num_nodes)
     return ptr, other.index_select(0, order)
 
 
 def transpose_edges(ptr: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
-    """The same edges grouped by their other end. Safe whatever ``ptr`` holds: it may not have been checked yet."""
+    """Groups the same edges by their other end; ``ptr`` may be invalid."""
     edges = torch.arange(other.numel(), device=ptr.device)
     owner = torch.searchsorted(ptr, edges, right=True) - 1
     return group_edges(other, owner, ptr.numel() - 1)
 
 
 def group_paths(path_index: Tensor, num_nodes: int) -> tuple[Tensor, Tensor]:
-    """Paths grouped by the node they end at; in place of that node, where each was in the user's order."""
+    """Groups paths by their last node.
+
+    In the result, the last row holds the input positions of the paths.
+    """
     _check([path_index], num_nodes)
     if max(num_nodes, path_index.size(1)) >= 2**31:
         raise RuntimeError("there must be < 2^31 nodes and paths")
@@ -47,7 +49,7 @@ def path_attention_backward(
     slope: float,
     weight_grad: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Groups the paths by the nodes that they run through, whose gradients are sums over these groups."""
+    """Computes the gradients of path attention over paths grouped by inner nodes."""
     count = paths.size(1)
     node_ptr, order = _group(paths[:-1].flatten(), h.size(0))
     path_of, step_of = (order % max(count, 1)).int(), (order // max(count, 1)).int()
@@ -59,14 +61,14 @@ def path_attention_backward(
 
 
 def edge_similarity_backward(grad: Tensor, z: Tensor, source: Tensor, target: Tensor, measure: int) -> Tensor:
-    """Groups both ends of all edges by their node, whose gradients are sums over these groups."""
+    """Computes the gradient of edge similarity over edge ends grouped by node."""
     count = source.numel()
     ptr, order = _group(torch.cat([source, target]), z.size(0))
     other = torch.cat([target, source]).index_select(0, order)
     return torch.ops.graphkit.edge_similarity_gradient(grad, z, ptr, other, order % max(count, 1), measure)
 
 
-#: Operators whose CUDA kernels begin here.
+#: Operators that are registered for CUDA tensors.
 KERNELS = {
     function.__name__: function
     for function in (group_edges, transpose_edges, group_paths, path_attention_backward, edge_similarity_backward)
@@ -74,7 +76,7 @@ KERNELS = {
 
 
 def _group(index: Tensor, num_nodes: int) -> tuple[Tensor, Tensor]:
-    """Returns where the groups start, and which of the numbers are in them."""
+    """Returns the offsets of the groups and the order of their elements."""
     ordered, order = index.sort(stable=True)
     nodes = torch.arange(num_nodes + 1, device=index.device, dtype=index.dtype)
     return torch.searchsorted(ordered, nodes), order
@@ -86,4 +88,4 @@ def _check(indices: list[Tensor], num_nodes: int) -> None:
         return
     ends = torch.stack([end for index in indices for end in index.aminmax()]).tolist()
     if not 0 <= min(ends) <= max(ends) < num_nodes:
-        raise RuntimeError("an edge or a path names a node that does not exist")
+        raise RuntimeError("an edge or a path has an invalid node id")

@@ -1,4 +1,4 @@
-"""One number per edge from the features of its two ends: what the kernels of edge_similarity are functions of."""
+"""Inner products and distances of the endpoint features of edges."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,17 +10,17 @@ from graphkit.ops._calls import call_native, takes_plain_derivatives
 from graphkit.ops._edges import check_node_ids
 from graphkit.ops._native import has_native, serves
 
-#: The measures, by the numbers that the native code knows them by.
+#: Measures, with the values of the native code.
 DOT, SQUARE, ABSOLUTE = 0, 1, 2
 
 _NATIVE = has_native("edge_similarity")
-_CHUNK = 2**18  # numbers of a chunk of edges: they stay in a cache
+_CHUNK = 2**18  # numbers per chunk of edges, to fit in cache
 
 
 def edge_measure(z: Tensor, source: Tensor, target: Tensor, measure: int) -> Tensor:
-    """Returns ``[E]``: inner product, squared length or sum of the absolute values of the difference, of rows of ``z``.
+    """Returns the inner product or distance of the two ends of each edge, ``[E]``.
 
-    The edges may come in any order; those sorted by target are read fastest.
+    Edges may have any order; those sorted by target are fastest.
     """
 
     def check() -> None:
@@ -29,7 +29,7 @@ def edge_measure(z: Tensor, source: Tensor, target: Tensor, measure: int) -> Ten
     if _NATIVE and serves(z, "edge_similarity"):
         operator = torch.ops.graphkit.edge_similarity
         return call_native(operator, z, source.long(), target.long(), measure, check=check)
-    if source.device.type == "cpu":  # a GPU checks while it reads
+    if source.device.type == "cpu":  # indexing on a GPU validates the ids
         check()
     if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active() or not takes_plain_derivatives():
         return _of_rows(z.index_select(0, target), z.index_select(0, source), measure)
@@ -37,7 +37,7 @@ def edge_measure(z: Tensor, source: Tensor, target: Tensor, measure: int) -> Ten
 
 
 def edge_measure_reference(z: Tensor, source: Tensor, target: Tensor, measure: int) -> Tensor:
-    """The same in plain PyTorch, some edges at a time: no ``[E, D]`` tensor, but in gradients of gradients."""
+    """Computes :func:`edge_measure` in plain PyTorch, in chunks of edges."""
     return _Reference.apply(z, source, target, measure)
 
 
@@ -48,13 +48,13 @@ def _of_rows(x: Tensor, y: Tensor, measure: int) -> Tensor:
 
 
 def _chunks(z: Tensor, *edges: Tensor) -> Iterable[tuple[Tensor, ...]]:
-    """Yields parts of the tensors, all of the same edges."""
+    """Yields chunks of the tensors along the edge dimension."""
     size = max(1, _CHUNK // max(1, z.size(1)))
     return zip(*(t.split(size) for t in edges), strict=True)
 
 
 def _gradient(grad: Tensor, z: Tensor, source: Tensor, target: Tensor, measure: int) -> Tensor:
-    """Returns the gradient of ``z``, itself with a graph if gradients are on."""
+    """Returns the gradient of ``z``, which is differentiable if gradients are enabled."""
     total, create_graph = torch.zeros_like(z), torch.is_grad_enabled()
     for g, row, col in _chunks(z, grad, source, target):
         with torch.enable_grad():
@@ -94,7 +94,7 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
 
 
 def _double_backward(ctx: Any, v: Tensor) -> tuple[Tensor | None, ...]:
-    """Differentiates the gradient of the plain form. Views part what is differentiated here from the rest."""
+    """Differentiates the gradient of the reference; views isolate the inner graph."""
     grad, z, source, target = ctx.saved_tensors
     create_graph = torch.is_grad_enabled()
     with torch.enable_grad():

@@ -1,4 +1,4 @@
-"""What every operator over edges needs: checks, and the edges grouped by the node they end or start at."""
+"""Validation and grouping (CSC and CSR) of edges."""
 
 from typing import NamedTuple
 
@@ -14,13 +14,13 @@ from graphkit.ops._native import has_native
 
 
 class GroupedEdges(NamedTuple):
-    """Edges grouped by target, and by source if that is needed too.
+    """Edges grouped by target (CSC) and optionally by source (CSR).
 
     Args:
-        colptr: ``[N + 1]``, the edges into node ``i`` are ``colptr[i]`` to ``colptr[i + 1] - 1``.
-        row: ``[E]``, their sources.
-        rowptr: ``[N + 1]``, the same for the edges out of a node.
-        col: ``[E]``, their targets.
+        colptr (Tensor): Offsets ``[N + 1]``: the edges into node ``i`` are ``colptr[i]`` to ``colptr[i + 1] - 1``.
+        row (Tensor): Sources ``[E]`` of the edges grouped by target.
+        rowptr (Tensor): Offsets ``[N + 1]`` of the edges out of each node.
+        col (Tensor): Targets ``[E]`` of the edges grouped by source.
     """
 
     colptr: Tensor
@@ -29,15 +29,15 @@ class GroupedEdges(NamedTuple):
     col: Tensor | None
 
 
-# What was worked out for an `EdgeIndex`, for as long as that lives: the layers of a model share their edges. Plain
-# tensors are not remembered: they can change without a trace, through a numpy array that shares their memory.
+# Cache of the groups of an `EdgeIndex`, which the layers of a model share. Plain tensors are not cached: changes
+# through a NumPy array that shares their memory cannot be detected.
 _known: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
 
 
 def group_edges(edge_index: Tensor, num_nodes: int, both_ways: bool) -> GroupedEdges:
-    """Groups edges by target, keeping their order within a group, and if ``both_ways`` is set by source too.
+    """Groups edges by target and optionally by source, in stable order.
 
-    For a plain tensor the edges by source are left to the backward pass, which may never come.
+    For a plain tensor, the grouping by source is deferred to the backward pass.
     """
     if torch.compiler.is_compiling() or not isinstance(edge_index, EdgeIndex):
         return GroupedEdges(*_group(edge_index, num_nodes), None, None)
@@ -52,12 +52,12 @@ def group_edges(edge_index: Tensor, num_nodes: int, both_ways: bool) -> GroupedE
 
 
 def _version(tensor: Tensor) -> int | None:
-    """Counts changes in place; an `EdgeIndex` and the tensor inside it each count their own."""
+    """Returns the version counter of a tensor."""
     return None if tensor.is_inference() else tensor._version
 
 
 def _by_target(edge_index: EdgeIndex, num_nodes: int) -> tuple[Tensor, Tensor]:
-    """Takes the groups that PyG has cached, if there are any and they are of the right size."""
+    """Returns the edges by target, from PyG's cache if possible."""
     if edge_index.is_sorted_by_col:
         colptr = getattr(edge_index, "_indptr", None)
         if colptr is not None and colptr.numel() == num_nodes + 1:
@@ -66,7 +66,7 @@ def _by_target(edge_index: EdgeIndex, num_nodes: int) -> tuple[Tensor, Tensor]:
 
 
 def _by_source(edge_index: EdgeIndex, edges: GroupedEdges) -> tuple[Tensor, Tensor]:
-    """In an undirected graph the edges by source are those by target with their ends swapped."""
+    """Returns the edges by source; in an undirected graph, those by target."""
     if edge_index.is_undirected:
         return edges.colptr, edges.row
     return call_native(torch.ops.graphkit.transpose_edges, edges.colptr, edges.row)
@@ -88,7 +88,7 @@ if has_native("group_edges"):
 
 
 def check_edges(edge_index: Tensor, device: torch.device) -> None:
-    """Raises a ValueError unless ``edge_index`` is an integer tensor ``[2, E]`` on ``device``."""
+    """Raises an InputError unless ``edge_index`` is an integer tensor ``[2, E]``."""
     check_tensors(edge_index=edge_index)
     if edge_index.dim() != 2 or edge_index.size(0) != 2 or edge_index.dtype not in INDEX_TYPES:
         raise InputError(
@@ -102,22 +102,22 @@ def check_edges(edge_index: Tensor, device: torch.device) -> None:
 
 
 def check_edge_values(edge_index: Tensor, num_nodes: int) -> None:
-    """Raises a ValueError if an edge names a node that does not exist, or the edges are not sorted as they say.
+    """Raises an InputError for invalid node ids or a wrong declared sort order.
 
-    Reads the edges, and waits for the device that they are on.
+    Reads the values of the edges and synchronizes with their device.
     """
     check_node_ids("edge_index", edge_index, num_nodes, "the features")
     if isinstance(edge_index, EdgeIndex) and edge_index.is_sorted_by_col and has_values(edge_index):
         col = edge_index.as_tensor()[1]
         if bool((col[1:] < col[:-1]).any()):
             raise InputError(
-                "`edge_index` must be sorted if it says so (got sort_order='col' with unsorted columns); "
+                "`edge_index` must be sorted as declared (got sort_order='col' with unsorted columns); "
                 "sort it with `EdgeIndex(...).sort_by('col')`"
             )
 
 
 def check_node_ids(name: str, index: Tensor, num_nodes: int, features: str) -> None:
-    """Raises a ValueError if ``index`` names a node that does not exist. Waits for the device that it is on."""
+    """Raises an InputError if ``index`` has invalid node ids; synchronizes."""
     if index.numel() == 0 or not has_values(index):
         return
     plain = index.as_tensor() if isinstance(index, EdgeIndex) else index

@@ -1,4 +1,4 @@
-"""The built library of native operators: whether it is there, and if not, why not."""
+"""Library of native operators: loading, availability and dispatch."""
 
 import os
 from pathlib import Path
@@ -14,16 +14,16 @@ NATIVE_TYPES = (torch.float32, torch.float64)
 
 
 class OperatorInfo(NamedTuple):
-    """What serves one operator.
+    """Implementation of an operator that is in use.
 
     Args:
-        operator: Name of the operator.
-        backend: ``"native"`` or ``"torch"``, on the CPU.
-        reason: Why.
-        remedy: What to do to get the native one, empty if it is in use.
-        cuda_backend: The same for CUDA tensors.
-        cuda_reason: Why.
-        cuda_remedy: What to do to get the native one, empty if it is in use or there is none.
+        operator (str): Name of the operator.
+        backend (str): ``"native"`` or ``"torch"``, for CPU tensors.
+        reason (str): Reason for ``backend``.
+        remedy (str): Action that enables the native code; empty if it is in use.
+        cuda_backend (str): ``"native"`` or ``"torch"``, for CUDA tensors.
+        cuda_reason (str): Reason for ``cuda_backend``.
+        cuda_remedy (str): Action that enables the CUDA kernels; empty if they are in use or do not exist.
     """
 
     operator: str
@@ -48,7 +48,7 @@ _AGAIN = (
 
 
 def _folder() -> Path:
-    """Where the libraries lie: beside the package's own files, or where ``GRAPHKIT_LIBRARY`` says."""
+    """Returns the folder of the native libraries."""
     return Path(os.environ.get("GRAPHKIT_LIBRARY") or Path(__file__).parent.parent)
 
 
@@ -71,7 +71,7 @@ def _load() -> _Library:
 
 
 def _load_cuda(library: _Library) -> CudaLibrary:
-    """The CUDA kernels serve schemas that the library of the CPU kernels defines."""
+    """Loads the CUDA kernels, which require the schemas of the CPU library."""
     return load_cuda(_folder(), _AGAIN) if library.loaded else CudaLibrary(*library)
 
 
@@ -83,12 +83,12 @@ _ON_CPU_ONLY: set[str] = set()
 
 
 def has_native(operator: str) -> bool:
-    """Returns whether the library is in use and has ``operator``."""
+    """Returns whether the library is loaded and has ``operator``."""
     return _LIBRARY.loaded and hasattr(torch.ops.graphkit, operator)
 
 
 def offer(operator: str, cpu_only: bool = False) -> bool:
-    """The same for an operator that users call: it is noted for :func:`describe`."""
+    """Registers a public operator for :func:`describe`; returns :func:`has_native`."""
     _OPERATORS[operator] = has_native(operator)
     if cpu_only:
         _ON_CPU_ONLY.add(operator)
@@ -98,17 +98,24 @@ def offer(operator: str, cpu_only: bool = False) -> bool:
 
 
 def backend() -> str:
-    """Returns ``"native"`` if the built operators are in use, or else ``"torch"``.
+    """Returns ``"native"`` if the native operators are loaded, otherwise ``"torch"``.
 
-    The environment variable ``GRAPHKIT_BACKEND=torch``, set before Python starts, forces the second.
+    The environment variable ``GRAPHKIT_BACKEND=torch``, set before Python starts, disables the native operators.
+
+    Example:
+        >>> backend() in ("native", "torch")
+        True
     """
     return "native" if _LIBRARY.loaded else "torch"
 
 
 def describe() -> list[OperatorInfo]:
-    """Returns for each operator what serves it, why, and what to do if that is not the native code.
+    """Returns the implementation of each operator, with the reason and a remedy.
 
-    For CUDA tensors this is said of the current device. CUDA is started to ask for it, if there are kernels to choose.
+    The entries for CUDA tensors refer to the current device. CUDA is initialized if CUDA kernels are loaded.
+
+    Returns:
+        One :class:`OperatorInfo` per operator, sorted by name.
     """
     rows = []
     seen = seen_architecture() if _CUDA.loaded else None
@@ -132,7 +139,7 @@ def describe() -> list[OperatorInfo]:
 
 
 def _on_cuda(operator: str, seen: str | None) -> tuple[str, str, str]:
-    """Returns what serves an operator with a CUDA kernel on an architecture, why, and what to do about that."""
+    """Returns the CUDA backend of an operator, its reason and a remedy."""
     if seen is not None and (operator, seen) in _CUDA.tested:
         return "native", str(_CUDA.tested[operator, seen]), ""
     if _CUDA.asked:
@@ -142,11 +149,10 @@ def _on_cuda(operator: str, seen: str | None) -> tuple[str, str, str]:
 
 
 def serves(tensor: torch.Tensor, operator: str = "") -> bool:
-    """Returns whether native kernels exist for the type and device of ``tensor``.
+    """Returns whether native kernels support the dtype and device of ``tensor``.
 
-    Every operator has CPU kernels. CUDA kernels count if they are loaded, ``operator`` is one that has them, and they
-    were asked for or tested on the architecture of the device. No kernel does where derivatives are not taken by plain
-    reverse mode.
+    CUDA kernels must be loaded, exist for ``operator``, and be enabled or tested on the architecture of the device.
+    Returns false if derivatives are not computed by plain reverse mode.
     """
     if not takes_plain_derivatives():
         return False

@@ -1,4 +1,4 @@
-"""What every operator over segments needs: checks, and the segment that each row belongs to."""
+"""Validation of segments, and segment ids of rows."""
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ _REAL_TYPES = (*FLOAT_TYPES, torch.int64, torch.int32, torch.int16, torch.int8, 
 
 
 def check_segments(x: Tensor, ptr: Tensor, floating: bool = False) -> None:
-    """Raises a ValueError unless ``x`` is ``[E, ...]`` and ``ptr`` may cut its rows. Looks at no values."""
+    """Raises an InputError unless ``x`` and ``ptr`` have valid types and shapes."""
     check_tensors(x=x)
     if x.dim() == 0:
         raise InputError("`x` must have at least one dimension, its rows (got a single number)")
@@ -21,7 +21,7 @@ def check_segments(x: Tensor, ptr: Tensor, floating: bool = False) -> None:
 
 
 def check_ptr(name: str, x: Tensor, ptr: Tensor, parts: str) -> None:
-    """Raises a ValueError unless ``ptr`` may cut the rows of ``x``, called ``name``, into ``parts``."""
+    """Raises an InputError unless ``ptr`` is an integer vector on the device of ``x``."""
     check_tensors(ptr=ptr)
     if ptr.dim() != 1 or ptr.numel() == 0 or ptr.dtype not in INDEX_TYPES:
         raise InputError(
@@ -33,7 +33,7 @@ def check_ptr(name: str, x: Tensor, ptr: Tensor, parts: str) -> None:
 
 
 def check_ptr_values(ptr: Tensor, num_rows: int, rows: str = "rows in `x`") -> None:
-    """Raises a ValueError unless ``ptr`` rises from 0 to ``num_rows``. Waits for the device that ``ptr`` is on."""
+    """Raises an InputError unless ``ptr`` increases from 0 to ``num_rows``."""
     if not has_values(ptr):
         return
     if bool((ptr[0] == 0) & (ptr[-1] == num_rows) & (ptr[1:] >= ptr[:-1]).all()):
@@ -45,17 +45,17 @@ def check_ptr_values(ptr: Tensor, num_rows: int, rows: str = "rows in `x`") -> N
         )
     at = int((ptr[1:] < ptr[:-1]).nonzero()[0])
     raise InputError(
-        f"`ptr` must not fall (got {int(ptr[at])} followed by {int(ptr[at + 1])} at position {at + 1}); "
-        f"sort the {rows} and count those of each part"
+        f"`ptr` must not decrease (got {int(ptr[at])} followed by {int(ptr[at + 1])} at position {at + 1}); "
+        f"sort the {rows} and count those of each segment"
     )
 
 
 def segment_ids(ptr: Tensor, num_rows: int) -> Tensor:
-    """Returns ``[E]``, the segment of every row."""
+    """Returns the segment of every row, ``[E]``."""
     segments = torch.arange(ptr.size(0) - 1, device=ptr.device)
     return torch.repeat_interleave(segments, ptr.diff(), output_size=num_rows)
 
 
 def widen(x: Tensor) -> Tensor:
-    """Returns ``x``, in float32 if its own type is too short to add up many numbers."""
+    """Converts half-precision tensors to float32 for accumulation."""
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x

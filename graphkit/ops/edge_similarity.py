@@ -1,4 +1,4 @@
-"""How alike the two ends of every edge look: the kernels that local structure is defined by."""
+"""Edge similarity kernels of node features."""
 
 import torch
 from torch import Tensor
@@ -26,7 +26,7 @@ def edge_similarity(
     scale: float = 100.0,
     negate: bool = False,
 ) -> Tensor:
-    r"""Compares the features of the two ends of every edge.
+    r"""Returns a kernel of the features of the two ends of every edge.
 
     .. math::
         \begin{array}{ll}
@@ -38,43 +38,46 @@ def edge_similarity(
         \end{array}
 
     Args:
-        z: Features of the nodes.
-        edge_index: Edges :math:`j \to i`, row 0 = source and row 1 = target, in any order; those sorted by target,
-            such as a :class:`torch_geometric.EdgeIndex` sorted by column, are fastest.
-        kernel: One of the five above.
-        sigma: The width :math:`\sigma` of ``"rbf"``. Squared distances grow with the number of features: where they
-            are much larger than :math:`\sigma^2`, all similarities are 0.
-        c: The constant of ``"poly"``.
-        degree: The power :math:`d` of ``"poly"``, a whole number.
-        scale: The length :math:`s` of ``"l1exp"``.
-        negate: Changes the sign, so that for ``"euclidean"`` near nodes score higher than far ones.
+        z (Tensor): Node features.
+        edge_index (Tensor): Edges :math:`j \to i`, row 0 = source and row 1 = target, in any order; fastest if sorted
+            by target, such as a :class:`torch_geometric.EdgeIndex` sorted by column.
+        kernel (str, optional): Name of the kernel. (default: ``"rbf"``)
+        sigma (float, optional): Bandwidth :math:`\sigma` of ``"rbf"``. Similarities vanish where squared distances,
+            which grow with the number of features, are much larger than :math:`\sigma^2`. (default: ``1.0``)
+        c (float, optional): Constant of ``"poly"``. (default: ``0.0``)
+        degree (int, optional): Degree :math:`d` of ``"poly"``. (default: ``2``)
+        scale (float, optional): Length scale :math:`s` of ``"l1exp"``. (default: ``100.0``)
+        negate (bool, optional): If ``True``, negates the kernel, such as to turn ``"euclidean"`` into a similarity.
+            (default: ``False``)
 
     Shapes:
         - **input:** ``z`` ``[N, D]``, ``edge_index`` ``[2, E]``.
         - **output:** ``[E]``, in the order of the edges.
 
     Raises:
-        ValueError: If shapes, types or devices do not fit, an edge names a node that does not exist, or an option has
-            no such value.
+        InputError: If shapes, types or devices do not match, a node id is invalid, or an option is invalid.
+
+    Example:
+        >>> edge_similarity(torch.tensor([[0.0], [1.0]]), torch.tensor([[0], [1]]), "linear", negate=True).tolist()
+        [-0.0]
 
     Notes:
-        - No tensor ``[E, D]`` is made, forward or backward: memory grows with ``z`` and with the number of edges. Only
-          gradients of gradients go through the plain PyTorch form.
-        - The native code serves the CPU and gives the same bits on every run and any number of threads. float16 and
-          bfloat16 are computed in float32.
+        - No tensor ``[E, D]`` is materialized, except in second derivatives, which use the PyTorch reference.
+        - The native code runs on the CPU and is deterministic for any number of threads. float16 and bfloat16 are
+          computed in float32.
 
     Reference:
         Yang et al., *Distilling Knowledge from Graph Convolutional Networks*, CVPR 2020.
 
     Differences:
-        The paper names the first four families without their constants. The sign of ``"euclidean"`` is the one in use
-        elsewhere: far neighbors score higher. ``"l1exp"`` with a scale of 100 is what the released code computes.
+        The paper defines the first four kernels without constants. ``"euclidean"`` is positive, as in other
+        implementations. ``"l1exp"`` with a scale of 100 is the kernel of the released code.
     """
     check_features("z", z)
     check_edges(edge_index, z.device)
     check_kernel(kernel, sigma, c, degree, scale)
     check_flags(negate=negate)
-    if isinstance(edge_index, EdgeIndex):  # its rows are a type of their own, which costs as much as a small graph
+    if isinstance(edge_index, EdgeIndex):  # indexing the subclass is slow for small graphs
         edge_index = edge_index.as_tensor()
     scores = kernel_scores(z, edge_index[0], edge_index[1], kernel, sigma, c, degree, scale, negate)
     return scores.to(z.dtype)
@@ -91,7 +94,7 @@ def kernel_scores(
     scale: float,
     negate: bool,
 ) -> Tensor:
-    """Returns ``[E]``, in float32 if the type of ``z`` is shorter. Checks only that the nodes of the edges exist."""
+    """Returns the scores ``[E]`` in float32 at least; validates node ids only."""
     scores = edge_measure(widen(z), source, target, _MEASURES[kernel])
     if kernel == "rbf":
         scores = torch.exp(scores * (-0.5 / sigma**2))
@@ -103,14 +106,14 @@ def kernel_scores(
 
 
 def check_features(name: str, z: Tensor) -> None:
-    """Raises a ValueError unless ``z`` is a float tensor ``[N, D]``."""
+    """Raises an InputError unless ``z`` is a float tensor ``[N, D]``."""
     check_tensors(**{name: z})
     if z.dim() != 2 or z.dtype not in FLOAT_TYPES:
         raise InputError(f"`{name}` must be a float tensor [N, D] (got {describe(z)})")
 
 
 def check_kernel(kernel: str, sigma: float, c: float, degree: int, scale: float) -> None:
-    """Raises a ValueError if there is no such kernel, or not with these options."""
+    """Raises an InputError if the kernel or one of its options is invalid."""
     if not isinstance(kernel, str) or kernel not in _MEASURES:
         raise InputError(f"`kernel` must be one of {', '.join(map(repr, _MEASURES))} (got {kernel!r})")
     check_number("sigma", sigma, above=0)

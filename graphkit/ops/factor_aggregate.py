@@ -1,4 +1,4 @@
-"""Aggregation over all factor graphs at once: the work of a FactorGCN layer and of its discriminator."""
+"""Aggregation over the factor graphs of FactorGCN."""
 
 from typing import Any
 
@@ -22,19 +22,19 @@ def factor_aggregate(
     norm: Tensor | None = None,
     gain: float = 1.0,
 ) -> Tensor:
-    r"""Sums the features of every node's in-neighbors, weighted anew in each of :math:`M` factor graphs.
+    r"""Returns the features of in-neighbors, aggregated over each factor graph.
 
     .. math::
         \mathbf{o}_{i,m} = \sum_{j \to i} \sigma \left( g \, (s_{j,m} + t_{i,m}) \right) \, n_j \, \mathbf{h}_{j(,m)}
 
     Args:
-        h: Features, either shared by the factors or one set per factor.
-        source: The term :math:`s` of a node as the source of an edge.
-        target: The term :math:`t` of a node as the target of an edge.
-        edge_index: Edges, row 0 = source and row 1 = target, in any order. A :class:`torch_geometric.EdgeIndex`
-            that is sorted by column is fastest.
-        norm: The weight :math:`n` of a node as a source, or nothing for 1.
-        gain: The gain :math:`g` inside the sigmoid.
+        h (Tensor): Node features, shared by the factors or one set per factor.
+        source (Tensor): Source terms :math:`s` of the factor scores.
+        target (Tensor): Target terms :math:`t` of the factor scores.
+        edge_index (Tensor): Edges, row 0 = source and row 1 = target, in any order; a
+            :class:`torch_geometric.EdgeIndex` sorted by column is fastest.
+        norm (Tensor, optional): Weight :math:`n` of the source nodes; 1 if ``None``. (default: ``None``)
+        gain (float, optional): Gain :math:`g` of the sigmoid. (default: ``1.0``)
 
     Shapes:
         - **input:** ``h`` ``[N, D]`` or ``[N, M, D]``, ``source`` and ``target`` ``[N, M]``, ``edge_index`` ``[2, E]``,
@@ -42,12 +42,16 @@ def factor_aggregate(
         - **output:** ``[N, M, D]``, zeros for nodes without in-edges.
 
     Raises:
-        ValueError: If shapes, types or devices do not fit, or an edge names a node that does not exist.
+        InputError: If shapes, types or devices do not match, or a node id is invalid.
+
+    Example:
+        >>> h, terms = torch.ones(2, 3), torch.zeros(2, 1)
+        >>> factor_aggregate(h, terms, terms, torch.tensor([[0], [1]])).tolist()
+        [[[0.0, 0.0, 0.0]], [[0.5, 0.5, 0.5]]]
 
     Notes:
-        The native code makes no tensor per edge: memory grows with the nodes only. It gives the same bits on every run
-        and any number of threads. Gradients reach ``h``, ``source``, ``target`` and ``norm``; gradients of gradients
-        go through the plain PyTorch form.
+        The native code materializes no tensor per edge and is deterministic for any number of threads. ``h``,
+        ``source``, ``target`` and ``norm`` are differentiable; second derivatives use the PyTorch reference.
 
     Reference:
         Yang et al., *Factorizable Graph Convolutional Networks*, NeurIPS 2020.
@@ -66,7 +70,7 @@ def factor_aggregate(
 
 def _aggregate(h: Tensor, source: Tensor, target: Tensor, edge_index: Tensor, gain: float) -> Tensor:
     if not (_NATIVE and serves(h, "factor_aggregate")):
-        if edge_index.device.type == "cpu":  # a GPU checks while it reads
+        if edge_index.device.type == "cpu":  # indexing on a GPU validates the ids
             check_node_ids("edge_index", edge_index, h.size(0), "the features")
         return factor_aggregate_reference(h, source, target, edge_index, gain)
     trains = torch.is_grad_enabled() and (h.requires_grad or source.requires_grad or target.requires_grad)
@@ -75,13 +79,13 @@ def _aggregate(h: Tensor, source: Tensor, target: Tensor, edge_index: Tensor, ga
 
 
 def factor_aggregate_reference(h: Tensor, source: Tensor, target: Tensor, edge_index: Tensor, gain: float) -> Tensor:
-    """The same in plain PyTorch. One factor at a time: no ``[E, M, D]`` tensor, and faster than all at once."""
+    """Computes the aggregation in plain PyTorch, one factor at a time."""
     row, col = edge_index[0], edge_index[1]
     gates = torch.sigmoid(gain * (source.index_select(0, row) + target.index_select(0, col)))
     h_row = h.index_select(0, row)
     zeros = h.new_zeros(h.size(0), h.size(-1))
     features = [h_row] * source.size(1) if h.dim() == 2 else h_row.unbind(1)
-    # Unbinding, not indexing: the gradients of all factors are then put together once instead of being added up.
+    # `unbind` instead of indexing: its backward pass stacks the gradients of all factors once.
     pairs = zip(gates.unsqueeze(2).unbind(1), features, strict=True)
     return torch.stack([zeros.index_add(0, col, gate * feature) for gate, feature in pairs], dim=1)
 
@@ -101,7 +105,7 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
 
 
 def _double_backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-    """Differentiates the gradient of the plain form. Views part what is differentiated here from the rest."""
+    """Differentiates the gradient of the reference; views isolate the inner graph."""
     *tensors, colptr, row, _, _ = ctx.saved_tensors
     col = torch.repeat_interleave(torch.arange(colptr.numel() - 1, device=colptr.device), colptr.diff())
     create_graph = torch.is_grad_enabled()
@@ -142,7 +146,7 @@ if _NATIVE:
 
 
 def _check(h: Tensor, source: Tensor, target: Tensor, edge_index: Tensor, norm: Tensor | None, gain: float) -> None:
-    """Says in one line what does not fit. Looks at shapes only, so it costs nothing and compiles away."""
+    """Validates the types, shapes and devices of the arguments."""
     check_tensors(h=h, source=source, target=target, **({} if norm is None else {"norm": norm}))
     if h.dim() not in (2, 3) or h.dtype not in FLOAT_TYPES:
         raise InputError(f"`h` must be a float tensor [N, D] or [N, M, D] (got {describe(h)})")

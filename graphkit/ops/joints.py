@@ -1,7 +1,4 @@
-"""Joint products of clips: each frame times the matrix of its sequence, and inner products of joints per sequence.
-
-The two operators are each other's gradients.
-"""
+"""Joint mixing and joint affinity of skeleton clips."""
 
 from typing import Any
 
@@ -35,19 +32,19 @@ def joint_mix(
     bias: Tensor | None = None,
     rectify: bool = False,
 ) -> Tensor:
-    r"""Multiplies the joints of each frame with the matrix of the frame's sequence, for several groups of channels.
+    r"""Multiplies the joints of each frame by the joint matrices of its sequence.
 
     .. math::
         \mathbf{o}_{f,v,k} = \sum_u W_{n(f),k,u,v} \, \mathbf{x}_{f,u,k} + \mathbf{b}_k
 
     Args:
-        x: Features of joints, the frames of all sequences end to end.
-        weight: One matrix per sequence and group; row = sending joint u, column = receiving joint v. The matrices of a
-            single sequence serve all.
-        ptr: Sequence n has the frames from ``ptr[n]`` to ``ptr[n + 1] - 1``.
-        every: The number of frames of each sequence, if all have as many.
-        bias: What is added to the channels of each group.
-        rectify: Whether negative results become zero.
+        x (Tensor): Joint features, with the concatenated frames of all sequences.
+        weight (Tensor): One matrix per sequence and channel group, row = sending joint u, column = receiving joint v; a
+            single set of matrices is used for all sequences.
+        ptr (Tensor): Offsets: sequence n has the frames from ``ptr[n]`` to ``ptr[n + 1] - 1``.
+        every (int, optional): Number of frames of every sequence if all have equal length. (default: ``None``)
+        bias (Tensor, optional): Bias of the channels of each group. (default: ``None``)
+        rectify (bool, optional): If ``True``, applies a ReLU. (default: ``False``)
 
     Shapes:
         - **input:** ``x`` ``[F, V, K, D]``, ``weight`` ``[N, K, V, V]`` or ``[1, K, V, V]``, ``ptr`` ``[N + 1]``,
@@ -55,12 +52,17 @@ def joint_mix(
         - **output:** ``[F, V, K, D]``.
 
     Raises:
-        ValueError: If shapes, types or devices do not fit, or ``ptr`` does not rise from 0 to the number of frames.
+        InputError: If shapes, types or devices do not match, or ``ptr`` does not increase from 0 to the number of
+            frames.
+
+    Example:
+        >>> joint_mix(torch.ones(2, 3, 1, 4), torch.eye(3).view(1, 1, 3, 3), torch.tensor([0, 2])).shape
+        torch.Size([2, 3, 1, 4])
 
     Notes:
-        ``x`` may be a slice of a wider tensor. Gradients can be taken any number of times: they are the operator itself
-        with transposed matrices, and :func:`~graphkit.ops.joint_affinity`. The native code serves float32, float64 and
-        bfloat16 on the CPU, adds up in float32 at least, and gives the same bits on any number of threads.
+        ``x`` may be a slice of a wider tensor. The operator is differentiable any number of times: its gradients are
+        the operator with transposed matrices and :func:`~graphkit.ops.joint_affinity`. The native code supports
+        float32, float64 and bfloat16 on the CPU, accumulates in float32 at least and is deterministic.
 
     Reference:
         Huang et al., *Spatio-Temporal Inception Graph Convolutional Networks for Skeleton-Based Action Recognition*,
@@ -84,7 +86,7 @@ def joint_mix(
     if _NATIVE_MIX and serves_clips(x, "joint_mix"):
         check_sequences_on_gpu(x, ptr, every)
         trains = torch.is_grad_enabled() and any(t.requires_grad for t in (x, weight, bias) if t is not None)
-        # The native code adds and rectifies in one pass, and has no derivative of that.
+        # The native code fuses bias and ReLU, which it does not differentiate.
         last = (None, False) if trains else (None if bias is None else bias.to(sum_type(x)).contiguous(), rectify)
         mix, matrices = torch.ops.graphkit.joint_mix, weight.to(sum_type(x))
         out = call_native(mix, x, matrices, ptr.long(), *last, check=lambda: check_sequence_values(ptr, x.size(0)))
@@ -99,9 +101,9 @@ def joint_mix(
 
 
 def joint_mix_reference(x: Tensor, weight: Tensor, ptr: Tensor, every: int | None = None) -> Tensor:
-    """The same in plain PyTorch: one product per sequence where all are equally long, else one per frame."""
+    """Computes the joint mixing in plain PyTorch, per sequence or per frame."""
     weight = weight.to(x.dtype)
-    if weight.size(0) == 1:  # the matrices of all
+    if weight.size(0) == 1:  # one set of matrices for all sequences
         return torch.matmul(weight[0].transpose(-1, -2), x.transpose(1, 2)).transpose(1, 2)
     if every is not None:
         apart = x.unflatten(0, (-1, every)).permute(0, 3, 2, 1, 4)  # [N, K, V, T, D]
@@ -137,28 +139,34 @@ if _NATIVE_MIX:
 
 
 def joint_affinity(a: Tensor, b: Tensor, ptr: Tensor, every: int | None = None) -> Tensor:
-    r"""Sums the inner products of every joint in ``a`` with every joint in ``b`` over the frames of each sequence.
+    r"""Returns the inner products of all pairs of joints, summed over each sequence.
 
     .. math::
         G_{n,k,u,v} = \sum_{f \in n} \langle \mathbf{a}_{f,u,k}, \mathbf{b}_{f,v,k} \rangle
 
     Args:
-        a: Features of joints, the frames of all sequences end to end.
-        b: The same.
-        ptr: Sequence n has the frames from ``ptr[n]`` to ``ptr[n + 1] - 1``.
-        every: The number of frames of each sequence, if all have as many.
+        a (Tensor): Joint features, with the concatenated frames of all sequences.
+        b (Tensor): Joint features of the same shape.
+        ptr (Tensor): Offsets: sequence n has the frames from ``ptr[n]`` to ``ptr[n + 1] - 1``.
+        every (int, optional): Number of frames of every sequence if all have equal length. (default: ``None``)
 
     Shapes:
         - **input:** ``a`` and ``b`` ``[F, V, K, D]``, ``ptr`` ``[N + 1]``.
-        - **output:** ``[N, K, V, V]``, float32 for shorter types.
+        - **output:** ``[N, K, V, V]``, in float32 at least.
 
     Raises:
-        ValueError: If shapes, types or devices do not fit, or ``ptr`` does not rise from 0 to the number of frames.
+        InputError: If shapes, types or devices do not match, or ``ptr`` does not increase from 0 to the number of
+            frames.
+
+    Example:
+        >>> x = torch.ones(2, 3, 1, 4)
+        >>> joint_affinity(x, x, torch.tensor([0, 2]))[0, 0, 0].tolist()
+        [8.0, 8.0, 8.0]
 
     Notes:
-        Both may be slices of wider tensors. Gradients can be taken any number of times; they are
-        :func:`~graphkit.ops.joint_mix` of the other tensor. The native code serves float32, float64 and bfloat16 on
-        the CPU and gives the same bits on any number of threads.
+        ``a`` and ``b`` may be slices of wider tensors. The operator is differentiable any number of times: its
+        gradients are :func:`~graphkit.ops.joint_mix` of the other tensor. The native code supports float32, float64 and
+        bfloat16 on the CPU and is deterministic for any number of threads.
 
     Reference:
         Huang et al., *Spatio-Temporal Inception Graph Convolutional Networks for Skeleton-Based Action Recognition*,
@@ -182,7 +190,7 @@ def joint_affinity(a: Tensor, b: Tensor, ptr: Tensor, every: int | None = None) 
 
 
 def joint_affinity_reference(a: Tensor, b: Tensor, ptr: Tensor, every: int | None = None) -> Tensor:
-    """The same in plain PyTorch: one product per sequence where all are equally long, else one per frame."""
+    """Computes the joint affinity in plain PyTorch, per sequence or per frame."""
     if every is not None:
         left = a.unflatten(0, (-1, every)).permute(0, 3, 2, 1, 4).flatten(3)  # [N, K, V, T D]
         right = b.unflatten(0, (-1, every)).permute(0, 3, 1, 4, 2).flatten(2, 3)  # [N, K, T D, V]

@@ -1,4 +1,4 @@
-"""How far the local structures of two networks are apart: the loss that shrinks one network after the other."""
+"""Local structure divergence of two networks, for distillation."""
 
 from typing import Any
 
@@ -32,10 +32,10 @@ def local_structure_divergence(
     scale: float = 100.0,
     negate: bool = False,
 ) -> Tensor:
-    r"""Compares what two networks think of every node's neighborhood, whatever the widths of their features.
+    r"""Returns the Kullback-Leibler divergence of the local structures of two networks.
 
-    The local structure of a node is a distribution over its in-edges, by a kernel :math:`k` of
-    :func:`~graphkit.ops.edge_similarity`; the divergence of two is that of Kullback and Leibler, averaged:
+    The local structure of a node is the softmax over its in-edges of a kernel :math:`k` of
+    :func:`~graphkit.ops.edge_similarity`:
 
     .. math::
         \mathrm{LS}_{ij}
@@ -46,46 +46,51 @@ def local_structure_divergence(
         L = \frac{1}{N} \sum_i S_i
 
     Args:
-        student: Features :math:`\mathbf{z}^s`.
-        teacher: Features :math:`\mathbf{z}^t` of the same nodes.
-        edge_index: Edges :math:`j \to i` to compare over, row 0 = source and row 1 = target, in any order. A
-            :class:`torch_geometric.EdgeIndex` that is sorted by column is fastest. Where the graphs of the two networks
-            differ, the union of their edges.
-        kernel: ``"rbf"``, ``"linear"``, ``"poly"``, ``"euclidean"`` or ``"l1exp"``.
-        direction: ``"student_teacher"`` for :math:`\mathrm{KL}(\mathrm{LS}^s \Vert \mathrm{LS}^t)` as above, or
-            ``"teacher_student"`` for the reverse.
-        reduction: What to divide the sum of :math:`S_i` by: ``"nodes"`` for the number of nodes, ``"branching"`` for
-            the number of those with two or more in-edges (the others have :math:`S_i = 0` in any case), ``"edge_mean"``
-            for the number of edges; or ``"none"`` for all :math:`S_i` themselves.
-        sigma: As in :func:`~graphkit.ops.edge_similarity`, for both networks; so are the options that follow.
-        c: The constant of ``"poly"``.
-        degree: The power of ``"poly"``.
-        scale: The length of ``"l1exp"``.
-        negate: Changes the sign of the kernel.
+        student (Tensor): Student features :math:`\mathbf{z}^s`.
+        teacher (Tensor): Teacher features :math:`\mathbf{z}^t` of the same nodes.
+        edge_index (Tensor): Edges :math:`j \to i`, row 0 = source and row 1 = target, in any order; a
+            :class:`torch_geometric.EdgeIndex` sorted by column is fastest. If the graphs of the networks differ, the
+            union of their edges.
+        kernel (str, optional): ``"rbf"``, ``"linear"``, ``"poly"``, ``"euclidean"`` or ``"l1exp"``.
+            (default: ``"rbf"``)
+        direction (str, optional): ``"student_teacher"`` for :math:`\mathrm{KL}(\mathrm{LS}^s \Vert \mathrm{LS}^t)` as
+            above, or ``"teacher_student"`` for the reverse. (default: ``"student_teacher"``)
+        reduction (str, optional): Divisor of the sum of :math:`S_i`: ``"nodes"`` for the number of nodes,
+            ``"branching"`` for the number of nodes with two or more in-edges (:math:`S_i = 0` for all others),
+            ``"edge_mean"`` for the number of edges; or ``"none"`` for all :math:`S_i`. (default: ``"nodes"``)
+        sigma (float, optional): Bandwidth of ``"rbf"``, for both networks, as are the following options.
+            (default: ``1.0``)
+        c (float, optional): Constant of ``"poly"``. (default: ``0.0``)
+        degree (int, optional): Degree of ``"poly"``. (default: ``2``)
+        scale (float, optional): Length scale of ``"l1exp"``. (default: ``100.0``)
+        negate (bool, optional): If ``True``, negates the kernel. (default: ``False``)
 
     Shapes:
         - **input:** ``student`` ``[N, Ds]``, ``teacher`` ``[N, Dt]``, ``edge_index`` ``[2, E]``.
-        - **output:** one number, or ``[N]`` for ``"none"``; 0 where there is nothing to compare. Of the type of
-          ``student``, or of float32 if that is shorter.
+        - **output:** scalar, or ``[N]`` for ``"none"``, in the dtype of ``student`` (float32 at least); 0 for a node
+          without in-edges.
 
     Raises:
-        ValueError: If shapes, types or devices do not fit, an edge names a node that does not exist, or an option has
-            no such value.
+        InputError: If shapes, types or devices do not match, a node id is invalid, or an option is invalid.
+
+    Example:
+        >>> z = torch.randn(3, 4)
+        >>> float(local_structure_divergence(z, z, torch.tensor([[0, 1, 2], [1, 2, 1]])))
+        0.0
 
     Notes:
-        - Softmax and divergence are taken together in float64, from differences of scores: the result is finite for
-          finite scores, however unlike the structures, and precise for nearly equal ones.
-        - Gradients reach ``student``, and ``teacher`` if it asks for them. No tensor ``[E, D]`` is made on the way;
-          only gradients of gradients go through the plain PyTorch form.
-        - The native code serves the CPU and gives the same bits on every run and any number of threads.
+        - Softmax and divergence are computed together in float64 from differences of scores: the result is finite for
+          finite scores and precise for nearly equal structures.
+        - ``student`` and ``teacher`` are differentiable. No tensor ``[E, D]`` is materialized, except in second
+          derivatives, which use the PyTorch reference.
+        - The native code runs on the CPU and is deterministic for any number of threads.
 
     Reference:
         Yang et al., *Distilling Knowledge from Graph Convolutional Networks*, CVPR 2020.
 
     Differences:
-        The released code computes ``kernel="l1exp", direction="teacher_student"``, from probabilities that may
-        underflow. Other implementations divide by the number of edges (``reduction="edge_mean"``), which calls for
-        another weight of the loss.
+        The released code computes ``kernel="l1exp", direction="teacher_student"`` from probabilities that may
+        underflow. Other implementations use ``reduction="edge_mean"``, which requires another loss weight.
     """
     _check(student, teacher, edge_index, direction, reduction)
     check_kernel(kernel, sigma, c, degree, scale)
@@ -109,11 +114,11 @@ def local_structure_divergence(
 def _parts(
     student: Tensor, teacher: Tensor, edge_index: Tensor, direction: str, options: tuple[Any, ...]
 ) -> tuple[Tensor, Tensor]:
-    """Returns the divergence of every node, and the number of its in-edges."""
+    """Returns the divergence and the in-degree of every node."""
     num_nodes = student.size(0)
     networks = (student, teacher) if direction == "student_teacher" else (teacher, student)
     if not (_NATIVE and all(serves(widen(z), "local_structure_divergence") for z in networks)):
-        if edge_index.device.type == "cpu":  # a GPU checks while it reads
+        if edge_index.device.type == "cpu":  # indexing on a GPU validates the ids
             check_node_ids("edge_index", edge_index, num_nodes, "the features")
         row, col = edge_index[0], edge_index[1]
         p, q = (kernel_scores(z, row, col, *options) for z in networks)
@@ -129,7 +134,7 @@ def _parts(
 
 
 def local_structure_divergence_reference(p: Tensor, q: Tensor, target: Tensor, num_nodes: int) -> Tensor:
-    """Returns ``[N]`` in plain PyTorch, from the scores ``[E]`` of edges in any order."""
+    """Computes the divergences ``[N]`` in plain PyTorch, from scores ``[E]`` of edges."""
     wide = torch.float64 if p.device.type != "mps" else torch.float32
     log_p, log_q = (_log_softmax(scores.to(wide), target, num_nodes) for scores in (p, q))
     terms = log_p.exp() * (log_p - log_q)
@@ -153,7 +158,7 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
 
 
 def _double_backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-    """Differentiates the gradient of the plain form. Views part what is differentiated here from the rest."""
+    """Differentiates the gradient of the reference; views isolate the inner graph."""
     *tensors, ptr = ctx.saved_tensors
     create_graph = torch.is_grad_enabled()
     with torch.enable_grad():
@@ -182,7 +187,7 @@ if _NATIVE:
 
 
 def _check(student: Tensor, teacher: Tensor, edge_index: Tensor, direction: str, reduction: str) -> None:
-    """Says in one line what does not fit. Looks at shapes only, so it costs nothing and compiles away."""
+    """Validates the types, shapes and devices of the arguments."""
     check_features("student", student)
     check_features("teacher", teacher)
     if teacher.size(0) != student.size(0):

@@ -1,4 +1,4 @@
-"""Attention over paths: what a SPAGAN layer does for all paths of one length."""
+"""Path attention of SPAGAN, for paths of one length."""
 
 from typing import Any
 
@@ -35,10 +35,10 @@ def path_attention(
     weight: Tensor | None = None,
     return_attention: bool = False,
 ) -> Tensor | tuple[Tensor, Tensor]:
-    r"""Lets every node attend to the paths that end at it, by what lies along them, in each of :math:`H` heads.
+    r"""Returns the multi-head attention of every node over the paths that end at it.
 
-    A path :math:`p = (v_L, \ldots, v_1, i)` of :math:`L` hops belongs to its last node :math:`i`, the one that attends.
-    Its feature is pooled over the nodes before that, scored, and normalized over all paths of the node:
+    The attending node of a path :math:`p = (v_L, \ldots, v_1, i)` of :math:`L` hops is the last node :math:`i`. Path
+    features are pooled over the other nodes, scored, and normalized over all paths of the node:
 
     .. math::
         \boldsymbol{\phi}_p &= \mathrm{pool}_{l = 1, \ldots, L} \; \mathbf{h}_{v_l} \\
@@ -49,17 +49,18 @@ def path_attention(
     With one hop, ``path_index`` is an ``edge_index`` and this is the attention of a GAT layer.
 
     Args:
-        h: Features :math:`\mathbf{h}` of the nodes, one set per head.
-        path_index: Paths, one per column: the far end in row 0, the attending node in the last row. In any order;
-            sorted by the last row is fastest.
-        att: The vector :math:`\mathbf{a}` of each head.
-        target: The attending node's own part :math:`t` of the score.
-        pool: ``"max"``, element by element (where several nodes have the largest number, the one nearest the far end
-            gets the gradient), or ``"mean"``.
-        negative_slope: Slope of the LeakyReLU below zero.
-        weight: A factor :math:`w` for the attention after the softmax: a layer's dropout mask, divided by the share of
-            what is kept. By default 1.
-        return_attention: Whether to return the attention :math:`\alpha` too, before ``weight``.
+        h (Tensor): Node features :math:`\mathbf{h}`, one set per head.
+        path_index (Tensor): Paths, one per column, far end in row 0 and attending node in the last row, in any order;
+            fastest if sorted by the last row.
+        att (Tensor): Attention vector :math:`\mathbf{a}` of each head.
+        target (Tensor): Term :math:`t` of the attending node in the score.
+        pool (str, optional): ``"max"`` (elementwise; of equal nodes, the one nearest to the far end gets the gradient)
+            or ``"mean"``. (default: ``"max"``)
+        negative_slope (float, optional): Negative slope of the LeakyReLU. (default: ``0.2``)
+        weight (Tensor, optional): Factor :math:`w` of the attention after the softmax, such as a scaled dropout mask; 1
+            if ``None``. (default: ``None``)
+        return_attention (bool, optional): If ``True``, also returns the attention :math:`\alpha`, before ``weight``.
+            (default: ``False``)
 
     Shapes:
         - **input:** ``h`` ``[N, H, D]``, ``path_index`` ``[L + 1, P]``, ``att`` ``[H, D]``, ``target`` ``[N, H]``,
@@ -68,18 +69,22 @@ def path_attention(
           in the order of ``path_index``.
 
     Raises:
-        ValueError: If shapes, types or devices do not fit, a path has no hop or names a node that does not exist, or
-            an option has no such value.
+        InputError: If shapes, types or devices do not match, a path has no hop or an invalid node id, or an option is
+            invalid.
+
+    Example:
+        >>> h, target = torch.ones(2, 1, 4), torch.zeros(2, 1)
+        >>> path_attention(h, torch.tensor([[0], [1]]), torch.ones(1, 4), target).squeeze(1).tolist()
+        [[0.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]]
 
     Notes:
-        - Gradients reach ``h``, ``att``, ``target`` and ``weight``, through the attention too where it is returned.
-          Gradients of gradients go through the plain PyTorch form.
-        - The native code makes no tensor with all paths and features: it walks the paths once, with a running maximum
-          and sum, and pools them again for the gradients. It gives the same bits on every run and any number of
-          threads. It serves float32 and float64 on the CPU; other types and devices use PyTorch, which computes
-          float16 and bfloat16 in float32.
-        - A NaN among the features of a path makes that node and head NaN. Attention below 1e-37 in float32, or 1e-307
-          in float64, may come out as 0 or about that.
+        - ``h``, ``att``, ``target`` and ``weight`` are differentiable, also through the returned attention. Second
+          derivatives use the PyTorch reference.
+        - The native code materializes no path features: it uses a running maximum and sum, and pools again in the
+          backward pass. It is deterministic for any number of threads and supports float32 and float64 on the CPU;
+          other types and devices use PyTorch, which computes float16 and bfloat16 in float32.
+        - NaN features of a path make the output of that node and head NaN. Attention below 1e-37 in float32, or 1e-307
+          in float64, may be flushed to about 0.
 
     Reference:
         Yang et al., *SPAGAN: Shortest Path Graph Attention Network*, IJCAI 2019.
@@ -104,7 +109,7 @@ def _attend(
     attention: bool,
 ) -> tuple[Tensor, Tensor]:
     if not (_NATIVE and serves(h, "path_attention")):
-        if path_index.device.type == "cpu":  # a GPU checks while it reads
+        if path_index.device.type == "cpu":  # indexing on a GPU validates the ids
             check_node_ids("path_index", path_index, h.size(0), "`h`")
         return path_attention_reference(h, path_index, att, target, weight, pool, slope)
     ops, num_nodes = torch.ops.graphkit, h.size(0)
@@ -122,13 +127,13 @@ def path_attention_reference(
     pool: str,
     negative_slope: float,
 ) -> tuple[Tensor, Tensor]:
-    """The same in plain PyTorch: the result and the attention."""
+    """Computes the output and the attention in plain PyTorch."""
     *before, ends = path_index.unbind(0)
     wide = widen(h)
     phi = wide.index_select(0, before[0])
     for nodes in before[1:]:
         other = wide.index_select(0, nodes)
-        # Not torch.maximum, which divides the gradient between equal numbers. A NaN stays one.
+        # Not torch.maximum, which divides the gradient between equal numbers. NaN is propagated.
         phi = phi + other if pool == "mean" else torch.where((other > phi) | other.isnan(), other, phi)
     if pool == "mean":
         phi = phi / len(before)
@@ -167,7 +172,7 @@ def _setup_double(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...])
 
 
 def _double_backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-    """Differentiates the gradient of the plain form. Views part what is differentiated here from the rest."""
+    """Differentiates the gradient of the reference; views isolate the inner graph."""
     *given, ptr, paths = ctx.saved_tensors
     ends = torch.repeat_interleave(torch.arange(ptr.numel() - 1, device=ptr.device), ptr.diff())
     path_index = torch.cat([paths[:-1], ends[None]])
@@ -245,7 +250,7 @@ if _NATIVE:
 
 
 def _check(h: Tensor, path_index: Tensor, att: Tensor, target: Tensor, weight: Tensor | None, pool: str) -> None:
-    """Says in one line what does not fit. Looks at shapes only, so it costs nothing and compiles away."""
+    """Validates the types, shapes and devices of the arguments."""
     check_tensors(h=h, path_index=path_index, att=att, target=target)
     if weight is not None:
         check_tensors(weight=weight)
@@ -286,7 +291,7 @@ def _check(h: Tensor, path_index: Tensor, att: Tensor, target: Tensor, weight: T
 
 
 def _check_paths(path_index: Tensor, num_nodes: int) -> None:
-    """Says what the native code found wrong with paths. Waits for the device that they are on."""
+    """Raises an InputError for paths that the native code rejects; synchronizes."""
     if max(path_index.size(1), num_nodes) >= 2**31:
         raise InputError(
             f"`path_index` and `h` must have fewer than 2147483648 paths and nodes (got {path_index.size(1)} and "

@@ -1,4 +1,4 @@
-"""Maxima over segments of consecutive rows, and the rows they come from."""
+"""Segmented maximum and argmax."""
 
 from typing import Any
 
@@ -14,33 +14,36 @@ _NATIVE = offer("segment_max")
 
 
 def segment_max(x: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor]:
-    r"""Finds the largest number of every segment, column by column, and the row that holds it.
+    r"""Returns the maximum of every segment and its row, column by column.
 
     .. math::
         \mathbf{a}_s = \operatorname{arg\,max}_{p_s \le e < p_{s+1}} \mathbf{x}_e, \qquad
         \mathbf{o}_s = \mathbf{x}_{\mathbf{a}_s}
 
     Args:
-        x: Rows, sorted by segment.
-        ptr: Where the segments :math:`p` start, and where the last one ends: the ``colptr`` of sorted edges, or the
-            ``ptr`` of a batch of graphs.
+        x (Tensor): Rows, sorted by segment.
+        ptr (Tensor): Segment offsets :math:`p`, such as the ``colptr`` of sorted edges or the ``ptr`` of a batch of
+            graphs.
 
     Shapes:
-        - **input:** ``x`` ``[E, ...]``, ``ptr`` ``[S + 1]``, rising from 0 to ``E``; equal neighbors are an empty
-          segment.
-        - **output:** the maxima ``[S, ...]`` and their rows, int64 ``[S, ...]``.
+        - **input:** ``x`` ``[E, ...]``, ``ptr`` ``[S + 1]``, increasing from 0 to ``E``; segments may be empty.
+        - **output:** maxima ``[S, ...]`` and their rows ``[S, ...]`` int64.
 
     Raises:
-        ValueError: If types, shapes or devices do not fit, or ``ptr`` does not rise from 0 to ``E``.
+        InputError: If types, shapes or devices do not match, or ``ptr`` does not increase from 0 to ``E``.
+
+    Example:
+        >>> values, rows = segment_max(torch.tensor([1.0, 3.0, 2.0]), torch.tensor([0, 2, 3]))
+        >>> values.tolist(), rows.tolist()
+        ([3.0, 2.0], [1, 2])
 
     Notes:
-        - Of equal numbers the first row counts, and it alone gets the gradient.
+        - The first of equal rows is the argmax and gets the gradient.
         - An empty segment has the maximum 0, as in PyTorch Geometric, and the row -1.
-        - A NaN is larger than any number, as in :func:`torch.max`: a segment that holds one has the maximum NaN, and
-          its row is that of the first NaN.
-        - Gradients can be taken any number of times. The native code serves float32 and float64 on the CPU, and CUDA
-          tensors where that is switched on (see :mod:`graphkit.ops`); other types and devices use PyTorch. The result
-          is the same on every run and any number of threads.
+        - A segment with NaN has the maximum NaN, as in :func:`torch.max`, and the row of the first NaN.
+        - The operator is differentiable any number of times. The native code supports float32 and float64 on the CPU,
+          and CUDA tensors if enabled (see :mod:`graphkit.ops`); other types and devices use PyTorch. Results are
+          deterministic for any number of threads.
 
     Reference:
         Blelloch, *Prefix Sums and Their Applications*, 1990 (segmented maxima).
@@ -54,7 +57,7 @@ def segment_max(x: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def segment_max_reference(x: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor]:
-    """The same in plain PyTorch: the maxima first, then the first row that equals each."""
+    """Computes the segmented maximum and argmax in plain PyTorch."""
     shape = (ptr.size(0) - 1, *x.shape[1:])
     if x.size(0) == 0:
         return segment_sum_reference(x, ptr), ptr.new_full(shape, -1)  # zeros that depend on x
@@ -70,14 +73,14 @@ def segment_max_reference(x: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def pick(x: Tensor, arg: Tensor) -> Tensor:
-    """Returns the numbers in the rows ``arg``, and 0 where that is -1."""
+    """Gathers the values at the rows ``arg``; 0 where that is -1."""
     values = x.gather(0, arg.clamp(min=0))
     return torch.where(arg < 0, torch.zeros_like(values), values)
 
 
 def scatter_rows(values: Tensor, arg: Tensor, num_rows: int) -> Tensor:
-    """Returns ``[E, ...]``, zeros but for ``values`` in the rows ``arg``: the transpose of :func:`pick`."""
-    rows = torch.where(arg < 0, num_rows, arg)  # what comes from nowhere goes to a row that is cut off
+    """Scatters ``values`` to the rows ``arg``: the transpose of :func:`pick`."""
+    rows = torch.where(arg < 0, num_rows, arg)  # -1 is scattered to an extra row that is cut off
     return values.new_zeros(num_rows + 1, *values.shape[1:]).scatter_add(0, rows, values)[:num_rows]
 
 

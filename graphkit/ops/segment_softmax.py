@@ -1,4 +1,4 @@
-"""Softmax over segments of consecutive rows: attention over the edges into a node."""
+"""Segmented softmax, such as attention over the in-edges of a node."""
 
 from typing import Any
 
@@ -14,36 +14,39 @@ _NATIVE = offer("segment_softmax")
 
 
 def segment_softmax(x: Tensor, ptr: Tensor) -> Tensor:
-    r"""Normalises the rows of every segment, column by column, to weights that add up to one.
+    r"""Returns the softmax over the rows of every segment, column by column.
 
     .. math::
         \mathbf{o}_e = \frac{\exp(\mathbf{x}_e)}{\sum_{f = p_s}^{p_{s+1} - 1} \exp(\mathbf{x}_f)}
         \quad \text{for} \quad p_s \le e < p_{s+1}
 
-    The largest number of the segment is taken off first, so that nothing overflows.
+    The maximum of the segment is subtracted first, to avoid overflow.
 
     Args:
-        x: Rows, sorted by segment.
-        ptr: Where the segments :math:`p` start, and where the last one ends: the ``colptr`` of sorted edges, or the
-            ``ptr`` of a batch of graphs.
+        x (Tensor): Rows, sorted by segment.
+        ptr (Tensor): Segment offsets :math:`p`, such as the ``colptr`` of sorted edges or the ``ptr`` of a batch of
+            graphs.
 
     Shapes:
-        - **input:** ``x`` ``[E, ...]``, ``ptr`` ``[S + 1]``, rising from 0 to ``E``; equal neighbors are an empty
-          segment.
+        - **input:** ``x`` ``[E, ...]``, ``ptr`` ``[S + 1]``, increasing from 0 to ``E``; segments may be empty.
         - **output:** ``[E, ...]``.
 
     Raises:
-        ValueError: If types, shapes or devices do not fit, or ``ptr`` does not rise from 0 to ``E``.
+        InputError: If types, shapes or devices do not match, or ``ptr`` does not increase from 0 to ``E``.
+
+    Example:
+        >>> segment_softmax(torch.zeros(3), torch.tensor([0, 2, 3])).tolist()
+        [0.5, 0.5, 1.0]
 
     Notes:
-        - A row of minus infinity gets the weight 0. If all rows of a segment are minus infinity, or one is NaN or plus
-          infinity, the segment's weights in that column are NaN, as those of :func:`torch.softmax`, but for rows of
-          minus infinity beside plus infinity, which may be NaN or 0.
-        - Weights below 1e-37 in float32, or 1e-307 in float64, may come out as 0.
-        - Gradients can be taken any number of times.
-        - The native code serves float32 and float64 on the CPU, and gives the same bits on every run and any number of
-          threads, and so do the CUDA kernels, where they are switched on (see :mod:`graphkit.ops`). Other types and
-          devices use PyTorch, which computes float16 and bfloat16 in float32.
+        - A row of minus infinity has the weight 0. If all rows of a segment are minus infinity, or one is NaN or plus
+          infinity, the weights of the segment in that column are NaN, as in :func:`torch.softmax`. Only rows of minus
+          infinity in a segment with plus infinity may be NaN or 0.
+        - Weights below 1e-37 in float32, or 1e-307 in float64, may be flushed to 0.
+        - The operator is differentiable any number of times.
+        - The native code supports float32 and float64 on the CPU and is deterministic for any number of threads, as are
+          the CUDA kernels, if enabled (see :mod:`graphkit.ops`). Other types and devices use PyTorch, which computes
+          float16 and bfloat16 in float32.
 
     Reference:
         Veličković et al., *Graph Attention Networks*, ICLR 2018 (softmax over the neighbors of a node).
@@ -57,7 +60,7 @@ def segment_softmax(x: Tensor, ptr: Tensor) -> Tensor:
 
 
 def segment_softmax_reference(x: Tensor, ptr: Tensor) -> Tensor:
-    """The same in plain PyTorch."""
+    """Computes the segmented softmax in plain PyTorch."""
     wide = widen(x)
     ids = segment_ids(ptr, x.size(0))
     columns = ids.view(-1, *[1] * (x.dim() - 1)).expand_as(wide)
@@ -80,7 +83,10 @@ def _setup_double(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tenso
 
 
 def _double_backward(ctx: Any, v: Tensor) -> tuple[Tensor, Tensor, None]:
-    """The first gradient is ``y (g - sum of y g)``: linear in ``g`` and its own transpose there, quadratic in ``y``."""
+    """Differentiates the gradient of the softmax.
+
+    The gradient ``y (g - sum of y g)`` is linear and self-adjoint in ``g``, and quadratic in ``y``.
+    """
     grad, out, ptr = ctx.saved_tensors
     ops = torch.ops.graphkit
     sums = call_native(ops.segment_sum, torch.stack([out * grad, out * v], dim=-1), ptr)

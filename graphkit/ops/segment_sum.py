@@ -1,4 +1,4 @@
-"""Sums over segments: consecutive rows, as those of the edges into a node or of the nodes of a graph in a batch."""
+"""Segmented sum over consecutive rows."""
 
 from typing import Any
 
@@ -19,24 +19,27 @@ def segment_sum(x: Tensor, ptr: Tensor) -> Tensor:
         \mathbf{o}_s = \sum_{e = p_s}^{p_{s+1} - 1} \mathbf{x}_e
 
     Args:
-        x: Rows, sorted by segment.
-        ptr: Where the segments :math:`p` start, and where the last one ends: the ``colptr`` of sorted edges, or the
-            ``ptr`` of a batch of graphs.
+        x (Tensor): Rows, sorted by segment.
+        ptr (Tensor): Segment offsets :math:`p`, such as the ``colptr`` of sorted edges or the ``ptr`` of a batch of
+            graphs.
 
     Shapes:
-        - **input:** ``x`` ``[E, ...]``, ``ptr`` ``[S + 1]``, rising from 0 to ``E``; equal neighbors are an empty
-          segment.
+        - **input:** ``x`` ``[E, ...]``, ``ptr`` ``[S + 1]``, increasing from 0 to ``E``; segments may be empty.
         - **output:** ``[S, ...]``, zeros for empty segments.
 
     Raises:
-        ValueError: If types, shapes or devices do not fit, or ``ptr`` does not rise from 0 to ``E``.
+        InputError: If types, shapes or devices do not match, or ``ptr`` does not increase from 0 to ``E``.
+
+    Example:
+        >>> segment_sum(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0, 2, 3])).tolist()
+        [3.0, 3.0]
 
     Notes:
-        A NaN shows in the sum of its segment and nowhere else. Gradients can be taken any number of times.
-        The native code serves float32 and float64 on the CPU, and gives the same bits on every run and any number of
-        threads: long segments are summed in blocks of a fixed size. So do the CUDA kernels, where they are switched on
-        (see :mod:`graphkit.ops`). Other types and devices use PyTorch, which adds up float16 and bfloat16 in float32,
-        and on CUDA in an order of its own unless :func:`torch.use_deterministic_algorithms` is set.
+        NaN affects the sum of its segment only. The operator is differentiable any number of times. The native code
+        supports float32 and float64 on the CPU and is deterministic for any number of threads: long segments are summed
+        in blocks of fixed size. So are the CUDA kernels, if enabled (see :mod:`graphkit.ops`). Other types and devices
+        use PyTorch, which accumulates float16 and bfloat16 in float32, and which is deterministic on CUDA with
+        :func:`torch.use_deterministic_algorithms` only.
 
     Reference:
         Blelloch, *Prefix Sums and Their Applications*, 1990 (segmented sums).
@@ -50,7 +53,7 @@ def segment_sum(x: Tensor, ptr: Tensor) -> Tensor:
 
 
 def segment_sum_reference(x: Tensor, ptr: Tensor) -> Tensor:
-    """The same in plain PyTorch."""
+    """Computes the segmented sum in plain PyTorch."""
     wide = widen(x)
     zeros = wide.new_zeros(ptr.size(0) - 1, *x.shape[1:])
     return zeros.index_add(0, segment_ids(ptr, x.size(0)), wide).to(x.dtype)

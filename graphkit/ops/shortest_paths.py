@@ -1,4 +1,4 @@
-"""Cheapest paths of a few hops from every node: what path attention looks along."""
+"""Shortest paths with a bounded number of hops, for path attention."""
 
 import os
 from collections.abc import Iterator
@@ -39,61 +39,66 @@ def shortest_paths(
     rounding: str = "round",
     self_paths: bool = False,
 ) -> tuple[list[Tensor], list[Tensor]]:
-    r"""Finds for every node the cheapest paths of at most :math:`H` hops that end at it.
+    r"""Returns the shortest paths of at most :math:`H` hops that end at every node.
 
-    A path of :math:`h` hops is a column :math:`(v_h, \ldots, v_1, i)` with an edge from each node to the next. It
-    belongs to the node :math:`i` that it ends at, the one that attends, and is found by walking from :math:`i` against
-    the edges: the edge :math:`j \to i` costs :math:`c_{ij}`, what :math:`i` pays for reaching its neighbor :math:`j`.
+    A path of :math:`h` hops is a column :math:`(v_h, \ldots, v_1, i)` with an edge from each node to the next. The last
+    node :math:`i` is the attending node; the edge :math:`j \to i` has the cost :math:`c_{ij}`.
 
-    Of all routes between two nodes, of any length, only the cheapest one counts; of several, one with the fewest hops,
-    and then at each step the node with the smallest id before it, beginning at :math:`i`'s side. The path is listed
-    under its number of hops if that is no more than :math:`H`. So a neighbor that is cheaper to reach through another
-    node is listed with two hops, and a node whose cheapest route has more than :math:`H` hops not at all, even if a
-    shorter one exists.
+    Between two nodes, only the path of least cost among all paths of any length is considered. Ties are broken by the
+    fewest hops, then by the smallest node id at each step, from the attending node on. The path is returned if it has
+    at most :math:`H` hops. Thus a neighbor with a cheaper two-hop path is listed under two hops, and a node whose
+    shortest path has more than :math:`H` hops is not listed, even if a path of fewer hops exists.
 
     With a ``ratio`` :math:`r`, each node keeps all paths of one hop, and of every other length the
-    :math:`k = \max(1, \mathrm{round}(r \, d_i))` cheapest, ties by the id of the far end, where :math:`d_i` counts its
-    neighbors (once each, itself excepted).
+    :math:`k = \max(1, \mathrm{round}(r \, d_i))` shortest ones, with ties broken by the id of the far end, where
+    :math:`d_i` is the number of distinct neighbors without the node itself.
 
     Args:
-        edge_index: Edges, row 0 = source and row 1 = target, in any order. Self loops are on no path; of parallel edges
-            the cheapest counts.
-        cost: The cost of each edge, finite and not negative, or nothing for 1 per edge.
-        max_hops: The largest number of hops :math:`H`.
-        num_nodes: Number of nodes; by default the one that a :class:`torch_geometric.EdgeIndex` states, or else one
-            more than the largest id.
-        sources: The nodes whose paths are wanted, in any order; by default all.
-        ratio: How many paths a node keeps of each length above one hop, as a share of its degree; by default all.
-        degree: ``"graph"`` for :math:`d_i` as above, ``"tree"`` for the number of one-hop paths of node :math:`i`.
-        rounding: ``"round"`` as above (halves to the even number), or ``"floor"`` for
-            :math:`k = \lfloor r \, d_i \rfloor`, which may be 0.
-        self_paths: Adds the path :math:`(i, \ldots, i)` of cost 0 to every node's paths of each length.
+        edge_index (Tensor): Edges, row 0 = source and row 1 = target, in any order. Self loops are ignored; of parallel
+            edges the cheapest is used.
+        cost (Tensor, optional): Cost of each edge, finite and not negative; 1 if ``None``. (default: ``None``)
+        max_hops (int, optional): Largest number of hops :math:`H`. (default: ``2``)
+        num_nodes (int, optional): Number of nodes; if ``None``, the sparse size of a
+            :class:`torch_geometric.EdgeIndex`, or one more than the largest id. (default: ``None``)
+        sources (Tensor, optional): Attending nodes whose paths are computed, in any order; all nodes if ``None``.
+            (default: ``None``)
+        ratio (float, optional): Number of paths per node and length above one hop, relative to its degree; all paths if
+            ``None``. (default: ``None``)
+        degree (str, optional): ``"graph"`` for :math:`d_i` as above, ``"tree"`` for the number of one-hop paths of node
+            :math:`i`. (default: ``"graph"``)
+        rounding (str, optional): ``"round"`` as above (half to even), or ``"floor"`` for
+            :math:`k = \lfloor r \, d_i \rfloor`, which may be 0. (default: ``"round"``)
+        self_paths (bool, optional): If ``True``, adds the path :math:`(i, \ldots, i)` of cost 0 for every node and
+            length. (default: ``False``)
 
     Shapes:
         - **input:** ``edge_index`` ``[2, E]``, ``cost`` ``[E]``, ``sources`` ``[S]``.
         - **output:** two lists with one item for each number of hops :math:`h = 1, \ldots, H`: the ``path_index``
-          ``[h + 1, P_h]``, far ends in the first row and the attending nodes in the last one, and the costs of the
-          paths ``[P_h]``. Paths are sorted by the last row, then by cost, then by far end; a self path comes after
-          the other paths of its node.
+          ``[h + 1, P_h]``, far ends in the first row and attending nodes in the last one, and the path costs ``[P_h]``.
+          Paths are sorted by the last row, then by cost, then by far end; a self path is the last one of its node.
 
     Raises:
-        ValueError: If shapes, types or devices do not fit, a node does not exist, a cost is negative, infinite or not a
-            number, or an option has no such value.
+        InputError: If shapes, types or devices do not match, a node id is invalid, a cost is negative, infinite or NaN,
+            or an option is invalid.
+
+    Example:
+        >>> paths, costs = shortest_paths(torch.tensor([[0, 1], [1, 2]]))
+        >>> [path_index.tolist() for path_index in paths]
+        [[[0, 1], [1, 2]], [[0], [1], [2]]]
 
     Notes:
-        Costs are added in float64 from node :math:`i` outwards, and compared to the last bit. Paths are found on the
-        CPU, wherever the edges are; no gradient reaches the costs. The native code stops its search at a node as soon
-        as no cheaper route can change the result, so that the time per node depends on the surroundings of a node more
-        than on the size of the graph; it gives the same paths for any number of threads, and needs memory for the
-        graph and the paths. The reference works out the distances between all nodes, some rows at a time.
+        Costs are accumulated in float64 from node :math:`i` outwards and compared exactly. Paths are computed on the
+        CPU for any device of the edges; costs get no gradient. The native code ends the search of a node as soon as no
+        cheaper path can change the result, and is deterministic for any number of threads. The reference computes the
+        distances between all nodes, in blocks of rows.
 
     Reference:
         Yang et al., *SPAGAN: Shortest Path Graph Attention Network*, IJCAI 2019.
 
     Differences:
-        The paper samples :math:`k = r \, d_i` paths and leaves the rounding and the ties open. The released code
-        counts the degree in the tree of cheapest paths and rounds down (``degree="tree", rounding="floor"``), which
-        leaves nodes of degree 1 without longer paths at :math:`r = 0.5`, and breaks ties as its graph library does.
+        The paper samples :math:`k = r \, d_i` paths and does not specify rounding and ties. The released code uses the
+        degree in the shortest path tree and rounds down (``degree="tree", rounding="floor"``), which leaves nodes of
+        degree 1 without longer paths at :math:`r = 0.5`; ties depend on its graph library.
     """
     num_nodes = _check(edge_index, cost, max_hops, num_nodes, sources)
     _check_choice(ratio, degree, rounding)
@@ -102,7 +107,7 @@ def shortest_paths(
     edges = edge_index.as_tensor() if isinstance(edge_index, EdgeIndex) else edge_index
     edges = edges.detach().long().cpu()
     costs = None if cost is None else cost.detach().double().cpu()
-    # In order and once each, so that the paths are sorted by their last row.
+    # Sorted and unique, so that the paths are sorted by their last row.
     nodes = torch.arange(num_nodes) if sources is None else sources.detach().long().cpu().unique()
     choice = (num_nodes, max_hops, ratio or 0.0, degree == "tree", rounding == "floor", self_paths)
     if _NATIVE:
@@ -124,7 +129,7 @@ def shortest_paths_reference(
     floor: bool,
     self_paths: bool,
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """The same with SciPy and NumPy, from the distances of all nodes; a ``ratio`` of 0 keeps all paths."""
+    """Computes the paths with SciPy and NumPy; a ``ratio`` of 0 keeps all paths."""
     graph = _without_loops(edge_index, cost, num_nodes)
     rows = 1 + 2**20 // (num_nodes + graph.nnz + 1)  # 8 MB of distances, and less than a second, at a time
     parts: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in range(max_hops)]
@@ -150,7 +155,7 @@ def shortest_paths_reference(
 
 
 def _without_loops(edge_index: Tensor, cost: Tensor | None, num_nodes: int) -> csr_array:
-    """Returns the edges as a matrix, row = target, with the cheapest of parallel ones and no self loops."""
+    """Returns the adjacency matrix with merged parallel edges, without loops."""
     source, target = edge_index.numpy()
     value = np.ones(source.size) if cost is None else cost.numpy()
     pair = target * num_nodes + source
@@ -164,9 +169,9 @@ def _without_loops(edge_index: Tensor, cost: Tensor | None, num_nodes: int) -> c
 
 
 def _tree(graph: csr_array, starts: np.ndarray, max_hops: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yields for each number of hops the paths, which start each belongs to, and their costs, sorted as documented.
+    """Yields the paths, start indices and costs of each number of hops.
 
-    Walks from the starts along the edges that cheapest routes use: those that end at the distance of their other end.
+    The search follows tight edges from the starts: distance(u) + cost = distance(v).
     """
     size = (starts.size, graph.shape[0])
     distance = dijkstra(graph, indices=starts) if starts.size > 0 else np.empty(size)
@@ -184,7 +189,7 @@ def _tree(graph: csr_array, starts: np.ndarray, max_hops: int) -> Iterator[tuple
         path, far_end, start, total = path[tight], far_end[tight], start[tight], total[tight]
         order = np.lexsort((paths[0, path], far_end, total, start))
         path, far_end, start, total = path[order], far_end[order], start[order], total[order]
-        new = np.ones(path.size, dtype=bool)  # of several ways to the same node, the first
+        new = np.ones(path.size, dtype=bool)  # the first of several paths to the same node
         new[1:] = (np.diff(start) != 0) | (np.diff(far_end) != 0)
         owner, paths = start[new], np.concatenate([far_end[None, new], paths[:, path[new]]])
         listed[owner, paths[0]] = True
@@ -194,7 +199,7 @@ def _tree(graph: csr_array, starts: np.ndarray, max_hops: int) -> Iterator[tuple
 def _check(
     edge_index: Tensor, cost: Tensor | None, max_hops: int, num_nodes: int | None, sources: Tensor | None
 ) -> int:
-    """Says in one line what does not fit, and returns the number of nodes."""
+    """Validates the arguments and returns the number of nodes."""
     check_tensors(edge_index=edge_index)
     check_edges(edge_index, edge_index.device)
     for name, tensor in (("edge_index", edge_index), ("cost", cost), ("sources", sources)):
@@ -244,7 +249,7 @@ def _check_choice(ratio: float | None, degree: str, rounding: str) -> None:
 
 
 def _check_memory(num_nodes: int, num_sources: int, self_hops: int) -> None:
-    """Refuses what cannot fit: numbers per node of the graph, and the paths from every source to itself."""
+    """Raises an InputError if node data and self paths exceed the physical memory."""
     paths = num_sources * (self_hops + 1) * (self_hops + 2) // 2
     needed = 64 * num_nodes + 12 * paths  # bytes
     if needed > 2**30 and needed > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
@@ -268,7 +273,7 @@ if _NATIVE:
         floor: bool,
         self_paths: bool,
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """How many paths there are depends on the costs: sizes that are known only once it has run."""
+        """Returns fake outputs of dynamic size: the number of paths depends on the costs."""
         sizes = [torch.library.get_ctx().new_dynamic_size() for _ in range(max_hops)]
         paths = [edge_index.new_empty(hops + 2, size) for hops, size in enumerate(sizes)]
         return paths, [edge_index.new_empty(size, dtype=torch.float64) for size in sizes]

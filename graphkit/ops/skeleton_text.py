@@ -1,4 +1,4 @@
-"""The numbers in the text of a recording, read without an object for each of them."""
+"""Native parser of NTU RGB+D skeleton files."""
 
 import torch
 from torch import Tensor
@@ -9,15 +9,15 @@ _NATIVE = has_native("skeleton_text")
 
 
 def skeleton_text(text: bytes, joints: int) -> Tensor | None:
-    """Reads the coordinates of all bodies out of the text of a ``.skeleton`` file.
+    """Parses the coordinates of all bodies in the text of a ``.skeleton`` file.
 
     Args:
-        text: The content of the file.
-        joints: The number of joints that each body must have.
+        text (bytes): Content of the file.
+        joints (int): Number of joints of each body.
 
     Returns:
-        ``[T, M, joints, 3]`` float64 on the CPU, zeros where a frame has fewer than M bodies. ``None`` if there is no
-        native code, or anything in the text is not exactly as it should be: what that is, a reader in Python finds out.
+        Coordinates ``[T, M, joints, 3]`` float64 on the CPU, zeros where a frame has fewer than M bodies. ``None``
+        without native code or for malformed text, which the Python parser reports.
     """
     if not _NATIVE or not text:
         return None

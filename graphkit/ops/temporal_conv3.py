@@ -1,4 +1,4 @@
-"""What a convolution over three frames, of positions and of motion, makes of products that are ready."""
+"""Temporal convolution over three frames, of positions and motion."""
 
 from typing import Any
 
@@ -26,12 +26,12 @@ _NATIVE = offer("temporal_conv3")
 def temporal_conv3(
     x: Tensor, ptr: Tensor, every: int | None = None, bias: Tensor | None = None, rectify: bool = False
 ) -> Tensor:
-    r"""Adds what the previous, the own and the next frame contribute to a frame, for positions and for motion.
+    r"""Returns temporal convolutions over three frames from precomputed products.
 
-    A convolution over three frames is a sum of three products. Made for all frames at once, as one product with
-    three times the columns, they only need to be shifted and added. With
-    :math:`\mathbf{d}_j(t) = \mathbf{x}_{t+1,1,j} - \mathbf{x}_{t,1,j}` and zeros before the first, after the last
-    and for :math:`\mathbf{d}` in the last frame of a sequence,
+    A convolution over three frames is a sum of three products with the weights, which are computed for all frames by
+    one matrix product; this operator shifts and adds them. With
+    :math:`\mathbf{d}_j(t) = \mathbf{x}_{t+1,1,j} - \mathbf{x}_{t,1,j}`, and zeros outside of the sequence and for
+    :math:`\mathbf{d}` in its last frame,
 
     .. math::
         \mathbf{o}_{t,0} &= \mathbf{x}_{t-1,0,0} + \mathbf{x}_{t,0,1} + \mathbf{x}_{t+1,0,2}
@@ -41,22 +41,27 @@ def temporal_conv3(
     The second line is the convolution of the motion between frames, since products are linear.
 
     Args:
-        x: The products of all frames with the three weights of the first and the three of the second convolution.
-        ptr: Sequence n has the frames from ``ptr[n]`` to ``ptr[n + 1] - 1``.
-        every: The number of frames of each sequence, if all have as many.
-        bias: What is added to the channels of each of the two.
-        rectify: Whether negative results become zero.
+        x (Tensor): Products of all frames with the three weights of each of the two convolutions.
+        ptr (Tensor): Offsets: sequence n has the frames from ``ptr[n]`` to ``ptr[n + 1] - 1``.
+        every (int, optional): Number of frames of every sequence if all have equal length. (default: ``None``)
+        bias (Tensor, optional): Bias of each of the two convolutions. (default: ``None``)
+        rectify (bool, optional): If ``True``, applies a ReLU. (default: ``False``)
 
     Shapes:
         - **input:** ``x`` ``[F, V, 2, 3, D]``, ``ptr`` ``[N + 1]``, ``bias`` ``[2, D]``.
         - **output:** ``[F, V, 2, D]``.
 
     Raises:
-        ValueError: If shapes, types or devices do not fit, or ``ptr`` does not rise from 0 to the number of frames.
+        InputError: If shapes, types or devices do not match, or ``ptr`` does not increase from 0 to the number of
+            frames.
+
+    Example:
+        >>> temporal_conv3(torch.ones(4, 1, 2, 3, 1), torch.tensor([0, 4]))[:, 0, 0, 0].tolist()
+        [2.0, 3.0, 3.0, 2.0]
 
     Notes:
-        ``x`` may be a slice of a wider tensor. Gradients can be taken any number of times. The native code serves
-        float32, float64 and bfloat16 on the CPU, in one pass that makes no shifted copy.
+        ``x`` may be a slice of a wider tensor. The operator is differentiable any number of times. The native code
+        supports float32, float64 and bfloat16 on the CPU and makes no shifted copies.
 
     Reference:
         Huang et al., *Spatio-Temporal Inception Graph Convolutional Networks for Skeleton-Based Action Recognition*,
@@ -74,7 +79,7 @@ def temporal_conv3(
     if _NATIVE and serves_clips(x, "temporal_conv3"):
         check_sequences_on_gpu(x, ptr, every)
         trains = torch.is_grad_enabled() and (x.requires_grad or (bias is not None and bias.requires_grad))
-        # The native code adds and rectifies in one pass, and has no derivative of that.
+        # The native code fuses bias and ReLU, which it does not differentiate.
         last = (None, False) if trains else (None if bias is None else bias.to(sum_type(x)).contiguous(), rectify)
         window = torch.ops.graphkit.temporal_conv3
         out = call_native(window, x, ptr.long(), *last, check=lambda: check_sequence_values(ptr, x.size(0)))
@@ -89,7 +94,7 @@ def temporal_conv3(
 
 
 def temporal_conv3_reference(x: Tensor, ptr: Tensor, every: int | None = None) -> Tensor:
-    """The same in plain PyTorch."""
+    """Computes the temporal convolutions in plain PyTorch."""
     first, last = _ends(x, ptr, every)
 
     def earlier(values: Tensor) -> Tensor:
@@ -105,7 +110,7 @@ def temporal_conv3_reference(x: Tensor, ptr: Tensor, every: int | None = None) -
 
 
 def _ends(x: Tensor, ptr: Tensor, every: int | None) -> tuple[Tensor, Tensor]:
-    """Returns which frames are the first and the last one of their sequence, ``[F, 1, 1]``."""
+    """Returns masks of the first and the last frame of each sequence, ``[F, 1, 1]``."""
     if every is not None:
         number = torch.arange(x.size(0), device=x.device) % every
         first, last = number == 0, number == every - 1

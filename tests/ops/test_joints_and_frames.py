@@ -159,9 +159,9 @@ def calls(ptr: Tensor, every: int | None = None, dtype: torch.dtype = torch.floa
 @pytest.mark.parametrize(
     "values, message",
     [
-        ([0, 3, 2, 4], "`ptr` must not fall \\(got 3 followed by 2 at position 2\\)"),
-        ([0, 50_000_000, 4], "`ptr` must not fall \\(got 50000000 followed by 4 at position 2\\)"),
-        ([0, -(2**31), 4], "`ptr` must not fall"),
+        ([0, 3, 2, 4], "`ptr` must not decrease \\(got 3 followed by 2 at position 2\\)"),
+        ([0, 50_000_000, 4], "`ptr` must not decrease \\(got 50000000 followed by 4 at position 2\\)"),
+        ([0, -(2**31), 4], "`ptr` must not decrease"),
         ([1, 4], "must begin with 0 and end with the number of frames, 4 \\(got 1 and 4\\)"),
         ([0, 3], "\\(got 0 and 3\\)"),
         ([0, 5], "\\(got 0 and 5\\)"),

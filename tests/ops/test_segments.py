@@ -24,9 +24,9 @@ def test_segment_ids():
         ([1, 2, 4], "must begin with 0 and end with the number of rows in `x`, 4 \\(got 1 and 4\\)"),
         ([0, 2, 3], "got 0 and 3"),
         ([0, 2, 5], "got 0 and 5"),
-        ([0, 3, 2, 4], "must not fall \\(got 3 followed by 2 at position 2\\)"),
-        ([0, 9, 4], "must not fall \\(got 9 followed by 4"),
-        ([0, -3, 4], "must not fall \\(got 0 followed by -3"),
+        ([0, 3, 2, 4], "must not decrease \\(got 3 followed by 2 at position 2\\)"),
+        ([0, 9, 4], "must not decrease \\(got 9 followed by 4"),
+        ([0, -3, 4], "must not decrease \\(got 0 followed by -3"),
     ],
 )
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
