@@ -1,4 +1,4 @@
-"""Transforms by name, each fit for one graph and for the disjoint union of many."""
+"""Graph transforms by name, for single graphs and disjoint unions of graphs."""
 
 from graphkit.transforms.adjacency_features import AdjacencyFeatures
 from graphkit.transforms.build import Chain, build, register_transform, transform_names

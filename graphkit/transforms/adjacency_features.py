@@ -1,4 +1,4 @@
-"""Features for graphs whose nodes have none: whom a node is linked to."""
+"""Adjacency rows as node features."""
 
 import torch
 from torch_geometric.data import Data
@@ -9,10 +9,14 @@ from graphkit.transforms.build import register_transform
 
 @register_transform("adjacency-features")
 class AdjacencyFeatures:
-    """Puts the rows of the adjacency matrix, with ones on its diagonal, in the place of ``x``: ``[N, N]`` of 0 and 1.
+    """Replacement of the node features by the rows of the adjacency matrix.
 
-    A row marks the node itself and the sources of its edges. For one graph; follow it with ``sparse-features`` where
-    the model takes these.
+    The features ``[N, N]`` are 1 for the node itself and the sources of its in-edges, and 0 otherwise. The transform
+    applies to a single graph; ``sparse-features`` stores the result as a sparse matrix.
+
+    Example:
+        >>> AdjacencyFeatures()(Data(edge_index=torch.tensor([[0], [1]]), num_nodes=2)).x.tolist()
+        [[1.0, 0.0], [1.0, 1.0]]
     """
 
     def __call__(self, data: Data) -> Data:

@@ -1,4 +1,4 @@
-"""Transforms from a configuration: ``[normalize-features, self-loops, {return-probabilities: 7}]``."""
+"""Construction of transforms from a configuration."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -18,7 +18,11 @@ transform_names = _transforms.names
 
 
 class Chain:
-    """Applies transforms one after the other."""
+    """Composition of transforms, applied in order.
+
+    Args:
+        transforms (Sequence[Transform]): Callables that take and return a graph.
+    """
 
     def __init__(self, transforms: Sequence[Transform]) -> None:
         self.transforms = tuple(transforms)
@@ -33,18 +37,22 @@ class Chain:
 
 
 def build(transforms: Sequence[Any] | str | None) -> Transform | None:
-    """Builds one transform from a list of names.
+    """Creates a transform from a list of names.
 
     Args:
-        transforms: Items are a name, a mapping ``{name: value}`` or ``{name: {option: value}}``, or any callable that
-            takes a graph and returns one, such as a transform of PyG. A single name may stand alone.
+        transforms (Sequence[Any] or str): A list, or a single item. Items are a name, a mapping ``{name: value}`` or
+            ``{name: {option: value}}``, or any callable that takes and returns a graph, such as a PyG transform.
 
     Returns:
-        The transform, or ``None`` if the list is empty.
+        The composed transform, or ``None`` if the list is empty.
 
     Raises:
-        ValueError: If a name or an option is unknown; the closest one is offered.
-        TypeError: If an item is none of the above.
+        InputError: If a name or an option is unknown; the message suggests the closest one.
+        InputTypeError: If an item has another type.
+
+    Example:
+        >>> build(["normalize-features", {"return-probabilities": 7}])
+        Chain(NormalizeFeatures(), ReturnProbabilities(7))
     """
     if transforms is None:
         return None

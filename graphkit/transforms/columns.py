@@ -1,4 +1,4 @@
-"""What several transforms share: reading plain edges and adding feature columns."""
+"""Helpers of transforms: plain edges, edge attributes and feature columns."""
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from graphkit.nn.attribute_level import attribute_level
 
 
 def plain_edge_index(data: Data) -> Tensor:
-    """Returns the edges of a graph as an ordinary ``[2, E]`` tensor, empty if it has none."""
+    """Returns the edges of a graph as a plain tensor ``[2, E]``; empty if it has none."""
     edge_index = data.edge_index
     if edge_index is None:
         return torch.empty(2, 0, dtype=torch.long)
@@ -23,10 +23,10 @@ def edge_attributes(data: Data) -> list[str]:
 
 
 def append_columns(data: Data, columns: Tensor, name: str) -> Data:
-    """Puts columns behind the node features, or makes them the features where there are none.
+    """Appends columns to the node features, which may be absent.
 
     Raises:
-        ValueError: If the features are integer categories, which a model embeds.
+        InputError: If the features are integer categories, which a model embeds.
     """
     x = data.x
     if x is None:
@@ -42,6 +42,6 @@ def append_columns(data: Data, columns: Tensor, name: str) -> Data:
 
 
 def column_type(data: Data) -> torch.dtype:
-    """Returns the type that new columns are computed in: that of float features, else the default one."""
+    """Returns the dtype of new columns: that of the features if it is a float type."""
     x = data.x
     return x.dtype if x is not None and x.dtype in (torch.float32, torch.float64) else torch.get_default_dtype()

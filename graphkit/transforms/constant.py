@@ -1,4 +1,4 @@
-"""A feature that is the same everywhere."""
+"""Constant node feature."""
 
 import torch
 from torch_geometric.data import Data
@@ -9,10 +9,10 @@ from graphkit.transforms.columns import append_columns, column_type
 
 @register_transform("constant")
 class Constant:
-    """Appends a column that holds ``value`` for every node.
+    """Constant column of node features.
 
     Args:
-        value: The number.
+        value (float, optional): Value of the column. (default: ``1.0``)
     """
 
     def __init__(self, value: float = 1.0) -> None:

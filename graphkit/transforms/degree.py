@@ -10,13 +10,13 @@ from graphkit.transforms.columns import append_columns, column_type, plain_edge_
 
 @register_transform("degree")
 class Degree:
-    """Appends the in-degree of every node to its features.
+    """Column of in-degrees, appended to the node features.
+
+    Self loops are counted if they exist when the transform is applied.
 
     Args:
-        one_hot: If positive, the degree comes as a one-hot row of this width instead of a number; degrees at or
-            above the width share the last column. ``{degree: 150}`` sets it.
-
-    Edges count as they are when the transform runs, self loops included.
+        one_hot (int, optional): If positive, encodes the degree as a one-hot row of this width; larger degrees share
+            the last column. ``{degree: 150}`` sets this option. (default: ``0``)
     """
 
     def __init__(self, one_hot: int = 0) -> None:

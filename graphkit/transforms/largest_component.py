@@ -1,4 +1,4 @@
-"""Only the largest connected part of every graph."""
+"""Largest connected component of every graph."""
 
 import numpy as np
 import torch
@@ -13,10 +13,10 @@ from graphkit.transforms.columns import edge_attributes, plain_edge_index
 
 @register_transform("largest-component")
 class LargestComponent:
-    """Removes all nodes outside the largest weakly connected component of their graph.
+    """Restriction of every graph to its largest weakly connected component.
 
-    In the union of several graphs each keeps its own largest component; of equally large ones the one that holds the
-    node with the smallest number stays. Splits and node names follow when a data set is loaded.
+    In a disjoint union, the component is selected per graph. Of equally large components, the one with the smallest
+    node id is selected. Splits and node names are adapted when a data set is loaded.
     """
 
     def __call__(self, data: Data) -> Data:
@@ -26,7 +26,7 @@ class LargestComponent:
         adjacency = coo_array((ones, (edge_index[0].numpy(), edge_index[1].numpy())), shape=(num_nodes, num_nodes))
         label = torch.from_numpy(connected_components(adjacency, directed=False)[1]).long()
         size = torch.bincount(label)
-        # One number per node that is larger for larger components, and for earlier ones among equals.
+        # Rank of each node: larger for larger components, and for earlier ones among equals.
         rank = (size * (size.numel() + 1) - torch.arange(size.numel()))[label]
         best = torch.full((int(batch.max()) + 1 if num_nodes else 0,), -1).scatter_reduce(0, batch, rank, "amax")
         kept = rank == best[batch]

@@ -1,4 +1,4 @@
-"""Feature rows that sum to one."""
+"""Row normalization of node features."""
 
 from torch_geometric.data import Data
 
@@ -8,10 +8,9 @@ from graphkit.transforms.build import register_transform
 
 @register_transform("normalize-features")
 class NormalizeFeatures:
-    """Divides every row of ``x`` by the sum of its magnitudes; a row of zeros stays as it is.
+    """L1 normalization of every row of ``x``; rows of zeros are unchanged.
 
-    For bags of words this is the share of each word. Differs from PyG's transform of that name in that rows whose sum
-    is below one are scaled up too, and in that features are not shifted.
+    Unlike the PyG transform of the same name, rows with a sum below one are scaled up and features are not shifted.
     """
 
     def __call__(self, data: Data) -> Data:

@@ -1,4 +1,4 @@
-"""No edge from a node to itself."""
+"""Removal of self loops."""
 
 from torch_geometric.data import Data
 
@@ -8,7 +8,7 @@ from graphkit.transforms.columns import edge_attributes, plain_edge_index
 
 @register_transform("remove-self-loops")
 class RemoveSelfLoops:
-    """Removes the edges that end where they begin, with their attributes."""
+    """Removal of self loops and their edge attributes."""
 
     keeps_features = True
 

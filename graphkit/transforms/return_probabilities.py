@@ -1,4 +1,4 @@
-"""How likely a random walk is back where it began: a description of each node's surroundings."""
+"""Return probabilities of random walks as structural node features."""
 
 import numpy as np
 import torch
@@ -11,23 +11,23 @@ from graphkit.nn.edge_key import merge_pairs
 from graphkit.transforms.build import register_transform
 from graphkit.transforms.columns import append_columns, column_type, plain_edge_index
 
-DENSE_LIMIT = 64  # graphs up to this size are handled together as dense blocks
-COLUMNS = 256  # from how many nodes of a larger graph the walks go out at once
+DENSE_LIMIT = 64  # graphs up to this size are batched as dense matrices
+COLUMNS = 256  # start nodes per block of a larger graph
 BLOCK_FLOATS = 16_000_000  # memory of one dense block, in floats
 
 
 @register_transform("return-probabilities")
 class ReturnProbabilities:
-    r"""Appends to each node the probabilities that a random walk is back after :math:`2, 3, \ldots, k + 1` steps.
+    r"""Return probabilities of random walks after :math:`2, \ldots, k + 1` steps.
 
     .. math:: p_t(i) = (P^t)_{ii}, \qquad P_{ij} = A_{ij} / \textstyle\sum_j A_{ij}
 
-    Self loops and parallel edges do not count in :math:`A`, so that a walk cannot stand still, the probability after
-    one step is zero (and left out), and the result does not depend on whether ``self-loops`` ran before. A node
+    The columns are appended to the node features. Self loops and parallel edges are ignored in :math:`A`, so that the
+    result does not depend on ``self-loops`` and the probability after one step, which is zero, is omitted. A node
     without an edge gets zeros.
 
     Args:
-        k: Number of columns.
+        k (int, optional): Number of columns. (default: ``7``)
     """
 
     def __init__(self, k: int = 7) -> None:
@@ -38,7 +38,7 @@ class ReturnProbabilities:
     def __call__(self, data: Data) -> Data:
         edge_index, num_nodes = plain_edge_index(data).long(), int(data.num_nodes or 0)
         edge_index = edge_index[:, edge_index[0] != edge_index[1]]
-        # Sorted by source, so that the edges of one graph lie together, as its nodes do.
+        # Sorted by source, so that the edges of a graph are contiguous, as its nodes are.
         edge_index = edge_index[:, merge_pairs(edge_index[0], edge_index[1])[0]]
         weight = 1 / torch.bincount(edge_index[0], minlength=num_nodes).to(column_type(data))[edge_index[0]]
         batch = data.batch if "batch" in data else torch.zeros(num_nodes, dtype=torch.long)
@@ -62,7 +62,7 @@ class ReturnProbabilities:
 
 
 def _groups(sizes: Tensor) -> list[Tensor]:
-    """Puts graphs of similar size together, as many as fit a dense block; a large graph stays alone."""
+    """Groups graphs of similar size into dense blocks."""
     order = sizes.argsort(stable=True)
     order = order[sizes[order] > 0]
     groups, start = [], 0
@@ -76,13 +76,13 @@ def _groups(sizes: Tensor) -> list[Tensor]:
 
 
 def _ranges(start: Tensor, count: Tensor) -> Tensor:
-    """Concatenates ``start[g], start[g] + 1, ..., start[g] + count[g] - 1`` over all g."""
+    """Concatenates the ranges ``start[g]``, ..., ``start[g] + count[g] - 1``."""
     shift = start - (count.cumsum(0) - count)
     return torch.repeat_interleave(shift, count) + torch.arange(int(count.sum()))
 
 
 def _dense(graph: Tensor, row: Tensor, column: Tensor, weight: Tensor, sizes: Tensor, size: int, k: int) -> Tensor:
-    """Walks on several small graphs at once, each a block of a batch of matrices."""
+    """Returns the probabilities of several small graphs by batched matrix products."""
     step = torch.zeros(sizes.numel(), size, size, dtype=weight.dtype)
     step[graph, row, column] = weight
     walk, columns = step, []
@@ -94,7 +94,7 @@ def _dense(graph: Tensor, row: Tensor, column: Tensor, weight: Tensor, sizes: Te
 
 
 def _by_columns(row: Tensor, column: Tensor, weight: Tensor, size: int, k: int) -> Tensor:
-    """Walks on one larger graph from some nodes at a time, so that memory stays linear in its size."""
+    """Returns the probabilities of a large graph, in blocks of start nodes."""
     step = csr_array((weight.numpy(), (column.numpy(), row.numpy())), shape=(size, size))
     result = np.empty((size, k), dtype=step.dtype)
     for start in range(0, size, COLUMNS):

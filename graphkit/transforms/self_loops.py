@@ -1,4 +1,4 @@
-"""One edge from every node to itself."""
+"""Addition of self loops."""
 
 import torch
 from torch_geometric.data import Data
@@ -9,9 +9,13 @@ from graphkit.transforms.columns import edge_attributes, plain_edge_index
 
 @register_transform("self-loops")
 class SelfLoops:
-    """Gives every node without a self loop one; edge attributes are extended by zeros, ``edge_weight`` by ones.
+    """Self loop on every node without one.
 
-    Loops that are there already stay as they are, so applying the transform twice changes nothing.
+    Edge attributes of new loops are zero, ``edge_weight`` is one. Existing loops are unchanged.
+
+    Example:
+        >>> SelfLoops()(Data(edge_index=torch.tensor([[0], [0]]), num_nodes=2)).edge_index.tolist()
+        [[0, 1], [0, 1]]
     """
 
     keeps_features = True

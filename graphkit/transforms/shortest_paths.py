@@ -1,4 +1,4 @@
-"""The shortest paths of every node, for layers that attend along them."""
+"""Shortest paths of every node as graph attributes, for path attention."""
 
 from torch import Tensor
 from torch_geometric.data import Data, HeteroData
@@ -12,27 +12,32 @@ from graphkit.transforms.columns import plain_edge_index
 
 @register_transform("shortest-paths")
 class ShortestPaths(BaseTransform):
-    r"""Adds the shortest paths of up to ``max_hops`` hops as ``path_index_1``, ``path_index_2``, ...
+    r"""Shortest paths of up to ``max_hops`` hops as attributes ``path_index_h``.
 
-    ``path_index_h`` ``[h + 1, P_h]`` holds one path per column: the far end in row 0, the node that the path belongs to
-    in the last row, sorted by it. Every node also has the self path :math:`(i, \ldots, i)` of each length. Paths follow
-    the directions of the edges. PyG collates and separates them as it does an ``edge_index``; paths that the graph
-    carried before are replaced. The graph that is given stays as it is.
+    ``path_index_1``, ``path_index_2``, ... ``[h + 1, P_h]`` hold one path per column: the far end in row 0, the
+    attending node in the last row, sorted by it. They include the self path :math:`(i, \ldots, i)` of every node.
+    Paths follow the direction of the edges. PyG collates and separates them like an ``edge_index``. Existing paths are
+    replaced; the input graph is unchanged.
 
-    :class:`~graphkit.nn.SPAGANConv` takes the list ``[data.path_index_1, data.path_index_2, ...]`` in place of an
-    ``edge_index``. Put this transform last: those after it that change edges or nodes would leave paths behind that no
-    longer belong to the graph.
+    :class:`~graphkit.nn.SPAGANConv` takes the list ``[data.path_index_1, data.path_index_2, ...]`` instead of an
+    ``edge_index``. Transforms that change nodes or edges must come before this one.
 
     Args:
-        max_hops: Largest number of hops.
-        ratio: How many of its cheapest paths a node keeps of each length above one hop, as a share of its degree;
-            ``None`` for all. See :func:`graphkit.ops.shortest_paths`.
-        weight: Name of the attribute with the length of each edge, zero or more, such as ``"edge_weight"``; by default
-            every edge has the length 1.
+        max_hops (int, optional): Largest number of hops. (default: ``2``)
+        ratio (float, optional): Number of paths per node and length above one hop, relative to its degree; ``None`` for
+            all. See :func:`graphkit.ops.shortest_paths`. (default: ``1.0``)
+        weight (str, optional): Name of the attribute with the non-negative length of each edge, such as
+            ``"edge_weight"``; all lengths are 1 if ``None``. (default: ``None``)
 
     Raises:
-        ValueError: If an option has no such value, the attribute is not there, a length in it is negative, infinite or
-            not a number, or the graph has several types of nodes or edges.
+        InputError: If an option is invalid, the attribute is missing, a length is negative, infinite or NaN, or the
+            graph is heterogeneous.
+
+    Example:
+        >>> import torch
+        >>> data = Data(edge_index=torch.tensor([[0, 1], [1, 2]]), num_nodes=3)
+        >>> ShortestPaths(max_hops=1)(data).path_index_1.tolist()
+        [[0, 0, 1, 1, 2], [0, 1, 1, 2, 2]]
     """
 
     keeps_features = True
@@ -60,7 +65,7 @@ class ShortestPaths(BaseTransform):
         return put_paths(data, paths)
 
     def lengths(self, data: Data) -> Tensor | None:
-        """Returns the lengths of the edges, ``None`` where all are one."""
+        """Returns the lengths of the edges; ``None`` if all are one."""
         return lengths_of(data, self.weight, "the transform 'shortest-paths'")
 
     def __repr__(self) -> str:

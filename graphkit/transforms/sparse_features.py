@@ -1,4 +1,4 @@
-"""Features that are mostly zeros, stored without the zeros."""
+"""Sparse storage of node features."""
 
 import warnings
 
@@ -10,9 +10,9 @@ from graphkit.transforms.build import register_transform
 
 @register_transform("sparse-features")
 class SparseFeatures:
-    """Stores ``x`` as a sparse CSR matrix, which bags of words multiply with much faster.
+    """Conversion of ``x`` to a sparse CSR matrix, such as for bag-of-words features.
 
-    Results are the same but for rounding. For one graph; the last of the transforms that look at features.
+    The transform applies to a single graph and must come after all transforms of features.
     """
 
     def __call__(self, data: Data) -> Data:
@@ -20,7 +20,7 @@ class SparseFeatures:
             raise InputError("the transform 'sparse-features' needs float features; leave it out for this data set")
         if "batch" in data:
             raise InputError("the transform 'sparse-features' is for one graph; leave it out for sets of graphs")
-        with warnings.catch_warnings():  # PyTorch tells everyone once that its CSR support is young
+        with warnings.catch_warnings():  # PyTorch warns once that its CSR support is in beta
             warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
             data.x = data.x.to_sparse_csr()
         return data

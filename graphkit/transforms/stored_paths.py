@@ -1,4 +1,4 @@
-"""Paths that lie in files, for models that attend along them in batches."""
+"""Reference to shortest paths in files, for path attention in batches."""
 
 from copy import copy
 
@@ -14,19 +14,19 @@ from graphkit.transforms.columns import plain_edge_index
 
 @register_transform("stored-paths")
 class StoredPaths(BaseTransform):
-    """Lets a graph name the folder of its paths as ``path_set``, where ``graphkit paths --all`` has written them.
+    """Attribute ``path_set`` with the folder of the paths of ``graphkit paths --all``.
 
-    It stands in the place of :class:`~graphkit.transforms.ShortestPaths` where the paths are too many for the memory:
-    a model of paths is then trained in batches of nodes, each of which reads its own. The graph that is given stays as
-    it is.
+    An alternative to :class:`~graphkit.transforms.ShortestPaths` for paths that exceed the memory: models are trained
+    in batches of nodes, which read their paths from the files. The input graph is unchanged.
 
     Args:
-        folder: The folder of the path set; a run keeps it as it is given here, so an absolute one serves from anywhere.
+        folder (str): Folder of the path set, stored in a run as given; an absolute path is valid in any working
+            directory.
 
     Raises:
-        FileNotFoundError: If the folder holds no whole path set.
-        ValueError: If the graph has other edges, or lengths, than the one whose paths were written, carries paths
-            already, or has several types of nodes or edges.
+        FileNotFoundError: If the folder holds no complete path set.
+        InputError: If the edges or lengths of the graph differ from those of the path set, the graph has paths already,
+            or it is heterogeneous.
     """
 
     keeps_features = True
@@ -36,13 +36,13 @@ class StoredPaths(BaseTransform):
 
     @property
     def weight(self) -> str | None:
-        """Name of the attribute with the lengths that the paths were found by."""
+        """Name of the attribute with the edge lengths of the path set."""
         return PathIndex(self.folder).weight
 
     def forward(self, data: Data) -> Data:
         """Returns the graph with the name of the folder."""
         if isinstance(data, HeteroData) or paths_of(data):
-            came = "HeteroData" if isinstance(data, HeteroData) else "one that carries paths already"
+            came = "HeteroData" if isinstance(data, HeteroData) else "one that has paths already"
             raise InputError(f"the transform 'stored-paths' is for one graph without paths (got {came}); leave it out")
         paths = PathIndex(self.folder)
         lengths = lengths_of(data, paths.weight, "the transform 'stored-paths'")

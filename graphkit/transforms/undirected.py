@@ -1,4 +1,4 @@
-"""Every edge in both directions, once."""
+"""Conversion to an undirected graph."""
 
 import torch
 from torch_geometric.data import Data
@@ -10,10 +10,14 @@ from graphkit.transforms.columns import edge_attributes, plain_edge_index
 
 @register_transform("undirected")
 class Undirected:
-    """Adds the reverse of every edge and merges parallel edges.
+    """Undirected graph: every edge in both directions, without parallel edges.
 
-    An edge that is there keeps its own attributes (those of the first of several parallel ones); one that is added
-    takes the attributes of the edge that it reverses.
+    Existing edges keep their attributes (those of the first of parallel edges). An added edge has the attributes of the
+    edge that it reverses.
+
+    Example:
+        >>> Undirected()(Data(edge_index=torch.tensor([[0], [1]]), num_nodes=2)).edge_index.tolist()
+        [[1, 0], [0, 1]]
     """
 
     keeps_features = True

@@ -68,7 +68,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         SPAGAN(5, 3).inputs(named)
     with pytest.raises(ValueError, match="got another graph of 60 nodes"):
         transform(large(num_nodes=60, seed=1))
-    with pytest.raises(ValueError, match="got one that carries paths already"):
+    with pytest.raises(ValueError, match="got one that has paths already"):
         transform(ShortestPaths()(data))
     with pytest.raises(ValueError, match="got HeteroData"):
         transform(HeteroData())
