@@ -229,7 +229,7 @@ class ContinualTrainer:
         path = self.folder / "state.pt"
         state = load_state(path)
         with of_this_run(path):
-            check_origin(state, self._origin, self.data)
+            check_origin(state, self._origin, self.data, self.config.free_settings)
             self._check(state)
             self.model.load_state_dict(state["model"])
             self.strategy.load_state_dict(state["strategy"], self.model, list(self.stream))

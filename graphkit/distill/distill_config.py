@@ -1,4 +1,4 @@
-"""Configuration of distillation: the losses, a student of a teacher, and a comparison of several losses."""
+"""Configuration of distillation: one student, or a comparison of several losses."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,24 +30,26 @@ T = TypeVar("T", bound="StudentConfig")
 
 #: Names of the two networks of every comparison.
 TEACHER, ALONE = "teacher", "alone"
-#: Arguments of the losses that the two networks decide.
+#: Arguments of the losses that follow from the two networks.
 _OF_NETWORKS = ("student_channels", "teacher_channels")
-#: Fields of every loss that its class does not take.
+#: Fields of :class:`LossSettings` that are no arguments of the loss.
 _OF_PAIR = ("name", "layers", "weight", "active_epochs")
-#: Options of models that are widths; those of a student are half of its teacher's.
+#: Options of models that are widths; a student has half of those of its teacher.
 _WIDTHS = ("hidden_channels", "channels")
 
 
 @dataclass(frozen=True)
 class LossSettings(Section):
-    """Settings of one loss between teacher and student; :func:`loss_settings_class` adds the options of its class.
+    """Settings of one distillation loss.
+
+    :func:`loss_settings_class` adds the arguments of the class of the loss.
 
     Args:
         name: Registered name of the loss.
-        layers: Layers of teacher and student, ``"conv2:conv3"``; one name stands for both, ``None`` for the last
-            hidden ones.
-        weight: Weight of the loss; ``None`` for that of its kind.
-        active_epochs: Epochs, from the first, in which the loss is added; ``None`` for all.
+        layers: Layers of teacher and student, such as ``"conv2:conv3"``; a single name is used for both, ``None`` for
+            the last hidden layers.
+        weight: Weight of the loss; ``None`` for the default of its class.
+        active_epochs: Number of epochs, from the first, in which the loss is added; ``None`` for all.
     """
 
     name: str = "lsp"
@@ -65,18 +67,18 @@ class LossSettings(Section):
 
     @property
     def loss_class(self) -> type[DistillationLoss]:
-        """The class of the loss."""
+        """Class of the loss."""
         loss_class: type[DistillationLoss] = get_loss(self.name)
         return loss_class
 
     @property
     def layer_names(self) -> tuple[str, str] | None:
-        """The layers of teacher and student; ``None`` where they are not set."""
+        """Layers of teacher and student; ``None`` if they are not set."""
         if self.layers in (None, UNSET):
             return None
         names = self.layers.split(":")
         if len(names) > 2 or not all(layer.strip() for layer in names):
-            form = "must read TEACHER:STUDENT, such as conv2:conv3"
+            form = "must have the form TEACHER:STUDENT, such as conv2:conv3"
             raise InputError(f"`losses.{self.name}.layers` {form} (got {self.layers!r})")
         return names[0].strip(), names[-1].strip()
 
@@ -84,17 +86,17 @@ class LossSettings(Section):
         """Returns the loss.
 
         Args:
-            defaults: Arguments of its class, for those that are not set.
+            defaults: Arguments of its class that are used if they are not set.
         """
         return self.loss_class(**{**defaults, **self.given(*_OF_PAIR)})
 
 
 @cache
 def loss_settings_class(name: str) -> type[LossSettings]:
-    """Returns the settings of a loss, a frozen dataclass with the arguments of its class.
+    """Returns the settings class of a loss: the arguments of its class as fields.
 
     Raises:
-        InputError: If there is no such loss; the closest name is offered.
+        InputError: If there is no such loss; the message names the closest one.
     """
     cls = get_loss(name)
     options = signature_settings(cls.__init__, _OF_NETWORKS)
@@ -107,7 +109,7 @@ class DistillSettings(Section):
 
     Args:
         teacher: Run folder of the teacher.
-        losses: The losses against the teacher.
+        losses: Distillation losses.
     """
 
     section: ClassVar[str] = "distill"
@@ -116,7 +118,7 @@ class DistillSettings(Section):
 
     @classmethod
     def read(cls, given: Mapping[str, Any]) -> "DistillSettings":
-        """Returns the section that a mapping describes."""
+        """Returns the section from a mapping."""
         check_keys("distill", given, ("teacher", "losses"))
         teacher, losses = given.get("teacher"), given.get("losses")
         if not isinstance(teacher, str) or not teacher:
@@ -129,17 +131,18 @@ class DistillSettings(Section):
 
 @dataclass(frozen=True)
 class StudentConfig(TrainConfig):
-    """Configuration of a student that is trained with losses against a teacher.
+    """Configuration of a student that is trained with distillation losses.
 
     Args:
         distill: The teacher and the losses.
     """
 
+    free_settings: ClassVar[tuple[str, ...]] = (*TrainConfig.free_settings, "distill.teacher")
     distill: DistillSettings = DistillSettings()
 
     @classmethod
     def read(cls: type[T], given: Mapping[str, Any]) -> T:
-        """Returns the configuration that a mapping describes."""
+        """Returns the configuration from a mapping."""
         rest = {key: value for key, value in given.items() if key != "distill"}
         base = TrainConfig.read(rest)
         settings = DistillSettings.read(given["distill"])
@@ -151,9 +154,9 @@ class NetworkSettings(Section):
     """Section ``teacher`` or ``student`` of a comparison.
 
     Args:
-        model: The model; unset for a teacher that is trained already.
-        train: How it is trained; unset for a teacher that is trained already.
-        run: Run folder of a teacher that is trained already; unset otherwise.
+        model: The model; unset if ``run`` is set.
+        train: Settings of its training; unset if ``run`` is set.
+        run: Run folder of a trained teacher; unset otherwise.
     """
 
     model: ModelSettings = UNSET
@@ -162,18 +165,20 @@ class NetworkSettings(Section):
 
     @property
     def is_trained(self) -> bool:
-        """Whether it names a run folder."""
+        """``True`` for a trained teacher, given by its run folder."""
         return self.run is not UNSET
 
 
 @dataclass(frozen=True)
 class DistillConfig(RunConfig):
-    """Configuration of ``graphkit distill``: a teacher, a student alone and a student for each loss.
+    """Configuration of ``graphkit distill``.
+
+    The networks are a teacher, a student without a teacher, and one student per loss.
 
     Args:
-        teacher: The teacher, trained already or to be trained.
+        teacher: The teacher, already trained or to be trained.
         student: The student.
-        losses: Settings of the losses by name; each has a student of its own.
+        losses: Settings of the losses by name; each trains its own student.
     """
 
     command: ClassVar[str] = "distill"
@@ -183,17 +188,17 @@ class DistillConfig(RunConfig):
 
     @classmethod
     def read(cls: type[D], given: Mapping[str, Any], teacher: TrainConfig | None = None) -> D:
-        """Returns the configuration that a mapping describes.
+        """Returns the configuration from a mapping.
 
-        The student is trained like the teacher where nothing else is given; a student of the same model as the teacher
-        has its options, and half of its width.
+        The settings of the teacher's training are the defaults of the student's. If both have the same model, the
+        student also takes the teacher's options, and half of its width.
 
         Args:
             given: The settings, see :func:`graphkit.config.layers.merge`.
-            teacher: The configuration of the teacher that ``teacher.run`` names.
+            teacher: Configuration of the teacher in the run folder ``teacher.run``.
 
         Raises:
-            InputError: For an unknown name or key, with the closest known one, and for a value of a wrong type.
+            InputError: If a name or key is unknown (the message names the closest one) or a value has a wrong type.
         """
         check_sections(cls, given)
         networks = {"teacher": ("run", "model", "train"), "student": ("model", "train")}
@@ -227,16 +232,19 @@ class DistillConfig(RunConfig):
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the configuration as plain Python values; a loss does not repeat its name."""
+        """Returns the configuration as plain Python values.
+
+        A loss does not repeat its name.
+        """
         values = super().to_dict()
         losses = {name: {k: v for k, v in loss.items() if k != "name"} for name, loss in values["losses"].items()}
         return {**values, "losses": losses}
 
     def networks(self, folder: Path) -> dict[str, TrainConfig]:
-        """Returns the configurations of all networks that are trained, by name, in order.
+        """Returns the configurations of all networks to be trained, by name, in order.
 
         Args:
-            folder: The run folder, which holds the teacher if it is trained here.
+            folder: Run folder, which contains the teacher if it is trained in this run.
         """
         common: dict[str, Any] = {"data": self.data, "seed": self.seed, "seeds": self.seeds, "device": self.device}
         networks: dict[str, TrainConfig] = {}
@@ -254,7 +262,7 @@ def read_loss(name: str, options: Mapping[str, Any]) -> LossSettings:
     """Returns the settings of one loss.
 
     Raises:
-        InputError: For an unknown loss or option, with the closest known one, and for a value of a wrong type.
+        InputError: If the loss or an option is unknown (the message names the closest one) or a value has a wrong type.
     """
     return loss_settings_class(name).read({**options, "name": name})
 
@@ -267,11 +275,11 @@ def _read_loss(entry: Any) -> LossSettings:
 
 
 def _student_options(given: Mapping[str, Any], teacher: ModelSettings) -> dict[str, Any]:
-    """Returns the options of the student: those of a teacher of the same model, of half the width."""
+    """Returns the model options of the student: the teacher's with half the width."""
     name = coerce("model.name", given.get("name", teacher.name), str)
     options = {**(teacher.to_dict() if name == teacher.name else {}), **given, "name": name}
     allowed = model_options(name)
-    for key in _WIDTHS:  # one width, or one for each stage
+    for key in _WIDTHS:  # one width, or one per stage
         default = model_options(teacher.name)[key].default if key in model_options(teacher.name) else None
         width = getattr(teacher, key, UNSET)
         width = default if width is UNSET else width
@@ -281,7 +289,7 @@ def _student_options(given: Mapping[str, Any], teacher: ModelSettings) -> dict[s
 
 
 def chosen_losses(names: str) -> list[str]:
-    """Returns the losses of a list such as ``"lsp,kd"``, or of ``"all"``.
+    """Returns the names of losses in a list such as ``"lsp,kd"``, or in ``"all"``.
 
     Raises:
         InputError: If there is no such loss.

@@ -1,4 +1,4 @@
-"""Experiments of distillation: a student of a teacher, and a comparison of students with and without a teacher."""
+"""Experiments of distillation: a student, and a comparison of several students."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,20 +23,21 @@ from graphkit.training.environment import environment, peak_memory_mb
 from graphkit.training.experiment import Experiment, Session, TrainExperiment
 from graphkit.training.interrupt import Interrupted
 from graphkit.training.loop import undefined_parts
+from graphkit.training.node_batches import node_loader
 from graphkit.training.run_files import describe, read_train_result, write_result
 from graphkit.training.run_result import FitResult
 from graphkit.training.train_config import TrainConfig
 
-#: Opens a run folder.
+#: Function that opens a run folder.
 OpenRun = Callable[[str | Path], TrainedRun]
 
 
 class StudentExperiment(TrainExperiment):
-    """A student with losses against a teacher.
+    """Training of a student with distillation losses.
 
     Args:
         config: The configuration.
-        open_run: Opens the run folder of the teacher.
+        open_run: Function that opens the run folder of the teacher.
     """
 
     config: StudentConfig
@@ -49,17 +50,19 @@ class StudentExperiment(TrainExperiment):
     def extra_losses(
         self, config: TrainConfig, dataset: GraphDataset, split: Split, device: torch.device
     ) -> Callable[[GraphModel], Distillation]:
-        """Returns the function that makes the losses against the teacher.
+        """Returns the function that builds the distillation losses of a student.
 
-        It draws no numbers from the random state of the training: a student has the same first weights and the same
-        dropout as if it was trained alone.
+        It does not advance the random state of the training: a student has the same initial weights and the same
+        dropout masks as without a teacher.
 
         Raises:
             FileNotFoundError: If the folder of the teacher is not a run.
-            InputError: If the teacher has not ended, was trained on other data, or a layer does not exist.
+            InputError: If the teacher has not ended or was trained on other data, a layer does not exist, or the
+                student is set to train in batches of nodes.
         """
 
         def make(student: GraphModel) -> Distillation:
+            _check_batches(student, dataset, config.train.batch_size)
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(config.seed)
                 fit = load_teacher(self.open_run(self.config.distill.teacher), config, dataset)
@@ -70,11 +73,13 @@ class StudentExperiment(TrainExperiment):
 
 
 class DistillExperiment(Experiment):
-    """A teacher, a student alone and a student for each loss, all with the same seeds, splits and first weights.
+    """Comparison of a teacher, a student without a teacher, and one student per loss.
+
+    All networks have the same seeds and splits; all students have the same initial weights.
 
     Args:
         config: The configuration.
-        open_run: Opens a run folder.
+        open_run: Function that opens a run folder.
     """
 
     config: DistillConfig
@@ -86,11 +91,11 @@ class DistillExperiment(Experiment):
 
     @property
     def name(self) -> str:
-        """``distill`` and the data set."""
+        """Name of the run: ``distill`` and the data set."""
         return f"distill-{Path(self.config.data.name).stem}"
 
     def networks(self, folder: Path) -> dict[str, TrainExperiment]:
-        """Returns the experiments of the networks that are trained, the teacher's first."""
+        """Returns the experiments of the networks to be trained, the teacher's first."""
         if folder not in self._networks:
             networks: dict[str, TrainExperiment] = {}
             for name, config in self.config.networks(folder).items():
@@ -104,11 +109,11 @@ class DistillExperiment(Experiment):
 
     @cached_property
     def _alone(self) -> TrainExperiment:
-        """The student without a teacher, whose data all networks have."""
+        """Experiment of the student without a teacher, whose data all networks use."""
         return TrainExperiment(self.config.networks(Path())[ALONE])
 
     def dry_run(self) -> None:
-        """Makes all networks, and the losses between teacher and student, once."""
+        """Builds all networks and distillation losses once."""
         dataset = self._alone.dataset
         configs = self.config.networks(Path("nowhere"))
         for config in configs.values():
@@ -126,11 +131,12 @@ class DistillExperiment(Experiment):
             run = self.open_run(self.config.teacher.run)
             teachers = [load_teacher(run, child, dataset) for child in children]
             teacher, teacher_dataset = teachers[0].model, teachers[0].dataset
-        else:  # one that has learned nothing has layers and widths, too
+        else:  # layers and widths do not depend on the training
             teacher, teacher_dataset = make_model(self.config.teacher.model, dataset), dataset
         for loss in self.config.losses.values():
             with torch.random.fork_rng(devices=[]):
                 student = make_model(self.config.student.model, dataset)
+                _check_batches(student, dataset, self.config.student.train.batch_size)
                 device = torch.device("cpu")
                 Distillation((loss,), dataset, dataset.splits[0], student, device, teacher, teacher_dataset)
 
@@ -140,14 +146,17 @@ class DistillExperiment(Experiment):
         return [f"{name}/{unit}".strip("/") for name in networks for unit in self._alone.members]
 
     def needs(self, unit: str) -> list[str]:
-        """Returns all units of the teacher for those of a student with a teacher that is trained here."""
+        """Returns the units that must end before a unit.
+
+        For a student with a distillation loss these are all units of a teacher that is trained in this run.
+        """
         network = unit.partition("/")[0]
         if network in (TEACHER, ALONE) or self.config.teacher.is_trained:
             return []
         return [other for other in self.units() if other.partition("/")[0] == TEACHER]
 
     def begin(self, folder: Path, device: torch.device) -> None:
-        """Writes the configuration and the environment, unless they are there."""
+        """Writes the configuration and the environment, unless they exist."""
 
         def write() -> None:
             if not (folder / "config.yaml").is_file():
@@ -158,7 +167,7 @@ class DistillExperiment(Experiment):
         get_communicator().broadcast_from_rank0(write)
 
     def fit(self, unit: str, folder: Path, session: Session) -> None:
-        """Trains one seed and fold of one network."""
+        """Trains one network with one seed and fold."""
         network, _, member = unit.partition("/")
         experiment = self.networks(folder)[network]
         if self.needs(unit):
@@ -192,20 +201,35 @@ class DistillExperiment(Experiment):
         return combine_distill(self.config, runs, folder, peak_memory)
 
     def _finish(self, network: str, folder: Path, device: torch.device) -> None:
-        """Writes the result of a network whose units are done; all processes call it."""
+        """Writes the result of a completed network; all ranks call it."""
         communicator = get_communicator()
         (peak,) = communicator.all_reduce_max(peak_memory_mb(device))
         communicator.broadcast_from_rank0(lambda: self._write_result(network, folder, peak))
 
     def _write_result(self, network: str, folder: Path, peak_memory: float) -> None:
-        """Writes the result of a network, unless it is there."""
+        """Writes the result of a network, unless it exists."""
         path = folder / network
         if not read_train_result(path):
             write_result(path, self.networks(folder)[network].combine(path, peak_memory))
 
     def _title(self, network: str) -> str:
-        """Returns what a network is, for a person who waits for it."""
+        """Returns the title of a network for progress messages."""
         if network == TEACHER:
             return f"the teacher, {self.config.teacher.model.name}"
         student = f"the student, {self.config.student.model.name}, "
         return student + ("without a teacher" if network == ALONE else f"with the loss {network}")
+
+
+def _check_batches(student: GraphModel, dataset: GraphDataset, batch_size: int | None) -> None:
+    """Raises an error if the student is to train in batches of nodes.
+
+    The layers of teacher and student are compared on the whole graph.
+
+    Raises:
+        InputError: If the student is to train in batches of nodes.
+    """
+    if batch_size is not None and node_loader(student, dataset, batch_size) is not None:
+        raise InputError(
+            f"a student must train on the whole graph, not in batches of nodes (got `train.batch_size` {batch_size} "
+            f"for {dataset.name}); remove it, or choose another student"
+        )

@@ -6,12 +6,12 @@ from typing import Any
 import torch
 
 from graphkit.experiments.run_folder import RunFolder
+from graphkit.metrics.extra_metrics import extra_metrics
 from graphkit.tasks import make_task
 from graphkit.training.batches import Batches
 from graphkit.training.build_model import init_model
 from graphkit.training.cpu_settings import cpu_settings, sensible_threads
 from graphkit.training.environment import peak_memory_mb, pick_device
-from graphkit.training.extra_metrics import extra_metrics
 from graphkit.training.loop import evaluate
 from graphkit.training.node_batches import node_loader
 from graphkit.training.run_result import FitResult, combine
@@ -55,7 +55,7 @@ def _evaluate_fit(fit: RunFolder, device: torch.device) -> FitResult:
         "validation": scores["validation"],
         "epoch": fit.result["epochs"][0] if fit.result else None,
         "curve": None,
-        "extras": {**extras},
+        "extras": extras,
         "seed": fit.config.seed,
         "fold": fit.config.data.fold,
         "parameters": sum(p.numel() for p in model.parameters()),

@@ -1,4 +1,4 @@
-"""What the figures of a run are drawn from: read from the run folder, or computed with its model on its data."""
+"""Data of the figures of a run: factors, correlations and confusion matrices."""
 
 from typing import NamedTuple, cast
 
@@ -13,6 +13,7 @@ from graphkit.errors import InputError
 from graphkit.experiments import RunFolder
 from graphkit.metrics import edit_distances, factor_scores, feature_correlation
 from graphkit.metrics.edit_distance import SymmetricEdges, symmetric_edges
+from graphkit.metrics.factor_quality import found_factors
 from graphkit.nn import FactorGCN
 from graphkit.report.collect_clips import COUNTED, has_clips, spread_out
 from graphkit.report.confusion import confusion_counts
@@ -20,32 +21,31 @@ from graphkit.report.factors import FactorExample, Match
 from graphkit.report.no_picture import NoPicture, loading
 from graphkit.tasks import make_task
 from graphkit.training.batches import Batches
-from graphkit.training.extra_metrics import found_factors
 from graphkit.training.loop import collect
 from graphkit.training.node_batches import node_loader
 
-#: Larger graphs are shown by the neighborhood of a node.
+#: Larger graphs are reduced to the neighborhood of a node.
 _SMALL = 60
-#: About as many directed edges can be told apart in a small picture.
+#: Number of directed edges that a small figure can show.
 _EDGES = 60
-#: Graphs beyond this many edges are not computed for the sake of a picture.
+#: Largest number of edges for which the model is evaluated.
 _LARGE = 5_000_000
 
 
 def has_factors(fit: RunFolder) -> bool:
-    """Whether a run's model splits graphs into factors."""
+    """Returns whether the model of a run computes factors."""
     return fit.model.returns_factors
 
 
 def has_true_factors(dataset: GraphDataset) -> bool:
-    """Whether the true factors of a data set are known."""
+    """Returns whether a data set has true factors."""
     return dataset.has_factor_masks
 
 
 def confusion(run: RunFolder) -> Tensor:
-    """Returns the confusion matrix ``[C, C]`` of the test items: of the best fit, or of all folds together.
+    """Computes the confusion matrix ``[C, C]`` of the test items.
 
-    Of many clips only some are counted, spread over all.
+    The result is that of the best fit, or the sum over all folds. Large sets of clips are subsampled.
     """
     folds = run.members if run.result.get("selected_on") == "fold" else ()
     counts = []
@@ -64,10 +64,9 @@ def confusion(run: RunFolder) -> Tensor:
 
 
 def true_examples(fit: RunFolder) -> list[FactorExample]:
-    """Returns three test graphs with their true patterns and the factors matched to them by the edit distance.
+    """Returns three test graphs with their true patterns and matched factors.
 
-    They are those at a tenth, a half and nine tenths of all test graphs in the order of their edit distance, so that
-    they show a good, a usual and a bad case.
+    The graphs are at the 10th, 50th and 90th percentile of the edit distance.
     """
     ids = _items(fit)
     factors = found_factors(_factor_model(fit), fit.dataset, ids)
@@ -91,7 +90,7 @@ def true_examples(fit: RunFolder) -> list[FactorExample]:
 
 
 class FactorView(NamedTuple):
-    """Factors without known truth: a few small graphs, and the coefficients ``[E, M]`` of all edges looked at."""
+    """Factors without ground truth: some small graphs, and coefficients ``[E, M]``."""
 
     examples: list[FactorExample]
     coefficients: np.ndarray
@@ -99,10 +98,10 @@ class FactorView(NamedTuple):
 
 @torch.no_grad()
 def factor_view(fit: RunFolder) -> FactorView:
-    """Returns the first layer's factors of up to three test graphs, or around two test nodes of one large graph.
+    """Returns the factors of the first layer for three graphs or two neighborhoods.
 
     Raises:
-        NoPicture: If the graph is too large to be computed for a picture.
+        NoPicture: If the graph is too large.
     """
     model, dataset = _factor_model(fit), fit.dataset
     if dataset.is_single_graph:
@@ -130,12 +129,12 @@ def factor_view(fit: RunFolder) -> FactorView:
 
 @torch.no_grad()
 def correlations(fit: RunFolder) -> tuple[list[Tensor], list[int], list[str]]:
-    """Returns maps of the correlation between the features of test items, factors and a title, for every layer.
+    """Returns feature correlation maps, numbers of factors and titles of all layers.
 
-    Layers with a single factor, or that average their factors, have no blocks and are left out.
+    Layers with a single factor, or that average their factors, are skipped.
 
     Raises:
-        NoPicture: If there is one item only.
+        NoPicture: If there are fewer than two items.
     """
     model, dataset = _factor_model(fit), fit.dataset
     if dataset.is_single_graph:
@@ -165,23 +164,23 @@ def correlations(fit: RunFolder) -> tuple[list[Tensor], list[int], list[str]]:
 
 
 def _items(fit: RunFolder) -> Tensor:
-    """Returns the test items, or the training items where there are none."""
+    """Returns the test items, or the training items if there are none."""
     return fit.split.test if fit.split.test.numel() else fit.split.train
 
 
 def has_blocks(fit: RunFolder) -> bool:
-    """Whether a layer of the model keeps its factors apart, so that there is a map to draw."""
+    """Returns whether a layer of the model concatenates its factors."""
     return bool(_blocks(_factor_model(fit)))
 
 
 def _blocks(model: FactorGCN) -> list[int]:
-    """Returns the layers that have several factors and concatenate them; an output layer averages its own."""
+    """Returns the layers with several factors that are concatenated, not averaged."""
     last = len(model.factors) - 1
     return [i for i, count in enumerate(model.factors) if count > 1 and not (model.head == "conv" and i == last)]
 
 
 def _factor_model(fit: RunFolder) -> FactorGCN:
-    """Returns the model of a run, which must be one with factors."""
+    """Returns the model of a run, which must compute factors."""
     if not fit.model.returns_factors:
         raise InputError(f"only factorgcn has factor graphs to be drawn (got the model {fit.config.model.name})")
     return cast(FactorGCN, fit.model)
@@ -190,23 +189,23 @@ def _factor_model(fit: RunFolder) -> FactorGCN:
 def _edges(data: Data, factors: Tensor) -> SymmetricEdges:
     """Returns the symmetric edges of one graph."""
     num_nodes = int(data.num_nodes or 0)
-    edge_index = torch.stack([data.edge_index[0], data.edge_index[1]])  # a plain tensor, whatever it was
+    edge_index = torch.stack([data.edge_index[0], data.edge_index[1]])  # converts an EdgeIndex to a plain tensor
     nothing = torch.zeros(edge_index.size(1), 0, dtype=torch.bool)
     return symmetric_edges(factors, edge_index, torch.tensor([0, num_nodes]), nothing)
 
 
 def _undirected(edges: SymmetricEdges, graph: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns every edge of a graph once: pairs, coefficients and pattern masks."""
+    """Returns undirected edges once each, with coefficients and pattern masks."""
     mine = (edges.graph == graph) & (edges.edge_index[0] < edges.edge_index[1])
     pairs = edges.edge_index[:, mine].t()
     return pairs.numpy(), edges.value[mine].numpy(), edges.mask[mine].numpy()
 
 
 def _good_centers(data: Data, nodes: Tensor) -> list[tuple[int, int]]:
-    """Returns nodes with a number of hops each, those whose neighborhoods are easiest to look at first."""
+    """Returns nodes and numbers of hops, best fit to the size of a figure first."""
     edge_index, num_nodes = torch.stack([data.edge_index[0], data.edge_index[1]]), int(data.num_nodes or 0)
     candidates = []
-    for node in nodes[: 200 if edge_index.size(1) < 200_000 else 20].tolist():  # each look costs a pass over all edges
+    for node in nodes[: 200 if edge_index.size(1) < 200_000 else 20].tolist():  # one pass over all edges each
         for hops in (2, 1):
             kept = k_hop_subgraph(node, hops, edge_index, num_nodes=num_nodes)[3]
             candidates.append((abs(int(kept.sum()) - 1.5 * _EDGES), node, hops))

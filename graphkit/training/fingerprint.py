@@ -23,8 +23,6 @@ _STRETCHES, _SUMS = 64, 8
 _CACHED = 2**16
 #: Relative difference of sums up to which numbers are the same: another processor may round the last bit otherwise.
 _TOLERANCE = 2e-6
-#: Settings in which a run may differ from its checkpoint: where and how fast it computes, not what.
-_FREE = ("device", "recipe", "data.root", "distill.teacher", "train.threads", "train.workers")
 
 
 def fingerprint(dataset: GraphDataset) -> dict[str, str]:
@@ -75,18 +73,21 @@ def check_data(folder: Path, dataset: GraphDataset, now: Mapping[str, str] | Non
         )
 
 
-def check_origin(state: Mapping[str, Any], config: Mapping[str, Any], now: Mapping[str, str]) -> None:
+def check_origin(
+    state: Mapping[str, Any], config: Mapping[str, Any], now: Mapping[str, str], free: tuple[str, ...]
+) -> None:
     """Refuses a checkpoint that another run has written, or the same run with other data.
 
     Args:
         state: The checkpoint; an older one has neither ``config`` nor ``data``, and is not checked.
         config: The settings of the run.
         now: The fingerprint of its data.
+        free: Settings that may differ.
 
     Raises:
         InputError: If a setting or the data differ; the first difference is named.
     """
-    for key, before, current in differences(state.get("config", config), config, _FREE):
+    for key, before, current in differences(state.get("config", config), config, free):
         both_paths = key == "data.name" and data.is_path(str(before)) and data.is_path(str(current))
         alone = None in (before, current) and not isinstance(before or current, Mapping)
         added = "." in key and alone  # a setting that another version of graphkit has

@@ -34,7 +34,7 @@ def train_epoch(
         clip: Largest norm of the gradient; ``None`` for no limit.
 
     Returns:
-        The mean training loss, the penalties of the model and the losses against a teacher included.
+        The mean training loss, with the penalties of the model and the extra losses.
 
     Raises:
         ValueError: If the loss is not finite: training cannot go on.
@@ -104,7 +104,7 @@ def evaluate(
         model: The model.
         task: Its loss and its metric.
         batches: The items; of several processes, each has its part of every batch.
-        processes: Those processes. The score is that of all items at once, never a mean of the processes' scores.
+        communicator: The processes. The score is that of all items at once, not a mean over processes.
     """
     output, y = collect(model, batches)
     if communicator is not None:

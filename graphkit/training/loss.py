@@ -1,4 +1,4 @@
-"""The loss of one batch, and of the part of it that one of several processes computes."""
+"""Training loss of a batch, in one process or in several with DistributedDataParallel."""
 
 import inspect
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from graphkit.training.gradient_stepper import GradientStepper
 
 
 class ExtraLosses(Protocol):
-    """Losses in addition to that of the task, such as those of a student against its teacher."""
+    """Losses in addition to that of the task, such as those between outputs of layers."""
 
     #: The epoch that trains, the first of which is 0.
     epoch: int
@@ -37,7 +37,7 @@ class ExtraLosses(Protocol):
 
 
 class TrainingLoss(torch.nn.Module):
-    r"""What training makes small: the loss of the task, the penalties of the model and the losses against a teacher.
+    r"""Training loss: loss of the task plus penalties of the model plus extra losses.
 
     Of several processes, each computes a part :math:`B_r` of a batch :math:`B`. The loss of the batch is the mean over
     its terms (items, or known labels), and :class:`~torch.nn.parallel.DistributedDataParallel` takes the mean over the
@@ -47,15 +47,15 @@ class TrainingLoss(torch.nn.Module):
         p \, \frac{n_r}{n} \, L_{B_r} + p \, \frac{g_r}{g} \, P_{B_r}, \qquad n = \sum_r n_r, \quad g = \sum_r g_r
 
     where :math:`n_r` is its number of terms and :math:`g_r` its number of graphs, which penalties are means over; for
-    the losses against a teacher, the number of nodes or graphs that are compared takes its place. The gradient is then
-    that of the batch, whatever the sizes of the parts.
+    an extra loss it is the number of nodes or graphs that the loss is a mean over. The gradient is then that of the
+    batch, whatever the sizes of the parts.
 
     Args:
         model: The model.
         task: Its loss.
-        precision: With which numbers to compute; float32 by default.
+        precision: Mixed precision and accumulation; float32 by default.
         extra: Losses in addition to that of the task.
-        processes: Those that go through batches together; the ones there are by default.
+        communicator: Processes that go through batches together; by default all of the job.
     """
 
     def __init__(

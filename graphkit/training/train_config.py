@@ -129,6 +129,8 @@ class RunConfig(Section):
 
     #: The command that the configuration is for.
     command: ClassVar[str] = ""
+    #: Settings in which a continued run may differ from its checkpoint: they do not change its numbers.
+    free_settings: ClassVar[tuple[str, ...]] = ("device", "recipe", "data.root", "train.threads", "train.workers")
     data: DataSettings = DataSettings()
     seed: int = 0
     seeds: Annotated[int, Range(1, MAX_SEEDS)] = 1
@@ -176,13 +178,13 @@ class TrainConfig(RunConfig):
         return cls(**{**given, **sections})
 
 
-def read_model(given: Mapping[str, Any], default: str = "factorgcn") -> ModelSettings:
+def read_model(given: Mapping[str, Any], default: str = ModelSettings.name) -> ModelSettings:
     """Returns the settings of the model that a section names."""
     name = coerce("model.name", given.get("name", default), str)
     return model_settings_class(name).read({**given, "name": name})
 
 
-def read_data(given: Mapping[str, Any], default: str = "factor-graphs") -> DataSettings:
+def read_data(given: Mapping[str, Any], default: str = DataSettings.name) -> DataSettings:
     """Returns the settings of the data set that a section names."""
     name = given.get("name", default)
     name = coerce("data.name", str(name) if type(name) is int else name, str)

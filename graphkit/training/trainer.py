@@ -10,6 +10,7 @@ import torch
 from graphkit.data import GraphDataset
 from graphkit.distributed.communicator import get_communicator
 from graphkit.errors import InputError
+from graphkit.metrics.extra_metrics import extra_metrics
 from graphkit.nn import GraphModel
 from graphkit.tasks import make_task
 from graphkit.training.batches import Batches
@@ -26,7 +27,6 @@ from graphkit.training.checkpoint import (
 )
 from graphkit.training.cpu_settings import cpu_settings, sensible_threads
 from graphkit.training.early_stopping import EarlyStopping
-from graphkit.training.extra_metrics import extra_metrics
 from graphkit.training.fingerprint import check_origin, fingerprint
 from graphkit.training.gradient_stepper import GradientStepper
 from graphkit.training.interrupt import GRACE, Interrupted, InterruptFlag
@@ -121,16 +121,10 @@ class Trainer:
         options = self.settings
         self.selection = EarlyStopping(self.task, options.select, options.patience, options.min_epochs)
 
-        whole_graph = self.extra is not None and options.batch_size is None
-        self.nodes = nodes = (
-            None if whole_graph else node_loader(self.model, dataset, options.batch_size, options.workers)
-        )
+        batch_size, workers = options.batch_size, options.workers
+        # extra losses compare the nodes of the entire graph
+        self.nodes = nodes = None if self.extra is not None else node_loader(self.model, dataset, batch_size, workers)
         drawn = drawing(nodes, options.num_neighbors)
-        if nodes is not None and self.extra is not None:
-            raise InputError(
-                "a student is taught on the whole graph, not in batches of nodes (got "
-                f"train.batch_size {options.batch_size} for {dataset.name}); leave it out, or take another student"
-            )
 
         #: Whether processes go through different items, and not each through the whole graph.
         self.shared = nodes is not None or not dataset.is_single_graph
@@ -295,7 +289,7 @@ class Trainer:
             "seed": self.config.seed,
             "fold": self.config.data.fold,
             "curve": self._curve() if self.dataset.protocol == "fold" else None,
-            "extras": {**extra_metrics(self.model, untrained, self.dataset, self.split)},
+            "extras": extra_metrics(self.model, untrained, self.dataset, self.split),
         }
 
     def _curve(self) -> list[float | None]:
@@ -348,7 +342,7 @@ class Trainer:
             ValueError: If it is not of this model.
         """
         with of_this_run(self.folder / "state.pt"):
-            check_origin(state, self.config.to_dict(), self.data)
+            check_origin(state, self.config.to_dict(), self.data, self.config.free_settings)
             self._check(state)
             self.model.load_state_dict(state["model"])
             if self.extra is not None:

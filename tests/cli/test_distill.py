@@ -109,3 +109,9 @@ def test_a_teacher_of_other_data_is_refused(graphkit: Command, run: Path) -> Non
         "is a run of graphkit train; continue it with: graphkit train --resume"
         in graphkit("distill", "--resume", run).stderr
     )
+
+
+def test_a_student_in_batches_of_nodes_is_refused_before_anything_is_trained(graphkit: Command) -> None:
+    result = graphkit(*KARATE, *SETS, "--set", "student.train.batch_size=8", "--output", "o", "--quiet")
+    assert result.exit_code == 2 and not Path("o").exists()
+    assert "a student must train on the whole graph, not in batches of nodes" in result.stderr

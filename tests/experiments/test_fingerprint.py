@@ -16,8 +16,10 @@ from graphkit.errors import InputError
 from graphkit.experiments import evaluate_run, open_run, predict_run
 from graphkit.files import read_json, write_json
 from graphkit.training.fingerprint import _sample, changed, check_origin, fingerprint
+from graphkit.training.train_config import TrainConfig
 from tests.fitting import fit, fit_continual, load_dataset, resume, resume_continual
 
+FREE = TrainConfig.free_settings
 DATA: list[dict[str, Any]] = [
     {"name": "karate"},
     {"name": "factor-graphs", "num_graphs": 12},
@@ -165,13 +167,13 @@ def test_a_checkpoint_of_another_stream_is_refused(tmp_path: Path) -> None:
 def test_a_checkpoint_may_be_used_where_only_places_and_threads_differ() -> None:
     config = {"device": "cpu", "data": {"name": "/a/graph.npz", "root": "/a"}, "train": {"threads": 1, "lr": 0.1}}
     other = {"device": "cuda", "data": {"name": "/b/graph.npz", "root": None}, "train": {"threads": None, "lr": 0.1}}
-    check_origin({"config": config, "data": {"y": "int64 [1] 0"}}, other, {"y": "int64 [1] 0"})
-    check_origin({"config": {**config, "train": {"lr": 0.1}}}, config, {})  # before there was this setting
-    check_origin({}, config, {})  # an older checkpoint
+    check_origin({"config": config, "data": {"y": "int64 [1] 0"}}, other, {"y": "int64 [1] 0"}, FREE)
+    check_origin({"config": {**config, "train": {"lr": 0.1}}}, config, {}, FREE)  # before there was this setting
+    check_origin({}, config, {}, FREE)  # an older checkpoint
     with pytest.raises(InputError, match="`train.lr` is 0.1 in it and 0.2 in this run"):
-        check_origin({"config": config}, {**config, "train": {"threads": 1, "lr": 0.2}}, {})
+        check_origin({"config": config}, {**config, "train": {"threads": 1, "lr": 0.2}}, {}, FREE)
     with pytest.raises(InputError, match="its data are not those of this run: `y` differs"):
-        check_origin({"config": config, "data": {"y": "int64 [1] 0"}}, config, {"y": "int64 [1] 1"})
+        check_origin({"config": config, "data": {"y": "int64 [1] 0"}}, config, {"y": "int64 [1] 1"}, FREE)
 
 
 def test_distillation_does_not_change_the_fingerprint(small: dict[str, Any], tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ import torch
 
 from graphkit.errors import InputError
 from graphkit.experiments import open_run
+from graphkit.metrics.factor_quality import found_factors
 from graphkit.report import collect, factor_picture, report
 from graphkit.report.no_picture import NoPicture
-from graphkit.training.extra_metrics import found_factors
 from tests.fitting import fit
 
 from .test_page import check
@@ -95,7 +95,7 @@ def test_data_that_are_gone_leave_the_rest(plain_run: Path, tmp_path: Path) -> N
     config = folder / "config.yaml"
     config.write_text(config.read_text().replace("name: karate", f"name: {tmp_path}/<gone>.npz"))
     text = page(folder)
-    assert "Pictures of the data are left out" in text and "&lt;gone&gt;" in text and "test accuracy" in text
+    assert "Figures of the data are omitted" in text and "&lt;gone&gt;" in text and "test accuracy" in text
 
 
 def test_a_picture_is_left_out_for_a_stated_reason_only(plain_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

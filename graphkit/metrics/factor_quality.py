@@ -1,4 +1,4 @@
-"""Scores beside the metric: how well the factors that a model finds agree with the true ones, where these are known."""
+"""Agreement of the factors of a trained model with the true ones, next to an untrained model and random factors."""
 
 from typing import NamedTuple
 
@@ -6,15 +6,12 @@ import torch
 from torch import Tensor
 
 from graphkit.data import GraphDataset, Split
-from graphkit.metrics import (
-    edge_auc,
-    edit_distances,
-    factor_scores,
-    fixed_ged,
-    fixed_matching,
-    random_factors,
-    saturated_share,
-)
+from graphkit.metrics.edge_auc import edge_auc
+from graphkit.metrics.edit_distance import edit_distances
+from graphkit.metrics.factor_matching import fixed_ged, fixed_matching
+from graphkit.metrics.factors import factor_scores
+from graphkit.metrics.random_factors import random_factors
+from graphkit.metrics.saturated_share import saturated_share
 from graphkit.nn import GraphModel
 
 #: Graphs in a batch of the evaluation.
@@ -22,13 +19,13 @@ _BATCH = 1000
 
 
 class FoundFactors(NamedTuple):
-    """The factors of one layer beside the true ones, with the nodes numbered through all graphs.
+    """Factors of one layer and the true patterns, on one batch of all graphs.
 
     Args:
         coefficients: ``[E, M]``.
         edge_index: ``[2, E]``.
-        ptr: ``[B + 1]``, where the nodes of each graph begin.
-        factor_mask: ``[E, P]`` bool, the true patterns that an edge belongs to.
+        ptr: ``[B + 1]``, first node of every graph and the number of nodes.
+        factor_mask: ``[E, P]`` bool, true patterns of each edge.
     """
 
     coefficients: Tensor
@@ -39,7 +36,13 @@ class FoundFactors(NamedTuple):
 
 @torch.no_grad()
 def found_factors(model: GraphModel, dataset: GraphDataset, ids: Tensor) -> FoundFactors:
-    """Returns the factors that the first layer finds in the graphs of a collection whose true factors are known."""
+    """Returns the factors of the first layer in graphs with true factors.
+
+    Args:
+        model: Model that returns factors.
+        dataset: Collection of graphs with ``factor_mask``.
+        ids: Items.
+    """
     model.eval()
     device = next(model.parameters()).device
     parts: list[FoundFactors] = []
@@ -60,7 +63,7 @@ def found_factors(model: GraphModel, dataset: GraphDataset, ids: Tensor) -> Foun
 
 
 def factor_quality(test: FoundFactors, validation: FoundFactors) -> dict[str, float]:
-    """Returns how well factors agree with the true ones on test graphs.
+    """Computes the agreement of factors with the true ones on test graphs.
 
     Args:
         test: The factors to score.
@@ -82,13 +85,15 @@ def factor_quality(test: FoundFactors, validation: FoundFactors) -> dict[str, fl
     }
 
 
-def extra_metrics(model: GraphModel, untrained: GraphModel, dataset: GraphDataset, split: Split) -> dict[str, float]:
-    """Returns the scores of the factors of a trained model, of the same model untrained and of random factors.
+def factor_metrics(
+    model: GraphModel, untrained: GraphModel, dataset: GraphDataset, split: Split
+) -> dict[str, float | None]:
+    """Computes the scores of the factors of a trained model, of the same model untrained and of random factors.
 
-    The last two are named ``untrained_...`` and ``random_...``; GED_E means little without them. Empty where the model
-    finds no factors or the true ones are not known.
+    The last two are named ``untrained_...`` and ``random_...``; GED_E means little without them. Empty where the true
+    factors are not known. See :class:`graphkit.metrics.extra_metrics.ExtraMetrics`.
     """
-    if not (model.returns_factors and dataset.has_factor_masks and split.test.numel()):
+    if not (dataset.has_factor_masks and split.test.numel()):
         return {}
     held_out = split.val if split.val.numel() else split.train
     test, validation = (found_factors(model, dataset, ids) for ids in (split.test, held_out))
@@ -104,6 +109,6 @@ def extra_metrics(model: GraphModel, untrained: GraphModel, dataset: GraphDatase
 
 
 def _random(factors: FoundFactors, seed: int) -> FoundFactors:
-    """Returns random factors in the place of the found ones."""
+    """Returns random factors on the same edges."""
     num_edges, num_factors = factors.coefficients.shape
     return factors._replace(coefficients=random_factors(num_edges, num_factors, seed))
