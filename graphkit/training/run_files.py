@@ -13,6 +13,7 @@ from graphkit.config.layers import merge, read_config
 from graphkit.distributed.communicator import get_communicator, job
 from graphkit.errors import InputError
 from graphkit.files import read_json, unfinished, write_json, write_text
+from graphkit.processes import machine_id, started
 from graphkit.tasks import maximizes
 from graphkit.training.interrupt import Interrupted
 from graphkit.training.run_result import TrainResult, check_result
@@ -20,14 +21,12 @@ from graphkit.training.train_config import RunConfig
 
 #: The folder, within that of a run, of all that is about shards.
 SHARDS = "shards"
-#: The file that says which job made a folder.
+#: File that names the job that a folder belongs to, and the process of the job that works on it.
 _JOB = ".job"
 #: Folder, within that of a run, of the graphs that were given in memory.
 GIVEN = "given_graphs"
 #: What a run writes before it trains.
 _FIRST = (_JOB, GIVEN, "config.yaml", "env.json")
-#: The folders of the runs that this process has begun.
-_BEGUN: set[Path] = set()
 #: Version of the form of ``result.json``; without one it is the first.
 FORMAT = 1
 
@@ -131,11 +130,9 @@ def start_folder(output: str | Path | None, name: str, config: RunConfig) -> New
     Raises:
         InputError: If the folder cannot be made, or is not empty and not of this job.
     """
-    folder = get_communicator().broadcast_from_rank0(
-        lambda: _of_job(output, name, config) or _marked(make_folder(output, name))
+    return get_communicator().broadcast_from_rank0(
+        lambda: _marked(_of_job(output, name, config) or make_folder(output, name))
     )
-    _BEGUN.add(folder.path.resolve())
-    return folder
 
 
 def describe(folder: Path, config: RunConfig) -> None:
@@ -233,9 +230,10 @@ def _of_job(output: str | Path | None, name: str, config: RunConfig) -> NewFolde
     candidates = sorted(Path("runs").glob(f"{name}-[0-9]*")) if output is None else [Path(output)]
     for folder in candidates:
         mark, settings = folder / _JOB, folder / "config.yaml"
-        if mark.is_file() and mark.read_text(encoding="utf-8", errors="replace").strip() == job():
+        lines = mark.read_text(encoding="utf-8", errors="replace").splitlines() if mark.is_file() else []
+        if lines[:1] == [job()]:
             others = settings.is_file() and read_config(settings) != config.to_dict()
-            if output is None and (others or folder.resolve() in _BEGUN):
+            if output is None and (others or lines[1:] == [_this_process()]):
                 continue  # a script may train several times, and each of its runs has a folder of its own
             if others:
                 raise InputError(
@@ -248,9 +246,14 @@ def _of_job(output: str | Path | None, name: str, config: RunConfig) -> NewFolde
 
 
 def _marked(new: NewFolder) -> NewFolder:
-    """Notes which job a new folder is of, if there is one."""
+    """Writes which job and which of its processes a folder belongs to, if there is a job."""
     name = job()
     if name is not None:
         with new:
-            write_text(new.path / _JOB, f"{name}\n")
+            write_text(new.path / _JOB, f"{name}\n{_this_process()}\n")
     return new
+
+
+def _this_process() -> str:
+    """Returns a text that no other process has, not even one of the same number."""
+    return f"{machine_id()} {os.getpid()} {started(os.getpid())}"

@@ -195,7 +195,7 @@ def test_a_script_that_trains_several_times_has_a_folder_for_each_run(
     config: dict[str, Any] = {"model": {"name": "gcn"}, "data": {"name": "karate"}, "train": {"epochs": 1}}
     places = [fit(config)["run"], fit(config)["run"], fit({**config, "seed": 1})["run"]]
     assert places == [f"runs/gcn-karate-00{number}" for number in (1, 2, 3)]
-    monkeypatch.setattr("graphkit.training.run_files._BEGUN", set())  # the job is started again
+    monkeypatch.setattr("graphkit.training.run_files._this_process", lambda: "another")  # the job is started again
     assert [fit(config)["run"], fit(config)["run"]] == places[:2]
     with pytest.raises(ValueError, match="belongs to this job, but its settings are others"):
         fit({**config, "seed": 2}, places[0])
