@@ -1,4 +1,4 @@
-"""From a trained run to a file that runs elsewhere, and predictions for new clips."""
+"""Export of models to ONNX and ``.pt2`` files, and predictions for new clips."""
 
 from graphkit.export.exported_model import Exported, open_exported
 from graphkit.export.exporter import export_run

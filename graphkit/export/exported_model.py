@@ -1,4 +1,4 @@
-"""An exported file, opened again."""
+"""Inference with exported models."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +15,13 @@ from graphkit.skeleton.clip import MOST_FRAMES
 
 @dataclass(frozen=True)
 class Exported:
-    """A file that ``graphkit export`` wrote, ready to be run.
+    """Exported model, loaded for inference.
 
     Args:
-        path: The file.
-        run: Takes clips ``[batch, C, T, V, P]`` float32 and returns scores ``[batch, classes]``.
-        form: What its clips must look like.
-        metadata: All that the file says of itself.
+        path (Path): The file.
+        run (callable): Maps clips ``[batch, C, T, V, P]`` float32 to scores ``[batch, classes]``.
+        form (ClipForm): Preprocessing of the clips.
+        metadata (dict): Metadata of the file.
     """
 
     path: Path
@@ -31,18 +31,18 @@ class Exported:
 
     @property
     def least_frames(self) -> int:
-        """Fewest frames that a clip must have."""
+        """Smallest number of frames of a clip."""
         return int(self.metadata["least_frames"])
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Returns the scores of clips ``[batch, C, T, V, P]``.
+        """Computes the scores of clips ``[batch, C, T, V, P]``.
 
         Raises:
-            InputError: If the file cannot be run on them.
+            InputError: If the model cannot be evaluated on the clips.
         """
         try:
             scores = self.run(x)
-        except Exception as error:  # onnxruntime's errors have no common class but this one
+        except Exception as error:  # onnxruntime's errors have no other common base class
             what = f"clips of shape {list(x.shape)} ({' '.join(str(error).split())[:150]})"
             raise InputError(f"'{self.path}' cannot be run on {what}; export it again") from None
         wanted = (x.size(0), len(self.form.classes))
@@ -55,19 +55,22 @@ class Exported:
 
 
 def open_exported(path: str | Path, threads: int | None = None) -> Exported:
-    """Opens a ``.onnx`` file in onnxruntime or a ``.pt2`` file in PyTorch; neither its run nor its data are needed.
+    """Loads a ``.onnx`` file with onnxruntime, or a ``.pt2`` file with PyTorch.
 
-    Files are checked before they are opened: no code in them is run, see :mod:`graphkit.export.pt2_check`, and the
-    shortest clip of zeros must give as many scores as there are classes.
+    Files are validated first, without executing code, see :mod:`graphkit.export.pt2_check`. The shortest possible clip
+    of zeros must result in one score per class.
 
     Args:
-        path: The file.
-        threads: Number of onnxruntime's threads; by default one for each core.
+        path (str or Path): The file.
+        threads (int, optional): Number of threads of onnxruntime. (default: ``None``, the number of cores)
+
+    Returns:
+        The exported model.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it was not written by ``graphkit export`` or is damaged.
-        ImportError: If onnxruntime is missing.
+        FileNotFoundError: If the file does not exist.
+        InputError: If the file was not written by ``graphkit export``, or is damaged.
+        MissingPackageError: If onnxruntime is missing.
     """
     path = Path(path)
     if not path.is_file():

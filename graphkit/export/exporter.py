@@ -1,4 +1,4 @@
-"""A trained run as one file that needs no graphkit: written, checked against the model, and only then kept."""
+"""Export of a trained model to one file, verified against the model."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,30 +30,30 @@ from graphkit.registry import unknown_name
 from graphkit.skeleton import repeat_to
 from graphkit.version import __version__
 
-#: Largest difference of a score, against the larger one of 1 and the largest score, at which a file is kept.
+#: Largest accepted difference of a score, relative to the larger of 1 and the largest score.
 TOLERANCE = 1e-4
 BATCH_SIZES = (1, 8)
 
 
 def export_run(run: RunFolder, format: str = "onnx", output: str | Path | None = None) -> dict[str, Any]:
-    """Writes the model of a run, of several seeds the one with the best validation score, as one file.
+    """Exports the model of a run to one file.
 
-    Norms are folded, no operator of graphkit is left, and the numbers of clips and of frames are open. Before the file
-    is kept, it is opened again and its scores are compared with those of the model, for random clips and for test
-    clips of the data set, one at a time and eight together.
+    Of several seeds, the best model on validation is exported. Norms are folded, operators of graphkit are replaced,
+    and the numbers of clips and frames are dynamic. The written file is loaded again and its scores are compared with
+    those of the model on random clips and test clips, for batches of one and eight.
 
     Args:
-        run: The run, which must have ended.
-        format: ``"onnx"`` or ``"pt2"``.
-        output: The file; by default ``model.onnx`` or ``model.pt2`` in the run folder.
+        run (RunFolder): A completed run.
+        format (str, optional): ``"onnx"`` or ``"pt2"``. (default: ``"onnx"``)
+        output (str or Path, optional): Output file. (default: ``model.onnx`` or ``model.pt2`` in the run folder)
 
     Returns:
-        ``file``, ``format``, ``bytes``, ``batch_sizes``, ``random`` and ``real`` (the largest differences of a score;
-        ``real`` is ``None`` where no test clip is long enough) and ``scale`` (the largest score), and ``metadata``.
+        A dictionary with ``file``, ``format``, ``bytes``, ``batch_sizes``, ``random`` and ``real`` (largest differences
+        of a score; ``real`` is ``None`` if all test clips are too short), ``scale`` (largest score) and ``metadata``.
 
     Raises:
-        ValueError: If the model is not one that can be exported, the file differs from it, or cannot be written.
-        ImportError: If packages for ONNX are missing.
+        InputError: If the model does not support export, the scores differ, or the file cannot be written.
+        MissingPackageError: If packages for ONNX are missing.
     """
     if format not in FORMATS:
         raise unknown_name("format", format, FORMATS)
@@ -94,28 +94,28 @@ def export_run(run: RunFolder, format: str = "onnx", output: str | Path | None =
 
 
 def _check_output(path: Path, format: str) -> None:
-    """Refuses a file that cannot be written, before the model is traced."""
+    """Checks that the output file can be written, before the model is traced."""
     if path.suffix.lower() != f".{format}":
         raise InputError(f"`output` must end in .{format} for the format {format} (got '{path}'); rename it")
     if path.is_dir() or not path.parent.is_dir():
         what = "it is a folder" if path.is_dir() else "No such file or directory: its folder"
-        raise InputError(f"the model cannot be written to '{path}' ({what}); choose another place")
+        raise InputError(f"the model cannot be written to '{path}' ({what}); choose another path")
 
 
 def data_options(fit: RunFolder) -> dict[str, Any]:
-    """Returns the options of the data set that a run was given."""
+    """Returns the options of the data set of a run."""
     return {key: value for key, value in fit.config.data.to_dict().items() if value is not None and key != "name"}
 
 
 def _metadata(run: RunFolder, form: ClipForm, least: int) -> dict[str, Any]:
-    """Returns what travels inside the file."""
+    """Returns the metadata of the file."""
     return {
         "version": __version__,
         "model": run.config.model.name,
         "dataset": run.result["dataset"],
         "input": f"{INPUT} [batch, {form.channels} channels, frames, {form.layout.num_joints} joints, "
-        f"{form.persons} persons], float32; a person who is absent is all zeros",
-        "output": f"{OUTPUT} [batch, {len(form.classes)} classes]; a softmax makes probabilities of them",
+        f"{form.persons} persons], float32; missing persons are zeros",
+        "output": f"{OUTPUT} [batch, {len(form.classes)} classes]; apply softmax for probabilities",
         "least_frames": least,
         "form": form.to_dict(),
     }
@@ -124,7 +124,7 @@ def _metadata(run: RunFolder, form: ClipForm, least: int) -> dict[str, Any]:
 def _compare(
     runner: Runner, model: SkeletonModel, fit: RunFolder, shape: tuple[int, ...], least: int
 ) -> dict[str, Any]:
-    """Returns the largest differences between the scores of a file and of the model; refuses a file that is not it."""
+    """Returns the largest differences of scores; raises an error above the tolerance."""
     generator = torch.Generator().manual_seed(0)
     random = [torch.randn(size, *shape[1:], generator=generator) for size in BATCH_SIZES]
     differences: dict[str, Any] = {"scale": 1.0}
@@ -138,13 +138,13 @@ def _compare(
         if differences[kind] is not None and not differences[kind] <= TOLERANCE * differences["scale"]:
             raise InputError(
                 f"the exported file differs from the model by {differences[kind]:.2g} for {kind} clips, more than "
-                f"{TOLERANCE:g} of {differences['scale']:.3g}; it is not kept"
+                f"{TOLERANCE:g} of {differences['scale']:.3g}; it was deleted"
             )
     return differences
 
 
 def _real(fit: RunFolder, least: int) -> Iterator[Tensor]:
-    """Yields test clips that are long enough as ``[batch, C, T, V, P]``: eight one by one, then the eight together."""
+    """Yields eight test clips ``[batch, C, T, V, P]`` one by one, then as a batch."""
     clips = fit.dataset.graphs
     ids = [i for i in (fit.split.test if fit.split.test.numel() else fit.split.train).tolist()]
     chosen = [clip for clip in (clips[i] for i in ids[:: max(1, len(ids) // 32)]) if clip.x.size(0) >= least][:8]

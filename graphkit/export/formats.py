@@ -1,8 +1,7 @@
-"""Formats of exported models: how each is written and run, and where the metadata lie in it.
+"""File formats of exported models: writing, loading and metadata.
 
-A file from outside is data here, never code: see :mod:`graphkit.export.pt2_check` for ``.pt2``; of ONNX only the
-standard operators that an export consists of are run, and no file beside it is opened. What remains is trust in the
-numbers: a file decides which scores it gives.
+Loading never executes code from a file: see :mod:`graphkit.export.pt2_check` for ``.pt2``. ONNX files may contain only
+the standard operators of an export, and no external data.
 """
 
 import importlib.util
@@ -25,10 +24,10 @@ from graphkit.export.pt2_check import checked_archive
 from graphkit.files import PARSER_ERRORS
 
 FORMATS = ("onnx", "pt2")
-#: Where the metadata lie: the key in an ONNX file, the name of the file beside the graph in a ``.pt2`` archive.
+#: Location of the metadata: key in an ONNX file, file name in a ``.pt2`` archive.
 KEY, BESIDE = "graphkit", "graphkit.json"
 INPUT, OUTPUT = "clips", "scores"
-#: Bytes of the largest file that is opened.
+#: Size limit of files in bytes.
 _LARGEST = 2**31
 _ONNX_OPERATORS = re.compile(
     "Add|AveragePool|BatchNormalization|Cast|Clip|Concat|Constant|Conv|Div|Equal|Expand|Floor|Gather|Gemm|Greater|"
@@ -36,12 +35,12 @@ _ONNX_OPERATORS = re.compile(
     "Shape|Sigmoid|Slice|Softmax|Split|Sqrt|Squeeze|Sub|Tanh|Transpose|Unsqueeze|Where"
 )
 
-#: Takes clips ``[batch, C, T, V, P]`` and returns scores ``[batch, classes]``.
+#: Maps clips ``[batch, C, T, V, P]`` to scores ``[batch, classes]``.
 Runner = Callable[[Tensor], Tensor]
 
 
 def require_export() -> None:
-    """Raises an ``ImportError`` that says what to install where a package for ONNX is missing."""
+    """Raises an error with the install command if a package for ONNX is missing."""
     for name in ("onnx", "onnxscript", "onnxruntime"):
         if importlib.util.find_spec(name) is None:
             raise MissingPackageError(
@@ -50,20 +49,20 @@ def require_export() -> None:
 
 
 def trace(model: torch.nn.Module, shape: tuple[int, ...], least_frames: int) -> torch.export.ExportedProgram:
-    """Returns the graph of a model of clips ``[batch, C, T, V, P]`` with the numbers of clips and of frames left open.
+    """Exports the graph of a clip model with dynamic numbers of clips and frames.
 
     Args:
-        model: The model in its plain form.
-        shape: The shape of clips to trace it with.
-        least_frames: Fewest frames that the graph is to take; below 2 in the last layer, PyTorch would make a
-            special case of it.
+        model (Module): Model in its plain form.
+        shape (tuple[int, ...]): Shape of the example clips ``[batch, C, T, V, P]``.
+        least_frames (int): Smallest number of frames. It must give at least 2 frames in the last layer, since PyTorch
+            specializes sizes 0 and 1.
 
     Raises:
-        ImportError: If this PyTorch is too old to leave the number of frames open.
+        MissingPackageError: If PyTorch is too old for a dynamic number of frames.
     """
     if "prefer_deferred_runtime_asserts_over_guards" not in inspect.signature(torch.export.export).parameters:
         raise MissingPackageError(
-            f"torch {torch.__version__} cannot leave the number of frames open; pip install -U torch"
+            f"torch {torch.__version__} does not support a dynamic number of frames; pip install -U torch"
         )
     dims = {0: torch.export.Dim("batch"), 2: torch.export.Dim("frames", min=least_frames)}
     with _quiet(), torch.no_grad():
@@ -72,14 +71,14 @@ def trace(model: torch.nn.Module, shape: tuple[int, ...], least_frames: int) -> 
             (torch.zeros(shape),),
             dynamic_shapes=(dims,),
             strict=False,
-            # The other way, each reshaping would be one more condition on the number of frames.
+            # Avoids a guard on the number of frames for each reshape.
             prefer_deferred_runtime_asserts_over_guards=True,
         )
 
 
 def write_pt2(program: torch.export.ExportedProgram, path: Path, metadata: dict[str, Any]) -> None:
     """Writes a graph as a ``.pt2`` archive."""
-    # Into memory first: the writer of PyTorch ends the process where a disk is full.
+    # Written to memory first: PyTorch's writer aborts the process if the disk is full.
     archive = io.BytesIO()
     with _quiet():
         torch.export.save(program, archive, extra_files={BESIDE: json.dumps(metadata)})
@@ -87,7 +86,7 @@ def write_pt2(program: torch.export.ExportedProgram, path: Path, metadata: dict[
 
 
 def write_onnx(program: torch.export.ExportedProgram, path: Path, metadata: dict[str, Any]) -> None:
-    """Writes a graph as an ONNX file that holds its weights."""
+    """Writes a graph as an ONNX file with its weights."""
     require_export()
     import onnx
 
@@ -106,10 +105,10 @@ def write_onnx(program: torch.export.ExportedProgram, path: Path, metadata: dict
 
 
 def run_onnx(path: Path, threads: int | None = None) -> tuple[Runner, dict[str, Any]]:
-    """Opens an ONNX file in onnxruntime on the CPU.
+    """Loads an ONNX file with onnxruntime on the CPU.
 
     Raises:
-        ValueError: If it cannot be read or graphkit did not write it.
+        InputError: If it cannot be read or was not written by graphkit.
     """
     require_export()
     import onnxruntime
@@ -117,12 +116,12 @@ def run_onnx(path: Path, threads: int | None = None) -> tuple[Runner, dict[str, 
     content = _content(path)
     metadata = _metadata(path, _checked_onnx(path, content))
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # errors come as exceptions
+    options.log_severity_level = 4  # errors are raised as exceptions
     if threads is not None:
         options.intra_op_num_threads = threads
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's errors have no common class but this one
+    except Exception as error:  # onnxruntime's errors have no other common base class
         raise InputError(f"'{path}' is no ONNX file that can be run ({_line(error)}); export it again") from None
 
     def run(x: Tensor) -> Tensor:
@@ -132,10 +131,10 @@ def run_onnx(path: Path, threads: int | None = None) -> tuple[Runner, dict[str, 
 
 
 def run_pt2(path: Path) -> tuple[Runner, dict[str, Any]]:
-    """Opens a ``.pt2`` archive in PyTorch.
+    """Loads a ``.pt2`` archive with PyTorch.
 
     Raises:
-        ValueError: If it cannot be read or graphkit did not write it.
+        InputError: If it cannot be read or was not written by graphkit.
     """
     _content(path, size_only=True)
     archive = checked_archive(path)
@@ -143,24 +142,24 @@ def run_pt2(path: Path) -> tuple[Runner, dict[str, Any]]:
     try:
         with _quiet():
             module = torch.export.load(archive, extra_files=beside).module()
-    except Exception as error:  # as many classes as ways to be damaged
+    except Exception as error:  # damaged archives raise many classes of errors
         raise InputError(f"'{path}' is no .pt2 archive that can be run ({_line(error)}); export it again") from None
     text: Any = beside[BESIDE]
     return torch.inference_mode()(module), _metadata(path, text.decode() if isinstance(text, bytes) else text)
 
 
 def _content(path: Path, size_only: bool = False) -> bytes:
-    """Returns the bytes of a file that is not too large."""
+    """Returns the content of a file, with a limit on its size."""
     if path.stat().st_size > _LARGEST:
         raise InputError(f"'{path}' must have at most 2 GB (got {path.stat().st_size:,} bytes); export it again")
     return b"" if size_only else path.read_bytes()
 
 
 def _checked_onnx(path: Path, content: bytes) -> str | None:
-    """Returns the metadata of an ONNX file, and refuses one that is not made of the operators of an export.
+    """Returns the metadata of an ONNX file after validating its operators.
 
     Raises:
-        InputError: If the file is damaged, opens other files, or holds other operators or graphs within the graph.
+        InputError: If the file is damaged, refers to other files, or contains other operators or subgraphs.
     """
     import onnx
 
@@ -175,7 +174,7 @@ def _checked_onnx(path: Path, content: bytes) -> str | None:
     outside = any(tensor.data_location or tensor.external_data for tensor in proto.graph.initializer)
     if wrong or inner or outside or proto.functions or proto.graph.sparse_initializer:
         what = f"the operator '{wrong:.80}'" if wrong else "functions, inner graphs, or weights in other files"
-        raise InputError(f"'{path}' holds {what}, which no model has that graphkit exports; it is refused")
+        raise InputError(f"'{path}' holds {what}, which graphkit does not export; it is rejected")
     return next((entry.value for entry in proto.metadata_props if entry.key == KEY), None)
 
 
@@ -186,11 +185,11 @@ def _metadata(path: Path, text: str | None) -> dict[str, Any]:
             return content
     except PARSER_ERRORS:
         pass
-    raise InputError(f"'{path}' was not written by graphkit export: it says nothing about its clips") from None
+    raise InputError(f"'{path}' was not written by graphkit export: it has no metadata of clips") from None
 
 
 def _name_axes(proto: Any) -> None:
-    """Gives the two open axes their names, wherever they occur."""
+    """Names the two dynamic axes in all shapes."""
     sizes = proto.graph.input[0].type.tensor_type.shape.dim
     names = {sizes[0].dim_param: "batch", sizes[2].dim_param: "frames"}
     for value in (*proto.graph.input, *proto.graph.output, *proto.graph.value_info):
@@ -205,7 +204,7 @@ def _line(error: BaseException) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps what PyTorch's exporters say about themselves from the user."""
+    """Suppresses the output of PyTorch's exporters."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
     try:

@@ -1,4 +1,4 @@
-"""Predictions for new clips, by a run or by an exported file."""
+"""Predictions for new clips with a run or an exported file."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -20,20 +20,20 @@ from graphkit.skeleton.readers.clip_file import SUFFIXES
 from graphkit.skeleton.readers.folder import TABLE
 from graphkit.training.environment import pick_device
 
-#: Clips that are read, prepared and run together, and their frames: a clip with more is run by itself.
+#: Largest number of clips and of frames in a batch; a longer clip is a batch of one.
 _TOGETHER, _FRAMES = 32, 20_000
 
-#: Takes prepared clips, ``x`` ``[F, P, V, C]`` with their lengths, and returns scores ``[clips, classes]``.
+#: Maps preprocessed clips, ``x`` ``[F, P, V, C]`` and lengths, to scores ``[clips, classes]``.
 Scores = Callable[[Tensor, Tensor], Tensor]
 
 
 class ClipPrediction(NamedTuple):
-    """What one clip shows.
+    """Prediction for one clip.
 
     Args:
-        file: The file.
-        probabilities: ``[classes]``; ``None`` where the clip could not be read.
-        problem: Why not, in one line; empty otherwise.
+        file (Path): The file.
+        probabilities (Tensor, optional): ``[classes]``; ``None`` if the clip could not be read.
+        problem (str): Error message, or empty.
     """
 
     file: Path
@@ -42,7 +42,7 @@ class ClipPrediction(NamedTuple):
 
 
 class Predictor(NamedTuple):
-    """A trained model and the form that clips must be brought into for it."""
+    """Trained model and the preprocessing of its clips."""
 
     form: ClipForm
     scores: Scores
@@ -50,11 +50,16 @@ class Predictor(NamedTuple):
 
 
 def open_predictor(source: RunFolder | str | Path, device: str = "auto") -> Predictor:
-    """Returns the model of a run (of several seeds, the best one on validation), or of an exported file.
+    """Loads the model of a run or of an exported file.
+
+    Args:
+        source (RunFolder or str or Path): Completed run, of which the best seed on validation is used, or exported
+            file.
+        device (str, optional): Device of the model of a run. (default: ``"auto"``)
 
     Raises:
-        ValueError: If the run has not ended or its model does not read clips, or the file cannot be used.
-        FileNotFoundError: If there is no such file.
+        InputError: If the run is incomplete, its model is not for clips, or the file is invalid.
+        FileNotFoundError: If the file does not exist.
     """
     if not isinstance(source, RunFolder):
         exported = open_exported(source)
@@ -65,7 +70,7 @@ def open_predictor(source: RunFolder | str | Path, device: str = "auto") -> Pred
     fit = source.best
     if fit.dataset.holds != "skeleton clips":
         name = source.config.model.name
-        raise InputError(f"only models of skeleton clips predict for new clips (got '{name}'); leave the folder out")
+        raise InputError(f"only models of skeleton clips can predict for new clips (got '{name}'); omit the clips")
     torch_device = pick_device(device)
     model = fit.model.to(torch_device)
 
@@ -78,10 +83,15 @@ def open_predictor(source: RunFolder | str | Path, device: str = "auto") -> Pred
 
 
 def find_clips(paths: Sequence[str | Path]) -> list[Path]:
-    """Returns the files of clips among files and in folders, by name; ``labels.csv`` and ``skeleton.json`` are none.
+    """Returns the files of clips among files and folders, sorted by name.
+
+    ``labels.csv`` and ``skeleton.json`` are ignored.
+
+    Args:
+        paths (list[str or Path]): Files and folders.
 
     Raises:
-        FileNotFoundError: If there is no such file or folder, or no clip.
+        FileNotFoundError: If a path does not exist, or there are no clips.
     """
     files: list[Path] = []
     for path in map(Path, paths):
@@ -99,10 +109,13 @@ def find_clips(paths: Sequence[str | Path]) -> list[Path]:
 
 
 def predict_clips(predictor: Predictor, files: Sequence[Path]) -> Iterator[ClipPrediction]:
-    """Yields the prediction for each file, in order, or what is wrong with it; one bad clip does not stop the others.
+    """Yields the prediction, or the error, for each file in order.
 
-    Clips are prepared as those of the training were: centered, turned, brought to a number of frames, and made into
-    the stream that the model sees.
+    Clips are preprocessed as in training.
+
+    Args:
+        predictor (Predictor): The model, see :func:`open_predictor`.
+        files (list[Path]): Files of clips, see :func:`find_clips`.
     """
     waiting: list[tuple[Path, Clip | str]] = []
     frames = 0
@@ -118,7 +131,7 @@ def predict_clips(predictor: Predictor, files: Sequence[Path]) -> Iterator[ClipP
 
 
 def _read(predictor: Predictor, file: Path) -> Clip | str:
-    """Returns a clip, or what is wrong with its file."""
+    """Returns a clip, or the error message of its file."""
     try:
         clip = predictor.form.read(file)
         least = predictor.least_frames
@@ -130,7 +143,7 @@ def _read(predictor: Predictor, file: Path) -> Clip | str:
 
 
 def _predicted(predictor: Predictor, group: Sequence[tuple[Path, Clip | str]]) -> Iterator[ClipPrediction]:
-    """Yields the predictions for clips that are run together."""
+    """Yields the predictions for a batch of clips."""
     clips = [read for _, read in group if isinstance(read, Clip)]
     probabilities: Iterator[Tensor] = iter(())
     if clips:
@@ -142,30 +155,36 @@ def _predicted(predictor: Predictor, group: Sequence[tuple[Path, Clip | str]]) -
             continue
         scores = next(probabilities)
         finite = bool(scores.isfinite().all())
-        problem = "" if finite else f"'{file}': the scores of the model are not finite numbers; look at the coordinates"
+        problem = "" if finite else f"'{file}': the scores of the model are not finite; check the coordinates"
         yield ClipPrediction(file, scores if finite else None, problem)
 
 
 def write_predictions(predictions: Sequence[ClipPrediction], classes: Sequence[str], output: str | Path) -> None:
-    """Writes predictions as JSON or CSV, see :func:`graphkit.experiments.predict.write_rows`.
+    """Writes predictions as JSON or CSV.
 
-    The columns are ``file``, ``prediction`` and one probability per class. If a clip could not be read, its row has the
-    reason in the column ``problem``, which comes last, and nothing else.
+    The columns are ``file``, ``prediction`` and one probability per class, see
+    :func:`graphkit.experiments.predict.write_rows`. The row of an unreadable clip has only the error message, in the
+    last column ``problem``.
+
+    Args:
+        predictions (list[ClipPrediction]): The predictions.
+        classes (list[str]): Class names.
+        output (str or Path): Output file.
 
     Raises:
-        ValueError: If the file cannot be written.
+        InputError: If the file cannot be written.
     """
     check_output(output)
     rows = [prediction_row(one, classes) if one.probabilities is not None
             else {"file": one.file.name, "problem": one.problem} for one in predictions]  # fmt: skip
     if str(output).lower().endswith(".csv"):
         rows = [{key: value for key, value in row.items() if key != "probability"} for row in rows]
-        rows.sort(key=lambda row: "problem" in row)  # rows that were read come first, and so do their columns
+        rows.sort(key=lambda row: "problem" in row)  # sorts valid rows first, which determines the order of columns
     write_rows(output, rows)
 
 
 def prediction_row(one: ClipPrediction, classes: Sequence[str]) -> dict[str, Any]:
-    """Returns one prediction as plain values."""
+    """Returns a prediction as JSON-serializable values."""
     assert one.probabilities is not None
     values = [round(value, 8) for value in one.probabilities.tolist()]
     best = max(range(len(values)), key=values.__getitem__)
@@ -178,7 +197,7 @@ def prediction_row(one: ClipPrediction, classes: Sequence[str]) -> dict[str, Any
 
 
 def _one_by_one(run: Callable[[Tensor], Tensor]) -> Scores:
-    """Lets a model whose batches have clips of one length take clips of any length."""
+    """Splits batches by clip length, for models of clips of equal length."""
 
     def scores(x: Tensor, lengths: Tensor) -> Tensor:
         clips = x.split(lengths.tolist())

@@ -1,9 +1,9 @@
-"""Checks of a ``.pt2`` archive before PyTorch opens it.
+"""Validation of ``.pt2`` archives before loading with PyTorch.
 
-``torch.export.load`` is not safe by itself: it unpickles sample inputs and constants, opens compiled libraries, looks
-operators up by any name below ``torch``, and evaluates expressions as Python. An exported model of graphkit needs
-none of this, so :func:`checked_archive` copies only what such a model consists of: a graph of known operators, sizes
-computed from the open axes, and weights that are plain numbers.
+``torch.export.load`` is unsafe for untrusted files: it unpickles sample inputs and constants, loads compiled libraries,
+resolves operators by any name below ``torch``, and evaluates expressions as Python. :func:`checked_archive` copies only
+the content of a model that graphkit exports: a graph of allowed operators, sizes computed from the dynamic axes, and
+plain weights.
 """
 
 import io
@@ -48,10 +48,10 @@ _TYPES = (None, "builtins.tuple", "builtins.list", "builtins.dict")
 
 
 def checked_archive(path: Path) -> io.BytesIO:
-    """Returns a copy of a ``.pt2`` archive with nothing in it that PyTorch would run.
+    """Returns a copy of a ``.pt2`` archive without executable content.
 
     Raises:
-        InputError: If the file is damaged, or holds something else than a model that graphkit exports.
+        InputError: If the file is damaged, or is not a model exported by graphkit.
     """
     check_zip(path)
     content: dict[str, bytes] = {}
@@ -66,7 +66,7 @@ def checked_archive(path: Path) -> io.BytesIO:
             for entry in json.loads(content[name])["config"].values():
                 if entry["use_pickle"] is not False:
                     raise _refused(path, "a pickled tensor")
-        if content["data/sample_inputs/model.pt"]:  # PyTorch would load it without this limit if the load failed
+        if content["data/sample_inputs/model.pt"]:  # PyTorch falls back to an unrestricted load if this one fails
             torch.load(io.BytesIO(content["data/sample_inputs/model.pt"]), weights_only=True)
         program = json.loads(content["models/model.json"])
         _check_program(path, program)
@@ -80,7 +80,7 @@ def checked_archive(path: Path) -> io.BytesIO:
 
 
 def _check_program(path: Path, program: dict[str, Any]) -> None:
-    """Refuses a program with code in it, and takes notes on its origin, which PyTorch looks up, out of it."""
+    """Raises an error for a program with code, and removes its debug metadata."""
     if program.get("guards_code"):
         raise _refused(path, "guards, which are code")
     for node in program["graph_module"]["graph"]["nodes"]:
@@ -99,7 +99,7 @@ def _check_program(path: Path, program: dict[str, Any]) -> None:
 
 
 def _entries(value: Any) -> Iterator[tuple[str, Any]]:
-    """Yields all keys of nested mappings with their values."""
+    """Yields all keys and values of nested mappings."""
     waiting = [value]
     while waiting:
         item = waiting.pop()
@@ -111,4 +111,4 @@ def _entries(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _refused(path: Path, what: str) -> InputError:
-    return InputError(f"'{path}' holds {what}, which no model has that graphkit exports; it is refused; {_REMEDY}")
+    return InputError(f"'{path}' holds {what}, which graphkit does not export; it is rejected; {_REMEDY}")

@@ -1,4 +1,4 @@
-"""Figures and the report of a run. Drawing needs matplotlib: ``pip install matplotlib``."""
+"""Figures and the HTML report of a run (requires matplotlib)."""
 
 from graphkit.report.clips import clip_animation, clip_strip, learned_graphs_picture
 from graphkit.report.collect_clips import ClipExample, LearnedGraph, joint_weights

@@ -1,4 +1,4 @@
-"""Pictures of clips: the moving skeleton with the joints that count, and the graphs that blocks have learned."""
+"""Figures of skeleton clips: joint importance and learned graphs."""
 
 import tempfile
 from collections.abc import Sequence
@@ -17,27 +17,26 @@ if TYPE_CHECKING:
     from matplotlib.collections import Collection
     from matplotlib.figure import Figure
 
-#: Moments of a clip in a strip, and pictures in an animation.
+#: Number of frames of a clip in a strip, and in an animation.
 _MOMENTS, _PICTURES = 8, 24
-#: From how far to the side a body with three coordinates is seen, in radians.
+#: Azimuth of the view of 3D skeletons in radians.
 _TURN = 0.5
 
 
 def flat(x: np.ndarray, layout: SkeletonLayout, coordinates: int) -> np.ndarray:
-    """Returns where joints are drawn, ``[T, P, V, 2]``, upright and seen a little from the side.
+    """Projects clips to 2D, upright and with a small azimuth: ``[T, P, V, 2]``.
 
-    The spine of the first person points upwards in the first quarter of the frames: what cameras that look down record
-    is tilted.
-    Joints that were not seen are NaN.
+    The spine of the first person is rotated upright, averaged over the first quarter of the frames, to correct tilted
+    cameras. Missing joints are NaN.
 
     Args:
-        x: ``[T, P, V, C]``.
-        layout: The joints; ``up`` and ``across`` say how the body stands.
-        coordinates: How many of the C channels are coordinates.
+        x (array): ``[T, P, V, C]``.
+        layout (SkeletonLayout): Joints and bones; ``up`` and ``across`` define the orientation.
+        coordinates (int): Number of channels that are coordinates.
     """
     positions = x[..., :coordinates].astype(np.float64)
     seen = np.asarray(positions.any(axis=-1, keepdims=True))
-    seen[:, 0, layout.center] |= seen[:, 0].any(axis=1)  # centered clips have this joint at the origin
+    seen[:, 0, layout.center] |= seen[:, 0].any(axis=1)  # in centered clips this joint is at the origin
     if coordinates == 1:
         positions = np.concatenate([positions, np.zeros_like(positions)], axis=-1)
     elif coordinates == 2:
@@ -58,7 +57,7 @@ def flat(x: np.ndarray, layout: SkeletonLayout, coordinates: int) -> np.ndarray:
 
 
 def clip_strip(examples: Sequence[ClipExample]) -> "Figure":
-    """Returns one row of moments for each clip; the area of a disc is the weight of the joint around that moment."""
+    """Draws one row of frames per clip; the area of a disc is the weight of the joint."""
     with style():
         figure = new_figure(1.08 * _MOMENTS, 1.95 * len(examples))
         rows = figure.subfigures(len(examples), 1, squeeze=False).flatten()
@@ -72,7 +71,7 @@ def clip_strip(examples: Sequence[ClipExample]) -> "Figure":
             window = _window(positions)
             for axis in row:
                 axis.set_axis_off()
-                axis.set(xticks=[], yticks=[])  # not seen, and slow to lay out
+                axis.set(xticks=[], yticks=[])  # invisible, and slow to lay out
             for axis, frames, weight in zip(row, parts, weights, strict=False):
                 moment = int(frames[len(frames) // 2])
                 _body(axis, positions[moment], weight / weights.max().clip(1e-12), example.layout, 130)
@@ -82,9 +81,9 @@ def clip_strip(examples: Sequence[ClipExample]) -> "Figure":
 
 
 def clip_animation(examples: Sequence[ClipExample], path: str | Path) -> Path:
-    """Writes the clips, moving side by side, as a GIF file, and returns its path.
+    """Writes an animated GIF of clips, and returns its path.
 
-    All take as long, whatever their number of frames; discs are as in :func:`clip_strip`, frame by frame, smoothed.
+    Clips are scaled to the same duration. Discs are those of :func:`clip_strip`, smoothed over frames.
     """
     from matplotlib.animation import PillowWriter
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -104,7 +103,7 @@ def clip_animation(examples: Sequence[ClipExample], path: str | Path) -> Path:
             axis.set_title(example.title, fontsize=8, fontweight="bold")
             _frame(axis, _window(positions))
         figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # places stay as they are in all pictures, and are slow to find
+        figure.set_layout_engine("none")  # the layout is constant, and slow to compute
         writer = PillowWriter(fps=12)
         with writer.saving(figure, str(Path(folder, "clips.gif")), dpi=90):
             for picture in range(_PICTURES):
@@ -122,7 +121,7 @@ def clip_animation(examples: Sequence[ClipExample], path: str | Path) -> Path:
 
 
 def learned_graphs_picture(graphs: Sequence[LearnedGraph], layout: SkeletonLayout) -> "Figure":
-    """Returns a picture for each block: how much it has added to its fixed matrices; bones are outlined."""
+    """Draws the learned additions to the fixed matrices of each block."""
     columns = min(5, len(graphs))
     rows = -(-len(graphs) // columns)
     with style():
@@ -152,7 +151,7 @@ def learned_graphs_picture(graphs: Sequence[LearnedGraph], layout: SkeletonLayou
 
 
 def _direction(positions: np.ndarray, seen: np.ndarray, joints: tuple[int, ...]) -> np.ndarray | None:
-    """Returns the direction from one joint to another of the first person, early among the frames that show both."""
+    """Returns the direction between two joints of the first person in early frames."""
     if not joints:
         return None
     both = np.flatnonzero(seen[:, 0, joints[0], 0] & seen[:, 0, joints[1], 0])
@@ -162,7 +161,7 @@ def _direction(positions: np.ndarray, seen: np.ndarray, joints: tuple[int, ...])
 
 
 def _window(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the corners of a box that holds the clip, neither narrow nor flat."""
+    """Returns the corners of the bounding box of a clip, with a minimum extent."""
     low, high = np.nanmin(positions, axis=(0, 1, 2)), np.nanmax(positions, axis=(0, 1, 2))
     half = (high - low) / 2
     half = np.maximum(1.12 * half, 0.62 * max(float(half.max()), 1e-6))
@@ -179,7 +178,7 @@ def _frame(axis: "Axes", window: tuple[np.ndarray, np.ndarray]) -> None:
 def _body(
     axis: "Axes", positions: np.ndarray, weight: np.ndarray, layout: SkeletonLayout, area: float
 ) -> "list[Collection]":
-    """Draws the persons of one frame, and returns what was drawn; weights run from 0 to 1."""
+    """Draws the persons of one frame, with weights from 0 to 1; returns the artists."""
     from matplotlib.collections import LineCollection
 
     drawn: list[Collection] = []
@@ -196,7 +195,7 @@ def _body(
 
 
 def _smooth(weights: np.ndarray) -> np.ndarray:
-    """Returns weights averaged over a few frames, so that discs do not flicker."""
+    """Returns a moving average of the weights over frames."""
     reach = max(1, len(weights) // 16)
     padded = np.pad(weights, ((reach, reach), (0, 0), (0, 0)), mode="edge")
     return np.stack([padded[t : t + 2 * reach + 1].mean(axis=0) for t in range(len(weights))])

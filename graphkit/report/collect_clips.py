@@ -1,4 +1,4 @@
-"""What the pictures of clips are drawn from: computed with a run's model on its test clips."""
+"""Data of the figures of skeleton clips: joint importance and learned graphs."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, cast
@@ -13,21 +13,21 @@ from graphkit.nn import STIGCN, SkeletonModel
 from graphkit.report.no_picture import NoPicture
 from graphkit.skeleton import SkeletonLayout
 
-#: Test clips for the mean of matrices.
+#: Number of test clips for the mean of learned matrices.
 AVERAGED = 32
-#: Frames of persons that a picture may cost: to choose the clips that are drawn, and for a confusion matrix.
+#: Limits on evaluated frames (times persons), for the choice of clips and for the confusion matrix.
 LOOKED_AT, COUNTED = 20_000, 60_000
 
 
 class ClipExample(NamedTuple):
-    """A clip and the joints that count.
+    """Clip with joint importance.
 
     Args:
-        title: What the clip is, and what it was taken for.
-        x: ``[T, P, V, C]``, the coordinates of the joints.
-        weights: ``[T, P, V]``, the share that a joint has in the score in a frame; all sum to one.
-        layout: The joints and bones.
-        coordinates: How many of the C channels are coordinates.
+        title (str): True and predicted action.
+        x (array): ``[T, P, V, C]``, coordinates of the joints.
+        weights (array): ``[T, P, V]``, fraction of the score per joint and frame, which sum to one.
+        layout (SkeletonLayout): Joints and bones.
+        coordinates (int): Number of channels that are coordinates.
     """
 
     title: str
@@ -37,18 +37,18 @@ class ClipExample(NamedTuple):
     coordinates: int
 
     def strongest(self, count: int = 5) -> list[tuple[str, float]]:
-        """Returns the joints with the largest weights over the whole clip, and these."""
+        """Returns the joints with the largest total weights, and the weights."""
         total = self.weights.sum(axis=(0, 1))
         order = np.argsort(-total, kind="stable")[:count]
         return [(self.layout.joints[joint], float(total[joint])) for joint in order]
 
 
 class LearnedGraph(NamedTuple):
-    """What a block has added to its fixed matrices.
+    """Learned additions of a block to its fixed matrices.
 
     Args:
-        added: ``[V, V]``, mean size of the additions over matrices and clips; row = sending, column = receiving joint.
-        fixed: ``[V, V]``, mean size of the fixed matrices.
+        added (array): ``[V, V]``, mean absolute addition over matrices and clips; row = source, column = target joint.
+        fixed (array): ``[V, V]``, mean absolute value of the fixed matrices.
     """
 
     added: np.ndarray
@@ -56,12 +56,12 @@ class LearnedGraph(NamedTuple):
 
 
 def has_clips(fit: RunFolder) -> bool:
-    """Whether a run is on skeleton clips."""
+    """Returns whether the data of a run are skeleton clips."""
     return fit.dataset.holds == "skeleton clips"
 
 
 def clip_examples(fit: RunFolder) -> list[ClipExample]:
-    """Returns three test clips: the one whose action the model is most sure of, a usual one, and the least sure one.
+    """Returns the test clips with the largest, the median and the smallest confidence.
 
     Raises:
         NoPicture: If there is no test clip.
@@ -90,18 +90,17 @@ def clip_examples(fit: RunFolder) -> list[ClipExample]:
 
 
 def joint_weights(model: SkeletonModel, x: Tensor, action: int) -> Tensor:
-    """Returns the share of each joint in the score of an action: the size of gradient times input.
+    """Computes the joint importance for an action: absolute gradient times input.
 
-    The input is taken as the model's first norm leaves it, so that zero is the usual place of the joint over all
-    training clips, and a joint does not count more for being far from the origin.
+    The input is taken after the first norm, so that zero is the mean position of a joint over the training clips.
 
     Args:
-        model: A model of clips, in evaluation mode.
-        x: ``[T, P, V, C]``, one clip as the model sees it.
-        action: The action.
+        model (SkeletonModel): Clip model in evaluation mode.
+        x (Tensor): ``[T, P, V, C]``, one preprocessed clip.
+        action (int): The action.
 
     Returns:
-        ``[T, P, V]``, which sum to one.
+        Weights ``[T, P, V]``, which sum to one.
     """
     kept: list[Tensor] = []
 
@@ -121,7 +120,7 @@ def joint_weights(model: SkeletonModel, x: Tensor, action: int) -> Tensor:
 
 
 def learned_graphs(fit: RunFolder) -> list[LearnedGraph]:
-    """Returns what each block of an STIGCN has added to its fixed matrices, the mean over some test clips.
+    """Returns the mean learned additions of each block of an STIGCN over test clips.
 
     Raises:
         NoPicture: If there is no test clip.
@@ -142,7 +141,7 @@ def learned_graphs(fit: RunFolder) -> list[LearnedGraph]:
 
 
 def bones_between(layout: SkeletonLayout) -> np.ndarray:
-    """Returns how many bones lie between any two joints, ``[V, V]``; -1 where none leads from one to the other."""
+    """Returns the number of bones between joints ``[V, V]``, -1 if not connected."""
     count = layout.num_joints
     steps = np.full((count, count), -1)
     neighbors: list[list[int]] = [[] for _ in range(count)]
@@ -160,7 +159,7 @@ def bones_between(layout: SkeletonLayout) -> np.ndarray:
 
 
 def spread_out(fit: RunFolder, most: int) -> Tensor:
-    """Returns the ids of test clips, spread over all of them, with about ``most`` frames of persons in all."""
+    """Returns evenly spaced test clips with about ``most`` frames times persons."""
     dataset, ids = cast(SkeletonDataset, fit.dataset), fit.split.test
     clips = dataset.graphs
     frames = clips.frames * ids.numel() if clips.frames else int(clips.lengths[ids].sum())

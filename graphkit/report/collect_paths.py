@@ -1,4 +1,4 @@
-"""What the pictures of attended paths are drawn from: computed with a run's model on its data."""
+"""Data of the figures of path attention."""
 
 from typing import NamedTuple, cast
 
@@ -17,21 +17,21 @@ from graphkit.training.batches import Batches
 from graphkit.training.loop import collect
 from graphkit.training.node_batches import attended, node_loader
 
-#: More paths than this cannot be told apart in a small picture.
+#: Largest number of paths that a small figure can show.
 _PATHS = 30
-#: Graphs beyond this many edges are not computed for the sake of a picture.
+#: Largest number of edges for which the model is evaluated.
 _LARGE = 5_000_000
 
 
 class PathExample(NamedTuple):
-    """The paths of one node.
+    """Attended paths of one node.
 
     Args:
-        title: What the node is called.
-        center: Its number.
-        paths: Its paths.
-        edges: ``[e, 2]``, the edges between the nodes on them, every undirected edge once.
-        names: What the nodes on the paths are called.
+        title (str): Title.
+        center (int): The node.
+        paths (list[NodePath]): Its paths.
+        edges (array): ``[e, 2]``, undirected edges between the nodes of the paths, without duplicates.
+        names (dict[int, str]): Names of the nodes.
     """
 
     title: str
@@ -42,15 +42,17 @@ class PathExample(NamedTuple):
 
 
 def has_paths(fit: RunFolder) -> bool:
-    """Whether a run's model attends to paths."""
+    """Returns whether the model of a run attends to paths."""
     return fit.model.uses_paths
 
 
 def path_examples(fit: RunFolder) -> list[PathExample]:
-    """Returns up to three test nodes with few, with a usual number and with many paths; of several graphs, one of each.
+    """Returns up to three test nodes with few, a median number of, and many paths.
+
+    Nodes of several graphs are taken from different graphs.
 
     Raises:
-        NoPicture: If the graph is too large to be computed for a picture, or no node has paths that can be drawn.
+        NoPicture: If the graph is too large, or no node has a number of paths that can be drawn.
     """
     model, dataset = cast(SPAGAN, fit.model), fit.dataset
     if not model.uses_paths:
@@ -78,12 +80,12 @@ def path_examples(fit: RunFolder) -> list[PathExample]:
 
 
 def _distinct(paths: list[NodePath]) -> int:
-    """Returns the number of paths without the self paths."""
+    """Returns the number of paths without self paths."""
     return sum(not path.is_self for path in paths)
 
 
 def _spread(nodes: list[int], paths: dict[int, list[NodePath]], shares: tuple[float, ...]) -> list[int]:
-    """Returns the nodes that stand at some shares of the way when all are ranked by their number of paths."""
+    """Returns the nodes at some quantiles of the number of paths."""
     ranked = sorted(nodes, key=lambda node: (_distinct(paths[node]), node))
     return list(dict.fromkeys(ranked[int(share * (len(ranked) - 1))] for share in shares)) if ranked else []
 
@@ -94,7 +96,7 @@ def _name(fit: RunFolder, node: int) -> str:
 
 @torch.no_grad()
 def _labels(fit: RunFolder, data: Data, nodes: list[int]) -> dict[int, str]:
-    """Returns what each node is and what it is taken for, where a node has one class."""
+    """Returns the true and the predicted class of each node, for single-label tasks."""
     if fit.dataset.task != "node-classification" or not nodes:
         return {}
     task = make_task(fit.dataset.task, fit.dataset.metric)
@@ -112,7 +114,7 @@ def _labels(fit: RunFolder, data: Data, nodes: list[int]) -> dict[int, str]:
 
 
 def _example(fit: RunFolder, data: Data, node: int, paths: list[NodePath], title: str) -> PathExample:
-    """Returns a node with the part of the graph that its paths run through."""
+    """Returns a node with the subgraph of its paths."""
     nodes = sorted({step for path in paths for step in path.nodes})
     inside = torch.isin(data.edge_index[0], torch.tensor(nodes)) & torch.isin(data.edge_index[1], torch.tensor(nodes))
     row, col = data.edge_index[0][inside], data.edge_index[1][inside]

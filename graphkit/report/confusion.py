@@ -1,4 +1,4 @@
-"""Which classes a classifier takes for which."""
+"""Confusion matrix figure."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -11,21 +11,32 @@ from graphkit.report.style import INK, SERIES, new_figure, style
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: More classes than this are shown without the counts.
+#: Largest number of classes for which counts are printed.
 _ANNOTATED = 15
 
 
 def confusion_counts(prediction: Tensor, y: Tensor, num_classes: int) -> Tensor:
-    """Returns how often each true class (row) was taken for each class (column), ``[C, C]`` int64."""
+    """Computes the confusion matrix ``[C, C]`` int64, with true classes in rows.
+
+    Args:
+        prediction (Tensor): ``[B]`` int64, predicted classes.
+        y (Tensor): ``[B]`` int64, true classes.
+        num_classes (int): Number of classes C.
+
+    Example:
+        >>> import torch
+        >>> confusion_counts(torch.tensor([0, 1, 1]), torch.tensor([0, 0, 1]), 2).tolist()
+        [[1, 1], [0, 1]]
+    """
     return torch.bincount(y * num_classes + prediction, minlength=num_classes**2).view(num_classes, num_classes)
 
 
 def confusion_matrix(counts: Tensor, names: Sequence[str] = ()) -> "Figure":
-    """Returns the confusion matrix: the number of items in each cell, shaded by their share of the true class.
+    """Draws a confusion matrix with counts, shaded by the fraction of the true class.
 
     Args:
-        counts: ``[C, C]``, true classes in rows, see :func:`confusion_counts`.
-        names: Names of the classes; their numbers if there are none.
+        counts (Tensor): ``[C, C]``, true classes in rows, see :func:`confusion_counts`.
+        names (list[str], optional): Class names. (default: class indices)
     """
     num_classes = counts.size(0)
     labels = [_short(str(name)) for name in names] or [str(index) for index in range(num_classes)]
@@ -37,7 +48,7 @@ def confusion_matrix(counts: Tensor, names: Sequence[str] = ()) -> "Figure":
         figure = new_figure(side + 0.6, side)
         axis = figure.subplots()
         image = torch.tensor(to_rgba(SERIES[0])).repeat(num_classes, num_classes, 1).double()
-        image[..., 3] = share * 0.94 + 0.03  # opacity, so that the empty cell has the color of the page
+        image[..., 3] = share * 0.94 + 0.03  # opacity, so that empty cells have the color of the page
         axis.imshow(image.numpy(), interpolation="nearest")
         if num_classes <= _ANNOTATED:
             for row in range(num_classes):
@@ -72,5 +83,5 @@ def confusion_matrix(counts: Tensor, names: Sequence[str] = ()) -> "Figure":
 
 
 def _short(name: str) -> str:
-    """Returns a name that fits beside an axis."""
+    """Shortens a name to fit an axis label."""
     return name if len(name) <= 20 else name[:19] + "…"

@@ -1,4 +1,4 @@
-"""Report of a continual run: table, performance matrices as heat maps, and scores over the tasks."""
+"""Report of a continual run: tables, performance matrices and curves over tasks."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Matrix = Sequence[Sequence[float | None]]
-#: Matrices of more tasks than this are shown without the numbers.
+#: Largest number of tasks for which scores are printed in a matrix.
 _ANNOTATED = 14
 _COLUMNS = {
     "average_performance": "average performance ↑",
@@ -27,16 +27,15 @@ _COLUMNS = {
     "validation": "average performance, validation items",
 }
 _MEANING = (
-    "Average performance is the mean score over all tasks at the end. AF is the mean, over all tasks but the last, of "
-    "the score at the end minus the score right after the task was learned, divided by T - 1: negative numbers are "
-    "forgetting. AF alone rewards a model that is too stiff to learn; learning accuracy, the mean score of each task "
-    "right after it was learned, shows that. Forward transfer is the score on a task before it is learned, above that "
-    "of the untrained model."
+    "Average performance is the mean score over all tasks at the end. AF is the sum, over all tasks but the last, of "
+    "the final score minus the score directly after training on the task, divided by T - 1; negative values mean "
+    "forgetting. Low forgetting with a low learning accuracy, the mean score of each task directly after training on "
+    "it, indicates too little plasticity.  Forward transfer is the score on a task before training on it, minus the untrained model's."
 )
 
 
 def continual_page(folder: Path, result: dict[str, Any]) -> Page:
-    """Returns the page of a run of ``continual`` from its result; writes the pictures."""
+    """Builds the page of a ``continual`` run from its result, and writes the figures."""
     command = "graphkit continual --config config.yaml --output again"
     percent, protocol = result["metric"] in PERCENT, result["protocol"]
     edges = "" if protocol["inter_task_edges"] else ", no edges between tasks"
@@ -46,7 +45,7 @@ def continual_page(folder: Path, result: dict[str, Any]) -> Page:
     mean = "Mean over the seeds."
     figures = [
         draw(folder, maps, "matrices", "Scores on every task after every task", mean, wide=True),
-        draw(folder, curves, "tasks", "Scores while tasks are learned", mean, wide=True),
+        draw(folder, curves, "tasks", "Scores over the tasks", mean, wide=True),
     ]
     sections = [
         Section("Strategies", [_strategies(result, percent), Note(_MEANING)]),
@@ -73,7 +72,7 @@ def continual_page(folder: Path, result: dict[str, Any]) -> Page:
 
 
 def _tiles(result: dict[str, Any], percent: bool) -> list[Tile]:
-    """Returns the headline figures: the best strategies by validation, joint training excepted."""
+    """Returns the headline figures: best strategies on validation but joint training."""
     learners = {name: entry for name, entry in result["strategies"].items() if entry["forgetting"]}
 
     def validation(name: str) -> float:
@@ -121,16 +120,16 @@ def _searched(result: dict[str, Any], percent: bool) -> Table:
 
 
 def performance_matrices(matrices: Mapping[str, Matrix], percent: bool = False) -> "Figure":
-    """Returns one heat map for each strategy: the score on every task so far (column) after every task (row).
+    """Draws one heat map per strategy: scores on tasks (columns) after tasks (rows).
 
-    All maps have one color scale, from the lowest to the highest score, so that they can be compared.
+    All maps have the same color scale, from the lowest to the highest score.
 
     Args:
-        matrices: Performance matrices by strategy, ``None`` where a score is not known.
-        percent: Whether the scores are fractions that read better in per cent.
+        matrices (dict): Performance matrices by strategy, with ``None`` for missing scores.
+        percent (bool, optional): Shows fractions as percentages. (default: ``False``)
 
     Raises:
-        ValueError: If there is no matrix with a known score.
+        InputError: If there is no score.
     """
     arrays = {name: _learned(matrix) for name, matrix in matrices.items()}
     finite = [array[np.isfinite(array)] for array in arrays.values()]
@@ -169,18 +168,18 @@ def performance_matrices(matrices: Mapping[str, Matrix], percent: bool = False) 
 
 
 def _learned(matrix: Matrix) -> np.ndarray:
-    """Returns a matrix with NaN in the place of what is not known, and of tasks that were still to come."""
+    """Returns a matrix with NaN for missing scores and for future tasks."""
     array = np.array([[np.nan if value is None else value for value in row] for row in matrix], dtype=float)
     array[np.triu_indices_from(array, 1)] = np.nan
     return array
 
 
 def _numbers(axis: Any, shown: np.ndarray, low: float, high: float, percent: bool) -> None:
-    """Writes the scores into the cells, where there is room for them."""
+    """Prints the scores in the cells, if there is room."""
     if shown.shape[0] > _ANNOTATED:
         return
     size = 8 if shown.shape[0] <= 6 else 5.5
-    close = high - low < 10 and shown.shape[0] <= 6  # scores that whole numbers would not tell apart
+    close = high - low < 10 and shown.shape[0] <= 6  # integers would not distinguish the scores
     digits = (1 if close else 0) if percent else 2
     for (row, column), value in np.ndenumerate(shown):
         if np.isfinite(value):
@@ -190,12 +189,12 @@ def _numbers(axis: Any, shown: np.ndarray, low: float, high: float, percent: boo
 
 
 def performance_over_tasks(matrices: Mapping[str, Matrix], metric: str = "score", percent: bool = False) -> "Figure":
-    """Returns, for each strategy, the mean score over the tasks so far, and the score on the first task, over time.
+    """Draws the mean score over past tasks and the score on the first task, over time.
 
     Args:
-        matrices: Performance matrices by strategy, ``None`` where a score is not known.
-        metric: Name of the score.
-        percent: Whether the scores are fractions that read better in per cent.
+        matrices (dict): Performance matrices by strategy, with ``None`` for missing scores.
+        metric (str, optional): Name of the metric. (default: ``"score"``)
+        percent (bool, optional): Shows fractions as percentages. (default: ``False``)
     """
     scale = 100 if percent else 1
     with style():

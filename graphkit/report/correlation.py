@@ -1,4 +1,4 @@
-"""How far the features of different factors say different things."""
+"""Feature correlation maps."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 
 def correlation_maps(maps: Sequence[Tensor], factors: Sequence[int], titles: Sequence[str] = ()) -> "Figure":
-    """Returns maps of the absolute correlation between features, with lines between the blocks of the factors.
+    """Draws absolute feature correlations, with lines between the blocks of factors.
 
     Args:
-        maps: One ``[D, D]`` map per layer, see :func:`graphkit.metrics.feature_correlation`.
-        factors: The number of factors of each layer; ``D`` is divisible by it.
-        titles: A title for each map.
+        maps (list[Tensor]): One ``[D, D]`` map per layer, see :func:`graphkit.metrics.feature_correlation`.
+        factors (list[int]): Number of factors of each layer, a divisor of ``D``.
+        titles (list[str], optional): Titles. (default: ``()``)
     """
     with style():
         from matplotlib.colors import LinearSegmentedColormap, to_rgba
 
-        # From transparent to opaque in one hue: the map reads the same on white and on black.
+        # From transparent to opaque in one hue, for light and dark pages.
         colors = LinearSegmentedColormap.from_list("share", [(*to_rgba(SERIES[0])[:3], 0.0), to_rgba(SERIES[0])])
         figure = new_figure(3.35 * len(maps) + 0.75, 3.35)
         axes = figure.subplots(1, len(maps) + 1, squeeze=False, width_ratios=[1.0] * len(maps) + [0.045])[0]
@@ -41,7 +41,7 @@ def correlation_maps(maps: Sequence[Tensor], factors: Sequence[int], titles: Seq
             axis.spines[:].set_visible(True)
             if index < len(titles):
                 axis.set_title(titles[index])
-        scale = axes[-1]  # drawn by hand, as a color bar would leave the transparency out
+        scale = axes[-1]  # drawn manually, since a color bar ignores transparency
         ramp = colors(torch.linspace(0, 1, 101)[:, None].numpy())
         scale.imshow(ramp, extent=(0, 1, 0, 1), origin="lower", aspect="auto")
         scale.set(xticks=[], ylabel="absolute correlation")
@@ -52,7 +52,12 @@ def correlation_maps(maps: Sequence[Tensor], factors: Sequence[int], titles: Seq
 
 
 def block_contrast(values: Tensor, factors: int) -> tuple[float, float]:
-    """Returns the mean of a map within the blocks of the factors, the diagonal left out, and outside of them."""
+    """Returns the mean correlation within factors (off-diagonal) and between them.
+
+    Args:
+        values (Tensor): ``[D, D]``, correlation map.
+        factors (int): Number of factors.
+    """
     size = values.size(0)
     owner = torch.arange(size) // (size // factors)
     inside = (owner[:, None] == owner[None, :]) & ~torch.eye(size, dtype=torch.bool)

@@ -1,4 +1,4 @@
-"""The course of training: loss and held-out score over the epochs, for every run and on average."""
+"""Training curves: loss and held-out score over epochs."""
 
 import math
 from collections.abc import Sequence
@@ -21,18 +21,18 @@ def training_curves(
     held_out: str = "validation",
     percent: bool = False,
 ) -> "Figure":
-    """Returns the curves of one or several runs, with their mean up to the last epoch that all of them reached.
+    """Draws the curves of one or several runs, and their mean over common epochs.
 
     Args:
-        runs: For each run the rows of ``metrics.csv``: ``epoch``, ``loss``, ``validation`` and ``validation_loss``, and
-            ``phase`` where training has several: a line marks where one follows another.
-        metric: Name of the score.
-        epochs: The epoch that was chosen in each run, or one for all; marked on the score.
-        held_out: What the score was computed on.
-        percent: Whether the score is a fraction that reads better in per cent.
+        runs (list): Rows of ``metrics.csv`` per run: ``epoch``, ``loss``, ``validation`` and ``validation_loss``, and
+            ``phase`` for training in several phases, whose boundaries are marked.
+        metric (str, optional): Name of the metric. (default: ``"score"``)
+        epochs (list[int], optional): Selected epoch of each run, or one for all. (default: ``()``)
+        held_out (str, optional): Items of the held-out score. (default: ``"validation"``)
+        percent (bool, optional): Shows fractions as percentages. (default: ``False``)
 
     Raises:
-        ValueError: If no run has an epoch.
+        InputError: If no run has an epoch.
     """
     runs = [rows for rows in runs if rows]
     if not runs:
@@ -64,14 +64,14 @@ def training_curves(
 
 
 def _series(rows: Rows, key: str, scale: float = 1) -> tuple[list[float], list[float]]:
-    """Returns epochs and values of a column, without the epochs that have no finite value."""
+    """Returns epochs and values of a column, without non-finite values."""
     pairs = [(row["epoch"], row[key] * scale) for row in rows if row.get(key) is not None]
     pairs = [pair for pair in pairs if math.isfinite(pair[1])]
     return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
 
 
 def _draw(axis: "Axes", curves: Sequence[tuple[list[float], list[float]]], color: str, label: str) -> None:
-    """Draws thin lines for the runs and a strong one for their mean."""
+    """Draws thin lines for the runs and a thick line for their mean."""
     curves = [curve for curve in curves if curve[0]]
     if not curves:
         return
@@ -87,7 +87,7 @@ def _draw(axis: "Axes", curves: Sequence[tuple[list[float], list[float]]], color
 
 
 def _phases(axis: "Axes", runs: Sequence[Rows]) -> None:
-    """Draws a line, for each run, between the last epoch of a phase and the first one of the next."""
+    """Draws a line between consecutive phases of each run."""
     for rows in runs:
         for row, following in zip(rows[:-1], rows[1:], strict=True):
             if following.get("phase", 1) != row.get("phase", 1):
@@ -96,7 +96,7 @@ def _phases(axis: "Axes", runs: Sequence[Rows]) -> None:
 
 
 def _mark(axis: "Axes", curves: Sequence[tuple[list[float], list[float]]], epochs: list[int | None]) -> None:
-    """Marks the chosen epochs: a line if it is one for all runs, else a dot on each curve."""
+    """Marks the selected epochs: one line if all are equal, else a dot on each curve."""
     if len(epochs) == 1 and len(curves) > 1 and epochs[0] is not None:
         axis.axvline(epochs[0], color=MUTED, linewidth=1.0, linestyle=(0, (4, 3)), label=f"chosen epoch {epochs[0]}")
         return

@@ -1,4 +1,4 @@
-"""Report of a comparison of distilled students: table, score against cost, and local structures."""
+"""Report of a distillation run: scores, costs and local structures."""
 
 from collections.abc import Mapping, Sequence
 from copy import copy
@@ -27,25 +27,24 @@ from graphkit.report.style import INK, LINE, MUTED, SERIES, new_figure, style
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: Graphs of a batch that local structures are computed for.
+#: Number of graphs for which local structures are computed.
 _BATCH = 200
 _MEANING = (
-    "All students have the same seeds, splits, first weights and way of choosing the epoch. The "
-    "difference is that of a student's test score minus that of the student alone, seed by seed, and p is that of the "
-    "paired t-test of it. Of several losses one is likely to look good by chance: share the level among them. Size is "
-    "that of the weights on disk, time the median of forward passes of the networks in turn; students of one "
-    "architecture share it."
+    "All students have the same seeds, splits, initial weights and epoch selection. The difference is a student's test "
+    "score minus that of the student alone, per seed, and p is the p-value of a paired t-test. The p-values are not "
+    "corrected for the comparison of several losses. Size is that of the weights on disk, time the median of "
+    "interleaved forward passes, measured once per architecture."
 )
-_COST = "Bars are deviations over the seeds. Students of one size stand a little apart, so that all can be seen."
+_COST = "Bars are standard deviations over seeds. Students of the same size are drawn with a small offset."
 _STRUCTURE = (
-    "One point is an edge into a node that has several: its share of the node's local structure (kernel rbf on "
-    "features of length 1), times the number of edges into the node, so that 1 is an even share. A student that sees "
-    "its neighbors as the teacher does lies on the line. First seed; darker is more edges. "
+    "Each point is an edge into a node with at least two: its weight in the node's local structure (rbf kernel on "
+    "normalized features), times the in-degree, so that 1 is a uniform weight. Points on the line have equal weights "
+    "in student and teacher. First seed; darker means more edges. "
 )
 
 
 def distill_page(folder: Path, config: DistillConfig, result: dict[str, Any]) -> Page:
-    """Returns the page of a run of ``distill`` from its configuration and result; writes the pictures."""
+    """Builds the page of a ``distill`` run, and writes the figures."""
     command = "graphkit distill --config config.yaml --output again"
     percent, networks = result["metric"] in PERCENT, result["networks"]
     label = "Score against size and time"
@@ -66,7 +65,7 @@ def distill_page(folder: Path, config: DistillConfig, result: dict[str, Any]) ->
 
 
 def _tiles(result: dict[str, Any], percent: bool) -> list[Tile]:
-    """Returns the headline figures: the teacher, the student alone, and the one that validation chooses."""
+    """Returns the headline figures: teacher, student alone, best on validation."""
     by_name = {entry["name"]: entry for entry in result["networks"]}
     remark = f"test {result['metric']}"
     chosen = by_name[result["chosen"]]
@@ -118,7 +117,7 @@ def _local_structure(folder: Path, config: DistillConfig) -> list[Block]:
 
 
 def _agreement(student: np.ndarray, teacher: np.ndarray) -> float:
-    """Returns the correlation of two sets of weights; 0 where one of them is even."""
+    """Returns the correlation of two sets of weights; 0 if one of them is constant."""
     if min(student.std(), teacher.std()) < 1e-7:
         return 0.0
     return float(np.corrcoef(student, teacher)[0, 1])
@@ -126,15 +125,15 @@ def _agreement(student: np.ndarray, teacher: np.ndarray) -> float:
 
 @torch.no_grad()
 def structures(folder: Path, config: DistillConfig) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Returns the local structures of the first fit of each student and of its teacher, by name.
+    """Computes the local structures of the first fits of students and teacher.
 
-    Both are computed in the same way, by the kernel ``"rbf"`` on features scaled to length 1, so that they are
-    comparable over networks of any width; at the layers of the loss ``lsp`` if it was compared, else at the last hidden
-    ones. Each weight is multiplied by the number of edges into its node.
+    Both use the kernel ``"rbf"`` on normalized features, so that they are comparable for networks of any width, at the
+    layers of the loss ``lsp`` if it was compared, else at the last hidden layers. Weights are multiplied by the
+    in-degree.
 
     Raises:
-        NoPicture: If the graph has no node with two or more edges into it, a network has no layer of node features, or
-            the data or a network cannot be loaded any more.
+        NoPicture: If no node has two incoming edges, a network has no layer of node features, or data or a network
+            cannot be loaded.
     """
     with loading():
         alone = open_run(folder / "alone").fits[0]
@@ -161,7 +160,7 @@ def structures(folder: Path, config: DistillConfig) -> dict[str, tuple[np.ndarra
         edges = [dataset.joint_edges, *(b if a is None else a for a, b in zip(made, given, strict=True))]
         there = [entry for entry in edges if entry is not None]
         if not there:
-            raise NoPicture("the networks read no edges: there is no local structure to be seen")
+            raise NoPicture("the networks do not use edges: there is no local structure")
         edge_index = united_edges(there, output.features.size(0), output.nodes)
         weights = [_weights(entry.features, edge_index) for entry in (output, theirs)]
         pairs[name] = (weights[0], weights[1])
@@ -187,22 +186,22 @@ def _hear(run: TrainedRun, layer: str, whose: str) -> LayerOutput:
 
 
 def _weights(z: Tensor, edge_index: Tensor) -> np.ndarray:
-    """Returns the local structure along the edges into nodes with several, relative to an even one."""
+    """Returns the local structure of nodes with several edges, relative to uniform."""
     plain = edge_index.as_tensor() if isinstance(edge_index, EdgeIndex) else edge_index
     degree = torch.bincount(plain[1], minlength=z.size(0))[plain[1]]
     if not bool((degree > 1).any()):
-        raise NoPicture("no node has two or more edges into it: there is no local structure to be seen")
+        raise NoPicture("no node has two or more incoming edges: there is no local structure")
     structure = local_structure(torch.nn.functional.normalize(z.float()), edge_index) * degree
     return structure[degree > 1].numpy()
 
 
 def score_against_cost(networks: Sequence[Mapping[str, Any]], metric: str, percent: bool = False) -> "Figure":
-    """Returns the scores of all networks on the left, and the best of each kind against size and time on the right.
+    """Draws the scores of all networks, and the best ones against size and time.
 
     Args:
-        networks: Entries of a comparison's result: ``name``, ``test``, ``size_bytes`` and ``latency_ms``.
-        metric: Name of the score.
-        percent: Whether the scores are fractions that read better in per cent.
+        networks (list[dict]): Networks of a result: ``name``, ``test``, ``size_bytes`` and ``latency_ms``.
+        metric (str): Name of the metric.
+        percent (bool, optional): Shows fractions as percentages. (default: ``False``)
     """
     scale = 100 if percent else 1
     label = f"test {metric}{' (%)' if percent else ''}"
@@ -223,7 +222,7 @@ def score_against_cost(networks: Sequence[Mapping[str, Any]], metric: str, perce
         bars.set_ylim(-0.6, len(networks) - 0.4)
         costs = ((size, "size_bytes", "weights on disk (KiB)", 1 / 1024), (time, "latency_ms", "forward pass (ms)", 1))
         for axis, key, unit, factor in costs:
-            apart = 0.02 * max(entry[key] for entry in networks) * factor  # students of one size would hide each other
+            apart = 0.02 * max(entry[key] for entry in networks) * factor  # students of the same size would overlap
             for number, entry in enumerate(networks):
                 shift = 0.0 if entry["name"] == "teacher" else apart * (number - len(networks) / 2)
                 axis.errorbar(
@@ -238,11 +237,11 @@ def score_against_cost(networks: Sequence[Mapping[str, Any]], metric: str, perce
 
 
 def local_structures(students: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> "Figure":
-    """Returns, for each student, what every edge weighs in its eyes against what it weighs in the teacher's.
+    """Draws the edge weights of each student against those of the teacher.
 
     Args:
-        students: By name, the weights ``[E]`` of the edges into nodes with several, each multiplied by the number of
-            edges into its node (1 is what an even distribution gives), of the student and of the teacher.
+        students (dict): By name, the edge weights ``[E]`` of student and teacher for nodes with several edges,
+            multiplied by the in-degree (1 is a uniform weight).
     """
     limits = [np.quantile(np.concatenate(pair), (0.002, 0.998)) for pair in students.values()]
     low, high = min(limit[0] for limit in limits), max(limit[1] for limit in limits)
@@ -271,7 +270,7 @@ def local_structures(students: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> "
 
 
 def _color(name: str) -> str:
-    """Returns the color of a network: gray shades for the two that no loss taught."""
+    """Returns the color of a network: gray for teacher and student alone."""
     from graphkit.registry import loss_names
 
     if name in ("teacher", "alone"):

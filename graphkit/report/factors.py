@@ -1,4 +1,4 @@
-"""Pictures of factor graphs: beside the true patterns where these are known, and by themselves."""
+"""Figures of factor graphs, with and without true patterns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Match:
-    """A true pattern of a graph and the factor that it was matched to.
+    """True pattern of a graph and its matched factor.
 
     Args:
-        name: Name of the pattern.
-        mask: ``[e]`` bool, the edges of the pattern.
-        factor: The factor; -1 for none.
-        distance: Edit distance between the two.
+        name (str): Name of the pattern.
+        mask (array): ``[e]`` bool, edges of the pattern.
+        factor (int): The factor; -1 for none.
+        distance (int): Edit distance between the two.
     """
 
     name: str
@@ -33,14 +33,14 @@ class Match:
 
 @dataclass(frozen=True)
 class FactorExample:
-    """A small graph with its factor coefficients.
+    """Small graph with factor coefficients.
 
     Args:
-        title: What the graph is called.
-        edges: ``[e, 2]``, every undirected edge once.
-        values: ``[e, M]``, its coefficient in every factor.
-        matches: True patterns, where they are known.
-        center: A node to mark.
+        title (str): Title.
+        edges (array): ``[e, 2]``, undirected edges without duplicates.
+        values (array): ``[e, M]``, coefficients of all factors.
+        matches (tuple[Match, ...], optional): True patterns. (default: ``()``)
+        center (int, optional): Node to mark. (default: ``None``)
     """
 
     title: str
@@ -51,12 +51,14 @@ class FactorExample:
 
 
 def found_beside_true(examples: Sequence[FactorExample]) -> "Figure":
-    """Returns a picture of each graph, of its true patterns, and below each the factor graph it was matched to.
+    """Draws each graph, its true patterns, and the matched factor graphs below.
 
-    The nodes of a graph stand in the same place in all of its pictures. As in the edit distance, of a factor graph as
-    many of its strongest edges are taken as the pattern has: those that belong to the pattern are in the factor's
-    color, the others dashed, and edges of the pattern that are missing are dotted. Width and opacity follow the
-    coefficient.
+    As in the edit distance, a factor graph has as many edges as the pattern, those with the largest coefficients. Edges
+    of the pattern are drawn in the color of the factor, others dashed, and missing edges dotted. Width and opacity show
+    the coefficient. Node positions are the same in all drawings of a graph.
+
+    Args:
+        examples (list[FactorExample]): Graphs with true patterns.
     """
     columns = sum(len(example.matches) for example in examples)
     layouts = [node_positions(example.edges) for example in examples]
@@ -77,15 +79,18 @@ def found_beside_true(examples: Sequence[FactorExample]) -> "Figure":
                 top.set_title(match.name)
                 _found(bottom, example, match, places)
                 column += 1
-        _row_names(figure, ("input", "true pattern", "factor found"))
+        _row_names(figure, ("input", "true pattern", "matched factor"))
         _legend(figure)
         return figure
 
 
 def factor_graphs(examples: Sequence[FactorExample]) -> "Figure":
-    """Returns a row of pictures per graph: the graph, and each of its factor graphs.
+    """Draws one row per graph: the graph and its factor graphs.
 
-    Width and opacity of an edge follow its coefficient.
+    Width and opacity of an edge show its coefficient.
+
+    Args:
+        examples (list[FactorExample]): The graphs.
     """
     count = examples[0].values.shape[1]
     shown = min(count, len(SERIES))
@@ -108,10 +113,10 @@ def factor_graphs(examples: Sequence[FactorExample]) -> "Figure":
 
 
 def coefficient_histograms(values: np.ndarray) -> "Figure":
-    """Returns the distribution of the first layer's coefficients ``[E, M]`` of each factor over all edges.
+    """Draws histograms of the coefficients of each factor.
 
     Args:
-        values: Coefficients between 0 and 1.
+        values (array): ``[E, M]``, coefficients between 0 and 1.
     """
     shown = min(values.shape[1], len(SERIES))
     with style():
@@ -130,7 +135,7 @@ def coefficient_histograms(values: np.ndarray) -> "Figure":
 
 
 def _found(axis: "Axes", example: FactorExample, match: Match, places: dict[int, np.ndarray]) -> None:
-    """Draws the factor graph that a pattern was matched to."""
+    """Draws the factor graph that is matched to a pattern."""
     if match.factor < 0:
         axis.set_axis_off()
         axis.set_title("no factor left")
@@ -159,12 +164,12 @@ Layer = tuple[np.ndarray, str, str, Any, Any]
 def _graph(
     axis: "Axes", edges: np.ndarray, places: dict[int, np.ndarray], layers: Sequence[Layer], center: int | None = None
 ) -> None:
-    """Draws edges layer by layer (which, color, line, widths, opacities) and the nodes above them."""
+    """Draws edges in layers (mask, color, style, widths, opacities), then nodes."""
     from matplotlib.collections import LineCollection
     from matplotlib.colors import to_rgba
 
     segments = np.array([[places[int(a)], places[int(b)]] for a, b in edges]).reshape(-1, 2, 2)
-    thin = min(1.0, (60 / max(len(edges), 1)) ** 0.5)  # many edges are drawn finer
+    thin = min(1.0, (60 / max(len(edges), 1)) ** 0.5)  # thinner lines for many edges
     for mask, color, line, widths, opacities in layers:
         if mask.any():
             width, opacity = (np.broadcast_to(value, mask.shape)[mask] for value in (widths * thin, opacities))
@@ -186,17 +191,17 @@ def _graph(
     half = 0.5 * _height(places)
     axis.update_datalim([(-0.06, 0.5 - half), (1.06, 0.5 + half)])
     axis.margins(0)
-    axis.set_aspect("equal", adjustable="datalim")  # all boxes of a row keep one size
+    axis.set_aspect("equal", adjustable="datalim")  # keeps the size of all axes in a row
     axis.set_axis_off()
 
 
 def _height(places: dict[int, np.ndarray]) -> float:
-    """Returns how high a drawing is where it is one unit wide, with some room around it."""
+    """Returns the height of a drawing of unit width, with margins."""
     return max(float(np.ptp([point[1] for point in places.values()])), 0.25) + 0.12 if places else 0.25
 
 
 def _row_names(figure: "Figure", names: Sequence[str]) -> None:
-    """Writes the name of each row at the left of its first picture."""
+    """Labels each row at the left of its first drawing."""
     firsts: dict[int, Axes] = {}
     for axis in figure.axes:
         spec = axis.get_subplotspec()
@@ -218,7 +223,7 @@ def _row_names(figure: "Figure", names: Sequence[str]) -> None:
 
 
 def _legend(figure: "Figure") -> None:
-    """Explains the lines of the factor graphs."""
+    """Adds the legend of the factor graphs."""
     from matplotlib.lines import Line2D
 
     handles = [

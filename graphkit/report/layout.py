@@ -1,17 +1,17 @@
-"""Where the nodes of a small graph are drawn."""
+"""Layout of small graphs."""
 
 import networkx
 import numpy as np
 
 
 def node_positions(edges: np.ndarray) -> dict[int, np.ndarray]:
-    """Returns a place in the unit square for every node that has an edge.
+    """Returns positions in the unit square for all nodes with an edge.
 
-    Each connected part is laid out by its shortest paths (Kamada and Kawai), which needs no random start, and turned
-    so that it lies wide; parts stand side by side, the largest first.
+    Each connected component is laid out by shortest paths (Kamada-Kawai, deterministic) and rotated to its principal
+    axis. Components are placed side by side, the largest first.
 
     Args:
-        edges: ``[e, 2]`` pairs of nodes.
+        edges (array): ``[e, 2]``, pairs of nodes.
     """
     graph = networkx.Graph()
     graph.add_edges_from((int(a), int(b)) for a, b in edges)
@@ -33,14 +33,14 @@ def node_positions(edges: np.ndarray) -> dict[int, np.ndarray]:
 
 
 def _wide(points: np.ndarray) -> np.ndarray:
-    """Turns points so that they spread most from left to right; the sign is fixed by the first node."""
+    """Rotates points to their principal axis, with the sign of the first node."""
     _, _, axes = np.linalg.svd(points, full_matrices=False)
     turned = points @ axes.T
     return turned * np.where(turned[0] < 0, -1.0, 1.0)
 
 
 def _unit(places: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
-    """Scales places to the unit square, keeping their proportions and their center."""
+    """Scales points to the unit square, centered and with constant aspect ratio."""
     if not places:
         return places
     points = np.array(list(places.values()))

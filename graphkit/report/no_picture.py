@@ -1,4 +1,4 @@
-"""The one reason for which a report leaves a picture out."""
+"""Exception for figures that cannot be drawn."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,15 +7,15 @@ from graphkit.errors import InputError
 
 
 class NoPicture(InputError):
-    """A run has nothing to draw, or its data cannot be read any more: the rest of the report is as true without it."""
+    """Figure that cannot be drawn, and is omitted from a report."""
 
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """Turns what goes wrong when data and models are loaded into :class:`NoPicture`.
+    """Converts errors of loading data and models to :class:`NoPicture`.
 
     Raises:
-        NoPicture: If a file is gone or damaged, data have changed, or a package for them is missing.
+        NoPicture: If a file is missing or damaged, the data have changed, or a package is missing.
     """
     try:
         yield

@@ -133,7 +133,7 @@ def attempt(make: Callable[..., Sequence[Block]], *args: Any) -> Sequence[Block]
     """Returns the blocks of a picture, ``make(*args)``, or a note with the reason why there is none."""
     try:
         return make(*args)
-    except (NoPicture, FileNotFoundError) as error:  # such as a file of paths that is gone
+    except (NoPicture, FileNotFoundError) as error:  # such as a missing file of paths
         return [Note(f"This picture is left out: {' '.join(str(error).split())}")]
 
 

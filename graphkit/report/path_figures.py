@@ -1,4 +1,4 @@
-"""Pictures of the paths that nodes attend to."""
+"""Figures of path attention."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -13,15 +13,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Nodes with less than this share of the attention carry no number.
+#: Smallest attention weight that is printed.
 _NAMED = 0.04
 
 
 def attended_paths_picture(examples: Sequence[PathExample]) -> "Figure":
-    """Returns a picture for each node: the graph around it and what it gives to the paths that end at it.
+    """Draws the attention of nodes to the paths that end at them.
 
-    A disc stands for the path from there, its area for the weight of that path, its color for the number of hops; the
-    width of an edge is the weight of all paths that run along it. The node itself is the ring.
+    A disc is the start of a path; its area is the attention weight, its color the number of hops. The width of an edge
+    is the total weight of its paths. The node is marked by a ring.
+
+    Args:
+        examples (list[PathExample]): The nodes.
     """
     with style():
         layouts = [node_positions(example.edges) for example in examples]
@@ -34,7 +37,7 @@ def attended_paths_picture(examples: Sequence[PathExample]) -> "Figure":
 
 
 def edge_weights(example: PathExample) -> dict[tuple[int, int], float]:
-    """Returns the weight that runs along each undirected edge, the sum over the paths on it."""
+    """Returns the total weight of the paths along each undirected edge."""
     along: dict[tuple[int, int], float] = {}
     for path in example.paths:
         for a, b in zip(path.nodes[:-1], path.nodes[1:], strict=True):
@@ -45,7 +48,7 @@ def edge_weights(example: PathExample) -> dict[tuple[int, int], float]:
 
 
 def _draw(axis: "Axes", example: PathExample, places: dict[int, np.ndarray]) -> None:
-    """Draws one node's paths."""
+    """Draws the paths of a node."""
     from matplotlib.collections import LineCollection
 
     along = edge_weights(example)
@@ -91,7 +94,7 @@ def _area(weight: float | None) -> float:
 
 
 def _legend(figure: "Figure", longest: int) -> None:
-    """Explains colors and forms."""
+    """Adds the legend of colors and markers."""
     from matplotlib.lines import Line2D
 
     disc = {"linestyle": "", "marker": "o", "markersize": 6, "markeredgewidth": 0}

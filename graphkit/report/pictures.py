@@ -1,4 +1,4 @@
-"""The sections of the report that hold pictures: each is drawn, saved as PNG and put on the page."""
+"""Sections of the report with figures."""
 
 import base64
 
@@ -16,12 +16,12 @@ from graphkit.report.no_picture import NoPicture, loading
 from graphkit.report.page import Block, Cell, Figure, Folded, Note, Section, Table, attempt, draw
 from graphkit.report.path_figures import attended_paths_picture
 
-#: Tasks with one class for each item.
+#: Single-label classification tasks.
 _CONFUSED = ("node-classification", "graph-classification", "skeleton-classification")
 
 
 def curves_section(run: RunFolder) -> list[Section]:
-    """Returns the section with the course of training, if there is an epoch to show."""
+    """Returns the section of training curves, if there are epochs."""
     runs = [fit.metrics for fit in run.fits if fit.metrics]
     if not runs:
         return []
@@ -32,9 +32,9 @@ def curves_section(run: RunFolder) -> list[Section]:
     figure = training_curves(runs, metric, epochs, "held-out fold" if fold else "validation", metric in PERCENT)
     caption = "Thin lines are single runs. " if len(runs) > 1 else ""
     if any(row.get("phase", 1) != 1 for row in runs[0]):
-        caption += "Dotted lines stand where one phase of training ends and the next begins. "
+        caption += "Dotted lines separate the phases of training. "
     if run.config.model.model_class.has_penalty:
-        caption += "The training loss includes the penalties of the model itself, the other loss does not."
+        caption += "The training loss includes the penalties of the model, the other loss does not."
     label = "Loss and score over the epochs"
     return [Section("Training", [draw(run.path, figure, "curves", label, caption, wide=True)])]
 
@@ -45,7 +45,7 @@ def picture_sections(run: RunFolder) -> list[Section]:
         with loading():
             dataset, _ = run.best.dataset, run.best.model
     except NoPicture as error:
-        text = f"Pictures of the data are left out: {' '.join(str(error).split())}"
+        text = f"Figures of the data are omitted: {' '.join(str(error).split())}"
         return [Section("Pictures", [Note(text)])]
     parts = []
     if collect.has_factors(run.best):
@@ -68,22 +68,21 @@ def _true_factors(run: RunFolder) -> list[Block]:
     figure = found_beside_true(collect.true_examples(run.best))
     caption = (
         "Test graphs with a small, a median and a large edit distance (the tenth, fiftieth and ninetieth percentile). "
-        "Of a factor, as many of its strongest edges count as the pattern has; width and opacity follow the "
-        "coefficient. One color is one factor of the first layer."
+        "A factor graph has as many edges as the pattern, those with the largest coefficients, shown by width and "
+        "opacity. Colors are factors of the first layer."
     )
-    return [draw(run.path, figure, "factors", "Factor graphs beside the true patterns", caption, wide=True)]
+    return [draw(run.path, figure, "factors", "Factor graphs and true patterns", caption, wide=True)]
 
 
 def _factors(run: RunFolder) -> list[Block]:
     view = collect.factor_view(run.best)
     caption = (
-        "The first layer's factor graphs; width and opacity of an edge follow its coefficient, the mean of the two "
-        "directions."
+        "Factor graphs of the first layer; width and opacity of an edge show its coefficient (mean of directions)."
     )
     if any(example.center is not None for example in view.examples):
-        caption += " Shown are neighborhoods of test nodes that are neither too small nor too large to be seen."
+        caption += " The graphs are neighborhoods of test nodes of a suitable size."
     saturated = np.mean((view.coefficients < 0.01) | (view.coefficients > 0.99))
-    spread = f"Coefficients of the first layer over all edges looked at; {saturated:.0%} are below 0.01 or above 0.99."
+    spread = f"Coefficients of the first layer over all evaluated edges; {saturated:.0%} are below 0.01 or above 0.99."
     histograms = coefficient_histograms(view.coefficients)
     return [
         draw(run.path, factor_graphs(view.examples), "factors", "Factor graphs", caption, wide=True),
@@ -105,9 +104,9 @@ def _correlation(run: RunFolder) -> list[Block]:
 def _paths(run: RunFolder) -> list[Block]:
     examples = collect_paths.path_examples(run.best)
     caption = (
-        "What the first layer gives to the paths that end at a few test nodes, the mean of its heads: at those with "
-        "few, with a usual number and with many paths. The area of a disc is the weight of the path from there, its "
-        "color the number of hops; an edge is as wide as the paths that run along it weigh together."
+        "Attention of the first layer to the paths that end at test nodes with few, with a median number of, and with "
+        "many paths, averaged over heads. The area of a disc is the weight of the path from this node, its color the "
+        "number of hops. The width of an edge is the total weight of its paths."
     )
     tables = [
         Folded(f"{example.title}: the strongest paths", _strongest(example), is_open=not number)
@@ -129,35 +128,37 @@ def _strongest(example: collect_paths.PathExample) -> Table:
 
 
 def _clips(run: RunFolder) -> list[Block]:
-    """Returns the strip of test clips, the same clips moving, and the table of the joints that count; writes both."""
+    """Draws a strip and an animation of test clips, and the table of important joints."""
     examples = collect_clips.clip_examples(run.best)
     strip = clip_strip(examples)
     moving = clip_animation(examples, run.path / "figures" / "clips.gif")
     caption = (
-        "The test clips that the model is most sure of, usually sure of and least sure of. The area of a disc is the "
-        "weight of the joint for the action that the model names: gradient times input, where the input is what the "
-        "first norm makes of the stream, so that zero is the usual place of the joint. Numbers are frames."
+        "Test clips with the largest, the median and the smallest confidence. The area of a disc is the importance of "
+        "the joint for the predicted action: gradient times input after the first norm, so that zero is the mean "
+        "position of the joint. Numbers are frames."
     )
     code = base64.b64encode(moving.read_bytes()).decode("ascii")
     rows: list[list[Cell]] = [
         [example.title, ", ".join(f"{name} {share:.0%}" for name, share in example.strongest())] for example in examples
     ]
     return [
-        draw(run.path, strip, "clips", "Clips and the joints that count", caption, wide=True),
-        Figure("The same clips, moving.", source=f"data:image/gif;base64,{code}", label="The same clips, moving"),
+        draw(run.path, strip, "clips", "Clips with joint importance", caption, wide=True),
+        Figure(
+            "Animation of the same clips.", source=f"data:image/gif;base64,{code}", label="Animation of the same clips"
+        ),
         Table(("clip", "joints with the largest weights"), rows),
     ]
 
 
 def _learned(run: RunFolder) -> list[Block]:
-    """Returns the matrices that blocks have learned, and the strongest pairs of joints in them."""
+    """Draws the learned matrices of blocks, and lists the strongest pairs of joints."""
     fit = run.best
     graphs, layout = collect_clips.learned_graphs(fit), fit.dataset.layout  # type: ignore[attr-defined]
     figure = learned_graphs_picture(graphs, layout)
     caption = (
-        "What each block has added to its four fixed matrices: the mean size of learned matrix and data-dependent one "
-        f"over the four and over up to {collect_clips.AVERAGED} test clips. Each block has its own scale; the orange "
-        "boxes are the bones. Joints are in the order of the layout."
+        "Additions of each block to its four fixed matrices: mean absolute value of the learned and data-dependent "
+        f"matrices, over the four and up to {collect_clips.AVERAGED} test clips. The scale differs between blocks; "
+        "orange boxes are bones. Joints are in the order of the layout."
     )
     steps = collect_clips.bones_between(layout)
     rows: list[list[Cell]] = []
@@ -185,6 +186,6 @@ def _confusion(run: RunFolder) -> list[Block]:
     if collect_clips.has_clips(run.best) and few < all_of_them:
         which = f"{few:,} of the {all_of_them:,} {which}"
     share = float(counts.diagonal().sum() / counts.sum().clamp(min=1))
-    caption = f"Counts over {which}; {share:.1%} on the diagonal. Shading is the share of the true class."
+    caption = f"Counts over {which}; {share:.1%} on the diagonal. Shading is the fraction of the true class."
     figure = confusion_matrix(counts, run.best.dataset.class_names)
     return [draw(run.path, figure, "confusion", "Confusion matrix", caption)]

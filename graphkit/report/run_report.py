@@ -43,21 +43,21 @@ _FACTORS = (
 
 
 def report(run: RunFolder | str | Path) -> Path:
-    """Writes ``report.html`` and the pictures in ``figures/`` into a run folder.
+    """Writes ``report.html`` and the figures in ``figures/`` into a run folder.
 
-    The page holds settings, environment, curves, scores and pictures, and needs no other file and no network. A
-    picture whose data cannot be loaded any more is left out, and the page states the reason.
+    The page contains settings, environment, curves, scores and figures, and needs neither other files nor a network.
+    Figures whose data cannot be loaded are omitted, with the reason.
 
     Args:
-        run (RunFolder, str or Path): Run of ``train``, ``distill`` or ``continual``, or its folder.
+        run (RunFolder or str or Path): Run of ``train``, ``distill`` or ``continual``, or its folder.
 
     Returns:
         The path of the page.
 
     Raises:
         FileNotFoundError: If the folder is not a run.
-        ValueError: If the run cannot be read, or its folder cannot be written to.
-        ImportError: If matplotlib is missing.
+        InputError: If the run cannot be read, or its folder is not writable.
+        MissingPackageError: If matplotlib is missing.
     """
     require_matplotlib()
     path = (run.path if isinstance(run, RunFolder) else Path(run)) / "report.html"
@@ -73,7 +73,7 @@ def report(run: RunFolder | str | Path) -> Path:
 
 
 def _page_builder(run: RunFolder | str | Path) -> Callable[[], Page]:
-    """Returns the function that builds the page of a run and writes the pictures, by the command that made the run."""
+    """Returns the function that builds the page for the command of a run."""
     if isinstance(run, RunFolder):
         return partial(run_page, run)
     folder = Path(run)
@@ -86,10 +86,10 @@ def _page_builder(run: RunFolder | str | Path) -> Callable[[], Page]:
 
 
 def _result(folder: Path, command: str, check: Callable[[dict[str, Any], Path], object]) -> dict[str, Any]:
-    """Reads the result of several fits.
+    """Reads and validates the result of several fits.
 
     Raises:
-        InputError: If the run has not ended, or a key is missing or has another type; the file and the key are named.
+        InputError: If the run is incomplete, or a key is missing or has the wrong type.
     """
     result = read_result(folder)
     if not result:
@@ -99,13 +99,19 @@ def _result(folder: Path, command: str, check: Callable[[dict[str, Any], Path], 
 
 
 def factor_picture(run: RunFolder | str | Path) -> Path:
-    """Writes ``figures/factors.png``, the factor graphs of a few inputs, and returns its path.
+    """Writes ``figures/factors.png``, the factor graphs of some inputs.
 
-    Where the true factors are known, they stand beside those that were found.
+    True factors are shown if the data set has them.
+
+    Args:
+        run (RunFolder or str or Path): Run of ``train``, or its folder.
+
+    Returns:
+        The path of the figure.
 
     Raises:
-        FileNotFoundError: If the folder is not a run, or the run has not ended.
-        ValueError: If the model has no factors, or the graph is too large to be drawn.
+        FileNotFoundError: If the folder is not a run, or the run is incomplete.
+        InputError: If the model has no factors, or the graph is too large.
     """
     run = run if isinstance(run, RunFolder) else open_run(run)
     fit = run.best
@@ -117,13 +123,13 @@ def factor_picture(run: RunFolder | str | Path) -> Path:
 
 
 def run_page(run: RunFolder) -> Page:
-    """Returns the page of a run of ``train``; writes the pictures."""
+    """Builds the page of a ``train`` run, and writes the figures."""
     result, config = run.result, run.config
     title = f"{config.model.name} on {result.get('dataset', config.data.name)}"
     task = f"{result['task'].replace('-', ' ')}, " if "task" in result else ""
     lead = f"{task}run folder {run.path.resolve().name}"
     if not result:
-        warning = "This run has not ended: there are no scores yet. Continue it with graphkit train --resume."
+        warning = "This run has not ended and has no scores yet. Continue it with graphkit train --resume."
         sections = [*curves_section(run), _reproduce(run), _settings(run)]
         return Page(title, lead, sections, warnings=[warning])
     sections = [Section("Scores", _scores(run)), *curves_section(run), *picture_sections(run)]
@@ -131,7 +137,7 @@ def run_page(run: RunFolder) -> Page:
 
 
 def _scores(run: RunFolder) -> list[Block]:
-    """Returns the tables of scores: over all runs, of the factors, and of each run."""
+    """Returns the tables of scores: mean over runs, factors, and single runs."""
     result, fits = run.result, run.fits
     blocks: list[Block] = [Note(scores.SELECTED.get(result.get("selected_on", ""), ""), "")]
     factors, others = scores.factor_table(result), scores.other_scores(result)
@@ -168,12 +174,12 @@ def _runs(run: RunFolder) -> Table:
 
 
 def _reproduce(run: RunFolder) -> Section:
-    """Returns the section that says how to get the same numbers again."""
+    """Returns the section with the commands to reproduce the run."""
     blocks: list[Block] = [
-        Note("With the versions listed below, this trains the same runs again and scores them:", ""),
+        Note("With the versions listed below, these commands reproduce the runs and their scores:", ""),
         *reproduce(run.path, "graphkit train --config config.yaml --output again\ngraphkit evaluate again"),
     ]
-    if "dataset" in vars(run.best) and run.best.dataset.citation:  # only if a picture has needed the data already
+    if "dataset" in vars(run.best) and run.best.dataset.citation:  # only if the data are already loaded
         blocks.append(Note(f"Data: {run.best.dataset.citation}"))
     return Section("Reproduce", blocks)
 

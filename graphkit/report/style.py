@@ -1,4 +1,4 @@
-"""The look that all figures share, and the two forms they are saved in."""
+"""Common style of all figures, and output as PNG and SVG."""
 
 import importlib.util
 import io
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 INK, MUTED, LINE = "#20242c", "#6b7280", "#d5d9e0"
 WRONG = "#c8372d"
-#: Colors of factors, runs and classes: distinct in hue and lightness, readable on white and on black.
+#: Colors of factors, runs and classes, distinct in hue and lightness on light and dark backgrounds.
 SERIES = ("#3568c9", "#d9730d", "#2b8a5f", "#9a45a3", "#15818f", "#a8810c", "#7b5b3f", "#5c6bc0")
 
-#: What each color is called in the style sheet, so that an inline picture follows the light or dark theme.
+#: CSS variables of the colors, so that an inline SVG follows the light or dark theme.
 VARIABLES = {
     INK: "ink",
     MUTED: "muted",
@@ -59,14 +59,14 @@ _SETTINGS: dict[Any, Any] = {
 
 
 def require_matplotlib() -> None:
-    """Raises an ``ImportError`` that says what to install where matplotlib is missing."""
+    """Raises an error with the install command if matplotlib is missing."""
     if importlib.util.find_spec("matplotlib") is None:
         raise MissingPackageError("figures need matplotlib, which is not installed; pip install matplotlib")
 
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draws in the common look; the user's own settings, and the backend, are left as they were."""
+    """Applies the common style within the context, keeping the user's settings."""
     require_matplotlib()
     import matplotlib
 
@@ -75,7 +75,7 @@ def style() -> Iterator[None]:
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """Returns an empty figure of a size in inches that belongs to no window and no backend."""
+    """Creates an empty figure with a size in inches, without a window or backend."""
     require_matplotlib()
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -84,7 +84,7 @@ def new_figure(width: float, height: float) -> "Figure":
 
 
 def save_png(figure: "Figure", path: str | Path) -> Path:
-    """Writes a figure as a PNG file on white, atomically, and returns its path."""
+    """Writes a figure as a PNG file with a white background, atomically."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with style():
@@ -93,12 +93,12 @@ def save_png(figure: "Figure", path: str | Path) -> Path:
 
 
 def inline_svg(figure: "Figure", name: str, label: str) -> str:
-    """Returns a figure as an ``<svg>`` element whose colors are those of the page around it.
+    """Renders a figure as an ``<svg>`` element with the colors of the page.
 
     Args:
-        figure: The figure.
-        name: Put before every id of the picture, so that pictures on one page do not share any.
-        label: What the picture shows, for those who cannot see it; plain text.
+        figure (Figure): The figure.
+        name (str): Prefix of all ids in the SVG, unique on the page.
+        label (str): Text alternative.
     """
     from html import escape
 

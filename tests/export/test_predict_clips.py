@@ -134,7 +134,7 @@ def test_a_damaged_form_and_a_model_of_graphs_are_refused(graph_run: Path, tmp_p
     form = ClipForm(get_layout("coco-17"), 3, 1, ("a", "b")).to_dict()
     with pytest.raises(ValueError, match="the form of clips is damaged .TypeError.*'speed'"):
         ClipForm.from_dict({**form, "speed": 1})
-    with pytest.raises(ValueError, match="only models of skeleton clips predict for new clips .got 'gcn'.; leave"):
+    with pytest.raises(ValueError, match="only models of skeleton clips can predict for new clips .got 'gcn'.; omit"):
         open_predictor(open_run(graph_run))
     with pytest.raises(FileNotFoundError, match=re.escape("there is no file or folder 'nowhere'; check the path")):
         find_clips(["nowhere"])

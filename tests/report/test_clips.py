@@ -105,7 +105,7 @@ def test_the_report_of_a_run_on_clips(tmp_path: Path) -> None:
     fit(config, tmp_path / "run")
     text = report(tmp_path / "run").read_text(encoding="utf-8")
     check(re.sub(r"<\?xml.*?\?>|<!DOCTYPE svg.*?>", "", text, flags=re.DOTALL))
-    for phrase in ("Clips and the joints that count", "gradient times input", "Learned graphs", "Confusion matrix"):
+    for phrase in ("Clips with joint importance", "gradient times input", "Learned graphs", "Confusion matrix"):
         assert phrase in text
     assert text.count("data:image/gif;base64,") == 1 and "left out" not in text
     assert "block 2" in text and not re.search(r"""(?:src|href)=["'](?!#|data:)""", text)

@@ -65,7 +65,7 @@ def test_nodes_with_few_and_with_many_paths_are_shown(run: Path) -> None:
 def test_the_report_shows_the_paths(run: Path) -> None:
     text = page(run)
     assert "Paths attended to" in text and "the strongest paths" in text and "(itself)" in text
-    assert (run / "figures" / "paths.png").exists() and "Dotted lines stand where one phase" in text
+    assert (run / "figures" / "paths.png").exists() and "Dotted lines separate the phases" in text
     assert json.loads((run / "result.json").read_text())["test"] == evaluate_run(open_run(run))["test"]
 
 

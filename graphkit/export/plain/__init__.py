@@ -1,4 +1,4 @@
-"""Copies of models for use elsewhere: PyTorch's own convolutions and products, and nothing else."""
+"""Plain forms of models for export, built from standard PyTorch operators only."""
 
 from graphkit.export.plain.dispatch import plain_form
 from graphkit.export.plain.st_gcn import PlainSTGCN, PlainSTGCNConv

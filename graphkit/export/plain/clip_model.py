@@ -1,4 +1,4 @@
-"""What the plain forms of all models of clips share: the norm of coordinates, the order of axes, means and scores."""
+"""Base class of the plain forms of clip models."""
 
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
@@ -13,12 +13,16 @@ if TYPE_CHECKING:
 
 
 class PlainClipModel(torch.nn.Module, ABC):
-    """A model of clips ``[batch, C, T, V, P]`` in its plain form; all clips of a batch have T frames.
+    """Base class of clip models in plain form, for clips of equal length.
 
     Args:
-        model: The model, whose norm of coordinates becomes a factor and a shift.
-        classifier: Its last product.
-        least_frames: Fewest frames that it takes where their number is left open in an export.
+        model (SkeletonModel): The model; its input batch norm is folded into a scale and a shift.
+        classifier (Module): Final linear layer.
+        least_frames (int): Smallest number of frames for an export with a dynamic number of frames.
+
+    Shapes:
+        - **input:** ``[batch, C, T, V, P]``.
+        - **output:** ``[batch, num_classes]``.
     """
 
     factor: Tensor
@@ -40,10 +44,10 @@ class PlainClipModel(torch.nn.Module, ABC):
 
     @abstractmethod
     def body(self, x: Tensor) -> Tensor:
-        """Takes every person of every clip by itself: ``[N P, C, T, V]`` to ``[N P, C', T', V]``."""
+        """Maps the persons of all clips from ``[N P, C, T, V]`` to ``[N P, C', T', V]``."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Returns the scores of the actions of each clip, ``[batch, num_classes]``, from ``[batch, C, T, V, P]``."""
+        """Computes class scores ``[batch, num_classes]`` of clips ``[batch, C, T, V, P]``."""
         if not torch.compiler.is_compiling():
             check_clips(x, self.in_channels, self.num_joints, self.num_persons, False)
         x = x * self.factor + self.shift
@@ -56,7 +60,7 @@ class PlainClipModel(torch.nn.Module, ABC):
 
 
 def affine(norm: torch.nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
-    """Returns the factor and the shift of each channel that a norm is in evaluation."""
+    """Returns scale and shift of a batch norm in evaluation mode, per channel."""
     mean, variance = norm.running_mean, norm.running_var
     assert mean is not None and variance is not None
     factor = norm.weight * torch.rsqrt(variance + norm.eps)
@@ -64,10 +68,10 @@ def affine(norm: torch.nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
 
 
 def pointwise(weight: Tensor) -> Tensor:
-    """Returns a matrix ``[in, out]`` as the kernel of a convolution, ``[out, in, 1, 1]``."""
+    """Converts a matrix ``[in, out]`` to a 1x1 convolution kernel ``[out, in, 1, 1]``."""
     return weight.t()[:, :, None, None].contiguous()
 
 
 def over_frames(weight: Tensor) -> Tensor:
-    """Returns the matrices of the frames of a window, ``[W, in, out]``, as a kernel, ``[out, in, W, 1]``."""
+    """Converts matrices ``[W, in, out]`` to a temporal kernel ``[out, in, W, 1]``."""
     return weight.permute(2, 1, 0).unsqueeze(3).contiguous()

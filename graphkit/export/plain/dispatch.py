@@ -1,4 +1,4 @@
-"""From a trained model to the copy of it that can be exported."""
+"""Conversion of trained models to their plain form."""
 
 from functools import singledispatch
 
@@ -9,20 +9,20 @@ from graphkit.errors import InputError
 
 @singledispatch
 def plain_form(model: torch.nn.Module) -> torch.nn.Module:
-    """Returns a copy of a model for evaluation that is made of PyTorch's own convolutions and products only.
+    """Converts a model to an equivalent inference model of standard operators.
 
-    It gives the numbers of the model to rounding, has no norm and no operator of graphkit in it, and its shapes may be
-    left open where it is exported, so that it can run where neither graphkit nor PyTorch is installed.
+    The result equals the model up to rounding. It has no norms and no operators of graphkit, and supports dynamic
+    shapes in an export.
 
     Args:
-        model: The model, whose norms have seen data: :class:`~graphkit.nn.STIGCN` or :class:`~graphkit.nn.STGCN`.
-            Another one takes part once a function for its class is registered with ``plain_form.register``.
+        model (Module): Trained model: :class:`~graphkit.nn.STIGCN` or :class:`~graphkit.nn.STGCN`. Register a function
+            with ``plain_form.register`` to support other classes.
 
     Returns:
-        The copy, in evaluation mode, on the CPU; it cannot be trained.
+        A model in evaluation mode on the CPU, which cannot be trained.
 
     Raises:
-        ValueError: If no such copy is known for the class of the model.
+        InputError: If the class of the model is not supported.
     """
     supported = ", ".join(sorted(cls.__name__ for cls in plain_form.registry if cls is not object))
     raise InputError(f"only {supported} have a plain form that can be exported (got {type(model).__name__})")

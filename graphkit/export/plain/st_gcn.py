@@ -1,4 +1,4 @@
-"""ST-GCN in its plain form."""
+"""Plain form of ST-GCN."""
 
 import torch
 from torch import Tensor
@@ -11,14 +11,14 @@ from graphkit.nn.models.st_gcn import STGCN
 
 
 class PlainSTGCNConv(torch.nn.Module):
-    """The block :class:`~graphkit.nn.STGCNConv` as convolutions and one product of matrices, with its norms folded in.
+    """Plain form of :class:`~graphkit.nn.STGCNConv` with folded norms.
 
     Args:
-        conv: The block, whose norms have seen data.
+        conv (STGCNConv): Trained layer.
 
     Shapes:
         - **input:** ``[N, in_channels, T, V]``.
-        - **output:** ``[N, out_channels, T', V]``, of every ``stride``-th frame.
+        - **output:** ``[N, out_channels, T', V]``, with stride ``stride`` over frames.
     """
 
     kernel: Tensor
@@ -42,7 +42,7 @@ class PlainSTGCNConv(torch.nn.Module):
                 by_shortcut, to_shortcut = affine(conv.norm_shortcut)
                 self.register_buffer("kernel_shortcut", pointwise(conv.weight_shortcut * by_shortcut))
                 shift = shift + to_shortcut
-            # One kernel makes all parts of all channels, part by part.
+            # One kernel computes all spatial partitions of all channels.
             self.register_buffer("kernel", pointwise((conv.weight * by_space).transpose(0, 1).flatten(1)))
             self.register_buffer("matrices", matrices.clone())
             self.register_buffer("bias_space", received.t()[:, None].contiguous())  # [out, 1, V]
@@ -50,7 +50,7 @@ class PlainSTGCNConv(torch.nn.Module):
             self.register_buffer("bias_time", shift)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Runs the block."""
+        """Computes the output features."""
         count, _, frames, joints = x.shape
         projected = F.conv2d(x, self.kernel).view(count, self.parts, self.out_channels * frames, joints)
         space = (projected @ self.matrices).sum(dim=1).view(count, self.out_channels, frames, joints)
@@ -64,10 +64,10 @@ class PlainSTGCNConv(torch.nn.Module):
 
 
 class PlainSTGCN(PlainClipModel):
-    """:class:`~graphkit.nn.STGCN` in its plain form, see :func:`~graphkit.export.plain.plain_form`.
+    """Plain form of :class:`~graphkit.nn.STGCN`, see :func:`plain_form`.
 
     Args:
-        model: The model.
+        model (STGCN): Trained model.
 
     Shapes:
         - **input:** ``[batch, C, T, V, P]``.
@@ -79,7 +79,7 @@ class PlainSTGCN(PlainClipModel):
         self.blocks = torch.nn.Sequential(*(PlainSTGCNConv(block) for block in model.blocks))  # type: ignore[arg-type]
 
     def body(self, x: Tensor) -> Tensor:
-        """Runs the blocks."""
+        """Applies all layers."""
         return self.blocks(x)
 
 

@@ -1,4 +1,4 @@
-"""STIGCN in its plain form."""
+"""Plain form of STIGCN."""
 
 import torch
 from torch import Tensor
@@ -11,12 +11,13 @@ from graphkit.nn.models.stigcn import STIGCN
 
 
 class PlainSTInceptionConv(torch.nn.Module):
-    """The block :class:`~graphkit.nn.STInceptionConv` as the equations have it, with its norms folded in.
+    """Plain form of :class:`~graphkit.nn.STInceptionConv` with folded norms.
 
-    Convolutions over the channels and over three frames, and two batched products of matrices that mix the joints.
+    It consists of convolutions over channels and over three frames, and two batched matrix products that mix the
+    joints.
 
     Args:
-        conv: The block, whose norms have seen data.
+        conv (STInceptionConv): Trained layer.
 
     Shapes:
         - **input:** ``[N, in_channels, T, V]``.
@@ -71,7 +72,7 @@ class PlainSTInceptionConv(torch.nn.Module):
                 self.register_buffer(name, value)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Runs the block."""
+        """Computes the output features."""
         count, _, frames, joints = x.shape
         theta, phi = (
             F.conv2d(x, self.kernel_embed, self.bias_embed)
@@ -83,7 +84,7 @@ class PlainSTInceptionConv(torch.nn.Module):
         matrices = self.matrices + self.rho * attention.unsqueeze(1)
         branched = F.conv2d(x, self.kernel_branch).view(count, self.branches, self.width * frames, joints)
         space = (branched @ matrices).view(count, self.branches * self.width, frames, joints) + self.bias_branch
-        motion = F.pad(x, (0, 0, 0, 1), mode="replicate")[:, :, 1:] - x  # the last frame does not move
+        motion = F.pad(x, (0, 0, 0, 1), mode="replicate")[:, :, 1:] - x  # zero motion in the last frame
         places = F.conv2d(x, self.kernel_place, self.bias_place, padding=(1, 0))
         moves = F.conv2d(motion, self.kernel_motion, self.bias_motion, padding=(1, 0))
         out = F.conv2d(space.relu(), self.kernel_space, self.bias_out)
@@ -96,14 +97,13 @@ class PlainSTInceptionConv(torch.nn.Module):
 
 
 class PlainSTIGCN(PlainClipModel):
-    """:class:`~graphkit.nn.STIGCN` in its plain form, see :func:`~graphkit.export.plain.plain_form`.
+    """Plain form of :class:`~graphkit.nn.STIGCN`, see :func:`plain_form`.
 
     Args:
-        model: The model.
+        model (STIGCN): Trained model.
 
     Shapes:
-        - **input:** ``[batch, C, T, V, P]``; where the number of frames is left open in an export, it must be at least
-          two for each time that it is halved.
+        - **input:** ``[batch, C, T, V, P]``; with a dynamic number of frames, at least two frames per halving.
         - **output:** ``[batch, num_classes]``.
     """
 
@@ -116,7 +116,7 @@ class PlainSTIGCN(PlainClipModel):
         )
 
     def body(self, x: Tensor) -> Tensor:
-        """Runs the blocks; before each stage, every two frames become one."""
+        """Applies all layers, halving the number of frames before each stage."""
         x = self.first(x)
         for stage in self.stages:
             x = stage(F.max_pool2d(x, (2, 1)) if x.size(2) > 1 else x)  # a single frame is kept
