@@ -1,1 +1,1 @@
-"""The command line, one command per file."""
+"""Command line interface, with one command per file."""

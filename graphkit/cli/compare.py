@@ -1,4 +1,4 @@
-"""``graphkit compare``."""
+"""Command ``graphkit compare``."""
 
 import json
 from typing import Any
@@ -8,13 +8,14 @@ import click
 from graphkit.screen import echo, printable
 
 
-@click.command(short_help="Compare runs seed by seed.")
+@click.command(short_help="Compare runs with paired t-tests.")
 @click.argument("runs", nargs=-1, required=True, type=click.Path())
-@click.option("--json", "as_json", is_flag=True, help="Print the comparison as one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 def compare(runs: tuple[str, ...], as_json: bool) -> None:
-    """Compare the run folders RUNS on the same data: scores, and a paired t-test of each against the first.
+    """Compare the run folders RUNS with paired t-tests against the first run.
 
-    Pairs are the runs of one seed. p is two-sided, and not corrected for several comparisons.
+    Runs must have the same data; scores are paired by seed. p-values are two-sided and not corrected for multiple
+    comparisons.
 
     \b
     Example:
@@ -27,7 +28,7 @@ def compare(runs: tuple[str, ...], as_json: bool) -> None:
 
 
 def _lines(result: dict[str, Any]) -> list[str]:
-    """Returns the table for a person to read."""
+    """Returns the comparison as a text table."""
     from graphkit.metrics.format_scores import PERCENT, format_score, format_scores
 
     percent = result["metric"] in PERCENT
@@ -54,7 +55,7 @@ def _lines(result: dict[str, Any]) -> list[str]:
 
 
 def _notes(result: dict[str, Any], percent: bool) -> list[str]:
-    """Returns a line for each run whose difference is not that of the means in the table."""
+    """Returns a note for each run whose difference uses only some of its seeds."""
     from graphkit.metrics.format_scores import format_score
 
     first, *others = result["runs"]

@@ -1,4 +1,4 @@
-"""``graphkit continual``."""
+"""Command ``graphkit continual``."""
 
 from typing import Any
 
@@ -7,40 +7,46 @@ import click
 from graphkit.errors import InputError
 
 
-@click.command(short_help="Learn the tasks of a stream one after the other.")
-@click.option("--strategy", help="Strategy against forgetting. [twp]")
-@click.option("--compare", metavar="NAMES", help="Several strategies, such as twp,ewc,fine-tune, or all.")
-@click.option("--model", help="Model, see `graphkit models`. [gat]")
-@click.option("--dataset", help="Data set, see `graphkit datasets`, or a file or folder of your own. [cora]")
-@click.option("--recipe", help="Settings to start from, see `graphkit recipes`, or none. [continual-DATASET, if any]")
-@click.option("--protocol", help="default, or published: one output layer for all, Adam with coupled decay. [default]")
-@click.option("--classes-per-task", type=int, help="Classes, labels or assays of each task. [2]")
-@click.option("--tasks", type=int, help="Number of tasks, in the place of --classes-per-task.")
-@click.option("--scenario", help="task, class or time: what is known, or comes, at test time. [task]")
-@click.option("--visible", help="whole, so-far or task: what of the graph is seen while a task is learned. [whole]")
-@click.option("--no-inter-task-edges", is_flag=True, help="Take out edges between nodes of different tasks.")
-@click.option("--root", type=click.Path(), help="Folder of raw files. [$GRAPHKIT_DATA, else the cache folder]")
-@click.option("--epochs", type=int, help="Largest number of epochs of each task.")
+@click.command(short_help="Train on a sequence of tasks (continual learning).")
+@click.option("--strategy", help="Continual learning strategy. [default: twp]")
+@click.option("--compare", metavar="NAMES", help="Strategies to compare, such as twp,ewc,fine-tune, or all.")
+@click.option("--model", help="Model (see `graphkit models`). [default: gat]")
+@click.option("--dataset", help="Data set (see `graphkit datasets`), or path of your data. [default: cora]")
+@click.option("--recipe", help="Recipe (see `graphkit recipes`), or none. [default: continual-DATASET, if it exists]")
+@click.option("--protocol", help="default, or published: shared output layer, Adam with L2 penalty. [default: default]")
+@click.option("--classes-per-task", type=int, help="Number of classes, labels or assays per task. [default: 2]")
+@click.option("--tasks", type=int, help="Number of tasks, instead of --classes-per-task.")
+@click.option("--scenario", help="Scenario: task-, class- or time-incremental (task, class, time). [default: task]")
+@click.option("--visible", help="Visible graph while training on a task: whole, so-far or task. [default: whole]")
+@click.option("--no-inter-task-edges", is_flag=True, help="Remove edges between nodes of different tasks.")
+@click.option("--root", type=click.Path(), help="Folder of raw files. [default: $GRAPHKIT_DATA, else the cache folder]")
+@click.option("--epochs", type=int, help="Maximum number of epochs per task.")
 @click.option("--lr", type=float, help="Learning rate.")
-@click.option("--search", is_flag=True, help="Try each strategy's grid first, with a seed of its own, on validation.")
-@click.option("--seed", type=int, help="First seed. [0]")
-@click.option("--seeds", type=int, help="How many seeds, from --seed on; each has a split of its own. [1]")
-@click.option("--batch-size", type=int, help="Graphs, nodes or clips in a batch. [see train.batch_size]")
-@click.option("--device", help="auto, cpu, cuda or cuda:N. [auto]")
-@click.option("--config", type=click.Path(exists=True, dir_okay=False), help="YAML file of settings.")
-@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="One setting, such as strategies.twp.beta=0.1.")
-@click.option("--output", type=click.Path(), help="Run folder, empty or new. [runs/continual-DATASET-NNN]")
-@click.option("--resume", "run", type=click.Path(), metavar="RUN", help="Continue an interrupted run.")
-@click.option("--shard", metavar="I/N", help="Do part I of N, from 0; the others share --output. See docs/shards.md.")
-@click.option("--quiet", is_flag=True, help="Show nothing but the result.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@click.option(
+    "--search", is_flag=True, help="Search the grid of each strategy first, on validation items of a separate seed."
+)
+@click.option("--seed", type=int, help="First random seed. [default: 0]")
+@click.option("--seeds", type=int, help="Number of seeds, starting from --seed; each has its own split. [default: 1]")
+@click.option(
+    "--batch-size", type=int, help="Number of graphs, nodes or clips per batch. [default: see train.batch_size]"
+)
+@click.option("--device", help="Device: auto, cpu, cuda or cuda:N. [default: auto]")
+@click.option("--config", type=click.Path(exists=True, dir_okay=False), help="YAML file with settings.")
+@click.option(
+    "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Setting, such as strategies.twp.beta=0.1; repeatable."
+)
+@click.option("--output", type=click.Path(), help="Run folder, new or empty. [default: runs/continual-DATASET-NNN]")
+@click.option("--resume", "run", type=click.Path(), metavar="RUN", help="Interrupted run to continue.")
+@click.option("--shard", metavar="I/N", help="Run shard I of N, from 0; all shards share --output. See docs/shards.md.")
+@click.option("--quiet", is_flag=True, help="Print only the result.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_context
 def continual(ctx: click.Context, **options: Any) -> None:
-    """Learn the tasks of a stream one after the other, and tell what was forgotten.
+    """Train on a sequence of tasks and measure forgetting (continual learning).
 
-    A data set is cut into tasks: groups of classes, of labels or of assays. The result is the score on every task after
-    every task. Settings come from the recipe, then --config, then --set and the other options. Ctrl-C leaves a run
-    that --resume continues after the last whole task.
+    A data set is divided into tasks: groups of classes, labels or assays. The result contains the score on every task
+    after training on every task. Settings are taken from the recipe, then --config, then --set and the other options.
+    After Ctrl-C, --resume continues from the last completed task.
 
     \b
     Examples:

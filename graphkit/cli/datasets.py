@@ -1,4 +1,4 @@
-"""``graphkit datasets``."""
+"""Command ``graphkit datasets``."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from graphkit.registry import canonical_dataset, dataset_names, manifest, unknow
 from graphkit.screen import echo
 
 
-@click.command(short_help="List the data sets.")
+@click.command(short_help="List data sets or the options of one.")
 @click.argument("name", required=False)
-@click.option("--root", type=click.Path(), help="Folder of raw files. [$GRAPHKIT_DATA, else the cache folder]")
+@click.option("--root", type=click.Path(), help="Folder of raw files. [default: $GRAPHKIT_DATA, else the cache folder]")
 def datasets(name: str | None, root: str | None) -> None:
-    """List the data sets and whether their raw files are at hand, or the settings of the data set NAME.
+    """List data sets and whether their raw files are present, or the options of NAME.
 
     \b
     Examples:
@@ -35,7 +35,7 @@ def datasets(name: str | None, root: str | None) -> None:
 
 
 def describe(name: str) -> dict[str, Any]:
-    """Returns the settings of a data set, or of a user's own file, with defaults as they are shown."""
+    """Returns the options of a data set, or of a user's file, with defaults as text."""
     from graphkit import data
 
     return {"settings": {option: f"{default}" for option, default in data.options(name).items()}}

@@ -1,4 +1,4 @@
-"""``graphkit distill``."""
+"""Command ``graphkit distill``."""
 
 from typing import Any
 
@@ -7,39 +7,49 @@ import click
 from graphkit.errors import InputError
 
 
-@click.command(short_help="Shrink a trained model, and tell whether a teacher helps.")
-@click.option("--teacher", help="Run folder of the teacher, or train. [train]")
-@click.option("--teacher-model", help="Model of a teacher to train, see `graphkit models`. [gat]")
-@click.option("--student", help="Model of the student. [that of the teacher, of half the width]")
-@click.option("--dataset", help="Data set, see `graphkit datasets`, or a file or folder of your own. [the teacher's]")
-@click.option("--loss", help="lsp, kd, fitnet, at, gsp or ickd. [lsp]")
-@click.option("--compare", metavar="NAMES", help="Several losses, such as lsp,kd, or all; each has its own student.")
-@click.option("--layers", metavar="TEACHER:STUDENT", help="Layers to compare, such as conv2:conv3. [last hidden ones]")
-@click.option("--weight", type=float, help="Weight of the loss. [that of its kind]")
-@click.option("--kernel", help="Of lsp: rbf, linear, poly, euclidean or l1exp. [rbf]")
-@click.option("--active-epochs", type=int, help="Epochs, from the first, in which the loss counts. [all]")
-@click.option("--recipe", help="Settings to start from, see `graphkit recipes`, or none. [distill-DATASET, if any]")
-@click.option("--root", type=click.Path(), help="Folder of raw files. [$GRAPHKIT_DATA, else the cache folder]")
-@click.option("--epochs", type=int, help="Largest number of epochs, of the student and of a teacher to train.")
-@click.option("--lr", type=float, help="Learning rate, of the student and of a teacher to train.")
-@click.option("--seed", type=int, help="First seed. [0, or the teacher's]")
-@click.option("--seeds", type=int, help="How many seeds, from --seed on, for each network. [1]")
-@click.option("--batch-size", type=int, help="Graphs, nodes or clips in a batch. [see train.batch_size]")
-@click.option("--device", help="auto, cpu, cuda or cuda:N. [auto]")
-@click.option("--config", type=click.Path(exists=True, dir_okay=False), help="YAML file of settings.")
-@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Such as student.model.hidden_channels=16.")
-@click.option("--output", type=click.Path(), help="Folder, empty or new. [runs/distill-DATASET-NNN]")
-@click.option("--resume", "run", type=click.Path(), metavar="RUN", help="Continue what was interrupted.")
-@click.option("--shard", metavar="I/N", help="Do part I of N, from 0; the others share --output. See docs/shards.md.")
-@click.option("--quiet", is_flag=True, help="Show nothing but the result.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@click.command(short_help="Train a student model by knowledge distillation.")
+@click.option("--teacher", help="Run folder of the teacher, or train. [default: train]")
+@click.option("--teacher-model", help="Model of a teacher to train (see `graphkit models`). [default: gat]")
+@click.option("--student", help="Model of the student. [default: the teacher's, with half the width]")
+@click.option("--dataset", help="Data set (see `graphkit datasets`), or path of your data. [default: the teacher's]")
+@click.option("--loss", help="Distillation loss: lsp, kd, fitnet, at, gsp or ickd. [default: lsp]")
+@click.option("--compare", metavar="NAMES", help="Losses to compare, such as lsp,kd, or all; one student per loss.")
+@click.option(
+    "--layers", metavar="TEACHER:STUDENT", help="Pair of layers, such as conv2:conv3. [default: last hidden layers]"
+)
+@click.option("--weight", type=float, help="Weight of the loss. [default: depends on the loss]")
+@click.option("--kernel", help="Kernel of lsp: rbf, linear, poly, euclidean or l1exp. [default: rbf]")
+@click.option("--active-epochs", type=int, help="Number of first epochs with the loss. [default: all]")
+@click.option("--recipe", help="Recipe (see `graphkit recipes`), or none. [default: distill-DATASET, if it exists]")
+@click.option("--root", type=click.Path(), help="Folder of raw files. [default: $GRAPHKIT_DATA, else the cache folder]")
+@click.option("--epochs", type=int, help="Maximum number of epochs of the student, and of a teacher to train.")
+@click.option("--lr", type=float, help="Learning rate of the student, and of a teacher to train.")
+@click.option("--seed", type=int, help="First random seed. [default: 0, or the teacher's]")
+@click.option("--seeds", type=int, help="Number of seeds of each network, starting from --seed. [default: 1]")
+@click.option(
+    "--batch-size", type=int, help="Number of graphs, nodes or clips per batch. [default: see train.batch_size]"
+)
+@click.option("--device", help="Device: auto, cpu, cuda or cuda:N. [default: auto]")
+@click.option("--config", type=click.Path(exists=True, dir_okay=False), help="YAML file with settings.")
+@click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Setting, such as student.model.hidden_channels=16; repeatable.",
+)
+@click.option("--output", type=click.Path(), help="Run folder, new or empty. [default: runs/distill-DATASET-NNN]")
+@click.option("--resume", "run", type=click.Path(), metavar="RUN", help="Interrupted run to continue.")
+@click.option("--shard", metavar="I/N", help="Run shard I of N, from 0; all shards share --output. See docs/shards.md.")
+@click.option("--quiet", is_flag=True, help="Print only the result.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_context
 def distill(ctx: click.Context, **options: Any) -> None:
-    """Train a small student after a large teacher, and the same student alone.
+    """Train a student model by knowledge distillation, and without a teacher.
 
-    The result lists teacher, student alone and a student for each loss, all with the same seeds and the epoch chosen on
-    validation items, and tests whether the teacher made a difference. Settings come from the recipe, then --config,
-    then --set and the other options. Ctrl-C leaves a folder that --resume continues.
+    The result contains the teacher, the student alone and one student per loss, with the same seeds and with epochs
+    selected on validation items. Paired t-tests compare the students with the student alone. Settings are taken from
+    the recipe, then --config, then --set and the other options. After Ctrl-C, --resume continues the run.
 
     \b
     Examples:

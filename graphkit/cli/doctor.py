@@ -1,4 +1,4 @@
-"""``graphkit doctor``."""
+"""Command ``graphkit doctor``."""
 
 import importlib.metadata
 import json
@@ -14,14 +14,14 @@ from graphkit.screen import echo
 _OPTIONAL = ("matplotlib", "ogb", "onnx", "onnxruntime", "onnxscript", "rdkit", "torch-scatter")
 
 
-@click.command(short_help="Say what is installed and which operators are in use.")
-@click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON object.")
-@click.option("--tested", metavar="FILE", help="Add a record of tested CUDA kernels, as benchmarks/gpu writes it.")
+@click.command(short_help="Print installed versions, devices and operator backends.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.option("--tested", metavar="FILE", help="Record of tested CUDA kernels to add, written by benchmarks/gpu.")
 def doctor(as_json: bool, tested: str | None) -> None:
-    """Say which versions are installed, whether a GPU is seen, and which backend each operator uses and why.
+    """Print installed versions, devices, and the backend of each operator.
 
-    With --tested, the CUDA kernels that passed their tests on a GPU are switched on for its architecture, in the
-    package itself.
+    With --tested, CUDA kernels that passed their tests on a GPU are enabled for its architecture, in the installed
+    package.
 
     \b
     Examples:
@@ -65,7 +65,7 @@ def doctor(as_json: bool, tested: str | None) -> None:
     for name, version in report["extras"].items():
         echo(f"  {name:<16} {version or f'not installed (optional): pip install {name}'}")
     device = f"{report['cuda']}, {report['cuda_architecture']}"
-    echo(f"  {'CUDA':<16} {device if report['cuda'] else 'no device is seen; everything runs on the CPU'}")
+    echo(f"  {'CUDA':<16} {device if report['cuda'] else 'no device found; everything runs on the CPU'}")
     echo(f"  {'threads':<16} {report['threads']}")
     echo(f"  {'raw data':<16} {report['data'] or 'GRAPHKIT_DATA is not set; raw files come from the cache'}")
     echo(f"  {'cache':<16} {report['cache']}")
@@ -79,7 +79,7 @@ def doctor(as_json: bool, tested: str | None) -> None:
 
 
 def _version(name: str) -> str | None:
-    """Returns the installed version of a package."""
+    """Returns the installed version of a package, or ``None``."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

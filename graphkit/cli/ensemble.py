@@ -1,4 +1,4 @@
-"""``graphkit ensemble``."""
+"""Command ``graphkit ensemble``."""
 
 import json
 from typing import Any
@@ -8,15 +8,15 @@ import click
 from graphkit.screen import echo, printable
 
 
-@click.command(short_help="Add up the predictions of several runs.")
+@click.command(short_help="Evaluate the weighted mean of the predictions of several runs.")
 @click.argument("runs", nargs=-1, required=True, type=click.Path())
-@click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N. [auto]")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@click.option("--device", default="auto", help="Device: auto, cpu, cuda or cuda:N. [default: auto]")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def ensemble(runs: tuple[str, ...], device: str, as_json: bool) -> None:
-    """Add up the probabilities of the run folders RUNS, such as those of the four streams of skeleton clips.
+    """Evaluate the weighted mean of the probabilities of the run folders RUNS.
 
-    Weights are chosen on validation items, never on test items; without validation items they are equal. Several seeds
-    are added one by one.
+    Weights are selected on validation items, or equal if there are none. Several seeds are combined seed by seed. A
+    typical use is the combination of the four streams of skeleton clips.
 
     \b
     Example:
@@ -29,13 +29,13 @@ def ensemble(runs: tuple[str, ...], device: str, as_json: bool) -> None:
 
 
 def _lines(result: dict[str, Any]) -> list[str]:
-    """Returns the lines that tell a person the result."""
+    """Returns the result as text."""
     from graphkit.cli.scores import score_line
 
-    chosen = result["selected_on"]  # "equal weights" where there are no validation items
+    chosen = result["selected_on"]  # "equal weights" without validation items
     how = chosen if chosen == "equal weights" else f"weights chosen on {chosen}"
     lines = [f"{len(result['runs'])} runs on {printable(result['dataset'])}, {how}"]
     lines += [score_line(result, name) for name in ("test", "validation") if result[name]]
     for run, weight, single in zip(result["runs"], result["weights"], result["single"], strict=True):
-        lines.append(f"  weight {weight:.3f}, by itself {single:.2%}: {printable(run)}")
+        lines.append(f"  weight {weight:.3f}, alone {single:.2%}: {printable(run)}")
     return lines

@@ -1,4 +1,4 @@
-"""``graphkit evaluate``."""
+"""Command ``graphkit evaluate``."""
 
 import json
 
@@ -7,12 +7,12 @@ import click
 from graphkit.screen import echo
 
 
-@click.command(short_help="Compute the scores of a run again from its weights.")
+@click.command(short_help="Evaluate a run from its saved weights.")
 @click.argument("run", type=click.Path())
-@click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N. [auto]")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@click.option("--device", default="auto", help="Device: auto, cpu, cuda or cuda:N. [default: auto]")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def evaluate(run: str, device: str, as_json: bool) -> None:
-    """Compute the scores of the run folder RUN again from its weights.
+    """Evaluate the run folder RUN from its saved weights.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""``graphkit export``."""
+"""Command ``graphkit export``."""
 
 import json
 
@@ -7,16 +7,18 @@ import click
 from graphkit.screen import echo, printable
 
 
-@click.command(short_help="Write a run's model as one ONNX or .pt2 file.")
+@click.command(short_help="Export the model of a run to ONNX or .pt2.")
 @click.argument("run", type=click.Path())
-@click.option("--format", "kind", default="onnx", show_default=True, type=click.Choice(["onnx", "pt2"]))
-@click.option("--output", "out", type=click.Path(), help="The file to write. [RUN/model.FORMAT]")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@click.option(
+    "--format", "kind", default="onnx", show_default=True, type=click.Choice(["onnx", "pt2"]), help="File format."
+)
+@click.option("--output", "out", type=click.Path(), help="Output file. [default: RUN/model.FORMAT]")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def export(run: str, kind: str, out: str | None, as_json: bool) -> None:
-    """Write the model of the run folder RUN as one file that runs without graphkit, for models of skeleton clips.
+    """Export the model of the run folder RUN to one file that does not need graphkit.
 
-    Batch norms are folded; any number of clips and of frames may be given to it. The file is compared with the model
-    before it is kept. Classes, joints, stream and number of frames travel inside.
+    Only models of skeleton clips are supported. Batch norms are folded; the numbers of clips and frames are dynamic.
+    The file is verified against the model. Its metadata contain classes, joints, stream and number of frames.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""The command ``graphkit``: finds the sub-command's file and turns a user's mistakes into one line."""
+"""Command group ``graphkit``: lazy import of commands, and one-line errors."""
 
 import importlib
 import os
@@ -12,37 +12,37 @@ from graphkit.errors import InputError
 from graphkit.screen import echo, printable
 from graphkit.version import __version__
 
-#: Characters of the longest line for a mistake.
+#: Length limit of an error message.
 LONGEST = 1000
 
-#: Command name -> the line that ``graphkit --help`` shows; the command itself is ``graphkit/cli/NAME.py``.
+#: Short help of each command NAME, which is defined in ``graphkit/cli/NAME.py``.
 COMMANDS = {
     "train": "Train a model on a data set.",
-    "distill": "Shrink a trained model, and tell whether a teacher helps.",
-    "continual": "Learn the tasks of a stream one after the other.",
-    "evaluate": "Compute the scores of a run again from its weights.",
-    "predict": "Predict for a run's data set, or for new clips.",
-    "compare": "Compare runs seed by seed.",
-    "ensemble": "Add up the predictions of several runs.",
-    "export": "Write a run's model as one ONNX or .pt2 file.",
-    "report": "Write a run's report as one HTML file.",
-    "paths": "Print the shortest paths of a node, and what attends to them.",
-    "datasets": "List the data sets.",
-    "models": "List the models.",
-    "recipes": "List the recipes, or show one.",
-    "doctor": "Say what is installed and which operators are in use.",
+    "distill": "Train a student model by knowledge distillation.",
+    "continual": "Train on a sequence of tasks (continual learning).",
+    "evaluate": "Evaluate a run from its saved weights.",
+    "predict": "Write predictions for the data set of a run, or for new clips.",
+    "compare": "Compare runs with paired t-tests.",
+    "ensemble": "Evaluate the weighted mean of the predictions of several runs.",
+    "export": "Export the model of a run to ONNX or .pt2.",
+    "report": "Write an HTML report of each run.",
+    "paths": "Print the shortest paths and the path attention of a node.",
+    "datasets": "List data sets or the options of one.",
+    "models": "List models or the options of one.",
+    "recipes": "List recipes or print one.",
+    "doctor": "Print installed versions, devices and operator backends.",
 }
 
 
 class LazyGroup(click.Group):
-    """A group that imports a command only when it is called, so that ``--help`` does not wait for PyTorch."""
+    """Command group with lazy imports, so that ``--help`` does not import PyTorch."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Returns the names of the commands in the order of their use."""
+        """Returns the names of the commands in order of use."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Returns a command from its file."""
+        """Imports a command."""
         if name not in COMMANDS:
             return None
         return getattr(importlib.import_module(f"graphkit.cli.{name}"), name)
@@ -50,7 +50,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Finds the command that was typed; offers the closest one if there is none."""
+        """Resolves a command name; an error suggests the closest name."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             from graphkit.registry import unknown_name
 
@@ -63,20 +63,20 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        """Reads the arguments; a wrong one is one line, see :class:`Mistake`."""
+        """Parses the arguments; usage errors are one line, see :class:`Mistake`."""
         try:
             return super().make_context(*args, **kwargs)
         except click.UsageError as error:
             raise Mistake.of_usage(error) from None
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs a command; a user's mistake becomes one line on standard error and exit code 2."""
+        """Runs a command; user errors become one line on standard error and exit code 2."""
         try:
             return super().invoke(ctx)
-        except BrokenPipeError:  # whoever reads the output, such as `head`, has seen enough: click ends quietly
+        except BrokenPipeError:  # the reader, such as `head`, has closed the pipe: click exits silently
             raise
         except click.UsageError as error:
-            if os.environ.get("RANK", "0") != "0":  # the first of several processes says what is wrong
+            if os.environ.get("RANK", "0") != "0":  # rank 0 prints the error
                 time.sleep(5)
             raise Mistake.of_usage(error) from None
         except (InputError, OSError) as error:
@@ -92,26 +92,26 @@ class LazyGroup(click.Group):
 
 
 class Mistake(click.ClickException):
-    """A mistake of the user: one line on standard error, exit code 2."""
+    """User error: one line on standard error, exit code 2."""
 
     exit_code = 2
 
     @classmethod
     def of_usage(cls, error: click.UsageError) -> click.ClickException:
-        """Returns the error for wrong arguments, with the command that explains them; help stays as it is."""
+        """Returns a usage error with a hint to ``--help``; requests for help are kept."""
         if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):
             return error
         command = error.ctx.command_path if error.ctx is not None else "graphkit"
         return cls(f"{' '.join(error.format_message().split()).rstrip('.')}; see {command} --help")
 
     def show(self, file: Any = None) -> None:
-        """Prints the line."""
+        """Prints the error message."""
         line = self.message if len(self.message) <= LONGEST else f"{self.message[:LONGEST]}..."
         echo(f"Error: {printable(line)}", err=True)
 
 
 def _message(error: Exception) -> str:
-    """Returns what an error says; of the operating system's, the file and what is wrong with it."""
+    """Returns the message of an error; for ``OSError``, file and reason."""
     if type(error).__str__ is OSError.__str__ and isinstance(error, OSError) and error.strerror:
         names = [name for name in (error.filename, error.filename2) if name is not None]
         return f"{' and '.join(map(repr, names))}: {error.strerror}" if names else error.strerror
@@ -119,34 +119,38 @@ def _message(error: Exception) -> str:
 
 
 def _as_one_of_several(error: Exception, line: str) -> str:
-    """Tells ``torchrun`` of an error, for its summary, and returns the line to print."""
+    """Records an error for the summary of ``torchrun``, and returns the line to print."""
     from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 
     try:
-        raise type(error)(line) from None  # the line alone, for where it came from is of no use to a person
+        raise type(error)(line) from None  # without the traceback
     except Exception as plain:
         get_error_handler().record_exception(plain)
     process = os.environ.get("RANK", "0")
     if process == "0":
         return line
-    time.sleep(5)  # all make the same mistake as a rule: this one is ended before it repeats what the first has said
+    time.sleep(5)  # usually the same error as on rank 0: torchrun ends this process before it is repeated
     return f"(process {process}) {line}"
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="graphkit")
 def main() -> None:
-    """Graph learning on PyTorch Geometric: train, evaluate and explain.
+    """Graph learning on PyTorch Geometric: training, evaluation and explanation.
 
     \b
     Example:
       graphkit train --model factorgcn --dataset factor-graphs --epochs 2
 
-    GRAPHKIT_DATA names a folder of raw data files, GRAPHKIT_CACHE the folder for processed ones,
-    GRAPHKIT_BACKEND=torch turns the native operators off, GRAPHKIT_TRACEBACK=1 shows where an error came from.
+    \b
+    Environment variables:
+      GRAPHKIT_DATA       folder of raw data files
+      GRAPHKIT_CACHE      folder of downloaded and processed files
+      GRAPHKIT_BACKEND    torch disables the native operators
+      GRAPHKIT_TRACEBACK  1 prints the traceback of errors
     """
-    # Large results are slow to allocate with small pages; PyTorch reads this switch when it is first imported.
+    # Huge pages speed up large allocations; PyTorch reads this variable on import.
     if "torch" not in sys.modules:
         os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-        if "TORCHELASTIC_RUN_ID" in os.environ:  # or every process warns that some phases use all parameters
+        if "TORCHELASTIC_RUN_ID" in os.environ:  # silences a warning of DDP in phases that use all parameters
             os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")

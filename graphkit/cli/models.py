@@ -1,4 +1,4 @@
-"""``graphkit models``."""
+"""Command ``graphkit models``."""
 
 import re
 from typing import Any
@@ -9,10 +9,10 @@ from graphkit.registry import canonical_model, manifest, model_names, unknown_na
 from graphkit.screen import echo
 
 
-@click.command(short_help="List the models.")
+@click.command(short_help="List models or the options of one.")
 @click.argument("name", required=False)
 def models(name: str | None) -> None:
-    """List the models, or the settings of the model NAME with their defaults.
+    """List models, or the options of the model NAME with their defaults.
 
     \b
     Examples:
@@ -34,7 +34,7 @@ def models(name: str | None) -> None:
 
 
 def describe(name: str) -> dict[str, Any]:
-    """Returns the first line of a model's docstring and its settings, with defaults as they are shown."""
+    """Returns the docstring summary and the options of a model, with defaults as text."""
     from graphkit.nn.model_settings import model_options
     from graphkit.registry import get_model
 

@@ -1,4 +1,4 @@
-"""``graphkit paths``."""
+"""Command ``graphkit paths``."""
 
 import json
 from collections.abc import Callable
@@ -13,37 +13,43 @@ if TYPE_CHECKING:
     from graphkit.data import GraphDataset
     from graphkit.nn.attended_paths import NodePath
 
-#: What only counts where no run says which paths there are.
+#: Options of the path search, which are invalid with --run.
 _SEARCH = ("root", "max_hops", "ratio", "weight")
 
 
-#: What only counts with --all.
+#: Options that require --all.
 _OF_ALL = ("output", "shard", "block")
 
 
-@click.command(short_help="Print the shortest paths of a node, and what attends to them.")
-@click.option("--dataset", help="Data set, see `graphkit datasets`, or a file or folder of your own.")
-@click.option("--node", help="The node: its number, or its name in your own data.")
-@click.option("--graph", type=int, default=0, help="Number of the graph in a set of graphs. [0]")
-@click.option("--run", type=click.Path(), metavar="RUN", help="Run folder of a spagan: its data, paths and attention.")
-@click.option("--root", type=click.Path(), help="Folder of raw files. [$GRAPHKIT_DATA, else the cache folder]")
-@click.option("--max-hops", type=int, default=2, help="Largest number of hops. [2]")
-@click.option("--ratio", type=float, help="Paths kept of each length above one, as a share of the degree. [all]")
-@click.option("--weight", help="Edge attribute with the lengths of the edges, such as edge_weight. [1 each]")
-@click.option("--all", "all_nodes", is_flag=True, help="Write the paths of all nodes into --output, for a loader.")
-@click.option("--output", type=click.Path(), help="With --all: the folder, empty or new, or begun by the same command.")
-@click.option("--shard", metavar="I/N", help="With --all: write part I of N, from 0; the others share --output.")
-@click.option("--block", type=int, help="With --all: nodes in one file of each length. [65536]")
-@click.option("--json", "as_json", is_flag=True, help="Print the paths as one JSON object.")
+@click.command(short_help="Print the shortest paths and the path attention of a node.")
+@click.option("--dataset", help="Data set (see `graphkit datasets`), or path of your data.")
+@click.option("--node", help="Node id, or node name in your data.")
+@click.option("--graph", type=int, default=0, help="Index of the graph in a set of graphs. [default: 0]")
+@click.option(
+    "--run", type=click.Path(), metavar="RUN", help="Run folder of a spagan, for its data, paths and attention."
+)
+@click.option("--root", type=click.Path(), help="Folder of raw files. [default: $GRAPHKIT_DATA, else the cache folder]")
+@click.option("--max-hops", type=int, default=2, help="Maximum number of hops. [default: 2]")
+@click.option(
+    "--ratio", type=float, help="Paths kept per length above one hop, as a fraction of the degree. [default: all]"
+)
+@click.option("--weight", help="Edge attribute with edge lengths, such as edge_weight. [default: length 1]")
+@click.option("--all", "all_nodes", is_flag=True, help="Write the paths of all nodes to --output, for mini-batches.")
+@click.option(
+    "--output", type=click.Path(), help="With --all: output folder, new or empty, or of an interrupted command."
+)
+@click.option("--shard", metavar="I/N", help="With --all: write shard I of N, from 0; all shards share --output.")
+@click.option("--block", type=int, help="With --all: number of nodes per file. [default: 65536]")
+@click.option("--json", "as_json", is_flag=True, help="Print the paths as JSON.")
 @click.pass_context
 def paths(ctx: click.Context, **options: Any) -> None:
     """Print the shortest paths that end at a node, with their costs.
 
-    With --run, they are those that a trained spagan attends to, found by the costs that it has learned, with the share
-    of the attention that each has among the paths of its length and in all, the means of the heads of the first layer.
+    With --run, print the paths that a trained spagan attends to, under its learned edge costs, with their attention
+    weights among paths of equal length and in total (mean over the heads of the first layer).
 
-    With --all, the paths of all nodes go into files, one block of nodes after the other, from which batches are read
-    later (graphkit.sampling.PathIndex); the same command again goes on where it was stopped.
+    With --all, write the paths of all nodes to files for mini-batches (graphkit.sampling.PathIndex); run an interrupted
+    command again to continue it.
 
     \b
     Examples:
@@ -57,7 +63,7 @@ def paths(ctx: click.Context, **options: Any) -> None:
         return
     for name in _OF_ALL:
         if options[name] is not None:
-            raise InputError(f"--{name} is for --all, which writes the paths of all nodes; give both, or leave it out")
+            raise InputError(f"--{name} requires --all; give both, or leave it out")
     if options["node"] is None:
         raise InputError("`graphkit paths` needs --node, or --all with --output (got neither)")
     from graphkit.experiments import open_run
@@ -76,7 +82,7 @@ def paths(ctx: click.Context, **options: Any) -> None:
         dataset_name = run.config.data.name
         if options["dataset"] not in (None, dataset_name):
             raise InputError(
-                f"the run is about the data set '{dataset_name}' (got '{options['dataset']}'); leave --dataset out"
+                f"the run has the data set '{dataset_name}' (got '{options['dataset']}'); leave --dataset out"
             )
         dataset, model = run.dataset, run.model
         if not model.uses_paths:
@@ -98,7 +104,7 @@ def paths(ctx: click.Context, **options: Any) -> None:
 
 
 def _write_all(ctx: click.Context, options: dict[str, Any]) -> None:
-    """Writes the paths of all nodes into files, or a shard's part of them."""
+    """Writes the paths of all nodes, or of a shard, to files."""
     from graphkit import data as room
     from graphkit.cli.running import describe_share
     from graphkit.experiments import Interrupted, make_progress
@@ -107,7 +113,7 @@ def _write_all(ctx: click.Context, options: dict[str, Any]) -> None:
 
     for name in ("run", "node"):
         if options[name] is not None:
-            raise InputError(f"--{name} cannot be given with --all, which is about all nodes of --dataset")
+            raise InputError(f"--{name} cannot be given with --all, which uses all nodes of --dataset")
     for name in ("dataset", "output"):
         if options[name] is None:
             raise InputError(f"`graphkit paths --all` needs --{name} (got none)")
@@ -119,7 +125,7 @@ def _write_all(ctx: click.Context, options: dict[str, Any]) -> None:
     try:
         result = write_paths(data, **search, block=block, progress=make_progress(options["as_json"]), origin=origin)
     except Interrupted as stop:
-        echo(f"stopped; the same command goes on: graphkit paths --all --output {stop.folder}", err=True)
+        echo(f"stopped; run the same command again to continue: graphkit paths --all --output {stop.folder}", err=True)
         ctx.exit(130)
     if options["as_json"]:
         echo(json.dumps(result))
@@ -127,26 +133,26 @@ def _write_all(ctx: click.Context, options: dict[str, Any]) -> None:
         echo(describe_share(result))
     else:
         counts = ", ".join(f"{count:,} of {hops}" for hops, count in enumerate(result["paths"], start=1))
-        echo(f"{printable(dataset.name)}: {result['nodes']:,} nodes, paths by hops, themselves included: {counts}")
+        echo(f"{printable(dataset.name)}: {result['nodes']:,} nodes, paths by hops, with self paths: {counts}")
         blocks = "1 block" if result["blocks"] == 1 else f"{result['blocks']} blocks"
         echo(f"path set: {options['output']}, {blocks}, for ShortestPathLoader(paths=...)")
 
 
 def _graph(dataset: "GraphDataset", number: int) -> Any:
-    """Returns a graph of a data set by its number."""
+    """Returns a graph of a data set by its index."""
     if not 0 <= number < len(dataset.graphs):
         raise InputError(f"--graph must be from 0 to {len(dataset.graphs) - 1} (got {number})")
     return dataset.graphs[number]
 
 
 def _searched(options: dict[str, Any]) -> "tuple[GraphDataset, Callable[[Any, int], list[NodePath]]]":
-    """Returns the data set of the options, and the search for the shortest paths of a node in one of its graphs."""
+    """Returns the data set of the options, and a function that finds a node's paths."""
     from graphkit import data as room
     from graphkit.nn.attended_paths import node_paths
     from graphkit.ops import shortest_paths
     from graphkit.transforms import ShortestPaths
 
-    transform = ShortestPaths(options["max_hops"], options["ratio"], options["weight"])  # refuses what cannot be
+    transform = ShortestPaths(options["max_hops"], options["ratio"], options["weight"])  # validates the options
 
     def find(data: Any, node: int) -> "list[NodePath]":
         import torch
@@ -166,7 +172,7 @@ def _searched(options: dict[str, Any]) -> "tuple[GraphDataset, Callable[[Any, in
 
 
 def _number(dataset: "GraphDataset", text: str, num_nodes: int) -> int:
-    """Returns the number of a node that is given by its number or its name."""
+    """Returns the id of a node from its id or name."""
     if text in dataset.node_names:
         return dataset.node_names.index(text)
     if not text.isdecimal() or int(text) >= num_nodes:
@@ -176,13 +182,13 @@ def _number(dataset: "GraphDataset", text: str, num_nodes: int) -> int:
 
 
 def _count(rows: "list[NodePath]") -> str:
-    """Returns how many paths there are to other nodes."""
+    """Returns the number of paths to other nodes as text."""
     count = sum(not row.is_self for row in rows)
     return f"{count} path{'s' if count != 1 else ''}"
 
 
 def _lines(dataset: "GraphDataset", node: int, rows: "list[NodePath]") -> list[str]:
-    """Returns the paths for people to read: by length, and within one those with the most weight first."""
+    """Returns the paths as text, by length and descending weight."""
 
     def name(node: int) -> str:
         return printable(dataset.node_names[node]) if dataset.node_names else str(node)

@@ -1,4 +1,4 @@
-"""``graphkit predict``."""
+"""Command ``graphkit predict``."""
 
 import json
 from pathlib import Path
@@ -12,29 +12,28 @@ from graphkit.screen import echo, printable
 if TYPE_CHECKING:
     from graphkit.export import ClipPrediction
 
-#: More clips than this are only written, not shown.
+#: Number of clips that are printed.
 _SHOWN = 40
 
 
-@click.command(short_help="Predict for a run's data set, or for new clips.")
+@click.command(short_help="Write predictions for the data set of a run, or for new clips.")
 @click.argument("run", type=click.Path())
 @click.argument("clips", nargs=-1, type=click.Path())
-@click.option("--output", default="preds.csv", show_default=True, type=click.Path(), help="The file to write; "
-              "its end, .csv or .json, decides the format.")  # fmt: skip
-@click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N. [auto]")
-@click.option("--json", "as_json", is_flag=True, help="Print the predictions for clips as one JSON object.")
+@click.option("--output", default="preds.csv", show_default=True, type=click.Path(), help="Output file, .csv or .json.")
+@click.option("--device", default="auto", help="Device: auto, cpu, cuda or cuda:N. [default: auto]")
+@click.option("--json", "as_json", is_flag=True, help="Print the predictions for clips as JSON.")
 @click.pass_context
 def predict(ctx: click.Context, run: str, clips: tuple[str, ...], output: str, device: str, as_json: bool) -> None:
-    """Write the predictions of the run folder RUN for every node or graph of its data set, or for the new CLIPS.
+    """Write predictions of the run folder RUN for its data set, or for new CLIPS.
 
-    Each row has the id, the part of the split it belongs to, the prediction and the probabilities. Of several seeds,
-    the one with the best validation score predicts; of ten folds, each graph is predicted by the fold that held it out.
+    There is one row per node or graph, with its id, split subset, prediction and probabilities. With several seeds, the
+    best one on validation is used; with ten folds, each graph is predicted by the fold that held it out.
 
     CLIPS are folders or files of skeleton clips: .npy, .csv, .skeleton (NTU RGB+D) or .json (NW-UCLA, Kinetics). RUN
-    may then also be a file of `graphkit export`. A clip that cannot be read is one line on the screen and, with the
-    reason, one row of the file; the others are predicted, and the exit code is 1 instead of 0.
+    may then also be a file of `graphkit export`. Unreadable clips are reported on standard error and in the output
+    file; the others are predicted, and the exit code is 1.
 
-    In CSV, a text that begins like a formula of a spreadsheet (= + - @) gets an apostrophe in front.
+    In CSV files, text that begins like a spreadsheet formula (= + - @) is prefixed with an apostrophe.
 
     \b
     Examples:
@@ -55,7 +54,7 @@ def predict(ctx: click.Context, run: str, clips: tuple[str, ...], output: str, d
 
 
 def _clips(run: str, paths: tuple[str, ...], output: str, device: str, as_json: bool) -> int:
-    """Predicts for clips; returns the exit code."""
+    """Predicts new clips, and returns the exit code."""
     from graphkit.experiments import open_run
     from graphkit.experiments.predict import check_output
     from graphkit.export import find_clips, open_predictor, predict_clips, write_predictions
@@ -86,7 +85,7 @@ def _clips(run: str, paths: tuple[str, ...], output: str, device: str, as_json: 
 
 
 def _table(predictions: "list[ClipPrediction]", classes: tuple[str, ...]) -> list[str]:
-    """Returns the lines of the table on the screen: file, prediction and the next best one."""
+    """Returns the lines of the printed table: file, prediction and runner-up."""
     rows: list[tuple[str, ...]] = []
     for one in predictions[:_SHOWN]:
         probabilities: Any = one.probabilities

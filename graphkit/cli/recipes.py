@@ -1,4 +1,4 @@
-"""``graphkit recipes``."""
+"""Command ``graphkit recipes``."""
 
 from importlib import resources
 
@@ -7,10 +7,10 @@ import click
 from graphkit.screen import echo
 
 
-@click.group(invoke_without_command=True, short_help="List the recipes, or show one.")
+@click.group(invoke_without_command=True, short_help="List recipes or print one.")
 @click.pass_context
 def recipes(ctx: click.Context) -> None:
-    """List the recipes with the score to expect, or show one.
+    """List recipes with their expected scores, or print one.
 
     \b
     Examples:
@@ -23,7 +23,7 @@ def recipes(ctx: click.Context) -> None:
 
     from graphkit.config.recipes import recipe_names
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where PyYAML is built with libyaml
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster, if PyYAML has libyaml
     for name in recipe_names():
         recipe = yaml.load(_text(name), loader)
         echo(f"{name:<28} {recipe['title']}")
@@ -48,10 +48,10 @@ def show(name: str) -> None:
     """
     from graphkit.config.recipes import load_recipe
 
-    load_recipe(name)  # an unknown name ends here
+    load_recipe(name)  # raises an error for an unknown name
     echo(_text(name).rstrip())
 
 
 def _text(name: str) -> str:
-    """Returns the file of a recipe."""
+    """Returns the text of a recipe."""
     return resources.files("graphkit.config.recipes").joinpath(f"{name}.yaml").read_text(encoding="utf-8")

@@ -1,15 +1,16 @@
-"""``graphkit report``."""
+"""Command ``graphkit report``."""
 
 import click
 
 from graphkit.screen import echo
 
 
-@click.command(short_help="Write each run's report as one HTML file.")
+@click.command(short_help="Write an HTML report of each run.")
 @click.argument("runs", type=click.Path(), nargs=-1, required=True)
 def report(runs: tuple[str, ...]) -> None:
-    """Write the reports of the run folders RUNS: settings, environment, curves, scores and pictures, in one HTML file
-    in each folder.
+    """Write an HTML report into each of the run folders RUNS.
+
+    The report is one file with settings, environment, training curves, scores and figures.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""What the commands that train have in common: begin or go on, stop at Ctrl-C, write the report, print the result."""
+"""Shared implementation of the training commands."""
 
 import json
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from graphkit.screen import echo
 Result = dict[str, Any]
 
 
-#: Options that every command that trains has.
+#: Options of all training commands.
 KEYWORDS = ("dataset", "root", "epochs", "lr", "batch_size", "seed", "seeds", "device")
 
 
@@ -22,13 +22,15 @@ def run_command(
     configure: Callable[[], Any],
     describe: Callable[[Result], str],
 ) -> None:
-    """Carries out a command with ``--output``, ``--resume``, ``--shard``, ``--device``, ``--quiet`` and ``--json``.
+    """Runs a training command: start or resume, report, and output of the result.
+
+    Handles ``--output``, ``--resume``, ``--shard``, ``--device``, ``--quiet`` and ``--json``.
 
     Args:
-        ctx: The command.
-        options: Its options.
-        configure: Builds the configuration.
-        describe: Returns the text for a person of the result.
+        ctx (click.Context): Context of the command.
+        options (dict): Options of the command.
+        configure (callable): Builds the configuration.
+        describe (callable): Formats the result as text.
     """
     from graphkit.distributed.communicator import rank
     from graphkit.experiments import Interrupted, make_progress, resume, run
@@ -58,7 +60,7 @@ def run_command(
 
 
 def describe_share(result: Result) -> str:
-    """Returns what a shard has done, and what is left to others."""
+    """Returns the completed and the remaining units of a shard as text."""
     by_shard: dict[str, list[str]] = {}
     for unit, shard in result["left"].items():
         by_shard.setdefault(shard, []).append(unit)
@@ -72,7 +74,7 @@ def describe_share(result: Result) -> str:
 
 
 def write_report(run: str) -> str:
-    """Writes the report of a run; returns why where that cannot be done, since the training itself has succeeded."""
+    """Writes the report of a run; returns an error message instead of failing the run."""
     try:
         from graphkit.report import report
 
@@ -83,7 +85,7 @@ def write_report(run: str) -> str:
 
 
 def only_resume(ctx: click.Context) -> None:
-    """Refuses settings beside ``--resume``: a run goes on as it was begun."""
+    """Raises an error for settings given with ``--resume``."""
     allowed = ("run", "device", "shard", "quiet", "as_json")
     for name in ctx.params:
         if name not in allowed and ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:

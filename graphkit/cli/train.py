@@ -1,4 +1,4 @@
-"""``graphkit train``."""
+"""Command ``graphkit train``."""
 
 from typing import Any
 
@@ -6,32 +6,36 @@ import click
 
 
 @click.command(short_help="Train a model on a data set.")
-@click.option("--model", help="Model, see `graphkit models`. [factorgcn]")
-@click.option("--dataset", help="Data set, see `graphkit datasets`, or a file or folder of your own. [factor-graphs]")
-@click.option("--recipe", help="Settings to start from, see `graphkit recipes`, or none. [MODEL-DATASET if it exists]")
-@click.option("--root", type=click.Path(), help="Folder of raw files. [$GRAPHKIT_DATA, else the cache folder]")
-@click.option("--split", help="Shares of training, validation and test items, such as 0.6,0.2,0.2.")
-@click.option("--split-seed", type=int, help="Seed that the split is drawn with. [0]")
-@click.option("--stream", help="What a model of clips sees: joint, bone, joint-motion or bone-motion. [joint]")
-@click.option("--epochs", type=int, help="Largest number of epochs.")
+@click.option("--model", help="Model (see `graphkit models`). [default: factorgcn]")
+@click.option("--dataset", help="Data set (see `graphkit datasets`), or path of your data. [default: factor-graphs]")
+@click.option("--recipe", help="Recipe (see `graphkit recipes`), or none. [default: MODEL-DATASET, if it exists]")
+@click.option("--root", type=click.Path(), help="Folder of raw files. [default: $GRAPHKIT_DATA, else the cache folder]")
+@click.option("--split", help="Fractions of training, validation and test items, such as 0.6,0.2,0.2.")
+@click.option("--split-seed", type=int, help="Random seed of the split. [default: 0]")
+@click.option("--stream", help="Input stream of clips: joint, bone, joint-motion or bone-motion. [default: joint]")
+@click.option("--epochs", type=int, help="Maximum number of epochs.")
 @click.option("--lr", type=float, help="Learning rate.")
-@click.option("--seed", type=int, help="First seed. [0]")
-@click.option("--seeds", type=int, help="How many seeds, from --seed on; seed i takes the data set's i-th split. [1]")
-@click.option("--batch-size", type=int, help="Graphs, nodes or clips in a batch. [see train.batch_size]")
-@click.option("--device", help="auto, cpu, cuda or cuda:N. [auto]")
-@click.option("--config", type=click.Path(exists=True, dir_okay=False), help="YAML file of settings.")
-@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="One setting, such as train.weight_decay=5e-4.")
-@click.option("--output", type=click.Path(), help="Run folder, empty or new. [runs/MODEL-DATASET-NNN]")
-@click.option("--resume", "run", type=click.Path(), metavar="RUN", help="Continue an interrupted run.")
-@click.option("--shard", metavar="I/N", help="Do part I of N, from 0; the others share --output. See docs/shards.md.")
-@click.option("--quiet", is_flag=True, help="Show nothing but the result.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@click.option("--seed", type=int, help="First random seed. [default: 0]")
+@click.option("--seeds", type=int, help="Number of seeds, starting from --seed; each has its own split. [default: 1]")
+@click.option(
+    "--batch-size", type=int, help="Number of graphs, nodes or clips per batch. [default: see train.batch_size]"
+)
+@click.option("--device", help="Device: auto, cpu, cuda or cuda:N. [default: auto]")
+@click.option("--config", type=click.Path(exists=True, dir_okay=False), help="YAML file with settings.")
+@click.option(
+    "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Setting, such as train.weight_decay=5e-4; repeatable."
+)
+@click.option("--output", type=click.Path(), help="Run folder, new or empty. [default: runs/MODEL-DATASET-NNN]")
+@click.option("--resume", "run", type=click.Path(), metavar="RUN", help="Interrupted run to continue.")
+@click.option("--shard", metavar="I/N", help="Run shard I of N, from 0; all shards share --output. See docs/shards.md.")
+@click.option("--quiet", is_flag=True, help="Print only the result.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_context
 def train(ctx: click.Context, **options: Any) -> None:
     """Train a model on a data set and write a run folder.
 
-    Settings come from the recipe, then --config, then --set and the other options. The epoch is chosen on validation
-    data; the test score is computed once, after that. Ctrl-C leaves a run that --resume continues.
+    Settings are taken from the recipe, then --config, then --set and the other options. The epoch is selected on
+    validation items; test scores are computed once, afterwards. After Ctrl-C, --resume continues the run.
 
     \b
     Examples:

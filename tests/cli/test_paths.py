@@ -79,7 +79,7 @@ def test_a_run_says_what_it_attends_to(graphkit: Command, trained: Path) -> None
         (("--dataset", "karate", "--node", 3, "--max-hops", 0), "`max_hops` must be a whole number of at least 1"),
         (("--dataset", "karate", "--node", 3, "--weight", "cost"), "needs lengths in `cost`"),
         (("--run", "RUN", "--node", 3, "--max-hops", 3), "--max-hops cannot be given with --run"),
-        (("--run", "RUN", "--node", 3, "--dataset", "cora"), "the run is about the data set 'karate' (got 'cora')"),
+        (("--run", "RUN", "--node", 3, "--dataset", "cora"), "the run has the data set 'karate' (got 'cora')"),
         (("--run", "none", "--node", 3), "'none' is not a run folder"),
     ],
 )
@@ -115,7 +115,7 @@ def test_the_paths_of_all_nodes_go_into_files_in_shards(graphkit: Command) -> No
         (("--dataset", "karate", "--all"), "`graphkit paths --all` needs --output (got none)"),
         (("--all", "--output", "set"), "`graphkit paths --all` needs --dataset (got none)"),
         (("--dataset", "karate", "--all", "--output", "set", "--node", 3), "--node cannot be given with --all"),
-        (("--dataset", "karate", "--node", 3, "--shard", "0/2"), "--shard is for --all"),
+        (("--dataset", "karate", "--node", 3, "--shard", "0/2"), "--shard requires --all"),
         (("--dataset", "karate", "--all", "--output", "set", "--block", 0), "`block` must be at least 1 (got 0)"),
         (("--dataset", "karate", "--all", "--output", "set", "--shard", "3/2"), "--shard I/N must be from 0/2 to 1/2"),
     ],

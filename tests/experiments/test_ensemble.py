@@ -43,7 +43,7 @@ def test_seeds_are_added_one_by_one_with_weights_from_validation(runs: tuple[Pat
 def test_the_command_prints_the_same(runs: tuple[Path, Path]) -> None:
     arguments = ["ensemble", *map(str, runs)]
     lines = CliRunner().invoke(main, arguments).stdout.splitlines()
-    assert lines[0] == "2 runs on synthetic-skeleton, weights chosen on validation" and "by itself" in lines[-1]
+    assert lines[0] == "2 runs on synthetic-skeleton, weights chosen on validation" and ", alone" in lines[-1]
     printed = json.loads(CliRunner().invoke(main, [*arguments, "--json"]).stdout)
     assert printed["command"] == "ensemble" and printed["runs"] == [str(run) for run in runs]
 
