@@ -280,7 +280,8 @@ class Section:
             value = getattr(self, field.name)
             if value is not UNSET:
                 value = coerce(f"{self.section}.{field.name}".lstrip("."), value, hints[field.name])
-                object.__setattr__(self, field.name, tuple(value) if isinstance(value, list) else value)
+                value = tuple(value) if isinstance(value, list) else str(value) if isinstance(value, Path) else value
+                object.__setattr__(self, field.name, value)
 
     @classmethod
     def read(cls: type[S], given: Mapping[str, Any]) -> S:

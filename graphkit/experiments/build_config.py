@@ -50,6 +50,8 @@ def build_config(
     given = merge(read_config(file) if file is not None else {}, *_set_layers(set), *layers)
     if recipe is None and "recipe" in given:  # the configuration of an earlier run says which, or that there was none
         recipe = coerce("recipe", given["recipe"], str | None) or NO_RECIPE
+    elif recipe is not None:
+        recipe = coerce("recipe", recipe, str)
     build = {"train": _train, "distill": _distill, "continual": _continual}[command]
     return build(given, recipe, names)
 
@@ -57,7 +59,7 @@ def build_config(
 def _set_layers(settings: Mapping[str, Any] | Sequence[str]) -> list[Layer]:
     """Returns settings by key as layers."""
     if not isinstance(settings, Mapping):
-        return [parse_setting(text) for text in settings]
+        return [parse_setting(text) for text in ([settings] if isinstance(settings, str) else settings)]
     layers: list[Layer] = []
     for path, value in settings.items():
         for key in reversed(str(path).split(".")):

@@ -139,6 +139,13 @@ def test_options_of_losses_and_streams(of_shell: Captured) -> None:
     assert shell == build_config("continual", layer, names="ewc")
 
 
+def test_paths_are_text_in_a_configuration(of_shell: Captured, of_fit: Captured, tmp_path: Path) -> None:
+    config = of_fit("gcn", "karate", root=tmp_path, set="train.lr=0.3")
+    assert config == of_shell("train", "--model", "gcn", "--dataset", "karate", "--root", tmp_path, "--lr", 0.3)
+    assert config.data.root == str(tmp_path)
+    _check_written(config, tmp_path / "run")
+
+
 def test_trained_teacher_and_its_students(of_shell: Captured, tmp_path: Path) -> None:
     teacher = tmp_path / "teacher"
     settings = {"model.heads": 4, "data.split_seed": 3}

@@ -154,6 +154,8 @@ def test_keyword_of_a_wrong_type_is_one_line_in_python() -> None:
         graphkit.fit("gcn", "karate", lr="fast")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="unknown model 'gnn'"):
         graphkit.fit("gnn", "karate")
+    with pytest.raises(InputError, match=r"`recipe` must be text \(got 3\)"):
+        graphkit.fit("gcn", "karate", recipe=3)  # type: ignore[arg-type]
 
 
 #: Key, texts that a person may write, and the value that is meant.
