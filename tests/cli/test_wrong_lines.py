@@ -395,7 +395,7 @@ paths --dataset karate --node 3 --max-hops 0             | `max_hops`
 paths --dataset karate --node 3 --ratio -1               | `ratio`
 paths --dataset karate --node 3 --ratio nan              | `ratio`
 paths --dataset karate --node 3 --weight nothing         | nothing
-paths --dataset karate --node 3 --output x               | --output is for --all
+paths --dataset karate --node 3 --output x               | --output requires --all
 paths --run run --node 3                                 | only spagan attends to paths
 paths --run run --node 3 --max-hops 3                    | cannot be given with --run
 paths --dataset karate --all                             | needs --output
