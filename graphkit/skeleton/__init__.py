@@ -1,4 +1,4 @@
-"""Skeletons: joint layouts, readers of recordings, their preparation, streams and augmentations."""
+"""Skeleton clips: joint layouts, readers, preprocessing and augmentations."""
 
 from graphkit.registry import get_layout, layout_names
 from graphkit.skeleton.clip import Clip

@@ -1,4 +1,4 @@
-"""Which person the bodies of a recording belong to, which are kept, and what stands in for frames without them."""
+"""Body tracking, selection and frame filling in recordings."""
 
 import math
 from collections.abc import Sequence
@@ -17,18 +17,21 @@ _NEAR = 0.3
 
 
 def track_bodies(x: np.ndarray, ids: Sequence[Sequence[bytes]], path: Path) -> np.ndarray:
-    """Sorts the bodies of each frame by their tracking ids, so that each person has one place in all frames.
+    """Assigns the bodies of each frame to persons by their tracking ids.
 
-    Persons are in the order in which they first appear. A tracker that loses a person gives a new id afterwards: an id
-    that begins where another one has ended, within 0.3 m of the mean of its joints, belongs to the same person.
+    Persons are in order of first appearance. A tracking id that begins after another one has ended, within 0.3 m of the
+    mean of its joints, continues the same person.
 
     Args:
-        x: ``[T, M, V, C]``, the bodies in the order in which each frame lists them.
-        ids: The tracking ids of the bodies of each frame.
-        path: The file, for error messages.
+        x (np.ndarray): Bodies ``[T, M, V, C]`` in the order of the file.
+        ids (Sequence[Sequence[bytes]]): Tracking ids of the bodies of each frame.
+        path (Path): File, for error messages.
 
     Returns:
-        ``[T, P, V, C]`` for P persons, zeros where a person is absent.
+        Persons ``[T, P, V, C]``, zeros where a person is absent.
+
+    Raises:
+        InputError: If there are too many tracking ids.
     """
     if all(list(row) == list(ids[0]) for row in ids):
         return x
@@ -37,7 +40,7 @@ def track_bodies(x: np.ndarray, ids: Sequence[Sequence[bytes]], path: Path) -> n
     shown = seen_array(x)
     means = np.where(shown, x, 0.0).sum(axis=2) / np.maximum(shown.sum(axis=2), 1)  # [T, M, C]
     person_of: dict[tuple[bytes, int], int] = {}
-    last: list[tuple[int, np.ndarray]] = []  # for each person the frame in which the current id ends, and the place
+    last: list[tuple[int, np.ndarray]] = []  # last frame of the current id and position of each person
     order = np.full(x.shape[:2], -1)
     for frame, row in enumerate(keys):
         for body, key in enumerate(row):
@@ -64,15 +67,15 @@ def track_bodies(x: np.ndarray, ids: Sequence[Sequence[bytes]], path: Path) -> n
 
 
 def select_bodies(x: np.ndarray) -> np.ndarray:
-    """Keeps the two bodies that move most, in the order of their energy.
+    """Selects the two bodies with the largest motion energy, in descending order.
 
-    The energy of a body is the sum of the standard deviations of its coordinates over the joints that were seen.
+    The energy of a body is the sum of the standard deviations of its coordinates over its visible joints.
 
     Args:
-        x: ``[T, M, V, C]``, all zeros where a body is not seen.
+        x (np.ndarray): Bodies ``[T, M, V, C]``, zeros where a body is absent.
 
     Returns:
-        ``[T, 2, V, C]``, with zeros for bodies that there are not.
+        Bodies ``[T, 2, V, C]``, zero-padded.
     """
     if x.shape[1] == 1:
         return np.pad(x, ((0, 0), (0, 1), (0, 0), (0, 0)))
@@ -85,13 +88,13 @@ def select_bodies(x: np.ndarray) -> np.ndarray:
 
 
 def fill_frames(x: np.ndarray) -> np.ndarray:
-    """Lets every body begin in the first frame, and plays it again where it ends before the last one.
+    """Shifts every body to the first frame and repeats bodies that end early.
 
     Args:
-        x: ``[T, P, V, C]``, all zeros where a body is not seen.
+        x (np.ndarray): Bodies ``[T, P, V, C]``, zeros where a body is absent.
 
     Returns:
-        ``[T', P, V, C]``, as many frames as the body that is seen longest has; a body that is never seen stays zero.
+        Bodies ``[T', P, V, C]`` with the length of the longest body; a body that is always absent stays zero.
     """
     present = np.asarray(seen_array(x)[..., 0].any(axis=-1))  # [T, P]
     first = present.argmax(axis=0)

@@ -1,4 +1,4 @@
-"""Recording of persons, its label and its tags."""
+"""Skeleton clip: coordinates, label and tags of a recording."""
 
 from dataclasses import dataclass, field
 
@@ -12,13 +12,17 @@ MOST_FRAMES, MOST_PERSONS, LARGEST = 100_000, 32, 1e6
 
 @dataclass(frozen=True)
 class Clip:
-    """A recording of persons.
+    """Skeleton clip of one or several persons.
 
     Args:
-        name: What the clip is called.
-        x: ``[T, P, V, C]`` float32: the C coordinates of V joints of P persons in T frames. Who is absent is all zeros.
-        label: The action, counted from zero; -1 if it is not known.
-        tags: What else is known, such as ``{"subject": 3, "camera": 1}``.
+        name (str): Name of the clip.
+        x (np.ndarray): Coordinates ``[T, P, V, C]`` float32 of T frames, P persons, V joints and C channels; zeros for
+            absent persons.
+        label (int, optional): Action, counted from zero; -1 if unknown. (default: ``-1``)
+        tags (dict[str, int], optional): Metadata, such as ``{"subject": 3, "camera": 1}``. (default: ``{}``)
+
+    Raises:
+        InputError: If ``x`` has another shape or invalid coordinates.
     """
 
     name: str
@@ -34,14 +38,15 @@ class Clip:
 
 
 def check_coordinates(x: np.ndarray, what: str) -> None:
-    """Refuses coordinates ``[T, P, V, C]`` that are not finite, too large or all zero, and too many frames or persons.
+    """Validates the values and the size of clip coordinates.
 
     Args:
-        x: The coordinates.
-        what: The name of the clip or of its file, as error messages begin.
+        x (np.ndarray): Coordinates ``[T, P, V, C]``.
+        what (str): Name of the clip or file at the beginning of error messages.
 
     Raises:
-        InputError: With the frame, the person and the joint of the first wrong number.
+        InputError: If there are too many frames or persons, or a coordinate is not finite, too large, or all are zero.
+            The message names the frame, person and joint of the first invalid value.
     """
     if len(x) > MOST_FRAMES or x.shape[1] > MOST_PERSONS:
         raise InputError(
@@ -58,4 +63,4 @@ def check_coordinates(x: np.ndarray, what: str) -> None:
             f"{x[frame, person, joint, channel]:g} in {where}); write zeros for a joint that was not seen"
         )
     if not x.any():
-        raise InputError(f"{what} shows nobody: all its coordinates are zero; leave it out")
+        raise InputError(f"{what} has no skeleton: all its coordinates are zero; leave it out")

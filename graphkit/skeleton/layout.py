@@ -1,4 +1,4 @@
-"""Layout of a skeleton: joints, and bones that join a child to its parent."""
+"""Joint layout of a skeleton: joints, bones and body axes."""
 
 import operator
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,26 +7,28 @@ from typing import Any
 
 from graphkit.errors import InputError, InputTypeError
 
-#: Most joints of a layout: models hold matrices of joints by joints.
+#: Largest number of joints of a layout.
 MOST_JOINTS = 1024
 
 
 @dataclass(frozen=True)
 class SkeletonLayout:
-    """The joints of a skeleton, how bones join them, and which of them say where up and across are.
+    """Joint layout: joints, bones, body axes and mirrored joints.
 
     Args:
-        name: What the layout is called.
-        joints: Names of the joints, in the order of the data.
-        edges: Bones as ``(child, parent)``, both counted from zero. A joint has at most one parent, and no joint is its
-            own ancestor: bones form a tree, or several.
-        center: The joint that clips are centered on.
-        up: Two joints, from the lower to the upper one, between which the body's vertical axis runs; empty if unknown.
-        across: Two joints, from the right to the left shoulder, along the body's horizontal axis; empty if unknown.
-        mirrored: Pairs of joints that change places in a mirror.
+        name (str): Name of the layout.
+        joints (tuple[str, ...]): Names of the joints, in the order of the data.
+        edges (tuple[tuple[int, int], ...]): Bones as ``(child, parent)``, counted from zero; they form one or several
+            trees.
+        center (int, optional): Joint that clips are centered on. (default: ``0``)
+        up (tuple[int, ...], optional): Lower and upper joint of the vertical body axis; empty if unknown.
+            (default: ``()``)
+        across (tuple[int, ...], optional): Right and left shoulder, the horizontal body axis; empty if unknown.
+            (default: ``()``)
+        mirrored (tuple[tuple[int, int], ...], optional): Pairs of left and right joints. (default: ``()``)
 
     Raises:
-        ValueError: If a bone, an axis or a pair names a joint that does not exist, or bones do not form trees.
+        InputError: If a bone, an axis or a pair has an invalid joint, or the bones do not form trees.
     """
 
     name: str
@@ -57,7 +59,7 @@ class SkeletonLayout:
                 raise InputError(f"a joint must have at most one parent (got several for joint {child}); remove a bone")
             children.add(child)
         parents = self.parents
-        ends = [parent < 0 for parent in parents]  # joints whose line of ancestors is known to end
+        ends = [parent < 0 for parent in parents]  # joints with a finite line of ancestors
         for first in range(self.num_joints):
             line: list[int] = []
             joint = first
@@ -82,20 +84,22 @@ class SkeletonLayout:
         across: Sequence[int] = (),
         mirrored: Iterable[Sequence[int]] = (),
     ) -> "SkeletonLayout":
-        """Makes a layout of a user's own.
+        """Creates a layout from a list of bones.
 
         Args:
-            edges: Bones as ``(child, parent)``, both counted from zero.
-            num_joints: Number of joints; by default as many as ``joints`` names, or as the bones reach.
-            name: What the layout is called.
-            joints: Names of the joints; by default their numbers.
-            center: The joint that clips are centered on; by default the first joint without a parent.
-            up: See :class:`SkeletonLayout`.
-            across: See :class:`SkeletonLayout`.
-            mirrored: See :class:`SkeletonLayout`.
+            edges (Iterable[Sequence[int]]): Bones as ``(child, parent)``, counted from zero.
+            num_joints (int, optional): Number of joints; if ``None``, the number of ``joints``, or one more than the
+                largest joint of a bone. (default: ``None``)
+            name (str, optional): Name of the layout. (default: ``"own"``)
+            joints (Sequence[str], optional): Names of the joints; their numbers if empty. (default: ``()``)
+            center (int, optional): Joint that clips are centered on; the first joint without a parent if ``None``.
+                (default: ``None``)
+            up (Sequence[int], optional): See :class:`SkeletonLayout`. (default: ``()``)
+            across (Sequence[int], optional): See :class:`SkeletonLayout`. (default: ``()``)
+            mirrored (Iterable[Sequence[int]], optional): See :class:`SkeletonLayout`. (default: ``()``)
 
         Raises:
-            ValueError: If the bones do not fit the joints or do not form trees.
+            InputError: If the bones do not match the joints or do not form trees.
 
         Example:
             >>> SkeletonLayout.from_edges([(1, 0), (2, 0), (3, 2)]).parents
@@ -134,7 +138,7 @@ class SkeletonLayout:
 
     @property
     def parents(self) -> tuple[int, ...]:
-        """The parent of every joint, -1 where there is none."""
+        """Parent of every joint; -1 without a parent."""
         parents = [-1] * self.num_joints
         for child, parent in self.edges:
             parents[child] = parent
@@ -152,7 +156,7 @@ def _items(values: Any, name: str) -> list[Any]:
 
 
 def _joint_numbers(values: Any, what: str) -> tuple[int, ...]:
-    """Returns whole numbers as a tuple."""
+    """Returns joint numbers as a tuple."""
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
         raise InputTypeError(f"{what} must name joints by their numbers (got {values!r:.40})")
     try:

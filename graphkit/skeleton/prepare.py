@@ -1,7 +1,7 @@
-"""Preparation of coordinates: centring, alignment and scaling to a box.
+"""Preprocessing of coordinates: centering, alignment and scaling.
 
-All functions take the frames of many clips end to end, ``x`` ``[F, P, V, C]``, and have no loop over clips, persons or
-joints. Joints that were not seen, see :func:`graphkit.skeleton.seen`, count nowhere and stay zero.
+All functions take the concatenated frames of many clips, ``x`` ``[F, P, V, C]``. Joints that were not seen, see
+:func:`graphkit.skeleton.seen`, are ignored and stay zero.
 """
 
 import torch
@@ -14,22 +14,25 @@ CENTRES = ("none", "first", "each")
 
 
 def center(x: Tensor, ptr: Tensor, joint: int, how: str = "each", coordinates: int | None = None) -> Tensor:
-    """Moves all persons of a clip so that one joint of the first person lies at the origin.
+    """Translates clips so that one joint of the first person is the origin.
 
-    In a frame in which that joint was not seen, its position in the nearest frame of the clip counts, in the earlier of
-    two. In a clip in which it was never seen, the mean of the joints of the first person that were seen takes its
-    place, or of all persons if the first was never seen. A clip that is moved as a whole thus gives the same result.
+    If the joint is not visible in a frame, its position in the nearest frame of the clip is used (the earlier of two).
+    If it is never visible in a clip, the mean of the visible joints of the first person is used, or of all persons if
+    the first one is never visible. The result is invariant to translations of the clip.
 
     Args:
-        x: ``[F, P, V, C]`` coordinates.
-        ptr: ``[G + 1]``, where the frames of each clip begin.
-        joint: The joint.
-        how: ``"each"`` moves every frame by itself, which takes away where a person goes; ``"first"`` moves all frames
-            as the first one; ``"none"`` moves nothing.
+        x (Tensor): Coordinates ``[F, P, V, C]``.
+        ptr (Tensor): Offsets ``[G + 1]`` of the clips.
+        joint (int): Joint that becomes the origin.
+        how (str, optional): ``"each"`` translates every frame by itself, which removes global motion; ``"first"``
+            translates all frames of a clip like the first one; ``"none"`` returns ``x``. (default: ``"each"``)
         coordinates (int, optional): Number of channels that are coordinates; the others stay. (default: all)
 
     Returns:
-        ``[F, P, V, C]``; joints that were not seen are zero.
+        Coordinates ``[F, P, V, C]``; joints that were not seen are zero.
+
+    Raises:
+        InputError: If ``how`` is invalid.
     """
     if how not in CENTRES:
         raise InputError(f"`center` must be one of {', '.join(CENTRES)} (got {how!r})")
@@ -45,24 +48,24 @@ def center(x: Tensor, ptr: Tensor, joint: int, how: str = "each", coordinates: i
 def align(
     x: Tensor, ptr: Tensor, up: tuple[int, ...], across: tuple[int, ...], coordinates: int | None = None
 ) -> Tensor:
-    """Turns each clip so that in its first frame the first person stands along the z axis, shoulders along the x axis.
+    """Rotates clips so that the body axes of the first person are the z and x axes.
 
-    First the smallest rotation that brings the bone ``up`` to the z axis, then the smallest one that brings ``across``
-    to the x axis. Each is taken from the first frame in which both of its joints were seen; a clip without such a frame
-    is not turned.
+    The smallest rotation that maps the axis ``up`` to the z axis is followed by the smallest one that maps ``across``
+    to the x axis. Each is computed from the first frame in which both joints are visible, and is skipped for a clip
+    without such a frame.
 
     Args:
-        x: ``[F, P, V, 3]``.
-        ptr: ``[G + 1]``, where the frames of each clip begin.
-        up: Two joints, from the lower to the upper one; empty to leave that rotation out.
-        across: Two joints, from the right to the left shoulder; empty to leave that rotation out.
+        x (Tensor): Coordinates ``[F, P, V, 3]``.
+        ptr (Tensor): Offsets ``[G + 1]`` of the clips.
+        up (tuple[int, ...]): Lower and upper joint of the vertical axis; empty to skip this rotation.
+        across (tuple[int, ...]): Right and left shoulder; empty to skip this rotation.
         coordinates (int, optional): Number of channels that are coordinates; the others stay. (default: all)
 
     Returns:
-        ``[F, P, V, 3]``; joints that were not seen are zero.
+        Coordinates ``[F, P, V, 3]``; joints that were not seen are zero.
 
     Raises:
-        ValueError: If there are not three coordinates.
+        InputError: If there are not three coordinates.
     """
     mask, pos = seen(x, coordinates), x[..., :coordinates]
     if pos.size(-1) != 3:
@@ -81,17 +84,17 @@ def align(
 
 
 def fit_box(x: Tensor, lengths: Tensor, coordinates: int) -> Tensor:
-    """Stretches each clip so that each of its coordinates runs from -1 to 1 over all joints, persons and frames.
+    """Scales each clip so that each coordinate ranges from -1 to 1.
 
-    Bodies of all sizes, near and far, then fill the same box.
+    The range is taken over all joints, persons and frames of the clip.
 
     Args:
-        x: ``[F, P, V, C]``.
-        lengths: ``[G]``, the number of frames of each clip.
-        coordinates: How many of the C channels are coordinates; the others stay.
+        x (Tensor): Coordinates ``[F, P, V, C]``.
+        lengths (Tensor): Number of frames ``[G]`` of each clip.
+        coordinates (int): Number of channels that are coordinates; the others stay.
 
     Returns:
-        ``[F, P, V, C]``; joints that were not seen stay zero.
+        Coordinates ``[F, P, V, C]``; joints that were not seen stay zero.
     """
     visible = seen(x, coordinates)
     pos = x[..., :coordinates]
@@ -104,9 +107,9 @@ def fit_box(x: Tensor, lengths: Tensor, coordinates: int) -> Tensor:
 
 
 def rotation_between(start: Tensor, end: Tensor) -> Tensor:
-    """Returns the smallest rotations that bring vectors to a direction: ``[G, 3]`` and ``[3]`` to ``[G, 3, 3]``.
+    """Returns the smallest rotations of vectors ``[G, 3]`` to a direction.
 
-    A vector without a direction is not turned; one that points the opposite way is turned about some axis.
+    A zero vector is not rotated; an opposite vector is rotated about any perpendicular axis.
     """
     length = start.norm(dim=1, keepdim=True)
     unit = torch.where(length > 1e-6, start / length.clamp(min=1e-6), end)
@@ -117,7 +120,7 @@ def rotation_between(start: Tensor, end: Tensor) -> Tensor:
     ).view(-1, 3, 3)
     eye = torch.eye(3, dtype=start.dtype)
     turn = eye + skew + skew @ skew / (1.0 + cosine).clamp(min=1e-6).view(-1, 1, 1)
-    other = eye[(end.abs().argmin())]  # any axis at a right angle does where the cross product vanishes
+    other = eye[(end.abs().argmin())]  # any perpendicular axis where the cross product vanishes
     normal = torch.linalg.cross(end, other)
     normal = normal / normal.norm()
     half = 2.0 * torch.outer(normal, normal) - eye
@@ -125,14 +128,14 @@ def rotation_between(start: Tensor, end: Tensor) -> Tensor:
 
 
 def nearest_frames(mask: Tensor, ptr: Tensor) -> Tensor:
-    """Returns the nearest known frame of the same clip, the earlier of two, for each frame.
+    """Returns the nearest valid frame of the same clip for each frame.
 
     Args:
-        known: ``[F]`` bool.
-        ptr: ``[G + 1]``, where the frames of each clip begin.
+        mask (Tensor): Mask ``[F]`` of the valid frames.
+        ptr (Tensor): Offsets ``[G + 1]`` of the clips.
 
     Returns:
-        ``[F]`` int64; in a clip without a known frame, each frame itself.
+        Frame indices ``[F]`` int64, the earlier of two; the frame itself in a clip without a valid frame.
     """
     frames = torch.arange(mask.numel())
     if bool(mask.all()):
@@ -147,7 +150,7 @@ def nearest_frames(mask: Tensor, ptr: Tensor) -> Tensor:
 
 
 def _origins(pos: Tensor, mask: Tensor, ptr: Tensor, joint: int) -> Tensor:
-    """Returns the point that each frame is to be moved by, ``[F, C]``, see :func:`center`."""
+    """Returns the origin of each frame, ``[F, C]``, see :func:`center`."""
     lengths = ptr.diff()
     origin, visible = pos[:, 0, joint], mask[:, 0, joint, 0]
     for persons in (slice(0, 1), slice(None)):
@@ -164,6 +167,6 @@ def _origins(pos: Tensor, mask: Tensor, ptr: Tensor, joint: int) -> Tensor:
 
 
 def _with_channels(pos: Tensor, x: Tensor) -> Tensor:
-    """Returns coordinates with the channels of ``x`` that are none."""
+    """Appends the channels of ``x`` that are not coordinates."""
     count = pos.size(-1)
     return pos if count == x.size(-1) else torch.cat([pos, x[..., count:]], dim=-1)

@@ -1,4 +1,4 @@
-"""Clips with another number of frames: interpolated, or repeated until they are long enough."""
+"""Temporal resampling of clips: interpolation and repetition."""
 
 import torch
 from torch import Tensor
@@ -14,20 +14,27 @@ def resample(
     last: Tensor | None = None,
     coordinates: int | None = None,
 ) -> Tensor:
-    """Reads each clip at evenly spaced times, between frames by linear interpolation.
+    """Resamples each clip at evenly spaced times by linear interpolation.
 
-    A joint that was not seen in one of the two frames is taken from the nearer one.
+    A joint that is not visible in one of the two frames is taken from the nearer frame.
 
     Args:
-        x: ``[F, P, V, C]``, the frames of all clips end to end.
-        lengths: ``[G]`` int64, the number of frames of each clip.
-        new_lengths: ``[G]`` int64, the number of frames that each is to have.
-        first: ``[G]`` float, the time of the first new frame, counted in old ones; 0 by default.
-        last: ``[G]`` float, the time of the last new frame; that of the last old one by default.
+        x (Tensor): Concatenated frames ``[F, P, V, C]`` of all clips.
+        lengths (Tensor): Number of frames ``[G]`` int64 of each clip.
+        new_lengths (Tensor): New number of frames ``[G]`` int64 of each clip.
+        first (Tensor, optional): Time ``[G]`` of the first new frame, in frames of the input; 0 if ``None``.
+            (default: ``None``)
+        last (Tensor, optional): Time ``[G]`` of the last new frame, in frames of the input; that of the last frame if
+            ``None``. (default: ``None``)
         coordinates (int, optional): Number of channels that are coordinates. (default: all)
 
     Returns:
-        ``[F', P, V, C]``.
+        Frames ``[F', P, V, C]``.
+
+    Example:
+        >>> x = torch.tensor([1.0, 3.0]).view(2, 1, 1, 1)
+        >>> resample(x, torch.tensor([2]), torch.tensor([3])).flatten().tolist()
+        [1.0, 2.0, 3.0]
     """
     ptr, new_ptr = _pointers(lengths), _pointers(new_lengths)
     owner = torch.repeat_interleave(torch.arange(lengths.numel()), new_lengths)
@@ -47,15 +54,20 @@ def resample(
 
 
 def repeat_to(x: Tensor, lengths: Tensor, frames: int) -> Tensor:
-    """Plays each clip again and again until it has ``frames`` frames; longer ones are cut.
+    """Repeats or truncates each clip to ``frames`` frames.
 
     Args:
-        x: ``[F, P, V, C]``, the frames of all clips end to end.
-        lengths: ``[G]`` int64, the number of frames of each clip.
-        frames: The number of frames that each is to have.
+        x (Tensor): Concatenated frames ``[F, P, V, C]`` of all clips.
+        lengths (Tensor): Number of frames ``[G]`` int64 of each clip.
+        frames (int): New number of frames of each clip.
 
     Returns:
-        ``[G frames, P, V, C]``.
+        Frames ``[G * frames, P, V, C]``.
+
+    Example:
+        >>> x = torch.tensor([1.0, 2.0]).view(2, 1, 1, 1)
+        >>> repeat_to(x, torch.tensor([2]), frames=3).flatten().tolist()
+        [1.0, 2.0, 1.0]
     """
     number = torch.arange(frames).remainder(lengths.unsqueeze(1))
     return x.index_select(0, (number + _pointers(lengths)[:-1].unsqueeze(1)).flatten())

@@ -1,47 +1,55 @@
-"""Visibility of joints: zero coordinates or a confidence of zero mark a joint that was not seen.
+"""Visibility of joints.
 
-Every function on joints asks :func:`seen` and keeps the coordinates of unseen joints at zero. A seen joint that lies
-at the origin, such as the one that a clip is centered on, has :data:`ORIGIN` as its first coordinate, so that it stays
-apart from an unseen one; :class:`~graphkit.data.ClipCollection` puts zero there before a network reads the clip.
+A joint with zero coordinates or a confidence of zero was not seen.
+
+All functions on joints use :func:`seen` and keep the coordinates of unseen joints at zero. A visible joint at the
+origin, such as the center of a clip, has :data:`ORIGIN` as its first coordinate, to distinguish it from an unseen
+joint; :class:`~graphkit.data.ClipCollection` replaces it by zero before a clip is passed to a model.
 """
 
 import numpy as np
 import torch
 from torch import Tensor
 
-#: First coordinate of a seen joint at the origin: not zero, and too small to change any sum.
+#: First coordinate of a visible joint at the origin: not zero, and too small to change any sum.
 ORIGIN = 1e-30
 
 
 def seen(x: Tensor, coordinates: int | None = None) -> Tensor:
-    """Returns which joints were seen: those with a coordinate and, if there is one, a confidence other than zero.
+    """Returns the visibility mask of joints.
+
+    A joint is visible if a coordinate and, where there is one, the confidence are not zero.
 
     Args:
-        x: ``[..., V, C]`` joints.
+        x (Tensor): Joints ``[..., V, C]``.
         coordinates (int, optional): Number of channels that are coordinates; the next one is a confidence.
             (default: all)
 
     Returns:
-        ``[..., V, 1]`` bool.
+        Mask ``[..., V, 1]`` bool.
+
+    Example:
+        >>> seen(torch.tensor([[0.0, 0.0], [1.0, 0.0]])).tolist()
+        [[False], [True]]
     """
     count = x.size(-1) if coordinates is None else coordinates
     mask = x[..., :1] != 0
-    for channel in range(1, count):  # twice as fast as any() over so short a dimension
+    for channel in range(1, count):  # twice as fast as any() over a short dimension
         mask |= x[..., channel : channel + 1] != 0
     return mask & (x[..., count : count + 1] != 0) if count < x.size(-1) else mask
 
 
 def seen_array(x: np.ndarray) -> np.ndarray:
-    """Returns :func:`seen` of an array."""
+    """Returns the visibility mask of a NumPy array, see :func:`seen`."""
     return seen(torch.from_numpy(x)).numpy()
 
 
 def apply_seen(x: Tensor, mask: Tensor, coordinates: int | None = None) -> Tensor:
-    """Sets the coordinates of unseen joints to zero and marks seen joints that lie at the origin.
+    """Sets unseen joints to zero and marks visible joints at the origin.
 
     Args:
-        x: ``[..., V, C]`` joints.
-        mask: ``[..., V, 1]`` bool, see :func:`seen`.
+        x (Tensor): Joints ``[..., V, C]``.
+        mask (Tensor): Visibility mask ``[..., V, 1]``, see :func:`seen`.
         coordinates (int, optional): Number of channels that are coordinates; the others stay. (default: all)
     """
     count = x.size(-1) if coordinates is None else coordinates
@@ -51,22 +59,22 @@ def apply_seen(x: Tensor, mask: Tensor, coordinates: int | None = None) -> Tenso
 
 
 def clear_origin(x: Tensor) -> Tensor:
-    """Replaces :data:`ORIGIN`, and what a rotation makes of it, by zero, in place."""
+    """Replaces :data:`ORIGIN`, also after a rotation, by zero in place."""
     return x.masked_fill_(x.abs() < 1e3 * ORIGIN, 0.0)
 
 
 def mark_root(x: np.ndarray, joint: int) -> np.ndarray:
-    """Marks the root joint of root-relative clips as seen: the joint that all coordinates are relative to.
+    """Marks the root joint of root-relative clips as visible.
 
-    Such a joint is zero in every frame and the origin lies among the other joints, in more than half of the frames
-    inside of their bounding box. Otherwise a joint that is zero in every frame was never seen.
+    The joint is a root if it is zero in every frame and the origin is inside the bounding box of the other joints in
+    more than half of the frames. Otherwise, a joint that is zero in every frame is unseen.
 
     Args:
-        x: ``[T, P, V, C]`` coordinates.
-        joint: The joint that clips are centered on.
+        x (np.ndarray): Coordinates ``[T, P, V, C]``.
+        joint (int): Joint that clips are centered on.
 
     Returns:
-        ``[T, P, V, C]``, ``x`` itself where nothing is to be marked.
+        Coordinates ``[T, P, V, C]``; ``x`` itself if there is no root.
     """
     mask = seen_array(x)
     present = mask.any(axis=(2, 3))  # [T, P]

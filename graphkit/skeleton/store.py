@@ -1,4 +1,4 @@
-"""Store of clips: all frames in one file of numbers, which is mapped into memory and read where it is needed."""
+"""Clip store: the frames of all clips in one memory-mapped file."""
 
 import math
 import tempfile
@@ -16,20 +16,20 @@ from graphkit.files import parsing, writing
 from graphkit.skeleton.clip import Clip
 
 _FRAMES, _INDEX = "frames.f32", "index.npz"
-#: Bytes that a store may take, or else this many times its clips: each has room for as many persons as the widest one.
+#: Largest size of a store in bytes, or relative to its clips: all clips are padded to the largest number of persons.
 _SMALL_STORE, _WIDER = 2**30, 8
 
 
 @dataclass(frozen=True)
 class ClipStore:
-    """Clips end to end.
+    """Concatenated clips.
 
     Args:
-        x: ``[F, P, V, C]`` float32, the frames of all clips; they may lie in a file.
-        lengths: ``[G]`` int64, the number of frames of each clip.
-        labels: ``[G]`` int64.
-        names: The names of the clips.
-        tags: For each tag ``[G]`` int64, -1 where a clip does not have it.
+        x (Tensor): Frames ``[F, P, V, C]`` float32 of all clips, possibly memory-mapped.
+        lengths (Tensor): Number of frames ``[G]`` int64 of each clip.
+        labels (Tensor): Labels ``[G]`` int64.
+        names (tuple[str, ...]): Names of the clips.
+        tags (dict[str, Tensor]): Values ``[G]`` int64 of each tag, -1 where a clip does not have it.
     """
 
     x: Tensor
@@ -43,10 +43,20 @@ class ClipStore:
 
 
 def gather_clips(clips: Iterable[Clip]) -> ClipStore:
-    """Returns clips in memory; the same as writing and opening a store, for sets that are small.
+    """Returns an in-memory store of clips.
+
+    Args:
+        clips (Iterable[Clip]): Clips with equal numbers of joints and coordinates.
+
+    Returns:
+        The store.
 
     Raises:
-        ValueError: If there is no clip, or one has another number of joints or coordinates than the first.
+        InputError: If there is no clip, or the numbers of joints or coordinates differ.
+
+    Example:
+        >>> gather_clips([Clip("a", np.ones((2, 1, 3, 2), dtype=np.float32), label=1)]).lengths.tolist()
+        [2]
     """
     with tempfile.TemporaryDirectory(prefix="graphkit-") as folder:
         write_store(Path(folder), clips)
@@ -55,14 +65,15 @@ def gather_clips(clips: Iterable[Clip]) -> ClipStore:
 
 
 def write_store(folder: Path, clips: Iterable[Clip]) -> None:
-    """Writes clips one after the other, so that only one needs to fit into memory.
+    """Writes a store of clips, with one clip in memory at a time.
 
     Args:
-        folder: A folder of its own, which exists.
-        clips: The clips, all with as many joints and coordinates; persons who are missing in a clip are added as zeros.
+        folder (Path): Existing empty folder.
+        clips (Iterable[Clip]): Clips with equal numbers of joints and coordinates; missing persons are zero-padded.
 
     Raises:
-        ValueError: If there is no clip, or one has another number of joints or coordinates than the first.
+        InputError: If there is no clip, or the numbers of joints or coordinates differ.
+        WriteError: If the folder is not writable.
     """
     names, lengths, labels, tags = [], [], [], []
     persons, shape, widths = 0, (), []
@@ -106,10 +117,16 @@ def write_store(folder: Path, clips: Iterable[Clip]) -> None:
 
 
 def open_store(folder: Path) -> ClipStore:
-    """Opens what :func:`write_store` wrote; frames are read from the file when they are used.
+    """Opens a store of :func:`write_store` with memory-mapped frames.
+
+    Args:
+        folder (Path): Folder of the store.
+
+    Returns:
+        The store.
 
     Raises:
-        ValueError: If the files do not belong together.
+        InputError: If the files are damaged.
     """
     with parsing(folder / _INDEX, "delete its folder"), np.load(folder / _INDEX, allow_pickle=False) as index:
         columns = {name: index[name] for name in index.files}
@@ -132,7 +149,7 @@ def open_store(folder: Path) -> ClipStore:
 
 
 def _widen(path: Path, lengths: list[int], widths: list[int], persons: int, shape: tuple[int, ...]) -> None:
-    """Writes the frames anew with room for all persons."""
+    """Rewrites the frames, padded to the largest number of persons."""
     wide = path.with_suffix(".wide")
     with open(path, "rb") as source, open(wide, "wb") as target:
         for length, width in zip(lengths, widths, strict=True):

@@ -1,4 +1,4 @@
-"""Generated clips of six actions, in which bodies, places, speeds and views differ."""
+"""Synthetic skeleton clips of six actions."""
 
 import math
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-#: A person of one meter and eighty in the joints of ``nw-ucla-20``, looking along y: x to the left, z up.
+#: Rest pose of a person of 1.8 m in the layout ``nw-ucla-20``, facing along y: x to the left, z up.
 REST = torch.tensor(
     [
         [0.00, 0, 0.95], [0.00, 0, 1.15], [0.00, 0, 1.50], [0.00, 0, 1.75],
@@ -23,13 +23,13 @@ UPPER = slice(0, 12)
 
 @dataclass(frozen=True)
 class Moment:
-    """The frames in which an action is to be shown.
+    """Parameters of an action in each frame.
 
     Args:
-        time: ``[F]`` seconds since the clip began.
-        phase: ``[F]`` angle in the action's own rhythm.
-        size: ``[F]`` how large its movements are, about 1.
-        side: ``[F]`` bool, whether the left side leads.
+        time (Tensor): Time ``[F]`` in seconds from the beginning of the clip.
+        phase (Tensor): Phase angle ``[F]`` of the action.
+        size (Tensor): Amplitude ``[F]`` of the movements, about 1.
+        side (Tensor): Mask ``[F]`` of the frames in which the left side leads.
     """
 
     time: Tensor
@@ -39,7 +39,7 @@ class Moment:
 
 
 def _lift(x: Tensor, limb: slice, angle: Tensor, sideways: bool) -> None:
-    """Turns a limb about its first joint, forwards or sideways away from the body."""
+    """Rotates a limb about its first joint, forward or sideways."""
     root = x[:, limb][:, :1].clone()
     away = x[:, limb] - root
     sine, cosine = angle.sin().unsqueeze(1), angle.cos().unsqueeze(1)
@@ -58,7 +58,7 @@ def _leading(x: Tensor, m: Moment, left: slice, right: slice, angle: Tensor, sid
 
 
 def walk(x: Tensor, m: Moment) -> None:
-    """Goes forwards with swinging legs and arms."""
+    """Applies walking: forward motion with swinging legs and arms."""
     swing = 0.5 * m.size * m.phase.sin()
     for limb, sign in ((LEFT_LEG, 1), (RIGHT_LEG, -1), (LEFT_ARM, -0.7), (RIGHT_ARM, 0.7)):
         _lift(x, limb, sign * swing, sideways=False)
@@ -66,12 +66,12 @@ def walk(x: Tensor, m: Moment) -> None:
 
 
 def wave(x: Tensor, m: Moment) -> None:
-    """Raises one arm and moves it to and fro."""
+    """Applies waving with one arm."""
     _leading(x, m, LEFT_ARM, RIGHT_ARM, 2.5 + 0.4 * m.size * m.phase.sin(), sideways=True)
 
 
 def jump(x: Tensor, m: Moment) -> None:
-    """Leaves the ground again and again with both arms up."""
+    """Applies repeated jumps with both arms up."""
     height = 0.35 * m.size * m.phase.sin().clamp(min=0)
     for limb in (LEFT_ARM, RIGHT_ARM):
         _lift(x, limb, 3.0 * height, sideways=True)
@@ -79,7 +79,7 @@ def jump(x: Tensor, m: Moment) -> None:
 
 
 def clap(x: Tensor, m: Moment) -> None:
-    """Holds both arms forwards and brings the hands together."""
+    """Applies clapping with both arms held forward."""
     for limb, sign in ((LEFT_ARM, -1), (RIGHT_ARM, -1)):
         _lift(x, limb, torch.full_like(m.phase, 1.4), sideways=False)
         share = torch.linspace(0, 1, 4)
@@ -88,7 +88,7 @@ def clap(x: Tensor, m: Moment) -> None:
 
 
 def squat(x: Tensor, m: Moment) -> None:
-    """Goes down into the knees and up again."""
+    """Applies repeated squats."""
     depth = 0.2 * m.size * (1 - m.phase.cos())
     x[:, UPPER, 2] -= depth.unsqueeze(1)
     for hip, knee in ((12, 13), (16, 17)):
@@ -98,7 +98,7 @@ def squat(x: Tensor, m: Moment) -> None:
 
 
 def kick(x: Tensor, m: Moment) -> None:
-    """Throws one leg forwards."""
+    """Applies kicks with one leg."""
     _leading(x, m, LEFT_LEG, RIGHT_LEG, 1.2 * m.size * m.phase.sin().clamp(min=0), sideways=False)
 
 
@@ -108,17 +108,19 @@ ACTIONS: dict[str, Callable[[Tensor, Moment], None]] = {
 
 
 def generate_clips(num_clips: int, noise: float = 0.02, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
-    """Generates clips of 24 to 72 frames, 30 a second, each action equally often.
+    """Generates clips of 24 to 72 frames with balanced actions.
+
+    The frame rate is 30 frames per second.
 
     Args:
-        num_clips: Number of clips.
-        noise: Deviation of the joints in meters.
-        seed: Seed of everything that is drawn.
+        num_clips (int): Number of clips.
+        noise (float, optional): Standard deviation of the joint noise in meters. (default: ``0.02``)
+        seed (int, optional): Random seed. (default: ``0``)
 
     Returns:
-        ``x`` ``[F, 1, 20, 3]``, the lengths ``[G]`` and the actions ``[G]``.
+        Frames ``[F, 1, 20, 3]``, lengths ``[G]`` and labels ``[G]``.
     """
-    # Away from the seed itself: a model that is seeded with the same number would draw the same random numbers.
+    # Offset of the seed: a model with the same seed would draw the same random numbers.
     generator = torch.Generator().manual_seed(seed + 1_000_003)
 
     def draw(low: float, high: float) -> Tensor:

@@ -78,7 +78,11 @@ def test_wrong_options_are_refused(tmp_path: Path, options: dict, message: str) 
     [
         ("a01_s01_e00_v01", "{", "'all_sqe/a01_s01_e00_v01.json' in"),
         ("a01_s01_e00_v01", '{"skeletons": [[[1, 2]]]}', "must hold frames of 20 joints with 3 coordinates (got (1"),
-        ("a01_s01_e00_v01", json.dumps({"skeletons": np.zeros((2, 20, 3)).tolist()}), "'a01_s01_e00_v01' shows nobody"),
+        (
+            "a01_s01_e00_v01",
+            json.dumps({"skeletons": np.zeros((2, 20, 3)).tolist()}),
+            "'a01_s01_e00_v01' has no skeleton",
+        ),
         ("b", "{}", "holds 'all_sqe/b.json', which is not named as its clips are (aAA_sSS_eEE_vVV)"),
     ],
 )

@@ -50,7 +50,7 @@ def test_bad_clips_are_named_and_the_others_predicted(clip_run: Path, clips_fold
         "joints": (good[:, :, :17], "must be [frames, 20 joints, 3] or [frames, persons, 20 joints, 3] of numbers"),
         "channels": (good[..., :2], f"(got {list(good[..., :2].shape)} of float32); see `data.layout` and"),
         "persons": (np.repeat(good, 2, axis=1), "must have at most 1 person(s), as in training"),
-        "nobody": (good * 0, "shows nobody: all its coordinates are zero; leave it out"),
+        "nobody": (good * 0, "has no skeleton: all its coordinates are zero; leave it out"),
         "nan": (np.where(good == good[2, 0, 1, 0], np.nan, good), "1,000,000 (got nan in frame 2, person 0, joint"),
         "five": (good[None].transpose(0, 4, 1, 3, 2), "it has five axes: save each clip as a file of its own"),
         "order": (good.transpose(3, 0, 2, 1), "if its axes are in another order, save x.transpose(1, 3, 2, 0)"),
@@ -60,9 +60,9 @@ def test_bad_clips_are_named_and_the_others_predicted(clip_run: Path, clips_fold
         np.save(tmp_path / f"{name}.npy", x)
     texts = {
         "broken.json": ("{", "broken.json' cannot be read as JSON ("),
-        "other.json": ("[]", "is no clip: it has neither 'skeletons', as NW-UCLA has, nor 'data', as Kinetics has"),
+        "other.json": ("[]", "is not a clip: expected the key 'skeletons' (NW-UCLA) or 'data' (Kinetics)"),
         "seventeen.json": (json.dumps({"skeletons": good[:, 0, :17].tolist()}), "must hold frames of 20 joints with 3"),
-        "film.json": (json.dumps({"data": [{"frame_index": 1, "skeleton": []}]}), "shows nobody: there is no person"),
+        "film.json": (json.dumps({"data": [{"frame_index": 1, "skeleton": []}]}), "has no skeleton in any"),
         "empty.skeleton": ("", "is empty (line 1); fetch it again, or leave it out"),
         "words.csv": ("a,b\n1,2\n", "words.csv', line 2: expected 60 numbers, 3 for each of 20 joints (got 2)"),
         "note.txt": ("hello", "must end in .npy, .csv, .skeleton, .json (got '.txt')"),

@@ -107,6 +107,6 @@ def test_wrong_augmentations_are_refused(items: list, error: type, message: str)
 def test_a_mirror_needs_to_know_the_sides_and_no_augmentation_is_none() -> None:
     from graphkit.skeleton import SkeletonLayout
 
-    with pytest.raises(ValueError, match="needs a layout that says which joints change places"):
+    with pytest.raises(ValueError, match="needs a layout with .mirrored. joints"):
         build_augmentation(["mirror"], SkeletonLayout.from_edges([(1, 0)]), 3)
     assert build_augmentation([], LAYOUT, 3) is None

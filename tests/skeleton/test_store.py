@@ -46,5 +46,5 @@ def test_clips_and_stores_that_cannot_be_used_are_refused(tmp_path: Path) -> Non
         Clip("x", np.zeros((0, 1, 3, 2), np.float32))
     with pytest.raises(ValueError, match="the clip 'x' must hold finite numbers .*nan in frame 1, person 0, joint 0"):
         Clip("x", np.array([1, np.nan], np.float32).reshape(2, 1, 1, 1))
-    with pytest.raises(ValueError, match="the clip 'x' shows nobody: all its coordinates are zero; leave it out"):
+    with pytest.raises(ValueError, match="the clip 'x' has no skeleton: all its coordinates are zero; leave it out"):
         Clip("x", np.zeros((2, 1, 3, 2), np.float32))

@@ -1,4 +1,4 @@
-"""Random changes of clips while a model trains, one per file; ``@register_augmentation(name)`` is the registration."""
+"""Random augmentations of clips, one per file, registered by name."""
 
 from graphkit.skeleton.augment.build import augmentation_names, build_augmentation, register_augmentation
 

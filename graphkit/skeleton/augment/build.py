@@ -1,4 +1,4 @@
-"""Augmentations from a configuration: ``[{crop: 0.6}, {rotate: 30}, scale]``."""
+"""Construction of augmentations from a configuration."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,19 +12,23 @@ from graphkit.screen import shown
 from graphkit.settings import coerce, signature_settings
 from graphkit.skeleton.layout import SkeletonLayout
 
-#: Takes the frames of clips ``[F, P, V, C]``, their lengths ``[G]`` and a generator; returns other frames and lengths.
+#: Function of frames ``[F, P, V, C]``, clip lengths ``[G]`` and a generator that returns new frames and lengths.
 Augmentation = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
 
 _augmentations = Registry("augmentation", "graphkit.skeleton.augment")
 register_augmentation = _augmentations.register
 augmentation_names = _augmentations.names
 
-#: Arguments that the data set gives.
+#: Arguments that are set from the data set.
 _GIVEN = ("layout", "coordinates")
 
 
 class Chain:
-    """Applies augmentations one after the other."""
+    """Composition of augmentations, applied in order.
+
+    Args:
+        steps (Sequence[Augmentation]): Augmentations.
+    """
 
     def __init__(self, steps: Sequence[Augmentation]) -> None:
         self.steps = tuple(steps)
@@ -36,19 +40,24 @@ class Chain:
 
 
 def build_augmentation(items: Sequence[Any], layout: SkeletonLayout, coordinates: int) -> Augmentation | None:
-    """Builds one augmentation from a list of names.
+    """Creates an augmentation from a list of names, such as ``[{crop: 0.6}, scale]``.
 
     Args:
-        items: Each a name, or a mapping ``{name: value}`` or ``{name: {option: value}}``.
-        layout: The joints and bones of the clips.
-        coordinates: How many of their channels are coordinates.
+        items (Sequence[Any]): Names, or mappings ``{name: value}`` or ``{name: {option: value}}``.
+        layout (SkeletonLayout): Joint layout of the clips.
+        coordinates (int): Number of channels that are coordinates.
 
     Returns:
-        The augmentation, or ``None`` if the list is empty.
+        The composed augmentation, or ``None`` if the list is empty.
 
     Raises:
-        ValueError: If a name, an option or a value is wrong; the closest name is offered.
-        TypeError: If an item is none of the above.
+        InputError: If a name, an option or a value is invalid; the message suggests the closest name.
+        InputTypeError: If an item has another type.
+
+    Example:
+        >>> layout = SkeletonLayout.from_edges([(1, 0)])
+        >>> len(build_augmentation([{"crop": 0.6}, "scale"], layout, coordinates=3).steps)
+        2
     """
     steps = []
     for item in items:
@@ -72,17 +81,17 @@ def build_augmentation(items: Sequence[Any], layout: SkeletonLayout, coordinates
 
 
 def uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
-    """Draws ``[count]`` numbers between two others."""
+    """Draws ``[count]`` uniform random numbers in ``[low, high)``."""
     return low + (high - low) * torch.rand(count, generator=generator)
 
 
 def each_frame(values: Tensor, lengths: Tensor) -> Tensor:
-    """Repeats the value of each clip for all of its frames: ``[G, ...]`` to ``[F, ...]``."""
+    """Repeats the value of each clip for all its frames: ``[G, ...]`` to ``[F, ...]``."""
     return values.repeat_interleave(lengths, dim=0)
 
 
 def turned(x: Tensor, matrix: Tensor, lengths: Tensor, coordinates: int) -> Tensor:
-    """Multiplies the coordinates of each clip with its matrix ``[G, D, D]``; other channels stay."""
+    """Multiplies the coordinates of each clip by its matrix ``[G, D, D]``."""
     moved = x[..., :coordinates].flatten(1, 2) @ each_frame(matrix.to(x.dtype), lengths).transpose(1, 2)
     moved = moved.view(*x.shape[:-1], coordinates)
     return moved if coordinates == x.size(-1) else torch.cat([moved, x[..., coordinates:]], dim=-1)

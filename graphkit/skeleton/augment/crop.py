@@ -1,4 +1,4 @@
-"""A random stretch of each clip, played at another speed."""
+"""Random temporal crop and speed change."""
 
 import torch
 from torch import Tensor
@@ -10,13 +10,16 @@ from graphkit.skeleton.resample import resample
 
 @register_augmentation("crop")
 class Crop:
-    """Takes a random stretch of each clip and interpolates it to a number of frames.
+    """Random temporal crop of each clip, resampled by interpolation.
 
     Args:
-        share: Smallest share of the clip that is taken; the share is drawn between it and 1.
-        frames: Number of frames of the result; 0 for as many as the stretch has, times the change of speed.
-        speed: Without ``frames``, the number of frames is divided by a factor drawn between one over this and this.
-        coordinates: How many channels are coordinates; all by default.
+        share (float, optional): Smallest relative length of the crop; the length is drawn between it and 1.
+            (default: ``0.5``)
+        frames (int, optional): Number of frames of the result; if 0, that of the crop divided by a speed factor.
+            (default: ``0``)
+        speed (float, optional): Largest speed factor, drawn log-uniformly between its inverse and itself.
+            (default: ``1.0``)
+        coordinates (int, optional): Number of channels that are coordinates. (default: all)
     """
 
     def __init__(self, share: float = 0.5, frames: int = 0, speed: float = 1.0, coordinates: int | None = None) -> None:
@@ -28,7 +31,7 @@ class Crop:
         self.share, self.frames, self.speed, self.coordinates = share, frames, speed, coordinates
 
     def __call__(self, x: Tensor, lengths: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Returns other frames and lengths."""
+        """Returns the resampled frames and their lengths."""
         count = lengths.numel()
         span = (lengths - 1) * uniform(count, self.share, 1.0, generator)
         first = (lengths - 1 - span) * uniform(count, 0.0, 1.0, generator)

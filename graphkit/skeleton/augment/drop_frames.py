@@ -1,4 +1,4 @@
-"""Frames that are lost."""
+"""Random dropping of frames."""
 
 import torch
 from torch import Tensor
@@ -9,10 +9,10 @@ from graphkit.skeleton.augment.build import register_augmentation
 
 @register_augmentation("drop-frames")
 class DropFrames:
-    """Leaves random frames out; the first frame of a clip stays.
+    """Random dropping of frames; the first frame of a clip is kept.
 
     Args:
-        share: Share of the frames.
+        share (float, optional): Probability of dropping a frame. (default: ``0.1``)
     """
 
     def __init__(self, share: float = 0.1) -> None:
@@ -21,7 +21,7 @@ class DropFrames:
         self.share = share
 
     def __call__(self, x: Tensor, lengths: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Returns fewer frames and their numbers."""
+        """Returns the remaining frames and their lengths."""
         kept = torch.rand(x.size(0), generator=generator) >= self.share
         kept[lengths.cumsum(0) - lengths] = True
         owner = torch.arange(lengths.numel()).repeat_interleave(lengths)

@@ -1,4 +1,4 @@
-"""Joints that are not seen."""
+"""Random dropping of joints."""
 
 import torch
 from torch import Tensor
@@ -9,10 +9,10 @@ from graphkit.skeleton.augment.build import each_frame, register_augmentation
 
 @register_augmentation("drop-joints")
 class DropJoints:
-    """Sets random joints to zero in all frames of a clip, as if they had not been seen.
+    """Random dropping of joints, set to zero in all frames of a clip.
 
     Args:
-        share: Share of the joints.
+        share (float, optional): Probability of dropping a joint. (default: ``0.1``)
     """
 
     def __init__(self, share: float = 0.1) -> None:
@@ -21,6 +21,6 @@ class DropJoints:
         self.share = share
 
     def __call__(self, x: Tensor, lengths: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Returns frames with fewer joints and the same lengths."""
+        """Returns the frames without the dropped joints and the same lengths."""
         gone = torch.rand(lengths.numel(), x.size(2), generator=generator) < self.share
         return x.masked_fill(each_frame(gone, lengths)[:, None, :, None], 0.0), lengths

@@ -1,4 +1,4 @@
-"""Some clips seen in a mirror."""
+"""Random mirroring of clips."""
 
 import torch
 from torch import Tensor
@@ -10,16 +10,16 @@ from graphkit.skeleton.layout import SkeletonLayout
 
 @register_augmentation("mirror")
 class Mirror:
-    """Turns the x axis of a clip around and lets its left and right joints change places.
+    """Random mirroring: negates the x axis and swaps left and right joints.
 
     Args:
-        share: Share of the clips that are mirrored.
-        layout: The joints, with the pairs that change places.
+        share (float, optional): Probability of mirroring a clip. (default: ``0.5``)
+        layout (SkeletonLayout, optional): Joint layout with ``mirrored`` pairs. (default: ``None``)
     """
 
     def __init__(self, share: float = 0.5, layout: SkeletonLayout | None = None) -> None:
         if layout is None or not layout.mirrored:
-            raise InputError("the augmentation 'mirror' needs a layout that says which joints change places (got none)")
+            raise InputError("the augmentation 'mirror' needs a layout with `mirrored` joints (got none); leave it out")
         if not 0 <= share <= 1:
             raise InputError(f"`share` of the augmentation 'mirror' must lie in [0, 1] (got {share})")
         order = list(range(layout.num_joints))
@@ -28,7 +28,7 @@ class Mirror:
         self.share, self.order = share, torch.tensor(order)
 
     def __call__(self, x: Tensor, lengths: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Returns frames of which some are mirrored, and the same lengths."""
+        """Returns the frames, some of them mirrored, and the same lengths."""
         chosen = torch.rand(lengths.numel(), generator=generator) < self.share
         mirrored = x.index_select(2, self.order)
         mirrored[..., 0] = -mirrored[..., 0]

@@ -1,4 +1,4 @@
-"""Each clip turned by random angles."""
+"""Random rotation of clips."""
 
 import math
 from collections.abc import Sequence
@@ -12,11 +12,12 @@ from graphkit.skeleton.augment.build import register_augmentation, turned, unifo
 
 @register_augmentation("rotate")
 class Rotate:
-    """Turns each clip about the x, then the y, then the z axis; clips in the plane are turned in it.
+    """Random rotation of each clip about the x, y and z axes, or in the plane.
 
     Args:
-        degrees: Largest angle, one for all axes or one for each.
-        coordinates: How many channels are coordinates.
+        degrees (float or Sequence[float], optional): Largest absolute angle in degrees, for all axes or for each.
+            (default: ``30.0``)
+        coordinates (int, optional): Number of channels that are coordinates. (default: ``3``)
     """
 
     def __init__(self, degrees: float | Sequence[float] = 30.0, coordinates: int = 3) -> None:
@@ -27,7 +28,7 @@ class Rotate:
         self.angles, self.coordinates = angles, coordinates
 
     def __call__(self, x: Tensor, lengths: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Returns turned frames and the same lengths."""
+        """Returns the rotated frames and the same lengths."""
         count, size = lengths.numel(), self.coordinates
         matrix = torch.eye(size).expand(count, size, size)
         for axis, limit in enumerate(self.angles):

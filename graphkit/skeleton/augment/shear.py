@@ -1,4 +1,4 @@
-"""Each clip slanted."""
+"""Random shearing of clips."""
 
 import torch
 from torch import Tensor
@@ -9,11 +9,11 @@ from graphkit.skeleton.augment.build import register_augmentation, turned, unifo
 
 @register_augmentation("shear")
 class Shear:
-    """Adds to each coordinate random shares of the others.
+    """Random shearing of each clip.
 
     Args:
-        share: Shares are drawn between minus and plus this.
-        coordinates: How many channels are coordinates.
+        share (float, optional): Shear factors are drawn from ``[-share, share)``. (default: ``0.2``)
+        coordinates (int, optional): Number of channels that are coordinates. (default: ``3``)
     """
 
     def __init__(self, share: float = 0.2, coordinates: int = 3) -> None:
@@ -22,7 +22,7 @@ class Shear:
         self.share, self.coordinates = share, coordinates
 
     def __call__(self, x: Tensor, lengths: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Returns slanted frames and the same lengths."""
+        """Returns the sheared frames and the same lengths."""
         count, size = lengths.numel(), self.coordinates
         slant = uniform(count * size * size, -self.share, self.share, generator).view(count, size, size)
         eye = torch.eye(size)

@@ -1,1 +1,1 @@
-"""Joint layouts, one per file; ``register_layout(name)(layout)`` is the whole registration."""
+"""Joint layouts, one per file, registered by ``register_layout(name)``."""

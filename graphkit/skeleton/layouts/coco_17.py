@@ -1,4 +1,4 @@
-"""The 17 key points of COCO, which most estimators of poses in images give."""
+"""COCO layout of 17 keypoints, common in 2D pose estimation."""
 
 from graphkit.registry import register_layout
 from graphkit.skeleton.layout import SkeletonLayout

@@ -1,4 +1,4 @@
-"""The 17 joints of Human3.6M that estimators of poses in space give."""
+"""Human3.6M layout of 17 joints, common in 3D pose estimation."""
 
 from graphkit.registry import register_layout
 from graphkit.skeleton.layout import SkeletonLayout

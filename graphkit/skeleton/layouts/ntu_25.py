@@ -1,4 +1,4 @@
-"""The 25 joints of the second Kinect, as in NTU RGB+D."""
+"""Kinect v2 layout of 25 joints (NTU RGB+D)."""
 
 from graphkit.registry import register_layout
 from graphkit.skeleton.layout import SkeletonLayout

@@ -1,4 +1,4 @@
-"""The 20 joints of the first Kinect, as in NW-UCLA."""
+"""Kinect v1 layout of 20 joints (NW-UCLA)."""
 
 from graphkit.registry import register_layout
 from graphkit.skeleton.layout import SkeletonLayout

@@ -1,4 +1,4 @@
-"""The 18 joints of OpenPose in the order of COCO plus a neck, as in Kinetics-Skeleton."""
+"""OpenPose layout of 18 joints (Kinetics-Skeleton)."""
 
 from graphkit.registry import register_layout
 from graphkit.skeleton.layout import SkeletonLayout

@@ -1,1 +1,1 @@
-"""Readers of recordings, one format per file; each yields :class:`~graphkit.skeleton.Clip`."""
+"""Readers of skeleton recordings, one format per file."""

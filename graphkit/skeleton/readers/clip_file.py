@@ -1,4 +1,4 @@
-"""One clip from one file of any known format, as it was recorded."""
+"""Reader of a single clip from a file of any supported format."""
 
 import json
 from pathlib import Path
@@ -13,28 +13,28 @@ from graphkit.skeleton.readers.kinetics import kinetics_persons
 from graphkit.skeleton.readers.ntu import read_skeleton_file
 from graphkit.skeleton.readers.nw_ucla import nw_ucla_frames
 
-#: Ends of the names of files that may be clips.
+#: Suffixes of clip files.
 SUFFIXES = (".npy", ".csv", ".skeleton", ".json")
 
 
 def read_clip_file(path: Path, layout: SkeletonLayout, channels: int, bodies: str = "tracked") -> np.ndarray:
-    """Reads a clip; nothing is moved, turned or selected.
+    """Reads a clip without preprocessing.
 
     A ``.npy`` file holds ``[T, V, C]`` for one person or ``[T, P, V, C]``, a ``.csv`` file one frame of one person per
-    line, a ``.skeleton`` file is one of NTU RGB+D, a ``.json`` file one of NW-UCLA or Kinetics-Skeleton.
+    line. A ``.skeleton`` file has the format of NTU RGB+D, a ``.json`` file that of NW-UCLA or Kinetics-Skeleton.
 
     Args:
-        path: The file.
-        layout: The joints that it must have.
-        channels: The numbers C of a joint that it must have.
-        bodies: How persons in a ``.skeleton`` file are told apart, see
-            :func:`graphkit.skeleton.readers.ntu.read_skeleton_file`.
+        path (Path): File.
+        layout (SkeletonLayout): Expected joint layout.
+        channels (int): Expected number of channels C of a joint.
+        bodies (str, optional): Assignment of bodies to persons in a ``.skeleton`` file, see
+            :func:`graphkit.skeleton.readers.ntu.read_skeleton_file`. (default: ``"tracked"``)
 
     Returns:
-        ``[T, P, V, C]``.
+        Coordinates ``[T, P, V, C]``.
 
     Raises:
-        ValueError: If the file has another form or cannot be read; its name is given.
+        InputError: If the file has another format or cannot be read; the message names the file.
     """
     suffix = path.suffix.lower()
     if suffix == ".npy":
@@ -56,7 +56,7 @@ def read_clip_file(path: Path, layout: SkeletonLayout, channels: int, bodies: st
 
 
 def _json(path: Path) -> np.ndarray:
-    """Reads a clip of one of the two sets that come as JSON."""
+    """Reads a JSON clip of NW-UCLA or Kinetics-Skeleton."""
     with parsing(path, kind="as JSON"):
         content = json.loads(path.read_text(encoding="utf-8"))
     if isinstance(content, dict) and "skeletons" in content:
@@ -64,6 +64,6 @@ def _json(path: Path) -> np.ndarray:
     if isinstance(content, dict) and "data" in content:
         x = kinetics_persons(path, content["data"])
         if x is None:
-            raise InputError(f"'{path}' shows nobody: there is no person in any of its frames; leave it out")
+            raise InputError(f"'{path}' has no skeleton in any of its frames; leave it out")
         return x
-    raise InputError(f"'{path}' is no clip: it has neither 'skeletons', as NW-UCLA has, nor 'data', as Kinetics has")
+    raise InputError(f"'{path}' is not a clip: expected the key 'skeletons' (NW-UCLA) or 'data' (Kinetics)")

@@ -1,4 +1,4 @@
-"""A user's own clips: a folder of ``.npy`` or ``.csv`` files and a table ``labels.csv``."""
+"""Reader of a folder of ``.npy`` or ``.csv`` clips with a table ``labels.csv``."""
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,11 +18,11 @@ _UTF_8 = "write it as a table with commas in UTF-8"
 
 
 def read_table(folder: Path) -> list[dict[str, str]]:
-    """Reads ``labels.csv``: the columns ``file`` and ``label`` and, if it is there, ``split``.
+    """Reads ``labels.csv``: the columns ``file``, ``label`` and optionally ``split``.
 
     Raises:
-        FileNotFoundError: If there is no such table.
-        ValueError: If a column or a cell is missing, or a file is named twice; the line is given.
+        FileNotFoundError: If the table does not exist.
+        InputError: If a column or a cell is missing, or a file is duplicated; the message names the line.
     """
     path = folder / TABLE
     if not path.is_file():
@@ -40,7 +40,8 @@ def read_table(folder: Path) -> list[dict[str, str]]:
                 raise InputError(f"'{path}', line {reader.line_num}: 'file' must not be empty; fill it in")
             if cells["file"] in seen:
                 first = seen[cells["file"]]
-                raise InputError(f"'{path}', line {reader.line_num}: '{cells['file']}' is already in line {first}")
+                where = f"'{path}', line {reader.line_num}"
+                raise InputError(f"{where}: '{cells['file']}' is already in line {first}; remove one of the lines")
             seen[cells["file"]] = reader.line_num
             rows.append(cells)
     if not rows:
@@ -51,22 +52,21 @@ def read_table(folder: Path) -> list[dict[str, str]]:
 def read_folder(
     folder: Path, rows: Sequence[Mapping[str, str]], layout: SkeletonLayout, coordinates: int
 ) -> Iterator[Clip]:
-    """Yields the clips that ``labels.csv`` names, in its order and without their labels.
+    """Yields the clips of ``labels.csv`` in order, without labels.
 
     A ``.npy`` file holds ``[T, V, C]`` for one person or ``[T, P, V, C]``. A ``.csv`` file holds one frame of one
-    person per line, the C coordinates of one joint after the other; a first line of names may stand above. Joints that
-    were not seen are zeros; the joint that root-relative coordinates start from is not one of them, see
-    :func:`graphkit.skeleton.seen.mark_root`.
+    person per line, joint by joint, with an optional header. Joints that were not seen are zeros, except for the root
+    of root-relative coordinates, see :func:`graphkit.skeleton.seen.mark_root`.
 
     Args:
-        folder: The folder.
-        rows: What :func:`read_table` returned.
-        layout: The joints.
-        coordinates: Number of coordinates C of a joint.
+        folder (Path): Folder of the clips.
+        rows (Sequence[Mapping[str, str]]): Output of :func:`read_table`.
+        layout (SkeletonLayout): Joint layout.
+        coordinates (int): Number of coordinates C of a joint.
 
     Raises:
-        FileNotFoundError: If a file is not there.
-        ValueError: If a file has another number of joints or coordinates, or cannot be read.
+        FileNotFoundError: If a file does not exist.
+        InputError: If a file has another number of joints or coordinates, or cannot be read.
     """
     for row in rows:
         path = folder / row["file"]
@@ -83,15 +83,17 @@ def read_folder(
 
 
 def read_npy(path: Path, joints: int, coordinates: int) -> np.ndarray:
-    """Reads ``[T, V, C]`` or ``[T, P, V, C]`` from a ``.npy`` file as ``[T, P, V, C]`` float32.
+    """Reads a ``.npy`` clip as ``[T, P, V, C]`` float32.
 
-    More persons than frames, or than 32, are refused: the axes are then most likely ``[P, T, V, C]``.
+    The file holds ``[T, V, C]`` for one person or ``[T, P, V, C]``.
+
+    More persons than frames, or than 32, raise an error: the axes are then most likely ``[P, T, V, C]``.
 
     Raises:
-        ValueError: If the file holds something else; where another order of the axes would fit, it is given.
+        InputError: If the file holds another array; the message suggests a permutation of the axes where one fits.
     """
     with parsing(path, "write it with numpy.save", "as an array"):
-        # Mapped: a header cannot ask for more than the file has, nor for Python objects.
+        # Memory-mapped: a header cannot allocate more than the file size, nor Python objects.
         x: np.ndarray = open_memmap(path, mode="r")
     shape = x.shape
     x = x[:, None] if x.ndim == 3 else x
@@ -109,12 +111,12 @@ def read_npy(path: Path, joints: int, coordinates: int) -> np.ndarray:
         )
     if frames > MOST_FRAMES:
         raise InputError(f"'{path}' must have at most {MOST_FRAMES:,} frames (got {frames:,}); cut it into clips")
-    with np.errstate(over="ignore"):  # infinite then, and refused as such
+    with np.errstate(over="ignore"):  # infinite values raise an error later
         return x.astype(np.float32)
 
 
 def _hint(shape: tuple[int, ...], joints: int, coordinates: int) -> str:
-    """Returns what to do about an array of this shape."""
+    """Returns the remedy for an array of this shape."""
     if len(shape) == 5:
         return "it has five axes: save each clip as a file of its own, with its axes in that order"
     if joints in shape and coordinates in shape and len(shape) in (3, 4) and shape[-2:] != (joints, coordinates):
@@ -128,10 +130,10 @@ def _hint(shape: tuple[int, ...], joints: int, coordinates: int) -> str:
 
 
 def read_csv(path: Path, joints: int, coordinates: int) -> np.ndarray:
-    """Reads a ``.csv`` file with one frame of one person per line as ``[T, 1, V, C]`` float32.
+    """Reads a ``.csv`` clip with one frame per line as ``[T, 1, V, C]`` float32.
 
     Raises:
-        ValueError: If a line has another number of cells, or one that is no number; the line is given.
+        InputError: If a line has another number of cells or a cell is not a number; the message names the line.
     """
     width = joints * coordinates
     rows = []
@@ -143,7 +145,7 @@ def read_csv(path: Path, joints: int, coordinates: int) -> np.ndarray:
             try:
                 numbers = [float(cell) for cell in cells]
             except ValueError:
-                if reader.line_num == 1:  # names
+                if reader.line_num == 1:  # header
                     continue
                 where = f"'{path}', line {reader.line_num}"
                 raise InputError(f"{where}: expected numbers (got '{cells[0]}, ...')") from None

@@ -1,4 +1,4 @@
-"""Kinetics-Skeleton: one JSON file per clip, with up to five persons of 18 joints in each frame of a film."""
+"""Reader of Kinetics-Skeleton: one JSON file per clip, 18 joints, 2D coordinates."""
 
 import json
 from collections.abc import Iterator
@@ -16,18 +16,17 @@ MOST_PERSONS = 5
 
 
 def read_kinetics(folder: Path, tags: dict[str, int] | None = None) -> Iterator[Clip]:
-    """Yields the clips of a folder of JSON files in the order of their names; those that show nobody are left out.
+    """Yields the clips of a folder of JSON files in name order, without empty clips.
 
-    Coordinates are moved so that the middle of the picture is the origin and turned so that y points upwards; where a
-    joint was not seen, which its confidence of zero says, both are zero. The persons of each frame are sorted by their
-    confidence, and the first two kept. The third channel is the confidence.
+    The origin is the center of the image, and y points upward. Coordinates are zero for joints with zero confidence.
+    The two persons with the largest total confidence of each frame are kept. The third channel is the confidence.
 
     Args:
-        folder: The folder.
-        tags: What is known of all its clips.
+        folder (Path): Folder of the clips.
+        tags (dict[str, int], optional): Tags of all clips. (default: ``None``)
 
     Raises:
-        ValueError: If a file is no clip, or has no label; its name is given.
+        InputError: If a file is not a clip or has no label; the message names the file.
     """
     for path in sorted(folder.glob("*.json")):
         with parsing(path, "leave it out", "as a clip of Kinetics-Skeleton"):
@@ -45,24 +44,24 @@ def read_kinetics(folder: Path, tags: dict[str, int] | None = None) -> Iterator[
 
 
 def prepare_kinetics(x: np.ndarray, keep: int = 2) -> np.ndarray:
-    """Prepares the persons ``[T, M, 18, 3]`` of a film, with x, y and confidence: ``[T, keep, 18, 3]`` float32."""
+    """Preprocesses persons ``[T, M, 18, 3]`` to ``[T, keep, 18, 3]`` float32."""
     x = x.copy()
     x[..., :2] -= 0.5
     x[..., 1] *= -1.0
     x[..., :2][x[..., 2] == 0] = 0.0
-    x[..., 0][(x[..., 2] != 0) & (x[..., :2] == 0).all(axis=-1)] = ORIGIN  # seen in the middle of the picture
+    x[..., 0][(x[..., 2] != 0) & (x[..., :2] == 0).all(axis=-1)] = ORIGIN  # visible in the center of the image
     order = np.argsort(-x[..., 2].sum(axis=2), axis=1, kind="stable")[:, :keep]
     kept = np.take_along_axis(x, order[:, :, None, None], axis=1)
     return np.pad(kept, ((0, 0), (0, keep - kept.shape[1]), (0, 0), (0, 0))).astype(np.float32)
 
 
 def kinetics_persons(path: Path, entries: list[dict]) -> np.ndarray | None:
-    """Returns all persons of a clip, ``[T, M, 18, 3]`` with x, y and confidence, or nothing if there are none.
+    """Returns the persons of a clip, ``[T, M, 18, 3]``, or ``None`` if there are none.
 
-    The first frame is the first one with somebody.
+    The channels are x, y and confidence. Frames before the first person are dropped.
 
     Raises:
-        ValueError: If an entry is no frame; the name of the file is given.
+        InputError: If an entry is not a frame; the message names the file.
     """
     try:
         shown = [entry for entry in entries if entry.get("skeleton")]

@@ -1,4 +1,4 @@
-"""NTU RGB+D: one text file per clip, with up to several bodies of 25 joints in each frame."""
+"""Reader of NTU RGB+D: one ``.skeleton`` file per clip, 25 joints, 3D coordinates."""
 
 import math
 import re
@@ -19,9 +19,9 @@ from graphkit.skeleton.prepare import align, center
 NUM_JOINTS = 25
 #: Numbers in the line of a joint, of which the first three are its coordinates in meters.
 _FIELDS = 12
-#: Clips that are prepared together: enough to forget about the cost of a call, few enough to fit into memory.
+#: Number of clips that are preprocessed together.
 _TOGETHER = 64
-#: Frames up to which a file is read by native code, which does not ask how much memory its bodies take.
+#: Largest number of frames for the native parser, which does not check the memory of its result.
 _FEW_FRAMES = 1500
 BODIES = ("tracked", "position")
 _NAME = re.compile(r"S(?P<setup>\d{3})C(?P<camera>\d{3})P(?P<subject>\d{3})R(?P<repetition>\d{3})A(?P<action>\d{3})")
@@ -33,20 +33,23 @@ def read_ntu(
     num_actions: int = 120,
     bodies: str = "tracked",
 ) -> Iterator[Clip]:
-    """Yields the clips of a folder of ``.skeleton`` files in the order of their names, prepared as is usual.
+    """Yields the preprocessed clips of a folder of ``.skeleton`` files in name order.
 
-    Of the bodies in a clip, the two that move most are kept. Each begins in the first frame and is played again where
-    it ends early. Both are moved so that the spine of the first one lies at the origin in every frame, and turned so
-    that this one stands upright and its shoulders lie along the x axis in the first frame.
+    The two bodies with the largest motion energy are kept, shifted to the first frame and repeated if they end early.
+    The spine of the first body is the origin of every frame. In the first frame, that body is upright and its shoulders
+    are parallel to the x axis.
 
     Args:
-        folder: The folder.
-        left_out: Names of clips to leave out, such as those of the official list of missing skeletons.
-        num_actions: Clips of later actions are left out: 60 for NTU RGB+D, 120 for NTU RGB+D 120.
-        bodies: How bodies are told apart, see :func:`read_skeleton_file`.
+        folder (Path): Folder of the clips.
+        left_out (Collection[str], optional): Names of clips to skip, such as the official list of missing skeletons.
+            (default: ``()``)
+        num_actions (int, optional): Number of actions: 60 for NTU RGB+D, 120 for NTU RGB+D 120. Clips of other actions
+            are skipped. (default: ``120``)
+        bodies (str, optional): Assignment of bodies to persons, see :func:`read_skeleton_file`.
+            (default: ``"tracked"``)
 
     Raises:
-        ValueError: If a file is not named as it should be, or its content is wrong; name and line are given.
+        InputError: If the name or the content of a file is invalid; the message names the file and line.
     """
     skipped = frozenset(left_out)
     waiting: list[tuple[str, np.ndarray, int, dict[str, int]]] = []
@@ -60,8 +63,8 @@ def read_ntu(
         x = read_skeleton_file(path, bodies)
         if not x.any():
             raise InputError(
-                f"'{path}' shows nobody: there is no body in any of its {len(x)} frames; leave it out with the "
-                "list of missing skeletons"
+                f"'{path}' has no skeleton in any of its {len(x)} frames; leave it out with the list of missing "
+                "skeletons"
             )
         tags = {key: int(match[key]) for key in ("setup", "camera", "subject", "repetition")}
         waiting.append((path.stem, x, label, tags))
@@ -72,14 +75,14 @@ def read_ntu(
 
 
 def _prepared(waiting: list[tuple[str, np.ndarray, int, dict[str, int]]]) -> Iterator[Clip]:
-    """Yields the clips that wait."""
+    """Yields a batch of preprocessed clips."""
     clips = prepare_ntu([bodies for _, bodies, _, _ in waiting])
     for (name, _, label, tags), x in zip(waiting, clips, strict=True):
         yield Clip(name, x, label, tags)
 
 
 def prepare_ntu(clips: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Selects, fills, centers and turns the bodies ``[T, M, 25, 3]`` of clips: ``[T', 2, 25, 3]`` float32 each."""
+    """Preprocesses bodies ``[T, M, 25, 3]`` of clips to ``[T', 2, 25, 3]``."""
     if not clips:
         return []
     layout = get_layout("ntu-25")
@@ -94,16 +97,16 @@ def read_skeleton_file(path: Path, bodies: str = "tracked") -> np.ndarray:
     """Reads the coordinates of all bodies in a ``.skeleton`` file.
 
     Args:
-        path: The file.
-        bodies: ``"tracked"`` tells bodies apart by their tracking id, see
-            :func:`graphkit.skeleton.bodies.track_bodies`; ``"position"`` by their position in the list of a frame, so
-            that a body takes the place of one that leaves.
+        path (Path): File.
+        bodies (str, optional): Assignment of bodies to persons: ``"tracked"`` by tracking id, see
+            :func:`graphkit.skeleton.bodies.track_bodies`; ``"position"`` by the position in the list of a frame.
+            (default: ``"tracked"``)
 
     Returns:
-        ``[T, M, 25, 3]`` float64 for M bodies, in the order in which they first appear; zeros where a body is absent.
+        Coordinates ``[T, M, 25, 3]`` float64 in order of first appearance; zeros where a body is absent.
 
     Raises:
-        ValueError: If the file is empty, ends too early or holds something else; its name and the line are given.
+        InputError: If the file is empty, incomplete or malformed; the message names the file and line.
     """
     if bodies not in BODIES:
         raise InputError(f"`bodies` must be one of {', '.join(BODIES)} (got {bodies!r})")
@@ -117,14 +120,14 @@ def read_skeleton_file(path: Path, bodies: str = "tracked") -> np.ndarray:
 
 
 def _has_one_id(text: bytes, frames: int) -> bool:
-    """Returns whether each frame has one body with the id of the first: most files, and found without their lines."""
+    """Returns whether each frame has one body with the tracking id of the first one."""
     head = text.split(b"\n", 3)[2:3]
     name = head[0].split(b" ", 1)[0] if head else b""
     return bool(name) and text.count(b"\n" + name + b" ") == frames
 
 
 def _tracking_ids(text: bytes) -> list[list[bytes]]:
-    """Returns the tracking ids of the bodies of each frame, in a text that was read without an error."""
+    """Returns the tracking ids of the bodies of each frame of a valid file."""
     ends = [*np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == ord("\n")).tolist(), len(text)]
     ids, position = [], 1
     for _ in range(int(text[: ends[0]])):
@@ -136,7 +139,7 @@ def _tracking_ids(text: bytes) -> list[list[bytes]]:
 
 
 def _read_lines(path: Path, text: str) -> np.ndarray:
-    """Reads the file line by line and names the line with a mistake."""
+    """Parses the file line by line and reports the line of an error."""
     lines = text.split("\n")
     while lines and not lines[-1].strip():
         lines.pop()
@@ -179,7 +182,7 @@ def _read_lines(path: Path, text: str) -> np.ndarray:
 
 
 def _whole(path: Path, lines: list[str], index: int, what: str) -> int:
-    """Returns the whole number that a line must hold."""
+    """Returns the integer in a line."""
     if index >= len(lines):
         raise _cut_off(path, len(lines), f"{what} is missing")
     try:
@@ -197,7 +200,7 @@ def _cut_off(path: Path, line: int, what: str) -> InputError:
 
 
 def _wrong_joint(path: Path, lines: list[str], starts: list[int]) -> InputError:
-    """Returns the error for the first line of a joint that does not hold its numbers."""
+    """Returns the error for the first malformed line of a joint."""
     for start in starts:
         for index in range(start, start + NUM_JOINTS):
             cells = lines[index].split()

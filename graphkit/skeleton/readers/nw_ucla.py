@@ -1,4 +1,4 @@
-"""NW-UCLA: one JSON file per clip, in an archive."""
+"""Reader of NW-UCLA: one JSON file per clip in a zip archive, 20 joints."""
 
 import json
 import re
@@ -31,15 +31,15 @@ _NAME = re.compile(r"a(?P<action>\d+)_s(?P<subject>\d+)_e(?P<repetition>\d+)_v(?
 
 
 def read_nw_ucla(path: Path) -> Iterator[Clip]:
-    """Yields the clips of the archive ``all_sqe.zip`` in the order of their names.
+    """Yields the clips of the archive ``all_sqe.zip`` in name order.
 
-    A clip is called ``aAA_sSS_eEE_vVV`` for its action, subject, repetition and camera and has 20 joints of one person.
+    The name ``aAA_sSS_eEE_vVV`` of a clip encodes its action, subject, repetition and camera.
 
     Args:
-        path: The archive.
+        path (Path): Archive.
 
     Raises:
-        ValueError: If the archive or a file in it cannot be read; the name is given.
+        InputError: If the archive or a file in it cannot be read; the message names it.
     """
     check_zip(path)
     with zipfile.ZipFile(path) as archive:
@@ -60,17 +60,17 @@ def read_nw_ucla(path: Path) -> Iterator[Clip]:
 
 
 def nw_ucla_frames(content: Any, what: str) -> np.ndarray:
-    """Returns the frames ``[T, 20, 3]`` float32 in the content of a file.
+    """Returns the frames ``[T, 20, 3]`` float32 of a clip.
 
     Args:
-        content: What the JSON says.
-        what: What the file is called in errors.
+        content (Any): Content of the JSON file.
+        what (str): Name of the file in error messages.
 
     Raises:
-        ValueError: If it has no frames of 20 joints with three coordinates.
+        InputError: If the content has no frames of 20 joints with three coordinates.
     """
     try:
-        with np.errstate(over="ignore"):  # infinite then, and refused as such
+        with np.errstate(over="ignore"):  # infinite values raise an error later
             x = np.asarray(content["skeletons"], dtype=np.float32)
     except PARSER_ERRORS as error:
         line = " ".join(str(error).split())

@@ -88,7 +88,7 @@ def test_numbers_that_are_none_and_empty_clips_are_named(tmp_path: Path) -> None
     x = random(4, *SHAPE)
     np.save(tmp_path / "zero.npy", 0 * x)
     np.save(tmp_path / "nan.npy", np.where(np.arange(4)[:, None, None] == 2, np.nan, x))
-    for name, message in (("zero", "shows nobody: all its"), ("nan", "(got nan in frame 2, person 0, joint 0, ")):
+    for name, message in (("zero", "has no skeleton: all its"), ("nan", "(got nan in frame 2, person 0, joint 0, ")):
         with pytest.raises(ValueError, match=re.escape(f"the clip '{name}.npy' ") + ".*" + re.escape(message)):
             list(read_folder(tmp_path, [{"file": f"{name}.npy"}], layout, 3))
 

@@ -52,7 +52,7 @@ def test_clips_of_one_frame_and_bodies_that_are_all_zero(tmp_path: Path) -> None
     zero = skeleton_text(np.full((2, 1, 25, 3), 7.0)).replace("7.000000", "0.000000")  # a body, but nowhere
     for text in (zero, "0\n", "2\n0\n0\n"):
         (tmp_path / "S001C001P001R001A001.skeleton").write_text(text)
-        with pytest.raises(ValueError, match="A001.skeleton' shows nobody: there is no body in any of its . frames"):
+        with pytest.raises(ValueError, match="A001.skeleton' has no skeleton in any of its . frames"):
             list(read_ntu(tmp_path))
 
 
@@ -169,7 +169,7 @@ def test_clips_have_the_tags_of_their_names_and_listed_ones_are_left_out(tmp_pat
     assert clips[0].tags == {"setup": 1, "camera": 2, "subject": 3, "repetition": 1}
     assert clips[0].x.shape == (3, 2, 25, 3) and clips[0].x.dtype == np.float32
     assert len(list(read_ntu(tmp_path, listed))) == 3
-    with pytest.raises(ValueError, match="S002C002P003R001A005.skeleton' shows nobody: there is no body in any of its"):
+    with pytest.raises(ValueError, match="S002C002P003R001A005.skeleton' has no skeleton in any of its"):
         list(read_ntu(tmp_path))
     (tmp_path / "other.skeleton").write_text("1")
     with pytest.raises(ValueError, match="other.skeleton' is not named as clips of NTU RGB.D are"):

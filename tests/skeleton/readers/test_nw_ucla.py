@@ -43,7 +43,11 @@ def test_clips_come_by_name_with_the_tags_and_the_label_in_it(tmp_path: Path) ->
         ("a01_s01_e00_v01", {"skeletons": [[[1, 2]] * 20]}, "20 joints with 3 coordinates (got (1, 20, 2))"),
         ("a01_s01_e00_v01", {"skeletons": [[[1, 2, 3]] * 20, [[1, 2, 3]]]}, "is no clip (ValueError"),
         ("a01_s01_e00_v01", {"skeletons": [[["x", 2, 3]] * 20]}, "is no clip (ValueError"),
-        ("a01_s01_e00_v01", {"skeletons": [[[0, 0, 0]] * 20]}, "'a01_s01_e00_v01' shows nobody: all its coordinates"),
+        (
+            "a01_s01_e00_v01",
+            {"skeletons": [[[0, 0, 0]] * 20]},
+            "'a01_s01_e00_v01' has no skeleton: all its coordinates",
+        ),
         ("a01_s01_e00_v01", '{"skeletons": ' + json.dumps([[[1, 2, float("inf")]] * 20]) + "}", "finite numbers"),
         ("a07_s01_e00_v01", {"skeletons": frames(1)}, "which is not named as its clips are (aAA_sSS_eEE_vVV)"),
         ("walking", {"skeletons": frames(1)}, "holds 'all_sqe/walking.json', which is not named as its clips are"),
