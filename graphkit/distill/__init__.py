@@ -1,4 +1,4 @@
-"""Distillation: losses between the layers of a large network and a small one, and the distiller that pairs them."""
+"""Knowledge distillation: losses between layers of a teacher and a student."""
 
 from graphkit.distill.distiller import Distiller
 from graphkit.distill.layer_capture import LayerPair

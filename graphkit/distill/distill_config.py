@@ -78,7 +78,7 @@ class LossSettings(Section):
             return None
         names = self.layers.split(":")
         if len(names) > 2 or not all(layer.strip() for layer in names):
-            form = "must have the form TEACHER:STUDENT, such as conv2:conv3"
+            form = "must read TEACHER:STUDENT, such as conv2:conv3"
             raise InputError(f"`losses.{self.name}.layers` {form} (got {self.layers!r})")
         return names[0].strip(), names[-1].strip()
 

@@ -1,4 +1,4 @@
-"""The result of a comparison: what every network scores, weighs and takes."""
+"""Result of a distillation: scores, sizes and latencies of all networks."""
 
 import time
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ from graphkit.training.cpu_settings import cpu_settings, sensible_threads
 from graphkit.training.environment import pick_device
 from graphkit.training.run_result import REMEDY, Count, NotEmpty, NotNegative, Scores, against, check_result
 
-#: Times that each network is called, in turn, to say how long it takes.
+#: Forward passes of each network, in turn with the others, in a measurement of latency.
 CALLS = 31
-#: Graphs in a batch that is timed.
+#: Graphs in the batch of that measurement.
 GRAPHS = 64
 
 
@@ -45,7 +45,7 @@ class _Network(TypedDict):
 
 
 class DistillResult(TypedDict):
-    """Content of ``result.json`` of a comparison, as far as it is read again."""
+    """Content of ``result.json`` of a comparison that other commands read."""
 
     model: str
     dataset: str
@@ -60,10 +60,10 @@ class DistillResult(TypedDict):
 
 
 def check_distill_result(result: dict[str, Any], path: Path) -> None:
-    """Refuses a result that lacks a key, has one of another type, or not the networks of every comparison.
+    """Checks the content of ``result.json`` of a comparison.
 
     Raises:
-        InputError: If something is wrong; the key is named.
+        InputError: If a key or a network is missing or a value has a wrong type; the message names the key.
     """
     check_result(result, DistillResult, path)
     names = [entry["name"] for entry in result["networks"]]
@@ -75,11 +75,11 @@ def check_distill_result(result: dict[str, Any], path: Path) -> None:
 def combine_distill(
     config: DistillConfig, runs: Mapping[str, TrainedRun], folder: Path, peak_memory: float
 ) -> dict[str, Any]:
-    """Returns the content of ``result.json``: one entry per network, and which student validation would choose.
+    """Returns the content of ``result.json``: an entry per network, best student.
 
-    Every entry has ``test`` and ``validation``, ``parameters``, ``size_bytes`` of the weights on disk, ``latency_ms``
-    (the median of forward passes, in turn with the others, over the graph or a batch of test graphs), and
-    ``against_alone``, the paired test of its scores minus those of the student alone on the same seeds.
+    The best student is that with the best validation score. Every entry has ``test`` and ``validation``,
+    ``parameters``, ``size_bytes`` of the weights on disk, ``latency_ms`` (see :func:`latencies`), and
+    ``against_alone``, the paired test of its scores against those of the student without a teacher.
     """
     alone = runs[ALONE]
     networks = {TEACHER: runs[TEACHER].fits[0], "student": alone.fits[0]}
@@ -123,10 +123,10 @@ def combine_distill(
 
 @torch.no_grad()
 def latencies(fits: Mapping[str, TrainedRun], device: torch.device) -> dict[str, float]:
-    """Returns the median milliseconds of a forward pass of each network, called in turn on the same data.
+    """Returns the median time of a forward pass of each network, in milliseconds.
 
-    The data are the whole graph, or a batch of test graphs; what a model derives from them before it is called (such
-    as shortest paths) does not count.
+    The networks are called in turn on the same data: the whole graph, or a batch of test graphs. Preparation of the
+    inputs, such as a search for shortest paths, is not included.
     """
     first = next(iter(fits.values()))
     networks = {name: fit.model.to(device) for name, fit in fits.items()}
@@ -140,7 +140,7 @@ def latencies(fits: Mapping[str, TrainedRun], device: torch.device) -> dict[str,
                 begin = time.perf_counter()
                 network(**inputs[name])
                 _wait(device)
-                if count > 1:  # the first calls warm up
+                if count > 1:  # the first two calls are warm-up
                     times[name].append(1e3 * (time.perf_counter() - begin))
     return {name: round(median(values), 4) for name, values in times.items()}
 

@@ -1,4 +1,4 @@
-"""Losses of a student against its teacher, as the trainer adds them."""
+"""Distillation losses of one student during its training."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -19,18 +19,16 @@ from graphkit.nn import GraphModel
 
 
 class Distillation:
-    """The losses of a student against its teacher.
-
-    Nothing here draws from the random numbers of the training: a student begins, and drops out, as it would alone.
+    """Distillation losses of a student against its teacher.
 
     Args:
         losses: Settings of the losses.
-        dataset: The student's data set.
-        split: The split it trains on.
+        dataset: Data set of the student.
+        split: Split that the student trains on.
         student: The student.
-        device: Where it is.
+        device: Device of the student.
         teacher: The trained teacher.
-        teacher_dataset: The data set of the teacher, which may have other features.
+        teacher_dataset: Data set of the teacher, which may have other features.
 
     Raises:
         ValueError: If a layer does not exist.
@@ -46,7 +44,7 @@ class Distillation:
         teacher: GraphModel,
         teacher_dataset: GraphDataset,
     ) -> None:
-        #: The epoch that trains, the first of which is 0.
+        #: Current epoch, from 0.
         self.epoch = 0
         self.teacher = teacher.to(device)
         pairs = [make_layer_pair(loss, self.teacher, student, dataset) for loss in losses]
@@ -73,17 +71,23 @@ class Distillation:
         self.module.to(device)
 
     def capture(self) -> AbstractContextManager[dict[str, LayerOutput]]:
-        """Returns the context in which the student is called."""
+        """Returns a context that captures the layers of the student in its forward pass."""
         return self.module.capture_layers()
 
     def losses(self, captured: dict[str, LayerOutput], inputs: dict[str, Any], batch: Data) -> list[tuple[Tensor, int]]:
-        """Returns the weighted losses of one batch, and how many nodes or graphs each has compared."""
+        """Returns the weighted losses of one batch, with the number of rows of each.
+
+        Rows are nodes, or graphs for losses between outputs of graphs.
+        """
         theirs = self._teacher_inputs(batch)
         teacher_outputs = self._taught(batch) if self._taught is not None else None
         return self.module.parts(captured, (), inputs, theirs, self._structure, self.epoch, teacher_outputs)
 
     def _teacher_inputs(self, batch: Data | None) -> dict[str, Any]:
-        """Returns what the teacher sees; for a single graph always the same tensors, so that it is asked once."""
+        """Returns the inputs of the teacher.
+
+        For a single graph these are always the same tensors, so that the teacher is called once.
+        """
         if self._inputs is not None:
             return self._inputs
         return self.teacher.inputs(batch)
@@ -92,14 +96,14 @@ class Distillation:
 def make_layer_pair(
     settings: LossSettings, teacher: GraphModel, student: GraphModel, dataset: GraphDataset
 ) -> LayerPair:
-    """Returns the loss of settings with the layers that it compares.
+    """Returns the loss and the pair of layers of some settings.
 
-    Without ``layers`` these are the outputs for a loss between outputs, else the last layers before them.
+    Without ``layers``, a loss between outputs compares the outputs, any other loss the last hidden layers.
     """
     cls, multi_label = settings.loss_class, {}
     if cls.on_outputs:
         if dataset.task == "graph-regression":
-            raise InputError(f"the loss '{settings.name}' compares labels, and {dataset.name} has none; take another")
+            raise InputError(f"the loss '{settings.name}' compares labels, and {dataset.name} has none; choose another")
         multi_label = {"multi_label": True} if "multi" in dataset.task else {}
     layers = settings.layer_names
     if layers is None and cls.on_outputs:
@@ -112,5 +116,5 @@ def make_layer_pair(
 
 
 def hidden_layer(network: GraphModel, by_node: bool) -> str:
-    """Returns the last layer before the outputs, of a model for nodes or for graphs."""
+    """Returns the name of the last hidden layer of a model for nodes or for graphs."""
     return network.last_hidden_layer(by_node) or last_hidden_layer(network, by_node)

@@ -1,4 +1,4 @@
-"""Teacher and student side by side, with any number of losses between their layers."""
+"""Distiller: a teacher and a student with losses between their layers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -18,15 +18,14 @@ Inputs = Mapping[str, Any] | Sequence[Any]
 
 
 class Distiller(torch.nn.Module):
-    """Calls a student and compares its layers with those of a teacher.
+    """Distillation losses between layers of a teacher and of a student.
 
-    Named sub-modules of both are captured through forward hooks that exist only during a call: neither network is
-    changed. The teacher runs in evaluation mode without gradients, and what it says is kept until its input or its
-    weights change. Only parameters of the losses (the maps of :class:`FitNet`) are parameters of the distiller, so that
-    ``distiller.state_dict()`` holds all that training has to remember beside the student. ::
+    Layers are sub-modules, captured by forward hooks during a call; the networks are not modified. The teacher runs in
+    evaluation mode without gradients, and its features are cached until its inputs or its weights change. The only
+    parameters of the distiller are those of the losses, such as the linear map of :class:`FitNet`. ::
 
         distiller = Distiller(teacher, student, [LayerPair(LocalStructureLoss(), "conv1", "conv2", weight=100)])
-        distiller.start(x, edge_index)  # makes the maps; needed for losses with parameters
+        distiller.start(x, edge_index)  # creates the parameters of the losses
         optimizer = torch.optim.Adam([*student.parameters(), *distiller.parameters()])
         for epoch in range(200):
             optimizer.zero_grad()
@@ -35,30 +34,28 @@ class Distiller(torch.nn.Module):
             optimizer.step()
 
     Args:
-        teacher: Any module of PyTorch or PyG, trained.
-        student: Another one, on the same nodes; width, depth and kind may differ.
-        losses: What to compare, and where.
+        teacher (torch.nn.Module): Trained network.
+        student (torch.nn.Module): Network on the same nodes; width, depth and architecture may differ.
+        losses (list of LayerPair): Losses and the layers that they compare.
 
     Raises:
-        ValueError: If there is no loss, or a layer does not exist; the closest name is offered.
+        InputError: If there is no loss, or a layer does not exist; the message names the closest layer.
 
     Notes:
-        - Structure is compared over the union of the edges of both networks, each once: those that a tapped layer
-          returns beside its features (a layer that makes its own graph, such as
-          :class:`~graphkit.nn.DynamicEdgeConv`), else those of the network's input. A network without edges, such as a
-          perceptron, can be the student.
-        - Features ``[S, V, D]`` are those of one graph of ``V`` nodes that comes ``S`` times, such as a skeleton in
-          each frame of a clip; ``structure`` then names the edges of one copy.
-        - The teacher's features are kept for the latest input only, which serves one graph seen again and again; each
-          new mini-batch is computed. Changes of the inputs are seen by PyTorch's counters of changes in place; one
-          made through ``tensor.data`` or an array of NumPy that shares the memory is not.
+        - Losses between structures use the union of the edges of both networks: the edges that a layer returns with
+          its features (such as :class:`~graphkit.nn.DynamicEdgeConv`), else those among the arguments of the network.
+          A student without edges, such as a perceptron, uses those of the teacher.
+        - Features ``[S, V, D]`` belong to ``S`` copies of one graph of ``V`` nodes, such as a skeleton in each frame
+          of a clip; ``structure`` then contains the edges of one copy.
+        - The features of the teacher are cached for the latest input only. Changes of the inputs are detected by the
+          version counters of PyTorch; changes through ``tensor.data`` or through a NumPy array are not.
     """
 
     def __init__(self, teacher: torch.nn.Module, student: torch.nn.Module, losses: Sequence[LayerPair]) -> None:
         super().__init__()
         if not losses:
             raise InputError("a distiller needs at least one loss (got none); give it a LayerPair")
-        self._networks = (teacher, student)  # in a tuple: they are not parts of this module
+        self._networks = (teacher, student)  # a tuple, so that they are not registered as sub-modules
         self.pairs = tuple(losses)
         self.losses = torch.nn.ModuleList(pair.loss for pair in losses)
         self._layers = [
@@ -76,22 +73,30 @@ class Distiller(torch.nn.Module):
 
     @property
     def teacher(self) -> torch.nn.Module:
-        """The teacher."""
+        """Teacher network."""
         return self._networks[0]
 
     @property
     def student(self) -> torch.nn.Module:
-        """The student."""
+        """Student network."""
         return self._networks[1]
 
     @torch.no_grad()
     def start(
         self, *args: Any, teacher_inputs: Inputs | None = None, structure: Tensor | None = None, **kwargs: Any
     ) -> None:
-        """Lets both networks see an input once, so that the losses know the widths and make their parameters.
+        """Creates the parameters of the losses from one forward pass of both networks.
 
-        All losses are computed once, too: what is wrong with an input is said now. The arguments are those of
-        :meth:`forward`. The networks are in evaluation mode meanwhile.
+        All losses are computed once, which checks the inputs. The networks are in evaluation mode during the call.
+
+        Args:
+            args (optional): Positional arguments, as of :meth:`forward`.
+            teacher_inputs (optional): As of :meth:`forward`. (default: ``None``)
+            structure (Tensor, optional): As of :meth:`forward`. (default: ``None``)
+            kwargs (optional): Keyword arguments, as of :meth:`forward`.
+
+        Raises:
+            InputError: As :meth:`forward`.
         """
         with _evaluating(self.student), self.capture_layers() as captured:
             self.student(*args, **kwargs)
@@ -110,18 +115,21 @@ class Distiller(torch.nn.Module):
         epoch: int | None = None,
         **kwargs: Any,
     ) -> tuple[Any, Tensor]:
-        """Returns what the student returns, and the weighted sum of the losses.
+        """Returns the output of the student and the weighted sum of the losses.
 
         Args:
-            args: Arguments of the student, and of the teacher unless it has its own.
-            teacher_inputs: Arguments of the teacher, by position or by name, where they differ.
-            structure: Edges ``[2, E]`` to compare over, in the place of those of the two networks; of one copy, where
-                a graph comes several times.
-            epoch: The epoch, the first of which is 0; needed where a pair has ``active_epochs``.
-            kwargs: Arguments by name.
+            args (optional): Positional arguments of the student, and of the teacher if ``teacher_inputs`` is ``None``.
+            teacher_inputs (optional): Arguments of the teacher: a mapping, a sequence or a tensor. (default: ``None``)
+            structure (Tensor, optional): Edges ``[2, E]`` that replace those of both networks; of one copy for
+                features of several copies of a graph. (default: ``None``)
+            epoch (int, optional): Current epoch, from 0; required by pairs with ``active_epochs``. (default: ``None``)
+            kwargs (optional): Keyword arguments of the student, and of the teacher if ``teacher_inputs`` is ``None``.
+
+        Returns:
+            The output of the student, and the weighted sum of the losses, a scalar.
 
         Raises:
-            ValueError: If the networks are not on the same nodes, features are not finite, or a loss needs edges and
+            InputError: If the networks are not on the same nodes, features are not finite, or a loss needs edges and
                 there are none.
         """
         with self.capture_layers() as captured:
@@ -129,7 +137,7 @@ class Distiller(torch.nn.Module):
         return output, self.compare(captured, args, kwargs, teacher_inputs, structure, epoch)
 
     def capture_layers(self) -> AbstractContextManager[dict[str, LayerOutput]]:
-        """Returns a context in which calls of the student are captured, for loops that call it themselves."""
+        """Returns a context that captures the layers of the student, for custom loops."""
         return listening(self.student, [layer for _, layer in self._layers])
 
     def compare(
@@ -142,10 +150,17 @@ class Distiller(torch.nn.Module):
         epoch: int | None = None,
         teacher_outputs: Mapping[str, LayerOutput] | None = None,
     ) -> Tensor:
-        """Returns the weighted sum of the losses for what :meth:`capture_layers` noted.
+        """Returns the weighted sum of the losses, a scalar.
 
-        Arguments are those of :meth:`forward`, and ``teacher_outputs``: what :meth:`teach` returned, where that is
-        known.
+        Args:
+            captured (dict): Outputs of the student's layers, from :meth:`capture_layers`.
+            args (tuple, optional): Positional arguments of the student. (default: ``()``)
+            kwargs (dict, optional): Keyword arguments of the student. (default: ``None``)
+            teacher_inputs (optional): As of :meth:`forward`. (default: ``None``)
+            structure (Tensor, optional): As of :meth:`forward`. (default: ``None``)
+            epoch (int, optional): As of :meth:`forward`. (default: ``None``)
+            teacher_outputs (dict, optional): Outputs of the teacher's layers, from :meth:`teach`; computed if
+                ``None``. (default: ``None``)
         """
         parts = self.parts(captured, args, kwargs, teacher_inputs, structure, epoch, teacher_outputs)
         if not parts:
@@ -162,7 +177,10 @@ class Distiller(torch.nn.Module):
         epoch: int | None = None,
         teacher_outputs: Mapping[str, LayerOutput] | None = None,
     ) -> list[tuple[Tensor, int]]:
-        """Returns the weighted loss of each pair that is active, and how many rows it has compared."""
+        """Returns the weighted loss of every active pair, with its number of rows.
+
+        The arguments are those of :meth:`compare`.
+        """
         kwargs = kwargs or {}
         active = [index for index, pair in enumerate(self.pairs) if pair.active(epoch)]
         if not active:
@@ -194,7 +212,12 @@ class Distiller(torch.nn.Module):
         return parts
 
     def teach(self, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None) -> dict[str, LayerOutput]:
-        """Returns what the tapped layers of the teacher say of an input, without keeping it."""
+        """Returns the outputs of the teacher's layers for an input, without the cache.
+
+        Args:
+            args (tuple, optional): Positional arguments of the teacher. (default: ``()``)
+            kwargs (dict, optional): Keyword arguments of the teacher. (default: ``None``)
+        """
         with (
             torch.no_grad(),
             _evaluating(self.teacher),
@@ -206,7 +229,7 @@ class Distiller(torch.nn.Module):
         return captured
 
     def _teach(self, given: tuple[Sequence[Any], Mapping[str, Any]]) -> dict[str, LayerOutput]:
-        """Returns what the teacher's layers say of an input, kept or computed."""
+        """Returns the outputs of the teacher's layers for an input, cached or computed."""
         args, kwargs = given
         device = next(chain(self.teacher.parameters(), self.teacher.buffers()), torch.empty(0)).device.type
         mixed = torch.is_autocast_enabled(device) and str(torch.get_autocast_dtype(device))
@@ -220,7 +243,7 @@ class Distiller(torch.nn.Module):
     def _summary(
         self, index: int, teacher: Tensor, edges: list[Tensor], nodes: int | None, kwargs: Mapping[str, Any], keep: bool
     ) -> Any:
-        """Returns what a loss has worked out from the teacher alone, kept (where it may be) or computed."""
+        """Returns the summary of the teacher for a loss, cached or computed."""
         loss, batch = self.pairs[index].loss, kwargs.get("batch")
         key = StateKey([batch, *edges] if loss.needs_edges else [batch])
         keep = keep and self._key is not None and self._key.is_known and key.is_known
@@ -234,10 +257,10 @@ class Distiller(torch.nn.Module):
 
 
 def _check_heard(captured: Mapping[str, LayerOutput], layer: str, whose: str) -> None:
-    """Refuses a layer that was not called: one that is skipped, or of which a network uses the parts only."""
+    """Raises an error for a layer whose ``forward`` was not called."""
     if layer not in captured:
         raise InputError(
-            f"the layer '{layer}' of the {whose} was not called, so that its features are not known; pair another, "
+            f"the layer '{layer}' of the {whose} was not called, so that it has no output; pair another, "
             "such as the norm or the activation after it"
         )
 
@@ -245,7 +268,7 @@ def _check_heard(captured: Mapping[str, LayerOutput], layer: str, whose: str) ->
 def _given(
     teacher_inputs: Inputs | None, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> tuple[Sequence[Any], Mapping[str, Any]]:
-    """Returns the teacher's arguments by position and by name."""
+    """Returns the positional and the keyword arguments of the teacher."""
     if teacher_inputs is None:
         return args, kwargs
     if isinstance(teacher_inputs, Mapping):
@@ -256,7 +279,7 @@ def _given(
 
 
 def _edges_in(given: tuple[Sequence[Any], Mapping[str, Any]]) -> Tensor | None:
-    """Returns the edges among the arguments of a network: those called so, or the first integers ``[2, E]``."""
+    """Returns ``edge_index``, or the first integer argument of shape ``[2, E]``."""
     args, kwargs = given
     for value in (kwargs.get("edge_index"), *args):
         if not isinstance(value, Tensor) or value.dtype not in (torch.int64, torch.int32):
@@ -268,7 +291,7 @@ def _edges_in(given: tuple[Sequence[Any], Mapping[str, Any]]) -> Tensor | None:
 
 @contextmanager
 def _evaluating(network: torch.nn.Module) -> Iterator[None]:
-    """Puts a network into evaluation mode, and every part of it back into its own mode at the end."""
+    """Puts a network into evaluation mode, and restores all modes at exit."""
     modes = [(module, module.training) for module in network.modules()]
     network.eval()
     try:

@@ -1,4 +1,4 @@
-"""Where a network is listened to: layers by name, captured through forward hooks that are gone afterwards."""
+"""Capture of layer outputs by name, with forward hooks."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,27 +14,28 @@ from graphkit.errors import InputError
 from graphkit.nn import DynamicEdgeConv, STGCNConv, STInceptionConv
 from graphkit.registry import unknown_name
 
-#: Layers that see a graph: those of PyG, and those that make or hold their own.
+#: Graph layers: those of PyG, and those that build or store their own graph.
 _GRAPH_LAYERS = (MessagePassing, DynamicEdgeConv, STGCNConv, STInceptionConv)
-#: The name of what the whole network returns.
+#: Name of the output of the whole network.
 OUTPUT = "output"
 
 
 @dataclass(frozen=True)
 class LayerPair:
-    """A pair of layers and the loss between them.
+    """Pair of a teacher layer and a student layer with the loss between them.
 
     Args:
-        loss: The loss. One with parameters serves one pair.
-        teacher_layer: A sub-module of the teacher by name, such as ``"convs.0"``; ``"conv1"``, ``"conv2"``, ... for
-            its graph layers in order (``"lin1"``, ... for the linear layers of a network without any), where no
-            sub-module has that name; ``"output"`` for what it returns.
-        student_layer: The same of the student; by default the name given for the teacher.
-        weight: Factor of the loss; by default that of its class.
-        active_epochs: Epochs, from the first, in which the loss counts; ``None`` for all of them.
+        loss (DistillationLoss): The loss. A loss with parameters must not be used in two pairs.
+        teacher_layer (str): Name of a sub-module of the teacher, such as ``"convs.0"``; ``"conv1"``, ``"conv2"``, ...
+            for its graph layers in order (``"lin1"``, ... for the linear layers of a network without graph layers), if
+            no sub-module has that name; or ``"output"`` for the output of the network.
+        student_layer (str, optional): The same for the student; ``teacher_layer`` if ``None``. (default: ``None``)
+        weight (float, optional): Factor of the loss; ``loss.default_weight`` if ``None``. (default: ``None``)
+        active_epochs (int, optional): Number of epochs, from the first, in which the loss is added; all if ``None``.
+            (default: ``None``)
 
     Raises:
-        ValueError: If the weight is negative or not finite, or ``active_epochs`` is below 1.
+        InputError: If the weight is negative or not finite, or ``active_epochs`` is below 1.
     """
 
     loss: DistillationLoss
@@ -51,26 +52,26 @@ class LayerPair:
 
     @property
     def factor(self) -> float:
-        """The weight, or that of the loss's class."""
+        """Weight of the pair, or the default weight of the loss."""
         return self.loss.default_weight if self.weight is None else self.weight
 
     def active(self, epoch: int | None) -> bool:
-        """Whether the loss counts in an epoch, the first of which is 0."""
+        """Returns whether the loss is added in an epoch, counted from 0."""
         if self.active_epochs is None:
             return True
         if epoch is None:
-            raise InputError("a pair with `active_epochs` must know the epoch (got none); pass `epoch=`, from 0")
+            raise InputError("a pair with `active_epochs` needs the epoch (got none); pass `epoch=`, from 0")
         return epoch < self.active_epochs
 
 
 class LayerOutput(NamedTuple):
-    """What a layer returned.
+    """Output of a layer.
 
     Args:
-        features: Its features ``[N, D]``, from the first tensor of what it returned. Features ``[S, V, D]`` of a graph
-            of ``V`` nodes that comes ``S`` times, such as a skeleton in each frame, are one below the other.
-        edge_index: The edges it returned beside them, if any: those of a layer that makes its own graph.
-        nodes: Number of nodes ``V`` of the graph that comes several times; ``None`` for any other.
+        features: Features ``[N, D]``, the first tensor in the output. Features ``[S, V, D]`` of ``S`` copies of a graph
+            of ``V`` nodes, such as a skeleton in each frame, are flattened to ``[S V, D]``.
+        edge_index: Edges in the output, if any, of a layer that builds its own graph.
+        nodes: Number of nodes ``V`` of one copy for features of several copies; ``None`` otherwise.
     """
 
     features: Tensor
@@ -79,7 +80,10 @@ class LayerOutput(NamedTuple):
 
 
 def layer_aliases(network: torch.nn.Module) -> dict[str, str]:
-    """Returns short names of layers, ``"conv1"`` and so on, and the names of their sub-modules; ``""`` is the whole."""
+    """Returns short names of layers, such as ``"conv1"``, with those of their modules.
+
+    The module of ``"output"`` is the network itself, ``""``.
+    """
     convs: list[str] = []
     for name, module in network.named_modules():
         inside = any(name.startswith(f"{outer}.") for outer in convs)
@@ -94,10 +98,10 @@ def layer_aliases(network: torch.nn.Module) -> dict[str, str]:
 
 
 def find_layer(network: torch.nn.Module, name: str, whose: str) -> str:
-    """Returns the name of the sub-module that a layer's name stands for.
+    """Returns the name of the sub-module for the name of a layer.
 
     Raises:
-        ValueError: If there is no such layer; the closest name is offered.
+        InputError: If there is no such layer; the message names the closest one.
     """
     modules = {path for path, _ in network.named_modules() if path}
     if name in modules:
@@ -112,11 +116,11 @@ def find_layer(network: torch.nn.Module, name: str, whose: str) -> str:
 
 
 def last_hidden_layer(network: torch.nn.Module, output_is_layer: bool = True) -> str:
-    """Returns the short name of the last layer before the outputs.
+    """Returns the short name of the last hidden layer.
 
     Args:
         network: The network.
-        output_is_layer: Whether its last graph layer makes the outputs, as is usual for nodes.
+        output_is_layer: If ``True``, the last graph layer computes the outputs, as is usual for nodes.
     """
     layers = [name for name in layer_aliases(network) if name != OUTPUT]
     if not layers:
@@ -126,12 +130,12 @@ def last_hidden_layer(network: torch.nn.Module, output_is_layer: bool = True) ->
 
 @contextmanager
 def listening(network: torch.nn.Module, layers: Iterable[str]) -> Iterator[dict[str, LayerOutput]]:
-    """Notes what sub-modules return while the context is open; takes the hooks off again at its end.
+    """Captures the outputs of sub-modules in a context, with forward hooks.
 
     Args:
         network: The network.
-        layers: Names of sub-modules, ``""`` for the network itself. One that runs several times is captured the last
-            time.
+        layers: Names of sub-modules, ``""`` for the network itself. For a module that is called several times, the
+            last output is kept.
     """
     captured: dict[str, LayerOutput] = {}
 
@@ -147,7 +151,7 @@ def listening(network: torch.nn.Module, layers: Iterable[str]) -> Iterator[dict[
 
 
 def _heard(name: str, output: Any) -> LayerOutput:
-    """Returns the features in what a layer returned, and the edges if it returned some."""
+    """Returns the features, and the edges if there are any, in the output of a layer."""
     parts = output if isinstance(output, tuple | list) else (output,)
     tensors = [value for value in parts if isinstance(value, Tensor)]
     if not tensors or not tensors[0].is_floating_point():

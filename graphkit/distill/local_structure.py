@@ -1,4 +1,4 @@
-"""The local structure of a graph in the eyes of a network: what every node thinks of its neighbors."""
+"""Local structure of node features: distribution of every node over its neighbors."""
 
 import torch
 from torch import Tensor
@@ -19,37 +19,42 @@ def local_structure(
     scale: float = 100.0,
     negate: bool = False,
 ) -> Tensor:
-    r"""Returns the distribution of every node over its in-edges: the softmax of their similarities.
+    r"""Returns the softmax of similarities over the in-edges of every node.
 
     .. math::
         \mathrm{LS}_{ij} = \frac{\exp k(\mathbf{z}_i, \mathbf{z}_j)}
         {\sum_{j' \to i} \exp k(\mathbf{z}_i, \mathbf{z}_{j'})}
 
     Args:
-        z: Features of the nodes.
-        edge_index: Edges :math:`j \to i`, row 0 = source and row 1 = target, in any order.
-        kernel: ``"rbf"``, ``"linear"``, ``"poly"``, ``"euclidean"`` or ``"l1exp"``, see
-            :func:`~graphkit.ops.edge_similarity`; the options that follow are those of the kernel.
-        sigma: The width of ``"rbf"``.
-        c: The constant of ``"poly"``.
-        degree: The power of ``"poly"``.
-        scale: The length of ``"l1exp"``.
-        negate: Changes the sign of the kernel.
+        z (Tensor): Node features.
+        edge_index (Tensor): Edges :math:`j \to i`, row 0 = source and row 1 = target, in any order.
+        kernel (str, optional): ``"rbf"``, ``"linear"``, ``"poly"``, ``"euclidean"`` or ``"l1exp"``, see
+            :func:`~graphkit.ops.edge_similarity`. (default: ``"rbf"``)
+        sigma (float, optional): Bandwidth of ``"rbf"``. (default: ``1.0``)
+        c (float, optional): Constant of ``"poly"``. (default: ``0.0``)
+        degree (int, optional): Degree of ``"poly"``. (default: ``2``)
+        scale (float, optional): Length scale of ``"l1exp"``. (default: ``100.0``)
+        negate (bool, optional): If ``True``, negates the kernel. (default: ``False``)
 
     Shapes:
         - **input:** ``z`` ``[N, D]``, ``edge_index`` ``[2, E]``.
-        - **output:** ``[E]``, in the order of the edges; those into one node add up to 1.
+        - **output:** ``[E]``, in the order of the edges; the sum over the in-edges of a node is 1.
 
     Raises:
-        ValueError: If shapes, types or devices do not fit, an edge names a node that does not exist, or an option has
-            no such value.
+        InputError: If shapes, types or devices do not match, a node id is out of range, or an option has an invalid
+            value.
 
     Reference:
         Yang et al., *Distilling Knowledge from Graph Convolutional Networks*, CVPR 2020, equation 1.
 
     Differences:
         None in the softmax; for the kernels see :func:`~graphkit.ops.edge_similarity`. ``"rbf"`` and ``"l1exp"`` have
-        scores between 0 and 1, so that no neighbor can get more than e times as much as another.
+        scores between 0 and 1, so that the weights of two neighbors differ at most by a factor of :math:`e`.
+
+    Example:
+        >>> edge_index = torch.tensor([[0, 2], [1, 1]])
+        >>> local_structure(torch.tensor([[0.0], [0.0], [5.0]]), edge_index)
+        tensor([0.7311, 0.2689])
     """
     options = {"sigma": sigma, "c": c, "degree": degree, "scale": scale, "negate": negate}
     scores = edge_similarity(z, edge_index, kernel, **options)  # type: ignore[arg-type]
@@ -60,20 +65,20 @@ def local_structure(
 
 
 def plain_edges(edge_index: Tensor) -> Tensor:
-    """Returns the edges as a plain tensor, whatever they came as."""
+    """Returns the edges as a plain tensor."""
     return edge_index.as_tensor() if isinstance(edge_index, EdgeIndex) else edge_index
 
 
 def pointers(target: Tensor, num_nodes: int) -> Tensor:
-    """Returns where the edges into each node begin ``[N + 1]``, for targets in order."""
+    """Returns the row pointer ``[N + 1]`` of sorted targets."""
     return torch.nn.functional.pad(torch.bincount(target, minlength=num_nodes).cumsum(0), (1, 0))
 
 
 def sort_by_target(edge_index: Tensor, num_nodes: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns sources and targets of the edges in the order of their targets, and where each node's edges begin.
+    """Returns sources, targets and row pointer of the edges, sorted by target.
 
     Raises:
-        ValueError: If they are no edges, or name a node that does not exist.
+        InputError: If the edges are invalid, or a node id is out of range.
     """
     check_edges(edge_index, edge_index.device)
     check_edge_values(edge_index, num_nodes)

@@ -1,4 +1,4 @@
-"""What a teacher says of the graphs of a collection, asked once for each of them."""
+"""Cache of the outputs of a teacher for the graphs of a collection."""
 
 import torch
 from torch import Tensor
@@ -10,28 +10,28 @@ from graphkit.distill import Distiller
 from graphkit.distill.layer_capture import LayerOutput
 from graphkit.nn import GraphModel
 
-#: Bytes of features that are kept; where all graphs together need more, the teacher is asked for every batch.
+#: Maximum size of the cache in bytes. If all graphs need more, the teacher is called for every batch.
 LIMIT = 2**30
-#: Graphs that are shown to the teacher together.
+#: Graphs in one forward pass of the teacher.
 BLOCK = 16
-#: The attribute that tells which graph of the collection one is.
+#: Graph attribute with the index of a graph in the collection.
 NAME = "graph_id"
 
 
 class TeacherOutputCache:
-    """Keeps the features of a teacher for every graph, whatever batch the graph comes in.
+    """Cache of the outputs of a teacher's layers, by graph.
 
-    A teacher in evaluation mode says of a graph what it says of it alone. So the graphs are shown to it in blocks that
-    are always the same, the first time one of them comes, and the features of a batch are those of its graphs end to
-    end: the same bits in whatever order the graphs come. The graphs of the collection are numbered for that, by an
-    attribute ``graph_id``.
+    In evaluation mode, the output for a graph does not depend on the other graphs of a batch. The teacher is called on
+    fixed blocks of graphs, at the first request of one of them, and the features of a batch are concatenated from
+    those of its graphs. The result is the same to the bit for any order of graphs. The graphs of the collection are
+    numbered by an attribute ``graph_id``.
 
     Args:
-        distiller: The distiller whose teacher is asked.
+        distiller: Distiller with the layers of the teacher.
         teacher: The teacher.
         graphs: The collection.
-        device: Where the teacher is.
-        limit: Bytes of features that may be kept.
+        device: Device of the teacher.
+        limit: Maximum size of the cache in bytes.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class TeacherOutputCache:
             graphs.graph.setdefault(NAME, torch.arange(len(graphs)))
 
     def __call__(self, batch: Data) -> dict[str, LayerOutput] | None:
-        """Returns what the teacher's layers say of a batch; ``None`` where it must be asked for the batch itself."""
+        """Returns the outputs of the teacher's layers for a batch, ``None`` if not cached."""
         ids = batch.get(NAME)
         if ids is None or not self.fits:
             return None
@@ -71,7 +71,10 @@ class TeacherOutputCache:
         return joined
 
     def _graph(self, index: int) -> dict[str, LayerOutput]:
-        """Returns what the teacher says of one graph, kept or computed; nothing if that cannot be told apart."""
+        """Returns the outputs for one graph, cached or computed.
+
+        The result is empty if the outputs of a block cannot be assigned to its graphs.
+        """
         if index not in self._kept:
             begin = index - index % BLOCK
             sizes = self.graphs.num_nodes[begin : begin + BLOCK].tolist()
@@ -82,13 +85,16 @@ class TeacherOutputCache:
         return self._kept[index]
 
     def _block(self, begin: int) -> dict[str, LayerOutput]:
-        """Returns what the teacher says of a block of graphs."""
+        """Returns the outputs of the teacher for a block of graphs."""
         ids = torch.arange(begin, min(begin + BLOCK, len(self.graphs)))
         return self.distiller.teach((), self.teacher.inputs(self.graphs.batch(ids).to(self.device)))
 
 
 def _cut(captured: LayerOutput, sizes: list[int]) -> list[LayerOutput]:
-    """Cuts what was said of a block into that of each graph: rows of its nodes, or one row; nothing for other rows."""
+    """Splits the output for a block by graph, into rows of nodes or single rows.
+
+    The result is empty for any other number of rows.
+    """
     features, made, _ = captured
     rows = sizes if features.size(0) == sum(sizes) else [1] * len(sizes)
     if features.size(0) != sum(rows):

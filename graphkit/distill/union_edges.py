@@ -1,4 +1,4 @@
-"""The edges over which the structures of two networks are compared, where their graphs differ."""
+"""Union of the edges of several graphs on the same nodes."""
 
 from collections.abc import Sequence
 
@@ -12,23 +12,27 @@ from graphkit.nn.edge_key import edge_key, merge_pairs
 
 
 def union_edges(*edge_indices: Tensor, num_nodes: int) -> EdgeIndex:
-    r"""Returns the edges that are in any of several graphs on the same nodes, each of them once.
+    r"""Returns the union of the edges of several graphs on the same nodes.
 
     .. math::
         \mathcal{E} = \mathcal{E}^t \cup \mathcal{E}^s
 
-    Similarities along edges that one of two networks does not have are computed from its features all the same.
-
     Args:
-        edge_indices: Edges of the graphs, in any order.
-        num_nodes: Number of nodes :math:`N`.
+        edge_indices (Tensor): Edges of the graphs, in any order.
+        num_nodes (int): Number of nodes :math:`N`.
 
     Shapes:
         - **input:** any number of ``[2, E]``.
         - **output:** an :class:`torch_geometric.EdgeIndex` ``[2, E']``, sorted by target and then by source.
 
     Raises:
-        ValueError: If there is no graph, or an edge names a node that does not exist.
+        InputError: If there is no graph, or a node id is out of range.
+
+    Example:
+        >>> a, b = torch.tensor([[0], [1]]), torch.tensor([[0, 2], [1, 1]])
+        >>> union_edges(a, b, num_nodes=3).as_tensor()
+        tensor([[0, 2],
+                [1, 1]])
 
     Reference:
         Yang et al., *Distilling Knowledge from Graph Convolutional Networks*, CVPR 2020 (dynamic graphs).
@@ -48,20 +52,19 @@ def union_edges(*edge_indices: Tensor, num_nodes: int) -> EdgeIndex:
 
 
 def united_edges(edge_indices: Sequence[Tensor], rows: int, nodes: int | None = None) -> Tensor:
-    """Returns the union of several graphs on the nodes of some features.
+    """Returns the union of edges for features of one or several copies of a graph.
 
     Args:
         edge_indices: Edges of the graphs.
         rows: Number of rows of the features.
-        nodes: Where the features are those of copies of one graph, one below the other, the number of its nodes; the
-            edges are then those of one copy.
+        nodes: Number of nodes of one copy, for features of several copies of a graph; the edges are those of one copy.
 
     Shapes:
         - **input:** any number of ``[2, E]``.
         - **output:** ``[2, E']``, sorted by target.
 
     Raises:
-        ValueError: As :func:`union_edges`.
+        InputError: As :func:`union_edges`.
     """
     if nodes is None:
         union: Tensor = union_edges(*edge_indices, num_nodes=rows)

@@ -187,7 +187,7 @@ def test_losses_end_after_their_epochs(x: torch.Tensor, edges: torch.Tensor) -> 
     distiller = Distiller(teacher, student, [LayerPair(LocalStructureLoss(), "conv1", active_epochs=2)])
     values = [float(distiller(x, edges, epoch=epoch)[1].detach()) for epoch in range(4)]
     assert values[0] > 0 and values[1] > 0 and values[2:] == [0, 0]
-    with pytest.raises(ValueError, match=r"must know the epoch \(got none\); pass `epoch=`"):
+    with pytest.raises(ValueError, match=r"needs the epoch \(got none\); pass `epoch=`"):
         distiller(x, edges)
 
 

@@ -187,7 +187,7 @@ def test_widths_that_differ_are_mapped_by_parameters_of_the_loss(cls: type[Any])
     assert not list(loss.parameters())
     loss(student, teacher)
     assert [tuple(p.shape) for p in loss.parameters()] == [(5, 3), (5,)]
-    with pytest.raises(ValueError, match="maps 3 to 5 features.*a loss of its own for each pair"):
+    with pytest.raises(ValueError, match="maps 3 to 5 features.*a separate loss for each pair"):
         loss(teacher, teacher)
     same = cls()
     same(student, student)
@@ -230,7 +230,7 @@ def test_features_that_cannot_be_compared_are_refused() -> None:
     cases: list[tuple[tuple[Any, ...], str]] = [
         ((student[:6], teacher, edges), r"on the same nodes \(got 7 rows of the teacher and 6 of the student\)"),
         ((student, teacher[:6], edges), r"on the same nodes \(got 6 rows of the teacher and 7 of the student\)"),
-        ((student, teacher), r"compares over edges \(got none\); give an `edge_index`"),
+        ((student, teacher), r"compares over edges \(got none\); pass an `edge_index`"),
         ((student, teacher, edges[:, :0]), r"compares over edges, and the graph has none \(got `edge_index` of shape"),
         ((student, teacher, edges + 1), r"node ids from 0 to 6"),
         ((student.long(), teacher, edges), r"the features of the student must be a float tensor \[N, D\]"),
@@ -241,7 +241,7 @@ def test_features_that_cannot_be_compared_are_refused() -> None:
             loss(*arguments)
     with pytest.raises(ValueError, match="features of the teacher must be finite"):
         FitNet()(features(3)[0], torch.full((7, 3), torch.inf, dtype=DOUBLE))
-    with pytest.raises(ValueError, match=r"outputs of one width \(got 5 of the teacher and 3 of the student\)"):
+    with pytest.raises(ValueError, match=r"outputs of the same width \(got 5 of the teacher and 3 of the student\)"):
         KnowledgeDistillation()(*features(3, 5))
 
 

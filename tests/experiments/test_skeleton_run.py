@@ -155,5 +155,5 @@ def test_settings_that_do_not_fit_are_refused(config: dict, message: str, tmp_pa
 
 def test_a_teacher_of_another_stream_is_refused(run: Path, tmp_path: Path) -> None:
     student = {**CONFIG, "data": {**CONFIG["data"], "stream": "bone"}}
-    with pytest.raises(ValueError, match="sees another stream of the clips; set `data.stream` alike"):
+    with pytest.raises(ValueError, match="was trained on another stream of the clips; set its `data.stream`"):
         fit({**student, "distill": {"teacher": str(run), "losses": [{"name": "kd"}]}}, tmp_path / "student")

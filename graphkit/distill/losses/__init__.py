@@ -1,4 +1,4 @@
-"""Distillation losses, one per file; ``@register_loss(name)`` on the class is the whole registration."""
+"""Distillation losses, one per file, registered by ``@register_loss(name)``."""
 
 from graphkit.distill.losses.attention_transfer import AttentionTransfer
 from graphkit.distill.losses.fitnet import FitNet

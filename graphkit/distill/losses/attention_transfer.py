@@ -1,4 +1,4 @@
-"""Which nodes a network attends to."""
+"""Attention transfer (AT)."""
 
 import torch
 from torch import Tensor
@@ -10,10 +10,10 @@ from graphkit.registry import register_loss
 
 @register_loss("at")
 class AttentionTransfer(DistillationLoss):
-    r"""`Paying More Attention to Attention <https://arxiv.org/abs/1612.03928>`_ (ICLR 2017), with nodes for pixels.
+    r"""Attention transfer (AT, ICLR 2017): distance of attention maps over nodes.
 
-    The attention of a layer is the energy of each node's features, scaled to length 1 over the nodes of a graph; the
-    loss is the squared distance of the two, averaged over graphs:
+    The attention map of a layer is the energy of the features of every node, scaled to length 1 over the nodes of a
+    graph. The loss is averaged over the graphs of a batch:
 
     .. math::
         a_i = \sum_d |z_{id}|^p \qquad
@@ -21,18 +21,21 @@ class AttentionTransfer(DistillationLoss):
         \frac{\mathbf{a}^t}{\lVert \mathbf{a}^t \rVert_2} \right\rVert_2^2
 
     Args:
-        power: :math:`p`.
+        power (float, optional): Exponent :math:`p`. (default: ``2.0``)
 
     Shapes:
         - **input:** ``student`` ``[N, Ds]``, ``teacher`` ``[N, Dt]``, ``batch`` ``[N]``.
         - **output:** a scalar between 0 and 4.
 
     Raises:
-        ValueError: If the power is not positive.
+        InputError: If the exponent is not positive and finite.
+
+    Reference:
+        Zagoruyko and Komodakis, `Paying More Attention to Attention <https://arxiv.org/abs/1612.03928>`_, ICLR 2017.
 
     Differences:
-        The paper's code averages the squares over positions and weighs them by 1000; the sum does not depend on the
-        number of nodes. This is not the attention of a GAT.
+        Nodes replace the pixels of the paper. The published code averages the squares over positions and multiplies
+        them by 1000; the sum does not depend on the number of nodes. The attention of a GAT is not used.
     """
 
     default_weight = 10.0
@@ -46,11 +49,11 @@ class AttentionTransfer(DistillationLoss):
     def summarize(
         self, teacher: Tensor, edge_index: Tensor | None = None, batch: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        """Returns the attention of the teacher, and the graph of each node."""
+        """Returns the attention map of the teacher, and ``batch``."""
         return self._attention(teacher, batch), batch
 
     def compare(self, student: Tensor, summary: tuple[Tensor, Tensor | None]) -> Tensor:
-        """Returns the mean squared distance of the attention of graphs."""
+        """Returns the squared distance of the attention maps, averaged over graphs."""
         attention, batch = summary
         graphs = 1 if batch is None or not batch.numel() else int(batch.max()) + 1
         return (self._attention(student, batch) - attention).square().sum() / graphs

@@ -1,4 +1,4 @@
-"""How similar any two nodes are."""
+"""Global structure preservation (GSP)."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from graphkit.registry import register_loss
 
 @register_loss("gsp")
 class GlobalStructure(DistillationLoss):
-    r"""Global structure preservation: the similarities of all pairs of nodes, whether an edge joins them or not.
+    r"""Global structure preservation (GSP): similarities of all pairs of nodes.
 
     With features scaled to length 1, :math:`\hat{\mathbf{z}}_i = \mathbf{z}_i / \lVert \mathbf{z}_i \rVert_2`,
 
@@ -19,24 +19,24 @@ class GlobalStructure(DistillationLoss):
         = \frac{\lVert \mathbf{S}^\top \mathbf{S} \rVert_F^2 + \lVert \mathbf{T}^\top \mathbf{T} \rVert_F^2
         - 2 \, \lVert \mathbf{S}^\top \mathbf{T} \rVert_F^2}{N^2}
 
-    where :math:`\mathbf{S}` and :math:`\mathbf{T}` have the scaled features as rows. The form on the right is the one
-    that is computed: no tensor ``[N, N]`` is made.
+    where :math:`\mathbf{S}` and :math:`\mathbf{T}` have the scaled features as rows. The expression on the right is
+    computed, without a tensor ``[N, N]``.
 
     Shapes:
         - **input:** ``student`` ``[N, Ds]``, ``teacher`` ``[N, Dt]``.
         - **output:** a scalar.
 
     Notes:
-        Products are summed in float64, since the three terms nearly cancel when the two agree; the result may then be
-        a tiny negative number.
+        Products are summed in float64, since the three terms nearly cancel for similar features. The result may be
+        slightly negative through rounding.
 
     Reference:
         Joshi et al., *On Representation Knowledge Distillation for Graph Neural Networks*, TNNLS 2022, after Tung and
         Mori, *Similarity-Preserving Knowledge Distillation*, ICCV 2019.
 
     Differences:
-        All nodes of a batch are pairs of each other, across graphs too. The published code makes all pairs of a sample
-        of nodes.
+        All pairs of nodes of a batch are compared, including pairs from two graphs. The published code compares all
+        pairs of a sample of nodes.
     """
 
     default_weight = 10.0
@@ -44,7 +44,7 @@ class GlobalStructure(DistillationLoss):
     def summarize(
         self, teacher: Tensor, edge_index: Tensor | None = None, batch: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Returns the scaled features and the square sum of their similarities."""
+        """Returns the scaled features and the sum of their squared similarities."""
         scaled = _scaled(teacher)
         return scaled, (scaled.t() @ scaled).square().sum()
 

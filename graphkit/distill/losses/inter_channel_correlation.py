@@ -1,4 +1,4 @@
-"""How the features of a layer go together."""
+"""Inter-channel correlation (ICKD)."""
 
 import torch
 from torch import Tensor
@@ -10,30 +10,33 @@ from graphkit.registry import register_loss
 
 @register_loss("ickd")
 class InterChannelCorrelation(DistillationLoss):
-    r"""`Exploring Inter-Channel Correlation for Diversity-preserved Knowledge Distillation
-    <https://arxiv.org/abs/2202.03680>`_ (ICCV 2021).
+    r"""Inter-channel correlation (ICKD, ICCV 2021): similarities of channels.
 
-    With the columns of the features scaled to length 1, :math:`\hat{\mathbf{Z}}`, the similarities of all pairs of
-    channels are compared:
+    With :math:`\hat{\mathbf{Z}}`, the features with columns scaled to length 1,
 
     .. math::
         L = \frac{1}{D_t^2} \left\lVert \hat{\mathbf{Z}}^{s \top} \hat{\mathbf{Z}}^s -
         \hat{\mathbf{Z}}^{t \top} \hat{\mathbf{Z}}^t \right\rVert_F^2
 
-    Channels have to be as many on both sides: where they are not, a linear map of the student's features, a parameter
-    of the loss, makes them so.
+    If the widths differ, a linear map of the student features, a parameter of the loss, is applied first.
 
     Args:
-        student_channels: Width :math:`D_s`; by default that of the first features that come.
-        teacher_channels: Width :math:`D_t`.
+        student_channels (int, optional): Width :math:`D_s`; inferred from the first call if ``None``.
+            (default: ``None``)
+        teacher_channels (int, optional): Width :math:`D_t`; inferred from the first call if ``None``.
+            (default: ``None``)
 
     Shapes:
         - **input:** ``student`` ``[N, Ds]``, ``teacher`` ``[N, Dt]``.
         - **output:** a scalar.
 
+    Reference:
+        Liu et al., `Exploring Inter-Channel Correlation for Diversity-preserved Knowledge Distillation
+        <https://arxiv.org/abs/2202.03680>`_, ICCV 2021.
+
     Differences:
-        Channels run over the nodes of a batch in the place of the positions of an image. The published code maps
-        always, with a norm after it.
+        The nodes of a batch replace the positions of an image. The published code always applies the map, followed by
+        a normalization.
     """
 
     default_weight = 10.0
@@ -45,7 +48,7 @@ class InterChannelCorrelation(DistillationLoss):
             self.start(student_channels, teacher_channels)
 
     def start(self, student_channels: int, teacher_channels: int) -> None:
-        """Makes the map if the widths differ."""
+        """Creates the linear map if the widths differ."""
         self.map = width_map(self.map, student_channels, teacher_channels)
 
     def summarize(self, teacher: Tensor, edge_index: Tensor | None = None, batch: Tensor | None = None) -> Tensor:
@@ -53,7 +56,7 @@ class InterChannelCorrelation(DistillationLoss):
         return _correlation(teacher)
 
     def compare(self, student: Tensor, summary: Tensor) -> Tensor:
-        """Returns the mean squared difference of the similarities of channels."""
+        """Returns the mean squared error of the similarities of channels."""
         return torch.nn.functional.mse_loss(_correlation(mapped(student, self.map)), summary)
 
 

@@ -1,4 +1,4 @@
-"""Soft labels."""
+"""Knowledge distillation (KD) with soft labels."""
 
 import torch
 from torch import Tensor
@@ -10,34 +10,37 @@ from graphkit.registry import register_loss
 
 @register_loss("kd")
 class KnowledgeDistillation(DistillationLoss):
-    r"""`Distilling the Knowledge in a Neural Network <https://arxiv.org/abs/1503.02531>`_ (2015): soft labels.
+    r"""Knowledge distillation (KD, 2015): divergence of soft labels.
 
-    For one class out of several, with logits :math:`\mathbf{s}_i` and :math:`\mathbf{t}_i`,
+    For classification with logits :math:`\mathbf{s}_i` of the student and :math:`\mathbf{t}_i` of the teacher,
 
     .. math::
         L = \frac{T^2}{N} \sum_i \mathrm{KL} \left( \mathrm{softmax}(\mathbf{t}_i / T) \,\Vert\,
         \mathrm{softmax}(\mathbf{s}_i / T) \right)
 
-    and for any number of labels at once the same with a sigmoid for each, averaged over nodes and labels.
+    For several labels per node, the same with a sigmoid per label, averaged over nodes and labels.
 
     Args:
-        temperature: :math:`T`; large ones let small differences count.
-        multi_label: Whether every output is a label of its own.
+        temperature (float, optional): Temperature :math:`T`. (default: ``2.0``)
+        multi_label (bool, optional): If ``True``, every output is the logit of a separate label. (default: ``False``)
 
     Shapes:
         - **input:** ``student`` and ``teacher`` ``[N, C]``, logits.
-        - **output:** a scalar, 0 where the two agree.
+        - **output:** a scalar, 0 for equal soft labels.
 
     Raises:
-        ValueError: If the temperature is not positive.
+        InputError: If the temperature is not positive and finite.
 
     Notes:
-        All rows count, those without a label too: on a graph with few labels that is what soft labels add. A class
-        that the teacher masks out, with a logit of minus infinity, adds nothing: :math:`p \log p` is 0 at
-        :math:`p = 0`.
+        All rows are used, also those without a label. A class that the teacher masks out, with a logit of minus
+        infinity, adds nothing: :math:`p \log p` is 0 at :math:`p = 0`.
+
+    Reference:
+        Hinton, Vinyals and Dean, `Distilling the Knowledge in a Neural Network <https://arxiv.org/abs/1503.02531>`_,
+        2015.
 
     Differences:
-        The entropy of the teacher, a constant, is taken off the cross-entropy; gradients are the same.
+        The paper uses the cross-entropy, which differs by the entropy of the teacher, a constant; gradients are equal.
     """
 
     on_outputs = True
@@ -65,7 +68,7 @@ class KnowledgeDistillation(DistillationLoss):
 
 
 def _relative_entropy(log_p: Tensor, log_q: Tensor) -> Tensor:
-    """Returns ``p log(p / q)``, element by element; 0 where ``p`` is 0, whatever ``q`` is."""
+    """Returns ``p log(p / q)`` element-wise, 0 where ``p`` is 0."""
     p = log_p.exp()
     absent = p == 0
     return p * (log_p.masked_fill(absent, 0) - log_q.masked_fill(absent, 0))

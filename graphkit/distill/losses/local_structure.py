@@ -1,4 +1,4 @@
-"""Local structure preservation."""
+"""Local structure preservation (LSP)."""
 
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ _REDUCTIONS = ("nodes", "branching", "edge_mean")
 
 
 class TeacherScores(NamedTuple):
-    """The similarities ``[E]`` in the teacher, along edges in the order of their targets."""
+    """Similarities ``[E]`` of the teacher along edges, sorted by target."""
 
     scores: Tensor
     source: Tensor
@@ -29,42 +29,47 @@ class TeacherScores(NamedTuple):
 
 @register_loss("lsp")
 class LocalStructureLoss(DistillationLoss):
-    r"""`Distilling Knowledge from Graph Convolutional Networks <https://arxiv.org/abs/2003.10477>`_ (CVPR 2020).
+    r"""Local structure preservation (LSP, CVPR 2020): divergence of local structures.
 
-    The student learns how similar the neighbors of every node look to it in the teacher, not the teacher's features
-    themselves; widths may differ. With the local structures of :func:`~graphkit.distill.local_structure`,
+    The loss compares similarities between neighbors instead of features, so that widths may differ. With the local
+    structures :math:`\mathrm{LS}` of :func:`~graphkit.distill.local_structure`,
 
     .. math::
         L = \frac{1}{N} \sum_i \sum_{j \to i} \mathrm{LS}^s_{ij} \log \frac{\mathrm{LS}^s_{ij}}{\mathrm{LS}^t_{ij}}
 
-    which is :func:`~graphkit.distill.local_structure_divergence`, with the teacher's similarities computed once for
-    as long as a :class:`~graphkit.distill.Distiller` sees the same teacher, input and edges.
+    see :func:`~graphkit.distill.local_structure_divergence`. :class:`~graphkit.distill.Distiller` caches the
+    similarities of the teacher.
 
     Args:
-        kernel: ``"rbf"``, ``"linear"``, ``"poly"``, ``"euclidean"`` or ``"l1exp"``.
-        direction: ``"student_teacher"`` for the divergence above, ``"teacher_student"`` for the reverse.
-        sigma: The width of ``"rbf"``. Where squared distances are much larger than its square, all similarities are 0
-            and the loss sees nothing.
-        c: The constant of ``"poly"``.
-        degree: The power of ``"poly"``.
-        scale: The length of ``"l1exp"``.
-        negate: Changes the sign of the kernel.
-        reduction: What to divide by: ``"nodes"``, ``"branching"`` (nodes with two or more in-edges) or
-            ``"edge_mean"``.
-        normalize: Whether features are scaled to length 1 first, node by node: squared distances then lie between 0
-            and 4 in both networks, whatever their widths.
+        kernel (str, optional): ``"rbf"``, ``"linear"``, ``"poly"``, ``"euclidean"`` or ``"l1exp"``, see
+            :func:`~graphkit.ops.edge_similarity`. (default: ``"rbf"``)
+        direction (str, optional): ``"student_teacher"`` for the divergence above, ``"teacher_student"`` for the
+            reverse. (default: ``"student_teacher"``)
+        sigma (float, optional): Bandwidth of ``"rbf"``. If squared distances are much larger than its square, all
+            similarities and the gradient vanish. (default: ``1.0``)
+        c (float, optional): Constant of ``"poly"``. (default: ``0.0``)
+        degree (int, optional): Degree of ``"poly"``. (default: ``2``)
+        scale (float, optional): Length scale of ``"l1exp"``. (default: ``100.0``)
+        negate (bool, optional): If ``True``, negates the kernel. (default: ``False``)
+        reduction (str, optional): Divisor of the sum: number of ``"nodes"``, of ``"branching"`` nodes (with two or more
+            in-edges), or of edges (``"edge_mean"``). (default: ``"nodes"``)
+        normalize (bool, optional): If ``True``, the features of every node are scaled to length 1 first; squared
+            distances are then between 0 and 4 for any width. (default: ``False``)
 
     Shapes:
         - **input:** ``student`` ``[N, Ds]``, ``teacher`` ``[N, Dt]``, ``edge_index`` ``[2, E]``.
         - **output:** a scalar.
 
     Raises:
-        ValueError: If an option has no such value.
+        InputError: If an option has an invalid value.
+
+    Reference:
+        Yang et al., `Distilling Knowledge from Graph Convolutional Networks <https://arxiv.org/abs/2003.10477>`_,
+        CVPR 2020.
 
     Differences:
-        The paper names four kernels without their constants and weighs the loss by 100; the released code computes
-        ``kernel="l1exp", direction="teacher_student"`` with weight 1 in the first 30 epochs. Other implementations
-        divide by the number of edges. ``normalize`` is an addition.
+        The paper gives four kernels without constants and a weight of 100. The released code uses ``kernel="l1exp"``,
+        ``direction="teacher_student"`` and a weight of 1 in the first 30 epochs. ``normalize`` is an addition.
     """
 
     needs_edges = True
@@ -100,7 +105,7 @@ class LocalStructureLoss(DistillationLoss):
         return TeacherScores(self._scores(teacher, source, target), source, target, ptr)
 
     def compare(self, student: Tensor, summary: TeacherScores) -> Tensor:
-        """Returns the divergence of the student's local structure from that of the teacher, or the reverse."""
+        """Returns the divergence of the local structures of student and teacher."""
         teacher, source, target, ptr = summary
         scores = self._scores(student, source, target)
         dtype = torch.promote_types(scores.dtype, teacher.dtype)
@@ -122,5 +127,5 @@ class LocalStructureLoss(DistillationLoss):
         return kernel_scores(z, source, target, *self.options)
 
     def extra_repr(self) -> str:
-        """Returns what is not a default of everybody."""
+        """Returns the main options."""
         return f"kernel={self.kernel!r}, direction={self.direction!r}"
