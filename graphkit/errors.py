@@ -1,7 +1,7 @@
-"""Exception classes for mistakes of the user: invalid arguments, settings and files.
+"""Exception classes of user errors: invalid arguments, settings and files.
 
-Their message is one line: what was expected, what came, what to do. The command line shows this line and exits with
-code 2; every other exception of the package is a fault of the program and keeps its traceback.
+The message is one line: the expected value, the actual value and a remedy. The command line prints the message and
+exits with code 2. Any other exception is a bug and is shown with its traceback.
 """
 
 __all__ = ["InputError", "InputTypeError", "MissingPackageError"]
@@ -16,4 +16,4 @@ class InputTypeError(InputError, TypeError):
 
 
 class MissingPackageError(InputError, ImportError):
-    """Optional package that is needed and not installed."""
+    """Missing optional package."""

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent: atomic writes, and checks before a file is trusted."""
+"""Atomic file writes and validation of input files."""
 
 import csv
 import errno
@@ -22,7 +22,7 @@ from typing import Any
 from graphkit.errors import InputError
 from graphkit.processes import alive, machine_id
 
-#: Exceptions that parsers of other packages raise on damaged files: NumPy, PyTorch's unpickler, zip, gzip, JSON, XML.
+#: Exceptions of third-party parsers for damaged files: NumPy, PyTorch's unpickler, zip, gzip, JSON, XML.
 PARSER_ERRORS = (
     ArithmeticError,
     AssertionError,
@@ -44,13 +44,13 @@ PARSER_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
 )
-#: Bytes that the content of any file may take in memory, and how many times its size the content of a larger one may.
+#: Largest decoded content in bytes of any file, and largest ratio of decoded content to file size beyond that.
 SMALL_CONTENT, LARGEST_RATIO = 2**26, 100
-#: Bytes of the largest JSON file that is read: its content may take twenty times as many.
+#: Largest JSON file in bytes; its decoded content may take twenty times as many.
 LARGEST_JSON = 2**25
-#: Numbers of the errors of a disk, a quota or a file that is full.
+#: Error numbers of a full disk, quota or file.
 FULL = tuple(getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG") if hasattr(errno, name))
-#: Names of temporary files: the file, the machine and the process that writes it.
+#: Pattern of temporary file names: target file, machine and process.
 _TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<machine>[0-9a-f]+)-(?P<process>[0-9]{1,9})-\w+\.part")
 
 
@@ -61,18 +61,18 @@ def parsing(
     kind: str = "",
     errors: tuple[type[Exception], ...] = PARSER_ERRORS,
 ) -> Iterator[None]:
-    """Context of a parser of another package: what it raises on a damaged file becomes an ``InputError``.
+    """Converts exceptions of a third-party parser to an ``InputError``.
 
-    Only the call of the parser belongs into the context, not code of this package. Warnings of the parser are ignored.
+    The context must contain the call of the parser only. Warnings of the parser are ignored.
 
     Args:
-        path: The file.
-        remedy: What to do if the file cannot be read.
-        kind: What the file should be, such as ``"as an array"``.
-        errors: Exceptions of the parser.
+        path (str or Path): File.
+        remedy (str, optional): Remedy in the error message. (default: ``"write it again"``)
+        kind (str, optional): Expected format in the error message, such as ``"as an array"``. (default: ``""``)
+        errors (tuple[type[Exception], ...], optional): Exceptions of the parser. (default: ``PARSER_ERRORS``)
 
     Raises:
-        InputError: If the parser raises one of ``errors``, except for a file that is absent or must not be read.
+        InputError: If the parser raises one of ``errors``, unless the file is missing or not readable.
     """
     try:
         with warnings.catch_warnings():
@@ -88,13 +88,13 @@ def parsing(
 
 
 def check_content_size(path: str | Path, size: int, what: str, remedy: str) -> None:
-    """Refuses content that takes far more memory than its file: at most 64 MB, or 100 times the size of the file.
+    """Raises an error for content of more than 64 MB and 100 times the file size.
 
     Args:
-        path: The file.
-        size: Bytes of the content in memory.
-        what: The content, for the error message.
-        remedy: What to do if the size is right.
+        path (str or Path): File.
+        size (int): Size of the content in memory, in bytes.
+        what (str): Description of the content in the error message.
+        remedy (str): Remedy in the error message.
 
     Raises:
         InputError: If the content is larger.
@@ -108,25 +108,26 @@ def check_content_size(path: str | Path, size: int, what: str, remedy: str) -> N
 
 
 class WriteError(OSError):
-    """File or folder that cannot be written; the message names it and says what to do."""
+    """Failed write of a file or folder."""
 
     def __str__(self) -> str:
         remedy = "free space on the disk" if self.errno in FULL else "make it writable, or choose another place"
         return (
             f"'{self.filename}' cannot be written ({self.strerror}); {remedy}, then repeat the command "
-            "(a run that has begun goes on with --resume)"
+            "(continue a run with --resume)"
         )
 
 
 @contextmanager
 def writing(path: str | Path, space: bool = False) -> Iterator[None]:
-    """Context that writes a file, or files in a folder: an ``OSError`` of it names the file and the remedy.
+    """Converts an ``OSError`` of a write to a :class:`WriteError` with a remedy.
 
-    Errors that name another file, and those of a connection, pass unchanged.
+    Errors of other files and of connections are not converted.
 
     Args:
-        path: The file or the folder.
-        space: Whether only errors of a full disk count, in a context that reads files as well.
+        path (str or Path): File or folder that the context writes.
+        space (bool, optional): If ``True``, converts errors of a full disk only, for a context that also reads files.
+            (default: ``False``)
 
     Raises:
         WriteError: If the file or the folder cannot be written.
@@ -146,21 +147,23 @@ def writing(path: str | Path, space: bool = False) -> Iterator[None]:
     except RuntimeError as error:
         if "inline_container" not in str(error) and "PytorchStreamWriter" not in str(error):
             raise
-        raise WriteError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from None  # as torch.save says it
+        raise WriteError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from None  # from torch.save
 
 
 def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
-    """Writes a file so that a reader, or a kill at any moment, finds the old content or the new one.
+    """Writes a file atomically.
 
-    The content goes to a temporary file in the same folder, reaches the disk, and then takes the name in one step. The
-    permissions are those of any new file (the process's umask).
+    After an interruption, the file has its old or its new content.
+
+    The content is written to a temporary file in the same folder, synchronized to disk and renamed. Permissions follow
+    the umask of the process.
 
     Args:
-        path: The file to write.
-        write: Called with the path of the temporary file, which it fills.
+        path (str or Path): File to write.
+        write (Callable[[Path], object]): Function that writes the content to the given temporary path.
 
     Raises:
-        WriteError: If the file cannot be written; the old content is still there.
+        WriteError: If the file cannot be written; the old content is kept.
     """
     path = Path(path)
     prefix = (
@@ -182,11 +185,11 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
 
 
 def unfinished(path: Path) -> str:
-    """Returns the name of the file that was being written when a process was killed; empty for any other file.
+    """Returns the target name of an unfinished atomic write; empty for any other file.
 
     Args:
-        path: A temporary file of :func:`write_atomically`, or any other file. Of a process of this machine that lives,
-            the file is not unfinished.
+        path (Path): Temporary file of :func:`write_atomically`, or any other file. A temporary file of a running
+            process on this machine is not unfinished.
     """
     match = _TEMPORARY.fullmatch(path.name)
     if match is None or (match["machine"] == machine_id() and alive(int(match["process"]))):
@@ -200,7 +203,7 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def write_json(path: str | Path, content: Any) -> None:
-    """Writes a JSON file atomically; the content must not hold NaN, which JSON has no word for."""
+    """Writes a JSON file atomically; the content must not contain NaN."""
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
@@ -208,11 +211,11 @@ def read_json(path: str | Path, remedy: str = "delete it, or train again") -> An
     """Reads a JSON file.
 
     Args:
-        path: The file.
-        remedy: What to do if it is damaged.
+        path (str or Path): File.
+        remedy (str, optional): Remedy in the error message. (default: ``"delete it, or train again"``)
 
     Raises:
-        InputError: If it is damaged, or larger than any that graphkit writes.
+        InputError: If the file is damaged or too large.
     """
     size = os.path.getsize(path)
     if size > LARGEST_JSON:
@@ -224,14 +227,14 @@ def read_json(path: str | Path, remedy: str = "delete it, or train again") -> An
 
 
 def check_zip(path: str | Path) -> None:
-    """Refuses an archive with a member that would land outside of the folder it is unpacked to.
+    """Validates a zip archive: size, checksums and paths of its members.
 
     Args:
-        path: A zip archive; ``.npz`` and ``.pt`` files are such archives too.
+        path (str or Path): Zip archive, such as a ``.npz`` or ``.pt`` file.
 
     Raises:
-        InputError: If the file is no readable zip archive, or takes more than 64 MB and 100 times its size unpacked, or
-            a member is damaged or has a name that is absolute or leads upwards.
+        InputError: If the file is not a readable zip archive, its content exceeds 64 MB and 100 times the file size, or
+            a member is damaged or has a path outside of the target folder.
     """
     if not zipfile.is_zipfile(path):
         raise InputError(f"'{path}' is not a readable archive; fetch or write it again")
@@ -245,9 +248,11 @@ def check_zip(path: str | Path) -> None:
     for name in names:
         parts = PurePosixPath(name.replace("\\", "/"))
         if parts.is_absolute() or ".." in parts.parts or (parts.parts and parts.parts[0].endswith(":")):
-            raise InputError(f"'{path}' holds the unsafe name '{name}', which leads out of its folder; it is refused")
+            raise InputError(
+                f"'{path}' has the unsafe member '{name}', a path outside of the target folder; use another archive"
+            )
 
 
 def is_number(value: Any) -> bool:
-    """Returns whether a value that was read is a finite number."""
+    """Returns whether a value is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")

@@ -1,4 +1,4 @@
-"""YAML that is safe to read: text, numbers, lists and mappings within limits."""
+"""Safe YAML parser: text, numbers, lists and mappings within size limits."""
 
 import re
 from typing import Any
@@ -17,10 +17,10 @@ MAX_VALUES = 20_000
 
 
 class _Composer(yaml.SafeLoader):
-    """Reads YAML into nodes; plain words are numbers, ``true``, ``false``, ``null`` and otherwise text.
+    """YAML composer with a restricted set of implicit types.
 
-    These are a part of what PyYAML resolves, so that what it has written reads the same. Not read are ``on`` and
-    ``yes`` as true, ``010`` as 8, ``1:30`` as 90 and ``2024-01-01`` as a date: such words stay text.
+    Plain words are numbers, ``true``, ``false``, ``null`` or text, which preserves the output of PyYAML. ``on`` and
+    ``yes``, ``010``, ``1:30`` and ``2024-01-01`` are text.
     """
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 (PyYAML declares it without ClassVar)
@@ -30,7 +30,7 @@ class _Composer(yaml.SafeLoader):
         self.depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        """Returns the next node; refuses one that is too deep."""
+        """Returns the next node; raises an error if it is nested too deeply."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise InputError(f"values must be nested at most {MAX_DEPTH} levels deep (got more)")
@@ -54,13 +54,17 @@ for _kind, _pattern, _first in (
 
 
 def parse_yaml(text: str) -> Any:
-    """Reads YAML that holds text, numbers, ``true``, ``false``, ``null``, lists and mappings with text as keys.
+    """Parses YAML of text, numbers, booleans, nulls, lists and mappings.
 
-    Size, depth and the number of values are limited, those that aliases stand for included.
+    Size, depth and the number of values (with expanded aliases) are limited.
 
     Raises:
         yaml.YAMLError: If the text is not YAML.
-        InputError: If it is too large or too deep, or holds a key twice or a value of another kind.
+        InputError: If the text is too large or nested too deeply, or has a duplicate key or a value of another type.
+
+    Example:
+        >>> parse_yaml("{lr: 0.01, factors: [4, 1]}")
+        {'lr': 0.01, 'factors': [4, 1]}
     """
     if len(text) > MAX_TEXT:
         raise InputError(f"a YAML text must have at most {MAX_TEXT:,} characters (got {len(text):,})")

@@ -1,4 +1,4 @@
-"""Which processes live: asked by those that share a folder, on one machine or on several."""
+"""Process identification, for files that several processes share."""
 
 import hashlib
 import os
@@ -9,9 +9,9 @@ from pathlib import Path
 
 @cache
 def machine_id() -> str:
-    """Returns eight letters that stand for this machine since it was started, and for this container on it.
+    """Returns an id of eight characters for this machine, its boot and its container.
 
-    Numbers of processes mean something only where these letters are the same.
+    Process ids are comparable on machines with the same id only.
     """
     parts = [socket.gethostname()]
     for path in ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"):
@@ -23,23 +23,24 @@ def machine_id() -> str:
 
 
 def started(process: int) -> str:
-    """Returns when a process of this machine was started, in a unit of the system's own; empty where it cannot say.
+    """Returns the start time of a process in clock ticks; empty if unknown.
 
-    Two processes that get the same number, one after the other, differ in it.
+    The start time distinguishes processes with the same id.
     """
     try:
         text = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    return text.rpartition(")")[2].split()[19]  # the name before it may hold anything
+    return text.rpartition(")")[2].split()[19]  # the process name in parentheses may contain anything
 
 
 def alive(process: int, since: str = "") -> bool:
-    """Returns whether a process of this machine runs; where that cannot be asked, as if it did.
+    """Returns whether a process of this machine is running; true if unknown.
 
     Args:
-        process: Its number.
-        since: What :func:`started` said of it; if another process has its number now, it does not run.
+        process (int): Process id.
+        since (str, optional): Start time of the process from :func:`started`, to detect reuse of the id.
+            (default: ``""``)
     """
     if os.name != "posix":
         return True

@@ -1,8 +1,8 @@
-"""The one way to find a model, a data set, a joint layout, a strategy or a distillation loss by name.
+"""Registry of models, data sets, layouts, strategies and distillation losses.
 
-A decorator on the class or function is the whole registration, and adding a model means adding one file. The file
-``manifest.json`` says which module holds which name, so that names are listed without importing PyTorch and only the
-module that holds a name is imported. ``make manifest`` writes it; a name that it lacks is looked for in all modules.
+Entries are registered by a decorator. The file ``manifest.json`` maps names to modules, so that names are listed
+without importing PyTorch and only the module of a requested name is imported. ``make manifest`` writes the file; a name
+that it does not list is searched in all modules.
 """
 
 import difflib
@@ -19,32 +19,32 @@ from graphkit.errors import InputError, InputTypeError
 
 T = TypeVar("T")
 
-#: Characters of an unknown name that a message shows.
+#: Largest number of characters of an unknown name in an error message.
 LONGEST = 80
-#: File with the names of the package, their modules and what the commands list of them.
+#: File with the registered names of the package, their modules and the columns of the list commands.
 MANIFEST = "manifest.json"
 
 
 @cache
 def manifest() -> dict[str, dict[str, dict[str, Any]]]:
-    """Returns the names of the package by kind, with their ``module`` and what the commands list of them."""
+    """Returns the content of the manifest: entries by kind and name."""
     file = resources.files("graphkit").joinpath(MANIFEST)
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
 def plain_name(name: str) -> str:
-    """Returns a name as names are compared: in small letters, without ``-`` and ``_``."""
+    """Normalizes a name for comparison: lower case, without ``-`` and ``_``."""
     return name.lower().replace("-", "").replace("_", "")
 
 
 def unknown_name(kind: str, name: str, allowed: Iterable[str], prefix: str = "") -> InputError:
-    """Returns the error for a name that is not registered: one line, with the closest registered name.
+    """Returns the error for an unknown name, with the closest registered name.
 
     Args:
-        kind: What the name stands for, such as ``"model"``.
-        name: The name that came.
-        allowed: All names that would have been accepted.
-        prefix: Text that the message puts before every name; it does not count in how close they are.
+        kind (str): Kind of the entry, such as ``"model"``.
+        name (str): Unknown name.
+        allowed (Iterable[str]): All valid names.
+        prefix (str, optional): Prefix of every name in the message, ignored in the comparison. (default: ``""``)
     """
     names = sorted(allowed)
     if not name.strip():
@@ -59,11 +59,11 @@ def unknown_name(kind: str, name: str, allowed: Iterable[str], prefix: str = "")
 
 
 class Registry:
-    """Names of one kind and what they stand for.
+    """Registry of named entries of one kind.
 
     Args:
-        kind: What is registered, as it appears in error messages.
-        packages: The packages whose modules hold the registrations.
+        kind (str): Kind of the entries, for error messages.
+        packages (optional): Packages whose modules register entries.
     """
 
     def __init__(self, kind: str, *packages: str) -> None:
@@ -73,21 +73,23 @@ class Registry:
         self._discovered = False
 
     def register(self, *names: str) -> Callable[[T], T]:
-        """Returns the decorator that files its argument under the given names."""
+        """Returns a decorator that registers its argument under the given names."""
 
         def decorator(entry: T) -> T:
             for name in names:
                 if self._entries.setdefault(name, entry) is not entry:
-                    raise InputError(f"the {self.kind} name '{name}' is taken by {self._entries[name]!r}")
+                    raise InputError(
+                        f"the {self.kind} name '{name}' is taken by {self._entries[name]!r}; choose another name"
+                    )
             return entry
 
         return decorator
 
     def get(self, name: str) -> Any:
-        """Returns what was registered under the name, without regard to case, ``-`` and ``_``.
+        """Returns the entry of a name, ignoring case, ``-`` and ``_``.
 
         Raises:
-            ValueError: If there is no such name; the closest one is offered.
+            InputError: If the name is unknown; the message suggests the closest one.
         """
         key = self.canonical(name)
         module = manifest().get(self.kind, {}).get(key, {}).get("module")
@@ -101,10 +103,10 @@ class Registry:
         return self._entries[key]
 
     def canonical(self, name: str) -> str:
-        """Returns the registered spelling of a name; a name that nobody registered comes back as it is.
+        """Returns the registered spelling of a name; unknown names are unchanged.
 
         Raises:
-            TypeError: If the name is not text.
+            InputTypeError: If the name is not a string.
         """
         if not isinstance(name, str):
             raise InputTypeError(f"the name of a {self.kind} must be text (got {name!r})")
@@ -112,14 +114,14 @@ class Registry:
         return name if name in names else next((key for key in names if plain_name(key) == plain_name(name)), name)
 
     def names(self) -> list[str]:
-        """Returns all names in alphabetical order: those of the manifest and those that were registered."""
+        """Returns the sorted names of the manifest and of all registered entries."""
         listed = manifest().get(self.kind)
         if listed is None:
             self.discover()
         return sorted({*self._entries, *(listed or ())})
 
     def discover(self) -> dict[str, Any]:
-        """Imports all modules of the packages and returns what is registered, by name."""
+        """Imports all modules of the packages and returns all entries by name."""
         if not self._discovered:
             for name in self.packages:
                 package = importlib.import_module(name)

@@ -1,4 +1,4 @@
-"""Settings: typed sections of a configuration, and the validation of values by type hints."""
+"""Typed configuration sections and validation of values by type hints."""
 
 import functools
 import inspect
@@ -22,9 +22,9 @@ from graphkit.screen import shown
 
 S = TypeVar("S", bound="Section")
 
-#: Largest number; the weights of a model are float32, and that ends at 3.4e38.
+#: Largest absolute value of a setting, well within float32.
 MAX_NUMBER = 1e30
-#: Words that stand for no value where a setting may have none.
+#: Words that denote ``None`` for an optional setting.
 OFF = ("none", "null", "~", "")
 _EMPTY = inspect.Parameter.empty
 
@@ -40,10 +40,10 @@ class Range(NamedTuple):
     """Range of a number, as metadata of a type hint: ``Annotated[int, Range(1)]``.
 
     Args:
-        low: Smallest value.
-        high: Largest value.
-        open_low: Whether ``low`` itself is excluded.
-        open_high: Whether ``high`` itself is excluded.
+        low (float): Smallest value.
+        high (float, optional): Largest value. (default: ``math.inf``)
+        open_low (bool, optional): If ``True``, excludes ``low``. (default: ``False``)
+        open_high (bool, optional): If ``True``, excludes ``high``. (default: ``False``)
     """
 
     low: float
@@ -56,7 +56,7 @@ class Range(NamedTuple):
         return bool(above and (value < self.high if self.open_high else value <= self.high))
 
     def violated(self, value: float) -> str:
-        """Returns what a value outside of the range must be."""
+        """Returns the requirement that a value violates, for an error message."""
         if self.high <= 1:
             if self.open_low and self.open_high:
                 return f"lie between {self.low:g} and {self.high:g}"
@@ -69,7 +69,7 @@ class Range(NamedTuple):
 
 
 def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
-    """Returns the type hints of a function or a class, those that cannot be evaluated as ``Any``."""
+    """Returns the type hints of a function or class; ``Any`` for undefined names."""
     try:
         return get_type_hints(function, include_extras=True)
     except NameError:  # a name that is imported for type checkers only
@@ -78,11 +78,11 @@ def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def signature_settings(function: Callable[..., Any], given: Container[str] = ()) -> dict[str, Setting]:
-    """Returns the arguments of a function that a configuration can set.
+    """Returns the configurable arguments of a function.
 
     Args:
-        function: The function; of a class, its ``__init__``.
-        given: Names of arguments that come from elsewhere.
+        function (Callable[..., Any]): Function, or the ``__init__`` of a class.
+        given (Container[str], optional): Names of arguments to exclude. (default: ``()``)
     """
     hints = hints_of(function)
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -94,20 +94,19 @@ def signature_settings(function: Callable[..., Any], given: Container[str] = ())
 
 
 def coerce(name: str, value: Any, hint: Any) -> Any:
-    """Returns a value in the type of a hint, validated by pydantic.
+    """Converts a value to the type of a hint and validates it with pydantic.
 
-    Numbers may be given as text, such as ``1e-3``, which YAML takes for text; one value stands for a list of one, and
-    text with commas for a list. Where there may be no value, ``none``, ``null`` and ``~`` mean ``None``; a path
-    (``str | Path``) may be called ``none``.
+    Numbers may be text, such as ``1e-3``, which YAML parses as text. A single value or text with commas is converted to
+    a list. For an optional setting, ``none``, ``null`` and ``~`` denote ``None``, except for paths (``str | Path``).
 
     Args:
-        name: Name of the setting, for the message.
-        value: The value, as YAML or Python has it.
-        hint: Type hint; :class:`Range` within ``Annotated`` is checked, ``Literal`` names the choices.
+        name (str): Name of the setting, for error messages.
+        value (Any): Value from YAML or Python.
+        hint (Any): Type hint, optionally with :class:`Range` in ``Annotated``, or a ``Literal`` of choices.
 
     Raises:
-        InputTypeError: If the value is of another type.
-        InputError: If it is out of range, or not among the choices.
+        InputTypeError: If the value has another type.
+        InputError: If the value is out of range or not one of the choices.
     """
     if hint is _EMPTY:
         return value
@@ -118,13 +117,13 @@ def coerce(name: str, value: Any, hint: Any) -> Any:
     must, kind = _requirement(problem)
     in_list = any(isinstance(step, int) for step in problem["loc"])
     if _is_optional(hint) and not in_list:
-        third = " or none, as in the data" if name.startswith("data.") else " or none"  # which is not "off"
+        third = " or none, as in the data" if name.startswith("data.") else " or none"  # differs from false
         must = f"be true, false{third}" if problem["type"] == "bool_type" else f"{must}, or none"
     raise kind(f"`{name}` must {must} (got {shown(problem['input'])})")
 
 
 class _Mismatch(ValueError):
-    """Requirement that a value does not meet, such as ``"be at least 1"``."""
+    """Violated requirement of a value, such as ``"be at least 1"``."""
 
     def __init__(self, must: str, kind: type[InputError] = InputTypeError) -> None:
         super().__init__(must)
@@ -132,7 +131,7 @@ class _Mismatch(ValueError):
 
 
 def _requirement(problem: Any) -> tuple[str, type[InputError]]:
-    """Returns what a value must be, of an error of pydantic, and the class of the error to raise."""
+    """Returns the requirement and the exception class of a pydantic error."""
     if problem["type"] == "value_error":
         mismatch = problem["ctx"]["error"]
         return mismatch.must, mismatch.kind
@@ -145,7 +144,7 @@ def _requirement(problem: Any) -> tuple[str, type[InputError]]:
 
 @functools.cache
 def _adapter(hint: Any) -> TypeAdapter[Any]:
-    """Returns pydantic's validator of a type hint."""
+    """Returns the pydantic validator of a type hint."""
     return TypeAdapter(_lenient(hint))
 
 
@@ -154,7 +153,7 @@ def _is_optional(hint: Any) -> bool:
 
 
 def _lenient(hint: Any) -> Any:
-    """Returns a type hint with validators that read values as people write them."""
+    """Returns a type hint with validators that convert text."""
     origin, args = get_origin(hint), get_args(hint)
     if hint is Any:
         return hint
@@ -200,7 +199,7 @@ def _in_range(limit: Range, value: Any) -> Any:
 
 
 def _read_none(path: bool, value: Any) -> Any:
-    """Returns ``None`` for the words that mean it; a path may be called ``none``."""
+    """Converts words that denote ``None``; a path may be called ``none``."""
     is_word = isinstance(value, str) and not path and value.strip().lower() in OFF
     return None if is_word or value == "" else value
 
@@ -212,7 +211,7 @@ def _without_null(value: str) -> str:
 
 
 def _number(value: Any, integer: bool) -> int | float:
-    """Returns a finite number that a model can compute with."""
+    """Converts a value to a finite number."""
     number: int | float = math.nan
     if not isinstance(value, bool):
         kinds: tuple[type[int | float], ...] = (int, float) if integer and isinstance(value, int | str) else (float,)
@@ -234,7 +233,7 @@ def _number(value: Any, integer: bool) -> int | float:
 
 
 def _read_list(of_text: bool, value: Any) -> Any:
-    """Returns a list; text is read as people write lists: ``4, 1``."""
+    """Converts a value to a list; text may be comma-separated: ``4, 1``."""
     if isinstance(value, str):
         parts = [part.strip() for part in value.split(",")] if value.strip() else []
         try:
@@ -249,7 +248,7 @@ def _read_list(of_text: bool, value: Any) -> Any:
 
 
 class _Unset:
-    """Stands for an option that was not given; the function that takes it has its own default."""
+    """Placeholder of an option that is not set: the default of the function applies."""
 
     def __repr__(self) -> str:
         return "UNSET"
@@ -263,12 +262,12 @@ UNSET: Any = _Unset()
 
 @dataclass(frozen=True)
 class Section:
-    """Section of a configuration: a frozen dataclass, whose fields are validated from their type hints.
+    """Configuration section: a frozen dataclass with fields validated by type hints.
 
-    Options that come from the signature of a function and were not given are :data:`UNSET`.
+    Options from the signature of a function that are not set are :data:`UNSET`.
 
     Raises:
-        InputError: If a value has another type than its hint, is out of range or not among the choices.
+        InputError: If a value has another type, is out of range or is not one of the choices.
     """
 
     #: Name of the section in a configuration.
@@ -285,36 +284,39 @@ class Section:
 
     @classmethod
     def read(cls: type[S], given: Mapping[str, Any]) -> S:
-        """Returns the section that a mapping describes.
+        """Creates the section from a mapping.
 
         Raises:
-            InputError: If a key is unknown, with the closest one, or a value is wrong.
+            InputError: If a key is unknown or a value is invalid; the message suggests the closest key.
         """
         check_keys(cls.section, given, [field.name for field in fields(cls)])
         return cls(**given)
 
     def given(self, *skipped: str) -> dict[str, Any]:
-        """Returns the values that are set, as keyword arguments of a function.
+        """Returns the values that are set, as keyword arguments.
 
         Args:
-            skipped: Names of fields that are left out.
+            skipped (optional): Names of fields to omit.
         """
         names = (field.name for field in fields(self) if field.name not in skipped)
         return {name: getattr(self, name) for name in names if getattr(self, name) is not UNSET}
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the values that are set as plain Python values, to be written as YAML; :meth:`read` takes them."""
+        """Returns the values that are set as plain Python values for :meth:`read`."""
         return {name: plain(value, f"{self.section}.{name}".lstrip(".")) for name, value in self.given().items()}
 
 
 def section_class(name: str, base: type[S], options: Mapping[str, Setting], section: str = "") -> type[S]:
-    """Returns a section with the fields of a base and those of options; what is not given stays :data:`UNSET`.
+    """Creates a section class with the fields of a base and additional options.
+
+    Options that are not set are :data:`UNSET`.
 
     Args:
-        name: Name of the class.
-        base: The section that all have in common.
-        options: Names, type hints and defaults of the options.
-        section: Name of the section in a configuration; by default that of the base.
+        name (str): Name of the class.
+        base (type[S]): Base class.
+        options (Mapping[str, Setting]): Names, type hints and defaults of the options.
+        section (str, optional): Name of the section in a configuration; that of the base class if empty.
+            (default: ``""``)
     """
     hints = tuple((key, Any if setting.hint is _EMPTY else setting.hint) for key, setting in options.items())
     return _section_class(name, base, hints, section)  # type: ignore[arg-type]
@@ -327,10 +329,10 @@ def _section_class(name: str, base: type[S], hints: tuple[tuple[str, Any], ...],
 
 
 def check_keys(section: str, given: Mapping[str, Any], allowed: Iterable[str]) -> None:
-    """Refuses settings that a section does not have.
+    """Raises an error for unknown keys of a section.
 
     Raises:
-        InputError: If there is one; the closest known one is offered.
+        InputError: If there is an unknown key; the message suggests the closest one.
     """
     names = list(allowed)
     for key in given:
@@ -339,10 +341,10 @@ def check_keys(section: str, given: Mapping[str, Any], allowed: Iterable[str]) -
 
 
 def check_sections(config: type[Section], given: Mapping[str, Any]) -> None:
-    """Refuses settings that a configuration does not have.
+    """Raises an error for unknown sections and top-level keys of a configuration.
 
     Raises:
-        InputError: If there is one; if a section has a key of that name, it is offered with the section.
+        InputError: If there is an unknown key; the message suggests a key of a section with the same name.
     """
     hints = {field.name: hints_of(config)[field.name] for field in fields(config)}
     for key in given:
@@ -354,7 +356,7 @@ def check_sections(config: type[Section], given: Mapping[str, Any]) -> None:
 
 @contextmanager
 def within(section: str) -> Iterator[None]:
-    """Context whose errors name the keys of ``model`` and ``train`` as those of a section that holds both."""
+    """Prefixes the keys of ``model`` and ``train`` in error messages by a section."""
     try:
         yield
     except InputError as error:
@@ -363,11 +365,11 @@ def within(section: str) -> Iterator[None]:
 
 
 def plain(value: Any, name: str = "", depth: int = 0) -> Any:
-    """Returns a value as plain Python: tuples as lists, paths as text, so that it is the same after YAML.
+    """Converts a value to plain Python types that YAML preserves.
 
     Raises:
-        InputError: If it is nested too deep.
-        InputTypeError: If it holds something else than text, numbers, lists, keys and values.
+        InputError: If the value is nested too deeply.
+        InputTypeError: If the value contains other types than text, numbers, lists and mappings.
     """
     if depth > MAX_DEPTH:
         raise InputError(f"`{name}` must be nested at most {MAX_DEPTH} levels deep (got more)")

@@ -1,3 +1,3 @@
-"""The version of graphkit, kept apart so that setup.cfg can read it without importing torch."""
+"""Version of graphkit, readable without importing torch."""
 
 __version__ = "0.1.0"
