@@ -74,8 +74,10 @@ def _arguments(doc: str) -> Iterator[tuple[str, str]]:
         return
     entries = re.split(r"^    (?=\S)", match[1], flags=re.M)[1:]
     for entry in entries:
-        name, _, text = entry.partition(":")
-        yield name.partition(" ")[0].strip(), markdown(" ".join(text.split()))
+        head = re.match(r"\**(\w+)(?:\s*\([^)]*\))?:\s+(.*)", entry, re.S)
+        if head is not None:
+            text = re.sub(r"\s*\(default: [^()`]*(?:``[^`]*``|:\w+:`[^`]*`)?\)$", "", " ".join(head[2].split()))
+            yield head[1], markdown(text)
 
 
 def markdown(text: str) -> str:
