@@ -235,9 +235,9 @@ def _number(value: Any, integer: bool) -> int | float:
 def _read_list(of_text: bool, value: Any) -> Any:
     """Converts a value to a list; text may be comma-separated: ``4, 1``."""
     if isinstance(value, str):
-        parts = [part.strip() for part in value.split(",")] if value.strip() else []
+        items = [item.strip() for item in value.split(",")] if value.strip() else []
         try:
-            return parts if of_text else [parse_yaml(part) for part in parts]
+            return items if of_text else [parse_yaml(item) for item in items]
         except (yaml.YAMLError, InputError):
             raise _Mismatch("be a list, such as [a, b]", InputError) from None
     if isinstance(value, int | float | Mapping):

@@ -44,9 +44,9 @@ def run_command(
             done = run(configure(), options["output"], progress, options["shard"])
     except Interrupted as stop:
         folder = options["run"] or (options["output"] if options["shard"] else stop.folder)
-        part = f" --shard {options['shard']}" if options["shard"] else ""
+        shard = f" --shard {options['shard']}" if options["shard"] else ""
         if rank() == 0:
-            echo(f"{stop}; continue with: graphkit {ctx.info_name} --resume {folder}{part}", err=True)
+            echo(f"{stop}; continue with: graphkit {ctx.info_name} --resume {folder}{shard}", err=True)
         ctx.exit(130)
     if rank() > 0:  # rank 0 writes and prints everything
         return

@@ -1,4 +1,4 @@
-"""Layers of a configuration: read from YAML and ``key=value``, and laid over each other."""
+"""Layers of a configuration: nested mappings, read from YAML files and ``key=value``, and merged."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,10 +12,10 @@ from graphkit.plain_yaml import MAX_TEXT, parse_yaml
 from graphkit.registry import canonical_dataset, canonical_loss, canonical_model, canonical_strategy
 from graphkit.screen import shown
 
-#: Layer of settings as YAML has it: sections with keys and values.
+#: Mapping of sections to settings, as in a YAML file.
 Layer = Mapping[str, Any]
 
-#: Sections, with an example of what they hold.
+#: Sections, with an example of their content for error messages.
 EXAMPLES = {
     "model": "{name: gcn}",
     "data": "{name: cora}",
@@ -27,20 +27,20 @@ EXAMPLES = {
     "student": "{model: {name: gat}}",
     "losses": "{lsp: {weight: 10}}",
 }
-#: Sections whose entries are sections themselves, with the registered spelling of their names.
+#: Sections that contain a section per loss or strategy, with the function that returns the registered name.
 _CANONICAL = {"losses": canonical_loss, "strategies": canonical_strategy}
-#: Sections that have a model and training settings of their own.
+#: Sections that contain the sections ``model`` and ``train``.
 _NETWORKS = ("teacher", "student")
 
 
 def merge(*layers: Layer) -> dict[str, Any]:
-    """Returns the layers combined section by section; a later layer has precedence over an earlier one.
+    """Merges layers section by section; later layers have precedence.
 
-    Names of models, data sets, losses and strategies become the registered ones. The options of a model are not those
-    of another: where a later layer names another model, the options of the earlier one are dropped.
+    Names of models, data sets, losses and strategies are replaced by the registered spelling. If a later layer names
+    another model, the options of the earlier model are dropped.
 
     Raises:
-        InputError: If a section that holds keys and values is given as something else.
+        InputError: If a section is not a mapping.
     """
     merged: dict[str, Any] = {}
     for layer in layers:
@@ -49,8 +49,8 @@ def merge(*layers: Layer) -> dict[str, Any]:
 
 
 def _combine(section: Layer, layer: Layer, path: str) -> dict[str, Any]:
-    """Returns a section with a later layer laid over it."""
-    names = {part["name"] for part in (section, layer) if isinstance(part.get("name"), str)}
+    """Merges a later layer into a section."""
+    names = {given["name"] for given in (section, layer) if isinstance(given.get("name"), str)}
     merged = {} if path.rpartition(".")[2] == "model" and len(names) > 1 else dict(section)
     for key, value in layer.items():
         key = _CANONICAL[path](key) if path in _CANONICAL else key
@@ -68,7 +68,7 @@ def _combine(section: Layer, layer: Layer, path: str) -> dict[str, Any]:
 
 
 def with_name(section: str, settings: Layer) -> Layer:
-    """Returns the section ``model`` or ``data`` with the registered spelling of its name."""
+    """Returns a section ``model`` or ``data`` with the registered spelling of its name; other sections unchanged."""
     name = settings.get("name")
     if not isinstance(name, str):
         return settings
@@ -84,7 +84,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is no YAML mapping, or is too large; see :func:`graphkit.plain_yaml.parse_yaml`.
+        InputError: If the file is not a YAML mapping, or is too large; see :func:`graphkit.plain_yaml.parse_yaml`.
     """
     try:
         with open(path, "rb") as file:
@@ -106,7 +106,11 @@ def read_config(path: str | Path) -> dict[str, Any]:
 
 
 def parse_setting(text: str) -> dict[str, Any]:
-    """Turns ``"train.lr=0.01"`` into ``{"train": {"lr": 0.01}}``; the value is read as YAML, or else as text."""
+    """Parses ``"train.lr=0.01"`` to ``{"train": {"lr": 0.01}}``; a value that is not YAML is text.
+
+    Raises:
+        InputError: If the text does not have the form ``key=value``, or the value exceeds the limits of YAML.
+    """
     path, separator, value = text.partition("=")
     keys = [key.strip() for key in path.split(".")]
     if not separator or not all(keys):

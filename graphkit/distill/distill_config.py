@@ -284,7 +284,7 @@ def _student_options(given: Mapping[str, Any], teacher: ModelSettings) -> dict[s
         width = getattr(teacher, key, UNSET)
         width = default if width is UNSET else width
         if key in allowed and key not in given and isinstance(width, int | list | tuple):
-            options[key] = max(1, width // 2) if isinstance(width, int) else [max(1, part // 2) for part in width]
+            options[key] = max(1, width // 2) if isinstance(width, int) else [max(1, item // 2) for item in width]
     return options
 
 

@@ -169,10 +169,10 @@ class Trainer:
             self.progress.say(note)
         for note in self.dataset.notes:
             self.progress.say(f"note: {note}")
-        for part in undefined_parts(self.task, self.dataset, self.split):
-            chosen = "; the epoch is chosen by the loss" if part == "validation" and self.selects else ""
+        for name in undefined_parts(self.task, self.dataset, self.split):
+            chosen = "; the epoch is chosen by the loss" if name == "validation" and self.selects else ""
             self.progress.say(
-                f"note: {self.task.metric} is undefined on the {part} items, whose labels have one class only{chosen}"
+                f"note: {self.task.metric} is undefined on the {name} items, whose labels have one class only{chosen}"
             )
         self._show()
         self._saved_at = time.monotonic()

@@ -1,16 +1,16 @@
-"""Recipes: settings for a method on a data set, with the score to expect and where it comes from.
+"""Recipes: settings of a method on a data set, with the expected score and its source.
 
-A recipe is a YAML file in this folder. It has the parts ``model``, ``data`` and ``train`` of a configuration
+A recipe is a YAML file in this folder. It has the sections ``model``, ``data`` and ``train`` of a configuration
 (see :func:`graphkit.experiments.build_config`), a ``title``, and a list ``expected`` whose entries give ``metric``,
 ``mean``, ``std``, ``seeds``, ``selected_on`` and ``source``: ``"measured"`` with the ``command``, or ``"published"``
-with the table it was read from. Where no figure is known, the list is empty and a ``note`` says so.
+with the table of the paper. If there is no score, the list is empty and a ``note`` gives the reason.
 
-A recipe for a stream of tasks is named ``continual-DATASET``. It also has the parts ``stream`` and ``strategies``, and
-``protocols`` with what another protocol changes. Its entries of ``expected`` say which ``strategy`` and ``protocol``
-they are of; ``mean`` is the average performance, and ``forgetting`` and ``learning`` stand beside it.
+A recipe for continual learning is named ``continual-DATASET``. It also has the sections ``stream`` and ``strategies``,
+and ``protocols`` with the settings that differ in another protocol. Its entries of ``expected`` also have ``strategy``,
+``protocol``, ``forgetting`` and ``learning``; ``mean`` is the average performance.
 
-A recipe for distillation is named ``distill-DATASET``. It has the parts ``teacher``, ``student``, ``data`` and
-``losses``, and its entries of ``expected`` say which ``network`` they are of: the teacher, the student alone or a loss.
+A recipe for distillation is named ``distill-DATASET``. It has the sections ``teacher``, ``student``, ``data`` and
+``losses``; its entries of ``expected`` also have ``network``: the teacher, the student alone or a loss.
 """
 
 from graphkit.config.recipes.recipe import (

@@ -1,4 +1,4 @@
-"""Finds and reads recipes."""
+"""Reading of recipes by name."""
 
 from importlib import resources
 from typing import Any
@@ -8,8 +8,8 @@ import yaml
 from graphkit.errors import InputError
 from graphkit.registry import unknown_name
 
-#: What of a recipe is configuration; the rest describes it.
-_CONFIG = ("model", "data", "train")
+#: Keys of a recipe that are settings, for each command; the other keys describe the recipe.
+_TRAIN = ("model", "data", "train")
 _DISTILL = ("teacher", "student", "data", "losses")
 _CONTINUAL = ("model", "data", "stream", "train", "strategies")
 
@@ -21,10 +21,10 @@ def recipe_names() -> list[str]:
 
 
 def load_recipe(name: str) -> dict[str, Any]:
-    """Returns a recipe as it stands in its file.
+    """Returns the content of the file of a recipe.
 
     Raises:
-        ValueError: If there is no such recipe; the closest name is offered.
+        InputError: If there is no such recipe; the message suggests the closest name.
     """
     if name not in recipe_names():
         raise unknown_name("recipe", name, recipe_names())
@@ -34,28 +34,29 @@ def load_recipe(name: str) -> dict[str, Any]:
 
 
 def train_recipe(name: str) -> dict[str, Any]:
-    """Returns the configuration of a recipe, as a layer for :func:`graphkit.experiments.build_config`.
+    """Returns the settings of a recipe for ``graphkit train``, as a layer of a configuration.
 
     Raises:
-        ValueError: If there is no such recipe, or it is for a stream of tasks or for distillation.
+        InputError: If there is no such recipe, or it is for ``graphkit continual`` or ``graphkit distill``.
     """
     recipe = load_recipe(name)
     if "student" in recipe:
         raise InputError(f"the recipe '{name}' is for a teacher and a student; use it with graphkit distill")
     if "stream" in recipe:
         raise InputError(f"the recipe '{name}' is for a stream of tasks; use it with graphkit continual")
-    return {**{key: recipe[key] for key in _CONFIG if key in recipe}, "recipe": name}
+    return {**{key: recipe[key] for key in _TRAIN if key in recipe}, "recipe": name}
 
 
 def continual_recipe(name: str, protocol: str = "default") -> dict[str, Any]:
-    """Returns the configuration of a recipe for a stream, as a layer for a continual run.
+    """Returns the settings of a recipe for ``graphkit continual``, as a layer of a configuration.
 
     Args:
-        name: The recipe; one for a stream has the part ``stream``.
-        protocol: What the recipe says under this name is laid over the rest.
+        name (str): Name of the recipe.
+        protocol (str, optional): Key of ``protocols`` in the recipe, whose settings have precedence over the others.
+            (default: ``"default"``)
 
     Raises:
-        ValueError: If there is no such recipe, or it is not for a stream.
+        InputError: If there is no such recipe, or it is for another command.
     """
     recipe = load_recipe(name)
     if "stream" not in recipe:
@@ -67,10 +68,10 @@ def continual_recipe(name: str, protocol: str = "default") -> dict[str, Any]:
 
 
 def distill_recipe(name: str) -> dict[str, Any]:
-    """Returns the configuration of a recipe for distillation, as a layer for :func:`graphkit.experiments.build_config`.
+    """Returns the settings of a recipe for ``graphkit distill``, as a layer of a configuration.
 
     Raises:
-        ValueError: If there is no such recipe, or it is not for distillation.
+        InputError: If there is no such recipe, or it is for another command.
     """
     recipe = load_recipe(name)
     if "student" not in recipe:
