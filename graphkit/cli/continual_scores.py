@@ -1,4 +1,4 @@
-"""The lines that tell a person the result of a continual run."""
+"""Text output of the result of a continual run."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from graphkit.metrics.format_scores import PERCENT, format_score, format_scores
 from graphkit.screen import printable
 
-#: Digits of a score that is not in per cent.
+#: Number of digits of a score that is not a percentage.
 _DIGITS = 3
 _COLUMNS = (
     ("average_performance", "performance"),
@@ -17,7 +17,7 @@ _COLUMNS = (
 
 
 def describe(result: dict[str, Any]) -> str:
-    """Returns a table of the strategies, what its columns mean, and the matrix if there is one strategy only."""
+    """Returns a table of strategies with legend, and the matrix of a single strategy."""
     percent = result["metric"] in PERCENT
     protocol, count = result["protocol"], len(result["protocol"]["tasks"])
     edges = "" if protocol["inter_task_edges"] else ", no edges between tasks"
@@ -35,8 +35,8 @@ def describe(result: dict[str, Any]) -> str:
         lines.append(f"  {name:<20}{cells}{sum(seconds) / count:>12.1f}{entry['memory_mb_per_task'][-1]:>10.2f}")
     lines += [f"note: {note}" for note in protocol.get("notes", ())]
     lines.append(
-        "performance: mean over all tasks at the end; AF: mean change of a task since it was learned, over T - 1 "
-        "tasks, negative is forgetting; learning: mean right after each task; transfer: before a task, above untrained"
+        "performance: final mean over all tasks; AF: mean change since training on a task, over T - 1 tasks, negative "
+        "means forgetting; learning: mean directly after training on a task; transfer: before it, minus untrained"
     )
     if len(result["strategies"]) == 1:
         lines += _matrix(next(iter(result["strategies"].values()))["matrix"], percent)
@@ -48,7 +48,7 @@ def describe(result: dict[str, Any]) -> str:
 
 
 def _matrix(matrix: list[list[float | None]], percent: bool) -> list[str]:
-    """Returns the performance matrix: a row for each task that has been learned."""
+    """Returns the performance matrix as text, with one row per completed task."""
     rows = ["  score on task " + "".join(f"{number + 1:>7}" for number in range(len(matrix)))]
     for number, row in enumerate(matrix):
         cells = ("-" if value is None else format_score(value, percent, _DIGITS) for value in row)

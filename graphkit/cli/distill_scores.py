@@ -1,4 +1,4 @@
-"""The lines that tell a person the result of a comparison of distilled students."""
+"""Text output of the result of a distillation run."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from graphkit.metrics.format_scores import PERCENT, format_score, format_scores
 from graphkit.screen import printable
 
-#: Of the paired tests, shared among all of a comparison.
+#: Significance level of all paired tests of a comparison together.
 LEVEL = 0.05
 _CHOSEN = {
     "validation": "epochs chosen on validation items",
@@ -17,7 +17,7 @@ _CHOSEN = {
 
 
 def describe(result: dict[str, Any]) -> str:
-    """Returns a table of the networks, and what the paired tests say in words."""
+    """Returns a table of the networks, and the conclusion of the paired tests."""
     percent = result["metric"] in PERCENT
     seeds = f"{len(result['seeds'])} seed{'s' if len(result['seeds']) > 1 else ''}"
     lines = [
@@ -49,21 +49,21 @@ def describe(result: dict[str, Any]) -> str:
 
 
 def verdict(result: dict[str, Any]) -> str:
-    """Returns what the comparison allows to be said, and no more."""
+    """Returns the conclusion of the paired tests, with Bonferroni correction."""
     tests = {e["name"]: e["against_alone"] for e in result["networks"] if e["name"] != "teacher" and e["against_alone"]}
     valid_tests = {name: test for name, test in tests.items() if test["p"] is not None}
     if not valid_tests and any(test["pairs"] > 1 for test in tests.values()):
-        return "No loss changed a score by more or less in one run than in another: there is nothing to test."
+        return "The differences are equal for all seeds: the paired t-test is undefined."
     if not valid_tests:
-        return "One seed does not tell whether a teacher helps: compare over several, such as --seeds 5."
-    bound = LEVEL / len(valid_tests)  # of several comparisons one is likely to look good by chance
+        return "A paired t-test needs several seeds, such as --seeds 5."
+    bound = LEVEL / len(valid_tests)  # Bonferroni correction
     sign = 1 if result["maximize"] else -1
     words = []
     for word, factor in (("better", sign), ("worse", -sign)):
         names = [name for name, test in valid_tests.items() if test["p"] < bound and factor * test["difference"] > 0]
         if names:
             words.append(f"{', '.join(names)} {word} than the student alone")
-    several = f" ({LEVEL:g} shared among {len(valid_tests)} tests)" if len(valid_tests) > 1 else ""
+    several = f" ({LEVEL:g} divided by {len(valid_tests)} tests)" if len(valid_tests) > 1 else ""
     if not words:
-        return f"No loss made a difference that these seeds can tell from chance: no p below {bound:.3g}{several}."
-    return f"By the paired test at {bound:.3g}{several}: {'; '.join(words)}."
+        return f"No loss made a significant difference: no p below {bound:.3g}{several}."
+    return f"By the paired t-test at {bound:.3g}{several}: {'; '.join(words)}."

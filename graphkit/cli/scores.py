@@ -1,4 +1,4 @@
-"""The lines that tell a person the result of a run."""
+"""Text output of the result of a ``train`` or ``evaluate`` run."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from graphkit.screen import printable
 
 
 def describe(result: dict[str, Any]) -> str:
-    """Returns the scores of a result, one per line, and the run folder."""
+    """Returns the scores of a result and the run folder as text."""
     lines = [f"{result['model']} on {printable(result['dataset'])}: {result['parameters']:,} parameters"]
     for name in ("test", "validation"):
         if result.get(name):
@@ -16,7 +16,7 @@ def describe(result: dict[str, Any]) -> str:
             lines.append(score_line(result, name) + chosen)
     lines += _factor_table(result)
     folder = Path(result["run"])
-    pictures = [(f"picture of the {name}", f"figures/{name}.png") for name in ("factors", "paths")]
+    pictures = [(f"figure of the {name}", f"figures/{name}.png") for name in ("factors", "paths")]
     for name, path in [("report", "report.html"), *pictures]:
         if (folder / path).exists():
             lines.append(f"{name}: {printable(folder / path)}")
@@ -25,18 +25,18 @@ def describe(result: dict[str, Any]) -> str:
 
 
 def score_line(result: dict[str, Any], name: str) -> str:
-    """Returns the line of one score, ``"test"`` or ``"validation"``."""
+    """Returns the line of the score ``"test"`` or ``"validation"``."""
     metric, percent, count = result["metric"], result["metric"] in PERCENT, len(result[name]["runs"])
     unit, runs = " %" if percent else "", f" over {count} runs" if count > 1 else ""
     return f"  {name} {metric:<18} {format_scores(result[name], percent)}{unit}{runs}"
 
 
-#: The scores of factors and how many digits they need.
+#: Scores of factors and their numbers of digits.
 _FACTOR_SCORES = {"ged_e": 2, "c_score": 3, "fixed_ged_e": 2, "edge_auc": 3, "saturated": 3}
 
 
 def _factor_table(result: dict[str, Any]) -> list[str]:
-    """Returns the scores of the factors beside those of an untrained model and of random factors, as a table."""
+    """Returns the table of factor scores: trained, untrained and random."""
     if not result.get("ged_e"):
         return []
     lines = [f"  {'factors of layer 1':<20}" + "".join(f"{name:>18}" for name in _FACTOR_SCORES)]

@@ -122,7 +122,7 @@ class GraphDataset:
 
     @property
     def joint_edges(self) -> Tensor | None:
-        """Bones of the skeleton as edges ``[2, E]`` in both directions; ``None`` for graphs."""
+        """Bones of the skeleton as edges ``[2, E]`` in both directions, or ``None``."""
         return None
 
     def augmentation(self, items: Sequence[Any]) -> Any:

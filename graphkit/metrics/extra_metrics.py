@@ -1,4 +1,7 @@
-"""Extra metrics: scores in addition to the metric of the task, which a model names in ``extra_metrics``."""
+"""Registry of extra metrics.
+
+Extra metrics are scores in addition to the metric of the task, selected by ``extra_metrics`` of a model.
+"""
 
 from typing import Protocol
 
@@ -13,24 +16,24 @@ class ExtraMetrics(Protocol):
     def __call__(
         self, model: GraphModel, untrained: GraphModel, dataset: GraphDataset, split: Split
     ) -> dict[str, float | None]:
-        """Computes scores by name; empty where the data set does not have what they need.
+        """Computes scores by name; empty if the data set does not support them.
 
         Args:
             model (GraphModel): Trained model.
-            untrained (GraphModel): The same model with its initial weights, as a baseline.
+            untrained (GraphModel): The model with its initial weights, as a baseline.
             dataset (GraphDataset): Data set.
-            split (Split): Split that the model was trained on; the scores are those of its test items.
+            split (Split): Split of the training run; scores are computed on its test items.
         """
 
 
-#: Functions by the names that models use.
+#: Extra metrics by name.
 EXTRA_METRICS: dict[str, ExtraMetrics] = {"factors": factor_metrics}
 
 
 def extra_metrics(
     model: GraphModel, untrained: GraphModel, dataset: GraphDataset, split: Split
 ) -> dict[str, float | None]:
-    """Computes all extra metrics that a model names; arguments as for :class:`ExtraMetrics`."""
+    """Computes all extra metrics of a model, see :class:`ExtraMetrics`."""
     scores: dict[str, float | None] = {}
     for name in model.extra_metrics:
         scores |= EXTRA_METRICS[name](model, untrained, dataset, split)

@@ -1,4 +1,4 @@
-"""Agreement of the factors of a trained model with the true ones, next to an untrained model and random factors."""
+"""Agreement of factors with true patterns, with untrained and random baselines."""
 
 from typing import NamedTuple
 
@@ -14,18 +14,18 @@ from graphkit.metrics.random_factors import random_factors
 from graphkit.metrics.saturated_share import saturated_share
 from graphkit.nn import GraphModel
 
-#: Graphs in a batch of the evaluation.
+#: Batch size of the evaluation.
 _BATCH = 1000
 
 
 class FoundFactors(NamedTuple):
-    """Factors of one layer and the true patterns, on one batch of all graphs.
+    """Factors of one layer and the true patterns, as one batch of graphs.
 
     Args:
-        coefficients: ``[E, M]``.
-        edge_index: ``[2, E]``.
-        ptr: ``[B + 1]``, first node of every graph and the number of nodes.
-        factor_mask: ``[E, P]`` bool, true patterns of each edge.
+        coefficients (Tensor): ``[E, M]``.
+        edge_index (Tensor): ``[2, E]``.
+        ptr (Tensor): ``[B + 1]``, first node of every graph and the number of nodes.
+        factor_mask (Tensor): ``[E, P]`` bool, true patterns of each edge.
     """
 
     coefficients: Tensor
@@ -36,12 +36,12 @@ class FoundFactors(NamedTuple):
 
 @torch.no_grad()
 def found_factors(model: GraphModel, dataset: GraphDataset, ids: Tensor) -> FoundFactors:
-    """Returns the factors of the first layer in graphs with true factors.
+    """Computes the factors of the first layer for graphs with true factors.
 
     Args:
-        model: Model that returns factors.
-        dataset: Collection of graphs with ``factor_mask``.
-        ids: Items.
+        model (GraphModel): Model that returns factors.
+        dataset (GraphDataset): Collection of graphs with ``factor_mask``.
+        ids (Tensor): Ids of the graphs.
     """
     model.eval()
     device = next(model.parameters()).device
@@ -63,16 +63,15 @@ def found_factors(model: GraphModel, dataset: GraphDataset, ids: Tensor) -> Foun
 
 
 def factor_quality(test: FoundFactors, validation: FoundFactors) -> dict[str, float]:
-    """Computes the agreement of factors with the true ones on test graphs.
+    """Computes the agreement of factors with true patterns on test graphs.
 
     Args:
-        test: The factors to score.
-        validation: The factors that the one fixed matching of factors and patterns is fitted on.
+        test (FoundFactors): Factors to evaluate.
+        validation (FoundFactors): Factors on which the fixed matching is fitted.
 
     Returns:
-        ``ged_e`` and ``c_score`` with the best matching in each graph, as published, and ``fixed_ged_e`` and
-        ``edge_auc`` with the one fixed matching, which cannot profit from a choice; ``saturated`` is the share of
-        coefficients that are practically 0 or 1.
+        ``ged_e`` and ``c_score`` with the best matching per graph, as published; ``fixed_ged_e`` and ``edge_auc`` with
+        the fixed matching; ``saturated``, the fraction of coefficients close to 0 or 1.
     """
     scores = factor_scores(*test)
     matching = fixed_matching(edit_distances(*validation))
@@ -88,10 +87,10 @@ def factor_quality(test: FoundFactors, validation: FoundFactors) -> dict[str, fl
 def factor_metrics(
     model: GraphModel, untrained: GraphModel, dataset: GraphDataset, split: Split
 ) -> dict[str, float | None]:
-    """Computes the scores of the factors of a trained model, of the same model untrained and of random factors.
+    """Computes factor scores of the trained, the untrained and a random model.
 
-    The last two are named ``untrained_...`` and ``random_...``; GED_E means little without them. Empty where the true
-    factors are not known. See :class:`graphkit.metrics.extra_metrics.ExtraMetrics`.
+    The names of the baselines begin with ``untrained_`` and ``random_``. Empty without true factors. See
+    :class:`graphkit.metrics.extra_metrics.ExtraMetrics`.
     """
     if not (dataset.has_factor_masks and split.test.numel()):
         return {}
@@ -102,7 +101,7 @@ def factor_metrics(
     rows = {
         "": (test, validation),
         "untrained_": tuple(found_factors(untrained, dataset, ids) for ids in (split.test, held_out)),
-        # As many random factors as the trained layer has: the best of more factors is better by chance alone.
+        # As many random factors as the trained layer has, since the best of more factors scores better by chance.
         "random_": (_random(test, seed=0), _random(validation, seed=1)),
     }
     return {prefix + name: score for prefix, pair in rows.items() for name, score in factor_quality(*pair).items()}

@@ -1,20 +1,20 @@
-"""Text of scores: means and deviations, with the unit and the digits that a metric is shown with."""
+"""Formatting of scores: mean, standard deviation, unit and digits."""
 
 from collections.abc import Mapping
 from typing import Any
 
-#: Metrics that are fractions and are shown in per cent.
+#: Metrics that are shown as percentages.
 PERCENT = frozenset(("accuracy", "balanced-accuracy", "micro-f1", "roc-auc", "top-5-accuracy"))
 
 
 def format_score(value: float, percent: bool = False, digits: int = 4, sign: bool = False) -> str:
-    """Returns the text of one score.
+    """Formats a score.
 
     Args:
         value (float): The score.
-        percent (bool, optional): Whether it is shown in per cent, with two digits less. (default: ``False``)
-        digits (int, optional): Digits after the point of a score that is not in per cent. (default: ``4``)
-        sign (bool, optional): Whether a plus sign is written. (default: ``False``)
+        percent (bool, optional): Shows a percentage with two digits less. (default: ``False``)
+        digits (int, optional): Number of decimal digits of a score that is not a percentage. (default: ``4``)
+        sign (bool, optional): Shows a plus sign. (default: ``False``)
 
     Example:
         >>> format_score(0.82125), format_score(0.82125, percent=True, sign=True)
@@ -31,14 +31,14 @@ def format_scores(
     plus_minus: str = "+-",
     missing: str = "-",
 ) -> str:
-    """Returns the text of a mean, with the deviation where there are several runs.
+    """Formats a mean, with the standard deviation over several runs.
 
     Args:
-        scores (dict, optional): ``mean``, ``std`` and ``runs``, as in ``result.json``; ``None`` without any score.
+        scores (dict, optional): ``mean``, ``std`` and ``runs``, as in ``result.json``; ``None`` without a score.
         percent (bool, optional): As for :func:`format_score`. (default: ``False``)
         digits (int, optional): As for :func:`format_score`. (default: ``4``)
-        plus_minus (str, optional): Sign between mean and deviation. (default: ``"+-"``)
-        missing (str, optional): Text where there is no score. (default: ``"-"``)
+        plus_minus (str, optional): Sign between mean and standard deviation. (default: ``"+-"``)
+        missing (str, optional): Text without a score. (default: ``"-"``)
 
     Example:
         >>> format_scores({"mean": 0.82125, "std": 0.0075, "runs": [0.81, 0.83]}, percent=True)

@@ -30,7 +30,8 @@ _MEANING = (
     "Average performance is the mean score over all tasks at the end. AF is the sum, over all tasks but the last, of "
     "the final score minus the score directly after training on the task, divided by T - 1; negative values mean "
     "forgetting. Low forgetting with a low learning accuracy, the mean score of each task directly after training on "
-    "it, indicates too little plasticity.  Forward transfer is the score on a task before training on it, minus the untrained model's."
+    "it, indicates too little plasticity. Forward transfer is the score on a task before training on it, minus that of "
+    "the untrained model."
 )
 
 

@@ -27,42 +27,45 @@ class Note:
 
 @dataclass(frozen=True)
 class Code:
-    """Text to be copied as it is."""
+    """Preformatted text."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Table:
-    """Table whose first column names the rows; numbers are aligned to the right, ``None`` is a dash."""
+    """Table whose first column names the rows.
+
+    Numbers are right-aligned, ``None`` is shown as a dash.
+    """
 
     head: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     title: str = ""
 
     def numeric_columns(self) -> set[int]:
-        """Returns the columns, the first excepted, that hold nothing but numbers."""
+        """Returns the indices of numeric columns, except the first one."""
         columns = range(1, len(self.head)) if self.rows else ()
         return {column for column in columns if all(_is_number(row[column]) for row in self.rows)}
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Titled tables side by side where there is room."""
+    """Titled tables in columns."""
 
     tables: Sequence[Table]
 
 
 @dataclass(frozen=True)
 class Figure:
-    """Picture with a caption: inline SVG, or the ``data:`` address of an image with a label for screen readers.
+    """Figure with a caption: inline SVG, or an image with a ``data:`` URL.
 
     Args:
         caption (str): Plain text.
-        svg (Markup, optional): Trusted ``<svg>`` element. (default: none)
-        source (str, optional): Address of the image, where there is no ``svg``. (default: none)
-        label (str, optional): Description of the image. (default: none)
-        wide (bool, optional): Whether the SVG scrolls on a small screen instead of shrinking. (default: ``False``)
+        svg (Markup, optional): Trusted ``<svg>`` element. (default: ``None``)
+        source (str, optional): URL of the image, if there is no ``svg``. (default: ``""``)
+        label (str, optional): Text alternative of the image. (default: ``""``)
+        wide (bool, optional): The SVG scrolls on a small screen instead of shrinking. (default: ``False``)
     """
 
     caption: str
@@ -74,7 +77,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Folded:
-    """Block that opens and closes when its title is clicked."""
+    """Collapsible block with a title."""
 
     title: str
     block: "Block"
@@ -94,7 +97,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Tile:
-    """Headline figure with a small remark below it."""
+    """Headline figure with a remark."""
 
     name: str
     value: str
@@ -103,7 +106,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Page:
-    """Content of a report; all text is plain and is escaped when the page is rendered."""
+    """Content of a report; all text is plain and is escaped on rendering."""
 
     title: str
     lead: str
@@ -113,7 +116,7 @@ class Page:
 
 
 def render(page: Page) -> str:
-    """Returns a page as HTML that needs no other file, no script and no network."""
+    """Renders a page as self-contained HTML without scripts."""
     loader = PackageLoader("graphkit.report")
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
@@ -124,17 +127,17 @@ def render(page: Page) -> str:
 def draw(
     folder: Path, figure: "matplotlib.figure.Figure", name: str, label: str, caption: str, wide: bool = False
 ) -> Figure:
-    """Saves a figure as ``figures/<name>.png`` in a run folder and returns it as inline SVG for the page."""
+    """Saves a figure as ``figures/<name>.png``, and returns it as inline SVG."""
     save_png(figure, folder / "figures" / f"{name}.png")
     return Figure(caption, Markup(inline_svg(figure, name, label)), wide=wide)
 
 
 def attempt(make: Callable[..., Sequence[Block]], *args: Any) -> Sequence[Block]:
-    """Returns the blocks of a picture, ``make(*args)``, or a note with the reason why there is none."""
+    """Returns the blocks of ``make(*args)``, or a note why a figure cannot be drawn."""
     try:
         return make(*args)
     except (NoPicture, FileNotFoundError) as error:  # such as a missing file of paths
-        return [Note(f"This picture is left out: {' '.join(str(error).split())}")]
+        return [Note(f"This figure is omitted: {' '.join(str(error).split())}")]
 
 
 def settings_table(values: Mapping[str, object], title: str = "") -> Table:
@@ -143,7 +146,7 @@ def settings_table(values: Mapping[str, object], title: str = "") -> Table:
 
 
 def reproduce(folder: Path, command: str, environment: Mapping[str, object] | None = None) -> list[Block]:
-    """Returns a command that repeats a run, the configuration of the run, and its environment where it is given."""
+    """Returns the command, configuration and environment that reproduce a run."""
     config = (folder / "config.yaml").read_text(encoding="utf-8")
     blocks: list[Block] = [Code(command), Folded("config.yaml", Code(config))]
     return [*blocks, Folded("environment", settings_table(environment))] if environment else blocks

@@ -1,4 +1,4 @@
-"""Report of a run of any command: ``report.html`` and the pictures in ``figures/``."""
+"""Report of a run of any command: ``report.html`` and ``figures/``."""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,11 +1,11 @@
-"""Tiles and tables of scores: pure functions of the content of ``result.json``."""
+"""Tiles and tables of scores, computed from the content of ``result.json``."""
 
 from typing import Any
 
 from graphkit.metrics.format_scores import PERCENT, format_scores
 from graphkit.report.page import Table, Tile
 
-#: Names of the scores of factors, in the order of a table; an arrow says which way is better.
+#: Titles of the scores of factors in table order; arrows show the better direction.
 FACTOR_SCORES = {
     "ged_e": "GED_E ↓",
     "c_score": "C-score ↑",
@@ -13,18 +13,18 @@ FACTOR_SCORES = {
     "edge_auc": "edge AUC, one matching ↑",
     "saturated": "saturated",
 }
-_ROWS = {"": "this model", "untrained_": "the same model, untrained", "random_": "random factors, as many"}
+_ROWS = {"": "this model", "untrained_": "untrained model", "random_": "random factors"}
 
 SELECTED = {
-    "validation": "Each epoch was chosen on validation items; the test items were looked at once, after that.",
-    "fold": "There is no validation set: the epoch with the best mean over the held-out folds was chosen for all of "
-    "them, as is usual for these data. The score is therefore not that of unseen graphs.",
+    "validation": "The epoch was selected on validation items; the test score was computed once, afterwards.",
+    "fold": "There is no validation set: the epoch with the best mean over the held-out folds was selected for all, "
+    "as usual for these data. The score is therefore not that of unseen graphs.",
     "last epoch": "There is no validation set: the scores are those of the last epoch.",
 }
 
 
 def spread(scores: dict[str, Any] | None, percent: bool = False, digits: int = 4) -> str:
-    """Returns a mean with its unit, and the deviation where there are several runs."""
+    """Returns mean, unit, and standard deviation over several runs as text."""
     text = format_scores(scores, percent, digits, plus_minus="±", missing="–")
     return f"{text} %" if percent and scores else text
 
@@ -53,13 +53,13 @@ def headline(result: dict[str, Any]) -> list[Tile]:
 
 
 def closing_tiles(result: dict[str, Any]) -> list[Tile]:
-    """Returns the last headline figures of a comparison: its seeds, and the time of all fits."""
+    """Returns the last headline figures of a comparison: seeds and total time."""
     seeds = result["seeds"]
     return [Tile("seeds", str(len(seeds)), f"from {seeds[0]}"), Tile("time", duration(result["seconds"]), "in all")]
 
 
 def factor_table(result: dict[str, Any]) -> Table | None:
-    """Returns the table of factor scores; ``None`` where a result has none."""
+    """Returns the table of factor scores; ``None`` for a result without them."""
     names = [name for name in FACTOR_SCORES if name in result]
     if not names:
         return None
@@ -73,7 +73,7 @@ def factor_table(result: dict[str, Any]) -> Table | None:
 
 
 def other_scores(result: dict[str, Any]) -> Table | None:
-    """Returns the table of all further scores, mean and deviation; ``None`` where a result has none."""
+    """Returns the table of all other scores; ``None`` for a result without them."""
     excluded = {"test", "validation", *(prefix + name for prefix in _ROWS for name in FACTOR_SCORES)}
     rows = [
         [name, spread(scores)]
@@ -84,7 +84,7 @@ def other_scores(result: dict[str, Any]) -> Table | None:
 
 
 def duration(seconds: float) -> str:
-    """Returns a time in the unit that suits its length."""
+    """Returns a duration in seconds, minutes or hours as text."""
     if seconds < 90:
         return f"{seconds:.1f} s"
     if seconds < 5400:
@@ -93,7 +93,7 @@ def duration(seconds: float) -> str:
 
 
 def _range(seeds: list[int]) -> str:
-    """Returns ``0 to 9`` for ten seeds in a row, else the seeds."""
+    """Returns ``0 to 9`` for consecutive seeds, else a list."""
     if len(seeds) > 2 and seeds == list(range(seeds[0], seeds[-1] + 1)):
         return f"{seeds[0]} to {seeds[-1]}"
     return ", ".join(map(str, seeds))

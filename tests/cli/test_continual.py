@@ -16,7 +16,7 @@ def test_tells_the_scores_their_meaning_and_the_matrix(graphkit: Command) -> Non
     assert result.exit_code == 0, result.output
     assert "gcn on sbm-continual: 2 tasks of 2, task-incremental, graph visible: whole" in result.stdout
     assert "protocol default: heads task, adamw, weight decay 0.0005; accuracy in %, 2 seed(s)" in result.stdout
-    assert "over T - 1 tasks, negative is forgetting" in result.stdout and "after task   2" in result.stdout
+    assert "over T - 1 tasks, negative means forgetting" in result.stdout and "after task   2" in result.stdout
     assert "run folder: runs/continual-sbm-continual-001" in result.stdout and "twp seed 1 task 2/2" in result.stderr
     assert Path("runs/continual-sbm-continual-001/report.html").is_file()
 

@@ -51,7 +51,7 @@ def test_the_page_of_a_comparison(tmp_path: Path) -> None:
     assert text.count("<svg") == 2 and (folder / "figures" / "cost.png").is_file()
     shutil.move(folder / "teacher", tmp_path / "elsewhere")
     text = report(folder).read_text()
-    assert "This picture is left out" in text and "student alone" in text
+    assert "This figure is omitted" in text and "student alone" in text
     shutil.move(tmp_path / "elsewhere", folder / "teacher")
     (folder / "result.json").unlink()
     with pytest.raises(ValueError, match="has not ended; continue it with: graphkit distill --resume"):

@@ -129,4 +129,4 @@ def test_a_picture_that_cannot_be_drawn_is_a_note() -> None:
     def fail(reason: str) -> list[Block]:
         raise NoPicture(reason)
 
-    assert attempt(fail, "no\n edges") == [Note("This picture is left out: no edges")]
+    assert attempt(fail, "no\n edges") == [Note("This figure is omitted: no edges")]

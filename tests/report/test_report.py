@@ -107,7 +107,7 @@ def test_a_picture_is_left_out_for_a_stated_reason_only(plain_run: Path, monkeyp
 
     monkeypatch.setattr(collect, "confusion", no_picture)
     text = page(plain_run)
-    assert "This picture is left out: nothing to draw" in text and "test accuracy" in text
+    assert "This figure is omitted: nothing to draw" in text and "test accuracy" in text
     monkeypatch.setattr(collect, "confusion", fault)  # such as a wrong argument: a fault of the program
     with pytest.raises(InputError, match="something else"):
         page(plain_run)

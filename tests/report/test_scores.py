@@ -47,7 +47,7 @@ def test_factor_scores_stand_beside_what_they_must_be_read_against() -> None:
     result = {**RESULT, "ged_e": several(9), "c_score": several(0.5), "untrained_ged_e": several(10), "odd": several(1)}
     assert scores.factor_table(result) == Table(
         ["factors", "GED_E ↓", "C-score ↑"],
-        [["this model", "9.00 ± 0.10", "0.500 ± 0.100"], ["the same model, untrained", "10.00 ± 0.10", "–"]],
+        [["this model", "9.00 ± 0.10", "0.500 ± 0.100"], ["untrained model", "10.00 ± 0.10", "–"]],
         title="Factors against the true patterns",
     )
     assert scores.factor_table(RESULT) is None

@@ -47,12 +47,13 @@ def _read(
     """Reads a file or folder of graphs.
 
     Args:
-        path: The file or folder.
-        use_split: Whether the split in the file counts.
-        directed: Whether edges keep their direction; otherwise the reverse of each edge is added. ``None`` for false,
-            and for what the file says in GraphML.
-        label: Column of ``nodes.csv`` or node attribute of GraphML that holds the classes.
-        ignore: Columns, arrays or attributes to leave out, with commas.
+        path (Path): The file or folder.
+        use_split (bool): Reads the split of the file.
+        directed (bool, optional): Keeps the direction of edges; otherwise reverse edges are added. (default: ``None``,
+            as specified in GraphML, else undirected)
+        label (str, optional): Column of ``nodes.csv`` or GraphML node attribute with the classes. (default:
+            ``"label"``)
+        ignore (str, optional): Columns, arrays or attributes to ignore, separated by commas. (default: ``""``)
     """
     if not path.exists():
         raise FileNotFoundError(f"there is no file or folder '{path}'; check the path, or give the name of a data set")

@@ -73,7 +73,7 @@ def _save(content: Any, folder: Path) -> Path:
 
 
 def _tensor(value: Any) -> Any:
-    """Returns an array as a tensor that shares nothing; anything else is returned as it is."""
+    """Copies an array to a tensor; other values are returned unchanged."""
     if isinstance(value, np.ndarray) and value.dtype.kind in "iufb":
         return torch.from_numpy(np.array(value))
     return value.detach().clone() if isinstance(value, Tensor) else value
@@ -119,7 +119,7 @@ def _save_networkx(graph: networkx.Graph, folder: Path) -> Path:
 
 
 def _flat(attributes: dict[Any, Any]) -> dict[str, Any]:
-    """Returns attributes with lists and arrays of numbers as several attributes, and numbers of numpy as Python's."""
+    """Returns attributes with lists and arrays split into Python numbers."""
     flat: dict[str, Any] = {}
     for name, value in attributes.items():
         value = value.tolist() if isinstance(value, Tensor | np.ndarray | np.generic) else value
