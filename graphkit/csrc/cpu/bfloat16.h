@@ -1,4 +1,4 @@
-// bfloat16 in vector code: read and written as 16 bits, computed with as float.
+// bfloat16 in vector code: loaded and stored as 16 bits, computed as float.
 #pragma once
 
 #include "vector.h"
@@ -9,7 +9,7 @@ struct BFloat16 {
   uint16_t bits;
 };
 
-// What a number that is stored as S is computed with.
+// Computation type of the storage type S.
 template <class S>
 struct ComputedAs {
   using type = S;
@@ -31,7 +31,7 @@ GRAPHKIT_INLINE Vector<Computed<S>, W> read(const S* from) {
   }
 }
 
-// Rounds to the nearest, ties to even; a NaN stays one.
+// Rounds to nearest, ties to even; propagates NaN.
 template <class S, int W>
 GRAPHKIT_INLINE void write(S* to, Vector<Computed<S>, W> v) {
   if constexpr (sizeof(S) == 2) {

@@ -1,23 +1,23 @@
-// The bidirectional_search for the nodes around a center: which of them can be reached more cheaply by a longer route.
+// Bidirectional search for cheaper routes, of any length, to the nodes around a center.
 //
-// Each node v within a few hops starts with a cost b(v) that some route from the center attains. It is beaten if another
-// route, of any length, costs less. A label is the cost of some known route to a node; a node is open while its edges
-// have not been followed at its present label.
+// Each node v within a few hops has an initial cost b(v), attained by some route from the center. It is beaten if
+// another route, of any length, costs less. A label is the cost of a route to a node; a node is open until its edges
+// have been followed at its current label.
 //
-// Forwards: the cheapest open label d is followed next. A cheaper route to v that is still unknown must pass through an
-// open node whose label is its distance, so it costs d at least up to there, and m(v) at least for its last edge, the
-// cheapest edge into v. Hence v is safe once d + m(v) >= b(v), and the bidirectional_search ends when every v is safe or beaten, long
-// before all of them are settled. For the same reason a label that is no less than the largest b(v) - m(v) of a v in
-// doubt need not be followed.
+// Forward: the cheapest open label d is followed next. An undiscovered cheaper route to v must pass through an open
+// node whose label is its distance. It costs at least d up to that node, and at least m(v), the cheapest edge into v,
+// for its last edge. Hence v is safe once d + m(v) >= b(v). The search ends when every v is safe or beaten, usually
+// long before all nodes are settled. Likewise, a label not below the largest b(v) - m(v) of an undecided v need not be
+// followed.
 //
-// Backwards: where costs vary much this is not enough, the last few v keep the search going until it has seen most of
-// the graph. So as much work again goes into searches back from the v that would keep it going longest. That v is beaten
-// if a label and the way from there to v add up to less than b(v), and safe once d and any way that is left add up to
-// no less. The two searches meet half way, and see about the square root of what one of them would see.
+// Backward: if costs vary widely, the last few v would extend the forward search over most of the graph. Therefore, the
+// same amount of work is spent on backward searches from the v that would extend it most. That v is beaten if a label
+// plus a backward distance is less than b(v), and safe once d plus every remaining backward distance is not. The two
+// searches meet halfway and visit about the square root of the number of nodes that one search would visit.
 //
-// Costs are added from the center outwards in float64. This addition is monotone: a <= b gives a + c <= b + c after
-// rounding as well, which the argument needs. Where sums are formed in another order a margin covers the rounding of as
-// many additions as there are nodes; what lies within it is left to the search from the center.
+// Costs are added from the center outwards in float64. This addition is monotone: a <= b implies a + c <= b + c after
+// rounding, which the argument requires. For sums in another order, a margin covers the rounding errors of as many
+// additions as there are nodes; cases within the margin are decided by the forward search.
 #pragma once
 
 #include "shortest_paths_graph.h"
@@ -36,7 +36,7 @@ class BidirectionalSearch {
   static constexpr double kInfinity = std::numeric_limits<double>::infinity();
   static constexpr int64_t kHeadStart = 64;  // edges that the search from the center follows first
 
-  struct Node {  // 16 bytes: in a large graph every look at a node waits for the memory
+  struct Node {  // 16 bytes: in a large graph the search is bound by memory latency
     double best = kInfinity;
     int32_t before = -1;
     uint16_t level = 0;
@@ -44,7 +44,7 @@ class BidirectionalSearch {
     bool near : 1;      // within H hops
     bool beaten : 1;    // and has a cheaper route than those
     bool waits : 1;     // in the next round of `spread`
-    bool tied : 1;      // `search_cheaper_path` cannot tell
+    bool tied : 1;      // undecided by `search_cheaper_path`
     Node() : followed(false), near(false), beaten(false), waits(false), tied(false) {}
   };
 
@@ -64,7 +64,8 @@ class BidirectionalSearch {
         back_(graph.num_nodes(), kInfinity),
         margin_(1e-14 + 4e-16 * double(graph.num_nodes())) {}
 
-  // Expects labels in `nodes_`, the nodes that have one in `touched_`, and of those within a few hops m(v) in `doubts_`.
+  // Expects labels in `nodes_`, the nodes that have one in `touched_`, and of those within a few hops m(v) in
+  // `doubts_`.
   void bidirectional_search() {
     if (doubts_.empty()) return;
     horizon_ = 0.0;
@@ -84,7 +85,7 @@ class BidirectionalSearch {
     int64_t forward = 0, backward = kHeadStart;
     while (!queue_.empty() && !doubts_.empty() && !interrupt_.came()) {
       const auto [cost, u] = queue_.front();
-      if (nodes_[u].followed || cost != nodes_[u].best) {  // it has a better label by now
+      if (nodes_[u].followed || cost != nodes_[u].best) {  // outdated label
         pop(queue_, std::greater<>());
         continue;
       }
@@ -125,7 +126,7 @@ class BidirectionalSearch {
     int64_t work = 1;
     for (const PathEdge& edge : edges_of(graph_.out, u)) {
       const double sum = cost + edge.cost;
-      if (sum >= horizon_) break;  // neither this nor a dearer edge beats anything
+      if (sum >= horizon_) break;  // neither this edge nor a more expensive one beats a node
       ++work;
       Node& v = nodes_[edge.to];
       if (!(sum < v.best)) continue;
@@ -140,8 +141,8 @@ class BidirectionalSearch {
 
   enum class Outcome { kSafe, kBeaten, kTied, kLater };
 
-  // Searches backwards from `target`, while the cheapest open label is `front`. Gives up for now when it has done as much
-  // work as all that went before.
+  // Searches backward from `target`, given the cheapest open label `front`. Returns kLater once its work exceeds that
+  // of all previous searches.
   Outcome search_cheaper_path(int32_t target, double front, int64_t forward, int64_t& backward) {
     const double low = nodes_[target].best * (1.0 - margin_), high = nodes_[target].best * (1.0 + margin_);
     const int64_t most = backward + forward;
@@ -164,7 +165,7 @@ class BidirectionalSearch {
         if (front + sum >= high) break;
         ++backward;
         const Node& w = nodes_[edge.to];
-        // What costs no more than the front and was followed is settled: all that it leads to has been taken in.
+        // A followed node with a label not above the front is settled, and its edges have been followed.
         if ((w.followed && w.best <= front) || !(sum < back_[edge.to])) continue;
         if (w.best + sum < low) {
           outcome = Outcome::kBeaten;
@@ -187,7 +188,7 @@ class BidirectionalSearch {
   std::vector<Label> doubts_;
 
  private:
-  std::vector<double> back_;  // what the way from a node to the one that is checked costs
+  std::vector<double> back_;  // backward distance of a node to the target
   std::vector<int32_t> back_touched_;
   std::vector<Label> queue_, back_queue_;
   double margin_;

@@ -1,4 +1,4 @@
-// Skeleton clips: the frames of sequences end to end, joints within frames, groups of channels within joints.
+// Skeleton clips: concatenated frames of sequences, joints within frames, channel groups within joints.
 #pragma once
 
 #include "bfloat16.h"
@@ -20,7 +20,7 @@ inline bool has_rows(const Tensor& x) {
   return x.dim() == 4 && (x.size(3) < 2 || x.stride(3) == 1);
 }
 
-// The tensor itself if its channels are consecutive, or else a copy.
+// Returns the tensor itself if its channels are consecutive, otherwise a copy.
 inline Tensor with_rows_together(const Tensor& x) {
   return has_rows(x) ? x : torch::stable::contiguous(x);
 }
@@ -30,7 +30,7 @@ Joints<S> joints(const Tensor& x) {
   return {static_cast<const S*>(x.const_data_ptr()), x.stride(0), x.stride(1), x.stride(2)};
 }
 
-// Raises unless `ptr` [N + 1] rises from 0 to the number of frames.
+// Raises unless `ptr` [N + 1] increases from 0 to the number of frames.
 inline void check_sequences(const Tensor& ptr, int64_t frames) {
   STD_TORCH_CHECK(ptr.dim() == 1 && ptr.size(0) >= 1 && ptr.scalar_type() == ScalarType::Long && ptr.is_cpu() &&
                       ptr.is_contiguous(),
@@ -47,12 +47,12 @@ inline bool is_served(const Tensor& x) {
          (type == ScalarType::Float || type == ScalarType::Double || type == ScalarType::BFloat16);
 }
 
-// The type that sums over a tensor are kept in.
+// Accumulation type of a tensor.
 inline ScalarType sum_type(const Tensor& x) {
   return x.scalar_type() == ScalarType::Double ? ScalarType::Double : ScalarType::Float;
 }
 
-// Calls run<S>(...) with the type that `x` is stored in.
+// Calls run<S>(...) with the storage type of `x`.
 #define GRAPHKIT_FOR_STORED(x, run, ...)                                            \
   do {                                                                              \
     if ((x).scalar_type() == ScalarType::Float) run<float>(__VA_ARGS__);            \

@@ -1,4 +1,4 @@
-// edge_similarity on the CPU: schemas, checks, and the edges in the order in which the kernels want them.
+// edge_similarity on the CPU: schemas, validation and the order of the edges.
 #include "edge_similarity_kernel.h"
 #include "edges.h"
 
@@ -9,7 +9,7 @@ namespace {
 
 constexpr int64_t kWorthAThread = 1 << 17;  // products: some 20 microseconds
 
-// Makes a constant of the measure, so that every one has its own kernel.
+// Dispatches the measure to a compile-time constant.
 template <class F>
 void with_measure(int64_t measure, const F& run) {
   STD_TORCH_CHECK(measure >= 0 && measure <= 2, "`measure` must be 0 (dot), 1 (square) or 2 (absolute)");
@@ -44,7 +44,7 @@ struct Ends {
   }
 };
 
-// The edges by target, or nothing if they are sorted already: the row of a target is then read once for all of them.
+// Order of the edges by target, or nothing if they are sorted: the row of a target is then read once.
 std::vector<int64_t> order_by_target(const Ends& ends, int64_t num_nodes) {
   if (std::is_sorted(ends.target, ends.target + ends.count)) return {};
   std::vector<int64_t> next(num_nodes + 1), order(ends.count);

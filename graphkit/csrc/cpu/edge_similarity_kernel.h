@@ -1,14 +1,14 @@
-// The arithmetic of edge_similarity on rows of features, without a tensor in sight.
+// Kernels of edge_similarity on raw arrays.
 //
-// Of the rows x and y of the two ends of an edge, one number is needed, their inner product, the squared length of their
-// difference, or the sum of its absolute values; the functions of it that users choose from are left to PyTorch. It is
-// the same for both directions of an edge, so one pass over the edges at a node, in and out, gives its gradient:
+// The measure m of the rows x and y of the two ends of an edge is the inner product, the squared L2 distance or the L1
+// distance; functions of it are computed by PyTorch. The measure is symmetric, so one pass over all edges at a node, in
+// and out, computes its gradient:
 //
 //   forward     out[e] = sum_d m(x_d, y_d)
 //   gradient    dx     = sum over the edges at x of g[e] m'(x, y)
 //
-// No row is stored per edge. What limits both passes is reading the row at the other end of every edge, from a cache or
-// from memory; the forward pass reads up to kTogether of them side by side, for the latency of one hides that of others.
+// No row is stored per edge. Both passes are bound by reading the row at the other end of every edge; the forward pass
+// reads up to kTogether rows at once to hide the latency.
 #pragma once
 
 #include "interrupt.h"
@@ -121,7 +121,7 @@ GRAPHKIT_INLINE void gradient_columns(const GradientPass<T>& a, int64_t i, int64
   Vector<T, W> x[K], total[K] = {};
 #pragma GCC unroll 8
   for (int k = 0; k < K; ++k) x[k] = load<T, W>(a.z + i * a.width + d + k * W);
-  constexpr int64_t kBlock = 1 << 16;  // edges between two looks for a signal
+  constexpr int64_t kBlock = 1 << 16;  // edges between two checks for a signal
   for (int64_t begin = a.ptr[i]; begin < a.ptr[i + 1]; begin += kBlock) {
     if (a.interrupt.came()) return;
     const int64_t end = begin + kBlock < a.ptr[i + 1] ? begin + kBlock : a.ptr[i + 1];

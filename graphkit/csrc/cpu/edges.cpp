@@ -5,7 +5,7 @@
 #include <vector>
 
 namespace graphkit {
-// Without a branch: a sign bit tells of a number that is out of range.
+// Branch-free: the sign bit marks a number out of range.
 bool all_below(const int64_t* index, int64_t count, int64_t bound) {
   uint64_t signs = 0;
   for (int64_t k = 0; k < count; ++k) signs |= uint64_t(index[k]) | (uint64_t(bound - 1) - uint64_t(index[k]));

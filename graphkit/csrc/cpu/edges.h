@@ -24,12 +24,12 @@ bool is_long_vector(const Tensor& t);  // int64, on the CPU
 // ptr[i + 1] = ptr[i] + number of edges with end i, all lists of ends taken together.
 void count_edges(std::initializer_list<const int64_t*> ends, int64_t num_edges, int64_t* ptr, int64_t num_nodes);
 
-// Raises unless `ptr` and `other` are sound groups over `num_nodes` nodes. Kernels trust their edges after this.
+// Raises unless `ptr` and `other` are valid groups over `num_nodes` nodes. Kernels do not validate edges again.
 void check_groups(const Tensor& ptr, const Tensor& other, int64_t num_nodes);
 
-// Calls run(first, last) on ranges of nodes of about equal work, on as many threads as the work is worth. A node is
-// never divided, so that results do not depend on the number of threads. Raises if `interrupt` came: `run` may then have
-// stopped early.
+// Calls run(first, last) on ranges of nodes of about equal work, on a number of threads that depends on the work. A
+// node is never divided, so that results do not depend on the number of threads. Raises after a signal: `run` may then
+// have stopped early.
 template <class F>
 void for_groups(const Interrupt& interrupt, const int64_t* ptr, int64_t num_nodes, int64_t work_per_edge,
                 const F& run) {

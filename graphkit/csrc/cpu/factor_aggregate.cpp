@@ -99,7 +99,7 @@ void backward(const Shapes& s, const Tensor& grad, const Tensor& h, const Tensor
   s.shared ? run<T, true, Pass::kSource>(a, s.nodes) : run<T, false, Pass::kSource>(a, s.nodes);
 }
 
-// `rowptr` and `col`, the edges grouped by source, are not read here: they ride along for the backward pass.
+// `rowptr` and `col`, the edges grouped by source, are used by the backward pass only.
 Tensor factor_aggregate(const Tensor& h, const Tensor& source, const Tensor& target, const Tensor& colptr,
                         const Tensor& row, const std::optional<Tensor>& rowptr, const std::optional<Tensor>& col,
                         double gain) {

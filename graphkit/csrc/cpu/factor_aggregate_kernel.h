@@ -1,15 +1,15 @@
-// The arithmetic of factor_aggregate on groups of edges, without a tensor in sight.
+// Kernels of factor_aggregate on raw arrays of grouped edges.
 //
-// All three passes walk the edges of one node after another and sum vectors of the nodes at their other ends:
+// All three passes iterate over the edges of each node and sum vectors of the nodes at their other ends:
 //
 //   forward            out[i, m]    = sum_j  s h[j]              by target
 //   gradient of t      dt[i, m]     = G[i, m] . sum_j c h[j]     by target
 //   gradient of h, s   dh[j]        = sum_i sum_m s G[i, m]      by source
 //                      ds[j, m]     = h[j] . sum_i c G[i, m]
 //
-// with s = sigmoid(gain (source[j, m] + target[i, m])), c = gain s (1 - s), and G the gradient of the result. Taking the
-// sums over edges before the inner products leaves no horizontal addition per edge and no [E, M] tensor. The gates of
-// up to kWindow edges at a time lie in a buffer on the stack; the sums of MB factors are kept in registers.
+// with s = sigmoid(gain (source[j, m] + target[i, m])), c = gain s (1 - s), and G the gradient of the result. Taking
+// the sums over edges before the inner products leaves no horizontal addition per edge and no [E, M] tensor. The gates
+// of up to kWindow edges at a time lie in a buffer on the stack; the sums of MB factors are kept in registers.
 #pragma once
 
 #include "interrupt.h"
@@ -66,8 +66,8 @@ GRAPHKIT_INLINE void fill_gates(const FactorPass<T>& a, int64_t first, int64_t l
   }
 }
 
-// Adds to (or, for the first edges of a node, writes) W numbers. `skip` lanes have been dealt with already: writing
-// them again changes nothing, adding to them again would.
+// Adds to (or, for the first edges of a node, writes) W numbers. `skip` lanes are done already: they may be written
+// again, but not added to.
 template <class T, int W>
 GRAPHKIT_INLINE void put(T* to, Vector<T, W> v, bool is_first, int skip) {
   if (!is_first) v = load<T, W>(to) + drop_lanes<T, W>(v, skip);
@@ -165,7 +165,7 @@ GRAPHKIT_INLINE void nodes(const FactorPass<T>& a, int64_t first, int64_t last, 
   }
 }
 
-// All factors, in blocks of powers of two. Doubles serve checks more than training: fewer block sizes, a smaller file.
+// All factors, in blocks of powers of two. double has fewer block sizes, for a smaller binary.
 template <class T, int B, bool Shared, Pass P>
 GRAPHKIT_INLINE void all_factors(const FactorPass<T>& a, int64_t first, int64_t last) {
   int64_t m0 = 0;

@@ -1,4 +1,4 @@
-// The count of signals that long kernels poll, and the handler that counts them.
+// Signal counter for long kernels, and the handler that increments it.
 #include "interrupt.h"
 
 #include <torch/csrc/stable/library.h>
@@ -16,7 +16,7 @@ namespace {
 
 std::mutex mutex;
 int watchers = 0;
-struct sigaction previous;  // Python's handler, which ours passes every signal on to
+struct sigaction previous;  // Python's handler, to which signals are forwarded
 
 void count_interrupt(int number, siginfo_t* info, void* context) {
   interrupts.fetch_add(1, std::memory_order_relaxed);
@@ -36,7 +36,7 @@ void install() {
   sigaction(SIGINT, &ours, nullptr);
 }
 
-// Leaves a handler alone that was installed in the meantime.
+// Keeps a handler that was installed in the meantime.
 void remove() {
   struct sigaction now;
   if (sigaction(SIGINT, nullptr, &now) != 0 || !(now.sa_flags & SA_SIGINFO)) return;

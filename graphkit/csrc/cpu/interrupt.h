@@ -1,8 +1,8 @@
-// Ctrl-C during a long call. Python handles a signal only when the call returns, so kernels poll for it and stop early.
+// Interrupts of long calls, such as Ctrl-C. Python handles a signal only after the call returns, so kernels poll for it
+// and stop early.
 //
-// A call can be stopped only between `watch_interrupts(True)` and `watch_interrupts(False)` on its thread, by a signal
-// that came after the first: the caller in Python then lets the handlers of the signal run, and starts again with both
-// if none of them raised.
+// A call stops only between `watch_interrupts(True)` and `watch_interrupts(False)` on its thread, at a signal after the
+// first of the two. The caller in Python then runs the signal handlers, and repeats the call if none of them raised.
 #pragma once
 
 #include <torch/csrc/stable/ops.h>

@@ -1,7 +1,7 @@
 // joint_affinity on the CPU: the inner products of all pairs of joints, summed over the frames of a sequence.
 //
-// Products of a few joints with a few others are kept in registers, one per lane of the channels, while all frames of
-// the sequence are gone through; only then are the lanes added up.
+// Products of a tile of joints are accumulated in registers, one per channel lane, over all frames of the sequence; the
+// lanes are summed at the end.
 #include "clips.h"
 
 namespace graphkit {

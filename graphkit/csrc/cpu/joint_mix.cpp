@@ -1,7 +1,7 @@
 // joint_mix on the CPU: the joints of each frame times the matrix of the frame's sequence, for groups of channels.
 //
-// The channels of a few receiving joints are kept in registers while all sending joints are gone through; a frame fits
-// the first cache, so that it is read from memory once.
+// The channels of a few receiving joints are accumulated in registers over all sending joints; a frame fits in the L1
+// cache and is read from memory once.
 #include "clips.h"
 
 namespace graphkit {
@@ -11,7 +11,7 @@ template <class S>
 struct MixPass {
   Joints<S> x;
   const Computed<S>* weight;  // [N, K, V, V]
-  int64_t weight_step;        // from one sequence to the next, 0 if one serves all
+  int64_t weight_step;        // from one sequence to the next, 0 if all share one
   const Computed<S>* bias;    // [K, D], or none
   bool rectify;
   S* out;  // [F, V, K, D]
@@ -111,7 +111,7 @@ void run(const Tensor& x, const Tensor& weight, const Tensor& ptr, const std::op
              [&](int64_t first, int64_t last) { kernel(a, first, last); });
 }
 
-// `weight` has the type that sums over `x` are kept in; `bias` [K, D] too. With `rectify`, negative results become 0.
+// `weight` and `bias` [K, D] have the accumulation type of `x`. `rectify` applies a ReLU.
 Tensor joint_mix(const Tensor& x, const Tensor& weight, const Tensor& ptr, const std::optional<Tensor>& bias,
                   bool rectify) {
   STD_TORCH_CHECK(is_served(x) && x.dim() == 4, "`x` must be float32, float64 or bfloat16 [F, V, K, D] on the CPU");

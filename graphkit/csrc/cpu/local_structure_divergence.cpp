@@ -5,8 +5,8 @@
 //   mean = sum_e exp(a) (a - b) / A        KL = mean - log A + log B
 //   dKL/dp = exp(a) / A ((a - b) - mean)   dKL/dq = exp(b) / B - exp(a) / A
 //
-// so no probability is stored and no logarithm taken per edge. All of it is computed in float64: a divergence is the
-// small difference of large sums where two structures are alike, and numbers per edge cost little beside the features.
+// so no probability is stored and no logarithm computed per edge. All computation is in float64: the divergence of
+// similar structures is a small difference of large sums, and scalars per edge cost little compared to the features.
 #include "edges.h"
 #include "vector.h"
 
@@ -52,7 +52,7 @@ GRAPHKIT_INLINE void put(T* to, int64_t left, Vector<double, W> v) {
   for (int k = 0; k < left; ++k) to[k] = rounded[k];
 }
 
-// A NaN may be overlooked here; the sums meet it.
+// NaN may be ignored here; it is propagated by the sums.
 template <class T, int W>
 GRAPHKIT_INLINE double highest(const T* x, int64_t count) {
   T top = x[0];

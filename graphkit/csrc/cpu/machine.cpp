@@ -1,4 +1,4 @@
-// Which instruction set the kernels use.
+// Selection of the instruction set of the kernels.
 #include "vector.h"
 
 #include <cstdlib>

@@ -1,4 +1,4 @@
-// What the two passes of path_attention have in common around their kernels: checks, padding, the choice of a kernel.
+// Common code of the passes of path_attention: validation, padding and kernel selection.
 #pragma once
 
 #include "path_attention_kernel.h"
@@ -13,7 +13,7 @@ struct PathShapes {
   int64_t nodes, heads, width, padded, hops, paths;
 };
 
-// Checks everything that both passes take.
+// Validates the arguments of both passes.
 PathShapes check_path_attention(const Tensor& h, const Tensor& att, const Tensor& target,
                                 const std::optional<Tensor>& weight, const Tensor& ptr, const Tensor& paths);
 
@@ -62,7 +62,7 @@ void path_base(const PathPass<T>& a, int64_t first, int64_t last, int64_t begin,
   heads<Pass, T, 16 / sizeof(T)>(a, first, last, begin, end, room);
 }
 
-// The kernel with the widest vectors that the machine has and that divide a node's row, and how wide they are.
+// The kernel with the widest supported vectors that divide the row of a node, and their width.
 template <class T>
 struct PathKernel {
   void (*run)(const PathPass<T>& a, int64_t first, int64_t last, int64_t begin, int64_t end, T* room);
@@ -79,7 +79,7 @@ PathKernel<T> path_kernel(int64_t row) {
   return {path_base<Pass, T>, 16 / sizeof(T)};
 }
 
-// Scratch space of a call: what is pooled of a window, and one row more, for any layout of the blocks.
+// Scratch space of a call: the pooled features of a window plus one row, for any layout of the blocks.
 template <class T>
 class PathRoom {
  public:

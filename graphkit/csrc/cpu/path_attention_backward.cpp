@@ -8,9 +8,8 @@
 namespace graphkit {
 namespace {
 
-// What threads share out: some heads each, over all nodes or, where the heads are too few for that, over chunks of the
-// nodes with sums of their own. This depends on the sizes alone, never on the number of threads, and so do the bits of
-// the result.
+// Work division: each unit is some heads over all nodes or, if there are too few heads, over a chunk of nodes with
+// separate sums. The division depends on the sizes only, so that results do not depend on the number of threads.
 struct Tasks {
   int64_t parts, heads_per_part, chunks;
 };
@@ -37,7 +36,7 @@ int64_t chunk_start(const int64_t* ptr, int64_t nodes, int64_t c, int64_t chunks
   return low;
 }
 
-// The attention's own gradient times the attention, summed over the paths of each node.
+// The gradient of the attention times the attention, summed over the paths of each node.
 template <class T>
 std::vector<T> attention_delta(const PathShapes& s, const PathPass<T>& a, const T* alpha) {
   std::vector<T> delta(s.nodes * s.heads);

@@ -4,11 +4,11 @@
 //
 //   u_p = G_i . phi_p                          the gradient of w_p is alpha_p u_p
 //   z_p = f alpha_p (w_p u_p + A_p - delta_i)  where delta_i = sum of alpha_q (w_q u_q + A_q) = G_i . out_i + sum of
-//                                              alpha_q A_q, so that one walk is enough
+//                                              alpha_q A_q, so that one pass is enough
 //   gradient of t_i = sum of z_p, of a = sum of z_p phi_p, of phi_p = alpha_p w_p G_i + z_p a
 //
-// The gradient of a node's features sums up over all paths through it, in their order: whoever calls this for several
-// threads gives them different heads, or sums of their own.
+// The gradient of the features of a node is the sum over all paths through it, in order: several threads must have
+// different heads or separate sums.
 #pragma once
 
 #include "path_attention_kernel.h"
@@ -117,7 +117,7 @@ struct PathBackward {
     return total;
   }
 
-  // Hands the gradients of paths to their nodes: with max, each number to the first node that has it.
+  // Scatters the gradients of paths to their nodes: for max pooling, to the first node with the maximum.
   template <class T, int W, int G, int NV>
   static GRAPHKIT_INLINE void scatter(const PathPass<T>& a, int64_t begin, int64_t end, int64_t column, const T* grad,
                                       const T* const* phi, int64_t d, const T* share, const T* pull, T* grad_att) {

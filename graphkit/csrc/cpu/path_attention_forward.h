@@ -1,4 +1,4 @@
-// The forward pass of path_attention: one walk over the paths with a running maximum and sum.
+// The forward pass of path_attention: one pass over the paths with a running maximum and sum.
 #pragma once
 
 #include "path_attention_kernel.h"
@@ -120,7 +120,7 @@ struct PathForward {
     for (int v = 0; v < B::at_once; ++v) store<T, W>(out + v * W, sum[v]);
   }
 
-  // Makes attention of the exponentials of node i, or of the scores if there were too many for one window.
+  // Computes the attention from the exponentials of node i, or from its scores if it has several windows.
   template <class T, int HB>
   static GRAPHKIT_INLINE void attention(const PathPass<T>& a, int64_t i, int64_t k, bool of_scores) {
     const Vector<T, HB> highest = load<T, HB>(a.highest + i * a.heads + k);

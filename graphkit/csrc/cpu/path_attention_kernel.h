@@ -1,11 +1,11 @@
-// What both passes of path_attention share: how paths are pooled and scored, without a tensor in sight.
+// Common kernels of path_attention on raw arrays: pooling and scoring of paths.
 //
 // A node's features are a row of H * D numbers, and pooling, products and sums run over whole vectors of that row, a
 // block of NV vectors at a time, over all paths. D is padded such that a vector holds one head or two (G), or a head
 // whole vectors; then a block is one head, and NV is 0.
 //
-// The paths of a window, as many whole nodes as fit or a part of one node's paths, go through three steps: pool and
-// score each, one exponential for all the scores, weighted sums. What was pooled lies in a buffer in the meantime.
+// A window has the paths of as many whole nodes as fit, or a part of the paths of one node. It is processed in three
+// steps: pooling and scoring of each path, one exponential of all scores, weighted sums. Pooled features are buffered.
 #pragma once
 
 #include "interrupt.h"
@@ -25,7 +25,7 @@ template <class T>
 struct PathPass {
   const int64_t* ptr;      // [N + 1] groups of paths by the node that attends
   const int32_t* paths;    // [L, P] the other nodes of a path, far end first
-  const int32_t* place;    // [P] the place of a path in the order that the user gave
+  const int32_t* place;    // [P] input position of a path
   int64_t num_paths;       // P
   int64_t hops;            // L
   int64_t heads;           // H
@@ -130,16 +130,16 @@ struct Block {
   }
 };
 
-// The larger of two numbers, or a NaN if one is. A select gives its last operand where a comparison fails, so each of
-// the two keeps one operand's NaN; bits that are equal or those of a NaN can be put together. One comparison of several
-// conditions would be as plain, but compilers take wide vectors apart for it.
+// The maximum of two numbers, or NaN if one is. A select returns its last operand if a comparison fails, so each of the
+// two selects keeps the NaN of one operand, and the results are combined bitwise. A comparison of several conditions
+// would make compilers split wide vectors.
 template <class T, int W>
 GRAPHKIT_INLINE Vector<T, W> largest(Vector<T, W> x, Vector<T, W> y) {
   const Vector<T, W> keeps_y = x > y ? x : y, keeps_x = y > x ? y : x;
   return (Vector<T, W>)((Lanes<T, W>)keeps_y | (Lanes<T, W>)keeps_x);
 }
 
-// VB vectors of what path `e` runs through, from column `c` on. A NaN stays one.
+// VB vectors of the pooled features of path `e`, from column `c` on. Propagates NaN.
 template <class T, int W, int VB>
 GRAPHKIT_INLINE void pool(const PathPass<T>& a, int64_t e, int64_t c, Vector<T, W>* x) {
   const int32_t* node = a.paths + e;
@@ -164,8 +164,8 @@ GRAPHKIT_INLINE void pool(const PathPass<T>& a, int64_t e, int64_t c, Vector<T, 
   }
 }
 
-// The LeakyReLU of scores, and its slope. Both passes must find the same bits: the exponential of a score less the
-// largest one turns a difference in the last place of large scores into a factor.
+// The LeakyReLU of scores, and its slope. Both passes must compute identical bits: the exponential amplifies
+// differences in the last place of large scores.
 template <class S, class T>
 GRAPHKIT_INLINE S rectify(S score, T negative_slope, S& slope) {
   score = rounded(score);
@@ -211,7 +211,7 @@ GRAPHKIT_INLINE void blocks(const PathPass<T>& a, int64_t first, int64_t last, i
   for (; k < end; k += G) Pass::template block<T, W, G, 1>(a, first, last, k, room);
 }
 
-// Chooses the layout of the blocks. Doubles serve checks more than training: they go one head at a time.
+// Selects the layout of the blocks. double is processed one head at a time, for a smaller binary.
 template <class Pass, class T, int W>
 GRAPHKIT_INLINE void heads(const PathPass<T>& given, int64_t first, int64_t last, int64_t begin, int64_t end, T* room) {
   const PathPass<T> a = given;  // a copy that no store can change, so that it is not read again after each

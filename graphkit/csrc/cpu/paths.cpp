@@ -12,7 +12,7 @@
 namespace graphkit {
 namespace {
 
-// Has its highest bit set if a number is not from 0 to bound - 1. No branch is needed to find one among many.
+// Has its highest bit set if a number is not from 0 to bound - 1, without branches.
 template <class I>
 std::make_unsigned_t<I> outside(I number, int64_t bound) {
   using U = std::make_unsigned_t<I>;
@@ -28,7 +28,7 @@ bool all_below(const I* index, int64_t count, int64_t bound) {
 
 // Writes where the groups of a sorted `index` start. Returns false, having written anything, if it is not sorted.
 bool starts_if_sorted(const int64_t* index, int64_t count, int64_t* ptr, int64_t num_nodes) {
-  int64_t next = 0;  // the first node whose start is not known yet
+  int64_t next = 0;  // the first node whose start is not written yet
   for (int64_t e = 0; e < count; ++e) {
     if (index[e] < next - 1) return false;
     while (next <= index[e]) ptr[next++] = e;

@@ -1,7 +1,7 @@
-// What the kernels on segments are made of, without a tensor in sight: two loops over the rows of a matrix.
+// Building blocks of the segment kernels on raw arrays: two loops over the rows of a matrix.
 //
-//   reduce   sums (or the like) over the rows, one per column
-//   map      every row anew, given one number per column
+//   reduce   sums or other reductions over the rows, one per column
+//   map      elementwise function of every row, given one number per column
 //
 // Columns are taken a few vectors at a time and stay in registers over all rows; what remains of them is covered by a
 // vector of 16 bytes that overlaps the columns before it. Narrow rows are folded first: as many as fit 64 columns are
@@ -16,7 +16,7 @@ template <class T>
 struct SegmentPass {
   const int64_t* ptr;  // [S + 1]
   int64_t width;       // D
-  const T* x;          // [E, D], or [S, D] where values are given out to the rows
+  const T* x;          // [E, D], or [S, D] where values are expanded to the rows
   const T* y;          // [E, D], in passes over two matrices
   T* out;              // [S, D] or [E, D]
   int64_t* arg;        // [S, D], the rows of the maxima
@@ -48,7 +48,7 @@ GRAPHKIT_INLINE Vector<T, W> element(const T* x, const T* y) {
   else return load<T, W>(x);
 }
 
-// A NaN in the first row stays; one in a later row is left to whoever uses the maximum to meet.
+// A NaN in the first row is propagated; the caller handles NaN in later rows.
 template <class V, Reduce R>
 GRAPHKIT_INLINE V combine(V total, V next) {
   if constexpr (R == Reduce::kMax) return next > total ? next : total;
@@ -123,7 +123,7 @@ GRAPHKIT_INLINE void map_columns(const T* x, const T* y, const T* given, int64_t
   }
 }
 
-// out[r, d] = f(x[r, d], y[r, d], given[d]). `out` may be `x`: no number is written twice.
+// out[r, d] = f(x[r, d], y[r, d], given[d]). `out` may alias `x`: no number is written twice.
 template <class T, int B, Map M>
 GRAPHKIT_INLINE void map(const T* x, const T* y, const T* given, int64_t rows, int64_t width, T* out) {
   constexpr int W = B / sizeof(T), smallest = 16 / sizeof(T);

@@ -1,4 +1,4 @@
-// segment_max on the CPU: the largest number of each column, and the first row that holds it.
+// segment_max on the CPU: the maximum of each column and its first row.
 #include "segment_kernel.h"
 
 #include <limits>
@@ -7,14 +7,13 @@
 namespace graphkit {
 namespace {
 
-// Whether `next` takes the place of `best`: if it is larger, or the first NaN.
+// True if `next` replaces `best`: if it is larger, or the first NaN.
 template <class T>
 bool is_better(T next, T best) {
   return !(next <= best) && best == best;
 }
 
-// Whole numbers in the order of `x`, with both zeros equal and NaN above all: one comparison then decides, which is
-// what the compiler has vector instructions for.
+// Integers in the order of `x`, with equal zeros and NaN above all: a single comparison vectorizes.
 template <class T, int W>
 GRAPHKIT_INLINE Vector<typename Exponential<T>::Bits, W> order(Vector<T, W> x) {
   using Bits = typename Exponential<T>::Bits;

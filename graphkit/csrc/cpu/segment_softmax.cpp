@@ -1,8 +1,8 @@
 // segment_softmax on the CPU, and its gradient.
 //
-// Whole segments are taken some at a time, few enough for the first level of cache: x - max into the result, all of it
-// exponentiated at once, so that the vectors are full however short the segments are, then scaled. A block of a long
-// segment is exponentiated relative to its own maximum, and scaled when those of the other blocks are known.
+// Segments are processed in groups that fit in the L1 cache: x - max, one exponential of the whole group, so that
+// vectors are full also for short segments, then scaling. A block of a long segment is exponentiated relative to its
+// own maximum, and scaled when the maxima of all blocks are available.
 #include "segment_kernel.h"
 
 #include <algorithm>
@@ -68,7 +68,7 @@ struct Softmax {
   }
 };
 
-// Blocks of long segments, once it is known by what to multiply their exponentials.
+// Scaling of the exponentials of blocks of long segments.
 struct Scale {
   template <class T, int B>
   static GRAPHKIT_INLINE void run(const SegmentPass<T>& a, const SegmentUnit& u, T*) {

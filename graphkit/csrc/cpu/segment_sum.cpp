@@ -1,4 +1,4 @@
-// segment_sum on the CPU, and its transpose: giving each segment's values out to its rows.
+// segment_sum on the CPU, and its transpose: expansion of the values of each segment to its rows.
 #include "segment_kernel.h"
 
 namespace graphkit {
@@ -39,7 +39,7 @@ void sum(const SegmentPlan& plan, const Tensor& x, const Tensor& ptr, Tensor& ou
   a.block_out = block_out.data();
   run_segments<Sum>(a, plan.whole);
   run_segments<Sum>(a, plan.blocks);
-  // The blocks of a segment are themselves a segment, and their number does not depend on the threads either.
+  // The blocks of a segment are summed like a segment; their number does not depend on the number of threads.
   for (const LongSegment& s : plan.long_segments) {
     T* to = a.out + s.segment * plan.width;
     for (int64_t d = 0; d < plan.width; ++d) to[d] = a.block_out[s.first_block * plan.width + d];

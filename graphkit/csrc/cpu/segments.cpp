@@ -1,4 +1,4 @@
-// Checks of segments, and how the work on them is divided.
+// Validation of segments and work division.
 #include "segments.h"
 
 #include <algorithm>

@@ -16,9 +16,8 @@ namespace graphkit {
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
 
-// What one thread does at a time: either some whole segments, or, where a segment is long, a block of its rows. Blocks
-// start at the same rows whatever the number of threads, and their results are put together in order: the bits of a
-// result depend on neither.
+// Unit of work of a thread: some whole segments, or a block of rows of a long segment. Blocks start at the same rows
+// for any number of threads, and their results are combined in order, so that results are deterministic.
 struct SegmentUnit {
   int64_t segment, last_segment;  // the segments from `segment` to `last_segment` - 1
   int64_t begin, end;             // their rows, or those of the block
@@ -36,7 +35,7 @@ struct SegmentPlan {
   std::vector<LongSegment> long_segments;
 };
 
-// Checks `x` [E, ...] and `ptr` [S + 1], and divides the work.
+// Validates `x` [E, ...] and `ptr` [S + 1], and divides the work.
 SegmentPlan plan_segments(const Tensor& x, const Tensor& ptr);
 SegmentPlan plan_segments(const Tensor& ptr, int64_t rows, int64_t width);
 
@@ -44,10 +43,10 @@ SegmentPlan plan_segments(const Tensor& ptr, int64_t rows, int64_t width);
 std::vector<int64_t> with_rows(const Tensor& x, int64_t rows);
 int64_t row_width(const Tensor& x);
 
-constexpr int64_t kUnitsPerThread = 4;  // a thread is not woken for less
+constexpr int64_t kUnitsPerThread = 4;  // smallest number of units per thread
 
-// Calls run(units, number of units) for parts of `units`, on as many threads as they are worth. Raises if `interrupt`
-// came: `run` may then have stopped early.
+// Calls run(units, number of units) for parts of `units`, on a number of threads that depends on the work. Raises after
+// a signal: `run` may then have stopped early.
 template <class F>
 void for_units(const Interrupt& interrupt, const std::vector<SegmentUnit>& units, const F& run) {
   torch::stable::parallel_for(0, int64_t(units.size()), kUnitsPerThread,

@@ -22,7 +22,7 @@ struct Choice {
   double ratio;  // 0 keeps all
   bool tree_degree, floor, self_paths;
 
-  // How many of `count` paths with two or more hops a node keeps.
+  // Number of `count` paths with two or more hops that a node keeps.
   int64_t kept(int64_t count, int64_t degree) const {
     if (ratio == 0.0) return count;
     const double wish = ratio * double(degree);
@@ -137,7 +137,7 @@ std::tuple<std::vector<Tensor>, std::vector<Tensor>> shortest_paths(
     double* to = path_costs.back().mutable_data_ptr<double>();
     for (Found& found : blocks) {
       interrupt.check();
-      const auto nodes = std::move(found.nodes[h - 1]);  // let go of at the end of the round
+      const auto nodes = std::move(found.nodes[h - 1]);  // freed at the end of the iteration
       const auto sums = std::move(found.costs[h - 1]);
       for (size_t p = 0; p < sums.size(); ++p, ++at) {
         to[at] = sums[p];

@@ -1,4 +1,4 @@
-// The graph as the search for paths reads it.
+// Graph representation of the path search.
 #pragma once
 
 #include "interrupt.h"
@@ -22,8 +22,7 @@ struct PathEdges {
   std::vector<PathEdge> edges;
 };
 
-// `out` leads from a node to those it reaches, `into` back. Where all edges cost 1 nothing needs the second, which then
-// is empty.
+// `out` has the edges out of each node, `into` the edges into it. `into` is not needed, and empty, if all edges cost 1.
 struct PathGraph {
   PathEdges out, into;
   int64_t num_nodes() const { return int64_t(out.ptr.size()) - 1; }
@@ -55,7 +54,7 @@ inline PathEdges group_path_edges(const int64_t* own, const int64_t* other, cons
   return group;
 }
 
-// An edge of a graph from `source` to `target` is walked from its target to its source.
+// The search follows an edge from its target to its source.
 inline PathGraph make_path_graph(const int64_t* source, const int64_t* target, const double* cost, int64_t num_edges,
                                  int64_t num_nodes) {
   PathGraph graph;

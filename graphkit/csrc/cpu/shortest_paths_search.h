@@ -1,14 +1,14 @@
-// The search for the paths from one node.
+// Path search from one node.
 //
-// A node v is listed with h hops if h is the least number of hops of a cheapest route to it, of all routes in the graph.
-// Settling all nodes in order of cost, as Dijkstra does, would find that out and visit most of the graph. Instead:
+// A node v is listed with h hops if h is the least number of hops of a cheapest route to it, of all routes in the
+// graph. Dijkstra's algorithm, which settles all nodes in order of cost, would visit most of the graph. Instead:
 //
 // 1. `spread` follows all routes of at most H hops. Every node v within H hops then has a cost b(v) that some route
 //    attains, no greater than that of its best route of at most H hops: it can be listed only if b(v) is its distance.
 // 2. `bidirectional_search` finds those that have a cheaper route of any length.
-// 3. `list` walks from the center along tight edges, those with distance(u) + cost = distance(v) to the last bit,
-//    through nodes that are not beaten. The step at which it reaches a node is the number of hops; of several
-//    predecessors the one with the smallest id is kept. Routes of more than H hops never come up, whatever they cost.
+// 3. `list` follows tight edges from the center, those with distance(u) + cost = distance(v) exactly, through nodes
+//    that are not beaten. The step at which it reaches a node is the number of hops; of several predecessors, the one
+//    with the smallest id is kept. Routes of more than H hops are never visited.
 #pragma once
 
 #include "bidirectional_search.h"
@@ -22,8 +22,8 @@ class PathSearch : BidirectionalSearch {
   PathSearch(const PathGraph& graph, int64_t max_hops, const Interrupt& interrupt)
       : BidirectionalSearch(graph, interrupt), levels_(max_hops) {}
 
-  // Finds all paths from `center`. levels()[h - 1] then holds the far ends of those with h hops, in no order; not all of
-  // them if a signal came.
+  // Finds all paths from `center`. levels()[h - 1] then holds the far ends of those with h hops, in no order; not all
+  // of them if a signal came.
   void run(int32_t center) {
     for (const int32_t v : touched_) nodes_[v] = Node();
     touched_.assign(1, center);

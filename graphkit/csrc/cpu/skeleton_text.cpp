@@ -1,6 +1,6 @@
 // The text of a .skeleton file of NTU RGB+D: the first three numbers in the line of each joint, and nothing else.
 //
-// Whatever is not exactly as it should be ends the reading: a reader in Python then finds the line and the words for it.
+// Parsing stops at any malformed text: the Python parser then reports the line and the error.
 #include "clips.h"
 
 #include <cmath>
@@ -14,7 +14,7 @@ constexpr int64_t kMostBodies = 64;  // in a frame; the files have up to six
 struct Text {
   const char* at;
   const char* end;
-  bool sound;  // whether everything so far was as it should be
+  bool sound;  // true if the text is valid so far
 
   void skip_blanks() {
     while (at < end && (*at == ' ' || *at == '\t' || *at == '\r')) ++at;
@@ -27,7 +27,7 @@ struct Text {
     else at = static_cast<const char*>(found) + 1;
   }
 
-  // The number that a line holds and nothing else, or -1.
+  // The single integer in a line, or -1.
   int64_t whole() {
     skip_blanks();
     int64_t value = 0;
@@ -84,7 +84,7 @@ struct Text {
   }
 };
 
-// Returns [T, M, joints, 3] float64, zeros where a frame has fewer than M bodies; or [0] if anything is not in order.
+// Returns [T, M, joints, 3] float64, zeros where a frame has fewer than M bodies; or [0] for malformed text.
 Tensor skeleton_text(const Tensor& text, int64_t joints) {
   STD_TORCH_CHECK(text.is_cpu() && text.dim() == 1 && text.scalar_type() == ScalarType::Byte && text.is_contiguous(),
                   "`text` must be contiguous bytes on the CPU");
@@ -94,7 +94,7 @@ Tensor skeleton_text(const Tensor& text, int64_t joints) {
   std::vector<double> values;
   std::vector<int64_t> counts;
   int64_t most = 1;
-  // A frame takes a line at least: a wrong number in the first line cannot ask for more memory than there is text.
+  // A frame has at least one line, which bounds the allocation for a wrong number in the first line.
   in.sound = in.sound && frames >= 1 && frames <= text.size(0);
   const Interrupt interrupt;
   for (int64_t frame = 0; in.sound && frame < frames; ++frame) {

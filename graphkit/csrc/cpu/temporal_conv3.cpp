@@ -140,7 +140,7 @@ void run_transposed(const Tensor& x, const Tensor& ptr, Tensor& out) {
   launch<S, false>(x, ptr, std::nullopt, false, out);
 }
 
-// `bias` [2, D] has the type that sums over `x` are kept in. With `rectify`, negative results become 0.
+// `bias` [2, D] has the accumulation type of `x`. `rectify` applies a ReLU.
 Tensor temporal_conv3(const Tensor& x, const Tensor& ptr, const std::optional<Tensor>& bias, bool rectify) {
   STD_TORCH_CHECK(is_served(x) && x.dim() == 5 && x.size(2) == 2 && x.size(3) == 3,
                   "`x` must be float32, float64 or bfloat16 [F, V, 2, 3, D] on the CPU");

@@ -1,8 +1,8 @@
-// Vector code that the compiler lowers to whatever the machine has: no intrinsics, no -march.
+// Portable vector code by compiler extensions, without intrinsics and -march.
 //
 // A kernel is a template over the bytes of a vector. It is compiled once per instruction set with vectors of that
-// set's width, and the best that the machine has is chosen at run time. Everything a kernel
-// calls must be GRAPHKIT_INLINE: a function that stays on its own would be compiled for the oldest machine only.
+// width, and the best supported version is selected at run time. Functions called by a kernel must be GRAPHKIT_INLINE:
+// otherwise they are compiled for the baseline only.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ using Vector = typename VectorOf<T, W>::type;
 
 enum class Machine { kBase, kAvx2, kAvx512 };  // the base of x86-64 has SSE2, that of arm64 has NEON: 16 bytes
 
-// What the machine has, or less if the environment variable GRAPHKIT_CPU says `base` or `avx2`.
+// The instruction set of the machine, limited by the environment variable GRAPHKIT_CPU (`base` or `avx2`).
 Machine machine();
 
 template <class T, int W>
@@ -105,7 +105,7 @@ constexpr double inverse_factorial(int n) {
   return 1.0 / product;
 }
 
-// exp(x) = 2^n exp(r) with |r| <= ln(2) / 2, where a short Taylor series is exact to rounding. A NaN stays one.
+// exp(x) = 2^n exp(r) with |r| <= ln(2) / 2, where a short Taylor series is exact to rounding. Propagates NaN.
 template <class T, int W>
 GRAPHKIT_INLINE Vector<T, W> exponential(Vector<T, W> x) {
   using C = Exponential<T>;

@@ -1,5 +1,5 @@
-// joint_mix, joint_affinity, temporal_conv3 and its transpose for CUDA tensors. Where the sequences are not all equally
-// long, the functions that users call look at `ptr` before: nothing waits here, also while gradients are computed.
+// joint_mix, joint_affinity, temporal_conv3 and its transpose for CUDA tensors. The Python functions validate `ptr` for
+// sequences of different lengths; nothing synchronizes here, also in backward passes.
 #include "clips.h"
 
 #include "tensors.h"

@@ -1,4 +1,4 @@
-// What the kernels for skeleton clips share.
+// Common code of the kernels for skeleton clips.
 #pragma once
 
 #include "clips.h"
@@ -6,7 +6,7 @@
 
 namespace graphkit {
 
-// Channels that a thread takes at once: no more than four, since it takes them of many joints.
+// Channels per thread: at most four, since a thread processes many joints.
 template <class T>
 constexpr int kFew = kWidest<T> < 4 ? kWidest<T> : 4;
 
@@ -18,7 +18,7 @@ bool has_packs(const ClipShape& shape, const Joints& x, const void* out) {
          reinterpret_cast<uintptr_t>(x.data) % bytes == 0 && reinterpret_cast<uintptr_t>(out) % bytes == 0;
 }
 
-// Where a frame lies in its sequence.
+// Position of a frame in its sequence.
 struct Place {
   bool earlier, before, after, later;  // whether there are frames t - 2, t - 1, t + 1, t + 2
 };

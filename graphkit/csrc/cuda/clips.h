@@ -1,5 +1,5 @@
-// Launchers of the operators on skeleton clips: frames of sequences end to end, joints within frames, groups of
-// channels within joints. Sequences are groups of frames. Nothing is checked and nothing waits: whatever `ptr` holds, no
+// Launchers of the operators on skeleton clips: concatenated frames of sequences, joints within frames, channel groups
+// within joints. Sequences are groups of frames. Nothing is validated and nothing synchronizes: for any `ptr`, no
 // kernel reads outside of the frames.
 #pragma once
 
@@ -18,7 +18,7 @@ struct ClipShape {
   int64_t joints, groups, width;
 };
 
-// PackedClips beyond which a sequence is divided: where whole sequences are added up.
+// Number of frames beyond which a sequence is divided, for sums over whole sequences.
 constexpr int64_t kLongestSequence = 64;
 
 extern "C" {

@@ -1,6 +1,6 @@
-// What all kernels are made of: numbers and what they are summed in, several of them at a time, and launching.
+// Common code of all kernels: accumulation types, vectors of numbers and launching.
 //
-// The kernels keep to a small part of CUDA, so that the same files can be compiled as C++ and tested without a GPU:
+// The kernels use a small subset of CUDA, so that the same files can be compiled as C++ and tested without a GPU:
 // blocks of one dimension, static shared memory, __syncthreads, __syncwarp and shuffles, no atomics.
 #pragma once
 
@@ -19,7 +19,7 @@ namespace graphkit {
 constexpr unsigned kAllLanes = 0xffffffffu;
 constexpr int kLanes = 32;
 
-// The type that sums of T are formed in.
+// Accumulation type of T.
 template <class T>
 struct WideOf {
   using type = float;
@@ -49,7 +49,7 @@ __device__ constexpr T infinity() {
   return T(__builtin_huge_val());
 }
 
-// V numbers that are read or written at once.
+// Vector of V numbers for one load or store.
 template <class T, int V>
 struct alignas(sizeof(T) * V) Pack {
   T number[V];
@@ -70,7 +70,7 @@ __device__ inline void store(const Wide<T>* from, T* to) {
   *reinterpret_cast<Pack<T, V>*>(to) = pack;
 }
 
-// How many numbers of T fit the widest load, 16 bytes.
+// Number of T in the widest load, 16 bytes.
 template <class T>
 constexpr int kWidest = 16 / sizeof(T);
 
@@ -103,7 +103,7 @@ const char* with_type(int type, const F& f) {
 
 inline const char* describe(cudaError_t error) { return error == cudaSuccess ? nullptr : cudaGetErrorString(error); }
 
-// Starts a kernel of blocks_x * blocks_y blocks. Returns nothing, or what went wrong.
+// Launches a kernel of blocks_x * blocks_y blocks. Returns null or the error message.
 template <class... Parameters, class... Arguments>
 const char* launch(void (*kernel)(Parameters...), int64_t blocks_x, int64_t blocks_y, int threads, void* stream,
                    Arguments&&... arguments) {

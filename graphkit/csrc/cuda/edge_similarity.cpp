@@ -23,8 +23,8 @@ Tensor edge_similarity(const Tensor& z, const Tensor& source, const Tensor& targ
   return out;
 }
 
-// Besides what edge_similarity_backward takes, in place of the edges: the ends of edges grouped by their node, as
-// `ptr` [N + 1], with the node at the other end and the edge for each, [2 E].
+// Takes the arguments of edge_similarity_backward, with the ends of edges grouped by node instead of the edges: `ptr`
+// [N + 1], and the node at the other end and the edge of each end, [2 E].
 Tensor edge_similarity_gradient(const Tensor& grad, const Tensor& z, const Tensor& ptr, const Tensor& other,
                                 const Tensor& edge, int64_t measure) {
   const int type = number_type(z, "z");

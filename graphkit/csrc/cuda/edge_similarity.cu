@@ -13,10 +13,10 @@ constexpr int kThreads = 256;
 
 enum class Measure { kDot, kSquare, kAbsolute };
 
-// An edge that was not checked may name no node: it reads another one's row.
+// An edge that was not validated may have an invalid node id: another row is read instead.
 __device__ inline int64_t clamp_node(int64_t node, int64_t nodes) { return node >= 0 && node < nodes ? node : 0; }
 
-// A team of lanes takes an edge.
+// A group of lanes processes an edge.
 template <class T, int V, Measure M>
 __global__ void __launch_bounds__(kThreads)
     compare_ends(const T* z, int64_t nodes, int64_t width, const int64_t* source, const int64_t* target, int64_t edges,

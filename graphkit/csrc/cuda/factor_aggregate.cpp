@@ -9,7 +9,7 @@
 namespace graphkit {
 namespace {
 
-// Checks the features and terms, and fills in all but the groups.
+// Validates the features and terms, and sets all fields except for the groups.
 FactorEdges check(int type, const Tensor& h, const Tensor& source, const Tensor& target, double gain) {
   STD_TORCH_CHECK(h.dim() == 2 || h.dim() == 3, "`h` must be [N, D] or [N, M, D]");
   for (const Tensor* term : {&source, &target}) {
@@ -21,7 +21,7 @@ FactorEdges check(int type, const Tensor& h, const Tensor& source, const Tensor&
   return {{}, nullptr, source.size(1), h.size(h.dim() - 1), h.dim() == 2, gain};
 }
 
-// `rowptr` and `col`, the edges grouped by source, are not read here: they ride along for the backward pass.
+// `rowptr` and `col`, the edges grouped by source, are used by the backward pass only.
 Tensor factor_aggregate(const Tensor& h, const Tensor& source, const Tensor& target, const Tensor& colptr,
                         const Tensor& row, const std::optional<Tensor>& rowptr, const std::optional<Tensor>& col,
                         double gain) {

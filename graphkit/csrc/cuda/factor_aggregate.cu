@@ -5,9 +5,9 @@
 //   gradient of h, s   dh[j]        = sum_i sum_m s G[i, m]      by source
 //                      ds[j, m]     = h[j] . sum_i c G[i, m]
 //
-// A warp takes the edges of a node, or a part of them if they are many. Its lanes first work out the gates of 32 edges
-// for a few factors and lay them in shared memory; then `across` lanes take the columns of a row, and 32 / across such
-// rows of lanes take every so-many-th edge.
+// A warp processes the edges of a node, or a part of them if there are many. Its lanes compute the gates of 32 edges
+// for a few factors in shared memory; then `across` lanes process the columns of a row, and each of the 32 / across
+// rows of lanes every (32 / across)-th edge.
 #include "factor_aggregate.h"
 
 #include "sums.cuh"
@@ -21,8 +21,8 @@ constexpr int kEdges = kLanes;  // whose gates are worked out together
 
 enum class Pass { kForward, kTarget, kSource };
 
-// Factors at a time: the sums of so many, in V columns, stay in registers. Single columns, the way of odd widths and of
-// doubles, make do with fewer, for a smaller file.
+// Factors per pass, whose sums in V columns stay in registers. Single columns, for odd widths and double, use fewer,
+// for a smaller binary.
 template <int V>
 constexpr int kFactors = V == 4 ? 8 : 4;
 
@@ -183,7 +183,7 @@ template <class T, bool Shared, Pass P>
 const char* run(const FactorPass<T>& a, void* stream) {
   if (a.groups.count == 0 || a.factors == 0 || a.width == 0) return nullptr;
   const int64_t blocks = divide_up(count_units(a.groups), kWarps);
-  constexpr int V = sizeof(T) == 8 ? 1 : kWidest<T>;  // doubles serve checks more than training: fewer kernels
+  constexpr int V = sizeof(T) == 8 ? 1 : kWidest<T>;  // fewer kernels for double, for a smaller binary
   const bool packed = is_packed<T>(a.width, a.features, a.partner, a.sums);
   const char* error = packed ? launch(walk_edges<T, V, Shared, P>, blocks, 1, kThreads, stream, a,
                                       power_of_two(divide_up(a.width, V), kLanes))

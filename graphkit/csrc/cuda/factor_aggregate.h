@@ -6,13 +6,13 @@
 
 namespace graphkit {
 
-// The edges grouped by one of their ends, their other ends, and what all passes over them take.
+// The edges grouped by one of their ends, their other ends, and the common arguments of all passes.
 struct FactorEdges {
   Groups groups;         // of edges by their own end
   const int64_t* other;  // [E] the other end
   int64_t factors;       // M
   int64_t width;         // D
-  int shared;            // whether the features are [N, D], or else [N, M, D]
+  int shared;            // true for features [N, D], false for [N, M, D]
   double gain;
 };
 
@@ -23,8 +23,8 @@ extern "C" {
 const char* graphkit_factor_aggregate(int type, const FactorEdges* edges, const void* h, const void* source,
                                       const void* target, void* out, void* parts, void* stream);
 
-// The gradient of `target`, [N, M] in the type of sums, from `grad`, that of the result. The edges are grouped by target.
-// `parts` is room for [slots, M].
+// The gradient of `target`, [N, M] in the type of sums, from `grad`, that of the result. The edges are grouped by
+// target. `parts` is room for [slots, M].
 const char* graphkit_factor_aggregate_by_target(int type, const FactorEdges* edges, const void* grad, const void* h,
                                                 const void* source, const void* target, void* grad_target,
                                                 void* parts, void* stream);

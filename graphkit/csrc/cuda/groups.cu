@@ -1,4 +1,4 @@
-// Reading groups on the device: whether they are sound, and whether there are long ones.
+// Validation of groups on the device, and detection of long groups.
 #include "groups.cuh"
 
 namespace graphkit {
@@ -6,7 +6,7 @@ namespace {
 
 constexpr int kThreads = 256;
 
-// found[0] is set if something is wrong, found[1] if there is a long group. All threads that write, write the same.
+// found[0] is set for invalid groups, found[1] for a long group. All threads write the same value.
 __global__ void find_groups(Groups g, int* found) {
   const int64_t k = int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
   if (k > g.count) return;

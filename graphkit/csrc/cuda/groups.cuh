@@ -1,8 +1,9 @@
-// How groups of consecutive rows are divided among threads: a unit is a whole group, or a block's part of a long one.
+// Division of groups of consecutive rows among threads: a unit is a whole group, or the part of a long group in a
+// block.
 //
-// Long groups need no list: blocks of `longest` rows start at the same rows whatever the groups are. One that a block
-// has a part of is found by bisection, holds the block's first row or its last one (or both), and has that part in
-// the block's first or second slot. Which rows are added up together depends on `ptr` alone: two runs are bit-equal.
+// Long groups need no list: blocks of `longest` rows start at the same rows for any groups. The long group of a block
+// is found by bisection. It contains the first or the last row of the block (or both), and its partial result is in the
+// first or second slot of the block. The order of additions depends on `ptr` only, so that results are deterministic.
 #pragma once
 
 #include "device.cuh"
@@ -13,7 +14,7 @@ namespace graphkit {
 struct Unit {
   int64_t group;       // -1 if there is nothing to do
   int64_t begin, end;  // rows
-  int64_t slot;        // where the result of a part belongs, -1 for a whole group
+  int64_t slot;        // slot of the result of a part, -1 for a whole group
 };
 
 __device__ inline int64_t clamp(int64_t x, int64_t low, int64_t high) { return x < low ? low : x > high ? high : x; }

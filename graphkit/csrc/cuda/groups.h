@@ -1,21 +1,21 @@
-// Groups of consecutive rows, as the CUDA launchers take them, and the check that they are sound.
+// Groups of consecutive rows for the CUDA launchers, and their validation.
 #pragma once
 
 #include <cstdint>
 
 namespace graphkit {
 
-// A group of more rows than this is divided among blocks of so many rows, whose results are put together after: enough
-// to keep all of a GPU busy with one group, and to keep rounding errors from adding up over a long sum.
+// A longer group is divided among blocks of this many rows, whose results are combined: a single group then occupies
+// the whole GPU, and rounding errors do not accumulate over a long sum.
 constexpr int64_t kLongestGroup = 256;
 
-// Group g holds the rows ptr[g], ..., ptr[g + 1] - 1. Whatever `ptr` holds, no kernel reads outside of the rows.
+// Group g holds the rows ptr[g], ..., ptr[g + 1] - 1. For any `ptr`, no kernel reads outside of the rows.
 struct Groups {
   const int64_t* ptr;  // [count + 1] on the device
   int64_t count;
   int64_t rows;
   int64_t longest;
-  bool any_long;  // whether there may be longer groups than that
+  bool any_long;  // true if there may be longer groups
 };
 
 // Each block of rows can hold the end of one long group and the start of another: the room for both results.
@@ -34,10 +34,9 @@ struct Indices {
 
 extern "C" {
 
-// Reads on the device whether `ptr` rises from 0 to `rows` and all indices are within their bounds, and waits for the
-// answer. Null for groups or indices that there are not. `scratch` is room for two int on the device. A stream that is
-// being captured cannot be waited for: there nothing is checked, and any group may be long. Returns nothing, or what
-// went wrong.
+// Validates on the device that `ptr` increases from 0 to `rows` and that all indices are within their bounds, and
+// synchronizes. Groups and indices may be null. `scratch` is room for two int on the device. During graph capture
+// nothing is validated, and any group may be long. Returns null or the error message.
 const char* graphkit_find_groups(const Groups* groups, const Indices* first, const Indices* second, int* scratch,
                                  void* stream, GroupsFound* found);
 }

@@ -1,6 +1,6 @@
-// joint_affinity on CUDA. A block adds up the products of kTile joints in `a` with as many in `b`, over all frames of a
-// sequence or over a part of a long one. The channels of some frames lie in shared memory; a thread takes a square of four
-// pairs of joints.
+// joint_affinity on CUDA. A block sums the products of kTile joints in `a` with as many in `b`, over all frames of a
+// sequence or a part of a long one. The channels of some frames are in shared memory; a thread computes four pairs of
+// joints.
 #include "clips.cuh"
 #include "sums.cuh"
 
@@ -36,7 +36,7 @@ __device__ void fetch(const Joints& x, int64_t f, int64_t joint, int64_t k, int6
 template <class T, int V>
 __global__ void __launch_bounds__(kThreads) compare(ComparePass<T> p) {
   using W = Wide<T>;
-  __shared__ Pack<W, V> a[kTile][kPacks + 1], b[kTile][kPacks + 1];  // one more, so that rows lie in different banks
+  __shared__ Pack<W, V> a[kTile][kPacks + 1], b[kTile][kPacks + 1];  // padded: rows start in different banks
   const Unit unit = find_unit(p.sequences, blockIdx.x);
   if (unit.group < 0) return;
   const int64_t joints = p.shape.joints, packs = p.shape.width / V;

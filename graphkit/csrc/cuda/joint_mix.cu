@@ -1,5 +1,5 @@
-// joint_mix on CUDA. A thread takes a few channels of one group in one frame. It keeps those of kReceivers receiving
-// joints in registers while it goes through all sending joints, whose channels neighboring threads read together.
+// joint_mix on CUDA. A thread processes a few channels of one group in one frame. It accumulates kReceivers receiving
+// joints in registers over all sending joints, with coalesced reads of their channels.
 #include "clips.cuh"
 
 namespace graphkit {

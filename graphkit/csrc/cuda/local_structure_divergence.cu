@@ -1,6 +1,6 @@
-// local_structure_divergence on CUDA: for every node, the divergence of two softmaxes over the scores of its edges. As on
-// the CPU, all of it in float64, without a probability stored or a logarithm taken per edge: with a = p - max p,
-// b = q - max q, and sums A of exp(a) and B of exp(b) over the edges of a node,
+// local_structure_divergence on CUDA: for every node, the divergence of two softmaxes over the scores of its edges. As
+// on the CPU, all of it in float64, without a probability stored or a logarithm taken per edge: with a = p - max p, b =
+// q - max q, and sums A of exp(a) and B of exp(b) over the edges of a node,
 //
 //   mean = sum_e exp(a) (a - b) / A        KL = mean - log A + log B
 //   dKL/dp = exp(a) / A ((a - b) - mean)   dKL/dq = exp(b) / B - exp(a) / A
@@ -13,7 +13,7 @@
 namespace graphkit {
 namespace {
 
-// The largest scores; a NaN may be overlooked here, the sums meet it.
+// The largest scores; NaN may be ignored here, it is propagated by the sums.
 template <class T>
 struct Tops {
   static constexpr bool kMaps = false;

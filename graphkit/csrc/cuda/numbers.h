@@ -1,4 +1,4 @@
-// The types of numbers that the CUDA kernels are compiled for, as launchers are told them.
+// The number types of the CUDA kernels, as arguments of launchers.
 #pragma once
 
 namespace graphkit {

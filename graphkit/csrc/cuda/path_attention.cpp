@@ -19,7 +19,7 @@ void check_sizes(const char* name, const Tensor& x, int type, std::initializer_l
   STD_TORCH_CHECK(fits, "`", name, "` must have the type and device of `h`, and fit its shape and the paths");
 }
 
-// Checks everything that both passes take.
+// Validates the arguments of both passes.
 Paths check(int type, const Tensor& h, const Tensor& att, const Tensor& target, const OptionalTensor& weight,
             const Tensor& ptr, const Tensor& paths, bool mean, double slope) {
   STD_TORCH_CHECK(h.dim() == 3, "`h` must be [N, H, D]");
@@ -81,8 +81,8 @@ std::tuple<Tensor, Tensor, Tensor> path_attention(const Tensor& h, const Tensor&
   return {out, alpha, norms};
 }
 
-// Besides what path_attention_backward takes: the paths through each node (`node_ptr` [N + 1], and [L * P] each the path
-// and its step), and `all` [2], where the paths begin and end.
+// Takes the arguments of path_attention_backward, the paths through each node (`node_ptr` [N + 1], and the path and its
+// step, [L * P] each), and `all` [2], the first and last offset of the paths.
 std::tuple<Tensor, Tensor, Tensor, Tensor> path_attention_gradients(
     const Tensor& grad, const OptionalTensor& grad_alpha, const Tensor& h, const Tensor& att, const Tensor& target,
     const OptionalTensor& weight, const Tensor& ptr, const Tensor& paths, const Tensor& norms, const Tensor& node_ptr,

@@ -1,8 +1,8 @@
-// path_attention on CUDA. Every path is pooled anew wherever it is needed: no tensor has a row of features per path, only
-// a number per path and head, its score and what becomes of it. All sums are reductions over groups of rows.
+// path_attention on CUDA. Paths are pooled again wherever they are needed: no tensor has a row of features per path,
+// only scalars per path and head. All sums are reductions over groups of rows.
 //
-// With phi_p what is pooled along path p of node i, f the slope of the LeakyReLU there, G the gradient of the result and
-// A that of the attention,
+// With phi_p the pooled features of path p of node i, f the slope of the LeakyReLU there, G the gradient of the result
+// and A that of the attention,
 //
 //   forward    alpha_p = softmax over p of LeakyReLU(a . phi_p + t_i)       out_i = sum of alpha_p w_p phi_p
 //   backward   u_p = G_i . phi_p              delta_i = sum of alpha_p (w_p u_p + A_p)
@@ -25,13 +25,13 @@ struct Pooling {
   int64_t hops, count, nodes_count, row;  // the row is H * D
   bool mean;
 
-  // A path of groups that were not checked may name no node: it reads another one's features.
+  // A path that was not validated may have an invalid node id: other features are read instead.
   __device__ const T* at(int64_t path, int64_t step, int64_t d) const {
     const int32_t node = nodes[step * count + path];
     return h + (node >= 0 && node < nodes_count ? node : 0) * row + d;
   }
 
-  // V columns of what is pooled along a path, from column d on. A NaN stays one.
+  // V columns of the pooled features of a path, from column d on. Propagates NaN.
   template <int V>
   __device__ void pool(int64_t path, int64_t d, Wide<T>* x) const {
     load<V>(at(path, 0, d), x);
@@ -66,7 +66,7 @@ __global__ void __launch_bounds__(kThreads) find_owners(Groups g, int32_t* own, 
   for (int64_t row = unit.begin + thread % team; row < unit.end; row += team) own[row] = int32_t(unit.group);
 }
 
-// A team of lanes takes a path and a head: consecutive teams take the heads of a path.
+// A group of lanes processes a path and a head; consecutive groups process the heads of a path.
 template <class T, int V>
 __global__ void __launch_bounds__(kThreads)
     score_paths(Pooling<T> pooling, const int32_t* own, const T* att, const T* target, const T* grad, int64_t heads,
@@ -202,7 +202,7 @@ struct AttentionGradient {
   }
 };
 
-// Sums of pooled features, each head of a path times a factor of its own.
+// Sums of pooled features, weighted per path and head.
 template <class T>
 struct WeightedSum : Sum<T> {
   Pooling<T> pooling;
@@ -221,7 +221,7 @@ struct WeightedSum : Sum<T> {
   }
 };
 
-// The gradients that reach a node from the paths through it: with max, each number goes to the first node that has it.
+// The gradients of a node from the paths through it: for max pooling, that of the first node with the maximum.
 template <class T>
 struct FeatureGradient : Sum<T> {
   Pooling<T> pooling;
@@ -288,7 +288,7 @@ const char* score_paths(const Paths& p, const int32_t* own, const void* h, const
 
 const char* graphkit_path_owners(const Groups* groups, int32_t* own, void* stream) {
   if (groups->rows == 0) return nullptr;
-  // Where the groups are unsound some paths have no owner: zero is one that exists.
+  // With invalid groups some paths have no owner: zero is a valid id.
   const auto cuda_stream = static_cast<cudaStream_t>(stream);
   if (const char* error = describe(cudaMemsetAsync(own, 0, groups->rows * sizeof(int32_t), cuda_stream))) return error;
   if (groups->count == 0) return nullptr;

@@ -1,4 +1,4 @@
-// Launchers of path_attention: passes over paths, grouped by the node that attends or by the nodes that they run through.
+// Launchers of path_attention: passes over paths, grouped by their attending node or by the nodes that they contain.
 #pragma once
 
 #include "groups.h"
@@ -6,10 +6,10 @@
 
 namespace graphkit {
 
-// What all passes over paths take.
+// Common arguments of all passes over paths.
 struct Paths {
   const int32_t* nodes;  // [L, P] far end first
-  const int32_t* place;  // [P] the place of a path in the order that the user gave
+  const int32_t* place;  // [P] input position of a path
   int64_t hops, count;   // L, P
   int64_t nodes_count, heads, width;  // N, H, D
   int mean;
@@ -26,20 +26,20 @@ const char* graphkit_path_owners(const Groups* groups, int32_t* own, void* strea
 const char* graphkit_path_scores(int type, const Paths* paths, const int32_t* own, const void* h, const void* att,
                                  const void* target, const void* grad, void* score, void* pull, void* stream);
 
-// Softmax over the paths of each node: turns `score` into attention times weight, writes `alpha` [P, H] in the user's
-// order if there is one, and the largest score and the inverse sum of exponentials to `norms` [2, N, H]. The parts are
-// room for [slots, H] maxima and sums.
+// Softmax over the paths of each node: replaces `score` by attention times weight, writes `alpha` [P, H] in input order
+// if it is not null, and the largest score and the inverse sum of exponentials to `norms` [2, N, H]. The parts are room
+// for [slots, H] maxima and sums.
 const char* graphkit_path_softmax(int type, const Paths* paths, const Groups* groups, void* score, const void* weight,
                                   void* alpha, void* norms, void* part_max, void* part_sum, void* stream);
 
-// out[i] = sum over the paths of i of share[p, k] phi_p; or over all paths, the gradient of `att`, with a single group and
-// the gradients of the scores. `parts` is room for [slots, H, D].
+// out[i] = sum over the paths of i of share[p, k] phi_p; or over all paths, the gradient of `att`, with a single group
+// and the gradients of the scores. `parts` is room for [slots, H, D].
 const char* graphkit_path_sums(int type, const Paths* paths, const Groups* groups, const void* h, const void* share,
                                void* out, void* parts, void* stream);
 
-// Backwards through the softmax: turns `score` into attention times weight, and `pull` into the gradient of the score
-// before the LeakyReLU; writes the gradient of the weight, in the user's order, if there is room for it. `parts` is room
-// for [slots, H].
+// Backward pass of the softmax: replaces `score` by attention times weight, and `pull` by the gradient of the score
+// before the LeakyReLU; writes the gradient of the weight, in input order, if it is not null. `parts` is room for
+// [slots, H].
 const char* graphkit_path_softmax_backward(int type, const Paths* paths, const Groups* groups, void* score, void* pull,
                                            const void* weight, const void* grad_alpha, const void* norms,
                                            void* grad_weight, void* parts, void* stream);

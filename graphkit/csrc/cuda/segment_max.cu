@@ -1,4 +1,4 @@
-// segment_max on CUDA: the largest number of each column, and the first row that holds it.
+// segment_max on CUDA: the maximum of each column and its first row.
 #include "segment_max.h"
 
 #include "segment_reduce.cuh"
@@ -24,7 +24,8 @@ struct Max {
     __device__ void clear() {
       for (int k = 0; k < V; ++k) max[k] = 0, row[k] = -1;
     }
-    // A NaN is above all numbers; of equals, the first row counts. That is an order: rows may come in any.
+    // NaN is above all numbers, and the first of equal rows is selected: a total order, so rows may be merged in any
+    // order.
     __device__ void take(int k, Wide<T> next, int64_t from) {
       const bool next_nan = next != next, best_nan = max[k] != max[k];
       const bool is_equal = next == max[k] || (next_nan && best_nan);

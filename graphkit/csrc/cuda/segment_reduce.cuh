@@ -1,13 +1,13 @@
-// The kernels that all reductions over segments share. An operation Op says what is added up and what becomes of it:
+// Kernels of all reductions over segments. An operation Op defines the reduction:
 //
-//   Op::State<V>                what is known of V columns of some rows: clear(), merge(other), of_lane(distance)
-//   add(state, group, row, d)   takes a row in
-//   put(group, d, state)        the result of a segment, where it has one
-//   put_part, get_part          the same state in a slot of its own, for the parts of long segments
-//   map(group, row, d, state)   writes a row anew, now that the state of its segment is known, if Op::kMaps
+//   Op::State<V>                state of V columns of some rows: clear(), merge(other), of_lane(distance)
+//   add(state, group, row, d)   adds a row to the state
+//   put(group, d, state)        writes the result of a segment
+//   put_part, get_part          write and read the state of a part of a long segment in a slot
+//   map(group, row, d, state)   writes a row given the state of its segment, if Op::kMaps
 //
-// `across` neighboring threads take the columns of a row, V each, and `down` such rows of threads take every
-// `down`-th row of the segment. Together they are no more than a warp, and meet by shuffles.
+// `across` neighboring threads process the columns of a row, V each, and each of the `down` such rows of threads every
+// `down`-th row of the segment. Together they are at most a warp and are combined by shuffles.
 #pragma once
 
 #include "groups.cuh"
@@ -46,7 +46,7 @@ __global__ void __launch_bounds__(kSegmentThreads)
   }
 }
 
-// The parts of the long segment that starts in this block of rows become one.
+// Merges the parts of the long segment that starts in this block of rows.
 template <class Op>
 __global__ void __launch_bounds__(kSegmentThreads) join_segments(Groups g, Op op, int64_t width, int across) {
   using State = typename Op::template State<1>;
@@ -76,7 +76,7 @@ __global__ void __launch_bounds__(kSegmentThreads) join_segments(Groups g, Op op
   }
 }
 
-// The rows of long segments, whose states now lie in the slots where the segments start.
+// Maps the rows of long segments, whose states are in the slots where the segments start.
 template <class Op, int V>
 __global__ void __launch_bounds__(kSegmentThreads) map_segments(Groups g, Op op, int64_t width, int across, int down) {
   const int team = across * down, member = threadIdx.x % team, x = member % across, y = member / across;
@@ -95,7 +95,7 @@ __global__ void __launch_bounds__(kSegmentThreads) map_segments(Groups g, Op op,
   }
 }
 
-// Threads that take the columns of a row, and rows of such threads: more where segments are long on average.
+// Number of threads per row, and of rows of threads: more rows for longer segments on average.
 struct Team {
   int across, down;
 };

@@ -1,4 +1,4 @@
-// Launchers of segment_sum, and of its transpose: giving each segment's values out to its rows.
+// Launchers of segment_sum, and of its transpose: expansion of the values of each segment to its rows.
 #pragma once
 
 #include "groups.h"

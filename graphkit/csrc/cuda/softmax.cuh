@@ -1,4 +1,4 @@
-// What is known of a softmax after some of its numbers.
+// Running state of a softmax.
 #pragma once
 
 #include "segment_reduce.cuh"

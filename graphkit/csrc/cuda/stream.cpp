@@ -1,5 +1,5 @@
-// The device of a tensor and its stream. PyTorch's function for the stream lies in the library of its CUDA build: it is
-// looked up when it is needed, so that this library loads on any build.
+// The device of a tensor and its stream. PyTorch's function for the stream is in the library of its CUDA build: it is
+// resolved lazily, so that this library loads with any build.
 #include "tensors.h"
 
 #include <dlfcn.h>

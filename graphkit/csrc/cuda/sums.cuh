@@ -1,4 +1,4 @@
-// Sums, the plainest of reductions: of rows over segments, and of what was summed up in parts elsewhere.
+// Sums of rows over segments, and of partial results of other kernels.
 #pragma once
 
 #include "segment_reduce.cuh"

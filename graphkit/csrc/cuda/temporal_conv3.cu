@@ -1,5 +1,5 @@
-// temporal_conv3 on CUDA, and its transpose. A block takes a frame: its threads add up rows of channels of that frame and
-// of its neighbors, which are read once from memory and then lie in the caches.
+// temporal_conv3 on CUDA, and its transpose. A block processes a frame: its threads sum rows of channels of that frame
+// and of its neighbors, which are read from memory once and then from the caches.
 #include "clips.cuh"
 
 namespace graphkit {

@@ -1,4 +1,4 @@
-// Checks of tensors, and what is allocated for kernels.
+// Validation of tensors, and allocations for kernels.
 #include "tensors.h"
 
 #include <stdexcept>

@@ -1,4 +1,4 @@
-// What the files that register the CUDA kernels share: checks of tensors, groups of rows, room for parts, the stream.
+// Common code of the files that register the CUDA kernels: validation, groups of rows, room for parts, the stream.
 #pragma once
 
 #include "groups.h"
@@ -25,7 +25,7 @@ using torch::stable::Tensor;
 
 bool is_on_device(const Tensor& x);
 
-// While it lives, the device of `x` is the current one, and kernels go to the stream that PyTorch uses there.
+// Guard: during its lifetime, the device of `x` is the current one, and kernels use PyTorch's current stream there.
 class OnDeviceOf {
  public:
   explicit OnDeviceOf(const Tensor& x);
@@ -36,23 +36,22 @@ class OnDeviceOf {
   void* stream_;
 };
 
-// Raises what a launcher says went wrong, if anything.
+// Raises the error message of a launcher, if any.
 void raise_if(const char* error);
 
-// The type of `x` as launchers know it. Raises if it is not on the device or of another type.
+// The number type of `x` for launchers. Raises for an unsupported type or device.
 int number_type(const Tensor& x, const char* name);
 
-// The type that sums of such numbers are formed in.
+// Accumulation type of a number type.
 ScalarType sum_type(int type);
 
 // The sizes of `x` with another number of rows, and the product of all but the first.
 std::vector<int64_t> with_rows(const Tensor& x, int64_t rows);
 int64_t row_width(const Tensor& x);
 
-// Groups of `rows` rows by `ptr`, which must be contiguous and outlive them. The first reads `ptr`, and the indices that
-// there are, on the device, waits for the answer, and raises unless they are sound: for operators that users call. The
-// second looks at shapes only: for gradients, whose `ptr` came through the first. Kernels read nothing outside of their
-// tensors in any case.
+// Groups of `rows` rows by `ptr`, which must be contiguous and outlive them. The first validates `ptr` and the indices
+// on the device and synchronizes, for public operators. The second validates shapes only, for gradients, whose `ptr`
+// was validated by the first. Kernels never read outside of their tensors.
 Groups check_groups(const Tensor& ptr, int64_t rows, int64_t longest, const OnDeviceOf& on,
                     const Indices* first = nullptr, const Indices* second = nullptr);
 Groups trust_groups(const Tensor& ptr, int64_t rows, int64_t longest);
@@ -60,7 +59,7 @@ Groups trust_groups(const Tensor& ptr, int64_t rows, int64_t longest);
 // Contiguous numbers that must be from 0 to bound - 1: int64, or int32.
 Indices indices_of(const Tensor& index, int64_t bound);
 
-// The same check where there are no groups.
+// The same validation without groups.
 void check_indices(const Tensor& like, const OnDeviceOf& on, const Indices& first, const Indices& second);
 
 // Room for `width` numbers of each part of a long group: nothing, if there are no long groups.
