@@ -52,7 +52,7 @@ GRAPHKIT_INLINE Vector<T, W> term(Vector<T, W> x, Vector<T, W> y) {
   return (Vector<T, W>)((BitsOf<T, W>)t & std::numeric_limits<typename Exponential<T>::Bits>::max());  // not the sign
 }
 
-// K edges into the same node. The sum of an edge is added up in the same order whatever K is. The last vector overlaps
+// K edges into the same node. The sum of an edge is added up in the same order for any K. The last vector overlaps
 // the columns before it; `last_lanes` are those that it does not share with them.
 template <class T, int W, int K, Measure M>
 GRAPHKIT_INLINE void edges(const SimilarityPass<T>& a, const T* x, const int64_t* edge, BitsOf<T, W> last_lanes) {

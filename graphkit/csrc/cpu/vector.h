@@ -93,7 +93,7 @@ GRAPHKIT_INLINE BitsOf<T, W> lanes_from(int count) {
   return load<typename Exponential<T>::Bits, W>(keep + W - count);
 }
 
-// `v` with zeros in its first `count` lanes, whatever these hold.
+// `v` with zeros in its first `count` lanes.
 template <class T, int W>
 GRAPHKIT_INLINE Vector<T, W> drop_lanes(Vector<T, W> v, int count) {
   return count == 0 ? v : (Vector<T, W>)((BitsOf<T, W>)v & lanes_from<T, W>(count));
