@@ -226,6 +226,20 @@ def test_make_targets_and_scripts_exist() -> None:
             assert (ROOT / words[1]).is_file(), (where, words[1])
 
 
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_links_lead_to_files(page: str) -> None:
+    targets = re.findall(r"\]\((?!http)([^)#]+)[^)]*\)", (ROOT / page).read_text(encoding="utf-8"))
+    assert not [target for target in targets if not (ROOT / target).exists()]
+
+
+def test_files_that_contributing_names_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    paths = re.findall(r"`((?:[\w.-]+/)+(?:[\w.-]+)?|\w+\.(?:py|md|txt))`", text)
+    paths = [path for path in paths if not re.search("NAME|MODEL", path)]
+    missing = [path for path in paths if not (ROOT / path).exists() and not (ROOT / "graphkit" / path).exists()]
+    assert len(paths) > 20 and not missing
+
+
 def test_wrong_command_is_noticed() -> None:
     with pytest.raises(click.UsageError):
         parse(["train", "--runs", "5"])
