@@ -43,7 +43,7 @@ def test_every_number_of_a_stream_has_a_source(name: str) -> None:
     for entry in recipe["expected"]:
         assert entry["metric"] and entry["strategy"] in strategy_names()
         assert entry["protocol"] in ("default", "published")
-        assert isinstance(entry["mean"], float | int) or "no score of" in entry["note"]
+        assert isinstance(entry["mean"], float | int) or "no published score" in entry["note"]
         if entry["source"] == "measured":
             assert entry["command"].startswith("graphkit continual") and entry["seeds"] >= 3
             assert entry["std"] is not None and entry["selected_on"] and "learning" in entry
@@ -54,10 +54,10 @@ def test_every_number_of_a_stream_has_a_source(name: str) -> None:
 @pytest.mark.parametrize("name", OTHERS)
 def test_every_number_has_a_source(name: str) -> None:
     recipe = load_recipe(name)
-    assert recipe["title"] and (recipe["expected"] or "no published figure" in recipe["note"])
+    assert recipe["title"] and (recipe["expected"] or "no published score" in recipe["note"])
     for entry in recipe["expected"]:
         assert entry["metric"] and entry["selected_on"]
-        assert isinstance(entry["mean"], float | int) or "no score of" in entry["note"]
+        assert isinstance(entry["mean"], float | int) or "no published score" in entry["note"]
         if entry["source"] == "measured":
             assert entry["command"].startswith(("graphkit train", "graphkit ensemble"))
             if "one seed" not in entry.get("note", ""):  # a few seeds and their spread, or it is said
