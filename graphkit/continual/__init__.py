@@ -1,4 +1,4 @@
-"""Continual learning: streams of tasks, strategies against forgetting, and the functions that they are made of."""
+"""Continual learning: streams of tasks and strategies against forgetting."""
 
 from graphkit.continual.distillation_loss import softened_binary_cross_entropy, softened_cross_entropy
 from graphkit.continual.experience import Experience

@@ -1,4 +1,4 @@
-"""Configuration of a continual run: that of training, with a stream and strategies."""
+"""Configuration of continual learning: model, stream, training and strategies."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ from graphkit.training.train_config import (
 
 C = TypeVar("C", bound="ContinualConfig")
 
-#: Layers of settings that a protocol lays over the defaults.
+#: Settings of the protocols that override the defaults.
 PROTOCOLS: dict[str, dict[str, Any]] = {
     "default": {},
     "published": {
@@ -43,7 +43,7 @@ PROTOCOLS: dict[str, dict[str, Any]] = {
         "train": {"optimizer": "adam", "weight_decay": 5e-4, "keep_optimizer": True, "select": "last"},
     },
 }
-#: Settings of a split that a stream draws by itself, and the setting to use instead.
+#: Settings of the data that a stream does not use, with those to use instead.
 _SPLIT = {
     "split": "stream.split",
     "split_seed": "stream.seed",
@@ -54,13 +54,13 @@ _SPLIT = {
 
 @dataclass(frozen=True)
 class TaskSettings(LearningSettings):
-    """Section ``train`` of a continual run: how each task is learned.
+    """Section ``train`` of a continual run: training on each task.
 
     Args:
         batch_size: Graphs in a batch; a single graph is always one batch.
-        keep_optimizer: Whether the state of the optimizer is kept from task to task.
-        select: Whether the epoch of a task is chosen by its validation ``"score"`` (ties by the loss) or ``"loss"``, or
-            is the ``"last"``.
+        keep_optimizer: If true, the state of the optimizer is kept between tasks.
+        select: Selection of the epoch of a task: best validation ``"score"`` (ties by the loss), best validation
+            ``"loss"``, or ``"last"`` epoch.
         check: Epochs between two validations.
     """
 
@@ -76,17 +76,17 @@ class TaskSettings(LearningSettings):
 
 @dataclass(frozen=True)
 class StreamSettings(Section):
-    """Section ``stream``: how a data set becomes a stream; :func:`stream_settings_class` adds the options.
+    """Section ``stream``; :func:`stream_settings_class` adds its arguments.
 
     Args:
-        heads: ``"task"`` for an output layer for each task, ``"shared"`` for one.
+        heads: ``"task"`` for an output layer per task, ``"shared"`` for a single one.
     """
 
     section: ClassVar[str] = "stream"
     heads: Literal["task", "shared"] | None = None
 
     def make(self, dataset: GraphDataset, seed: int, batch_size: int) -> TaskStream:
-        """Returns the stream; its order and split are drawn with ``seed`` unless it has a seed of its own."""
+        """Returns the stream; ``seed`` is its seed if none is set."""
         options = self.given("heads")
         options["seed"] = seed if options["seed"] is None else options["seed"]
         return TaskStream(dataset, **options, batch_size=batch_size)
@@ -94,13 +94,13 @@ class StreamSettings(Section):
 
 @cache
 def stream_settings_class() -> type[StreamSettings]:
-    """Returns the settings of a stream, a frozen dataclass with the arguments of its class."""
+    """Returns the settings class of a stream: its arguments as fields."""
     return section_class("TaskStreamSettings", StreamSettings, stream_options())
 
 
 @cache
 def stream_options() -> dict[str, Setting]:
-    """Returns the options of a stream with their types and defaults."""
+    """Returns the arguments of a stream with their types and defaults."""
     options = signature_settings(TaskStream.__init__, ("dataset", "time", "batch_size"))
     split, seed = Setting(options["split"].hint, "0.6,0.2,0.2"), Setting(CountOrZero | None, None)
     return {**options, "split": split, "seed": seed}
@@ -108,7 +108,7 @@ def stream_options() -> dict[str, Setting]:
 
 @dataclass(frozen=True)
 class StrategySettings(Section):
-    """Settings of one strategy; :func:`strategy_settings_class` adds the options of its class."""
+    """Settings of a strategy; :func:`strategy_settings_class` adds its arguments."""
 
     def make(self) -> Strategy:
         """Returns the strategy."""
@@ -125,10 +125,10 @@ class StrategySettings(Section):
 
 @cache
 def strategy_settings_class(name: str) -> type[StrategySettings]:
-    """Returns the settings of a strategy, a frozen dataclass with the arguments of its class.
+    """Returns the settings class of a strategy: the arguments of its class as fields.
 
     Raises:
-        InputError: If there is no such strategy; the closest name is offered.
+        InputError: If there is no such strategy; the message names the closest one.
     """
     cls = get_strategy(name)
     options = {
@@ -139,7 +139,7 @@ def strategy_settings_class(name: str) -> type[StrategySettings]:
 
 
 def _bounded(option: str, hint: Any) -> Any:
-    """Returns the type hint of an option of a strategy with its range: strengths and counts are not negative."""
+    """Returns the type hint of an argument of a strategy with its range."""
     if hint in (int, int | None):
         count = Annotated[int, Range(1 if option in ("samples", "memory") else 0, 10**9)]
         return count if hint is int else count | None
@@ -150,15 +150,15 @@ def _bounded(option: str, hint: Any) -> Any:
 
 @dataclass(frozen=True)
 class ContinualConfig(RunConfig):
-    """Configuration of ``graphkit continual``: a model, a stream of tasks and the strategies to compare.
+    """Configuration of ``graphkit continual``: model, stream of tasks and strategies.
 
     Args:
         protocol: One of :data:`PROTOCOLS`.
         model: The model.
-        stream: How the data set becomes a stream.
-        train: How each task is learned.
+        stream: The stream of tasks.
+        train: Training on each task.
         strategies: Settings of the strategies by name.
-        search: Whether the settings of the grid of each strategy are tried first.
+        search: If true, the settings of each strategy are first selected from its grid.
     """
 
     command: ClassVar[str] = "continual"
@@ -171,11 +171,14 @@ class ContinualConfig(RunConfig):
 
     @classmethod
     def read(cls: type[C], given: Mapping[str, Any]) -> C:
-        """Returns the configuration that a mapping describes, see :func:`graphkit.config.layers.merge`.
+        """Returns the configuration from a mapping.
+
+        Args:
+            given: The settings, see :func:`graphkit.config.layers.merge`.
 
         Raises:
-            InputError: For an unknown model, data set, strategy or key, with the closest known one, and for a value of
-                a wrong type or out of range.
+            InputError: If a model, data set, strategy or key is unknown (the message names the closest one), or a
+                value has a wrong type or is out of range.
         """
         check_sections(cls, given)
         protocol = coerce("protocol", given.get("protocol", "default"), str)
@@ -196,13 +199,13 @@ class ContinualConfig(RunConfig):
         return cls(**{**given, "protocol": protocol, **sections})
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the configuration as plain Python values, without the settings of a split."""
+        """Returns the configuration as plain Python values, without those of a split."""
         values = super().to_dict()
         return {**values, "data": {key: value for key, value in values["data"].items() if key not in _SPLIT}}
 
 
 def _read_stream(given: Mapping[str, Any]) -> StreamSettings:
-    """Returns the settings of the stream that a section describes."""
+    """Returns the settings of the stream from a mapping."""
     check_keys("stream", given, ("heads", *stream_options()))
     defaults = {name: setting.default for name, setting in stream_options().items()}
     stream = stream_settings_class().read({**defaults, **given})
@@ -221,13 +224,14 @@ def read_strategy(name: str, options: Mapping[str, Any]) -> StrategySettings:
     """Returns the settings of one strategy.
 
     Raises:
-        InputError: For an unknown strategy or option, with the closest known one, and for a value of a wrong type.
+        InputError: If the strategy or an option is unknown (the message names the closest one), or a value has a wrong
+            type.
     """
     return strategy_settings_class(name).read(options)
 
 
 def chosen_strategies(names: str) -> list[str]:
-    """Returns the strategies of ``"all"``, or of a list with commas.
+    """Returns the names of strategies in a list such as ``"twp,ewc"``, or ``"all"``.
 
     Raises:
         InputError: If there is no such strategy.

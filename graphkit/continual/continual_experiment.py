@@ -1,4 +1,4 @@
-"""Experiment of continual learning: a unit for each strategy and seed, and for each setting that is searched."""
+"""Experiment of continual learning: several strategies on one stream."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,6 +11,7 @@ from graphkit.continual.continual_config import ContinualConfig, StrategySetting
 from graphkit.continual.continual_result import ContinualFitResult, Trial, combine_continual
 from graphkit.continual.continual_trainer import ContinualTrainer, make_stream, make_stream_model
 from graphkit.data import GraphDataset
+from graphkit.data.data_settings import DataSettings
 from graphkit.distributed.communicator import get_communicator
 from graphkit.errors import InputError
 from graphkit.files import write_json
@@ -24,10 +25,10 @@ from graphkit.training.run_result import REMEDY, read_checked
 
 
 class ContinualExperiment(Experiment):
-    """Strategies against forgetting on one stream of tasks, each with the same seeds.
+    """Comparison of strategies against forgetting on one stream, with the same seeds.
 
-    Where settings are searched, every setting of the grid of a strategy is tried once, with a seed that no other unit
-    has; the best by the mean validation score of all tasks at the end is used for the seeds.
+    With a search, every setting in the grid of a strategy is evaluated once, with a separate seed. The setting with the
+    best mean validation score over all tasks after the last one is used for the seeds.
 
     Args:
         config: The configuration.
@@ -38,15 +39,15 @@ class ContinualExperiment(Experiment):
 
     def __init__(self, config: ContinualConfig) -> None:
         super().__init__(config)
-        self._loaded: tuple[Any, GraphDataset, dict[str, str]] | None = None
+        self._loaded: tuple[tuple[DataSettings, int | None], GraphDataset, dict[str, str]] | None = None
 
     @property
     def name(self) -> str:
-        """``continual`` and the data set."""
+        """Name of the run: ``continual`` and the data set."""
         return f"continual-{Path(self.config.data.name).stem}"
 
     def data_of(self, config: ContinualConfig) -> tuple[GraphDataset, dict[str, str]]:
-        """Returns the data set of a unit and its fingerprint; it is loaded again only where it is another one."""
+        """Returns the data set of a unit and its fingerprint, cached for the latest one."""
         key = config.data.key(config.seed)
         if self._loaded is None or self._loaded[0] != key:
             dataset = config.data.load(config.seed)
@@ -54,7 +55,7 @@ class ContinualExperiment(Experiment):
         return self._loaded[1:]
 
     def dry_run(self) -> None:
-        """Makes the stream, the model and the strategies once."""
+        """Builds the stream, the model and the strategies once."""
         dataset, _ = get_communicator().rank_zero_first(lambda: self.data_of(self.config))
         stream = make_stream(self.config, dataset)
         model = make_stream_model(self.config, stream)
@@ -65,18 +66,18 @@ class ContinualExperiment(Experiment):
                 strategy.before_task(model, task)
 
     def units(self) -> list[str]:
-        """Returns the trials of the search and then the seeds, strategy by strategy."""
+        """Returns the units: first the trials of the search, then the seeds, by strategy."""
         trials = [f"{name}/{trial}" for name in self.config.strategies for trial, _ in self._trials(name)]
         seeds = range(self.config.seed, self.config.seed + self.config.seeds)
         return trials + [f"{name}/seed-{seed}" for name in self.config.strategies for seed in seeds]
 
     def needs(self, unit: str) -> list[str]:
-        """Returns the trials of the search of a strategy for its seeds."""
+        """Returns the units that must end before a unit: the trials of its strategy."""
         name, _, member = unit.partition("/")
         return [f"{name}/{trial}" for trial, _ in self._trials(name)] if member.startswith("seed-") else []
 
     def begin(self, folder: Path, device: torch.device) -> None:
-        """Writes the configuration and the environment, or checks the data against them."""
+        """Writes the configuration and the environment, or checks them for a resumed run."""
         dataset, data = self.data_of(self.config)
 
         def write() -> None:
@@ -90,7 +91,7 @@ class ContinualExperiment(Experiment):
         get_communicator().broadcast_from_rank0(write)
 
     def fit(self, unit: str, folder: Path, session: Session) -> None:
-        """Learns the stream by one strategy with one seed."""
+        """Trains on the stream with one strategy and one seed."""
         name, _, member = unit.partition("/")
         config, path = self._config_of(name, member, folder), folder / unit
         dataset, data = self.data_of(config)
@@ -109,7 +110,7 @@ class ContinualExperiment(Experiment):
         return fitted
 
     def combine(self, folder: Path, peak_memory: float) -> dict[str, Any]:
-        """Returns the scores of all strategies, and what the search has tried."""
+        """Returns the content of ``result.json``: scores and trials of all strategies."""
         fits = [self.read_fit(unit, folder) for unit in self.units() if "/seed-" in unit]
         search = {name: tried for name in self.config.strategies if (tried := self._tried(name, folder))}
         options = {name: self._settings(name, folder).to_dict() for name in self.config.strategies}
@@ -117,7 +118,7 @@ class ContinualExperiment(Experiment):
         return combine_continual(self.config, dataset, fits, options, search, folder, peak_memory)
 
     def _trials(self, name: str) -> Iterator[tuple[str, StrategySettings]]:
-        """Yields the folders and the settings of the search of a strategy; nothing without a search or a grid."""
+        """Yields the folders and the settings of the trials of a strategy, if any."""
         grid = get_strategy(name).grid
         if not self.config.search or len(grid) < 2:
             return
@@ -125,14 +126,14 @@ class ContinualExperiment(Experiment):
             yield f"search-{number}", read_strategy(name, {**self.config.strategies[name].to_dict(), **setting})
 
     def _tried(self, name: str, folder: Path) -> list[Trial]:
-        """Returns the options and the validation score of every trial of a strategy."""
+        """Returns the settings and the validation score of every trial of a strategy."""
         return [
             {"options": settings.to_dict(), "validation": self.read_fit(f"{name}/{trial}", folder)["validation"]}
             for trial, settings in self._trials(name)
         ]
 
     def _settings(self, name: str, folder: Path) -> StrategySettings:
-        """Returns the settings of a strategy: the first of the best trials where there was a search."""
+        """Returns the settings of a strategy; with a search, those of its best trial."""
         tried = self._tried(name, folder)
         if not tried:
             return self.config.strategies[name]

@@ -1,4 +1,4 @@
-"""The result of a continual run: what all its fits say, strategy by strategy."""
+"""Result of a continual run: scores by strategy, over all seeds."""
 
 from collections.abc import Mapping, Sequence
 from math import isfinite
@@ -13,7 +13,7 @@ from graphkit.errors import InputError
 from graphkit.tasks import maximizes
 from graphkit.training.run_result import REMEDY, Count, NotEmpty, NotNegative, Scores, check_result, summary
 
-#: How the numbers are meant; it stands beside every result.
+#: Definition of the scores, stored in every result.
 CONVENTION = (
     "matrix[i][j] is the score on task j after task i; average_performance is the mean of the last row; "
     "average_forgetting is the mean over all tasks but the last of matrix[T][j] - matrix[j][j], divided by T - 1, "
@@ -34,7 +34,7 @@ SCORES: tuple[ScoreName, ...] = get_args(ScoreName)
 
 
 class TaskResult(TypedDict):
-    """Learning of one task: the chosen epoch, the time, and the memory of the strategy after it."""
+    """Training on one task: selected epoch, duration, and memory of the strategy."""
 
     task: Count
     epoch: Count
@@ -93,7 +93,7 @@ class _Strategy(_Search):
 
 
 class ContinualResult(TypedDict):
-    """Content of ``result.json`` of a continual run, as far as it is read again."""
+    """Content of ``result.json`` of a continual run that other commands read."""
 
     model: str
     dataset: str
@@ -107,10 +107,10 @@ class ContinualResult(TypedDict):
 
 
 def check_continual_result(result: dict[str, Any], path: Path) -> None:
-    """Refuses a result that lacks a key, has one of another type, or tables of another size than its tasks.
+    """Checks the content of ``result.json`` of a continual run.
 
     Raises:
-        InputError: If something is wrong; the key is named.
+        InputError: If a key is missing, or a value has a wrong type or size; the message names the key.
     """
     check_result(result, ContinualResult, path)
     count = len(result["protocol"]["tasks"])
@@ -134,7 +134,7 @@ def combine_continual(
     folder: Path,
     peak_memory: float,
 ) -> dict[str, Any]:
-    """Returns the content of ``result.json``; deviations are those of a sample of seeds."""
+    """Returns the content of ``result.json``, with sample deviations over the seeds."""
     names = list(dict.fromkeys(fit["strategy"] for fit in fits))
     strategies = {name: _strategy([fit for fit in fits if fit["strategy"] == name]) for name in names}
     for name, entry in strategies.items():
@@ -183,7 +183,7 @@ def _strategy(fits: Sequence[ContinualFitResult]) -> dict[str, Any]:
 
 
 def _per_task(fits: Sequence[ContinualFitResult], key: Literal["seconds", "memory_mb"]) -> list[float]:
-    """Returns the mean over seeds for every learning of a task."""
+    """Returns the mean over seeds, by task."""
     return [fmean(fit["tasks"][k][key] for fit in fits) for k in range(len(fits[0]["tasks"]))]
 
 

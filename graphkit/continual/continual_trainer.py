@@ -1,4 +1,4 @@
-"""One fit: one strategy on one stream with one seed, task after task, continued where it was stopped."""
+"""Training on a stream of tasks with one strategy and one seed."""
 
 import math
 import time
@@ -45,10 +45,10 @@ COLUMNS = ("task", "epoch", "loss", "validation")
 
 
 class StreamInterrupted(Interrupted):
-    """A continual run was interrupted; what was done is in the run folder and can be continued.
+    """Interruption of a continual run, whose state is saved in the run folder.
 
     Args:
-        done: What had been learned.
+        done: Description of the completed tasks.
         folder: The run folder.
     """
 
@@ -58,16 +58,16 @@ class StreamInterrupted(Interrupted):
 
 
 class ContinualTrainer:
-    """Learns a stream by one strategy.
+    """Trainer of one strategy on a stream of tasks.
 
     Args:
         config: The configuration, with the seed of this fit.
-        name: The strategy.
-        dataset: The data set of the configuration.
-        folder: Where the state goes, which exists.
-        device: Where to train.
-        progress: What a person sees.
-        data: The fingerprint of the data set, where it is known.
+        name: Name of the strategy.
+        dataset: Data set of the configuration.
+        folder: Existing folder for the state and the results.
+        device: Device of the training.
+        progress: Progress display.
+        data: Fingerprint of the data set; computed if ``None``.
     """
 
     def __init__(
@@ -98,15 +98,17 @@ class ContinualTrainer:
         self.tasks: list[TaskResult] = []
 
     def _new_optimizer(self) -> torch.optim.Optimizer:
-        """Returns a fresh optimizer."""
+        """Returns a new optimizer."""
         decay = 0.0 if self.strategy.without_decay else self.settings.weight_decay
         return make_optimizer(self.model, replace(self.settings, weight_decay=decay))
 
     def run(self, interrupt: InterruptFlag) -> ContinualFitResult:
-        """Learns all tasks, from the last whole one if there is a state, and returns the scores.
+        """Trains on all tasks and returns the scores.
+
+        A saved state in the folder is continued after its last completed task.
 
         Raises:
-            StreamInterrupted: If Ctrl-C came; the state of the last whole task is in the folder.
+            StreamInterrupted: If Ctrl-C was pressed; the state after the last completed task is in the folder.
         """
         threads = self.settings.threads or sensible_threads(self.stream.dataset, self.settings.batch_size)
         with interrupt.stopping(self._stopped), cpu_settings(threads):
@@ -135,7 +137,7 @@ class ContinualTrainer:
         return f"{self.name} seed {self.config.seed}"
 
     def _learn(self, tasks: list[StreamTask], interrupt: InterruptFlag) -> None:
-        """Learns one task, or several together, and fills a row of the matrix."""
+        """Trains on one task, or on several together, and fills a row of the matrices."""
         task, begin = tasks[-1], time.perf_counter()
         self.progress.start(f"{self._label} task {task.index + 1}/{len(self.stream)}", self.settings.epochs, 0)
 
@@ -169,7 +171,10 @@ class ContinualTrainer:
         )
 
     def _score(self, stage: int) -> None:
-        """Fills a row of the matrices: all tasks so far, and the next one, which has not been learned."""
+        """Fills a row of the matrices: all tasks so far and the next one.
+
+        The score of the next task is that before its training, for the forward transfer.
+        """
         self.model.eval()
         last = stage + 1 if self.stream.scenario == "class" else stage + 2
         with share_trunk_outputs():
@@ -179,7 +184,7 @@ class ContinualTrainer:
                     matrix[stage, index] = scores[split]
 
     def _finish(self) -> ContinualFitResult:
-        """Writes the model and the table, and returns what the matrices say."""
+        """Writes the model and the table, and returns the scores."""
         save_weights(self.folder / "model.safetensors", self.model.state_dict())
         save_table(self.folder / "metrics.csv", COLUMNS, self.rows)
         test, validation = self.matrices["test"], self.matrices["val"]
@@ -221,10 +226,10 @@ class ContinualTrainer:
         save_table(self.folder / "metrics.csv", COLUMNS, self.rows)
 
     def _restore(self) -> None:
-        """Goes on from the state after the last whole task.
+        """Restores the state after the last completed task.
 
         Raises:
-            ValueError: If the state is damaged or not of this run.
+            InputError: If the state is damaged or belongs to another run.
         """
         path = self.folder / "state.pt"
         state = load_state(path)
@@ -241,15 +246,15 @@ class ContinualTrainer:
 
     @property
     def _origin(self) -> dict[str, Any]:
-        """The settings that this fit depends on."""
+        """Settings that this fit depends on."""
         config = self.config
         return replace(config, strategies={self.name: config.strategies[self.name]}).to_dict()
 
     def _check(self, state: dict[str, Any]) -> None:
-        """Refuses a state in which something is missing or has another type, shape or length.
+        """Checks the types, shapes and lengths of a state.
 
         Raises:
-            InputError: If so; what is wrong is named.
+            InputError: If a value is missing or invalid; the message names it.
         """
         check_weights(state["model"], self.model, "its weights")
         if state["optimizer"] is not None:
@@ -266,12 +271,12 @@ class ContinualTrainer:
 
 
 def make_stream(config: ContinualConfig, dataset: GraphDataset) -> TaskStream:
-    """Returns the stream of a configuration; its order and split are drawn with the seed of the run."""
+    """Returns the stream of a configuration, drawn with the seed of the run."""
     return config.stream.make(dataset, config.seed, config.train.batch_size)
 
 
 def make_stream_model(config: ContinualConfig, stream: TaskStream) -> torch.nn.Module:
-    """Returns the model of a configuration, with a head for each task or one for all."""
+    """Returns the model of a configuration, with a head per task or a single one."""
 
     def make(num_outputs: int) -> torch.nn.Module:
         return make_model(config.model, stream.dataset.replace(num_outputs=num_outputs))
@@ -280,7 +285,7 @@ def make_stream_model(config: ContinualConfig, stream: TaskStream) -> torch.nn.M
 
 
 def size_of(state: Any) -> int:
-    """Returns the bytes of all tensors in a state."""
+    """Returns the size of all tensors in a state, in bytes."""
     if isinstance(state, Tensor):
         return state.numel() * state.element_size()
     if isinstance(state, dict):
@@ -289,7 +294,7 @@ def size_of(state: Any) -> int:
 
 
 def without_nan(value: Any) -> Any:
-    """Returns a value with ``None`` in the place of every number that is not finite, as JSON needs it."""
+    """Returns a value for JSON, with ``None`` for numbers that are not finite."""
     if isinstance(value, dict):
         return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The batches of a task one after the other, for strategies that look at inputs in every step."""
+"""Cycle iterator over the batches of a task."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,7 @@ from graphkit.continual.experience import Experience
 
 
 class CycleIterator:
-    """Gives the next batch of a task whenever it is asked, and begins anew after the last.
+    """Endless iterator over the batches of a task.
 
     Args:
         task: The task.
@@ -18,7 +18,7 @@ class CycleIterator:
         self._batches: Iterator[Any] = iter(())
 
     def next(self) -> Any:
-        """Returns the next batch."""
+        """Returns the next batch; after the last one, the first."""
         for batch in self._batches:
             return batch
         self._batches = iter(self.task)

@@ -1,4 +1,4 @@
-"""The distillation term of learning without forgetting."""
+"""Distillation losses of learning without forgetting (LwF)."""
 
 import torch
 from torch import Tensor
@@ -7,17 +7,17 @@ from graphkit.errors import InputError
 
 
 def softened_cross_entropy(student: Tensor, teacher: Tensor, temperature: float = 2.0) -> Tensor:
-    r"""Returns the cross-entropy between softened outputs of the old and of the new model, averaged over items:
+    r"""Returns the cross-entropy of softened class probabilities, averaged over items.
 
     .. math::
         -\frac1n \sum_i \sum_c \mathrm{softmax}(\mathbf{t}_i / T)_c \, \log \mathrm{softmax}(\mathbf{s}_i / T)_c
 
-    A gradient reaches the student only.
+    Only the student receives a gradient.
 
     Args:
-        student: Outputs of the new model.
-        teacher: Outputs of the old model for the same items.
-        temperature: :math:`T`; large ones let small differences count.
+        student (Tensor): Logits :math:`\mathbf{s}` of the new model.
+        teacher (Tensor): Logits :math:`\mathbf{t}` of the old model for the same items.
+        temperature (float, optional): Temperature :math:`T`. (default: ``2.0``)
 
     Shapes:
         - **input:** ``student`` and ``teacher`` ``[n, C]``.
@@ -28,6 +28,10 @@ def softened_cross_entropy(student: Tensor, teacher: Tensor, temperature: float 
 
     Differences:
         There is no factor :math:`T^2`. The released code of TWP detaches this term, which therefore has no effect.
+
+    Example:
+        >>> softened_cross_entropy(torch.zeros(3, 2), torch.zeros(3, 2))
+        tensor(0.6931)
     """
     _check(student, teacher, temperature)
     target = torch.softmax(teacher.detach() / temperature, dim=-1)
@@ -36,12 +40,14 @@ def softened_cross_entropy(student: Tensor, teacher: Tensor, temperature: float 
 
 
 def softened_binary_cross_entropy(student: Tensor, teacher: Tensor, temperature: float = 2.0) -> Tensor:
-    r"""Returns the same for labels that are decided one by one: every output is a logit of its own.
+    r"""Returns the binary cross-entropy of softened label probabilities.
+
+    This is :func:`softened_cross_entropy` for several labels per item, with a sigmoid per output.
 
     Args:
-        student: Outputs of the new model.
-        teacher: Outputs of the old model for the same items.
-        temperature: :math:`T`.
+        student (Tensor): Logits of the new model.
+        teacher (Tensor): Logits of the old model for the same items.
+        temperature (float, optional): Temperature :math:`T`. (default: ``2.0``)
 
     Shapes:
         - **input:** ``student`` and ``teacher`` ``[n, C]``.
@@ -54,7 +60,7 @@ def softened_binary_cross_entropy(student: Tensor, teacher: Tensor, temperature:
 
 
 def _weighted(target: Tensor, log: Tensor) -> Tensor:
-    """Returns ``target * log``; 0 where the target is 0: a class that both models mask out adds nothing."""
+    """Returns ``target * log``, 0 where the target is 0, as for a masked class."""
     return target * log.masked_fill(target == 0, 0)
 
 

@@ -1,4 +1,4 @@
-"""What a strategy may ask of a task. A stream makes episodes; a user with a loop of their own makes them by hand."""
+"""Interface between a task and a strategy."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -12,16 +12,28 @@ Output = Callable[[torch.nn.Module, Any], Tensor]
 
 
 class Experience:
-    """A task as a strategy sees it: its training items, batch by batch, and what the model says about them.
+    """Training items of a task, with the functions that a strategy calls on them.
+
+    A :class:`~graphkit.continual.TaskStream` creates its experiences; a custom training loop creates them from a loader
+    and functions.
 
     Args:
-        batches: What training goes through, as often as it likes: ``[data]`` for one graph, or a loader.
-        output: ``output(model, batch)`` returns the outputs ``[n, C]`` of the training items of a batch.
-        target: ``target(batch)`` returns their targets, ``[n]`` or ``[n, C]``.
-        loss: ``loss(output, target)`` returns a mean over the items.
-        visible_outputs: ``visible_outputs(model, batch)`` returns the outputs of all items of a batch, those that do
-            not train included; by default the same as ``output``.
-        nodes: ``nodes(batch)`` returns a mask or the ids of the nodes that are trained on; by default all.
+        batches (iterable): Batches of the training items: ``[data]`` for a single graph, or a loader. It is iterated
+            several times.
+        output (callable): ``output(model, batch)`` returns the outputs ``[n, C]`` of the training items of a batch.
+        target (callable): ``target(batch)`` returns their targets, ``[n]`` or ``[n, C]``.
+        loss (callable, optional): ``loss(output, target)`` returns the mean loss of the items.
+            (default: :func:`torch.nn.functional.cross_entropy`)
+        visible_outputs (callable, optional): ``visible_outputs(model, batch)`` returns the outputs of all items of a
+            batch, including those without training; ``output`` if ``None``. (default: ``None``)
+        nodes (callable, optional): ``nodes(batch)`` returns a mask or the ids of the training nodes; all nodes if
+            ``None``. (default: ``None``)
+
+    Example:
+        >>> x, y = torch.randn(6, 4), torch.tensor([0, 1, 0, 1, 0, 1])
+        >>> task = Experience([(x, y)], lambda model, batch: model(batch[0]), lambda batch: batch[1])
+        >>> len(task)
+        6
     """
 
     def __init__(
@@ -44,7 +56,7 @@ class Experience:
         return iter(self._batches)
 
     def __len__(self) -> int:
-        """The number of training items."""
+        """Returns the number of training items."""
         return sum(self.target(batch).size(0) for batch in self)
 
     def output(self, model: torch.nn.Module, batch: Any) -> Tensor:
@@ -64,11 +76,11 @@ class Experience:
         return self.output(model, batch) if self._visible_outputs is None else self._visible_outputs(model, batch)
 
     def nodes(self, batch: Any) -> Tensor | None:
-        """Returns the nodes that are trained on, as ids or a mask; ``None`` for all."""
+        """Returns the training nodes, as ids or a mask; ``None`` for all."""
         return None if self._nodes is None else self._nodes(batch)
 
     def features(self) -> Tensor | None:
-        """Returns what describes the training items ``[n, F]``, or ``None`` where only a model can tell."""
+        """Returns features ``[n, F]`` of the training items, or ``None`` without any."""
         return None
 
     def mean_loss(self, model: torch.nn.Module, batch: Any) -> Tensor:
@@ -76,11 +88,18 @@ class Experience:
         return self.loss(self.output(model, batch), self.target(batch))
 
     def subset(self, items: Tensor) -> "Experience":
-        """Returns the same task with some of its training items only, named by their places ``0 .. n - 1``."""
+        """Returns the same task restricted to some of its training items.
+
+        Args:
+            items (Tensor): Indices of the items, from 0 to ``n - 1``.
+
+        Raises:
+            InputError: If the task has several batches.
+        """
         batches = list(self)
         if len(batches) != 1:
             raise InputError(
-                f"a memory of single items needs an episode of one batch, or a task of a TaskStream "
+                f"a memory of single items needs an experience of one batch, or a task of a TaskStream "
                 f"(got {len(batches)} batches)"
             )
         return Experience(
@@ -93,11 +112,12 @@ class Experience:
         )
 
     def old_experiences(self, learned: Sequence["Experience"], all_nodes: bool = True) -> list["Experience"]:
-        """Returns what old tasks ask about the inputs of this one: its batches, with the outputs of each old task.
+        """Returns experiences with the batches of this task and the outputs of old tasks.
 
         Args:
-            learned: The old tasks in order.
-            all_nodes: Whether they ask about all items that can be seen, or about the training items only.
+            learned (list of Experience): The old tasks in order.
+            all_nodes (bool, optional): If ``True``, the outputs are those of all visible items, else those of the
+                training items. (default: ``True``)
         """
         return [self._old_experience(old, all_nodes) for old in learned]
 
@@ -106,5 +126,5 @@ class Experience:
         return Experience(self._batches, output, self.target, old.loss)
 
     def at_stage_of(self, task: "Experience") -> "Experience":
-        """Returns this (old) task as it looks while a later one is learned; a graph may have grown in between."""
+        """Returns this task on the graph that is visible in the training of a later task."""
         return self

@@ -1,4 +1,4 @@
-"""Gradients by parameter name: zeros where there is none, so that nothing ever shifts against anything else."""
+"""Gradients by parameter name, zero where a parameter has none."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -6,28 +6,28 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-#: One tensor for each parameter, by its name in the model.
+#: Tensors by parameter name.
 Named = dict[str, Tensor]
 
 
 def trainable(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
-    """Returns the parameters that training changes, by name."""
+    """Returns the trainable parameters, by name."""
     return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
 def gradients(
     value: Tensor, parameters: Mapping[str, Tensor], retain_graph: bool = False, create_graph: bool = False
 ) -> Named:
-    r"""Returns :math:`\partial v / \partial \theta` for every parameter, without touching any ``.grad``.
+    r"""Returns :math:`\partial v / \partial \theta` by parameter, without ``.grad``.
 
     Args:
-        value: A scalar.
-        parameters: What to differentiate by.
-        retain_graph: Whether the graph of the value is needed again.
-        create_graph: Whether the result is to be differentiated itself.
+        value: Scalar :math:`v`.
+        parameters: Parameters :math:`\theta`, by name.
+        retain_graph: If ``True``, the autograd graph is kept.
+        create_graph: If ``True``, the result can be differentiated.
 
     Returns:
-        A tensor for each parameter; zeros for one that the value does not depend on.
+        Gradients by name; zeros for parameters that the value does not depend on.
     """
     if not value.requires_grad:
         return {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}
@@ -43,13 +43,13 @@ def gradients(
 
 
 def flatten(named: Mapping[str, Tensor]) -> Tensor:
-    """Returns all tensors end to end as one vector ``[P]``, in the order of the names."""
+    """Returns all tensors concatenated to one vector ``[P]``, in their order."""
     return torch.cat([tensor.reshape(-1) for tensor in named.values()])
 
 
 @contextmanager
 def evaluating(model: torch.nn.Module) -> Iterator[None]:
-    """Puts a model into evaluation mode for a while; every module gets back the mode that it was in."""
+    """Puts a model into evaluation mode, and restores all modes at exit."""
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:

@@ -1,4 +1,4 @@
-"""What belongs to which task: groups of classes, of labels or assays, and windows of time."""
+"""Assignment of classes, labels, assays or windows of time to tasks."""
 
 import torch
 from torch import Tensor
@@ -13,22 +13,22 @@ ORDERS = ("given", "shuffled", "balanced")
 def groups_of(
     counts: Tensor, per_task: int, tasks: int | None, order: str, seed: int, min_items: int, what: str
 ) -> Tensor:
-    """Deals classes (or labels, or assays) to tasks, as many to each.
+    """Assigns classes (or labels, or assays) to tasks, the same number to each.
 
     Args:
-        counts: ``[C]``, the number of items of each.
-        per_task: How many a task has, where ``tasks`` does not say.
-        tasks: Number of tasks; all get the same number, and what does not divide is left over.
+        counts: Number of items ``[C]`` of each class.
+        per_task: Number of classes per task, if ``tasks`` is ``None``.
+        tasks: Number of tasks; the remainder of the division is not used.
         order: ``"given"``, ``"shuffled"``, or ``"balanced"`` for tasks of about equal size in shuffled order.
         seed: Seed of the shuffle.
-        min_items: Those with fewer items are not used.
-        what: What they are called in a message.
+        min_items: Classes with fewer items are not used.
+        what: Plural noun for the classes in messages.
 
     Returns:
-        ``[T, per_task]`` ids.
+        Ids ``[T, per_task]`` of the classes of every task.
 
     Raises:
-        ValueError: If there are too few for the tasks.
+        InputError: If there are too few classes.
     """
     if order not in ORDERS:
         raise InputError(f"`order` must be one of {', '.join(ORDERS)} (got {order!r})")
@@ -49,7 +49,7 @@ def groups_of(
     generator = torch.Generator().manual_seed(seed)
     if order == "shuffled":
         kept = kept[torch.randperm(kept.numel(), generator=generator)]
-    if order == "balanced":  # the largest go to one task each, then the next largest, in the opposite order
+    if order == "balanced":  # one of the largest to each task, then one of the next largest, in reverse order
         ranked = kept[counts[kept].argsort(descending=True, stable=True)][: number * per_task].view(per_task, number)
         dealt = torch.stack([row if turn % 2 == 0 else row.flip(0) for turn, row in enumerate(ranked)], dim=1)
         return dealt[torch.randperm(number, generator=generator)]
@@ -57,18 +57,18 @@ def groups_of(
 
 
 def windows_of(time: Tensor, labeled: Tensor, tasks: int) -> Tensor:
-    """Cuts time into windows that hold about as many labeled nodes each.
+    """Splits time into windows with about the same number of labeled nodes.
 
     Args:
-        time: ``[N]`` when each node appears; nodes of one time stay together.
-        labeled: ``[N]`` bool.
+        time: Time ``[N]`` at which each node appears; nodes with equal times share a window.
+        labeled: Mask ``[N]`` of the labeled nodes.
         tasks: Number of windows.
 
     Returns:
-        ``[N]`` int64, the window of every node.
+        Window ``[N]`` of every node, int64.
 
     Raises:
-        ValueError: If there are fewer different times than windows.
+        InputError: If there are fewer distinct times than windows.
     """
     if time.dim() != 1 or time.numel() != labeled.numel():
         raise InputError(f"`time` must hold one number per node (got shape {tuple(time.shape)})")
@@ -76,7 +76,7 @@ def windows_of(time: Tensor, labeled: Tensor, tasks: int) -> Tensor:
     if tasks < 2 or moments.numel() < tasks:
         raise InputError(f"{tasks} tasks over time need at least two, and as many times (got {moments.numel()} times)")
     counts = torch.bincount(index[labeled], minlength=moments.numel())
-    # The middle of each moment's share of the labeled nodes tells its window; none may stay empty.
+    # The window of a time is that of the middle of its labeled nodes in order; no window is left empty.
     middle = (counts.cumsum(0) - counts / 2) / counts.sum().clamp(min=1)
     window = (middle * tasks).long().clamp(0, tasks - 1)
     steps = torch.arange(moments.numel(), device=time.device)
@@ -85,7 +85,10 @@ def windows_of(time: Tensor, labeled: Tensor, tasks: int) -> Tensor:
 
 
 def first_seen(edge_index: Tensor, edge_time: Tensor, num_nodes: int) -> Tensor:
-    """Returns when each node's first edge appears, ``[N]``; nodes without an edge are there from the start."""
+    """Returns the time ``[N]`` of the first edge of every node.
+
+    Nodes without an edge have the earliest time.
+    """
     start = edge_time.min() if edge_time.numel() else edge_time.new_zeros(())
     time = torch.full((num_nodes,), float("inf"), dtype=torch.double, device=edge_time.device)
     for end in (edge_index[0], edge_index[1]):
@@ -94,16 +97,16 @@ def first_seen(edge_index: Tensor, edge_time: Tensor, num_nodes: int) -> Tensor:
 
 
 def window_of_edges(edge_time: Tensor, time: Tensor, window: Tensor) -> Tensor:
-    """Returns the window in which each edge appears, ``[E]``, for windows of nodes with the given times."""
+    """Returns the window ``[E]`` in which each edge appears."""
     starts = torch.stack([time[window == index].min() for index in range(int(window.max()) + 1)])
     return (torch.searchsorted(starts.double(), edge_time.double().contiguous(), right=True) - 1).clamp(min=0)
 
 
 def node_time(data: Data) -> Tensor:
-    """Returns when each node appears.
+    """Returns the time ``[N]`` at which each node appears.
 
     Raises:
-        ValueError: If the data do not say.
+        InputError: If the data have no times.
     """
     for name in ("time", "node_year"):
         if name in data and data[name].size(0) == data.num_nodes:

@@ -1,4 +1,4 @@
-"""How much each parameter matters: gradients of some quantity, their magnitudes or squares averaged over items."""
+"""Importance of parameters: mean magnitudes or squares of gradients."""
 
 from collections.abc import Callable
 
@@ -9,12 +9,21 @@ from graphkit.continual.experience import Experience
 from graphkit.continual.gradients import Named, evaluating, gradients, trainable
 from graphkit.errors import InputError
 
-#: From the outputs and targets of some items to a scalar.
+#: Function from the outputs and targets of some items to a scalar.
 Quantity = Callable[[Tensor, Tensor], Tensor]
 
 
 def output_norm(output: Tensor, target: Tensor) -> Tensor:
-    """Returns the mean squared norm of the outputs, what memory aware synapses measures; targets play no part."""
+    """Returns the mean squared norm of the outputs, as in memory aware synapses (MAS).
+
+    Args:
+        output (Tensor): Outputs ``[n, C]``.
+        target (Tensor): Targets, which are not used.
+
+    Example:
+        >>> output_norm(torch.tensor([[3.0, 4.0]]), torch.tensor([0]))
+        tensor(25.)
+    """
     return output.square().sum(dim=-1).mean()
 
 
@@ -26,26 +35,30 @@ def importance(
     measure: str = "abs",
     samples: int | None = None,
 ) -> Named:
-    r"""Returns the importance of every parameter for a quantity :math:`q` over the training items of a task.
+    r"""Returns the importance of every parameter for a quantity :math:`q` of a task.
 
     .. math::
         I = \frac1n \sum_i \left| \partial q_i / \partial \theta \right| \quad \text{(per sample)}, \qquad
         I = \frac1n \sum_b n_b \left| \partial q_b / \partial \theta \right| \quad \text{(per batch)}
 
-    where :math:`q_b` is the mean over a batch of :math:`n_b` items, or squares in the place of magnitudes. The model
-    is in evaluation mode meanwhile, so that dropout adds no noise. Gradients of single items do not cancel; those of a
-    batch do, and vanish where a loss has been minimized.
+    over the training items :math:`i`, or batches :math:`b` of :math:`n_b` items with mean :math:`q_b`; for
+    ``measure="square"`` with squares instead of magnitudes. The model is in evaluation mode during the call. Gradients
+    per batch vanish at a minimum of the loss, those per sample do not.
 
     Args:
-        model: The model.
-        episode: The task.
-        quantity: ``quantity(output, target)``, a mean over items, such as the loss of the task.
-        per: ``"sample"`` or ``"batch"``.
-        measure: ``"abs"`` or ``"square"``.
-        samples: At most so many items, evenly spread over the task, when it is per sample; ``None`` for all.
+        model (torch.nn.Module): The model.
+        episode (Experience): The task.
+        quantity (callable): ``quantity(output, target)`` returns a mean over items, such as the loss of the task.
+        per (str, optional): ``"sample"`` or ``"batch"``. (default: ``"sample"``)
+        measure (str, optional): ``"abs"`` or ``"square"``. (default: ``"abs"``)
+        samples (int, optional): Maximum number of items for ``per="sample"``, evenly spaced over the task; all if
+            ``None``. (default: ``None``)
 
     Returns:
-        Tensors without negative entries, by name; zero for parameters that play no part.
+        Non-negative tensors by parameter name; zero for parameters that :math:`q` does not depend on.
+
+    Raises:
+        InputError: If an option has an invalid value.
     """
     check_measure(measure)
     if per not in ("sample", "batch"):
@@ -81,15 +94,23 @@ def add(total: Named, grads: Named, measure: str, weight: float = 1) -> None:
 
 
 def scaled(named: Named, target: float = 1.0) -> Named:
-    """Returns tensors whose entries sum to a target all together; those that are all zero stay so.
+    """Returns tensors scaled so that the sum of all entries is a target.
 
-    Importances of different tasks, networks and kinds get the same weight this way, so that one strength serves.
+    The same strength is then suitable for different tasks and networks. Tensors that are all zero are not changed.
+
+    Args:
+        named (dict of str to Tensor): Non-negative tensors by name.
+        target (float, optional): Sum of all entries. (default: ``1.0``)
+
+    Example:
+        >>> scaled({"weight": torch.tensor([1.0, 3.0])})
+        {'weight': tensor([0.2500, 0.7500])}
     """
     mass = float(torch.stack([value.double().sum() for value in named.values()]).sum())
     return named if mass == 0 else {name: value * (target / mass) for name, value in named.items()}
 
 
 def check_measure(measure: str) -> None:
-    """Refuses a measure that does not exist."""
+    """Raises an error for an unknown measure."""
     if measure not in ("abs", "square"):
         raise InputError(f"`measure` must be 'abs' or 'square' (got {measure!r})")

@@ -1,4 +1,4 @@
-"""The loop over the epochs of one task."""
+"""Training loop of one task."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -26,22 +26,24 @@ def learn_task(
     generator: torch.Generator,
     report: Callable[[EpochRow], None],
 ) -> int:
-    """Learns one task, or several together, between the strategy's ``before_task`` and ``after_task``.
+    """Trains on one task, or on several together.
+
+    The caller calls the hooks ``before_task`` and ``after_task`` of the strategy.
 
     Args:
-        model: The model; has the weights of the chosen epoch afterwards.
-        tasks: The task; where there are several, the strategy adds the loss of all but the last.
-        strategy: What is done against forgetting.
+        model: The model; it has the weights of the selected epoch afterwards.
+        tasks: The task; if there are several, the strategy adds the losses of all but the last.
+        strategy: The strategy.
         optimizer: The optimizer.
-        settings: How to learn.
-        generator: Where the order of batches is drawn from.
+        settings: Settings of the training.
+        generator: Generator of the order of batches.
         report: Called with the row of every epoch.
 
     Returns:
-        The chosen epoch.
+        The selected epoch.
 
     Raises:
-        ValueError: If the loss is not finite.
+        InputError: If the loss is not finite.
     """
     task = tasks[-1]
     by = "loss" if settings.select == "loss" else "score"
@@ -76,10 +78,10 @@ def train_epoch(
     generator: torch.Generator,
     clip: float | None = None,
 ) -> float:
-    """Trains on the training items of a task once; returns the mean loss with all penalties.
+    """Trains for one epoch on a task and returns the mean loss with all penalties.
 
     Raises:
-        InputError: If it is not finite.
+        InputError: If the loss is not finite.
     """
 
     def losses() -> Iterator[tuple[Tensor, float, float]]:
@@ -97,7 +99,7 @@ def train_epoch(
 
 @torch.no_grad()
 def validate(model: torch.nn.Module, task: StreamTask) -> tuple[float, float]:
-    """Returns the score and the loss of a task's validation items."""
+    """Returns the score and the loss on the validation items of a task."""
     model.eval()
     output, target = task.outputs_and_targets(model, "val")
     return task.stream.task.score(output, target), float(task.loss(output, target))

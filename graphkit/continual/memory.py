@@ -1,4 +1,4 @@
-"""Items of old tasks that a strategy keeps: which they are, and the tasks cut down to them."""
+"""Episodic memory of training items of old tasks."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -15,13 +15,16 @@ EarlyStopping = Literal["first", "mean", "coverage"]
 
 
 class Memory:
-    """Keeps some training items of every task.
+    """Episodic memory: some training items of every task.
 
     Args:
-        size: Items of each task, as many of each class as there are; whole graphs where tasks are about their nodes.
-        selection: ``"first"`` takes them in order, ``"mean"`` those nearest to the mean of their class, ``"coverage"``
-            those with the fewest items of other classes around them. The last two look at the features of nodes, or at
-            the outputs of the model where the items are graphs.
+        size (int): Items per task, balanced over the classes; whole graphs if tasks are node-level on many graphs.
+        selection (str, optional): ``"first"`` keeps the first items, ``"mean"`` those nearest to the mean of their
+            class, ``"coverage"`` those with the fewest items of other classes nearby. The last two compare node
+            features, or the outputs of the model if the items are graphs. (default: ``"first"``)
+
+    Raises:
+        InputError: If the size is below 1, or the selection is unknown.
     """
 
     def __init__(self, size: int, selection: str = "first") -> None:
@@ -34,7 +37,11 @@ class Memory:
         self.items: list[Tensor] = []
 
     def check(self, task: Experience) -> None:
-        """Refuses a task with fewer training items than are to be kept."""
+        """Raises an error if a task has fewer training items than are to be kept.
+
+        Args:
+            task (Experience): The task.
+        """
         if self.size > len(task):
             raise InputError(
                 f"`memory` must not be larger than a task (got {self.size} for a task of {len(task)} training items); "
@@ -42,10 +49,15 @@ class Memory:
             )
 
     def keep(self, model: torch.nn.Module, task: Experience) -> None:
-        """Selects items of a task."""
+        """Selects and keeps items of a task.
+
+        Args:
+            model (torch.nn.Module): The model after the task.
+            task (Experience): The task.
+        """
         self.check(task)
         y = torch.cat([task.target(batch) for batch in task])
-        if y.size(0) != len(task):  # graphs are kept whole, and their nodes are what is asked about
+        if y.size(0) != len(task):  # targets belong to nodes, but whole graphs are kept
             y = y.new_zeros(len(task), dtype=torch.long)
         strata = y if y.dim() == 1 else torch.unique(y.nan_to_num(nan=2.0).long(), dim=0, return_inverse=True)[1]
         rank = self._rank(model, task, strata)
@@ -54,7 +66,7 @@ class Memory:
         self.tasks.append(task.subset(items))
 
     def _rank(self, model: torch.nn.Module, task: Experience, strata: Tensor) -> Tensor:
-        """Returns all items, those that represent their class best first."""
+        """Returns all items, the most representative of their class first."""
         if self.selection == "first" or strata.unique().numel() < 2:
             return torch.arange(strata.numel(), device=strata.device)
         embedding = task.features()
@@ -69,24 +81,32 @@ class Memory:
             mean = torch.zeros(count.numel(), features.size(1)).to(features).index_add_(0, number, features)
             distances: Tensor = (features - (mean / count[:, None])[number]).norm(dim=1)
             return distances.argsort(stable=True)
-        features = features - features.mean(dim=0)  # distances come from squares, which lose digits far from zero
+        features = features - features.mean(dim=0)  # cdist is inaccurate far from zero
         distance = torch.cdist(features, features)
         near = distance <= distance.mean()
         return (near & (strata[:, None] != strata[None, :])).sum(dim=1).argsort(stable=True)
 
     def at_stage_of(self, task: Experience) -> list[Experience]:
-        """Returns the kept items as they look while another task is learned."""
+        """Returns the kept items on the graph that is visible in another task.
+
+        Args:
+            task (Experience): The current task.
+        """
         return [kept.at_stage_of(task) for kept in self.tasks]
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns the places of the kept items in their tasks."""
+        """Returns the indices of the kept items in their tasks."""
         return {"items": list(self.items)}
 
     def load_state_dict(self, state: dict[str, Any], tasks: Sequence[Experience]) -> None:
-        """Takes the items again from the tasks.
+        """Restores the items from the tasks.
+
+        Args:
+            state (dict): Result of :meth:`state_dict`.
+            tasks (list of Experience): All tasks in order.
 
         Raises:
-            ValueError: If there are fewer tasks than the state knows.
+            InputError: If there are fewer tasks than in the state.
         """
         self.items = list(state["items"])
         if len(tasks) < len(self.items):
@@ -97,7 +117,7 @@ class Memory:
 
 
 def _round_robin(ranked: list[int], strata: list[int]) -> list[int]:
-    """Deals items out class by class in turn, each class in the order of the ranking."""
+    """Returns the items in turn by class, each class in the order of the ranking."""
     queues: dict[int, list[int]] = {label: [] for label in sorted(set(strata))}
     for item in ranked:
         queues[strata[item]].append(item)

@@ -1,4 +1,4 @@
-"""The quadratic penalties of all tasks so far as one, whose cost and memory do not grow with the number of tasks."""
+"""Sum of the quadratic penalties of all tasks, in time and memory of a single one."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -11,15 +11,18 @@ from graphkit.errors import InputError
 
 
 class MergedPenalty(NamedTuple):
-    r"""Coefficients of the sum :math:`\sum_n \sum_m I_{n,m} (v_m - w_{n,m})^2` over tasks :math:`n`.
+    r"""Coefficients of the sum of quadratic penalties over tasks.
 
-    Around the latest weights :math:`b` the sum is :math:`\sum_m A_m (v_m - b_m)^2 + 2 R_m (v_m - b_m)` and a constant.
+    Around the latest weights :math:`b`, the sum over tasks :math:`n` is
+
+    .. math::
+        \sum_n \sum_m I_{n,m} (v_m - w_{n,m})^2 = \sum_m A_m (v_m - b_m)^2 + 2 R_m (v_m - b_m) + K
 
     Args:
-        total: :math:`A = \sum_n I_n`, by parameter.
-        slope: :math:`R = \sum_n I_n (b - w_n)`, by parameter.
-        anchor: The latest weights :math:`b`, by parameter.
-        constant: What the sum is at :math:`b`.
+        total (dict of str to Tensor): :math:`A = \sum_n I_n`, by parameter.
+        slope (dict of str to Tensor): :math:`R = \sum_n I_n (b - w_n)`, by parameter.
+        anchor (dict of str to Tensor): Latest weights :math:`b`, by parameter.
+        constant (float): Value :math:`K` of the sum at :math:`b`.
     """
 
     total: Named
@@ -32,27 +35,33 @@ class MergedPenalty(NamedTuple):
 def merge_penalty(
     merged: MergedPenalty | None, importance: Mapping[str, Tensor], weights: Mapping[str, Tensor]
 ) -> MergedPenalty:
-    r"""Adds the penalty of one more task, :math:`\sum_m I_m (v_m - w_m)^2`.
+    r"""Adds the quadratic penalty of a task, :math:`\sum_m I_m (v_m - w_m)^2`.
 
-    The center moves to the new weights, by :math:`\delta = w - b`:
+    The expansion moves to the new weights, by :math:`\delta = w - b`:
 
     .. math::
         K \gets K + \sum_m 2 R_m \delta_m + A_m \delta_m^2, \quad R \gets R + A \delta, \quad b \gets w, \quad
         A \gets A + I
 
-    Nothing is lost to cancellation: sums of :math:`I w^2` and :math:`I w`, which give the same in exact arithmetic,
-    are wrong in the second digit after a hundred tasks in single precision, and can turn negative.
+    This form avoids the cancellation of sums of :math:`I w^2` and :math:`I w`, which can make the penalty negative.
 
     Args:
-        merged: The penalties so far; ``None`` before the first. It is not changed.
-        importance: :math:`I`, not negative, by parameter; a parameter that is left out has none.
-        weights: :math:`w`, by parameter; those of a parameter that is new since the last task are taken as they are.
+        merged (MergedPenalty): Penalties so far, which are not changed; ``None`` before the first.
+        importance (dict of str to Tensor): Non-negative importance :math:`I`, by parameter; zero for parameters that
+            are left out.
+        weights (dict of str to Tensor): Weights :math:`w`, by parameter; parameters may be new.
 
     Returns:
-        The penalties with the new one. A parameter of an earlier task that has no weight here keeps its penalty.
+        The penalties with the new one. Parameters of earlier tasks without a weight here keep their penalty.
 
     Raises:
-        InputError: If a parameter has an importance and no weight, or a shape differs from that of earlier tasks.
+        InputError: If a parameter has an importance but no weight, or a shape differs from that of earlier tasks.
+
+    Example:
+        >>> weights = {"w": torch.tensor([1.0])}
+        >>> merged = merge_penalty(None, {"w": torch.tensor([2.0])}, weights)
+        >>> merged_penalty(merged, {"w": torch.tensor([3.0])})
+        tensor(8.)
     """
     before = {} if merged is None else merged.anchor
     for name in importance:
@@ -83,10 +92,14 @@ def merge_penalty(
 
 
 def merged_penalty(merged: MergedPenalty, weights: Mapping[str, Tensor]) -> Tensor:
-    """Returns the penalties of all tasks at some weights, a scalar that can be differentiated.
+    """Returns the sum of the quadratic penalties of all tasks, a scalar.
+
+    Args:
+        merged (MergedPenalty): The penalties.
+        weights (dict of str to Tensor): Current weights, by parameter.
 
     Raises:
-        InputError: If a parameter that has a penalty is missing.
+        InputError: If a parameter with a penalty is missing.
     """
     missing = [name for name in merged.anchor if name not in weights]
     if missing:

@@ -1,4 +1,4 @@
-"""What all strategies have in common."""
+"""Base class of strategies for continual learning."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -12,9 +12,9 @@ from graphkit.errors import InputError
 
 
 class Strategy:
-    """A way to learn a task without losing the ones before: four calls in a training loop, and a state.
+    """Base class of strategies against forgetting: four hooks and a state.
 
-    A loop of any kind calls them in this order; the base class does nothing in all of them, which is fine-tuning::
+    A training loop calls the hooks in this order. Those of the base class do nothing, which is fine-tuning::
 
         for task in stream:
             strategy.before_task(model, task)
@@ -26,49 +26,66 @@ class Strategy:
                 optimizer.step()
             strategy.after_task(model, task)
 
-    ``task`` is an :class:`~graphkit.continual.Experience`: one of a :class:`~graphkit.continual.TaskStream`, or one
-    that is made by hand from a loader and three functions.
+    ``task`` is an :class:`~graphkit.continual.Experience`, such as a task of a
+    :class:`~graphkit.continual.TaskStream`.
     """
 
-    #: Settings that a search tries, the same number for every strategy.
+    #: Settings of a search, the same number for every strategy.
     grid: ClassVar[tuple[dict[str, Any], ...]] = ({},)
-    #: Whether weight decay is switched off, whatever the protocol says.
+    #: Whether weight decay is disabled, for any protocol.
     without_decay: ClassVar[bool] = False
 
     def before_task(self, model: torch.nn.Module, task: Experience) -> None:
-        """Is called before the first step on a task."""
-
-    def penalty(self, model: torch.nn.Module, batch: Any = None) -> Tensor:
-        """Returns what is to be added to the loss of a step, a scalar.
+        """Hook before the first step on a task.
 
         Args:
-            model: The model.
-            batch: The batch of this step, for the strategies that look at inputs (LwF, TWP's capacity term); without
-                it they go through the batches of the task by themselves.
+            model (torch.nn.Module): The model.
+            task (Experience): The task.
+
+        Raises:
+            InputError: If the strategy does not apply to the model or the task.
+        """
+
+    def penalty(self, model: torch.nn.Module, batch: Any = None) -> Tensor:
+        """Returns the penalty to add to the loss of a step, a scalar.
+
+        Args:
+            model (torch.nn.Module): The model.
+            batch (optional): Batch of this step, for strategies that use inputs (LwF, the capacity term of TWP);
+                if ``None``, they iterate over the batches of the task. (default: ``None``)
         """
         return next(model.parameters()).new_zeros(())
 
     def after_backward(self, model: torch.nn.Module) -> None:
-        """Is called when the gradients of a step are there, and may change them."""
+        """Hook after the backward pass of a step, which may change the gradients.
+
+        Args:
+            model (torch.nn.Module): The model.
+        """
 
     def after_task(self, model: torch.nn.Module, task: Experience) -> None:
-        """Is called after the last step on a task."""
+        """Hook after the last step on a task.
+
+        Args:
+            model (torch.nn.Module): The model.
+            task (Experience): The task.
+        """
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns tensors, numbers and text that :meth:`load_state_dict` goes on from."""
+        """Returns the state as tensors, numbers and text."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any], model: torch.nn.Module, tasks: Sequence[Experience] = ()) -> None:
-        """Goes on where the state was taken.
+        """Restores the state.
 
         Args:
-            state: What :meth:`state_dict` returned.
-            model: The model that goes on being trained.
-            tasks: The tasks by number, for the strategies that remember items of them: the state holds their places
-                only.
+            state (dict): Result of :meth:`state_dict`.
+            model (torch.nn.Module): The model.
+            tasks (list of Experience, optional): All tasks in order, for strategies that keep items: the state contains
+                their indices only. (default: ``()``)
 
         Raises:
-            ValueError: If the state is one of another network; the names and shapes that differ are listed.
+            InputError: If the state belongs to another network; the message lists the differences.
         """
 
     def __repr__(self) -> str:
@@ -77,10 +94,12 @@ class Strategy:
 
 
 def check_network(tensors: dict[str, Tensor], model: torch.nn.Module) -> None:
-    """Refuses to go on with another network than the one that tensors belong to; parameters may have been frozen.
+    """Checks that tensors have the names and shapes of the parameters of a model.
+
+    Frozen parameters may be missing.
 
     Raises:
-        ValueError: If names or shapes differ; all that do are listed.
+        InputError: If names or shapes differ; the message lists the differences.
     """
     came = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     compared = {name: parameter for name, parameter in model.named_parameters() if name in came} | trainable(model)

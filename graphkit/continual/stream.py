@@ -1,4 +1,4 @@
-"""Streams: a data set cut into tasks that come one after the other."""
+"""Stream of tasks from a data set."""
 
 from collections.abc import Iterator, Sequence
 from typing import TypedDict, overload
@@ -19,14 +19,17 @@ SCENARIOS = ("task", "class", "time")
 
 
 class _LaterKeys(TypedDict, total=False):
-    """Keys that results of earlier versions do not have."""
+    """Keys that are missing in results of earlier versions."""
 
     order: str
     notes: list[str]
 
 
 class StreamProtocol(_LaterKeys):
-    """Protocol of a stream, in JSON: tasks are lists of classes, items the sizes of the splits of each task."""
+    """Protocol of a stream for JSON.
+
+    ``tasks`` are lists of classes, ``items`` the numbers of training, validation and test items of every task.
+    """
 
     scenario: str
     visible: str
@@ -36,40 +39,47 @@ class StreamProtocol(_LaterKeys):
 
 
 class TaskStream(Sequence[StreamTask]):
-    r"""A data set as a row of tasks: groups of classes, of labels or of assays, or windows of time.
+    r"""Sequence of tasks from a data set, for continual learning.
 
-    What a task is follows from the data: groups of classes where every node or graph has one class, groups of labels
-    where a node has several, groups of assays (one each with ``per_task=1``) for multi-task graph data, and windows of
-    time with ``scenario="time"``, in which all classes occur. Classes are numbered anew in the order of the stream.
+    Tasks are groups of classes if every node or graph has one class, groups of labels if a node has several, groups of
+    assays for multi-task graph data, and windows of time, with all classes in each, for ``scenario="time"``. Classes
+    are renumbered in the order of the stream.
 
     Args:
-        dataset: A data set, see :func:`graphkit.data.load`.
-        per_task: Classes, labels or assays of each task; those that are left over are used by none, see
-            :attr:`left_out`. With one class per task and ``scenario="task"`` every answer is right.
-        tasks: The number of tasks in the place of ``per_task``.
-        scenario: ``"task"`` (at test time it is known which task an item belongs to, and only the classes of its task
-            compete), ``"class"`` (all classes so far compete) or ``"time"`` (all classes, always).
-        visible: What of the graph can be seen while a task is learned: ``"whole"``, ``"so-far"`` (the graph grows by
-            the nodes of every task; also of the old ones, all is seen) or ``"task"`` (the nodes of the task alone).
-        inter_task_edges: Whether edges between nodes of different tasks exist.
-        order: ``"given"``, ``"shuffled"`` by the seed, or ``"balanced"``, which mixes large and small classes so that
-            tasks have about as many items, and shuffles the tasks.
-        seed: Seed of the order and of the split.
-        split: Shares of training, validation and test items, drawn in every class of every task; or ``"published"``
-            for the data set's own split. The nodes of graphs that are classified node by node are split by graphs.
-        min_items: Classes with fewer items are not used.
-        batch_size: Graphs in a batch, where the items are graphs; one graph is always one batch.
-        time: ``[N]`` when each node appears, for ``scenario="time"``; by default ``data.time`` or
-            ``data.node_year``, or the first of ``data.edge_time`` (``[E]``) at a node.
+        dataset (GraphDataset): Data set, see :func:`graphkit.data.load`.
+        per_task (int, optional): Classes, labels or assays per task; a remainder is not used, see :attr:`left_out`.
+            With one class per task and ``scenario="task"``, every score is 100 %. (default: ``2``)
+        tasks (int, optional): Number of tasks, instead of ``per_task``. (default: ``None``)
+        scenario (str, optional): ``"task"``: the task of a test item is given, and only the classes of the task
+            compete; ``"class"``: all classes so far compete; ``"time"``: all classes always compete.
+            (default: ``"task"``)
+        visible (str, optional): Visible nodes in the training on a task: ``"whole"`` for all, ``"so-far"`` for those of
+            the tasks up to this one, ``"task"`` for those of the task only. (default: ``"whole"``)
+        inter_task_edges (bool, optional): If ``False``, edges between nodes of different tasks are removed.
+            (default: ``True``)
+        order (str, optional): Order of the classes: ``"given"``, ``"shuffled"``, or ``"balanced"``, which combines
+            large and small classes to tasks of about equal size and shuffles the tasks. (default: ``"given"``)
+        seed (int, optional): Seed of the order and of the split. (default: ``0``)
+        split (str or tuple, optional): Fractions of training, validation and test items, stratified by class within
+            each task; or ``"published"`` for the split of the data set. Node-level tasks on many graphs are split by
+            graph. (default: ``(0.6, 0.2, 0.2)``)
+        min_items (int, optional): Classes with fewer items are not used. (default: ``0``)
+        batch_size (int, optional): Graphs in a batch, if the items are graphs. (default: ``128``)
+        time (Tensor, optional): Time ``[N]`` at which each node appears, for ``scenario="time"``; if ``None``,
+            ``data.time`` or ``data.node_year``, or the first ``data.edge_time`` ``[E]`` at the node.
+            (default: ``None``)
 
     Raises:
-        ValueError: If there are fewer classes than tasks, a class has no training item, a part of a task is empty, or
-            an argument has no such value.
+        InputError: If there are fewer classes than tasks, a class has no training item, a split of a task is empty, or
+            an argument has an invalid value.
 
     Example:
-        >>> for task in TaskStream(load("cora"), per_task=2):
-        ...     for data in task:
-        ...         out = model(data.x, data.edge_index)[data.train_mask]
+        >>> from graphkit.data import load
+        >>> stream = TaskStream(load("karate"), per_task=2)
+        >>> for task in stream:
+        ...     print(task.classes.tolist(), [int(data.train_mask.sum()) for data in task])
+        [0, 1] [15]
+        [2, 3] [5]
     """
 
     def __init__(
@@ -131,22 +141,22 @@ class TaskStream(Sequence[StreamTask]):
 
     @property
     def sizes(self) -> list[int]:
-        """The number of outputs of each task."""
+        """Number of outputs of each task."""
         return [int(group.numel()) for group in self.classes]
 
     @property
     def left_out(self) -> list[int]:
-        """The original classes, labels or assays that are in no task."""
+        """Original classes, labels or assays that are in no task."""
         return sorted(set(range(self.dataset.num_outputs)) - set(self.classes.flatten().tolist()))
 
     @property
     def notes(self) -> list[str]:
-        """What must be known to read the scores of this stream, one sentence each."""
+        """Notes on the interpretation of scores on this stream, one sentence each."""
         notes = []
         if self.has_classes and self.scenario == "task" and self.classes.size(1) == 1:
             notes.append(
-                "each task has one class only, so that every answer is right and every score is 100 %; use two or more "
-                "classes per task, or the scenario `class`"
+                "each task has one class only, so that every prediction is correct and every score is 100 %; use two "
+                "or more classes per task, or the scenario `class`"
             )
         if self.left_out:
             what = "classes" if self.has_classes else "labels"
@@ -158,11 +168,16 @@ class TaskStream(Sequence[StreamTask]):
 
     @property
     def num_outputs(self) -> int:
-        """The number of outputs of a model that all tasks share."""
+        """Number of outputs of a model with one head for all tasks."""
         return self.classes.size(1) if self.scenario == "time" else self.classes.numel()
 
     def columns(self, index: int, stage: int) -> slice:
-        """Returns the outputs that answer a task when the stream has come to a stage."""
+        """Returns the outputs of a task in a model with one head for all tasks.
+
+        Args:
+            index (int): Index of the task.
+            stage (int): Index of the latest task of the training.
+        """
         size = self.classes.size(1)
         if self.scenario == "time":
             return slice(0, size)
@@ -171,11 +186,17 @@ class TaskStream(Sequence[StreamTask]):
         return slice(index * size, (index + 1) * size)
 
     def at(self, index: int, stage: int) -> StreamTask:
-        """Returns a task as it looks when the stream has come to a stage."""
+        """Returns a task at a stage of the stream.
+
+        Args:
+            index (int): Index of the task.
+            stage (int): Index of the latest task of the training, which determines the visible graph and the competing
+                classes.
+        """
         return StreamTask(self, index, stage, self.splits[index])
 
     def protocol(self) -> StreamProtocol:
-        """Returns the protocol of the stream, which belongs to every result on it."""
+        """Returns the protocol of the stream, which is stored in every result."""
         return {
             "scenario": f"{self.scenario}-incremental",
             "visible": self.visible,
@@ -214,7 +235,7 @@ class TaskStream(Sequence[StreamTask]):
     def _split(
         self, dataset: GraphDataset, y: Tensor, owner: Tensor | None, index: int, split: str | Sequence[float]
     ) -> Split:
-        """Returns the items of a task in three parts."""
+        """Returns the split of the items of a task."""
         if dataset.level == "node" and not dataset.is_single_graph:
             return dataset.splits[self.seed % len(dataset.splits)]
         strata = y if y.dim() == 1 else _combinations(y[:, self.columns(index, index)])
@@ -226,7 +247,7 @@ class TaskStream(Sequence[StreamTask]):
         return _stratified_split(strata, wanted.nonzero().view(-1), split, self.seed)
 
     def _check(self) -> None:
-        """Refuses tasks with a class that cannot be learned, or with nothing to select or to test on."""
+        """Raises an error for an empty split, or a class without training items."""
         graph = self.dataset.graphs[0] if self.visible_graph is not None else None
         for index, split in enumerate(self.splits):
             if self.has_classes and self.scenario != "time":
@@ -252,17 +273,20 @@ def _targets(dataset: GraphDataset) -> Tensor:
 
 
 def _labeled(y: Tensor) -> Tensor:
-    """Returns which items have a class, or any known label, ``[N]`` bool."""
+    """Returns a mask ``[N]`` of the items with a class, or with any known label."""
     return y >= 0 if y.dim() == 1 else ~y.isnan().all(dim=1)
 
 
 def _counts(y: Tensor, num_outputs: int) -> Tensor:
-    """Returns how many items there are of each class, or with a known label."""
+    """Returns the number of items of each class, or with a known label."""
     return torch.bincount(y[y >= 0], minlength=num_outputs) if y.dim() == 1 else (~y.isnan()).sum(dim=0)
 
 
 def _renumbered(y: Tensor, classes: Tensor, num_outputs: int) -> Tensor:
-    """Numbers classes in the order of the stream, those of no task -1; puts the columns of labels in that order."""
+    """Returns targets with classes renumbered, or columns of labels sorted, by task.
+
+    Classes in no task become -1.
+    """
     if y.dim() > 1:
         order = classes.view(-1)
         return y if torch.equal(order, torch.arange(y.size(1))) else y[:, order]
@@ -272,15 +296,15 @@ def _renumbered(y: Tensor, classes: Tensor, num_outputs: int) -> Tensor:
 
 
 def _stratified_split(y: Tensor, items: Tensor, split: str | Sequence[float], seed: int = 0) -> Split:
-    """Draws a split of some items, in each class separately.
+    """Returns a random split of some items, stratified by class.
 
-    However small a class, one item of it trains; where it has three, each part gets one.
+    Every class has a training item; a class of three items or more has one in each split.
 
     Args:
-        y: ``[N]`` int64 classes.
-        items: Ids of the items that are drawn.
-        split: Shares of training, validation and test items.
-        seed: Seed of the draw.
+        y: Classes ``[N]``, int64.
+        items: Ids of the items to split.
+        split: Fractions of training, validation and test items.
+        seed: Seed of the split.
     """
     first, second, _ = parse_fractions(split)
     generator = np.random.default_rng(seed)
@@ -289,7 +313,7 @@ def _stratified_split(y: Tensor, items: Tensor, split: str | Sequence[float], se
     for label in np.unique(classes):
         members = generator.permutation(ids[classes == label])
         count = members.size
-        # Two coins: what is left of a class too small for all parts goes to validation or test by chance.
+        # With a single item left, a coin decides between validation and test.
         coin = int(generator.integers(2))
         train = min(max(1, round(first * count)), max(1, count - 2))
         least = 1 if count - train >= 2 else coin
@@ -301,11 +325,14 @@ def _stratified_split(y: Tensor, items: Tensor, split: str | Sequence[float], se
 
 
 def _restricted(split: Split, wanted: Tensor) -> Split:
-    """Returns the items of a split that are wanted, by a mask ``[N]``."""
+    """Returns the split restricted to the items in a mask ``[N]``."""
     return Split(*(ids[wanted[ids]] for ids in (split.train, split.val, split.test)))
 
 
 def _combinations(y: Tensor) -> Tensor:
-    """Returns a class for every combination of labels in the rows of ``[N, L]``; an unknown label counts as one."""
+    """Returns a class for every combination of labels in the rows of ``[N, L]``.
+
+    Unknown labels count as a third value.
+    """
     classes: Tensor = torch.unique(y.nan_to_num(nan=2.0).long(), dim=0, return_inverse=True)[1]
     return classes

@@ -1,4 +1,4 @@
-"""One task of a stream."""
+"""Task of a stream."""
 
 from collections.abc import Iterator, Sequence
 from copy import copy
@@ -21,21 +21,22 @@ if TYPE_CHECKING:
 
 
 class StreamTask(Experience):
-    """A task of a :class:`~graphkit.continual.TaskStream`; iterating it yields PyG data with masks.
+    """Task of a :class:`~graphkit.continual.TaskStream`, an iterable of PyG data.
 
-    For one graph that is the graph as it can be seen during the task, with ``train_mask``, ``val_mask`` and
-    ``test_mask`` ``[N]``; for many graphs, batches of the training graphs. Classes are numbered in the order of the
-    stream, so that those of a task are neighbors.
+    Iteration yields the visible graph, with ``train_mask``, ``val_mask`` and ``test_mask`` ``[N]``; or batches of the
+    training graphs if the data set has many graphs. Classes are numbered in the order of the stream, so that those of a
+    task are consecutive.
 
     Args:
-        stream: The stream.
-        index: The number of the task.
-        stage: How far the stream has come; in class-incremental streams it says which classes compete.
-        split: The items of the task.
+        stream (TaskStream): The stream.
+        index (int): Index of the task.
+        stage (int): Index of the latest task of the training; in class-incremental streams it determines the competing
+            classes.
+        split (Split): Items of the task.
 
     Attributes:
-        classes: The original classes, labels or assays of the task.
-        columns: The outputs that answer the task, of a model without a head for each task.
+        classes: Original classes, labels or assays of the task.
+        columns: Outputs of the task, as columns of a model with one head for all tasks.
     """
 
     def __init__(self, stream: "TaskStream", index: int, stage: int, split: Split) -> None:
@@ -46,10 +47,10 @@ class StreamTask(Experience):
 
     @property
     def data(self) -> Data:
-        """The graph as it can be seen, with the masks of the task; tensors are those of the stream.
+        """Visible graph with the masks of the task; it shares its tensors with the stream.
 
         Raises:
-            ValueError: If the stream is one of many graphs.
+            InputError: If the data set has many graphs.
         """
         if self.stream.visible_graph is None:
             raise InputError("a stream of many graphs has no single graph; iterate the task for its batches")
@@ -68,12 +69,18 @@ class StreamTask(Experience):
         return self.stream.visible_graph.graph(self.stream.visible_graph.stage(self.index, self.stage))
 
     def _places(self, ids: Tensor) -> Tensor:
-        """Returns where items are in the graph that can be seen."""
+        """Returns the indices of items in the visible graph."""
         visible = self.stream.visible_graph
         return ids if visible is None else visible.places(ids, visible.stage(self.index, self.stage))
 
     def batches(self, split: str = "train", generator: torch.Generator | None = None) -> Iterator[Data]:
-        """Yields the batches of a part, ``"train"``, ``"val"`` or ``"test"``; shuffled if there is a generator."""
+        """Returns an iterator over the batches of a split.
+
+        Args:
+            split (str, optional): ``"train"``, ``"val"`` or ``"test"``. (default: ``"train"``)
+            generator (torch.Generator, optional): Generator of the order of graphs; no shuffle if ``None``.
+                (default: ``None``)
+        """
         if self.stream.visible_graph is not None:
             return iter((self.data,))
         ids: Tensor = getattr(self.split, split)
@@ -91,17 +98,17 @@ class StreamTask(Experience):
         return f"StreamTask({self.index + 1} of {len(self.stream)}, classes {self.classes.tolist()}, {sizes})"
 
     def all_outputs(self, model: torch.nn.Module, batch: Data) -> Tensor:
-        """Returns the outputs ``[N, C]`` that answer this task, for all items of a batch."""
+        """Returns the outputs ``[N, C]`` of this task for all items of a batch."""
         return self._answers(model, call_model(model, batch, self.index))
 
     def _answers(self, model: torch.nn.Module, out: Tensor) -> Tensor:
-        """Returns the outputs that answer this task."""
+        """Returns the outputs of this task from those of a model."""
         if task_heads(model) is None:
             return out[:, self.columns]
         if self.stream.scenario == "class":
             raise InputError(
-                "a class-incremental stream does not say which task an item belongs to, so that a head for each task "
-                "cannot be used; give all classes one output layer"
+                "a class-incremental stream does not tell the task of an item, so that a head for each task "
+                "cannot be used; use one output layer for all classes"
             )
         return out
 
@@ -114,7 +121,7 @@ class StreamTask(Experience):
         return rows if self.stream.visible_graph is None else rows[self._places(self.split.train)]
 
     def target(self, batch: Data) -> Tensor:
-        """Returns the targets of the training items of a batch, numbered as the outputs are."""
+        """Returns the targets of the training items of a batch, numbered as the outputs."""
         return self._shifted(self._trained(batch.y))
 
     def _shifted(self, y: Tensor) -> Tensor:
@@ -125,15 +132,15 @@ class StreamTask(Experience):
         return self.stream.task.loss(output, target)
 
     def visible_outputs(self, model: torch.nn.Module, batch: Data) -> Tensor:
-        """Returns the outputs of all nodes that can be seen, or of all items of a batch."""
+        """Returns the outputs of all visible nodes, or of all items of a batch."""
         return self.all_outputs(model, batch)
 
     def nodes(self, batch: Data) -> Tensor | None:
-        """Returns the nodes that are trained on; ``None`` where the items are graphs."""
+        """Returns the ids of the training nodes; ``None`` if the items are graphs."""
         return None if self.stream.visible_graph is None else self._places(self.split.train)
 
     def training_loss(self, model: torch.nn.Module, batch: Data) -> Tensor:
-        """Returns the loss to be trained by: that of the task, and the model's own if it has one."""
+        """Returns the task loss plus the penalty of the model, if it has one."""
         if not getattr(model, "has_penalty", False):
             return self.mean_loss(model, batch)
         out, penalty = call_model(model, batch, self.index, return_penalty=True)
@@ -141,14 +148,14 @@ class StreamTask(Experience):
         return loss
 
     def features(self) -> Tensor | None:
-        """Returns the features of the training nodes ``[n, F]``; ``None`` where the items are graphs."""
+        """Returns features ``[n, F]`` of the training nodes; ``None`` if items are graphs."""
         if self.stream.visible_graph is None:
             return None
         x = rows_of(self._graph.x, self._places(self.split.train))
         return x if x.layout == torch.strided else x.to_dense()
 
     def subset(self, items: Tensor) -> "StreamTask":
-        """Returns the same task with some of its training items only."""
+        """Returns the same task restricted to some of its training items."""
         return self._like(self.index, self.stage, self.split.train[items.to(self.split.train.device)])
 
     def _like(self, index: int, stage: int, train: Tensor) -> "StreamTask":
@@ -156,13 +163,16 @@ class StreamTask(Experience):
         return StreamTask(self.stream, index, stage, Split(train, split.val, split.test))
 
     def at_stage_of(self, task: Experience) -> Experience:
-        """Returns this task as it looks from a later one of the same stream."""
+        """Returns this task at the stage of a later task of the same stream."""
         if not isinstance(task, StreamTask):
             return self
         return self._like(self.index, task.stage, self.split.train)
 
     def old_experiences(self, learned: Sequence[Experience], all_nodes: bool = True) -> list[Experience]:
-        """Returns what old tasks ask about the inputs of this one; where outputs are shared, the last one asks all."""
+        """Returns experiences with the batches of this task and the outputs of old tasks.
+
+        If all tasks share the outputs, a single experience, that of the last old task, has all of them.
+        """
         return super().old_experiences(learned if self.stream.scenario == "task" else learned[-1:], all_nodes)
 
     def _old_experience(self, old: Experience, all_nodes: bool) -> Experience:
@@ -178,12 +188,13 @@ class StreamTask(Experience):
     def outputs_and_targets(
         self, model: torch.nn.Module, split: str, output: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Returns outputs and targets of the items of a part, ``"train"``, ``"val"`` or ``"test"``.
+        """Returns outputs ``[n, C]`` and targets of the items of a split.
 
         Args:
-            model: The model.
-            part: Which items.
-            output: What :meth:`all_outputs` returned for the whole graph, where that is known already.
+            model (torch.nn.Module): The model.
+            split (str): ``"train"``, ``"val"`` or ``"test"``.
+            output (Tensor, optional): Result of :meth:`all_outputs` for the visible graph; computed if ``None``.
+                (default: ``None``)
         """
         if self.stream.visible_graph is None:
             pairs = [(self.all_outputs(model, batch), self._shifted(batch.y)) for batch in self.batches(split)]
@@ -194,7 +205,13 @@ class StreamTask(Experience):
 
     @torch.no_grad()
     def scores(self, model: torch.nn.Module) -> dict[str, float]:
-        """Returns the metric on the validation and on the test items, in the mode that the model is in."""
+        """Returns the metric on the validation and test items, by ``"val"``, ``"test"``.
+
+        The mode of the model is not changed.
+
+        Args:
+            model (torch.nn.Module): The model.
+        """
         output = None if self.stream.visible_graph is None else self.all_outputs(model, self._graph)
         return {
             split: self.stream.task.score(*self.outputs_and_targets(model, split, output)) for split in ("val", "test")

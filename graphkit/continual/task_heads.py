@@ -1,4 +1,4 @@
-"""One network for all tasks, with an output layer for each of them."""
+"""Multi-head network: shared layers and an output layer per task."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, cast
@@ -12,29 +12,30 @@ from graphkit.nn.models.graph_model import model_inputs
 
 
 class TaskHeads(GraphModel):
-    """A network whose tasks share everything but the output layers.
+    """Network with an output layer per task and shared other layers.
 
-    An output layer that all tasks share is a cause of forgetting by itself: in attention layers the columns of later
-    classes change the outputs of the earlier ones, and a decay of the weights wears down the columns that no task
-    trains any more.
+    A single output layer for all tasks causes forgetting: in attention layers, later classes change the outputs of
+    earlier ones, and weight decay shrinks the weights of old classes.
 
-    The output layers are found by making the network for two numbers of outputs: they are the modules whose
-    parameters differ in shape. So any network will do, with no change to it.
+    The output layers are the modules whose parameters differ in shape between networks of two numbers of outputs; the
+    network itself needs no change.
 
     Args:
-        make: ``make(n)`` returns the network with ``n`` outputs.
-        sizes: The number of outputs of each task.
+        make (callable): ``make(n)`` returns the network with ``n`` outputs.
+        sizes (list of int): Number of outputs of each task.
 
     Shapes:
-        - **input:** what the network takes, and the number of the task.
-        - **output:** the outputs of that task, ``[n, sizes[task]]``.
+        - **input:** arguments of the network, and ``task``, the index of the task.
+        - **output:** ``[n, sizes[task]]``.
 
     Raises:
-        ValueError: If a network of another number of outputs has no layer that differs, or differs as a whole.
+        InputError: If no layer depends on the number of outputs, or the network as a whole does.
 
     Example:
-        >>> model = TaskHeads(lambda n: GCN(1433, n), stream.sizes)
-        >>> model(x, edge_index, task=2)
+        >>> from graphkit.nn import GCN
+        >>> model = TaskHeads(lambda n: GCN(8, n), [2, 3])
+        >>> model(torch.randn(4, 8), torch.tensor([[0, 1], [1, 2]]), task=1).shape
+        torch.Size([4, 3])
     """
 
     def __init__(self, make: Callable[[int], torch.nn.Module], sizes: Sequence[int]) -> None:
@@ -56,16 +57,16 @@ class TaskHeads(GraphModel):
 
     @property
     def has_penalty(self) -> bool:  # type: ignore[override]
-        """Whether the network has a loss of its own."""
+        """``True`` if the network has a penalty."""
         return bool(getattr(self.network, "has_penalty", False))
 
     @property
     def uses_edge_weight(self) -> bool:  # type: ignore[override]
-        """Whether the network uses the weights of the edges."""
+        """``True`` if the network uses edge weights."""
         return bool(getattr(self.network, "uses_edge_weight", False))
 
     def init_from_data(self, data: Data) -> None:
-        """Takes first weights from training data, if the network can."""
+        """Initializes weights from training data, if the network supports it."""
         init_from_data = getattr(self.network, "init_from_data", None)
         if init_from_data is not None:
             self._with(0, init_from_data, data)
@@ -81,7 +82,7 @@ class TaskHeads(GraphModel):
         return self._with(task, self.network, *args, **kwargs)
 
     def _with(self, task: int, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Calls with the output layers of a task in their places, which are empty between calls."""
+        """Calls a function while the output layers of a task are registered."""
         self._put(list(cast(torch.nn.ModuleList, self.heads[task])))
         try:
             return call(*args, **kwargs)
@@ -89,7 +90,7 @@ class TaskHeads(GraphModel):
             self._put([None] * len(self.places))
 
     def _put(self, layers: Sequence[torch.nn.Module | None]) -> None:
-        """Registers layers in the network; every parameter has one name, whichever task was last."""
+        """Registers output layers in the network, or removes them."""
         for path, layer in zip(self.places, layers, strict=True):
             parent, _, name = path.rpartition(".")
             self.network.get_submodule(parent).register_module(name, layer)
@@ -99,12 +100,12 @@ class TaskHeads(GraphModel):
 
 
 def task_heads(model: torch.nn.Module) -> TaskHeads | None:
-    """Returns a model as one with an output layer for each task; ``None`` if its tasks share the output layer."""
+    """Returns the model if it has an output layer per task, else ``None``."""
     return cast(TaskHeads, model) if getattr(model, "has_heads", False) else None
 
 
 def _output_layers(network: torch.nn.Module, other: torch.nn.Module) -> list[str]:
-    """Returns the names of the modules that hold the parameters whose shapes differ between two networks."""
+    """Returns the names of modules whose parameters differ in shape between networks."""
     shapes = {name: parameter.shape for name, parameter in other.named_parameters()}
     changed = [name for name, parameter in network.named_parameters() if shapes.get(name) != parameter.shape]
     owners = sorted({name.rpartition(".")[0] for name in changed})

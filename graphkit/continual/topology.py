@@ -1,4 +1,4 @@
-"""How a network sees the structure around nodes: its attention, or a score from the features that layers send."""
+"""Topology scores of message-passing layers: attention, or scores of messages."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,11 +17,11 @@ from graphkit.registry import unknown_name
 
 
 class Topology(NamedTuple):
-    """What one layer made of the edges in one call.
+    """Edge scores of one layer in one call.
 
     Args:
-        score: ``[E]`` or ``[E, H]``, non-negative; the scores of the edges that end in a node sum to one.
-        target: ``[E]``, the nodes that the edges end in.
+        score (Tensor): Non-negative scores ``[E]`` or ``[E, H]``; the sum over the in-edges of a node is 1.
+        target (Tensor): Target nodes ``[E]`` of the edges.
     """
 
     score: Tensor
@@ -29,33 +29,57 @@ class Topology(NamedTuple):
 
 
 def generic_score(source: Tensor, target: Tensor, edge_index: Tensor) -> Tensor:
-    r"""Returns :math:`e_{ij} = \mathbf{h}_j^{\top} \tanh(\mathbf{h}_i)` for every edge :math:`j \to i`.
+    r"""Returns a score of edges for layers without attention.
+
+    .. math::
+        e_{ij} = \mathbf{h}_j^{\top} \tanh(\mathbf{h}_i) \quad \text{for every edge } j \to i
 
     Args:
-        source: Features ``[N, D]`` or ``[N, H, D]`` that nodes send along their edges.
-        target: Features of the same nodes as the end of an edge; the same tensor where nodes have one role.
-        edge_index: ``[2, E]``.
+        source (Tensor): Features :math:`\mathbf{h}_j` ``[N, D]`` or ``[N, H, D]`` of the nodes as sources.
+        target (Tensor): Features :math:`\mathbf{h}_i` of the nodes as targets, of the same shape.
+        edge_index (Tensor): Edges ``[2, E]``.
 
     Returns:
-        ``[E]``, or ``[E, H]`` for features in heads.
+        Scores ``[E]``, or ``[E, H]`` for features with heads.
+
+    Reference:
+        Liu, Yang and Wang, `Overcoming Catastrophic Forgetting in Graph Neural Networks
+        <https://arxiv.org/abs/2012.06002>`_, AAAI 2021.
 
     Differences:
-        The paper writes the roles the other way round; its code gives the source the role of :math:`i`, as here.
+        The formula of the paper exchanges :math:`i` and :math:`j`; its code does not.
+
+    Example:
+        >>> z = torch.tensor([[1.0], [0.0]])
+        >>> generic_score(z, z, torch.tensor([[0, 1], [1, 0]]))
+        tensor([0., 0.])
     """
     return (source[edge_index[0]] * torch.tanh(target[edge_index[1]])).sum(dim=-1)
 
 
 def topology_loss(parts: Sequence[Topology], nodes: Tensor | None = None, norm: str = "squared") -> Tensor:
-    r"""Returns :math:`\sum_{layers} \sum_{i} \lVert \mathbf{e}_i \rVert^2` over nodes :math:`i`, whose vectors
-    :math:`\mathbf{e}_i` hold the scores of their in-edges.
+    r"""Returns the topology loss, the squared norm of the scores of all layers.
+
+    .. math::
+        \sum_l \sum_i \lVert \mathbf{e}^{(l)}_i \rVert^2
+
+    where :math:`\mathbf{e}^{(l)}_i` are the scores of the in-edges of node :math:`i` in layer :math:`l`.
 
     Args:
-        parts: What the layers made of the edges.
-        nodes: Ids, or a mask, of the nodes that count; ``None`` for all.
-        norm: ``"squared"``, or ``"fro"`` for the sum of the norms :math:`\lVert \mathbf{e} \rVert` of each layer.
+        parts (list of Topology): Scores of the layers.
+        nodes (Tensor, optional): Ids or mask of the nodes :math:`i`; all if ``None``. (default: ``None``)
+        norm (str, optional): ``"squared"``, or ``"fro"`` for the sum over layers of the norms without the square.
+            (default: ``"squared"``)
 
     Returns:
-        A scalar; 0 where no node that counts has an in-edge.
+        A scalar; 0 if no node has an in-edge.
+
+    Raises:
+        InputError: If the norm is unknown.
+
+    Example:
+        >>> topology_loss([Topology(torch.tensor([0.5, 0.5]), torch.tensor([1, 1]))])
+        tensor(0.5000)
     """
     if norm not in ("squared", "fro"):
         raise InputError(f"`norm` must be 'squared' or 'fro' (got {norm!r})")
@@ -67,7 +91,7 @@ def topology_loss(parts: Sequence[Topology], nodes: Tensor | None = None, norm: 
                 size = 1 + max((int(ids.max()) for ids in (nodes, target) if ids.numel()), default=-1)
                 mask = torch.zeros(size, dtype=torch.bool, device=target.device).index_fill(0, nodes.long(), True)
             score = score[mask[target]]
-        if score.numel():  # the root has no slope at zero
+        if score.numel():  # the square root has no derivative at zero
             square = score.square().sum()
             total = total + (square if norm == "squared" else square.sqrt())
     return total
@@ -75,23 +99,30 @@ def topology_loss(parts: Sequence[Topology], nodes: Tensor | None = None, norm: 
 
 @contextmanager
 def listen(model: torch.nn.Module, layers: Sequence[str] | None = None) -> Iterator[list[Topology]]:
-    """Collects what the layers of a model make of the edges, by PyG's hooks; the layers need not know.
+    """Collects the edge scores of the layers of a model in a context.
 
-    A layer that gives its messages weights which sum to one over the edges into a node has attention, and that is what
-    is taken (:class:`~torch_geometric.nn.GATConv`, :class:`~torch_geometric.nn.GATv2Conv`, SPAGAN's paths). For
-    any other layer it is the softmax, over the edges into a node, of a leaky ReLU of :func:`generic_score` of the
-    features that it sends. Layers whose scores depend on no parameter are left out: the first layer of GIN and of
-    GraphSAGE, which send their inputs as they came.
+    The scores of a layer with attention (:class:`~torch_geometric.nn.GATConv`, :class:`~torch_geometric.nn.GATv2Conv`,
+    SPAGAN) are its attention: message arguments that sum to 1 over the in-edges of every node. For any other layer they
+    are the softmax over in-edges of a leaky ReLU of :func:`generic_score` of its message features. Layers whose scores
+    depend on no parameter, such as the first layer of GIN and of GraphSAGE, are left out.
 
     Args:
-        model: Any model with :class:`~torch_geometric.nn.MessagePassing` layers.
-        layers: Names of the layers to listen to; ``None`` for all.
+        model (torch.nn.Module): Model with :class:`~torch_geometric.nn.MessagePassing` layers.
+        layers (list of str, optional): Names of the layers; all if ``None``. (default: ``None``)
 
     Yields:
-        A list that fills while the model runs.
+        List of :class:`Topology`, which grows with each call of a layer.
 
     Raises:
-        ValueError: If there is no such layer, or none at all.
+        InputError: If a layer does not exist, or the model has no message-passing layer.
+
+    Example:
+        >>> from torch_geometric.nn import GATConv
+        >>> conv = GATConv(4, 2)
+        >>> with listen(conv) as scores:
+        ...     out = conv(torch.randn(3, 4), torch.tensor([[0, 1], [1, 2]]))
+        >>> len(scores)
+        1
     """
     modules = {name: module for name, module in model.named_modules() if isinstance(module, MessagePassing)}
     if not modules:
@@ -112,7 +143,7 @@ def listen(model: torch.nn.Module, layers: Sequence[str] | None = None) -> Itera
     chosen = modules.values() if layers is None else [modules[name] for name in layers]
     handles = [layer.register_propagate_forward_pre_hook(hook) for layer in chosen]
     try:
-        with share_trunk_outputs(False):  # a layer that is not run again would not be heard
+        with share_trunk_outputs(False):  # the hooks need every layer to run
             yield parts
     finally:
         for handle in handles:
@@ -120,7 +151,7 @@ def listen(model: torch.nn.Module, layers: Sequence[str] | None = None) -> Itera
 
 
 def _topology(layer: MessagePassing, edge_index: Tensor, sent: dict[str, Any]) -> Topology:
-    """Returns what a layer makes of the edges, from what it was about to send along them."""
+    """Returns the edge scores of a layer from the arguments of its messages."""
     if layer.flow != "source_to_target":
         edge_index = edge_index.flip(0)
     target = edge_index[1]
@@ -134,10 +165,10 @@ def _topology(layer: MessagePassing, edge_index: Tensor, sent: dict[str, Any]) -
 
 
 def _is_attention(value: Tensor, target: Tensor) -> bool:
-    """Whether a value per edge is a softmax over the edges into each node."""
+    """Returns whether a message argument is a softmax over the in-edges of each node."""
     if not value.is_floating_point() or value.dim() == 0 or value.size(0) != target.numel() or not value.numel():
         return False
-    if not value.requires_grad:  # such as the weights of the edges, which the data give
+    if not value.requires_grad:  # such as the edge weights of the data
         return False
     tolerance = 1e-3 if value.dtype in (torch.float32, torch.float64) else 2e-2
     value = widen(value.detach().flatten(1) if value.dim() > 1 else value.detach()[:, None])
@@ -147,10 +178,10 @@ def _is_attention(value: Tensor, target: Tensor) -> bool:
 
 
 def _features(layer: MessagePassing, sent: dict[str, Any]) -> tuple[Tensor, Tensor]:
-    """Returns the features of sources and targets: the widest of what nodes send."""
+    """Returns the widest features of sources and targets in the message arguments."""
     best: tuple[Tensor, Tensor] | None = None
     for name, value in sent.items():
-        if f"{name}_j" not in layer._user_args:  # it belongs to edges, or only to their ends
+        if f"{name}_j" not in layer._user_args:  # an argument of edges or of targets only
             continue
         pair = value if isinstance(value, tuple | list) else (value, value)
         source, end = pair[0], pair[0] if pair[1] is None else pair[1]

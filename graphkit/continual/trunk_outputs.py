@@ -1,4 +1,4 @@
-"""One pass through a network for all tasks that ask about the same graph."""
+"""Shared forward passes of a multi-head network."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,12 +16,12 @@ from graphkit.nn.state_key import StateKey
 
 
 class _Pass(NamedTuple):
-    """What a call of a network left behind."""
+    """Cached forward pass of a network."""
 
     model: torch.nn.Module
     state: StateKey  # of the graph, the weights and the modes
-    output: Any  # of a network whose tasks share the output layer; None where each has a head
-    head: tuple[tuple[Any, ...], dict[str, Any]] | None  # the arguments that the heads were called with
+    output: Any  # None for a network with a head per task
+    head: tuple[tuple[Any, ...], dict[str, Any]] | None  # arguments of the heads
 
 
 _PASSES: ContextVar[list[_Pass] | None] = ContextVar("graphkit_passes", default=None)
@@ -29,15 +29,14 @@ _PASSES: ContextVar[list[_Pass] | None] = ContextVar("graphkit_passes", default=
 
 @contextmanager
 def share_trunk_outputs(share: bool = True) -> Iterator[None]:
-    """Lets tasks that ask about the same graph share what a network computes for all of them.
+    """Context in which the tasks share the forward pass of the trunk of a network.
 
-    While it lasts, :func:`call_model` runs a network once for each graph. For another task it runs that task's output
-    layer only, where each has one of its own and nothing follows it. The tasks share the draws of dropout then. A graph
-    is the same one if all its attributes but the masks of a split are the same tensors; after a change in place, of an
-    attribute or of a weight, the network runs again (:class:`~graphkit.nn.state_key.StateKey`).
+    Each graph is computed once; for another task, only the output layer of that task runs, if it is the last layer. The
+    tasks then share dropout masks. Two graphs are equal if all attributes except for the masks of a split are the same
+    tensors. After an in-place change of an attribute or a weight, the network runs again.
 
     Args:
-        share: ``False`` ends the sharing inside of another block.
+        share (bool, optional): If ``False``, disables an outer context. (default: ``True``)
     """
     token = _PASSES.set([] if share else None)
     try:
@@ -47,7 +46,7 @@ def share_trunk_outputs(share: bool = True) -> Iterator[None]:
 
 
 def call_model(model: torch.nn.Module, data: Any, task: int, **options: Any) -> Any:
-    """Calls any model on a graph or a batch; one with a head for each task gives the outputs of the task asked for."""
+    """Returns the outputs of a model for a graph or a batch, and for one task."""
     passes = _PASSES.get()
     if passes is None or options:
         return model(**_inputs(model, data, task), **options)
@@ -79,8 +78,11 @@ def call_model(model: torch.nn.Module, data: Any, task: int, **options: Any) -> 
 
 
 def _state(model: torch.nn.Module, data: Any) -> StateKey:
-    """Returns the state of all that the output of a network depends on, but for the running statistics of norms."""
-    graph = data.to_dict() if isinstance(data, Data) else data  # of anything else, changes cannot be seen
+    """Returns the state of everything that an output depends on.
+
+    Running statistics of norms are not included.
+    """
+    graph = data.to_dict() if isinstance(data, Data) else data  # other types have no key
     if isinstance(graph, dict):
         graph = {name: value for name, value in graph.items() if name not in MASKS}
     modes = [module.training for module in model.modules()]
@@ -90,7 +92,7 @@ def _state(model: torch.nn.Module, data: Any) -> StateKey:
 
 
 def _first(out: Tensor | tuple[Tensor, ...]) -> Tensor:
-    """Returns the output of a layer that may return attention in addition."""
+    """Returns the output of a layer without its attention."""
     return out[0] if isinstance(out, tuple) else out
 
 

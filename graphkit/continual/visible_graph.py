@@ -1,4 +1,4 @@
-"""What of a graph can be seen while a task is learned: all of it, what has come so far, or the task alone."""
+"""Visible part of a graph in the training on a task."""
 
 import torch
 from torch import Tensor
@@ -12,15 +12,15 @@ VISIBLE = ("whole", "so-far", "task")
 
 
 class VisibleGraph:
-    """Cuts a graph to what can be seen; what is seen whole is shared, never copied.
+    """Visible subgraphs of a graph by task; the whole graph is not copied.
 
     Args:
-        data: The graph, edges sorted by target.
-        owner: ``[N]`` int64, the task that each node belongs to, -1 for none.
-        visible: ``"whole"``, ``"so-far"`` (the nodes of the tasks up to this one) or ``"task"`` (its nodes alone).
-            Nodes that belong to no task are seen with ``"whole"`` only.
-        inter_task_edges: Whether edges between nodes of different tasks exist.
-        edge_time: ``[E]`` task at which each edge appears; ``None`` where edges come with their nodes.
+        data: The graph, with edges sorted by target.
+        owner: Task ``[N]`` of each node, int64; -1 for none.
+        visible: ``"whole"``, ``"so-far"`` (nodes of the tasks up to the current one) or ``"task"`` (nodes of the
+            current task only). Nodes of no task are visible with ``"whole"`` only.
+        inter_task_edges: If ``False``, edges between nodes of different tasks are removed.
+        edge_time: Task ``[E]`` at which each edge appears; ``None`` if edges appear with their nodes.
     """
 
     def __init__(
@@ -33,15 +33,15 @@ class VisibleGraph:
         self._kept: dict[int, Data] = {}
 
     def stage(self, index: int, stage: int) -> int:
-        """Returns the number of the graph on which task ``index`` is seen when the stream has come to ``stage``."""
+        """Returns the number of the visible graph of task ``index`` at a stage."""
         return {"whole": 0, "so-far": max(index, stage), "task": index}[self.visible]
 
     def graph(self, stage: int) -> Data:
-        """Returns a graph by its number; ``n_id`` holds the original ids of the nodes of one that was cut."""
+        """Returns a visible graph by number; ``n_id`` has the original ids of its nodes."""
         if self.visible == "whole" and self.inter_task_edges:
             return self.data
         if stage not in self._kept:
-            if self.visible == "so-far" and len(self._kept) > 1:  # a growing graph is not kept in all its states
+            if self.visible == "so-far" and len(self._kept) > 1:  # bounds the memory of a growing graph
                 del self._kept[min(self._kept)]
             self._kept[stage] = self._cut(stage)
         return self._kept[stage]
@@ -82,7 +82,7 @@ class VisibleGraph:
         return cut
 
     def places(self, ids: Tensor, stage: int) -> Tensor:
-        """Returns the places in a stage's graph of nodes that are named by their original ids."""
+        """Returns the indices in the visible graph of nodes by their original ids."""
         graph = self.graph(stage)
         if "n_id" not in graph or graph.n_id.numel() == self.owner.numel():
             return ids
@@ -90,7 +90,7 @@ class VisibleGraph:
 
 
 def rows_of(value: Tensor, ids: Tensor) -> Tensor:
-    """Returns some rows of a tensor, dense or sparse, in its own layout."""
+    """Returns rows of a dense or sparse tensor, in the same layout."""
     if value.layout != torch.sparse_csr:
         return value.index_select(0, ids)
     return value.to_sparse(layout=torch.sparse_coo).index_select(0, ids).to_sparse_csr()

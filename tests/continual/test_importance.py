@@ -94,5 +94,5 @@ def test_bad_input() -> None:
         importance(make(), task([7]), F.cross_entropy, per="item")
     with pytest.raises(ValueError, match=r"`samples` must be at least 1, or none for all \(got 0\)"):
         importance(make(), task([7]), F.cross_entropy, samples=0)
-    with pytest.raises(ValueError, match=r"an episode of one batch, or a task of a TaskStream \(got 2 batches\)"):
+    with pytest.raises(ValueError, match=r"an experience of one batch, or a task of a TaskStream \(got 2 batches\)"):
         task([3, 4]).subset(torch.tensor([0]))

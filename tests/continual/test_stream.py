@@ -83,7 +83,7 @@ def test_class_incremental_streams_let_all_classes_so_far_compete() -> None:
     assert stream.at(0, 2).all_outputs(model, stream[0].data).size(1) == 6
     assert stream[2].target(stream[2].data).unique().tolist() == [4, 5]
     heads = make_model(dataset, [2, 2, 2])
-    with pytest.raises(ValueError, match="give all classes one output layer"):
+    with pytest.raises(ValueError, match="use one output layer for all classes"):
         stream[0].output(heads, stream[0].data)
 
 

@@ -99,7 +99,7 @@ def test_layers_that_send_their_input_are_left_out() -> None:
     with listen(model) as parts:
         model(X, EDGES)
     assert len(parts) == 1  # the second layer's, which depends on the first
-    with pytest.raises(ValueError, match="no graph layer sends anything that depends on a parameter; set `lambda_t=0`"):
+    with pytest.raises(ValueError, match="no message of a graph layer depends on a parameter; set `lambda_t=0`"):
         TWP().topology_importance(model.first, task([0]))
 
 

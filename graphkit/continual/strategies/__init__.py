@@ -1,4 +1,4 @@
-"""Strategies, one per file; ``@register_strategy(name)`` on the class is the whole registration."""
+"""Strategies, one per file, registered by ``@register_strategy(name)``."""
 
 from graphkit.continual.strategies.agem import AGEM
 from graphkit.continual.strategies.er_gnn import ERGNN

@@ -1,4 +1,4 @@
-"""Averaged gradient episodic memory."""
+"""Averaged gradient episodic memory (A-GEM)."""
 
 import torch
 from torch import Tensor
@@ -11,14 +11,20 @@ from graphkit.registry import register_strategy
 
 @register_strategy("a-gem")
 class AGEM(GEM):
-    r"""`Efficient Lifelong Learning with A-GEM <https://arxiv.org/abs/1812.00420>`_ (ICLR 2019).
+    r"""Averaged gradient episodic memory (A-GEM, ICLR 2019).
 
-    As :class:`GEM`, but against the mean gradient of all old tasks, which needs no quadratic programme.
+    As :class:`GEM`, but with the mean gradient of all old tasks, which needs no quadratic program; see
+    :func:`~graphkit.continual.project_on_reference`.
 
     Args:
-        memory: Items of each task, as many of each class.
-        strength: Share of the way from the gradient to the one in its place.
-        selection: Which items are kept, see :class:`~graphkit.continual.Memory`.
+        memory (int, optional): Items kept per task, balanced over the classes. (default: ``20``)
+        strength (float, optional): Interpolation between the gradient, 0, and its projection, 1. (default: ``1.0``)
+        selection (str, optional): Selection of the items, see :class:`~graphkit.continual.Memory`.
+            (default: ``"first"``)
+
+    Reference:
+        Chaudhry, Ranzato, Rohrbach and Elhoseiny, `Efficient Lifelong Learning with A-GEM
+        <https://arxiv.org/abs/1812.00420>`_, ICLR 2019.
     """
 
     grid = tuple(
@@ -31,9 +37,9 @@ class AGEM(GEM):
         super().__init__(memory, 0.0, strength, selection)
 
     def project(self, grad: Tensor, old: Tensor) -> Tensor:
-        """Returns the gradient to be used, ``[P]``."""
+        """Returns the projection ``[P]`` of the gradient."""
         return project_on_reference(grad, old[0])
 
     def old_gradients(self, model: torch.nn.Module, parameters: dict[str, torch.nn.Parameter]) -> Tensor:
-        """Returns the mean gradient of all old tasks on their kept items, ``[1, P]``, in one backward pass."""
+        """Returns the mean gradient ``[1, P]`` of all old tasks on their kept items."""
         return flatten(gradients(torch.stack(self.old_losses(model)).mean(), parameters))[None]

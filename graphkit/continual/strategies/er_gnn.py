@@ -1,4 +1,4 @@
-"""Experience replay of nodes."""
+"""Experience replay for graph neural networks (ER-GNN)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,21 +14,24 @@ from graphkit.registry import register_strategy
 
 @register_strategy("er-gnn")
 class ERGNN(Strategy):
-    r"""`Overcoming Catastrophic Forgetting in Graph Neural Networks with Experience Replay
-    <https://arxiv.org/abs/2003.09908>`_ (AAAI 2021).
+    r"""Experience replay for graph neural networks (ER-GNN, AAAI 2021).
 
-    Some training items of every task are kept and trained on again. With :math:`D` items of the new task and
-    :math:`B` kept ones the loss is :math:`\beta L_{new} + (1 - \beta) L_{kept}`, :math:`\beta = B / (D + B)`, up to
-    a factor: the penalty is :math:`\frac{D}{B} L_{kept}`.
+    Some training items of every task are kept and replayed. With :math:`D` items of the new task and :math:`B` kept
+    items, the loss of the paper, :math:`\beta L_{new} + (1 - \beta) L_{kept}` with :math:`\beta = B / (D + B)`, is up
+    to a factor :math:`L_{new} + \frac{D}{B} L_{kept}`; the second term is the penalty.
 
     Args:
-        memory: Items of each task, as many of each class.
-        strength: Factor of the replay.
-        selection: ``"mean"`` keeps the items nearest to the mean of their class, ``"coverage"`` those with the fewest
-            items of other classes around them, ``"first"`` the first.
+        memory (int, optional): Items kept per task, balanced over the classes. (default: ``20``)
+        strength (float, optional): Factor of the penalty. (default: ``1.0``)
+        selection (str, optional): Selection of the items: ``"mean"``, ``"coverage"`` or ``"first"``, see
+            :class:`~graphkit.continual.Memory`. (default: ``"mean"``)
+
+    Reference:
+        Zhou and Cao, `Overcoming Catastrophic Forgetting in Graph Neural Networks with Experience Replay
+        <https://arxiv.org/abs/2003.09908>`_, AAAI 2021.
 
     Differences:
-        The third selection of the paper, by influence functions, is not here.
+        The selection of the paper by influence functions is not implemented.
     """
 
     grid = tuple({"strength": strength} for strength in (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0))
@@ -40,14 +43,14 @@ class ERGNN(Strategy):
         self._weight = 0.0
 
     def before_task(self, model: torch.nn.Module, task: Experience) -> None:
-        """Looks at the kept items in the graph of the new task."""
+        """Updates the kept items to the visible graph of the new task."""
         self._memory.check(task)
         self._old = self._memory.at_stage_of(task)
         kept = sum(len(old) for old in self._old)
         self._weight = self.strength * len(task) / kept if kept else 0.0
 
     def penalty(self, model: torch.nn.Module, batch: Any = None) -> Tensor:
-        """Returns the loss on the kept items of all old tasks."""
+        """Returns the weighted loss on the kept items of all old tasks."""
         total, count = super().penalty(model, batch), 0
         if not self._weight:
             return total
@@ -63,9 +66,9 @@ class ERGNN(Strategy):
         self._memory.keep(model, task)
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns which items are kept."""
+        """Returns the indices of the kept items."""
         return self._memory.state_dict()
 
     def load_state_dict(self, state: dict[str, Any], model: torch.nn.Module, tasks: Sequence[Experience] = ()) -> None:
-        """Takes the kept items again."""
+        """Restores the kept items."""
         self._memory.load_state_dict(state, tasks)

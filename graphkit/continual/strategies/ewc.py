@@ -1,4 +1,4 @@
-"""Elastic weight consolidation."""
+"""Elastic weight consolidation (EWC)."""
 
 import torch
 
@@ -12,21 +12,26 @@ from graphkit.registry import register_strategy
 
 @register_strategy("ewc")
 class EWC(QuadraticPenalty):
-    r"""`Overcoming catastrophic forgetting in neural networks <https://arxiv.org/abs/1612.00796>`_ (PNAS 2017).
+    r"""Elastic weight consolidation (EWC, PNAS 2017): penalty by Fisher information.
 
-    The importance of a parameter is the diagonal of the Fisher information, the mean over training items of
+    The importance of a parameter is the diagonal of the Fisher information, the mean over training items :math:`i` of
     :math:`(\partial L_i / \partial \theta)^2`.
 
     Args:
-        strength: Factor of the penalty.
-        fisher: ``"sample"`` for squares of the gradients of single items, ``"batch"`` for squares of the gradient of
-            the mean over a batch, which is cheaper and vanishes where the loss has been minimized.
-        scale: Whether the importances of a task are scaled to sum to one, so that one strength serves.
-        samples: At most so many items are looked at in the form per sample, spread over the task.
+        strength (float, optional): Factor of the penalty. (default: ``100.0``)
+        fisher (str, optional): ``"sample"`` for squared gradients of single items, ``"batch"`` for the squared gradient
+            of the mean loss of a batch, which is cheaper but vanishes at a minimum. (default: ``"sample"``)
+        scale (bool, optional): If ``True``, the importances of a task are scaled to sum to 1. (default: ``True``)
+        samples (int, optional): Maximum number of items for ``fisher="sample"``, evenly spaced over the task; all if
+            ``None``. (default: ``50``)
+
+    Reference:
+        Kirkpatrick et al., `Overcoming catastrophic forgetting in neural networks
+        <https://arxiv.org/abs/1612.00796>`_, PNAS 2017.
 
     Differences:
-        The released code of TWP uses the batch form, with dropout on, and the last mini-batch only where there are
-        several. There is no factor 1/2, as in that code.
+        There is no factor 1/2. The released code of TWP uses ``fisher="batch"``, with dropout, and only the last of
+        several mini-batches.
     """
 
     grid = tuple({"strength": strength} for strength in STRENGTHS)

@@ -1,4 +1,4 @@
-"""Fine-tuning: nothing is done against forgetting."""
+"""Fine-tuning: training without a strategy against forgetting."""
 
 from graphkit.continual.strategy import Strategy
 from graphkit.registry import register_strategy
@@ -6,15 +6,14 @@ from graphkit.registry import register_strategy
 
 @register_strategy("fine-tune")
 class FineTune(Strategy):
-    """Goes on training, task after task: what any other strategy must beat."""
+    """Fine-tuning on each task in turn, the lower baseline of all strategies."""
 
 
 @register_strategy("fine-tune-no-decay")
 class FineTuneNoDecay(Strategy):
-    """Fine-tuning without weight decay: a control that shows how much of the forgetting decay alone makes up.
+    """Fine-tuning without weight decay, a control for forgetting through decay.
 
-    Adam with coupled decay takes full steps along a gradient that holds nothing but the decay, and outputs of old
-    tasks receive no other.
+    The output layers of old tasks have no gradient but that of the decay, along which Adam takes full steps.
     """
 
     without_decay = True

@@ -1,4 +1,4 @@
-"""Gradient episodic memory."""
+"""Gradient episodic memory (GEM)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,20 +17,25 @@ from graphkit.registry import register_strategy
 
 @register_strategy("gem")
 class GEM(Strategy):
-    r"""`Gradient Episodic Memory for Continual Learning <https://arxiv.org/abs/1706.08840>`_ (NeurIPS 2017).
+    r"""Gradient episodic memory (GEM, NeurIPS 2017).
 
-    Some training items of every task are kept. A step whose gradient would raise the loss on the items of any old task
-    is turned to the nearest direction that does not, see :func:`~graphkit.continual.project_gradient`.
+    Some training items of every task are kept. A gradient that would increase the loss on the items of an old task is
+    projected to the nearest one that does not, see :func:`~graphkit.continual.project_gradient`.
 
     Args:
-        memory: Items of each task, as many of each class.
-        margin: How much of every old gradient is added once any is hurt.
-        strength: Share of the way from the gradient to the one in its place, 0 for none (fine-tuning), 1 for all.
-        selection: Which items are kept, see :class:`~graphkit.continual.Memory`.
+        memory (int, optional): Items kept per task, balanced over the classes. (default: ``20``)
+        margin (float, optional): Least coefficient of every old gradient in a projection. (default: ``0.5``)
+        strength (float, optional): Interpolation between the gradient, 0, and its projection, 1. (default: ``1.0``)
+        selection (str, optional): Selection of the items, see :class:`~graphkit.continual.Memory`.
+            (default: ``"first"``)
+
+    Reference:
+        Lopez-Paz and Ranzato, `Gradient Episodic Memory for Continual Learning <https://arxiv.org/abs/1706.08840>`_,
+        NeurIPS 2017.
 
     Differences:
-        The released code of TWP adds 1e-3 to the diagonal of the dual, with which products stay a little negative, and
-        takes the first items whatever their class.
+        The released code of TWP adds 1e-3 to the diagonal of the dual problem, with which products may be slightly
+        negative, and keeps the first items of a task without regard to their class.
     """
 
     grid = tuple({"margin": margin} for margin in (0.0, 0.03, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0))
@@ -41,19 +46,19 @@ class GEM(Strategy):
         self._old: list[Experience] = []
 
     def before_task(self, model: torch.nn.Module, task: Experience) -> None:
-        """Looks at the kept items in the graph of the new task."""
+        """Updates the kept items to the visible graph of the new task."""
         self._memory.check(task)
         self._old = self._memory.at_stage_of(task)
 
     def after_backward(self, model: torch.nn.Module) -> None:
-        """Puts another gradient in the place of one that hurts an old task."""
+        """Projects a gradient that would increase the loss of an old task."""
         if not self._old or not self.strength:
             return
         parameters = trainable(model)
         put_gradient(model, lambda grad: self.project(grad, self.old_gradients(model, parameters)), self.strength)
 
     def old_gradients(self, model: torch.nn.Module, parameters: dict[str, torch.nn.Parameter]) -> Tensor:
-        """Returns the gradients of all old tasks on their kept items, ``[K, P]``."""
+        """Returns the gradients ``[K, P]`` of all old tasks on their kept items."""
         losses = self.old_losses(model)
         rows = [gradients(loss, parameters, retain_graph=loss is not losses[-1]) for loss in losses]
         return torch.stack([flatten(row) for row in rows])
@@ -70,7 +75,7 @@ class GEM(Strategy):
         return losses
 
     def project(self, grad: Tensor, old: Tensor) -> Tensor:
-        """Returns the gradient to be used, ``[P]``."""
+        """Returns the projection ``[P]`` of the gradient."""
         return project_gradient(grad, old, self.margin)
 
     def after_task(self, model: torch.nn.Module, task: Experience) -> None:
@@ -78,19 +83,18 @@ class GEM(Strategy):
         self._memory.keep(model, task)
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns which items are kept."""
+        """Returns the indices of the kept items."""
         return self._memory.state_dict()
 
     def load_state_dict(self, state: dict[str, Any], model: torch.nn.Module, tasks: Sequence[Experience] = ()) -> None:
-        """Takes the kept items again."""
+        """Restores the kept items."""
         self._memory.load_state_dict(state, tasks)
 
 
 def put_gradient(model: torch.nn.Module, change: Any, strength: float = 1.0) -> None:
-    """Puts ``change(g)`` in the place of the gradient ``g`` ``[P]`` of all parameters.
+    """Replaces the gradient ``g`` ``[P]`` of all parameters by ``change(g)``.
 
-    Parameters that had no gradient are given one only where it is not zero, so that an optimizer that leaves them alone
-    goes on doing so.
+    A parameter without a gradient gets one only if it is not zero, so that an optimizer continues to skip it.
     """
     parameters = trainable(model)
     grad = flatten({n: torch.zeros_like(p) if p.grad is None else p.grad for n, p in parameters.items()})

@@ -1,4 +1,4 @@
-"""Joint training: the upper bound."""
+"""Joint training, the upper bound of all strategies."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,11 +14,11 @@ from graphkit.registry import register_strategy
 
 @register_strategy("joint")
 class Joint(Strategy):
-    """Trains on all tasks together, which is what a continual learner cannot do: a bound for all others.
+    """Joint training on the data of all tasks, an upper bound of all strategies.
 
     Args:
-        incremental: Whether tasks still come one after the other, and each step trains on all that have come; otherwise
-            all tasks are trained on from the start, once (:attr:`together` says so to the loop).
+        incremental (bool, optional): If ``True``, tasks are added in order, and each step trains on all tasks so far;
+            else there is one training on all tasks, see :attr:`together`. (default: ``False``)
     """
 
     def __init__(self, incremental: bool = False) -> None:
@@ -28,25 +28,25 @@ class Joint(Strategy):
 
     @property
     def together(self) -> bool:
-        """Whether all tasks are to be announced by :meth:`before_task` before the first step of a single training."""
+        """``True`` if the loop calls :meth:`before_task` for all tasks and trains once."""
         return not self.incremental
 
     def before_task(self, model: torch.nn.Module, task: Experience) -> None:
-        """Adds the tasks before this one to what is trained on."""
+        """Adds the earlier tasks to the training data."""
         self._cycles = [CycleIterator(old.at_stage_of(task)) for old in self._learned]
         self._learned.append(task)
 
     def penalty(self, model: torch.nn.Module, batch: Any = None) -> Tensor:
-        """Returns the losses of all other tasks."""
+        """Returns the sum of the losses of all other tasks."""
         total = super().penalty(model, batch)
         for cycle in self._cycles:
             total = total + cycle.task.mean_loss(model, cycle.next())
         return total
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns how many tasks have come."""
+        """Returns the number of tasks so far."""
         return {"tasks": len(self._learned)}
 
     def load_state_dict(self, state: dict[str, Any], model: torch.nn.Module, tasks: Sequence[Experience] = ()) -> None:
-        """Takes the tasks again."""
+        """Restores the tasks."""
         self._learned = list(tasks[: state["tasks"]])

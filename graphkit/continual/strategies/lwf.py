@@ -1,4 +1,4 @@
-"""Learning without forgetting."""
+"""Learning without forgetting (LwF)."""
 
 from collections.abc import Sequence
 from copy import deepcopy
@@ -18,19 +18,22 @@ from graphkit.registry import register_strategy
 
 @register_strategy("lwf")
 class LwF(Strategy):
-    """`Learning without Forgetting <https://arxiv.org/abs/1606.09282>`_ (ECCV 2016).
+    """Learning without forgetting (LwF, ECCV 2016): distillation from the old model.
 
-    A copy of the model after the last task says what old tasks would answer about the inputs of the new one, and the
-    model is held to it. No item of an old task is kept.
+    The outputs of old tasks for the inputs of the new task are distilled from a copy of the model after the last task.
+    No item of an old task is kept.
 
     Args:
-        strength: Factor of the distillation.
-        temperature: How far outputs are softened.
-        items: What inputs old tasks are asked about: ``"visible"`` for all nodes of the new task's graph, or
-            ``"train"`` for its training items. On the training items alone old tasks see little that they know.
+        strength (float, optional): Factor of the distillation loss. (default: ``1.0``)
+        temperature (float, optional): Temperature of the distillation loss. (default: ``2.0``)
+        items (str, optional): Inputs of the distillation: ``"visible"`` for all nodes of the visible graph, ``"train"``
+            for the training items of the new task. (default: ``"visible"``)
+
+    Reference:
+        Li and Hoiem, `Learning without Forgetting <https://arxiv.org/abs/1606.09282>`_, ECCV 2016.
 
     Differences:
-        The released code of TWP detaches the distillation, which has no gradient there.
+        The released code of TWP detaches the distillation loss, which therefore has no effect.
     """
 
     grid = tuple({"strength": strength} for strength in (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0))
@@ -48,23 +51,23 @@ class LwF(Strategy):
         self._answers: list[Tensor] | None = None
 
     def before_task(self, model: torch.nn.Module, task: Experience) -> None:
-        """Asks the old model about the inputs of the new task."""
+        """Computes the outputs of the old model for the new task, if it is one graph."""
         self._questions = task.old_experiences(self._learned, self.items == "visible") if self.strength else []
         self._cycle, self._answers = CycleIterator(task), None
         batches = iter(task)
         first = next(batches)
-        if self._teacher is not None and next(batches, None) is None:  # one graph: the answers stay the same
+        if self._teacher is not None and next(batches, None) is None:  # the outputs for a single graph do not change
             self._answers = self._ask(first)
 
     def _ask(self, batch: Any) -> list[Tensor]:
-        """Returns what the old model says to all old_experiences about a batch."""
+        """Returns the outputs of the old model for a batch, by old task."""
         teacher = self._teacher
         assert teacher is not None
         with torch.no_grad(), evaluating(teacher):
             return [question.output(teacher, batch) for question in self._questions]
 
     def penalty(self, model: torch.nn.Module, batch: Any = None) -> Tensor:
-        """Returns the distillation of all old tasks."""
+        """Returns the distillation loss of all old tasks."""
         total = super().penalty(model, batch)
         if self._teacher is None or not self._questions or self._cycle is None:
             return total
@@ -78,7 +81,7 @@ class LwF(Strategy):
         return total
 
     def after_task(self, model: torch.nn.Module, task: Experience) -> None:
-        """Keeps a copy of the model, in the place of the last one."""
+        """Replaces the old model by a copy of the model."""
         self._learned.append(task)
         self._teacher = deepcopy(model).requires_grad_(False)
         self._answers, self._questions = None, []
@@ -90,7 +93,7 @@ class LwF(Strategy):
         return {"teacher": self._teacher.state_dict(), "tasks": len(self._learned)}
 
     def load_state_dict(self, state: dict[str, Any], model: torch.nn.Module, tasks: Sequence[Experience] = ()) -> None:
-        """Takes the old model, and the tasks it learned."""
+        """Restores the old model and its tasks."""
         self._learned, self._teacher = [], None
         if state:
             buffers = dict(model.named_buffers())

@@ -1,4 +1,4 @@
-"""Memory aware synapses."""
+"""Memory aware synapses (MAS)."""
 
 import torch
 
@@ -11,16 +11,20 @@ from graphkit.registry import register_strategy
 
 @register_strategy("mas")
 class MAS(QuadraticPenalty):
-    r"""`Memory Aware Synapses <https://arxiv.org/abs/1711.09601>`_ (ECCV 2018).
+    r"""Memory aware synapses (MAS, ECCV 2018): penalty by sensitivity of outputs.
 
-    The importance of a parameter is how strongly it moves the outputs, the mean over training items of
-    :math:`|\partial \lVert \mathbf{o}_i \rVert^2 / \partial \theta|`; no label is looked at. Importances of all tasks
-    add up and hold to the latest weights.
+    The importance of a parameter is the mean over training items :math:`i` of
+    :math:`|\partial \lVert \mathbf{o}_i \rVert^2 / \partial \theta|`, which needs no labels. The penalty is that of
+    the sum of the importances of all tasks, around the latest weights.
 
     Args:
-        strength: Factor of the penalty.
-        scale: Whether the importances of a task are scaled to sum to one, so that one strength serves.
-        samples: At most so many items are looked at, spread over the task.
+        strength (float, optional): Factor of the penalty. (default: ``100.0``)
+        scale (bool, optional): If ``True``, the importances of a task are scaled to sum to 1. (default: ``True``)
+        samples (int, optional): Maximum number of items, evenly spaced over the task; all if ``None``.
+            (default: ``50``)
+
+    Reference:
+        Aljundi et al., `Memory Aware Synapses <https://arxiv.org/abs/1711.09601>`_, ECCV 2018.
 
     Differences:
         The released code of TWP keeps the importance of the latest task only, and squares the gradient of the mean.

@@ -1,4 +1,4 @@
-"""Topology-aware weight preserving."""
+"""Topology-aware weight preserving (TWP)."""
 
 from typing import Any
 
@@ -17,9 +17,9 @@ from graphkit.registry import register_strategy
 
 @register_strategy("twp")
 class TWP(QuadraticPenalty):
-    r"""`Overcoming Catastrophic Forgetting in Graph Neural Networks <https://arxiv.org/abs/2012.06002>`_ (AAAI 2021).
+    r"""Topology-aware weight preserving (TWP, AAAI 2021).
 
-    A parameter is important if the loss of the task depends on it, or if the attention does:
+    The importance of a parameter is the sensitivity of the task loss and of the attention:
 
     .. math::
         I &= \lambda_l \left| \partial L / \partial \theta \right| + \lambda_t \left| \partial
@@ -27,29 +27,38 @@ class TWP(QuadraticPenalty):
 
         L' &= L_{new} + \sum_n \sum_m I_{n,m} (w_m - w_{n,m})^2 + \beta \lVert I_{new} \rVert_1
 
-    where :math:`\mathbf{e}_i` is the attention over the edges into training node :math:`i`, in all layers; for layers
+    where :math:`\mathbf{e}_i` is the attention over the in-edges of training node :math:`i`, in all layers; for layers
     without attention see :func:`~graphkit.continual.listen`.
 
     Args:
-        lambda_l: Strength of what preserves the loss.
-        lambda_t: Strength of what preserves the topology.
-        beta: Strength of the capacity term, which keeps the new task from making everything important. It is
-            differentiated a second time and costs two to four times the step; at 0 it costs nothing.
-        gradients: ``"sample"`` takes magnitudes of the gradients of single items, ``"batch"`` that of the gradient
-            of the mean, as the paper writes it, which vanishes where the loss has been minimized.
-        measure: ``"abs"`` for magnitudes as in the paper, ``"square"`` for squares as in its code.
-        norm: ``"squared"`` as in the paper, ``"fro"`` for the norm itself as in its code.
-        scale: Whether each part is scaled to sum to one for each task, so that one strength serves.
-        layers: Names of the graph layers that topology is taken from; ``None`` for all.
-        nodes: Whose attention is preserved: ``"train"`` as in the paper, or ``"all"`` that can be seen.
-        capacity: ``"importance"`` for :math:`\lVert I_{new} \rVert_1` as in the paper, with both strengths; ``"loss"``
-            for :math:`\lVert \partial L_{new} / \partial \theta \rVert_1` alone.
-        samples: At most so many items are looked at one by one, spread over the task.
+        lambda_l (float, optional): Strength :math:`\lambda_l` of the importance for the loss. (default: ``100.0``)
+        lambda_t (float, optional): Strength :math:`\lambda_t` of the importance for the topology. (default: ``10.0``)
+        beta (float, optional): Strength :math:`\beta` of the capacity term, which limits the importance for the new
+            task. It needs second derivatives and two to four times the time of a step. (default: ``0.0``)
+        gradients (str, optional): ``"sample"`` for magnitudes of the gradients of single items, ``"batch"`` for those
+            of the mean loss, as in the paper, which vanish at a minimum. (default: ``"sample"``)
+        measure (str, optional): ``"abs"`` for magnitudes, as in the paper, ``"square"`` for squares, as in its code.
+            (default: ``"abs"``)
+        norm (str, optional): ``"squared"``, as in the paper, or ``"fro"`` for the norm without the square, as in its
+            code. (default: ``"squared"``)
+        scale (bool, optional): If ``True``, both importances of a task are scaled to sum to 1 before their strengths.
+            (default: ``True``)
+        layers (list of str, optional): Names of the graph layers with topology; all if ``None``. (default: ``None``)
+        nodes (str, optional): Nodes with topology: ``"train"``, as in the paper, or ``"all"`` visible nodes.
+            (default: ``"train"``)
+        capacity (str, optional): ``"importance"`` for :math:`\lVert I_{new} \rVert_1`, as in the paper; ``"loss"`` for
+            :math:`\lVert \partial L_{new} / \partial \theta \rVert_1`. (default: ``"importance"``)
+        samples (int, optional): Maximum number of items for ``gradients="sample"``, evenly spaced over the task; all
+            if ``None``. (default: ``50``)
+
+    Reference:
+        Liu, Yang and Wang, `Overcoming Catastrophic Forgetting in Graph Neural Networks
+        <https://arxiv.org/abs/2012.06002>`_, AAAI 2021.
 
     Differences:
-        The released code takes the topology part from the sum of both gradients, in training mode and of the first
-        layer only, counts the loss of the new task twice, detaches the capacity term, which has no effect there, and
-        uses strengths of 10,000 with importances of no fixed scale.
+        The released code computes the importance for the topology from the sum of both gradients, in training mode, and
+        for the first layer only. It adds the loss of the new task twice, detaches the capacity term, which therefore
+        has no effect, and uses strengths of 10,000 with unscaled importances.
     """
 
     grid = tuple({"lambda_l": strength, "lambda_t": 0.1 * strength} for strength in STRENGTHS)
@@ -84,7 +93,7 @@ class TWP(QuadraticPenalty):
         self._cycle: CycleIterator | None = None
 
     def importance(self, model: torch.nn.Module, task: Experience) -> Named:
-        """Returns :math:`I` of a task."""
+        """Returns the importance :math:`I` of every parameter for a task."""
         total = {name: torch.zeros_like(parameter) for name, parameter in trainable(model).items()}
         if self.lambda_l:
             scores = importance(model, task, task.loss, self.gradients, self.measure, self.samples)
@@ -97,7 +106,7 @@ class TWP(QuadraticPenalty):
         return total
 
     def topology_importance(self, model: torch.nn.Module, task: Experience) -> Named:
-        """Returns :math:`|g|`, or its square, averaged over the batches of a task; the loss has no part in it."""
+        """Returns the importance of every parameter for the topology, over all batches."""
         parameters = trainable(model)
         total = {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}
         count = 0
@@ -113,11 +122,11 @@ class TWP(QuadraticPenalty):
         with listen(model, self.layers) as parts:
             size = task.output(model, batch).size(0)
         if not parts:
-            raise InputError("no graph layer sends anything that depends on a parameter; set `lambda_t=0`")
+            raise InputError("no message of a graph layer depends on a parameter; set `lambda_t=0`")
         return topology_loss(parts, task.nodes(batch) if self.nodes == "train" else None, self.norm), size
 
     def before_task(self, model: torch.nn.Module, task: Experience) -> None:
-        """Checks that there are graph layers to listen to, and keeps the task for the capacity term."""
+        """Checks the graph layers, and keeps the task for the capacity term."""
         super().before_task(model, task)
         if self.lambda_t:
             with listen(model, self.layers):
@@ -125,7 +134,7 @@ class TWP(QuadraticPenalty):
         self._cycle = CycleIterator(task) if self.beta else None
 
     def penalty(self, model: torch.nn.Module, batch: Any = None) -> Tensor:
-        """Returns the penalty of the old tasks and the capacity term of the new one."""
+        """Returns the quadratic penalty plus the capacity term."""
         total = super().penalty(model, batch)
         if self._cycle is None:
             return total
@@ -133,7 +142,7 @@ class TWP(QuadraticPenalty):
         return total + self.beta * self.capacity_term(model, task, self._cycle.next() if batch is None else batch)
 
     def capacity_term(self, model: torch.nn.Module, task: Experience, batch: Any) -> Tensor:
-        r"""Returns :math:`\lVert I_{new} \rVert_1` of a batch, which can be differentiated."""
+        r"""Returns the capacity term, :math:`\lVert I_{new} \rVert_1` on a batch."""
         parameters = trainable(model)
         value = self._l1(gradients(task.mean_loss(model, batch), parameters, create_graph=True))
         if self.capacity == "loss":

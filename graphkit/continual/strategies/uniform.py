@@ -1,4 +1,4 @@
-"""UniformImportance importance: the control of all strategies that weigh parameters."""
+"""Uniform importance, a control for strategies with a quadratic penalty."""
 
 import torch
 
@@ -11,10 +11,10 @@ from graphkit.registry import register_strategy
 
 @register_strategy("uniform")
 class UniformImportance(QuadraticPenalty):
-    """Holds all parameters back alike. An importance that does no better than this has found nothing.
+    """Quadratic penalty with equal importance of all parameters, a control.
 
     Args:
-        strength: Factor of the penalty, whose importances sum to one for each task.
+        strength (float, optional): Factor of the penalty; the importances of a task sum to 1. (default: ``100.0``)
     """
 
     grid = tuple({"strength": strength} for strength in STRENGTHS)
@@ -24,5 +24,5 @@ class UniformImportance(QuadraticPenalty):
         self.strength = strength
 
     def importance(self, model: torch.nn.Module, task: Experience) -> Named:
-        """Returns the same number for every parameter."""
+        """Returns the same importance for every parameter."""
         return scaled({name: torch.ones_like(value) for name, value in trainable(model).items()}, self.strength)
