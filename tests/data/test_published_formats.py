@@ -1,4 +1,4 @@
-"""Data sets whose raw files are not at hand: small files in the published formats, read by the same code."""
+"""Data sets with unavailable raw files, read from small files in the published formats."""
 
 import functools
 import gzip
