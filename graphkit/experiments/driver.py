@@ -1,11 +1,12 @@
 """The driver of every command that trains: lists the units of an experiment, does them, aggregates their results."""
 
 import shutil
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import torch
 
@@ -132,7 +133,7 @@ def _run(
     device: torch.device,
     progress: Progress,
     shard: str | None,
-    keep: Any = lambda: None,
+    keep: Callable[[], None] = lambda: None,
 ) -> RunFolder:
     """Does the units that are not done yet, or a shard of them, and aggregates their results once all are done."""
     config = cast(TrainConfig, experiment.config)  # what other commands write has no models to open

@@ -1,6 +1,7 @@
 """Layers of settings from the keywords that the command line and Python share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from graphkit.errors import InputError
@@ -15,8 +16,8 @@ def train_layer(
     *,
     model: str | None = None,
     dataset: str | None = None,
-    root: Any = None,
-    split: Any = None,
+    root: str | Path | None = None,
+    split: str | Sequence[float] | None = None,
     split_seed: int | None = None,
     stream: str | None = None,
     epochs: int | None = None,
@@ -41,7 +42,7 @@ def distill_layer(
     teacher_model: str | None = None,
     student: str | None = None,
     dataset: str | None = None,
-    root: Any = None,
+    root: str | Path | None = None,
     epochs: int | None = None,
     lr: float | None = None,
     batch_size: int | None = None,
@@ -105,7 +106,7 @@ def continual_layer(
     *,
     model: str | None = None,
     dataset: str | None = None,
-    root: Any = None,
+    root: str | Path | None = None,
     protocol: str | None = None,
     classes_per_task: int | None = None,
     tasks: int | None = None,

@@ -1,4 +1,4 @@
-"""Which epoch is kept, and when it is time to stop."""
+"""Early stopping and selection of the best epoch."""
 
 import math
 from typing import Any

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import torch
 
 from graphkit.data import GraphDataset, Split
+from graphkit.data.data_settings import DataSettings
 from graphkit.distributed.communicator import get_communicator
 from graphkit.errors import InputError
 from graphkit.files import write_json
@@ -35,13 +36,13 @@ FIT = "fit.json"
 
 @dataclass
 class Session:
-    """What the fits of one process share.
+    """Context that all fits of one process share.
 
     Args:
         device: Where to train.
         progress: Display of the progress.
         interrupt: Whether Ctrl-C came.
-        keep: Called once there is something in the run folder that can be resumed.
+        keep: Called as soon as the run folder can be resumed.
     """
 
     device: torch.device
@@ -123,7 +124,7 @@ class TrainExperiment(Experiment):
 
     def __init__(self, config: TrainConfig) -> None:
         super().__init__(config)
-        self._loaded: tuple[Any, GraphDataset, dict[str, str]] | None = None
+        self._loaded: tuple[tuple[DataSettings, int | None], GraphDataset, dict[str, str]] | None = None
 
     @property
     def name(self) -> str:

@@ -106,12 +106,14 @@ class TrainingLoss(torch.nn.Module):
                 loss = loss + term * (rows / total)
         return loss * self.communicator.world_size, float(loss.detach()) * totals[2], totals[2]
 
-    def _weigh(self, data: Data, ids: Tensor | None) -> tuple[list[float], Tensor | None, Callable[[], Any]] | None:
-        """Begins to tell the other processes how much the own part of a batch weighs; nothing in a single process.
+    def _weigh(
+        self, data: Data, ids: Tensor | None
+    ) -> tuple[list[float], Tensor | None, Callable[[], list[float]]] | None:
+        """Starts the all-reduce of the weights of this rank's slice of a batch; ``None`` in a single process.
 
         Returns:
-            The own numbers of terms, graphs and targets; the targets of the whole batch if the loss needs them; and
-            what returns the sums over all processes.
+            The numbers of terms, graphs and targets of this rank; the targets of the entire batch if the loss needs
+            them; and a function that returns the sums over all ranks.
         """
         if self.communicator.world_size == 1:
             return None
