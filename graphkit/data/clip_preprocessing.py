@@ -31,16 +31,18 @@ class ClipForm:
         channels (int): Number of channels per joint: coordinates and others, such as a confidence.
         persons (int): Number of persons P.
         classes (tuple[str, ...]): Names of the actions.
-        stream (str): Input stream, see :func:`graphkit.skeleton.make_stream`.
-        coordinates (int): Number of channels that are coordinates.
-        frames (int): Number of frames per clip; 0 for variable length.
-        fit (str): Conversion to ``frames``, see :class:`~graphkit.data.ClipCollection`.
-        center (str): Origin of the coordinates, see :func:`graphkit.skeleton.center`.
-        align (bool): Rotates clips, see :func:`graphkit.skeleton.align`.
-        box (bool): Scales clips to a box, see :func:`graphkit.skeleton.fit_box`.
-        recorded (str): ``"ntu"`` or ``"kinetics"`` for the preprocessing of these data sets; else empty.
-        bodies (str): Selection of persons in a ``.skeleton`` file, see
-            :func:`graphkit.skeleton.readers.ntu.read_skeleton_file`.
+        stream (str, optional): Input stream, see :func:`graphkit.skeleton.make_stream`. (default: ``"joint"``)
+        coordinates (int, optional): Number of channels that are coordinates. (default: ``3``)
+        frames (int, optional): Number of frames per clip; 0 for variable length. (default: ``0``)
+        fit (str, optional): Conversion to ``frames``, see :class:`~graphkit.data.ClipCollection`. (default:
+            ``"resample"``)
+        center (str, optional): Origin of the coordinates, see :func:`graphkit.skeleton.center`. (default: ``"none"``)
+        align (bool, optional): Rotates clips, see :func:`graphkit.skeleton.align`. (default: ``False``)
+        box (bool, optional): Scales clips to a box, see :func:`graphkit.skeleton.fit_box`. (default: ``False``)
+        recorded (str, optional): ``"ntu"`` or ``"kinetics"`` for the preprocessing of these data sets; else empty.
+            (default: ``""``)
+        bodies (str, optional): Selection of persons in a ``.skeleton`` file, see
+            :func:`graphkit.skeleton.readers.ntu.read_skeleton_file`. (default: ``"tracked"``)
     """
 
     layout: SkeletonLayout

@@ -23,7 +23,7 @@ class DataSettings(Section):
     :func:`data_settings_class` adds the options.
 
     Args:
-        name (str): Registered name, or path of a user's file or folder.
+        name (str, optional): Registered name, or path of a user's file or folder. (default: ``"factor-graphs"``)
         root (str, optional): Folder of raw files. (default: ``None``, from the environment, see
             :func:`graphkit.data.load`)
         transforms (list, optional): Transforms by name, in order, see :mod:`graphkit.transforms`.

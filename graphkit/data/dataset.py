@@ -55,13 +55,15 @@ class GraphDataset:
         num_outputs (int): Number of classes, labels, assays or targets.
         metric (str): Name of the metric, such as ``"accuracy"``.
         protocol (str, optional): Items on which the epoch is selected: ``"validation"``, ``"fold"`` (the held-out fold)
-            or ``"test"``.
-        num_categories (int, optional): If set, ``x`` is ``[N]`` int64 with values below it, for an embedding.
-        class_names (tuple[str, ...], optional): Names of the outputs.
-        node_names (tuple[str, ...], optional): User-defined node ids, in the order of the rows of ``x``.
-        citation (str, optional): Origin of the data.
-        mapped (bool, optional): Features are memory-mapped (single graph).
-        notes (tuple[str, ...], optional): Messages for the user about how the data were read.
+            or ``"test"``. (default: ``"validation"``)
+        num_categories (int, optional): If set, ``x`` is ``[N]`` int64 with values below it, for an embedding. (default:
+            ``None``)
+        class_names (tuple[str, ...], optional): Names of the outputs. (default: ``()``)
+        node_names (tuple[str, ...], optional): User-defined node ids, in the order of the rows of ``x``. (default:
+            ``()``)
+        citation (str, optional): Origin of the data. (default: ``""``)
+        mapped (bool, optional): Features are memory-mapped (single graph). (default: ``False``)
+        notes (tuple[str, ...], optional): Messages for the user about how the data were read. (default: ``()``)
     """
 
     #: Kind of the items; must equal :attr:`~graphkit.nn.GraphModel.reads` of a model.

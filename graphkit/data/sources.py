@@ -22,14 +22,15 @@ class Source:
     """Location of the raw files of a data set, below the root and on the web.
 
     Args:
-        folder (str): Root folder of PyG's loader below the data root, such as ``"Planetoid"``.
-        raw (str): Folder of the raw files below ``folder``, such as ``"Cora/raw"``.
-        files (tuple[str, ...]): Required files and folders; empty for generated data.
-        address (str): Public URL, or the origin of generated data.
-        optional (bool): The data set also works without the files.
+        folder (str, optional): Root folder of PyG's loader below the data root, such as ``"Planetoid"``. (default:
+            ``""``)
+        raw (str, optional): Folder of the raw files below ``folder``, such as ``"Cora/raw"``. (default: ``"raw"``)
+        files (tuple[str, ...], optional): Required files and folders; empty for generated data. (default: ``()``)
+        address (str, optional): Public URL, or the origin of generated data. (default: ``""``)
+        optional (bool, optional): The data set also works without the files. (default: ``False``)
         urls (tuple[str, ...]): Download URLs of ``.zip`` archives and single files. (default: empty; the reader may
             download)
-        pickled (bool): Files are pickles, which are rejected if their digest is wrong.
+        pickled (bool, optional): Files are pickles, which are rejected if their digest is wrong. (default: ``False``)
     """
 
     folder: str = ""

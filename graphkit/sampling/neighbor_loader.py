@@ -107,7 +107,7 @@ class NeighborLoader(NodeLoader):
         num_neighbors (list[int]): Number of edges sampled per node, first for the seeds, then for their neighbors, and
             so on; -1 for all. Empty for models without message passing.
         input_nodes (Tensor, optional): Seeds, as ids ``[S]`` or as a mask ``[N]``. (default: ``None``, all nodes)
-        batch_size (int, optional): Number of seeds per batch. (default: ``1024``)
+        batch_size (int, optional): Number of seeds per batch. (default: ``1``)
         shuffle (bool, optional): Draws a new order of the seeds for each pass. (default: ``False``)
         num_workers (int, optional): Number of worker processes that prefetch batches; 0 makes batches on demand.
             (default: ``0``)

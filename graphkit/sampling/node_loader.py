@@ -47,8 +47,9 @@ class NodeLoader:
     Args:
         subgraphs (SubgraphSampler): Sampler of the batches.
         batch_size (int): Number of seeds per batch.
-        shuffle (bool): Draws a new order of the seeds for each pass.
-        num_workers (int): Number of worker processes that prefetch batches; 0 makes batches on demand.
+        shuffle (bool, optional): Draws a new order of the seeds for each pass. (default: ``False``)
+        num_workers (int, optional): Number of worker processes that prefetch batches; 0 makes batches on demand.
+            (default: ``0``)
         input_nodes (Tensor, optional): Seeds, as ids ``[S]`` or as a mask ``[N]``. (default: ``None``, all nodes)
         generator (torch.Generator, optional): Source of the order and of the sampling seeds. (default: PyTorch's global
             generator)

@@ -28,15 +28,16 @@ class PathSampler(SubgraphSampler):
 
     Args:
         data (Data): The graph.
-        num_neighbors (list[int | None]): Edges sampled per node in each message-passing layer, starting from the last
-            layer; ``None`` for all edges.
-        max_hops (int): Largest number of hops of a path.
+        num_neighbors (list[int | None], optional): Edges sampled per node in each message-passing layer, starting from
+            the last layer; ``None`` for all edges. (default: ``(None,)``)
+        max_hops (int, optional): Largest number of hops of a path. (default: ``2``)
         ratio (float, optional): Number of paths kept per node and length above one hop, as a fraction of the degree;
-            ``None`` for all.
-        weight (str, optional): Name of the attribute with edge lengths; ``None`` for length 1.
-        path_layers (int): Number of path attention layers, which are the first layers of the model.
-        keep_paths (bool): Caches paths between batches.
-        paths (PathIndex, optional): Precomputed paths of this graph, used instead of a search.
+            ``None`` for all. (default: ``1.0``)
+        weight (str, optional): Name of the attribute with edge lengths; ``None`` for length 1. (default: ``None``)
+        path_layers (int, optional): Number of path attention layers, which are the first layers of the model. (default:
+            ``1``)
+        keep_paths (bool, optional): Caches paths between batches. (default: ``False``)
+        paths (PathIndex, optional): Precomputed paths of this graph, used instead of a search. (default: ``None``)
 
     Raises:
         InputError: If a node id in an edge or a path does not exist, or a length is negative or not finite.
