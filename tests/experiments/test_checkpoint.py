@@ -74,7 +74,7 @@ def test_an_archive_that_leads_out_of_its_folder_is_refused(tmp_path: Path) -> N
     path = tmp_path / "state.pt"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("../evil.txt", "x")
-    with pytest.raises(ValueError, match="unsafe name '../evil.txt'"):
+    with pytest.raises(ValueError, match="unsafe member '../evil.txt'"):
         load_state(path)
 
 

@@ -138,7 +138,7 @@ def test_an_archive_with_a_name_that_leads_out_is_refused(tmp_path: Path, name: 
     path = save(tmp_path)
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(name, b"")
-    with pytest.raises(ValueError, match="unsafe name"):
+    with pytest.raises(ValueError, match="unsafe member"):
         load(path)
 
 
