@@ -135,7 +135,7 @@ def test_label_smoothing_spreads_targets() -> None:
     [
         ({**CONFIG, "model": {"name": "gcn"}}, "'gcn' reads graphs, and synthetic-skeleton holds skeleton clips"),
         ({"model": {"name": "stigcn"}, "data": {"name": "karate"}}, "reads skeleton clips, and karate holds graphs"),
-        ({"model": {"name": "gcn"}, "data": {"name": "karate"}, "train": {"augment": ["crop"]}}, "karate holds graphs"),
+        ({"model": {"name": "gcn"}, "data": {"name": "karate"}, "train": {"augment": ["crop"]}}, "karate has graphs"),
         (changed(augment=["crops"]), "unknown augmentation 'crops'; did you mean 'crop'"),
         (changed(precision="float16"), "`train.precision` float16 needs a GPU (got the device cpu); take bfloat16"),
         (changed(precision="half"), "`train.precision` must be one of float32, bfloat16, float16 (got 'half')"),
