@@ -1,4 +1,4 @@
-"""Experiments: configurations, the driver of all commands that train, and what is done with a run folder."""
+"""Experiments: configurations, driver of all commands that train, and run folders."""
 
 from graphkit.continual.continual_config import ContinualConfig
 from graphkit.distill.distill_config import DistillConfig, StudentConfig, chosen_losses

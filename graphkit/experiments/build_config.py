@@ -1,4 +1,4 @@
-"""Configurations of all commands: recipe, file and settings are merged once, for Python and the command line alike."""
+"""Configurations of all commands, built from recipe, file and settings."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from graphkit.settings import coerce
 from graphkit.training.run_files import GIVEN, folder_config
 from graphkit.training.train_config import RunConfig, TrainConfig
 
-#: What stands for "no recipe".
+#: Value of ``recipe`` for no recipe.
 NO_RECIPE = "none"
 
 
@@ -27,28 +27,34 @@ def build_config(
 ) -> RunConfig:
     """Builds the configuration of a command.
 
-    Precedence rises in this order: defaults, recipe, file, ``set``, layers.
+    From lowest to highest precedence: defaults, recipe, file, ``set``, layers.
 
     Args:
-        command: ``"train"``, ``"distill"`` or ``"continual"``.
-        layers: Nested mappings of settings, later ones first.
-        recipe: Name of the recipe to start from, or ``"none"``; by default the one of the model and the data set, if
-            there is one.
-        file: YAML file of settings.
-        set: Settings by key, such as ``{"train.lr": 0.01}``, or texts such as ``"train.lr=0.01"``.
-        names: For ``"distill"`` the losses and for ``"continual"`` the strategies to compare, such as ``"lsp,kd"`` or
-            ``"all"``; by default those that the settings name.
+        command (str): ``"train"``, ``"distill"`` or ``"continual"``.
+        layers (dict, optional): Nested mappings of settings; later ones have precedence.
+        recipe (str, optional): Name of a recipe, or ``"none"``; if ``None``, the recipe of the model and the data set,
+            if there is one. (default: ``None``)
+        file (str or Path, optional): YAML file of settings. (default: ``None``)
+        set (dict or list of str, optional): Settings by key, such as ``{"train.lr": 0.01}``, or as text, such as
+            ``"train.lr=0.01"``. (default: ``()``)
+        names (str, optional): Losses for ``"distill"``, strategies for ``"continual"``, such as ``"lsp,kd"`` or
+            ``"all"``; those of the settings if ``None``. (default: ``None``)
 
     Returns:
-        The configuration: frozen, and written as YAML that reads back equal.
+        RunConfig: The configuration, a frozen dataclass.
 
     Raises:
-        InputError: For an unknown recipe, model, data set, loss, strategy or key, with the closest known one, and for
-            a value of a wrong type or out of range.
+        InputError: If a recipe, model, data set, loss, strategy or key is unknown (the message names the closest one),
+            or a value has a wrong type or is out of range.
         FileNotFoundError: If the file does not exist.
+
+    Example:
+        >>> config = build_config("train", recipe="gcn-cora", set={"train.lr": 0.005})
+        >>> config.model.name, config.train.lr
+        ('gcn', 0.005)
     """
     given = merge(read_config(file) if file is not None else {}, *_set_layers(set), *layers)
-    if recipe is None and "recipe" in given:  # the configuration of an earlier run says which, or that there was none
+    if recipe is None and "recipe" in given:  # from the configuration of a run
         recipe = coerce("recipe", given["recipe"], str | None) or NO_RECIPE
     elif recipe is not None:
         recipe = coerce("recipe", recipe, str)
@@ -69,11 +75,14 @@ def _set_layers(settings: Mapping[str, Any] | Sequence[str]) -> list[Layer]:
 
 
 def config_of_folder(folder: Path) -> RunConfig:
-    """Returns the configuration that a run folder holds, whatever command wrote it.
+    """Returns the configuration of a run folder of any command.
+
+    Args:
+        folder (Path): The run folder.
 
     Raises:
         FileNotFoundError: If the folder is not a run.
-        InputError: If its configuration cannot be used.
+        InputError: If its configuration is invalid.
     """
     content = _with_given_graphs(folder_config(folder), folder)
     if "stream" in content:
@@ -84,7 +93,7 @@ def config_of_folder(folder: Path) -> RunConfig:
 
 
 def _with_given_graphs(content: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Returns the settings of a run folder that was moved with the path of the graphs that it keeps."""
+    """Returns the settings with the current path of the graphs in a moved run folder."""
     name = content.get("data", {}).get("name")
     if not isinstance(name, str) or GIVEN not in Path(name).parts or Path(name).exists():
         return content
@@ -94,11 +103,13 @@ def _with_given_graphs(content: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def train_config_of(path: Path) -> TrainConfig:
-    """Returns the configuration of a run of ``graphkit train``, or of one network of a comparison.
+    """Returns the configuration of a run of ``graphkit train``.
+
+    Networks of ``graphkit distill`` are such runs.
 
     Raises:
         FileNotFoundError: If the folder is not a run.
-        InputError: If its configuration cannot be used, or it is a run of another command.
+        InputError: If its configuration is invalid, or it is a run of another command.
     """
     config = config_of_folder(path)
     if isinstance(config, TrainConfig):
@@ -113,7 +124,7 @@ def train_config_of(path: Path) -> TrainConfig:
 
 
 def teacher_of(given: Mapping[str, Any]) -> TrainConfig | None:
-    """Returns the configuration of the trained teacher that settings of a comparison name, if they do.
+    """Returns the configuration of the trained teacher of some settings, if any.
 
     Raises:
         FileNotFoundError: If its folder is not a run.
@@ -154,7 +165,7 @@ def _distill(given: dict[str, Any], recipe: str | None, names: str | None) -> Di
     if recipe != NO_RECIPE:
         base = distill_recipe(recipe)
         _check_dataset(recipe, base, given)
-        if teacher is not None:  # it brings its own settings and data
+        if teacher is not None:  # its settings and data are those of its run
             base = {key: value for key, value in base.items() if key not in ("teacher", "data")}
     merged = merge(base, given, {"recipe": None if recipe == NO_RECIPE else recipe})
     losses = chosen_losses(names) if names is not None else list(given.get("losses") or {}) or ["lsp"]
@@ -164,7 +175,7 @@ def _distill(given: dict[str, Any], recipe: str | None, names: str | None) -> Di
 
 
 def _recipes_of_networks(given: Layer, dataset: str) -> Layer:
-    """Returns the recipes of teacher and student on a data set, where there are any."""
+    """Returns the recipes of teacher and student on a data set, if any."""
     base: dict[str, Any] = {"data": {"name": dataset}}
     for section, default in (("teacher", "gat"), ("student", None)):
         model = given.get(section, {}).get("model", {}).get("name", default)
@@ -192,13 +203,13 @@ def _continual(given: dict[str, Any], recipe: str | None, names: str | None) -> 
 
 
 def _check_dataset(recipe: str, base: Layer, given: Layer) -> None:
-    """Refuses the recipe of another data set."""
+    """Raises an error if a recipe is for another data set."""
     name = given.get("data", {}).get("name", base["data"]["name"])
     if name != base["data"]["name"]:
         raise InputError(f"the recipe '{recipe}' is for the data '{base['data']['name']}' (got '{name}')")
 
 
 def _check_unused(given: Layer | None, names: Sequence[str]) -> None:
-    """Refuses settings of losses or strategies that are not compared."""
+    """Raises an error for settings of losses or strategies that are not used."""
     if unused := [name for name in given or {} if name not in names]:
         raise InputError(f"there are settings for '{unused[0]}', which is not among {', '.join(names)}; remove them")

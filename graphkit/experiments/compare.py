@@ -1,4 +1,4 @@
-"""Several runs side by side, with a paired test of each against the first."""
+"""Comparison of runs with paired t-tests."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,25 +7,27 @@ from graphkit.errors import InputError
 from graphkit.experiments.run_folder import RunFolder
 from graphkit.training.run_result import against
 
-#: What runs on the same data may differ in.
+#: Options of the data that may differ between compared runs.
 _FREE = ("root", "transforms", "stream")
 
 
 def compare_runs(runs: Sequence[RunFolder]) -> dict[str, Any]:
-    """Compares runs on the same data: test scores, and a paired t-test of each against the first on shared seeds.
+    """Compares the test scores of runs on the same data, with paired t-tests.
+
+    Each run is compared with the first one on their shared seeds.
 
     Args:
-        runs: At least two runs that have ended.
+        runs (list of RunFolder): At least two completed runs.
 
     Returns:
-        ``{"command", "dataset", "metric", "maximize", "runs"}``; each of ``runs`` has ``run``, ``model``, ``test``,
-        ``validation``, ``selected_on``, ``parameters``, ``seconds``, ``against_first``, the fields of
-        :class:`~graphkit.metrics.PairedTest` for this run minus the first (``None`` for the first itself, and where no
-        seed is shared), and ``shared``, the ``seeds`` that the test is over with the ``mean`` of this run and that of
-        the ``first`` over them (``None`` with it).
+        dict: ``command``, ``dataset``, ``metric``, ``maximize`` and ``runs``, a list with ``run``, ``model``, ``test``,
+        ``validation``, ``selected_on``, ``parameters``, ``seconds``, ``against_first`` and ``shared`` of each run.
+        ``against_first`` has the fields of :class:`~graphkit.metrics.PairedTest` for the run minus the first, and
+        ``shared`` has the shared ``seeds`` with the ``mean`` of the run and of the ``first``. Both are ``None`` for the
+        first run, and without shared seeds.
 
     Raises:
-        ValueError: If there are fewer than two runs, one has not ended, or their data or splits differ.
+        InputError: If there are fewer than two runs, one is not complete, or their data or splits differ.
     """
     if len(runs) < 2:
         raise InputError(f"a comparison needs at least two runs (got {len(runs)})")
@@ -59,7 +61,7 @@ def compare_runs(runs: Sequence[RunFolder]) -> dict[str, Any]:
 
 
 def _entry(run: RunFolder, first: RunFolder | None) -> dict[str, Any]:
-    """Returns what is said about one run."""
+    """Returns the entry of one run."""
     test, shared = (None, None) if first is None else against(run.result, first.result)
     keys = ("model", "test", "validation", "selected_on", "parameters", "seconds")
     return {"run": str(run.path), **{key: run.result[key] for key in keys}, "against_first": test, "shared": shared}

@@ -1,4 +1,4 @@
-"""The driver of every command that trains: lists the units of an experiment, does them, aggregates their results."""
+"""Driver of all commands that train: runs and aggregates units."""
 
 import shutil
 from collections.abc import Callable
@@ -29,7 +29,7 @@ from graphkit.training.train_config import RunConfig, TrainConfig
 
 
 def make_experiment(config: RunConfig) -> Experiment:
-    """Returns the experiment that a configuration describes."""
+    """Returns the experiment of a configuration."""
     if isinstance(config, ContinualConfig):
         return ContinualExperiment(config)
     if isinstance(config, DistillConfig):
@@ -47,22 +47,24 @@ def run(
     shard: str | None = None,
     graphs: Path | None = None,
 ) -> RunFolder:
-    """Trains what a configuration describes and writes a run folder.
+    """Runs the experiment of a configuration and writes a run folder.
 
     Args:
-        config: The configuration, see :func:`~graphkit.experiments.build_config`.
-        output: The run folder, which must be empty or not exist; by default a new one under ``runs/``.
-        progress: Display of the progress; none by default.
-        shard: Such as ``"0/2"``: this process does the first half of the units, and others, which share the folder, the
-            rest.
-        graphs: The data of the configuration, a file or folder that is copied into the run folder first.
+        config (RunConfig): The configuration, see :func:`~graphkit.experiments.build_config`.
+        output (str or Path, optional): Run folder, empty or new; if ``None``, a new one under ``runs/``.
+            (default: ``None``)
+        progress (Progress, optional): Progress display. (default: ``None``)
+        shard (str, optional): Shard of this process, such as ``"0/2"`` for the first half of the units; other processes
+            run the others in the same folder. (default: ``None``)
+        graphs (Path, optional): File or folder with the data, which is copied into the run folder.
+            (default: ``None``)
 
     Returns:
-        The run folder. While other shards have something left, its ``result`` is empty and ``shard`` says what is done.
+        RunFolder: The run folder. Until all shards are complete, its ``result`` is empty and ``shard`` is their state.
 
     Raises:
-        InputError: For settings or data that cannot be used; nothing has been written then.
-        Interrupted: After Ctrl-C; :func:`resume` goes on.
+        InputError: If settings or data are invalid; nothing is written then.
+        Interrupted: If Ctrl-C was pressed; :func:`resume` continues the run.
     """
     progress = progress or Progress()
     if shard is not None:
@@ -72,7 +74,7 @@ def run(
     with exclusive_random_state(), init_distributed():
         device = pick_device(config.device)
         experiment = make_experiment(config)
-        experiment.dry_run()  # before the folder: a mistake leaves none behind
+        experiment.dry_run()  # errors are raised before the folder is created
         with open_folder(output) if shard is not None else start_folder(output, experiment.name, config) as new:
             if graphs is not None:
                 experiment = make_experiment(_keep_graphs(config, graphs, new.path))
@@ -80,7 +82,7 @@ def run(
 
 
 def _keep_graphs(config: RunConfig, graphs: Path, folder: Path) -> RunConfig:
-    """Copies the data of a run into its folder; returns the configuration that names the copy."""
+    """Copies the data of a run into its folder and returns the new configuration."""
 
     def copy() -> None:
         (folder / GIVEN).mkdir()
@@ -100,19 +102,22 @@ def resume(
     shard: str | None = None,
     command: str | None = None,
 ) -> RunFolder:
-    """Continues a run that was interrupted, to the same numbers as without the interruption.
+    """Continues an interrupted run, with the same results as without interruption.
 
     Args:
-        folder: A run folder.
-        progress: Display of the progress; none by default.
-        device: Another device than that of the run.
-        shard: The part of what is left that this process does, such as ``"0/2"``; by default all of it, also of a run
-            that was begun in shards.
-        command: The command that the run must be of, such as ``"train"``; by default any.
+        folder (str or Path): The run folder.
+        progress (Progress, optional): Progress display. (default: ``None``)
+        device (str, optional): Device, if it differs from that of the run. (default: ``None``)
+        shard (str, optional): Shard of this process, such as ``"0/2"``; all units if ``None``. (default: ``None``)
+        command (str, optional): Expected command of the run, such as ``"train"``; any if ``None``. (default: ``None``)
+
+    Returns:
+        RunFolder: The run folder, as of :func:`run`.
 
     Raises:
         FileNotFoundError: If the folder is not a run.
-        InputError: If its configuration or checkpoint cannot be used, or another process works on it as a shard.
+        InputError: If its configuration or checkpoint is invalid, or another process runs the shard.
+        Interrupted: If Ctrl-C was pressed.
     """
     folder, progress = Path(folder), progress or Progress()
     config = config_of_folder(folder)
@@ -135,7 +140,7 @@ def _run(
     shard: str | None,
     keep: Callable[[], None] = lambda: None,
 ) -> RunFolder:
-    """Does the units that are not done yet, or a shard of them, and aggregates their results once all are done."""
+    """Runs the incomplete units, or a shard of them, and aggregates completed results."""
     config = cast(TrainConfig, experiment.config)  # what other commands write has no models to open
     communicator = get_communicator()
     progress = Progress() if communicator.rank else progress
@@ -165,9 +170,9 @@ def _run(
 def _shard_of(
     experiment: Experiment, folder: Path, progress: Progress, shard: str | None, communicator: Communicator
 ) -> Shard | None:
-    """Returns the part of the units that this process does; nothing if that is all of them, in a folder without shards.
+    """Returns the shard of this process, or ``None`` in a folder without shards.
 
-    Several processes share out units that have nothing to do with each other, as shards of one folder.
+    Several processes distribute independent units as shards of one folder.
     """
     within = (communicator.rank, communicator.world_size) if experiment.shares_units else (0, 1)
     begun = communicator.broadcast_from_rank0((folder / SHARDS).is_dir)
@@ -184,12 +189,12 @@ def _shard_of(
 def _do_units(
     experiment: Experiment, folder: Path, session: Session, communicator: Communicator, work: Shard | None
 ) -> None:
-    """Does all units, or those of a shard; those that a unit needs come first."""
+    """Runs all units, or those of a shard, after the units that they need."""
 
     def is_done(unit: str) -> bool:
         done = (folder / unit / FIT).is_file()
         if done:
-            experiment.read_fit(unit, folder)  # a damaged file is named before anything else is trained
+            experiment.read_fit(unit, folder)  # raises the error of a damaged file before training
         return done
 
     def do(unit: str) -> None:

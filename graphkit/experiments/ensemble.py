@@ -1,4 +1,4 @@
-"""Several runs on the same clips or graphs, added up."""
+"""Ensemble of runs: weighted mean of their probabilities."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,22 +19,22 @@ from graphkit.training.run_result import summary
 
 
 def ensemble_runs(runs: Sequence[RunFolder], device: str = "auto") -> dict[str, Any]:
-    """Adds the probabilities of several runs, with weights chosen on their validation items and never on test items.
+    """Scores the weighted mean of the probabilities of several runs.
 
-    Runs may differ in model, settings and stream; they must have been trained for the same classes on the same split.
-    Where all have as many seeds, the first fits of all runs are added, then the second ones, and so on; otherwise the
-    best fit of each. Without validation items apart from the test items, all weights are equal.
+    The weights are fitted on the validation items; they are equal if there are none apart from the test items. Runs may
+    differ in model, settings and stream, but need the same classes and split. If all have the same number of fits,
+    there is an ensemble for each index of the fits, else one of the best fits.
 
     Args:
-        runs: At least two runs that have ended.
-        device: Where to compute.
+        runs (list of RunFolder): At least two completed runs.
+        device (str, optional): Device, such as ``"cpu"`` or ``"cuda:0"``. (default: ``"auto"``)
 
     Returns:
-        ``{"command", "dataset", "metric", "test", "validation", "selected_on", "weights", "single", "runs"}``: weights
-        and single test scores are lists over the runs, means over their seeds.
+        dict: ``command``, ``dataset``, ``task``, ``metric``, ``test``, ``validation``, ``selected_on``, ``weights``,
+        ``single`` and ``runs``. ``weights`` and the ``single`` test scores are lists over the runs.
 
     Raises:
-        ValueError: If there are fewer than two runs, one has not ended, or they do not belong together.
+        InputError: If there are fewer than two runs, one is not complete, or their classes or splits differ.
     """
     if len(runs) < 2:
         raise InputError(f"an ensemble needs at least two runs (got {len(runs)})")
@@ -63,7 +63,7 @@ def ensemble_runs(runs: Sequence[RunFolder], device: str = "auto") -> dict[str, 
 
 
 def _one_ensemble(fits: Sequence[RunFolder], device: torch.device) -> dict[str, Any]:
-    """Returns the scores of one fit of each run together."""
+    """Returns the scores of an ensemble of one fit of each run."""
     first = fits[0]
     task = make_task(first.dataset.task, first.dataset.metric)
     if not isinstance(task, Classification):
@@ -99,7 +99,7 @@ def _mixed(probabilities: Tensor, weights: Tensor) -> Tensor:
 
 
 def _probabilities(fits: Sequence[RunFolder], split: str, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Returns the probabilities of all fits for a part of the split, ``[M, B, C]``, and the targets."""
+    """Returns the probabilities ``[M, B, C]`` of all fits on a split, and the targets."""
     outputs = []
     for fit in fits:
         batch_size = fit.config.train.batch_size

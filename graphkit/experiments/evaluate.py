@@ -1,4 +1,4 @@
-"""The scores of a run, computed again from its weights."""
+"""Evaluation of a run from its weights."""
 
 import time
 from typing import Any
@@ -19,13 +19,17 @@ from graphkit.training.seeds import seed_everything
 
 
 def evaluate_run(run: RunFolder, device: str = "auto") -> dict[str, Any]:
-    """Computes validation and test scores again from the weights in a run folder.
+    """Computes the validation and test scores of the weights in a run folder.
 
-    Under the ten-fold protocol the weights are those of the last epoch of each fold, so the score may differ from the
-    one at the epoch that the folds' mean curve chose; ``selected_on`` then says ``"last epoch"``.
+    Under the ten-fold protocol, the weights are those of the last epoch of each fold, and ``selected_on`` is
+    ``"last epoch"``. The score may then differ from that of the run, at the epoch with the best mean over the folds.
+
+    Args:
+        run (RunFolder): The run.
+        device (str, optional): Device, such as ``"cpu"`` or ``"cuda:0"``. (default: ``"auto"``)
 
     Returns:
-        A result as in ``result.json``.
+        dict: Scores as in ``result.json``.
     """
     torch_device = pick_device(device)
     fits = [_evaluate_fit(fit, torch_device) for fit in run.fits]
@@ -36,7 +40,7 @@ def evaluate_run(run: RunFolder, device: str = "auto") -> dict[str, Any]:
 
 
 def _evaluate_fit(fit: RunFolder, device: torch.device) -> FitResult:
-    """Returns what :meth:`Trainer.run` returned for a fit, computed again."""
+    """Returns the result of a fit, with scores of its weights."""
     begin = time.perf_counter()
     dataset, split, batch_size = fit.dataset, fit.split, fit.config.train.batch_size
     task = make_task(dataset.task, dataset.metric)

@@ -35,39 +35,39 @@ def fit(
     output: str | Path | None = None,
     verbose: bool = False,
 ) -> RunFolder:
-    """Trains a model on a data set and writes a run folder, as ``graphkit train`` does with the same settings.
+    """Trains a model on a data set and writes a run folder, as ``graphkit train``.
 
-    Calls from several threads of a process take turns; the random states of the process are left as they were.
+    Calls in several threads of a process run one at a time. The global random states are restored at the end.
 
     Args:
         model (str, optional): Registered name of the model. (default: ``"factorgcn"``)
         dataset (str or Path or Data or list or tuple or networkx.Graph, optional): Registered name of a data set, the
-            path of a file or folder, or graphs in memory in one of the forms of :func:`graphkit.load`; these are kept
-            in the run folder. (default: ``"factor-graphs"``)
-        recipe (str, optional): Recipe to start from, or ``"none"``. (default: that of model and data set, if any)
+            path of a file or folder, or graphs in memory in one of the forms of :func:`graphkit.load`, which are
+            copied into the run folder. (default: ``"factor-graphs"``)
+        recipe (str, optional): Name of a recipe, or ``"none"``. (default: that of model and data set, if any)
         root (str or Path, optional): Folder of raw files. (default: ``$GRAPHKIT_DATA``, else the cache folder)
-        split (str or list, optional): Shares of training, validation and test items. (default: the published split)
-        split_seed (int, optional): Seed that the split is drawn with. (default: 0)
+        split (str or list, optional): Fractions of training, validation and test items. (default: the published split)
+        split_seed (int, optional): Seed of a random split. (default: ``0``)
         stream (str, optional): Input of a model of skeleton clips: ``"joint"``, ``"bone"``, ``"joint-motion"`` or
             ``"bone-motion"``. (default: ``"joint"``)
-        epochs (int, optional): Largest number of epochs.
+        epochs (int, optional): Maximum number of epochs.
         lr (float, optional): Learning rate.
         batch_size (int, optional): Graphs, nodes or clips in a batch.
-        seed (int, optional): First seed. (default: 0)
-        seeds (int, optional): How many seeds. (default: 1)
+        seed (int, optional): First seed. (default: ``0``)
+        seeds (int, optional): Number of seeds. (default: ``1``)
         device (str, optional): ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``. (default: ``"auto"``)
         config (str or Path, optional): YAML file of settings.
         set (dict, optional): All other settings by key, such as ``{"model.heads": 8}``.
         output (str or Path, optional): Run folder, empty or new. (default: ``runs/MODEL-DATASET-NNN``)
-        verbose (bool, optional): Whether progress is shown on standard error; it always goes to the logger
-            ``"graphkit"``. (default: ``False``)
+        verbose (bool, optional): If ``True``, shows progress on standard error; the logger ``"graphkit"`` always
+            receives it. (default: ``False``)
 
     Returns:
         RunFolder: The run folder; its ``result`` is the content of ``result.json``.
 
     Raises:
-        InputError: For settings or data that cannot be used; nothing has been written then.
-        Interrupted: After Ctrl-C; :func:`graphkit.experiments.resume` continues the run.
+        InputError: If settings or data are invalid; nothing is written then.
+        Interrupted: If Ctrl-C was pressed; :func:`graphkit.experiments.resume` continues the run.
 
     Example:
         >>> import graphkit, tempfile

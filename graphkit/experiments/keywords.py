@@ -1,4 +1,4 @@
-"""Layers of settings from the keywords that the command line and Python share."""
+"""Layers of a configuration from the keyword arguments of commands."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -50,10 +50,10 @@ def distill_layer(
     seeds: int | None = None,
     device: str | None = None,
 ) -> dict[str, Any]:
-    """Returns the layer of the keywords of ``graphkit distill``, without those of the losses.
+    """Returns the layer of the keywords of ``graphkit distill`` except for the losses.
 
     Raises:
-        InputError: If a teacher is named and one to train as well.
+        InputError: If there are both a trained teacher and a model to train.
     """
     is_trained = teacher not in (None, "train")
     if is_trained and teacher_model is not None:
@@ -76,17 +76,18 @@ def loss_layer(
     kernel: str | None = None,
     active_epochs: int | None = None,
 ) -> dict[str, Any]:
-    """Returns the layer of the keywords of ``graphkit distill`` that are about its losses.
+    """Returns the layer of the keywords of the losses of ``graphkit distill``.
 
     Args:
-        names: The losses.
-        layers: Layers to compare; not for ``kd`` beside other losses, which compares outputs.
-        weight: Weight of each loss.
-        kernel: Kernel of ``lsp``.
-        active_epochs: Epochs in which each loss is added.
+        names (list of str): Names of the losses.
+        layers (str, optional): Layers to compare; with other losses, not applied to ``kd``, which compares outputs.
+            (default: ``None``)
+        weight (float, optional): Weight of each loss. (default: ``None``)
+        kernel (str, optional): Kernel of ``lsp``. (default: ``None``)
+        active_epochs (int, optional): Number of epochs in which each loss is added. (default: ``None``)
 
     Raises:
-        InputError: If there is a kernel, and no loss that has one.
+        InputError: If there is a kernel without the loss ``lsp``.
     """
     if kernel is not None and "lsp" not in names:
         raise InputError(f"--kernel is for the loss lsp (got {', '.join(names)}); leave it out")
@@ -121,7 +122,7 @@ def continual_layer(
     seeds: int | None = None,
     device: str | None = None,
 ) -> dict[str, Any]:
-    """Returns the layer of the keywords of ``graphkit continual``, without those of the strategies."""
+    """Returns the layer of the keywords of ``graphkit continual``, without strategies."""
     stream = {"scenario": scenario, "visible": visible, "inter_task_edges": inter_task_edges}
     return {
         "model": given(name=model),

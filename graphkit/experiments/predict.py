@@ -21,30 +21,30 @@ from graphkit.training.environment import pick_device
 from graphkit.training.loop import collect
 from graphkit.training.node_batches import node_loader
 
-#: Ends of the names of files of predictions.
+#: Suffixes of files of predictions.
 SUFFIXES = (".csv", ".json")
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def predict_run(run: RunFolder, output: str | Path, device: str = "auto") -> int:
-    """Writes the predictions of a run for every item of its data set as a CSV or a JSON file.
+    """Writes the predictions of a run for all items of its data set to a file.
 
-    The columns are ``id`` (of the node or the graph), ``split``, ``prediction`` and one probability per class, or per
-    label a prediction and a probability, or the predicted values; see :func:`write_rows` for both formats. Of several
-    seeds, the one with the best validation score predicts. Of ten folds, each graph is predicted by the fold that held
-    it out, with the first seed.
+    The columns are ``id`` of the node or graph, ``split``, ``prediction`` and one probability per class; or a
+    prediction and a probability per label; or the predicted values. The formats are those of :func:`write_rows`.
+    Predictions are those of the seed with the best validation score; under the ten-fold protocol, those of the fold
+    that held out the graph, with the first seed.
 
     Args:
-        run: The run, which must have ended.
-        output: The file to write, whose name ends in ``.csv`` or ``.json``.
-        device: Where to compute.
+        run (RunFolder): A completed run.
+        output (str or Path): File with the suffix ``.csv`` or ``.json``.
+        device (str, optional): Device, such as ``"cpu"`` or ``"cuda:0"``. (default: ``"auto"``)
 
     Returns:
-        The number of rows.
+        int: Number of rows.
 
     Raises:
-        ValueError: If the run has not ended, its items are the nodes of many graphs, or the file cannot be written.
+        InputError: If the run is not complete, its items are nodes of many graphs, or the file cannot be written.
     """
     check_output(output)
     dataset = run.fits[0].dataset
@@ -65,7 +65,7 @@ def predict_run(run: RunFolder, output: str | Path, device: str = "auto") -> int
 
 
 def _by_one(fit: RunFolder, device: torch.device) -> tuple[Tensor, list[str]]:
-    """Returns one fit's outputs for all items, and the part of its split that each belongs to."""
+    """Returns the outputs of a fit for all items, and the split of every item."""
     dataset = fit.dataset
     count = int(dataset.graphs[0].num_nodes or 0) if dataset.is_single_graph else len(dataset.graphs)
     model, batch_size = fit.model.to(device), fit.config.train.batch_size
@@ -79,7 +79,7 @@ def _by_one(fit: RunFolder, device: torch.device) -> tuple[Tensor, list[str]]:
 
 
 def _out_of_fold(run: RunFolder, device: torch.device) -> tuple[Tensor, list[str]]:
-    """Returns the outputs for all graphs, each by the fold that it was held out of."""
+    """Returns the outputs for all graphs, each from the fold that held it out."""
     fits = [fit for fit in run.fits if fit.config.seed == run.config.seed]
     count = len(fits[0].dataset.graphs)
     outputs, parts = torch.empty(0), ["none"] * count
@@ -113,7 +113,7 @@ def _rows(dataset: GraphDataset, outputs: Tensor, parts: list[str]) -> list[dict
 
 
 def check_output(output: str | Path) -> None:
-    """Refuses the name of a file of predictions that cannot be written, before anything is computed.
+    """Checks the path of a file of predictions before anything is computed.
 
     Raises:
         InputError: If the name ends in neither ``.csv`` nor ``.json``, or its folder does not exist.
@@ -127,16 +127,16 @@ def check_output(output: str | Path) -> None:
 
 
 def write_rows(output: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Writes predictions as JSON or as CSV, by the end of the name.
+    """Writes predictions as JSON or CSV, by the suffix of the file.
 
-    JSON is a list of the rows; a number that is not finite becomes ``null``. In CSV, ``probabilities`` and
-    ``predictions`` of a row become one column for each name, ``probability_NAME`` and ``prediction_NAME``, the former
-    with six digits. A text that a spreadsheet would take for a formula, since it begins with ``=``, ``+``, ``-``,
-    ``@``, a tab or a line end, gets an apostrophe in front, unless it is a number.
+    JSON contains a list of the rows, with ``null`` for numbers that are not finite. CSV contains a column per name in
+    ``probabilities`` (``probability_NAME``, with six digits) and in ``predictions`` (``prediction_NAME``). A text that
+    begins with ``=``, ``+``, ``-``, ``@``, a tab or a line end and is no number is prefixed with an apostrophe, since
+    spreadsheets would evaluate it as a formula.
 
     Args:
         output: The file.
-        rows: The rows; a row may lack columns of others.
+        rows: The rows, whose columns may differ.
 
     Raises:
         InputError: If the file cannot be written.
@@ -160,7 +160,7 @@ def write_rows(output: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def csv_cell(value: Any) -> Any:
-    """Returns a cell of a CSV file that a spreadsheet does not take for a formula, see :func:`write_rows`.
+    """Returns a CSV cell that is no formula in a spreadsheet, see :func:`write_rows`.
 
     Example:
         >>> csv_cell("=1+2"), csv_cell("-5"), csv_cell(-5), csv_cell("a")
@@ -168,12 +168,12 @@ def csv_cell(value: Any) -> Any:
     """
     if not isinstance(value, str):
         return value
-    value = value.encode("utf-8", "backslashreplace").decode("utf-8")  # names of files may be no UTF-8
+    value = value.encode("utf-8", "backslashreplace").decode("utf-8")  # file names may be invalid UTF-8
     return f"'{value}" if value.startswith(_FORMULA) and not _NUMBER.fullmatch(value) else value
 
 
 def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a row with one entry for each column of a table."""
+    """Returns a row with an entry per column of the table."""
     cells: dict[str, Any] = {}
     for key, value in row.items():
         if key == "probabilities":
@@ -186,7 +186,7 @@ def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _finite(value: Any) -> Any:
-    """Returns plain values without numbers that JSON has no word for."""
+    """Returns values for JSON, with ``None`` for numbers that are not finite."""
     if isinstance(value, Mapping):
         return {key: _finite(item) for key, item in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value

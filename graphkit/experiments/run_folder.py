@@ -1,4 +1,4 @@
-"""Opens a run folder again: its settings, its data and its trained model."""
+"""Run folder: settings, results, data and trained model of a run."""
 
 import csv
 import importlib
@@ -23,13 +23,13 @@ from graphkit.training.trainer import COLUMNS
 
 @dataclass
 class RunFolder:
-    """A run folder. What is expensive (data, model) is loaded when it is first asked for.
+    """Run folder; data and model are loaded at the first access.
 
     Args:
-        path: The folder.
-        config: Its configuration.
-        parent: The run that this one is a seed or a fold of, if it was opened through it.
-        shard: What is done and what is left, of a run whose other shards have not ended; ``None`` otherwise.
+        path (Path): The folder.
+        config (TrainConfig): Its configuration.
+        parent (RunFolder, optional): Run that this fit is a seed or fold of. (default: ``None``)
+        shard (dict, optional): Completed and remaining units, until all shards are complete. (default: ``None``)
     """
 
     path: Path
@@ -39,51 +39,51 @@ class RunFolder:
 
     @cached_property
     def result(self) -> dict[str, Any]:
-        """The content of ``result.json``; empty while the run has not ended.
+        """Content of ``result.json``; empty for an incomplete run.
 
         Raises:
-            InputError: If it is damaged or lacks a key, or a later version of graphkit wrote it.
+            InputError: If it is damaged, or of a later version of graphkit.
         """
         return read_train_result(self.path) if self.config.command == "train" else read_result(self.path)
 
     @cached_property
     def environment(self) -> dict[str, Any]:
-        """The content of ``env.json``: software, hardware and, as ``data``, the fingerprint of the data."""
+        """Content of ``env.json``: software, hardware and fingerprint of the data."""
         return read_environment(self.path)
 
     @cached_property
     def metrics(self) -> list[dict[str, float | None]]:
-        """The rows of ``metrics.csv``; empty for a run of several fits, whose members have them.
+        """Rows of ``metrics.csv``; empty for a run of several fits.
 
         Raises:
-            InputError: If a column is missing or a value is no number; the line is named.
+            InputError: If a column is missing or a value is no number; the message names the line.
         """
         path = self.path / "metrics.csv"
         return read_table(path) if path.is_file() else []
 
     @cached_property
     def members(self) -> tuple["RunFolder", ...]:
-        """The runs of the single seeds and folds, in order; empty for a single fit."""
+        """Runs of the single seeds and folds, in order; empty for a single fit."""
         folders = [path.parent for path in self.path.glob("*/config.yaml")]
         runs = [open_run(folder) for folder in sorted(folders, key=_numbers)]
         return tuple(RunFolder(run.path, run.config, parent=self) for run in runs)
 
     @property
     def fits(self) -> tuple["RunFolder", ...]:
-        """The single fits: the members, or the run itself."""
+        """Single fits: the members, or the run itself."""
         return self.members or (self,)
 
     @property
     def best(self) -> "RunFolder":
-        """The fit with the best validation score (the first one where there is no validation)."""
+        """Fit with the best validation score; the first one without validation."""
         return max(self.fits, key=lambda fit: validation_rank(fit.result))
 
     @cached_property
     def dataset(self) -> GraphDataset:
-        """The data set, loaded from where the configuration says; once for all fits that have the same.
+        """Data set of the configuration, shared by all fits with the same data.
 
         Raises:
-            InputError: If the data are not those that the run was trained on.
+            InputError: If the data have changed since the training.
         """
         key = self.config.data.key(self.config.seed)
         if self.parent is not None and self.parent.config.data.key(self.parent.config.seed) == key:
@@ -93,23 +93,23 @@ class RunFolder:
         return dataset
 
     def with_dataset(self, dataset: GraphDataset) -> "RunFolder":
-        """Returns the run with a data set that is loaded already."""
+        """Returns the run with a data set that is already loaded."""
         run = replace(self)
         run.dataset = dataset
         return run
 
     @property
     def split(self) -> Split:
-        """The split that this fit was trained on."""
+        """Split of this fit."""
         return self.dataset.split_of(self.config.data.fold)
 
     @cached_property
     def model(self) -> GraphModel:
-        """The trained model with the weights of the chosen epoch, in evaluation mode, on the CPU.
+        """Trained model of the selected epoch, in evaluation mode, on the CPU.
 
         Raises:
-            FileNotFoundError: If the run has not ended.
-            ValueError: If the weights are damaged or not those of the configuration.
+            FileNotFoundError: If the run is not complete.
+            InputError: If the weights are damaged or do not match the configuration.
         """
         path = self.path / "model.safetensors"
         weights = load_weights(path)
@@ -118,33 +118,33 @@ class RunFolder:
         return model.eval()
 
     def evaluate(self, device: str = "auto") -> dict[str, Any]:
-        """Computes the scores again from the weights, see :func:`graphkit.experiments.evaluate_run`."""
+        """Returns scores of the weights, see :func:`graphkit.experiments.evaluate_run`."""
         result: dict[str, Any] = _verb("graphkit.experiments.evaluate", "evaluate_run")(self, device)
         return result
 
     def predict(self, output: str | Path, device: str = "auto") -> int:
-        """Writes a prediction for every item and returns their number, see :func:`graphkit.experiments.predict_run`."""
+        """Writes predictions, see :func:`graphkit.experiments.predict_run`."""
         count: int = _verb("graphkit.experiments.predict", "predict_run")(self, output, device)
         return count
 
     def report(self) -> Path:
-        """Writes ``report.html`` and returns its path, see :func:`graphkit.report.report`."""
+        """Writes ``report.html``, see :func:`graphkit.report.report`."""
         path: Path = _verb("graphkit.report", "report")(self.path)
         return path
 
     def export(self, format: str = "onnx", output: str | Path | None = None) -> dict[str, Any]:
-        """Writes the model as one file that runs without graphkit, see :func:`graphkit.export.export_run`."""
+        """Exports the model to a file, see :func:`graphkit.export.export_run`."""
         content: dict[str, Any] = _verb("graphkit.export", "export_run")(self, format, output)
         return content
 
 
 def _verb(module: str, function: str) -> Any:
-    """Returns a function of a module that is imported when it is used, since it stands above this one."""
+    """Returns a function of a module that imports this one."""
     return getattr(importlib.import_module(module), function)
 
 
 def read_environment(folder: Path) -> dict[str, Any]:
-    """Returns the content of ``env.json`` of a run folder; empty where there is none.
+    """Returns the content of ``env.json`` of a run folder, ``{}`` without this file.
 
     Raises:
         InputError: If it is damaged.
@@ -157,21 +157,27 @@ def read_environment(folder: Path) -> dict[str, Any]:
 
 
 def open_run(path: str | Path) -> RunFolder:
-    """Opens the folder of a run of ``graphkit train``, or of one network of a comparison.
+    """Opens the run folder of a training, or of one network of ``graphkit distill``.
+
+    Args:
+        path (str or Path): The folder.
+
+    Returns:
+        RunFolder: The run folder.
 
     Raises:
         FileNotFoundError: If the folder is not a run.
-        InputError: If its configuration cannot be used, or it is a run of another command.
+        InputError: If its configuration is invalid, or it is a run of another command.
     """
     path = Path(path)
     return RunFolder(path, train_config_of(path))
 
 
 def read_table(path: Path) -> list[dict[str, float | None]]:
-    """Reads the rows of ``metrics.csv``; an empty field is ``None``.
+    """Returns the rows of ``metrics.csv``, with ``None`` for empty fields.
 
     Raises:
-        InputError: If a column is missing or a value is no number; the line is named.
+        InputError: If a column is missing or a value is no number; the message names the line.
     """
     remedy = "delete it, and write it again with: graphkit train --resume RUN"
     try:
@@ -194,5 +200,5 @@ def read_table(path: Path) -> list[dict[str, float | None]]:
 
 
 def _numbers(path: Path) -> list[int]:
-    """Returns the numbers in a folder's name, so that fold-10 comes after fold-9."""
+    """Returns the numbers in the name of a folder, for a numerical order."""
     return [int(token) for token in path.name.split("-") if token.isdigit()]

@@ -1,4 +1,4 @@
-"""Writes the paths of all nodes of a graph into files, block by block, by one process or by several in a folder."""
+"""Precomputation of the shortest paths of a graph in files."""
 
 import time
 from collections.abc import Mapping
@@ -38,31 +38,31 @@ def write_paths(
     progress: Progress | None = None,
     origin: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Writes the paths of all nodes of a graph, for :class:`~graphkit.sampling.PathIndex`.
+    """Writes the shortest paths of a graph, for :class:`~graphkit.sampling.PathIndex`.
 
-    The paths of one block of nodes are in memory at a time, beside the graph. What is there already is not done again,
-    so that the same call goes on after an interruption.
+    Only the paths of one block of nodes are in memory. Existing blocks are skipped, so that the same call continues
+    after an interruption.
 
     Args:
-        data: The graph.
-        output: The folder, which must be empty, not exist, or hold what the same call has begun.
-        max_hops: Largest number of hops.
-        ratio: How many of its cheapest paths a node keeps of each length above one hop, as a share of its degree;
-            ``None`` for all.
-        weight: Name of the attribute with the length of each edge; by default all have the length 1.
-        block: Nodes whose paths are found in one go, and are in one file of each length.
-        shard: Such as ``"0/2"``: this process does the first half of the blocks, and others, which share the folder,
-            the rest.
-        progress: What a person sees; nothing by default.
-        origin: Where the graph is from, which stands in the index.
+        data (Data): The graph.
+        output (str or Path): Folder, which must be empty, new, or of an interrupted call with the same arguments.
+        max_hops (int, optional): Maximum number of hops. (default: ``2``)
+        ratio (float, optional): Number of the cheapest paths to each node that are kept of every number of hops above
+            one, as a fraction of the degree of the node; all if ``None``. (default: ``None``)
+        weight (str, optional): Edge attribute with the lengths; all are 1 if ``None``. (default: ``None``)
+        block (int, optional): Nodes of a block, whose paths are searched at once and written to one file per number of
+            hops. (default: :data:`graphkit.sampling.path_index.BLOCK`)
+        shard (str, optional): Shard of this process, such as ``"0/2"`` for the first half of the blocks; other
+            processes write the others to the same folder. (default: ``None``)
+        progress (Progress, optional): Progress display. (default: ``None``)
+        origin (dict, optional): Description of the graph for the index. (default: ``None``)
 
     Returns:
-        The content of ``index.json``, with ``run``, the folder; while other shards have something left, what is done so
-        far.
+        dict: Content of ``index.json``, with the folder as ``run``; until all shards are complete, their state.
 
     Raises:
-        ValueError: If an option has no such value, or the folder holds something else.
-        Interrupted: After Ctrl-C.
+        InputError: If an option has an invalid value, or the folder contains other files.
+        Interrupted: If Ctrl-C was pressed.
     """
     progress, which = progress or Progress(), shard or "0/1"
     parse_shard(which)
@@ -70,7 +70,7 @@ def write_paths(
         raise InputError(f"`block` must be at least 1 (got {block})")
     num_nodes, cost = int(data.num_nodes or 0), lengths_of(data, weight, "`write_paths`")
     edge_index = torch.empty(2, 0).long() if data.edge_index is None else data.edge_index
-    nothing = torch.empty(0, dtype=torch.long)  # so that wrong options are refused before there is a folder
+    nothing = torch.empty(0, dtype=torch.long)  # checks the options before the folder is created
     shortest_paths(edge_index, cost, max_hops, num_nodes=num_nodes, sources=nothing, ratio=ratio, self_paths=True)
     settings = {
         **(origin or {}), "nodes": num_nodes, "edges": edge_index.size(1), "max_hops": max_hops, "ratio": ratio,
@@ -102,6 +102,6 @@ def write_paths(
 def _found(
     edge_index: Tensor, cost: Tensor | None, max_hops: int, num_nodes: int, nodes: Tensor, ratio: float | None
 ) -> list[Tensor]:
-    """Returns the paths of some nodes, self paths included, as layers attend to them."""
+    """Returns the paths of some nodes, including self paths."""
     options: dict[str, Any] = {"num_nodes": num_nodes, "sources": nodes, "ratio": ratio, "self_paths": True}
     return shortest_paths(edge_index, cost, max_hops, **options)[0]

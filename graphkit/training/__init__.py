@@ -1,1 +1,1 @@
-"""Training of one model on one split: trainer, loop, loss, early stopping and checkpoints."""
+"""Training of a model on a split: trainer, loss, early stopping and checkpoints."""

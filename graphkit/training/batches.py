@@ -1,4 +1,4 @@
-"""What the loop goes through: pairs of a graph (or a batch of graphs) and the ids in it that count."""
+"""Batches of the items of a split, on a device."""
 
 from collections.abc import Iterator
 from copy import copy
@@ -12,24 +12,26 @@ from graphkit.data import GraphDataset
 from graphkit.sampling import ClipLoader, GraphLoader, NodeLoader, RankSlice
 from graphkit.sampling.rank_slice import is_padding
 
-#: Graphs in a batch where nothing is said.
+#: Default number of graphs in a batch.
 GRAPHS = 64
 
 
 class Batches:
-    """The part of a data set that trains, selects or tests, as batches on a device.
+    """Iterable of the batches of some items, on a device.
+
+    It yields pairs of a graph, or a batch of graphs, and the ids of its items; ``None`` for all of them.
 
     Args:
         dataset: The data set.
-        ids: Ids of nodes if it is one graph, else of graphs.
+        ids: Ids of nodes for a single graph, else of graphs.
         batch_size: Graphs in a batch; ``None`` for 64.
-        device: Where the batches go.
-        generator: If given, the graphs are shuffled with it in every pass.
-        augment: What changes clips at random, in the form of :func:`graphkit.skeleton.augment.build_augmentation`.
-        workers: DistributedCommunicator that make batches of clips ahead of time.
-        nodes: What cuts batches of nodes out of a single graph; without it the graph is one batch.
-        share: Which part of each batch is this process's, where there are several. Where the graph is one batch, every
-            process has all of it, and a part of the ids.
+        device: Device of the batches.
+        generator: Generator that shuffles the items in every epoch; ``None`` for no shuffle.
+        augment: Augmentation of clips, from :func:`graphkit.skeleton.augment.build_augmentation`.
+        workers: Processes that prepare batches of clips in advance.
+        nodes: Loader of batches of nodes of a single graph; ``None`` for one batch.
+        share: Slice of each batch for this rank. If the graph is one batch, every rank has the whole graph and a slice
+            of the ids.
     """
 
     def __init__(
@@ -56,7 +58,7 @@ class Batches:
             self._nodes = nodes.over(ids, generator is not None, generator, share)
         elif dataset.is_single_graph:
             self.ids = share.of(ids).to(device)
-            self._graph = copy(dataset.graphs[0]).to(device)  # moving works in place: the data set's own graph stays
+            self._graph = copy(dataset.graphs[0]).to(device)  # `Data.to` is in-place; the data set is not moved
         elif dataset.holds == "skeleton clips":
             shuffle = generator is not None
             self._loader = ClipLoader(dataset.graphs, ids, batch_size, shuffle, generator, augment, workers, share)
@@ -77,5 +79,5 @@ class Batches:
 
 
 def select(output: Tensor, y: Tensor, ids: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Returns the outputs and targets that count."""
+    """Returns the outputs and targets of the items of a batch."""
     return (output, y) if ids is None else (output[ids], y[ids])

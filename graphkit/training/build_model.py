@@ -1,4 +1,4 @@
-"""The model of a configuration: made, and started."""
+"""Construction and initialization of the model of a configuration."""
 
 import torch
 from torch import Tensor
@@ -13,25 +13,25 @@ from graphkit.registry import get_model, model_names
 from graphkit.sampling import NeighborLoader
 from graphkit.transforms import build
 
-#: Training graphs or nodes that data-dependent first weights are taken from, more or less.
+#: Approximate number of training graphs or nodes for data-dependent initial weights.
 START = 500
-#: Largest size of the weights of a model, in bytes; training takes four times as much.
+#: Maximum size of the weights of a model, in bytes; training needs four times as much.
 LARGEST = 8 * 2**30
 
 
 def make_model(settings: ModelSettings, dataset: GraphDataset) -> GraphModel:
-    """Returns the model that settings describe, untrained, with the widths of the data set.
+    """Returns the untrained model of some settings for a data set.
 
     Raises:
-        ValueError: If the model reads graphs and the data set holds clips, or the other way round, or if its weights
-            take more than :data:`LARGEST` bytes.
+        InputError: If the model is for graphs and the data set has clips, or the reverse, or if its weights take more
+            than :data:`LARGEST` bytes.
     """
     name, cls = settings.name, settings.model_class
     if cls.reads != dataset.holds:
         fits = [other for other in model_names() if get_model(other).reads == dataset.holds]
         what = f"the model '{name}' reads {cls.reads}, and {dataset.name} holds {dataset.holds}"
         raise InputError(f"{what}; take {' or '.join(fits)}")
-    with torch.random.fork_rng(devices=[]), torch.device("meta"):  # nothing is allocated
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):  # without allocation
         size = sum(p.numel() * p.element_size() for p in settings.make(dataset).parameters())
     if size > LARGEST:
         raise InputError(
@@ -42,12 +42,11 @@ def make_model(settings: ModelSettings, dataset: GraphDataset) -> GraphModel:
 
 
 def check_graphs(model: torch.nn.Module, dataset: GraphDataset) -> None:
-    """Refuses features and edges that a model cannot compute with, before anything is trained or written.
+    """Checks that a model supports the features and edges of a data set.
 
     Raises:
-        ValueError: If features are sparse, and the model takes dense ones only. If a weight is negative or not finite,
-            and the model divides by weighted degrees; the edge is named. If the edges do not
-            have the attribute that the model needs.
+        InputError: If features are sparse and the model needs dense ones; if an edge weight is negative or not finite
+            and the model normalizes by weighted degrees; or if the edges lack the attribute that the model needs.
     """
     network = _network(model)
     x = dataset.graphs[0].get("x") if dataset.is_single_graph else None
@@ -64,7 +63,7 @@ def check_graphs(model: torch.nn.Module, dataset: GraphDataset) -> None:
 
 
 def unused_weights(settings: ModelSettings, data: DataSettings, model: torch.nn.Module, dataset: GraphDataset) -> str:
-    """Returns a note on weights of edges that a model does not use; nothing where it uses them or there are none."""
+    """Returns a note on edge weights that the model does not use, else ``""``."""
     if "edge_weight" not in dataset.graphs[0]:
         return ""
     network, name = _network(model), settings.name
@@ -72,7 +71,7 @@ def unused_weights(settings: ModelSettings, data: DataSettings, model: torch.nn.
         return f"note: {name} uses neither the edges of {dataset.name} nor their weights; gcn uses both"
     if getattr(network, "uses_edge_weight", False):
         return ""
-    if getattr(network, "uses_paths", False):  # those that the data carry may have been found by the weights
+    if getattr(network, "uses_paths", False):  # paths in the data may depend on the weights
         steps = getattr(build(data.transforms), "transforms", ())
         if any(getattr(step, "weight", None) == "edge_weight" for step in steps):
             return ""
@@ -80,20 +79,19 @@ def unused_weights(settings: ModelSettings, data: DataSettings, model: torch.nn.
 
 
 def _network(model: torch.nn.Module) -> torch.nn.Module:
-    """Returns the model itself, or that within the heads of a stream of tasks."""
+    """Returns the model, or the network of a multi-head model."""
     return getattr(model, "network", model)
 
 
 def init_model(settings: ModelSettings, dataset: GraphDataset, split: Split) -> GraphModel:
-    """Returns the model as training begins with it.
+    """Returns the model with its initial weights.
 
-    First weights that depend on the data come from some of the training graphs, or from all nodes of a single graph,
-    whose features training sees as well; of a graph that stays on disk, from some training nodes and their neighbors.
-    No label is looked at.
+    Data-dependent initial weights use some of the training graphs; or all nodes of a single graph, since training uses
+    all features; or some training nodes and their neighbors of a graph on disk. Labels are not used.
     """
     model = make_model(settings, dataset)
     ids = _spread(split.train)
-    if dataset.mapped:  # not all that is on disk
+    if dataset.mapped:  # does not load the whole graph
         (batch,) = NeighborLoader(dataset.graphs[0], [-1], ids, batch_size=2 * START)
     else:
         batch = dataset.init_batch(ids)
@@ -102,5 +100,5 @@ def init_model(settings: ModelSettings, dataset: GraphDataset, split: Split) -> 
 
 
 def _spread(ids: Tensor) -> Tensor:
-    """Returns some ids, spread out over all, for sets are often sorted by class."""
+    """Returns evenly spaced ids, since data sets are often sorted by class."""
     return ids[:: max(1, ids.numel() // START)]

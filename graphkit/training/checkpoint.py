@@ -1,4 +1,4 @@
-"""Checkpoints: written atomically, read without executing anything."""
+"""Checkpoints: atomic writes, and reads without code execution."""
 
 import csv
 import io
@@ -16,36 +16,35 @@ from torch import Tensor
 from graphkit.errors import InputError
 from graphkit.files import check_zip, is_number, write_atomically, write_text
 
-#: Version of the form of a checkpoint; without one it is the first.
+#: Version of the format of a checkpoint; 1 if missing.
 FORMAT = 1
-#: What the optimizers keep for each parameter, all or nothing of it.
+#: State of the optimizers per parameter, either complete or missing.
 _SLOTS = {"SGD": {"momentum_buffer"}, "Adam": {"step", "exp_avg", "exp_avg_sq"}}
 _SLOTS["AdamW"] = _SLOTS["Adam"]
 
 
 def save_state(path: str | Path, state: dict[str, Any]) -> None:
     """Writes tensors, numbers, text and containers of them as one file, atomically."""
-    buffer = io.BytesIO()  # PyTorch has an error of its own for a full disk, which names no file
+    buffer = io.BytesIO()  # for a full disk, torch.save to a file raises an error without its name
     torch.save({**state, "format": FORMAT}, buffer)
     write_atomically(path, lambda temporary: temporary.write_bytes(buffer.getbuffer()))
 
 
 def load_state(path: str | Path) -> dict[str, Any]:
-    """Reads what :func:`save_state` wrote.
+    """Reads a checkpoint of :func:`save_state`.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        InputError: If the file is damaged or of a later version, or holds Python objects: those are refused, not
-            executed.
+        InputError: If the file is damaged or of a later version, or contains Python objects, which are not executed.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no checkpoint '{path}'; the run has none yet or the folder is not a run")
     check_zip(path)
     try:
-        # Mapped, so that no size that the file claims is allocated.
+        # Memory mapping avoids the allocation of a size that a damaged file states.
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         state = _Copies(8 * os.path.getsize(path)).of(content)
-    except Exception as error:  # a damaged file can fail anywhere in the reader
+    except Exception as error:  # a damaged file can raise any error
         line = (str(error).strip() or type(error).__name__).splitlines()[0]
         if isinstance(error, pickle.UnpicklingError) and "GLOBAL" in str(error):
             raise InputError(f"'{path}' holds Python objects, which could run code; it is refused") from None
@@ -66,10 +65,12 @@ _REMEDY = "delete it and train again: --resume begins this fit from its first ep
 
 
 class _Copies:
-    """Copies of what was read, each tensor once; refuses views that are larger than their memory.
+    """Copies of the content of a file, with a limit of memory.
+
+    Each tensor is copied once. A view that is larger than its storage raises an error.
 
     Args:
-        limit: Bytes that all tensors may take.
+        limit: Maximum size of all tensors, in bytes.
     """
 
     def __init__(self, limit: int) -> None:
@@ -77,7 +78,7 @@ class _Copies:
         self._made: dict[int, Any] = {}
 
     def of(self, value: Any) -> Any:
-        """Returns the copy of a tensor, a number, text or a container of them."""
+        """Returns a copy of a tensor, a number, text or a container of these."""
         if value is None or isinstance(value, str | int | float):
             return value
         if id(value) not in self._made:
@@ -105,10 +106,10 @@ class _Copies:
 
 @contextmanager
 def of_this_run(path: str | Path) -> Iterator[None]:
-    """Context in which a state is checked and taken over; what does not fit becomes one line that names the file.
+    """Context that converts errors in a checkpoint to one line with its path.
 
     Raises:
-        InputError: If the state is one of another run, keys are missing, or tensors are not those of the networks.
+        InputError: If the checkpoint belongs to another run, or keys or tensors do not match.
     """
     try:
         yield
@@ -119,10 +120,10 @@ def of_this_run(path: str | Path) -> Iterator[None]:
 
 
 def check_optimizer(state: Any, optimizer: torch.optim.Optimizer) -> None:
-    """Refuses the state of another optimizer, or of other parameters.
+    """Checks that a state belongs to an optimizer and its parameters.
 
     Raises:
-        InputError: If its settings or the shapes of its tensors differ; the first difference is named.
+        InputError: If its settings or the shapes of its tensors differ; the message names the first difference.
     """
     expected = optimizer.state_dict()["param_groups"]
     if not isinstance(state, dict) or not isinstance(state.get("state"), dict):
@@ -154,16 +155,16 @@ def check_optimizer(state: Any, optimizer: torch.optim.Optimizer) -> None:
 
 
 def check_kind(value: Any, like: Any, name: str) -> None:
-    """Refuses a value that is not made like another one: the same keys, and numbers where there are numbers.
+    """Checks that a value has the structure of another one: keys, types and shapes.
 
     Args:
-        value: What was read.
-        like: What it would be in a new run; a list stands for a list of any length of items like its first one, and
-            ``None`` for a number or ``None``.
-        name: What it is called in the error.
+        value: Value from a file.
+        like: Value of a new run. A list permits any number of items like its first one; ``None`` permits a number or
+            ``None``.
+        name: Name of the value in the message.
 
     Raises:
-        InputError: If it is made otherwise.
+        InputError: If the structure differs.
     """
     if isinstance(like, dict):
         if not isinstance(value, dict) or value.keys() != like.keys():
@@ -204,7 +205,7 @@ def save_weights(path: str | Path, weights: dict[str, Tensor]) -> None:
 
 
 def load_weights(path: str | Path) -> dict[str, Tensor]:
-    """Reads what :func:`save_weights` wrote.
+    """Reads the weights in a file of :func:`save_weights`.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -214,22 +215,22 @@ def load_weights(path: str | Path) -> dict[str, Tensor]:
         raise FileNotFoundError(f"there are no weights '{path}'; the run has not ended, or the folder is not a run")
     try:
         return load_file(path)
-    except Exception as error:  # as many classes as ways to be damaged
+    except Exception as error:  # a damaged file can raise any error
         line = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(f"the weights '{path}' are damaged ({line}); train again") from None
 
 
 def check_weights(weights: Any, model: torch.nn.Module, origin: str, remedy: str = "") -> None:
-    """Refuses weights of another model.
+    """Checks that weights have the names, shapes and types of those of a model.
 
     Args:
-        weights: What was read.
+        weights: Weights from a file.
         model: The model.
-        origin: What they are called in the error.
-        remedy: What to do.
+        origin: Name of the weights in the message.
+        remedy: Remedy at the end of the message.
 
     Raises:
-        InputError: If names, shapes or types differ; the first difference is named.
+        InputError: If names, shapes or types differ; the message names the first difference.
     """
     expected = model.state_dict()
     if not isinstance(weights, dict) or not all(isinstance(tensor, Tensor) for tensor in weights.values()):
@@ -248,7 +249,7 @@ def put_weights(model: torch.nn.Module, weights: dict[str, Tensor], path: str | 
     """Loads weights into a model.
 
     Raises:
-        InputError: If they are those of another model; the first difference is named.
+        InputError: If they belong to another model; the message names the first difference.
     """
     remedy = "; the configuration or the data beside them have changed"
     check_weights(weights, model, f"the weights '{path}'", remedy)

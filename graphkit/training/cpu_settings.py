@@ -1,4 +1,4 @@
-"""How the processor computes while a model trains: with how many threads, and with what care for tiny numbers."""
+"""CPU settings of training: number of threads and denormal numbers."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,15 +8,15 @@ import torch
 from graphkit.data import GraphDataset
 from graphkit.training.batches import GRAPHS
 
-#: Nodes and edges in a batch below which a second thread costs more than it brings.
+#: Nodes and edges in a batch below which several threads are slower than one.
 SMALL = 50_000
 
 
 @contextmanager
 def cpu_settings(threads: int | None) -> Iterator[None]:
-    """Sets the number of PyTorch's threads for a while, and lets numbers below 1e-38 count as zero.
+    """Context with a number of CPU threads, and denormal numbers flushed to zero.
 
-    Saturated factors have gradients that small, and a CPU takes a hundred times longer to multiply them.
+    Gradients of saturated factors can be denormal, for which a CPU is up to a hundred times slower.
     """
     before = torch.get_num_threads()
     if threads is not None:
@@ -30,7 +30,10 @@ def cpu_settings(threads: int | None) -> Iterator[None]:
 
 
 def sensible_threads(dataset: GraphDataset, batch_size: int | None) -> int | None:
-    """Returns the number of threads for a data set: one where batches are small, ``None`` for all otherwise."""
+    """Returns the number of threads for a data set, ``None`` for all.
+
+    It is 1 for small batches.
+    """
     if dataset.holds != "graphs":
         return None
     share = min(1.0, (batch_size or GRAPHS) / len(dataset.graphs))

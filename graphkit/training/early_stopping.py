@@ -12,13 +12,13 @@ _STATE = ("epoch", "score", "loss", "weights", "waited", "seen")
 
 
 class EarlyStopping:
-    """Keeps the best epoch's weights by a validation quantity, and counts the epochs since.
+    """Early stopping with the weights of the best epoch.
 
     Args:
-        task: Knows whether a larger score is the better one.
-        by: ``"score"`` (ties, and scores that are undefined, by the loss) or ``"loss"``.
-        patience: Epochs without a better result after which :attr:`exhausted` is true; ``None`` never.
-        min_epochs: Epochs before which it is not, however long they were without a better result.
+        task: Task with the direction of the score.
+        by: Selection by ``"score"`` (ties and undefined scores by the loss) or by ``"loss"``.
+        patience: Epochs without improvement until :attr:`exhausted`; ``None`` for no early stopping.
+        min_epochs: Minimum number of epochs before early stopping.
     """
 
     def __init__(self, task: Task, by: str = "score", patience: int | None = None, min_epochs: int = 0) -> None:
@@ -35,11 +35,11 @@ class EarlyStopping:
 
     @property
     def exhausted(self) -> bool:
-        """Whether the patience has run out."""
+        """``True`` if training is to stop."""
         return self.patience is not None and self.waited >= self.patience and self.seen >= self.min_epochs
 
     def update(self, epoch: int, loss: float, score: float | None, model: torch.nn.Module) -> bool:
-        """Takes the results of an epoch; returns whether it is the best so far."""
+        """Compares an epoch with the best one and returns whether it is better."""
         self.seen += 1
         better = self.epoch is None or self._rank(loss, score) > self._rank(self.loss, self.score)
         if not better:
@@ -50,7 +50,7 @@ class EarlyStopping:
         return True
 
     def _rank(self, loss: float | None, score: float | None) -> tuple[float, ...]:
-        """Returns what is larger for the better of two epochs; a number that is missing or NaN loses to any other."""
+        """Returns a sort key of an epoch, larger for better; lowest for missing values."""
         by_loss = -math.inf if loss is None or math.isnan(loss) else -loss
         if self.by == "loss":
             return (by_loss,)
@@ -59,10 +59,10 @@ class EarlyStopping:
         return (score if self.task.maximize else -score, by_loss)
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns all that :meth:`load_state_dict` needs to go on."""
+        """Returns the state."""
         return {name: getattr(self, name) for name in _STATE}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on where the state was taken."""
+        """Restores the state."""
         for name in _STATE:
             setattr(self, name, state[name])

@@ -1,4 +1,4 @@
-"""The software and hardware of a run, as far as results depend on them."""
+"""Software and hardware of a run."""
 
 import os
 import platform
@@ -16,7 +16,10 @@ from graphkit.version import __version__
 
 
 def environment(device: torch.device) -> dict[str, Any]:
-    """Returns versions, device, threads and the operators' backend; nothing that names a person or a machine."""
+    """Returns versions, device, threads and backend of the operators.
+
+    The names of the user and of the machine are not included.
+    """
     return {
         "graphkit": __version__,
         "python": platform.python_version(),
@@ -33,10 +36,10 @@ def environment(device: torch.device) -> dict[str, Any]:
 
 
 def pick_device(name: str) -> torch.device:
-    """Returns the device of a name: ``"auto"`` takes CUDA where there is one.
+    """Returns the device of a name; ``"auto"`` is CUDA if it is available.
 
     Raises:
-        ValueError: If the name is no device, or one that is not there.
+        InputError: If there is no such device.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -48,7 +51,7 @@ def pick_device(name: str) -> torch.device:
         raise InputError(f"`device` must be auto, cpu, cuda or cuda:N (got '{name}')")
     if (
         device.type == "cuda" and device.index is None and get_communicator().world_size > 1
-    ):  # one GPU for each process of a machine
+    ):  # one GPU per process of a machine
         device = torch.device("cuda", local_rank() % max(torch.cuda.device_count(), 1))
     if device.type == "cuda" and (device.index or 0) >= (torch.cuda.device_count() if torch.cuda.is_available() else 0):
         raise InputError(
@@ -59,12 +62,12 @@ def pick_device(name: str) -> torch.device:
 
 
 def peak_memory_mb(device: torch.device) -> float:
-    """Returns the largest memory in use so far, in MiB: of the GPU if training ran there, else of the process."""
+    """Returns the peak memory in MiB, of the GPU for CUDA, else of the process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     try:
         import resource
-    except ImportError:  # not on this operating system
+    except ImportError:  # not available on Windows
         return float("nan")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)

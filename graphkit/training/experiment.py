@@ -1,4 +1,4 @@
-"""Experiments: independent fits, each in a folder of its own, and the result that follows from them."""
+"""Experiments: independent fits of a run folder and their aggregation."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -30,18 +30,18 @@ from graphkit.training.run_result import FitResult, combine, read_checked
 from graphkit.training.train_config import RunConfig, TrainConfig
 from graphkit.training.trainer import Trainer
 
-#: File of a fit that is written last: it says that the fit is done.
+#: File of a fit that is written last, when the fit is complete.
 FIT = "fit.json"
 
 
 @dataclass
 class Session:
-    """Context that all fits of one process share.
+    """Objects that all fits of a process share.
 
     Args:
-        device: Where to train.
-        progress: Display of the progress.
-        interrupt: Whether Ctrl-C came.
+        device: Device of the training.
+        progress: Progress display.
+        interrupt: Flag of an interruption.
         keep: Called as soon as the run folder can be resumed.
     """
 
@@ -52,15 +52,15 @@ class Session:
 
 
 class Experiment(ABC):
-    """A list of independent units and the aggregation of their results.
+    """Base class of experiments: a list of independent units and their aggregation.
 
-    A unit is one fit with a folder of its own below the run folder; it is done when its :data:`FIT` is there.
+    A unit is a fit with a subfolder of the run folder; it is complete when its :data:`FIT` exists.
 
     Args:
         config: The configuration.
     """
 
-    #: Whether several processes share out the units instead of working on each of them together.
+    #: Whether the units are distributed over several processes, instead of each unit.
     shares_units: ClassVar[bool] = False
 
     def __init__(self, config: RunConfig) -> None:
@@ -73,19 +73,19 @@ class Experiment(ABC):
 
     @abstractmethod
     def dry_run(self) -> None:
-        """Makes everything that the units need once and throws it away; raises what would go wrong later."""
+        """Builds all objects of the units once, to raise their errors before training."""
 
     @abstractmethod
     def units(self) -> list[str]:
-        """Returns the folders of all units, those that others need first; ``""`` is the run folder itself."""
+        """Returns the folders of all units, in order; ``""`` is the run folder itself."""
 
     def needs(self, unit: str) -> list[str]:
-        """Returns the units that must be done before a unit."""
+        """Returns the units that must be complete before a unit."""
         return []
 
     @abstractmethod
     def begin(self, folder: Path, device: torch.device) -> None:
-        """Writes the configuration and the environment of a run, or checks those that are there.
+        """Writes the configuration and the environment, or checks existing ones.
 
         Raises:
             InputError: If the data have changed since the run began.
@@ -93,28 +93,30 @@ class Experiment(ABC):
 
     @abstractmethod
     def fit(self, unit: str, folder: Path, session: Session) -> None:
-        """Does one unit, from its last checkpoint if there is one, and writes its results."""
+        """Runs a unit, from its last checkpoint if any, and writes its results."""
 
     @abstractmethod
     def read_fit(self, unit: str, folder: Path) -> Mapping[str, Any]:
-        """Reads the results of a unit that is done.
+        """Returns the results of a completed unit.
 
         Raises:
-            InputError: If they are damaged; the key is named.
+            InputError: If they are damaged; the message names the key.
         """
 
     @abstractmethod
     def combine(self, folder: Path, peak_memory: float) -> dict[str, Any]:
-        """Returns the content of ``result.json`` once all units are done.
+        """Returns the content of ``result.json`` from all completed units.
 
         Args:
             folder: The run folder.
-            peak_memory: The largest memory in use, in MiB.
+            peak_memory: Peak memory in MiB.
         """
 
 
 class TrainExperiment(Experiment):
-    """One model on one data set: a unit for each seed, and for each fold where the protocol is by folds.
+    """Training of one model on one data set.
+
+    There is a unit for each seed, and for each fold under the ten-fold protocol.
 
     Args:
         config: The configuration.
@@ -128,16 +130,16 @@ class TrainExperiment(Experiment):
 
     @property
     def name(self) -> str:
-        """Model and data set."""
+        """Name of the run: model and data set."""
         return f"{self.config.model.name}-{Path(self.config.data.name).stem}"
 
     @property
     def dataset(self) -> GraphDataset:
-        """The data set of the first seed."""
+        """Data set of the first seed."""
         return self.data_of(self.config)[0]
 
     def data_of(self, config: TrainConfig) -> tuple[GraphDataset, dict[str, str]]:
-        """Returns the data set of a unit and its fingerprint; it is loaded again only where it is another one."""
+        """Returns the data set of a unit and its fingerprint, cached for the latest one."""
         key = config.data.key(config.seed)
         if self._loaded is None or self._loaded[0] != key:
             dataset = get_communicator().rank_zero_first(lambda: config.data.load(config.seed))
@@ -145,7 +147,7 @@ class TrainExperiment(Experiment):
         return self._loaded[1:]
 
     def share_data(self, other: "TrainExperiment") -> None:
-        """Takes the data that another experiment on the same data set has loaded."""
+        """Uses the loaded data of another experiment on the same data set."""
         other.data_of(other.config)
         self._loaded = other._loaded
 
@@ -153,7 +155,7 @@ class TrainExperiment(Experiment):
     def members(self) -> dict[str, TrainConfig]:
         """Names and configurations of the units; a single one has the name ``""``.
 
-        Seed ``s + i`` and split ``i`` belong to unit ``i``; where the protocol is by folds, every seed has all of them.
+        Unit ``i`` has the seed ``s + i`` and the split ``i``; under the ten-fold protocol, every seed has all folds.
         """
         config, dataset = self.config, self.dataset
         by_fold = dataset.protocol == "fold" and config.data.fold is None
@@ -172,17 +174,17 @@ class TrainExperiment(Experiment):
         return members
 
     def units(self) -> list[str]:
-        """Returns the names of the members."""
+        """Returns the names of the units."""
         return [*self.members]
 
     def extra_losses(
         self, config: TrainConfig, dataset: GraphDataset, split: Split, device: torch.device
     ) -> Callable[[GraphModel], ExtraLosses] | None:
-        """Returns the function that makes the losses in addition to that of the task; ``None`` without any."""
+        """Returns a function that creates extra losses of a model; ``None`` for none."""
         return None
 
     def dry_run(self) -> None:
-        """Makes model, optimizer, schedule, task, augmentation and loader once."""
+        """Builds model, optimizer, schedule, task, augmentation and loader once."""
         dataset, settings = self.dataset, self.config.train
         split = dataset.splits[0]
         if not split.train.numel():
@@ -200,12 +202,12 @@ class TrainExperiment(Experiment):
             make_extra(model)
 
     def begin(self, folder: Path, device: torch.device) -> None:
-        """Writes ``config.yaml`` and ``env.json``, or checks the data against them."""
+        """Writes ``config.yaml`` and ``env.json``, or checks the data of a resumed run."""
         dataset, data = self.data_of(self.config)
         get_communicator().broadcast_from_rank0(partial(_begin, folder, self.config, device, dataset, data))
 
     def fit(self, unit: str, folder: Path, session: Session) -> None:
-        """Trains one seed on one split."""
+        """Trains with one seed on one split."""
         communicator = get_communicator()
         config, path = self.members[unit], folder / unit
         dataset, data = self.data_of(config)
@@ -222,24 +224,24 @@ class TrainExperiment(Experiment):
         communicator.broadcast_from_rank0(lambda: _write(path, result, fitted))
 
     def read_fit(self, unit: str, folder: Path) -> FitResult:
-        """Reads the scores of a fit."""
+        """Returns the scores of a fit."""
         return read_checked(folder / unit / FIT, FitResult)
 
     def combine(self, folder: Path, peak_memory: float) -> dict[str, Any]:
-        """Returns mean and deviation over the seeds, or over the folds."""
+        """Returns the content of ``result.json``, aggregated over seeds or folds."""
         fits = [self.read_fit(unit, folder) for unit in self.members]
         return combine(self.config.model.name, self.dataset, fits, folder, peak_memory)
 
 
 def _write(path: Path, result: dict[str, Any] | None, fitted: FitResult) -> None:
-    """Writes the results of a fit; the file that says it is done comes last."""
+    """Writes the results of a fit, :data:`FIT` last."""
     if result is not None:
         write_result(path, result)
     write_json(path / FIT, fitted)
 
 
 def _begin(folder: Path, config: RunConfig, device: torch.device, dataset: GraphDataset, data: dict[str, str]) -> None:
-    """Writes what a run is about, and on which data, before it starts; of a run that has begun, checks the data.
+    """Writes ``config.yaml`` and ``env.json``, or checks the data of a resumed run.
 
     Raises:
         InputError: If the data have changed.

@@ -1,4 +1,4 @@
-"""Fingerprint of the data and the settings of a run, so that a checkpoint or weights are not used with others."""
+"""Fingerprint of a data set, and checks of the data and the settings of a run."""
 
 import hashlib
 import math
@@ -15,22 +15,22 @@ from graphkit.data import GraphDataset
 from graphkit.errors import InputError
 from graphkit.files import read_json
 
-#: Bytes of a tensor that are read whole: of floating-point numbers, and of whole numbers.
+#: Sizes up to which a whole tensor is read, in bytes: of floating-point numbers and of integers.
 _FLOATS, _INTEGERS = 2**25, 2**28
-#: Stretches that are read of a larger tensor, and sums of floating-point numbers.
+#: Number of slices that are read of a larger tensor, and of sums of floating-point numbers.
 _STRETCHES, _SUMS = 64, 8
-#: Floating-point numbers that are summed at a time.
+#: Floating-point numbers that are summed at once.
 _CACHED = 2**16
-#: Relative difference of sums up to which numbers are the same: another processor may round the last bit otherwise.
+#: Relative tolerance of sums: rounding differs between processors.
 _TOLERANCE = 2e-6
 
 
 def fingerprint(dataset: GraphDataset) -> dict[str, str]:
-    """Returns the fingerprint of a data set: a short text for each attribute, and one for all splits.
+    """Returns the fingerprint of a data set: a text per attribute, one of the splits.
 
-    Whole numbers (edges, labels, splits) are hashed. Of floating-point numbers there are sums, weighted by position, so
-    that another processor, which rounds otherwise, finds the same. Of a tensor above 32 MB (of whole numbers, 256 MB)
-    evenly spaced stretches count, and the shape.
+    Integers (edges, labels, splits) are hashed. Floating-point numbers are summed with weights by position, which
+    permits a tolerance for rounding. For tensors above 32 MB (256 MB for integers), evenly spaced slices and the shape
+    are used.
     """
     parts = {name: _of_tensor(tensor) for name, tensor in dataset.tensors().items() if tensor.layout == torch.strided}
     ids = [index.long().view(-1).cpu() for split in dataset.splits for index in (split.train, split.val, split.test)]
@@ -39,7 +39,7 @@ def fingerprint(dataset: GraphDataset) -> dict[str, str]:
 
 
 def changed(before: Mapping[str, str], now: Mapping[str, str]) -> str:
-    """Returns what differs between two fingerprints, in words; empty if they are of the same data."""
+    """Returns the difference of two fingerprints as text, ``""`` for the same data."""
     for name in dict.fromkeys([*before, *now]):
         if name not in before or name not in now:
             return f"`{name}` is {'new' if name in now else 'gone'}"
@@ -50,12 +50,12 @@ def changed(before: Mapping[str, str], now: Mapping[str, str]) -> str:
 
 
 def check_data(folder: Path, dataset: GraphDataset, now: Mapping[str, str] | None = None) -> None:
-    """Refuses data that are not those that the run in a folder was trained on.
+    """Checks that a data set is that of the training of a run folder.
 
     Args:
-        folder: The run folder, whose ``env.json`` has the fingerprint; older ones have none, and are not checked.
-        dataset: The data set as it is now.
-        now: Its fingerprint, where it is known.
+        folder: The run folder, with the fingerprint in ``env.json``; older ones have none and are not checked.
+        dataset: The current data set.
+        now: Its fingerprint; computed if ``None``.
 
     Raises:
         InputError: If the data have changed, or ``env.json`` is damaged.
@@ -76,21 +76,21 @@ def check_data(folder: Path, dataset: GraphDataset, now: Mapping[str, str] | Non
 def check_origin(
     state: Mapping[str, Any], config: Mapping[str, Any], now: Mapping[str, str], free: tuple[str, ...]
 ) -> None:
-    """Refuses a checkpoint that another run has written, or the same run with other data.
+    """Checks that a checkpoint has the settings and the data of a run.
 
     Args:
-        state: The checkpoint; an older one has neither ``config`` nor ``data``, and is not checked.
-        config: The settings of the run.
-        now: The fingerprint of its data.
+        state: The checkpoint; an older one without ``config`` or ``data`` is not checked.
+        config: Settings of the run.
+        now: Fingerprint of its data.
         free: Settings that may differ.
 
     Raises:
-        InputError: If a setting or the data differ; the first difference is named.
+        InputError: If a setting or the data differ; the message names the first difference.
     """
     for key, before, current in differences(state.get("config", config), config, free):
         both_paths = key == "data.name" and data.is_path(str(before)) and data.is_path(str(current))
         alone = None in (before, current) and not isinstance(before or current, Mapping)
-        added = "." in key and alone  # a setting that another version of graphkit has
+        added = "." in key and alone  # a setting of another version of graphkit
         if not both_paths and not added:
             raise InputError(f"`{key}` is {before} in it and {current} in this run")
     what = changed(state["data"], now) if state.get("data") else ""
@@ -99,7 +99,7 @@ def check_origin(
 
 
 def differences(before: Any, now: Any, free: tuple[str, ...], key: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Yields the settings that differ, with their names and both values, except for those in ``free``."""
+    """Yields names and values of settings that differ, except for those in ``free``."""
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         for name in [*before, *[name for name in now if name not in before]]:
             inner = f"{key}.{name}".lstrip(".")
@@ -110,7 +110,7 @@ def differences(before: Any, now: Any, free: tuple[str, ...], key: str = "") -> 
 
 
 def _of_tensor(tensor: Tensor) -> str:
-    """Returns type, shape and content of a tensor in one line."""
+    """Returns dtype, shape and content of a tensor in one line."""
     numbers = tensor.is_floating_point()
     sample = _sample(tensor.detach(), _FLOATS if numbers else _INTEGERS).cpu()
     content = _sums(sample) if numbers else _hash(sample)
@@ -118,7 +118,7 @@ def _of_tensor(tensor: Tensor) -> str:
 
 
 def _sample(tensor: Tensor, limit: int) -> Tensor:
-    """Returns a tensor, or stretches of it that are evenly spaced along its longest axis."""
+    """Returns a tensor, or evenly spaced slices along its longest axis."""
     size = tensor.numel() * tensor.element_size()
     if size <= limit:
         return tensor
@@ -137,7 +137,7 @@ def _hash(tensor: Tensor) -> str:
 
 
 def _sums(tensor: Tensor) -> str:
-    """Returns weighted sums of evenly long stretches of the rows, and the sum of all absolute values."""
+    """Returns weighted sums of blocks of rows, and the sum of all absolute values."""
     if not tensor.numel():
         return "0"
     rows = tensor.reshape(tensor.size(0), -1) if tensor.dim() else tensor.view(1, 1)
@@ -153,12 +153,12 @@ def _sums(tensor: Tensor) -> str:
 
 
 def _weights(count: int) -> Tensor:
-    """Returns numbers from 1 to 2, all different, so that a sum depends on the order of its terms."""
+    """Returns distinct weights between 1 and 2, for sums that depend on the order."""
     return 1 + torch.arange(count, dtype=torch.double).mul_((math.sqrt(5) - 1) / 2).frac_()
 
 
 def _same(before: str, now: str) -> bool:
-    """Returns whether two lines are of the same tensor."""
+    """Returns whether two fingerprints are those of the same tensor."""
     if before == now:
         return True
     (first, _, one), (second, _, other) = before.partition("]"), now.partition("]")

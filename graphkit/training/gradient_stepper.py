@@ -1,4 +1,4 @@
-"""With which numbers a model computes while it trains, and the step that follows from its gradients."""
+"""Gradient stepper: mixed precision, gradient accumulation and optimizer steps."""
 
 from contextlib import AbstractContextManager
 
@@ -9,15 +9,15 @@ from graphkit.errors import InputError
 
 
 class GradientStepper:
-    """Mixed precision, products in a short format and weights in float32; and gradients added up over batches.
+    """Gradient steps with mixed precision and gradient accumulation.
 
     Args:
-        name: ``"float32"`` for no mixture, ``"bfloat16"`` or ``"float16"``.
-        accumulate: Batches whose gradients are averaged before a step.
-        device: Where the model is.
+        name: ``"bfloat16"`` or ``"float16"`` for mixed precision, or ``"float32"``.
+        accumulate: Number of batches whose gradients are averaged in a step.
+        device: Device of the model.
 
     Raises:
-        ValueError: If the device cannot compute in that format.
+        InputError: If the device does not support the precision.
     """
 
     def __init__(self, name: str = "float32", accumulate: int = 1, device: torch.device | str = "cpu") -> None:
@@ -27,21 +27,21 @@ class GradientStepper:
         self.dtype = None if name == "float32" else getattr(torch, name)
         self.accumulate = accumulate
         self.waiting = 0
-        # Gradients in float16 fall below its smallest number unless the loss is scaled up.
+        # Without a scaled loss, gradients in float16 underflow.
         self.scaler = torch.amp.GradScaler(self.device, enabled=name == "float16")
 
     def mixed(self) -> AbstractContextManager[object]:
-        """Returns the context in which the model is called."""
+        """Returns the autocast context for calls of the model."""
         return torch.autocast(self.device, self.dtype, enabled=self.dtype is not None)
 
     def backward(self, loss: Tensor) -> bool:
-        """Adds the gradients of a loss to those that wait; returns whether it is time for a step."""
+        """Accumulates the gradients of a loss and returns whether a step is due."""
         self.scaler.scale(loss).backward()
         self.waiting += 1
         return self.waiting == self.accumulate
 
     def step(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer, clip: float | None = None) -> None:
-        """Takes a step along the gradients that wait, if any, and forgets them."""
+        """Takes a step along the accumulated gradients, if any, and clears them."""
         if not self.waiting:
             return
         if clip is not None or self.waiting > 1:

@@ -1,4 +1,4 @@
-"""Ctrl-C that waits a moment for the end of an epoch, so that nothing is lost."""
+"""Interruption of training by Ctrl-C, with a checkpoint."""
 
 import contextlib
 import signal
@@ -10,17 +10,17 @@ from typing import Any
 
 from graphkit.training.progress import Progress
 
-#: Seconds that an epoch has to end after Ctrl-C; then it is given up.
+#: Seconds after Ctrl-C until a running epoch is aborted.
 GRACE = 1.5
 
 
 class Interrupted(Exception):
-    """Training was interrupted; what was done is in the run folder and can be continued.
+    """Interruption of training, whose state is saved in the run folder.
 
     Args:
-        epoch: The last whole epoch.
-        folder: The run folder, to be given to :func:`~graphkit.experiments.resume`.
-        message: Text of the error; by default it names the epoch.
+        epoch: Last completed epoch.
+        folder: The run folder, for :func:`~graphkit.experiments.resume`.
+        message: Message of the error; ``""`` for one with the epoch.
     """
 
     def __init__(self, epoch: int, folder: Path, message: str = "") -> None:
@@ -30,23 +30,22 @@ class Interrupted(Exception):
 
 
 class InterruptFlag:
-    """Ctrl-C while training, as a context: the first one (or a request to terminate) sets :attr:`raised`.
+    """Context that sets :attr:`raised` at the first Ctrl-C, or at SIGTERM.
 
-    The loop ends at the next epoch. If it has not after :data:`GRACE` seconds, or at a second Ctrl-C, a
-    ``KeyboardInterrupt`` is raised wherever the main thread is; :meth:`stopping` makes an :class:`Interrupted` of the
-    former.
+    The training loop ends after the current epoch. After :data:`GRACE` seconds, or at a second Ctrl-C, a
+    ``KeyboardInterrupt`` is raised in the main thread; :meth:`stopping` converts the former to :class:`Interrupted`.
 
     Args:
-        progress: What a person sees.
-        waits: Whether the end of the epoch is waited for, however long it takes: of several processes, each must
-            reach the same point.
+        progress: Progress display.
+        waits: If ``True``, the epoch is not aborted after :data:`GRACE` seconds: several processes must end at the same
+            point.
     """
 
     def __init__(self, progress: Progress, waits: bool = False) -> None:
         self.progress, self.waits = progress, waits
-        #: Whether Ctrl-C came.
+        #: Whether Ctrl-C was pressed.
         self.raised = False
-        #: Whether the time for the end of the epoch has run out.
+        #: Whether the epoch was aborted.
         self.expired = False
         self._previous: dict[int, Any] = {}
         self._lock, self._closed = threading.Lock(), threading.Event()
@@ -69,10 +68,10 @@ class InterruptFlag:
 
     @contextlib.contextmanager
     def stopping(self, interrupted: Callable[[], Interrupted]) -> Iterator[None]:
-        """Context that is left by an :class:`Interrupted` if the time for the end of the epoch has run out.
+        """Context that raises :class:`Interrupted` if the epoch was aborted.
 
         Args:
-            interrupted: Makes it.
+            interrupted: Function that returns the exception.
         """
         try:
             yield
@@ -87,18 +86,18 @@ class InterruptFlag:
         self.raised = True
         if not self.waits:
             threading.Thread(target=self._expire, daemon=True).start()
-        with contextlib.suppress(RuntimeError):  # of a stream that the main thread is writing to at this moment
+        with contextlib.suppress(RuntimeError):  # reentrant call of a stream that the main thread writes to
             self.progress.say("stopping (Ctrl-C again to stop at once)")
 
     def _expire(self) -> None:
-        """Interrupts the main thread, and again where the first interruption was lost in a callback of a library."""
+        """Interrupts the main thread, again if a callback of a library lost the exception."""
         wait = GRACE
         while not self._closed.wait(wait):
             with self._lock:
                 if self._closed.is_set():
                     return
                 self.expired, wait = True, 3.0
-                if hasattr(signal, "pthread_kill"):  # ends what the thread waits for, too
+                if hasattr(signal, "pthread_kill"):  # also ends a blocking call of the thread
                     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
                 else:
                     signal.raise_signal(signal.SIGINT)

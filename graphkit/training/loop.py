@@ -1,4 +1,4 @@
-"""The training loop and the evaluation, for every model and task."""
+"""Training loop and evaluation."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -24,20 +24,20 @@ Pairs = Iterable[tuple[Data, Tensor | None]]
 def train_epoch(
     objective: torch.nn.Module, batches: Pairs, optimizer: torch.optim.Optimizer, clip: float | None = None
 ) -> float:
-    """Goes through the training data once.
+    """Trains for one epoch.
 
     Args:
-        objective: The :class:`~graphkit.training.loss.TrainingLoss`, as it is or as several processes train it; its
-            precision says how many batches make a step.
-        batches: The training data.
-        optimizer: What takes the steps.
-        clip: Largest norm of the gradient; ``None`` for no limit.
+        objective: The :class:`~graphkit.training.loss.TrainingLoss`, or the result of
+            :func:`~graphkit.training.loss.parallel`.
+        batches: Batches of the training data.
+        optimizer: The optimizer.
+        clip: Maximum norm of the gradient; ``None`` for no limit.
 
     Returns:
-        The mean training loss, with the penalties of the model and the extra losses.
+        Mean training loss, with the penalties of the model and the extra losses.
 
     Raises:
-        ValueError: If the loss is not finite: training cannot go on.
+        InputError: If the loss is not finite.
     """
     inner = cast(TrainingLoss, getattr(objective, "module", objective))
     losses = (objective(data, ids) for data, ids in batches)
@@ -45,7 +45,9 @@ def train_epoch(
     (total,) = inner.communicator.all_reduce(total)
     mean = total / max(weight, 1.0)
     if not math.isfinite(mean):
-        raise InputError(f"the training loss is not finite (got {mean}); lower `train.lr` or look for huge features")
+        raise InputError(
+            f"the training loss is not finite (got {mean}); lower `train.lr` or check the range of the features"
+        )
     return mean
 
 
@@ -57,19 +59,19 @@ def take_steps(
     clip: float | None = None,
     after_backward: Callable[[torch.nn.Module], object] | None = None,
 ) -> tuple[float, float]:
-    """Takes optimizer steps along the gradients of losses that are computed one after the other.
+    """Takes optimizer steps along the gradients of a sequence of losses.
 
     Args:
-        model: The model, which is put into training mode.
-        losses: For each batch the loss to differentiate, its share in the sum over the epoch, and the number of its
+        model: The model, which is set to training mode.
+        losses: For each batch, the loss to differentiate, its summand in the loss of the epoch, and the number of its
             terms.
         stepper: Mixed precision and accumulation of gradients.
         optimizer: The optimizer.
-        clip: Largest norm of the gradient; ``None`` for no limit.
-        after_backward: Called with the model after each backward pass; may change gradients.
+        clip: Maximum norm of the gradient; ``None`` for no limit.
+        after_backward: Called with the model after each backward pass; it may change gradients.
 
     Returns:
-        The sum of the shares and the number of terms.
+        Sum of the summands and number of terms.
     """
     model.train()
     total, weight = 0.0, 0.0
@@ -82,7 +84,7 @@ def take_steps(
             stepper.step(model, optimizer, clip)
         total += share
         weight += terms
-    stepper.step(model, optimizer, clip)  # what is left over where batches do not divide evenly
+    stepper.step(model, optimizer, clip)  # a last, incomplete accumulation
     return total, weight
 
 
@@ -98,13 +100,15 @@ def collect(model: GraphModel, batches: Pairs) -> tuple[Tensor, Tensor]:
 def evaluate(
     model: GraphModel, task: Task, batches: Pairs, communicator: Communicator | None = None
 ) -> tuple[float, float | None]:
-    """Returns the mean loss and the score over all items, in evaluation mode; ``None`` for a score that is undefined.
+    """Returns the mean loss and the score over all items, in evaluation mode.
+
+    An undefined score is ``None``.
 
     Args:
         model: The model.
-        task: Its loss and its metric.
-        batches: The items; of several processes, each has its part of every batch.
-        communicator: The processes. The score is that of all items at once, not a mean over processes.
+        task: Task with the loss and the metric.
+        batches: Batches of the items; with several processes, the slices of this rank.
+        communicator: Communicator of the processes. The score is that of all items together, not a mean over ranks.
     """
     output, y = collect(model, batches)
     if communicator is not None:
@@ -114,7 +118,7 @@ def evaluate(
 
 
 def undefined_parts(task: Task, dataset: GraphDataset, split: Split) -> list[str]:
-    """Returns which of ``"validation"`` and ``"test"`` have items, but targets for which the score is undefined."""
+    """Returns the splits with items for which the score is undefined."""
     targets = targets_of(dataset)
     graphs = dataset.graphs
 

@@ -1,4 +1,4 @@
-"""Training loss of a batch, in one process or in several with DistributedDataParallel."""
+"""Training loss, in one process or in several with DistributedDataParallel."""
 
 import inspect
 from collections.abc import Callable
@@ -20,42 +20,42 @@ from graphkit.training.gradient_stepper import GradientStepper
 
 
 class ExtraLosses(Protocol):
-    """Losses in addition to that of the task, such as those between outputs of layers."""
+    """Protocol of losses in addition to the task loss, such as distillation losses."""
 
-    #: The epoch that trains, the first of which is 0.
+    #: Current epoch, from 0.
     epoch: int
 
     @property
     def module(self) -> torch.nn.Module:
-        """The module that holds the parameters and the state of the losses."""
+        """Module with the parameters and the state of the losses."""
 
     def capture(self) -> AbstractContextManager[dict[str, Any]]:
-        """Returns the context in which the model is called; it gives the outputs of the layers that are compared."""
+        """Returns a context that captures layer outputs of the model in its forward pass."""
 
     def losses(self, captured: dict[str, Any], inputs: dict[str, Any], batch: Data) -> list[tuple[Tensor, int]]:
-        """Returns the weighted losses of one batch, each with the number of nodes or graphs that it is a mean over."""
+        """Returns the weighted losses of a batch, each with its number of rows."""
 
 
 class TrainingLoss(torch.nn.Module):
-    r"""Training loss: loss of the task plus penalties of the model plus extra losses.
+    r"""Training loss: task loss plus penalties of the model plus extra losses.
 
-    Of several processes, each computes a part :math:`B_r` of a batch :math:`B`. The loss of the batch is the mean over
-    its terms (items, or known labels), and :class:`~torch.nn.parallel.DistributedDataParallel` takes the mean over the
-    :math:`p` processes, so that a process returns
+    With several processes, rank :math:`r` computes a slice :math:`B_r` of a batch :math:`B`. The loss of the batch is
+    the mean over its terms (items, or known labels), and :class:`~torch.nn.parallel.DistributedDataParallel` averages
+    gradients over the :math:`p` ranks, so that the loss of a rank is
 
     .. math::
         p \, \frac{n_r}{n} \, L_{B_r} + p \, \frac{g_r}{g} \, P_{B_r}, \qquad n = \sum_r n_r, \quad g = \sum_r g_r
 
-    where :math:`n_r` is its number of terms and :math:`g_r` its number of graphs, which penalties are means over; for
-    an extra loss it is the number of nodes or graphs that the loss is a mean over. The gradient is then that of the
-    batch, whatever the sizes of the parts.
+    where :math:`n_r` is the number of terms and :math:`g_r` the number of graphs in the slice. Penalties are means over
+    graphs; for an extra loss, :math:`g_r` is its number of rows. The gradient is that of the batch for any sizes of the
+    slices.
 
     Args:
         model: The model.
-        task: Its loss.
-        precision: Mixed precision and accumulation; float32 by default.
-        extra: Losses in addition to that of the task.
-        communicator: Processes that go through batches together; by default all of the job.
+        task: Task with the loss.
+        precision: Mixed precision and gradient accumulation; ``None`` for float32.
+        extra: Extra losses; ``None`` for none.
+        communicator: Communicator of the processes; ``None`` for all of the job.
     """
 
     def __init__(
@@ -74,7 +74,10 @@ class TrainingLoss(torch.nn.Module):
         self.together: NormGroup | None = None
 
     def forward(self, data: Data, ids: Tensor | None) -> tuple[Tensor, float, float]:
-        """Returns the loss to go back from, its share in the sum over the epoch, and the terms of the whole batch."""
+        """Returns the loss to differentiate, its summand and the number of terms.
+
+        The summand and the number of terms are those of :func:`~graphkit.training.loop.take_steps`.
+        """
         model, extra = self.model, self.extra
         if self.together is not None:
             self.together.counts = not is_padding(data)
@@ -95,7 +98,7 @@ class TrainingLoss(torch.nn.Module):
             return loss, float(loss.detach()) * terms, terms
         weights, among, arrived = weighed
         totals = arrived()
-        loss = output.sum() * 0.0  # what a process without terms sends back: nothing, for every parameter
+        loss = output.sum() * 0.0  # a rank without terms has zero gradients for every parameter
         if weights[0]:
             loss = loss + self.task.loss(output, y, among) * (weights[0] / totals[0])
         if penalty is not None:
@@ -109,7 +112,7 @@ class TrainingLoss(torch.nn.Module):
     def _weigh(
         self, data: Data, ids: Tensor | None
     ) -> tuple[list[float], Tensor | None, Callable[[], list[float]]] | None:
-        """Starts the all-reduce of the weights of this rank's slice of a batch; ``None`` in a single process.
+        """Starts the all-reduce of the weights of a slice; ``None`` in a single process.
 
         Returns:
             The numbers of terms, graphs and targets of this rank; the targets of the entire batch if the loss needs
@@ -126,20 +129,20 @@ class TrainingLoss(torch.nn.Module):
 
 
 def parallel(objective: TrainingLoss, share_statistics: bool) -> torch.nn.Module:
-    """Returns the objective as all processes train it: gradients, and statistics of norms, are those of the batch.
+    """Returns the training loss wrapped for several processes.
 
     Args:
-        objective: The objective; in one process it is returned as it is.
-        share_statistics: Whether norms take the statistics of the whole batch. They need not where the graph is one
-            batch: then each process computes all of it, and only the loss is split.
+        objective: The training loss, which is returned unchanged in one process.
+        share_statistics: If ``True``, batch norms use the statistics of the whole batch. This is not necessary if every
+            rank computes the whole graph and only the loss is split.
     """
     communicator = objective.communicator
     if communicator.world_size == 1:
         return objective
     if share_statistics:
         objective.together = convert_sync_batchnorm(objective.model, communicator.norm_group)
-    # Buffers are alike from the start and stay so, by the norms' own messages; they need not be sent at every step.
+    # Buffers are equal on all ranks, since synchronized norms update them; no broadcast is necessary.
     supported = inspect.signature(DistributedDataParallel).parameters
     keep = {"forward_sync_buffers" if "forward_sync_buffers" in supported else "broadcast_buffers": False}
-    # Phases, and losses that end, leave parameters out.
+    # In some phases and epochs, parameters are not used.
     return DistributedDataParallel(objective, find_unused_parameters=True, **keep)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Batches of nodes of one large graph, for models that can be trained on a part of it."""
+"""Batches of nodes of a large graph."""
 
 from collections.abc import Sequence
 from copy import copy
@@ -13,28 +13,28 @@ from graphkit.nn.attended_paths import NodePath, attended_paths
 from graphkit.nn.paths import edges_of_paths
 from graphkit.sampling import NeighborLoader, NodeLoader, ShortestPathLoader
 
-#: Nodes and edges of a graph above which it is gone through in batches even if no batch size is given.
+#: Nodes and edges of a graph from which batches are used without a batch size.
 LARGE = 2_000_000
-#: Nodes in a batch then.
+#: Default number of nodes in a batch.
 NODES = 1024
 
 
 def node_loader(
     model: GraphModel, dataset: GraphDataset, batch_size: int | None, workers: int = 0
 ) -> NodeLoader | None:
-    """Returns a loader over all nodes of the graph of a data set, with what a model needs in its present phase.
+    """Returns a loader of batches of nodes for a model in its current phase.
 
-    Paths that have been found are kept: training goes through the same nodes again and again.
+    Paths are cached between epochs.
 
     Args:
-        model: The model; the costs of edges are computed where it is, once.
+        model: The model; edge costs are computed once, on its device.
         dataset: The data set.
         batch_size: Nodes in a batch; ``None`` for the whole graph, unless it is large.
-        workers: DistributedCommunicator that make batches ahead of time.
+        workers: Processes that prepare batches in advance.
 
     Returns:
-        The loader, or ``None`` where the graph is not to be gone through in batches: the data set holds several graphs,
-        the model needs the graph as a whole, or it is not large and no batch size was given.
+        The loader; ``None`` if the data set has several graphs, the model needs the whole graph, or there is no batch
+        size and the graph is not large.
     """
     if not dataset.is_single_graph:
         return None
@@ -64,15 +64,17 @@ def node_loader(
 
 
 def drawing(loader: NodeLoader | None, num_neighbors: Sequence[int]) -> NodeLoader | None:
-    """Returns a loader that draws some of the edges into each node, for training, and shares all else.
+    """Returns a loader that samples in-edges, for training.
+
+    It shares its graph and its cache with the given loader.
 
     Args:
-        loader: One that takes all edges, from :func:`node_loader`.
-        num_neighbors: How many edges are drawn in each layer that looks along edges, from the last one back, -1 for
-            all; a single number counts for all layers; nothing for all edges.
+        loader: Loader of all edges, from :func:`node_loader`.
+        num_neighbors: Number of sampled in-edges per node in each message-passing layer, from the last to the first; -1
+            for all. A single number is used for all layers; an empty sequence disables sampling.
 
     Raises:
-        ValueError: If the numbers are not as many as the layers, or nothing is gone through in batches.
+        InputError: If the number of layers differs, or there are no batches of nodes.
     """
     if not num_neighbors:
         return loader
@@ -86,14 +88,14 @@ def drawing(loader: NodeLoader | None, num_neighbors: Sequence[int]) -> NodeLoad
         given = given * layers
     if len(given) != layers:
         raise InputError(
-            f"`train.num_neighbors` must be one number, or one for each of the {layers} layers that look along edges "
+            f"`train.num_neighbors` must be one number, or one for each of the {layers} layers of message passing "
             f"(got {given})"
         )
     return loader.drawing(given)
 
 
 def _is_large(dataset: GraphDataset) -> bool:
-    """Returns whether a graph is gone through in batches even if no batch size is given."""
+    """Returns whether batches are used for a graph without a batch size."""
     graph = dataset.graphs[0]
     return dataset.mapped or int(graph.num_nodes or 0) + graph.num_edges >= LARGE
 
@@ -101,7 +103,10 @@ def _is_large(dataset: GraphDataset) -> bool:
 def attended(
     model: SPAGAN, dataset: GraphDataset, nodes: Sequence[int], batch_size: int | None
 ) -> dict[int, list[NodePath]]:
-    """Returns what :func:`graphkit.nn.attended_paths.attended_paths` does, of one graph, in batches if it is large."""
+    """Returns the attended paths of some nodes of a graph, in batches if it is large.
+
+    See :func:`graphkit.nn.attended_paths.attended_paths`.
+    """
     loader = node_loader(model, dataset, batch_size)
     if loader is None:
         return attended_paths(model, dataset.graphs[0], nodes)
@@ -116,7 +121,7 @@ def attended(
 
 
 def _with_costs(by_node: dict[int, list[NodePath]], edge_index: Tensor, length: Tensor) -> dict[int, list[NodePath]]:
-    """Adds what it costs to go along each path."""
+    """Returns the paths with their costs."""
     priced: dict[int, list[NodePath]] = {node: [] for node in by_node}
     everything = [path for paths in by_node.values() for path in paths]
     for hops in sorted({path.hops for path in everything}):

@@ -9,7 +9,7 @@ from graphkit.training.train_config import LearningSettings
 
 
 def make_optimizer(model: torch.nn.Module, settings: LearningSettings) -> torch.optim.Optimizer:
-    """Returns the optimizer over all parameters of the model. Make it after any reset of the parameters."""
+    """Returns the optimizer of all parameters of a model."""
     lr, weight_decay = settings.lr, settings.weight_decay
     groups = list(model.parameters()) if settings.decay_all else decay_groups(model)
     if settings.optimizer == "sgd":
@@ -21,9 +21,9 @@ def make_optimizer(model: torch.nn.Module, settings: LearningSettings) -> torch.
 
 
 def decay_groups(model: torch.nn.Module) -> list[dict[str, Any]]:
-    """Returns the parameters in two groups: weights of products, and the rest, on which weight decay does not act.
+    """Returns two groups of parameters: matrices, and others without weight decay.
 
-    The rest are vectors and scalars (norms, biases), and what a model names in ``no_decay``.
+    The others are vectors and scalars (norms, biases), and the parameters in ``no_decay`` of the model.
     """
     named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
     spared = getattr(model, "no_decay", ())
@@ -34,9 +34,14 @@ def decay_groups(model: torch.nn.Module) -> list[dict[str, Any]]:
 
 
 class Schedule:
-    """Learning-rate schedule of :class:`~graphkit.training.train_config.LearningSettings`, stepped after every epoch.
+    """Learning-rate schedule with a linear warm-up.
 
-    In the first ``warmup`` epochs it rises evenly, from its value divided by one more than their number.
+    In the first :math:`w` epochs, the settings' ``warmup``, the learning rate is that of the settings times
+    :math:`1 / (w + 1), 2 / (w + 1), \\dots`
+
+    Args:
+        optimizer: The optimizer.
+        settings: Settings of the schedule.
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer, settings: LearningSettings) -> None:
@@ -55,11 +60,15 @@ class Schedule:
 
     @property
     def lr(self) -> float:
-        """The learning rate of the coming epoch."""
+        """Learning rate of the next epoch."""
         return float(self.optimizer.param_groups[0]["lr"])
 
     def step(self, loss: float) -> None:
-        """Ends an epoch, whose validation loss only the plateau looks at."""
+        """Updates the learning rate after an epoch.
+
+        Args:
+            loss: Validation loss, which only the schedule ``"plateau"`` uses.
+        """
         self.done += 1
         if self.done <= self.warmup:
             self._warm()
@@ -69,17 +78,17 @@ class Schedule:
             self.scheduler.step()
 
     def _warm(self) -> None:
-        """Sets the learning rate of the coming epoch of the warm-up, or the one after it."""
+        """Sets the learning rate of the next epoch of the warm-up, or the full one."""
         if self.warmup:
             for group in self.optimizer.param_groups:
                 group["lr"] = self.base * min(1.0, (self.done + 1) / (self.warmup + 1))
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns the number of epochs that are done, and the state of the scheduler or nothing."""
+        """Returns the number of completed epochs and the state of the scheduler."""
         return {"done": self.done, "scheduler": None if self.scheduler is None else self.scheduler.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on where the state was taken."""
+        """Restores the state."""
         self.done = state["done"]
         if self.scheduler is not None:
             self.scheduler.load_state_dict(state["scheduler"])

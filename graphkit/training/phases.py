@@ -1,4 +1,4 @@
-"""The data of a phase, for models that train in phases."""
+"""Data sets of the phases of a model that trains in phases."""
 
 from collections.abc import Callable
 
@@ -11,15 +11,15 @@ from graphkit.data import GraphDataset
 def phase_dataset(
     dataset: GraphDataset, make: Callable[[Data], Data | None], device: torch.device
 ) -> GraphDataset | None:
-    """Returns the data set with its graphs as a model wants them in a phase.
+    """Returns the data set of a phase.
 
     Args:
-        dataset: The data set as it was loaded.
-        make: The model's ``begin_phase`` or ``prepare``; called once, with the only graph or the union of all.
-        device: Where the model is.
+        dataset: The loaded data set.
+        make: ``begin_phase`` or ``prepare`` of the model; called once, with the union of all graphs.
+        device: Device of the model.
 
     Returns:
-        The data set, or ``None`` if ``make`` returns that.
+        The data set; ``None`` if ``make`` returns ``None``.
     """
     union = make(dataset.union().to(device))
     return None if union is None else dataset.with_union(union)

@@ -1,4 +1,4 @@
-"""Display of the progress of training: a bar, lines, or messages to a logger."""
+"""Progress display of training: a bar, lines, or messages to a logger."""
 
 import logging
 import math
@@ -12,7 +12,7 @@ from graphkit.screen import printable
 
 
 class EpochRow(TypedDict):
-    """Scores of an epoch that are shown while a model trains."""
+    """Scores of an epoch for the progress display."""
 
     epoch: int
     loss: float
@@ -20,23 +20,26 @@ class EpochRow(TypedDict):
 
 
 class Progress:
-    """Says nothing; the others say something. A fit calls :meth:`start`, :meth:`update` per epoch and :meth:`close`."""
+    """Progress without a display, base class of the others.
+
+    A fit calls :meth:`start`, :meth:`update` after each epoch, and :meth:`close`.
+    """
 
     def start(self, label: str, epochs: int, epoch: int) -> None:
-        """Begins a fit that has done ``epoch`` of its ``epochs``."""
+        """Starts the display of a fit with ``epoch`` of ``epochs`` completed."""
 
     def update(self, row: EpochRow) -> None:
-        """Shows the row of an epoch: ``epoch``, ``loss``, ``validation``."""
+        """Shows the scores of an epoch."""
 
     def close(self) -> None:
-        """Ends the fit."""
+        """Ends the display of the fit."""
 
     def say(self, message: str) -> None:
-        """Shows a line for people."""
+        """Shows a message."""
 
 
 class BarProgress(Progress):
-    """A bar with the loss and the validation score, for a terminal."""
+    """Progress bar with the loss and the validation score, for a terminal."""
 
     def start(self, label: str, epochs: int, epoch: int) -> None:
         """Draws the bar."""
@@ -44,43 +47,49 @@ class BarProgress(Progress):
         self.bar = tqdm(total=epochs, initial=epoch, desc=label, unit="epoch", file=sys.stderr, dynamic_ncols=True)
 
     def update(self, row: EpochRow) -> None:
-        """Moves the bar on."""
+        """Advances the bar."""
         self.bar.set_postfix_str(_scores(row), refresh=False)
         self.bar.update()
 
     def close(self) -> None:
-        """Leaves the bar where it stands."""
+        """Closes the bar."""
         self.bar.close()
 
     def say(self, message: str) -> None:
-        """Writes a line above the bar."""
+        """Writes a message above the bar."""
         tqdm.write(printable(message), file=sys.stderr)
 
 
 class LineProgress(Progress):
-    """Plain lines for a file or a pipe: the first and the last epoch, and one in between every few seconds."""
+    """Progress as lines, for a file or a pipe.
+
+    Lines are written for the first and the last epoch, and for some between them.
+
+    Args:
+        seconds: Least number of seconds between two lines.
+    """
 
     def __init__(self, seconds: float = 5.0) -> None:
         self.seconds = seconds
 
     def start(self, label: str, epochs: int, epoch: int) -> None:
-        """Notes the name of the fit."""
+        """Stores the label of the fit."""
         self.label, self.epochs, self.last = label, epochs, -math.inf
         self.line = ""
 
     def update(self, row: EpochRow) -> None:
-        """Writes a line if it is time for one."""
+        """Writes a line if enough time has passed since the last one."""
         self.line = f"{self.label} epoch {row['epoch']}/{self.epochs} {_scores(row)}"
         if time.monotonic() - self.last >= self.seconds:
             self.last = time.monotonic()
             self._flush()
 
     def close(self) -> None:
-        """Writes the last line if it was not written."""
+        """Writes the line of the last epoch, unless it was written."""
         self._flush()
 
     def say(self, message: str) -> None:
-        """Writes a line."""
+        """Writes a message."""
         print(printable(message), file=sys.stderr, flush=True)
 
     def _flush(self) -> None:
@@ -93,7 +102,7 @@ class LogProgress(Progress):
     """Messages to the logger ``"graphkit"``: notes as ``INFO``, epochs as ``DEBUG``.
 
     Args:
-        display: Progress that is shown as well.
+        display: Additional display; ``None`` for none.
     """
 
     def __init__(self, display: Progress | None = None) -> None:
@@ -123,7 +132,7 @@ class LogProgress(Progress):
 
 
 def make_progress(quiet: bool = False) -> Progress:
-    """Returns a bar on a terminal, lines elsewhere, and nothing if it is to be quiet."""
+    """Returns a progress bar on a terminal, else lines; no display if ``quiet``."""
     if quiet:
         return Progress()
     return BarProgress() if sys.stderr.isatty() else LineProgress()

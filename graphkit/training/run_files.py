@@ -1,4 +1,4 @@
-"""Folder of a run: made, described, and removed again if the run is refused before it trains."""
+"""Files of a run folder: creation, settings and results."""
 
 import os
 import shutil
@@ -19,31 +19,33 @@ from graphkit.training.interrupt import Interrupted
 from graphkit.training.run_result import TrainResult, check_result
 from graphkit.training.train_config import RunConfig
 
-#: The folder, within that of a run, of all that is about shards.
+#: Subfolder of a run folder with the files of the shards.
 SHARDS = "shards"
-#: File that names the job that a folder belongs to, and the process of the job that works on it.
+#: File with the job that a folder belongs to, and the process of the job that works on it.
 _JOB = ".job"
-#: Folder, within that of a run, of the graphs that were given in memory.
+#: Subfolder of a run folder with graphs that were passed in memory.
 GIVEN = "given_graphs"
-#: What a run writes before it trains.
+#: Files that a run writes before training.
 _FIRST = (_JOB, GIVEN, "config.yaml", "env.json")
-#: Version of the form of ``result.json``; without one it is the first.
+#: Version of the format of ``result.json``; 1 if missing.
 FORMAT = 1
 
 
 class NewFolder:
-    """Folder of a new run, as a context: an error before training removes what was made for it, and nothing else.
+    """Context of a new run folder, which an error before training removes.
+
+    Other files in it are never removed.
 
     Args:
         path: The folder, which exists.
-        made: The folders that were made for it, the outermost first.
+        made: Folders that were created for it, the outermost first.
     """
 
     def __init__(self, path: Path, made: list[Path]) -> None:
         self.path, self._made, self._kept = path, made, False
 
     def keep(self) -> None:
-        """Keeps the folder from now on, because the run in it can be resumed."""
+        """Disables the removal, once the run can be resumed."""
         self._kept = True
 
     def __enter__(self) -> "NewFolder":
@@ -66,20 +68,20 @@ class NewFolder:
                         entry.unlink()
                 for folder in reversed(self._made):
                     folder.rmdir()
-        except OSError:  # it is gone, or other files have come into it
+        except OSError:  # the folder was deleted, or another process wrote into it
             pass
 
 
 def make_folder(output: str | Path | None, name: str) -> NewFolder:
-    """Makes the folder of a new run.
+    """Creates the folder of a new run.
 
     Args:
-        output: The folder, which is empty, does not exist, or has only what a killed process had written before the
-            run could be resumed; ``None`` for the next free ``runs/NAME-001``.
-        name: What a new folder is named after.
+        output: The folder, which is empty, does not exist, or contains only files of a process that was killed before
+            the run could be resumed; ``None`` for the next free ``runs/NAME-001``.
+        name: Prefix of the name of a new folder.
 
     Raises:
-        InputError: If the folder holds something else, or cannot be made or written to.
+        InputError: If the folder contains other files, or cannot be created or written.
     """
     made: list[Path] = []
     try:
@@ -102,14 +104,14 @@ def make_folder(output: str | Path | None, name: str) -> NewFolder:
 
 
 def make_parents(folder: Path) -> list[Path]:
-    """Makes a folder and those above it; returns the ones that were not there, the outermost first."""
+    """Creates a folder with its parents; returns the new ones, the outermost first."""
     made = [path for path in (folder, *folder.parents) if not path.exists()][::-1]
     folder.mkdir(parents=True, exist_ok=True)
     return made
 
 
 def half_made(folder: Path) -> bool:
-    """Returns whether a folder holds nothing but what a process had written that was killed before the run began."""
+    """Returns whether a folder contains only files from before the start of a run."""
     return all(
         entry.name == _JOB or unfinished(entry) in (_JOB, "config.yaml") or entry.name.startswith(f".{SHARDS}-")
         for entry in folder.iterdir()
@@ -117,18 +119,17 @@ def half_made(folder: Path) -> bool:
 
 
 def start_folder(output: str | Path | None, name: str, config: RunConfig) -> NewFolder:
-    """Makes the folder of a new run, in the first of several processes; all get to know it.
+    """Creates the folder of a new run on rank 0, and returns it on all ranks.
 
-    Where ``torchrun`` has started the processes of a job again, because one of them died, the folder is that which the
-    job made before: the run in it goes on.
+    If ``torchrun`` has restarted the processes of a job, this is the folder of the first start, whose run continues.
 
     Args:
         output: As for :func:`make_folder`.
         name: As for :func:`make_folder`.
-        config: The settings of the run.
+        config: Settings of the run.
 
     Raises:
-        InputError: If the folder cannot be made, or is not empty and not of this job.
+        InputError: If the folder cannot be created, or is not empty and belongs to another job.
     """
     return get_communicator().broadcast_from_rank0(
         lambda: _marked(_of_job(output, name, config) or make_folder(output, name))
@@ -136,22 +137,22 @@ def start_folder(output: str | Path | None, name: str, config: RunConfig) -> New
 
 
 def describe(folder: Path, config: RunConfig) -> None:
-    """Writes the settings of a run; from then on it can be resumed."""
+    """Writes ``config.yaml``, after which a run can be resumed."""
     folder.mkdir(exist_ok=True)
     write_text(folder / "config.yaml", yaml.safe_dump(config.to_dict(), sort_keys=False))
 
 
 def write_result(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
-    """Writes ``result.json`` with the version of its form, and returns its content."""
+    """Writes ``result.json`` with the version of its format, and returns its content."""
     result = {**result, "format": FORMAT}
     write_json(folder / "result.json", result)
     return result
 
 
 def read_result(folder: Path) -> dict[str, Any]:
-    """Reads the result of a run of any command; empty while the run has not ended.
+    """Returns the content of ``result.json`` of any command; empty before the end.
 
-    Results of earlier versions do not say whether a larger score is better; then ``maximize`` follows from the metric.
+    In results of earlier versions, ``maximize`` is missing and follows from the metric.
 
     Raises:
         InputError: If it is damaged, or of a later version of graphkit.
@@ -173,10 +174,10 @@ def read_result(folder: Path) -> dict[str, Any]:
 
 
 def read_train_result(folder: Path) -> dict[str, Any]:
-    """Reads the result of a run of ``train``; empty while the run has not ended.
+    """Returns the content of ``result.json`` of ``train``; empty before the end.
 
     Raises:
-        InputError: If it is damaged, or a key is missing or has another type; the key is named.
+        InputError: If a key is missing or a value has a wrong type; the message names the key.
     """
     result = read_result(folder)
     if result:
@@ -185,7 +186,7 @@ def read_train_result(folder: Path) -> dict[str, Any]:
 
 
 def folder_config(folder: Path) -> dict[str, Any]:
-    """Returns the settings that a run folder holds, as a layer.
+    """Returns the settings in a run folder, as a layer of a configuration.
 
     Raises:
         FileNotFoundError: If the folder is not a run.
@@ -207,7 +208,7 @@ def folder_config(folder: Path) -> dict[str, Any]:
 
 
 def _next_free(parent: Path, name: str) -> NewFolder:
-    """Makes the first folder ``NAME-001``, ``NAME-002``, ... that does not exist."""
+    """Creates the first folder ``NAME-001``, ``NAME-002``, ... that does not exist."""
     made = make_parents(parent)
     number = 1
     while True:
@@ -215,15 +216,15 @@ def _next_free(parent: Path, name: str) -> NewFolder:
         try:
             folder.mkdir()
             return NewFolder(folder, [*made, folder])
-        except FileExistsError:  # taken, perhaps a moment ago by another process
+        except FileExistsError:  # created by another run or process
             number += 1
 
 
 def _of_job(output: str | Path | None, name: str, config: RunConfig) -> NewFolder | None:
-    """Returns the folder that this job has begun, if it has.
+    """Returns the folder that this job has created before a restart, if any.
 
     Raises:
-        InputError: If its settings are others.
+        InputError: If its settings differ.
     """
     if job() is None:
         return None
@@ -234,7 +235,7 @@ def _of_job(output: str | Path | None, name: str, config: RunConfig) -> NewFolde
         if lines[:1] == [job()]:
             others = settings.is_file() and read_config(settings) != config.to_dict()
             if output is None and (others or lines[1:] == [_this_process()]):
-                continue  # a script may train several times, and each of its runs has a folder of its own
+                continue  # a script may have several runs, each with its folder
             if others:
                 raise InputError(
                     f"the folder '{folder}' belongs to this job, but its settings are others; give another --output"
@@ -246,7 +247,7 @@ def _of_job(output: str | Path | None, name: str, config: RunConfig) -> NewFolde
 
 
 def _marked(new: NewFolder) -> NewFolder:
-    """Writes which job and which of its processes a folder belongs to, if there is a job."""
+    """Writes the job and the process of a folder, if there is a job."""
     name = job()
     if name is not None:
         with new:
@@ -255,5 +256,5 @@ def _marked(new: NewFolder) -> NewFolder:
 
 
 def _this_process() -> str:
-    """Returns a text that no other process has, not even one of the same number."""
+    """Returns a text that identifies this process, also if its number is reused."""
     return f"{machine_id()} {os.getpid()} {started(os.getpid())}"

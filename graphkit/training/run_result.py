@@ -1,4 +1,4 @@
-"""Content of the result files of a run: its types, its check, and the aggregation over all fits."""
+"""Result files of a run: types, checks, and aggregation over all fits."""
 
 from collections.abc import Mapping, Sequence, Sized
 from math import isfinite, nan
@@ -21,23 +21,23 @@ T = TypeVar("T")
 NotNegative = Annotated[float, Range(0)]
 Count = Annotated[int, Range(0)]
 
-#: What to do about a damaged result.
+#: Remedy for a damaged result.
 REMEDY = "delete it; --resume makes it again"
 
 
 class NotEmpty:
-    """Requirement that a container has items, as metadata of a type hint: ``Annotated[list[int], NotEmpty()]``."""
+    """Constraint of a type hint on a container: ``Annotated[list[int], NotEmpty()]``."""
 
     def __contains__(self, value: Sized) -> bool:
         return len(value) > 0
 
     def violated(self, value: Sized) -> str:
-        """Returns what an empty container must be."""
+        """Returns the message for an empty container."""
         return "not be empty"
 
 
 class Scores(TypedDict):
-    """Scores of several runs in a result."""
+    """Mean and deviation of the scores of several fits."""
 
     mean: float
     std: NotNegative
@@ -47,8 +47,8 @@ class Scores(TypedDict):
 class FitResult(TypedDict):
     """Content of ``fit.json``: one seed on one split.
 
-    ``curve`` has the held-out score after every epoch under the ten-fold protocol, and is ``None`` otherwise;
-    ``extras`` has the extra metrics of the model.
+    ``curve`` contains the held-out score after every epoch under the ten-fold protocol, else it is ``None``; ``extras``
+    contains the extra metrics of the model.
     """
 
     epoch: Count | None
@@ -63,7 +63,7 @@ class FitResult(TypedDict):
 
 
 class TrainResult(TypedDict):
-    """Content of ``result.json`` of a run of ``train``, as far as it is read again."""
+    """Content of ``result.json`` of ``train`` that other commands read."""
 
     model: str
     dataset: str
@@ -81,14 +81,14 @@ class TrainResult(TypedDict):
 
 
 def read_checked(path: Path, kind: type[T]) -> T:
-    """Reads a JSON file whose content has a certain type.
+    """Reads and checks a JSON file.
 
     Args:
         path: The file.
-        kind: The type, see :func:`check_result`.
+        kind: Type of the content, see :func:`check_result`.
 
     Raises:
-        InputError: If it is damaged; the key is named.
+        InputError: If it is damaged; the message names the key.
     """
     content: T = read_json(path, REMEDY)
     check_result(content, kind, path)
@@ -96,16 +96,16 @@ def read_checked(path: Path, kind: type[T]) -> T:
 
 
 def check_result(result: Any, kind: Any, path: Path) -> None:
-    """Refuses the content of a result that lacks a key or has one of another type.
+    """Checks the content of a result file.
 
     Args:
         result: The content.
-        kind: What it should be: a type hint of ``TypedDict``, ``list``, ``dict``, ``str``, ``int``, ``float`` and
-            ``None``. Keys that it does not name are free.
+        kind: Its type: a type hint of ``TypedDict``, ``list``, ``dict``, ``str``, ``int``, ``float`` and ``None``.
+            Other keys are permitted.
         path: The file, for the message.
 
     Raises:
-        InputError: If something is missing or of another type; the key is named.
+        InputError: If a key is missing or a value has a wrong type; the message names the key.
     """
     problem = _problem(result, kind, "")
     if problem:
@@ -113,7 +113,7 @@ def check_result(result: Any, kind: Any, path: Path) -> None:
 
 
 def _problem(value: Any, kind: Any, name: str) -> str:
-    """Returns what is wrong with a value; empty if nothing is."""
+    """Returns the problem of a value as text, ``""`` if it is valid."""
     origin, args = get_origin(kind), get_args(kind)
     if kind is Any:
         return ""
@@ -151,11 +151,11 @@ def _problem(value: Any, kind: Any, name: str) -> str:
 
 
 def summary(values: Sequence[float | None], population: bool = False) -> Scores | None:
-    """Returns ``{"mean", "std", "runs"}`` of the values that are defined; ``None`` if there are none.
+    """Returns mean, deviation and list of the defined values, ``None`` without any.
 
     Args:
-        values: One value per run.
-        population: Whether the deviation is that of the population (of the ten folds) or of a sample (of the seeds).
+        values: One value per fit.
+        population: If ``True``, the deviation is that of a population (ten folds), else of a sample (seeds).
     """
     runs = [value for value in values if value is not None and isfinite(value)]
     if not runs:
@@ -167,11 +167,11 @@ def summary(values: Sequence[float | None], population: bool = False) -> Scores 
 def combine(
     model: str, dataset: GraphDataset, fits: Sequence[FitResult], folder: Path, peak_memory: float
 ) -> dict[str, Any]:
-    """Returns the content of ``result.json``: the scores over all fits and what they were obtained with.
+    """Returns the content of ``result.json``, aggregated over all fits.
 
-    Over seeds the deviation is that of a sample. Under the ten-fold protocol the curves of the folds are averaged, the
-    epoch with the best mean is chosen, and the mean and the population's deviation over the folds at that epoch are
-    given; with several seeds this is done for each, and the deviation is that over the seeds.
+    The deviation over seeds is that of a sample. Under the ten-fold protocol, the epoch is that with the best mean over
+    the folds, and the deviation is that of the population of the folds at this epoch. With several seeds, this is
+    repeated for each seed, and mean and deviation are those of the seeds.
     """
     result: dict[str, Any] = {
         "command": "train",
@@ -181,7 +181,7 @@ def combine(
         "metric": dataset.metric,
         "maximize": maximizes(dataset.metric),
     }
-    if fits[0]["curve"] is not None and len(fits) > 1:  # one fold by itself has no mean curve to choose an epoch by
+    if fits[0]["curve"] is not None and len(fits) > 1:  # a single fold has no mean curve
         result |= _by_folds(fits, result["maximize"])
     else:
         result["test"] = summary([fit["test"] for fit in fits])
@@ -217,16 +217,16 @@ def _by_folds(fits: Sequence[FitResult], maximize: bool) -> dict[str, Any]:
 
 
 def validation_rank(result: Mapping[str, Any]) -> float:
-    """Returns the validation score of a result, negated where a smaller score is better; 0 without one."""
+    """Returns the validation score, negated if smaller is better; 0 without one."""
     mean = float((result.get("validation") or {}).get("mean", 0.0))
     return mean if result.get("maximize", True) else -mean
 
 
 def scores_by_seed(result: dict[str, Any]) -> dict[int, float]:
-    """Returns the test score of each seed; of each fold, for the ten folds of one seed.
+    """Returns the test scores by seed, or by fold for the ten folds of one seed.
 
     Raises:
-        InputError: If scores are missing, so that it is not known which seeds the others belong to.
+        InputError: If scores are missing, so that they cannot be assigned to seeds.
     """
     seeds, scores = result["seeds"], result["test"]["runs"]
     if len(seeds) == 1 and len(scores) > 1:
@@ -237,9 +237,9 @@ def scores_by_seed(result: dict[str, Any]) -> dict[int, float]:
 
 
 def against(result: dict[str, Any], first: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-    """Returns the paired test of a result against another one on shared seeds, and the means over these.
+    """Returns the paired test of two results on shared seeds, and the means on these.
 
-    Both are ``None`` where no seed is shared, or there are no test scores.
+    Both are ``None`` without shared seeds or without test scores.
     """
     if not result["test"] or not first["test"]:
         return None, None

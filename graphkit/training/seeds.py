@@ -1,4 +1,4 @@
-"""Random states: set from one seed, taken and put back, so that a run can be interrupted and continued."""
+"""Random states: seeding, saving and restoring."""
 
 import random
 import threading
@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import torch
 
-#: Held by the run of this process that is in progress.
+#: Lock of the run in progress in this process.
 _RUN = threading.RLock()
 
 
 @contextmanager
 def exclusive_random_state() -> Iterator[None]:
-    """Context of a run, which ends with the random states that it began with.
+    """Context of a run that restores the global random states at exit.
 
-    Python, NumPy and PyTorch have one random state for all threads, and training sets it; so runs in several threads
-    of a process take turns, and have the numbers that they have alone.
+    Python, NumPy and PyTorch have one random state for all threads. Runs in several threads of a process therefore run
+    one at a time.
     """
     with _RUN:
         states = random.getstate(), np.random.get_state(), torch.get_rng_state()
@@ -34,7 +34,7 @@ def exclusive_random_state() -> Iterator[None]:
 
 
 def seed_everything(seed: int) -> torch.Generator:
-    """Seeds Python, NumPy and PyTorch, and returns a generator of its own for the order of the batches."""
+    """Seeds Python, NumPy and PyTorch; returns a generator for the order of batches."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
@@ -42,7 +42,7 @@ def seed_everything(seed: int) -> torch.Generator:
 
 
 def random_state(generator: torch.Generator) -> dict[str, Any]:
-    """Returns the states that training draws from."""
+    """Returns the random states of training."""
     state: dict[str, Any] = {"torch": torch.get_rng_state(), "order": generator.get_state()}
     if torch.cuda.is_initialized():
         state["cuda"] = torch.cuda.get_rng_state_all()
@@ -50,7 +50,7 @@ def random_state(generator: torch.Generator) -> dict[str, Any]:
 
 
 def restore_random_state(state: dict[str, Any], generator: torch.Generator) -> None:
-    """Puts back what :func:`random_state` returned."""
+    """Restores the result of :func:`random_state`."""
     torch.set_rng_state(state["torch"])
     generator.set_state(state["order"])
     if "cuda" in state and torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():

@@ -1,4 +1,4 @@
-"""Configuration of a run of ``graphkit train``: typed, frozen and validated once."""
+"""Configuration of ``graphkit train``, typed, frozen and validated."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from graphkit.settings import Range, Section, check_sections, coerce
 
 C = TypeVar("C", bound="RunConfig")
 
-#: Largest number of seeds of one run folder.
+#: Maximum number of seeds of a run folder.
 MAX_SEEDS = 10_000
-#: Largest number of processes that make batches.
+#: Maximum number of processes that prepare batches.
 MAX_PROCESSES = 256
 
 Count = Annotated[int, Range(1)]
@@ -27,29 +27,29 @@ Share = Annotated[float, Range(0, 1, open_high=True)]
 
 @dataclass(frozen=True)
 class LearningSettings(Section):
-    """Section ``train`` of every configuration: optimizer, learning rate, selection of the epoch.
+    """Settings of optimizer, learning rate and early stopping of all commands.
 
     Args:
-        epochs: Largest number of passes over the training data; in each phase, for a model that trains in phases, and
-            for each task of a stream.
+        epochs: Maximum number of epochs, per phase for a model that trains in phases, and per task of a stream.
         optimizer: ``"adam"``, ``"adamw"`` or ``"sgd"``.
         lr: Learning rate.
         weight_decay: L2 penalty on all parameters (decoupled for ``"adamw"``).
-        decay_all: Whether weight decay acts on all parameters, or on the weights of products only: not on norms, biases
-            and additions to a graph.
-        momentum: Of ``"sgd"``.
-        nesterov: Whether the momentum is Nesterov's.
-        warmup: Epochs in which the learning rate rises evenly to its value, before the schedule begins.
+        decay_all: If true, weight decay applies to all parameters, else to weight matrices only, not to norms, biases
+            and learned edges.
+        momentum: Momentum of ``"sgd"``.
+        nesterov: If true, Nesterov momentum.
+        warmup: Epochs of a linear increase of the learning rate before the schedule.
         schedule: ``"none"``, ``"step"``, ``"cosine"`` (to zero at the last epoch) or ``"plateau"`` (of the validation
             loss).
         schedule_step: Epochs between two steps.
         schedule_factor: Factor of the learning rate at a step or a plateau.
-        schedule_patience: Epochs without a better validation loss that make a plateau.
-        min_lr: Lower limit of the learning rate at plateaus.
-        patience: Validations without a better result after which training (each phase of it) ends; ``None`` never.
-        min_epochs: Validations, of each phase, before which ``patience`` does not end it.
-        clip: Largest norm of the gradient; ``None`` for no limit.
-        threads: CPU threads; ``None`` takes one for small work and all for large work.
+        schedule_patience: Epochs without a better validation loss before a plateau.
+        min_lr: Minimum of the learning rate at plateaus.
+        patience: Validations without improvement after which training, or its phase, ends; ``None`` for no early
+            stopping.
+        min_epochs: Minimum number of validations, per phase, before early stopping.
+        clip: Maximum norm of the gradient; ``None`` for no limit.
+        threads: CPU threads; ``None`` for one with small batches and all with large ones.
     """
 
     section: ClassVar[str] = "train"
@@ -81,23 +81,22 @@ class LearningSettings(Section):
 
 @dataclass(frozen=True)
 class TrainSettings(LearningSettings):
-    """Section ``train`` of the configuration of a run.
+    """Section ``train`` of the configuration of ``graphkit train``.
 
     Args:
-        batch_size: Graphs in a batch, by default 64. Of a single graph, nodes in a batch: by default it is one batch,
-            or, if it has two million nodes and edges or more, batches have 1024 nodes. For models that need the graph
-            as a whole (dgcnn) it is always one batch.
-        num_neighbors: Edges into each node that are drawn in training where a single graph is trained in batches of
-            nodes: one number, or one for each layer, from the last one back; -1 for all, as by default. Validation and
-            test use all edges.
-        select: Whether the epoch is chosen by the validation ``"score"`` (ties by the loss) or ``"loss"``.
-        label_smoothing: Share of every target that is spread over all classes, while training.
-        accumulate: Batches whose gradients are averaged before a step.
+        batch_size: Graphs in a batch; ``None`` for 64. For a single graph, nodes in a batch; ``None`` for the whole
+            graph, or for 1024 nodes if it has two million nodes and edges or more. For models that need the whole graph
+            (dgcnn), it is always one batch.
+        num_neighbors: Sampled in-edges per node in training with batches of nodes: one number, or one per layer from
+            the last to the first; -1 for all. Validation and test use all edges.
+        select: Selection of the epoch: best validation ``"score"`` (ties by the loss) or ``"loss"``.
+        label_smoothing: Fraction of every target that is distributed over all classes, in training.
+        accumulate: Number of batches whose gradients are averaged in a step.
         precision: ``"float32"``, or ``"bfloat16"`` or ``"float16"`` (on a GPU) for mixed precision.
         augment: Random changes of clips, see :mod:`graphkit.skeleton.augment`.
-        workers: Processes that prepare batches of clips, or of nodes, ahead of time.
-        sync_batchnorm: Whether, of several processes, batch norms take the statistics of the whole batch, as one
-            process does. Otherwise each takes those of its slice of the batch, which saves most of the messages.
+        workers: Processes that prepare batches of clips or nodes in advance.
+        sync_batchnorm: If true, batch norms use the statistics of the whole batch over several processes, as in one
+            process; else those of the slice of each rank, with less communication.
     """
 
     batch_size: Count | None = None
@@ -117,19 +116,19 @@ class TrainSettings(LearningSettings):
 
 @dataclass(frozen=True)
 class RunConfig(Section):
-    """Configuration that every command that trains has.
+    """Base class of the configurations of all commands that train.
 
     Args:
         data: The data set.
-        seed: The first seed.
-        seeds: How many seeds.
+        seed: First seed.
+        seeds: Number of seeds.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
-        recipe: Name of the recipe that the settings started from; ``None`` without one.
+        recipe: Name of the recipe of the settings; ``None`` without one.
     """
 
-    #: The command that the configuration is for.
+    #: Command of the configuration.
     command: ClassVar[str] = ""
-    #: Settings in which a continued run may differ from its checkpoint: they do not change its numbers.
+    #: Settings that may change when a run is resumed, since they do not affect its numbers.
     free_settings: ClassVar[tuple[str, ...]] = ("device", "recipe", "data.root", "train.threads", "train.workers")
     data: DataSettings = DataSettings()
     seed: int = 0
@@ -138,7 +137,7 @@ class RunConfig(Section):
     recipe: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the configuration as plain Python values: sections first, then single values."""
+        """Returns the configuration as plain Python values, sections first."""
         values = super().to_dict()
         return dict(sorted(values.items(), key=lambda item: not isinstance(item[1], dict)))
 
@@ -150,11 +149,11 @@ class RunConfig(Section):
 
 @dataclass(frozen=True)
 class TrainConfig(RunConfig):
-    """Configuration of ``graphkit train``: a model, a data set and how the model is trained.
+    """Configuration of ``graphkit train``: model, data set and training.
 
     Args:
         model: The model.
-        train: How it is trained.
+        train: Settings of the training.
     """
 
     command: ClassVar[str] = "train"
@@ -163,11 +162,14 @@ class TrainConfig(RunConfig):
 
     @classmethod
     def read(cls: type[C], given: Mapping[str, Any]) -> C:
-        """Returns the configuration that a mapping describes, see :func:`graphkit.config.layers.merge`.
+        """Returns the configuration from a mapping.
+
+        Args:
+            given: The settings, see :func:`graphkit.config.layers.merge`.
 
         Raises:
-            InputError: For an unknown model, data set or key, with the closest known one, and for a value of a wrong
-                type or out of range.
+            InputError: If a model, data set or key is unknown (the message names the closest one), or a value has a
+                wrong type or is out of range.
         """
         check_sections(cls, given)
         sections = {
@@ -179,13 +181,13 @@ class TrainConfig(RunConfig):
 
 
 def read_model(given: Mapping[str, Any], default: str = ModelSettings.name) -> ModelSettings:
-    """Returns the settings of the model that a section names."""
+    """Returns the settings of a model from a mapping."""
     name = coerce("model.name", given.get("name", default), str)
     return model_settings_class(name).read({**given, "name": name})
 
 
 def read_data(given: Mapping[str, Any], default: str = DataSettings.name) -> DataSettings:
-    """Returns the settings of the data set that a section names."""
+    """Returns the settings of a data set from a mapping."""
     name = given.get("name", default)
     name = coerce("data.name", str(name) if type(name) is int else name, str)
     return data_settings_class(name).read({**given, "name": name})

@@ -1,4 +1,4 @@
-"""One fit: one seed on one split, from the model's first weights to its scores, continued where it was stopped."""
+"""Trainer of a model with one seed on one split."""
 
 import time
 from collections.abc import Callable
@@ -52,31 +52,31 @@ class TrainRow(EpochRow):
 
 COLUMNS = ("epoch", "phase", "loss", "validation", "validation_loss", "lr", "seconds")
 
-#: Largest number of seconds of training between two checkpoints.
+#: Maximum number of seconds of training between two checkpoints.
 CHECKPOINT_SECONDS = 15.0
-#: How many times as long as a checkpoint takes there is none after it.
+#: Minimum ratio of the time between two checkpoints to the time of writing one.
 CHECKPOINT_RATIO = 50.0
 
-#: What the seeds of processes that draw random numbers of their own differ by.
+#: Difference of the seeds of two ranks that draw separate random numbers.
 APART = 1_000_003
 
 
 class Trainer:
-    """Trains one model on one split, in this process or together with others.
+    """Trainer of a model on one split, in one process or in several.
 
-    Several processes begin with the same weights and go through the batches in the same order, each through its part;
-    see :class:`~graphkit.training.loss.TrainingLoss`. They agree on everything that decides how training goes on, and
-    only the first one writes.
+    Several processes have the same initial weights and the same order of batches, and each computes a slice of every
+    batch; see :class:`~graphkit.training.loss.TrainingLoss`. All decisions are synchronized, and only rank 0 writes
+    files.
 
     Args:
-        config: The configuration with the seed and the ``fold`` of this fit.
-        dataset: The data set of the configuration.
+        config: The configuration, with the seed and the ``fold`` of this fit.
+        dataset: Data set of the configuration.
         folder: The run folder, which exists.
-        device: Where to train.
-        progress: What a person sees.
-        label: What the fit is called there.
-        data: The fingerprint of the data set, where it is known.
-        make_extra: Makes the losses in addition to that of the task, given the model.
+        device: Device of the training.
+        progress: Progress display.
+        label: Label of the fit in the display.
+        data: Fingerprint of the data set; computed if ``None``.
+        make_extra: Function that returns the extra losses of the model; ``None`` for none.
     """
 
     def __init__(
@@ -108,11 +108,11 @@ class Trainer:
         self._saved, self._saved_at, self._pause = 0, 0.0, 0.0
         self.phase, self.before = 1, 0
         self._begin_phase(dataset)
-        if self.shared and self.communicator.rank:  # or all parts of a batch would have the same units dropped
+        if self.shared and self.communicator.rank:  # different dropout masks for the slices of a batch
             torch.manual_seed(config.seed + APART * self.communicator.rank)
 
     def _begin_phase(self, dataset: GraphDataset) -> None:
-        """Sets up what every phase has anew: optimizer, schedule, selection, and the batches of its data."""
+        """Creates optimizer, schedule, early stopping and batches of a phase."""
         self.optimizer = make_optimizer(self.model, self.settings)
         extra_parameters = list(self.extra.module.parameters()) if self.extra is not None else []
         if extra_parameters:
@@ -126,13 +126,13 @@ class Trainer:
         self.nodes = nodes = None if self.extra is not None else node_loader(self.model, dataset, batch_size, workers)
         drawn = drawing(nodes, options.num_neighbors)
 
-        #: Whether processes go through different items, and not each through the whole graph.
+        #: Whether the ranks have different items, instead of the whole graph each.
         self.shared = nodes is not None or not dataset.is_single_graph
         objective = TrainingLoss(self.model, self.train_task, self.precision, self.extra, self.communicator)
         self.objective = parallel(objective, self.shared and options.sync_batchnorm)
 
         def batches(ids: torch.Tensor, **training: Any) -> Batches:
-            cut = drawn if training else nodes  # what is evaluated looks at all neighbors
+            cut = drawn if training else nodes  # evaluation without sampling
             share = self.communicator.rank_slice if self.shared or training else None
             return Batches(dataset, ids, options.batch_size, self.device, nodes=cut, share=share, **training)
 
@@ -140,27 +140,27 @@ class Trainer:
         training = {"generator": self.generator, "augment": augment, "workers": options.workers}
         self.train_batches = batches(self.split.train, **training)
         self.test_batches = batches(self.split.test) if self.split.test.numel() else None
-        # Where the held-out fold is all there is, its curve takes the place of the validation curve.
+        # Under the ten-fold protocol, the held-out fold has the validation curve.
         held_out = self.split.test if dataset.protocol == "fold" else self.split.val
         self.val_batches = batches(held_out) if held_out.numel() else None
 
     @property
     def selects(self) -> bool:
-        """Whether an epoch is chosen by validation within this fit."""
+        """``True`` if the epoch is selected by validation within this fit."""
         return self.val_batches is not None and self.dataset.protocol != "fold"
 
     def run(self, interrupt: InterruptFlag) -> FitResult:
-        """Trains, from the last checkpoint if there is one, and returns the scores of the chosen epoch.
+        """Trains, from the last checkpoint if any, and returns the scores.
 
         Raises:
-            Interrupted: If Ctrl-C came in an epoch that is not the last one; the run folder then holds a checkpoint of
-                the last whole epoch, or of one before it if the epoch did not end within a moment.
+            Interrupted: If Ctrl-C was pressed before the last epoch. The run folder then has a checkpoint of the last
+                completed epoch, or of an earlier one if the current epoch was aborted.
         """
         with interrupt.stopping(lambda: Interrupted(self._saved, self.folder)):
             return self._run(interrupt)
 
     def _run(self, interrupt: InterruptFlag) -> FitResult:
-        """Trains and returns the scores of the chosen epoch."""
+        """Trains and returns the scores of the selected epoch."""
         state = self.communicator.broadcast_from_rank0(self._checkpoint)
         if state is not None:
             self._restore(state)
@@ -196,16 +196,16 @@ class Trainer:
 
     @property
     def _pause_after_checkpoint(self) -> float:
-        """Seconds between two checkpoints: of long epochs each has one, for Ctrl-C does not wait for its end."""
+        """Seconds between two checkpoints, at least :data:`GRACE`."""
         return min(CHECKPOINT_SECONDS, max(GRACE, self._pause))
 
     @property
     def _phase_is_over(self) -> bool:
-        """Whether the epochs or the patience of this phase have run out."""
+        """``True`` after the last epoch of the phase, or after early stopping."""
         return self.epoch - self.before >= self.settings.epochs or self.selection.exhausted
 
     def _next_phase(self) -> bool:
-        """Goes on with the model's next phase, from the weights chosen in this one; returns whether there is one."""
+        """Begins the next phase with the selected weights; returns whether there is one."""
         if not self.model.has_next_phase:
             return False
         begin = time.perf_counter()
@@ -225,28 +225,26 @@ class Trainer:
         return True
 
     def _show(self) -> None:
-        """Begins to show the progress of a phase."""
+        """Starts the progress display of a phase."""
         label = f"{self.label} phase {self.phase}" if self.phase > 1 else self.label
         self.progress.start(label, self.before + self.settings.epochs, self.epoch)
 
     def _epoch(self) -> None:
-        """Trains and validates once."""
+        """Trains and validates for one epoch."""
         begin = time.perf_counter()
         lr = self.schedule.lr
         if self.extra is not None:
             self.extra.epoch = self.epoch
         loss = train_epoch(self.objective, self.train_batches, self.optimizer, self.settings.clip)
         self.epoch += 1
-        if (
-            self.shared and not self.settings.sync_batchnorm
-        ):  # what is evaluated, kept and written is the same everywhere
+        if self.shared and not self.settings.sync_batchnorm:  # all ranks need the same model
             self.communicator.all_reduce_mean_(buffer for buffer in self.model.buffers() if buffer.is_floating_point())
         val_loss = val_score = None
         if self.val_batches is not None:
             val_loss, val_score = self._evaluate(self.val_batches)
         if self.selects and val_loss is not None:
             self.selection.update(self.epoch, val_loss, val_score, self.model)
-        # Without validation, and where the fold must not steer, the training loss is all that a schedule may see.
+        # Without validation, or with a held-out fold, the schedule uses the training loss.
         self.schedule.step(val_loss if self.selects and val_loss is not None else loss)
         seconds = time.perf_counter() - begin
         self.seconds += seconds
@@ -263,12 +261,12 @@ class Trainer:
         self.progress.update(row)
 
     def _evaluate(self, batches: Batches) -> tuple[float, float | None]:
-        """Returns the loss and the score, ``None`` if it is undefined, the same in all processes."""
+        """Returns loss and score, ``None`` if undefined, the same on all ranks."""
         result = evaluate(self.model, self.task, batches, self.communicator if self.shared else None)
         return self.communicator.broadcast_from_rank0(lambda: result)
 
     def _finish(self) -> FitResult:
-        """Puts the weights chosen in the last phase in, writes them and computes the test score, once."""
+        """Computes the test score of the selected weights, and writes the results."""
         if self.selects:
             self.model.load_state_dict(self.selection.weights)
         test = self._evaluate(self.test_batches)[1] if self.test_batches is not None else None
@@ -293,7 +291,7 @@ class Trainer:
         }
 
     def _curve(self) -> list[float | None]:
-        """Returns the held-out score after every epoch; nothing for those of phases before the last one."""
+        """Returns the held-out score after every epoch, ``None`` before the last phase."""
         return [row["validation"] if row["phase"] == self.phase else None for row in self.rows]
 
     def _save(self) -> None:
@@ -305,7 +303,7 @@ class Trainer:
         self._pause = CHECKPOINT_RATIO * (self._saved_at - begin)
 
     def _write(self, random: list[dict[str, Any]]) -> None:
-        """Writes a checkpoint with the random states of all processes."""
+        """Writes a checkpoint with the random states of all ranks."""
         state = {
             "config": self.config.to_dict(),
             "data": self.data,
@@ -330,16 +328,16 @@ class Trainer:
         """Returns the last checkpoint, if there is one.
 
         Raises:
-            ValueError: If it is damaged.
+            InputError: If it is damaged.
         """
         path = self.folder / "state.pt"
         return load_state(path) if path.exists() else None
 
     def _restore(self, state: dict[str, Any]) -> None:
-        """Goes on from a checkpoint, with as many processes as it was written by or with others.
+        """Restores a checkpoint, which may be of another number of processes.
 
         Raises:
-            ValueError: If it is not of this model.
+            InputError: If it belongs to another run.
         """
         with of_this_run(self.folder / "state.pt"):
             check_origin(state, self.config.to_dict(), self.data, self.config.free_settings)
@@ -361,16 +359,16 @@ class Trainer:
             random_states = [state["random"], *state.get("random_of_others", [])]
             has_state = self.communicator.rank < len(random_states)
             restore_random_state(random_states[self.communicator.rank if has_state else 0], self.generator)
-            if not has_state and self.shared:  # there were fewer processes
+            if not has_state and self.shared:  # checkpoint of fewer processes
                 torch.manual_seed(self.config.seed + APART * self.communicator.rank + self.epoch)
-            elif not has_state and self.device.type == "cuda":  # all draw alike, each on its own device
+            elif not has_state and self.device.type == "cuda":  # the same random numbers on every device
                 torch.cuda.set_rng_state(random_states[0]["cuda"][0], self.device)
 
     def _check(self, state: dict[str, Any]) -> None:
-        """Refuses a checkpoint in which something is missing or has another type, shape or length.
+        """Checks the types, shapes and lengths of a checkpoint.
 
         Raises:
-            InputError: If so; what is wrong is named.
+            InputError: If a value is missing or invalid; the message names it.
         """
         check_weights(state["model"], self.model, "its weights")
         rows = [dict.fromkeys(COLUMNS)]
@@ -389,10 +387,10 @@ class Trainer:
                 check_kind(saved[key], expected[key], f"random.{key}")
 
     def _schedule(self, state: dict[str, Any]) -> dict[str, Any]:
-        """Returns the state of a schedule, with what another version of PyTorch keeps or leaves out as it is now.
+        """Returns the state of the schedule, converted from other versions of PyTorch.
 
         Raises:
-            InputError: If it is that of another schedule.
+            InputError: If it belongs to another schedule.
         """
         current = self.schedule.state_dict()
         inner = current["scheduler"]

@@ -1,4 +1,4 @@
-"""Independent work, divided among processes and machines that share a folder."""
+"""Shards: independent units, distributed over processes with a shared folder."""
 
 from graphkit.experiments.shards.manifest import open_folder, parse_shard
 from graphkit.experiments.shards.shard import Shard, refuse_processes

@@ -1,4 +1,4 @@
-"""Who works on what: claims in a folder that several machines share, made without any lock of the file system."""
+"""Claims of units by processes with a shared folder, without file locks."""
 
 import contextlib
 import json
@@ -14,17 +14,17 @@ from typing import Any
 from graphkit.files import write_json, writing
 from graphkit.processes import alive, machine_id, started
 
-#: Seconds between two signs of life.
+#: Seconds between two heartbeats.
 BEAT = 5.0
-#: Seconds without one after which a process of another machine is taken for dead: more than a shared folder may lag.
+#: Seconds without a heartbeat until a process of another machine is considered dead, more than the lag of a folder.
 SILENCE = 90.0
 
 
 class Worker:
-    """This process, as the others see it: a small file that is touched every few seconds, and gone at the end.
+    """Heartbeat of this process: a file that is touched every :data:`BEAT` seconds.
 
     Args:
-        folder: Where such files are.
+        folder: Folder of the heartbeat files.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -35,7 +35,7 @@ class Worker:
     def __enter__(self) -> "Worker":
         for path in self.path.parent.glob("*.json"):
             other = _read(path)
-            if other and other.get("machine") == machine_id() and not _runs(other):  # it was killed
+            if other and other.get("machine") == machine_id() and not _runs(other):  # a killed process
                 path.unlink(missing_ok=True)
         here = {"host": socket.gethostname(), "machine": machine_id()}
         write_json(self.path, {**here, "process": os.getpid(), "started": started(os.getpid())})
@@ -50,20 +50,20 @@ class Worker:
 
     def _beat(self) -> None:
         while not self._over.wait(BEAT):
-            with contextlib.suppress(OSError):  # the folder may be away for a moment
+            with contextlib.suppress(OSError):  # the folder may be unavailable temporarily
                 os.utime(self.path)
 
 
 class Claims:
-    r"""Claims of a process, and a look at those of the others.
+    r"""Claims of units by this process and by others.
 
-    The :math:`g`-th claim of something is the file ``NAME.g``, which only one process can create. It says who made it
-    and what became of it: ``working``, ``done`` or ``left``. Whoever finds that the last one was left, or that its
-    process is dead, may create the next one. No file is ever removed, so that nobody can remove the wrong one.
+    The :math:`g`-th claim of a unit is the file ``NAME.g``, which only one process can create. It contains the process
+    and the state: ``working``, ``done`` or ``left``. If the last claim was left, or its process is dead, any process
+    may create the next one. Files are never removed, which avoids races.
 
     Args:
-        folder: Where the files are.
-        worker: This process.
+        folder: Folder of the claims.
+        worker: Heartbeat of this process.
     """
 
     def __init__(self, folder: Path, worker: Worker) -> None:
@@ -72,7 +72,7 @@ class Claims:
         self._seen: dict[str, tuple[int, float, bool]] = {}
 
     def take(self, name: str) -> bool:
-        """Claims something; returns whether that succeeded, which it does not while another process may hold it."""
+        """Claims a unit; returns ``False`` if another process may hold it."""
         last = self._last(name)
         if last and self._held(self.folder / f"{name}.{last}"):
             return False
@@ -80,26 +80,26 @@ class Claims:
         try:
             with writing(path), open(path, "x", encoding="utf-8") as file:
                 file.write(self._content("working"))
-        except FileExistsError:  # another one was faster
+        except FileExistsError:  # claimed by another process
             return False
         self._mine[name] = path
         return True
 
     def end(self, name: str, state: str) -> None:
-        """Says what became of a claim of this process: ``"done"`` or ``"left"``."""
+        """Writes the final state of a claim of this process, ``"done"`` or ``"left"``."""
         path = self._mine.pop(name, None)
         if path is not None:
             write_json(path, json.loads(self._content(state)))
 
     def end_all(self) -> None:
-        """Leaves all that this process has claimed."""
+        """Releases all claims of this process."""
         for name in list(self._mine):
             self.end(name, "left")
 
     def holder(self, name: str) -> tuple[str, bool | None]:
-        """Returns in words who made the last claim of something, and whether that process lives.
+        """Returns a description of the process of the last claim, and whether it is alive.
 
-        ``None`` stands for not known yet: it is on another machine, and has to be watched for longer.
+        This is ``None`` if it is not decided yet, for a process on another machine.
         """
         last = self._last(name)
         content = _read(self.folder / f"{name}.{last}") if last else {}
@@ -113,9 +113,9 @@ class Claims:
         return f"process {other.get('process')} on {other.get('host')}", self._lives(token, self._place(token))
 
     def _held(self, path: Path) -> bool:
-        """Returns whether the process that made a claim may still be at it."""
+        """Returns whether the process of a claim may still hold it."""
         content = _read(path)
-        if content is None:  # just created, or by a process that was killed at that very moment
+        if content is None:  # not written yet, or of a process that was killed before
             return self._lives(path.name, path) is not False
         if content.get("state") != "working":
             return False
@@ -123,12 +123,12 @@ class Claims:
         return self._lives(token, self._place(token)) is not False
 
     def _lives(self, token: str, path: Path) -> bool | None:
-        """Returns whether a process lives: at once on this machine, by the signs that it gives on another one."""
+        """Returns whether a process is alive, on another machine by its heartbeat."""
         other = _read(path)
         if other is not None and other.get("machine") == machine_id():
             return _runs(other)
         try:
-            with path.open("rb") as file:  # to open it asks the file server, where a look alone may be answered here
+            with path.open("rb") as file:  # opening bypasses the attribute cache of NFS
                 beat = os.fstat(file.fileno()).st_mtime_ns
         except FileNotFoundError:
             return False
@@ -144,7 +144,7 @@ class Claims:
         return True if ever else None
 
     def _last(self, name: str) -> int:
-        """Returns the number of the last claim of something, 0 for none."""
+        """Returns the number of the last claim of a unit, 0 for none."""
         numbers = [0]
         for entry in os.listdir(self.folder):
             stem, _, number = entry.rpartition(".")
@@ -160,13 +160,13 @@ class Claims:
 
 
 def _runs(worker: dict[str, Any]) -> bool:
-    """Returns whether a process of this machine runs."""
+    """Returns whether a process of this machine is running."""
     process = worker.get("process")
     return type(process) is int and 0 < process < 2**31 and alive(process, str(worker.get("started", "")))
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """Returns what a small file says; nothing if it is not there, or not whole yet."""
+    """Returns the content of a JSON file, ``None`` if it is missing or incomplete."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""What is to be done in a folder, and by which shard: agreed once, by whoever comes first, and kept to by all."""
+"""Manifest of a folder with shards: its units and their assignment."""
 
 import os
 import re
@@ -13,16 +13,16 @@ from graphkit.files import read_json, write_json
 from graphkit.training.fingerprint import differences
 from graphkit.training.run_files import SHARDS, NewFolder, make_folder, make_parents
 
-#: Settings in which machines may differ.
+#: Settings that may differ between machines.
 _FREE = ("device", "data.root")
 
 
 class Manifest(NamedTuple):
-    """The units of work of a run folder.
+    """Units of a run folder and their shards.
 
     Args:
         shards: Number of shards.
-        units: The shard that each unit belongs to, in the order of the work.
+        units: Shard of each unit, in order.
     """
 
     shards: int
@@ -30,10 +30,10 @@ class Manifest(NamedTuple):
 
 
 def parse_shard(text: str) -> tuple[int, int]:
-    """Returns the number of a shard, and how many there are, of text such as ``"0/4"``.
+    """Returns index and number of shards, from text such as ``"0/4"``.
 
     Raises:
-        ValueError: If the text does not read so, or there is no such shard.
+        InputError: If the text is invalid, or there is no such shard.
     """
     match = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", text, re.ASCII)
     if match is None:
@@ -47,20 +47,20 @@ def parse_shard(text: str) -> tuple[int, int]:
 
 
 def agree(folder: Path, count: int | None, command: str, config: Mapping[str, Any], units: Iterable[str]) -> Manifest:
-    """Returns what a folder's shards have agreed on, after agreeing to it if this process is the first.
+    """Returns the manifest of a folder, which the first process creates.
 
-    Unit ``k`` belongs to shard ``k`` modulo ``count``. All may begin at the same moment, on a folder that does not
-    exist: the folder ``shards`` is made aside and takes its name in one step, which only one of them can do.
+    Unit ``k`` belongs to shard ``k`` modulo ``count``. Several processes may start at once: the folder ``shards`` is
+    created under a temporary name and renamed atomically by one of them.
 
     Args:
         folder: The run folder.
-        count: Number of shards; ``None`` for that which is agreed on.
-        command: The command, such as ``"train"``.
-        config: Its settings.
-        units: The names of the units of work, in order.
+        count: Number of shards; ``None`` for that of an existing manifest.
+        command: Command, such as ``"train"``.
+        config: Settings of the run.
+        units: Names of the units, in order.
 
     Raises:
-        ValueError: If the folder holds something else, cannot be written, or was begun with another number of shards,
+        InputError: If the folder contains other files, cannot be written, or was started with another number of shards,
             another command or other settings.
     """
     path = folder / SHARDS
@@ -96,7 +96,7 @@ def agree(folder: Path, count: int | None, command: str, config: Mapping[str, An
 
 
 def _is_manifest(content: Any) -> bool:
-    """Returns whether a manifest has all that it needs."""
+    """Returns whether the content of a manifest is valid."""
     if not isinstance(content, dict) or not isinstance(content.get("command"), str):
         return False
     count, units = content.get("count"), content.get("units")
@@ -105,33 +105,33 @@ def _is_manifest(content: Any) -> bool:
 
 
 def open_folder(output: str | Path | None) -> NewFolder:
-    """Returns the folder that shards share, made if need be.
+    """Returns the shared folder of all shards, created if necessary.
 
     Raises:
-        ValueError: If none is given, or it holds what no shard has written.
+        InputError: If there is no ``output``, or it contains files other than those of shards.
     """
     if output is None:
         raise InputError("--shard needs --output DIR, a folder that all shards share and name alike (got none)")
     folder = Path(output)
-    for _ in range(2):  # another shard may have begun between the two looks
+    for _ in range(2):  # another shard may start between the two checks
         begun = (folder / SHARDS / "manifest.json").is_file()
         if begun or not folder.is_dir() or all(path.name.startswith(f".{SHARDS}-") for path in folder.iterdir()):
             try:
                 return NewFolder(folder, make_parents(folder))
             except OSError as error:
                 raise _unwritable(folder, error) from None
-    return make_folder(folder, "")  # which says that it is not empty
+    return make_folder(folder, "")  # raises the error of a folder that is not empty
 
 
 def _publish(path: Path, content: dict[str, Any]) -> None:
-    """Makes the folder of the shards with all that it has from the beginning, unless another process does."""
+    """Creates the folder of the shards with its manifest, unless another process does."""
     aside = path.with_name(f".{SHARDS}-{secrets.token_hex(6)}")
     try:
         for name in ("units", "workers"):
             (aside / name).mkdir(parents=True)
         write_json(aside / "manifest.json", content)
         try:
-            os.rename(aside, path)  # which fails where there is a folder that is not empty
+            os.rename(aside, path)  # fails if the folder exists and is not empty
         except OSError:
             if not (path / "manifest.json").is_file():
                 raise

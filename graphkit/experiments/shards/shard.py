@@ -1,4 +1,4 @@
-"""A shard of the independent work of a run folder: which units it does, when it helps, and what it says of the rest."""
+"""Shard of the units of a run folder."""
 
 import os
 import time
@@ -17,12 +17,12 @@ from graphkit.training.run_files import SHARDS
 
 Item = TypeVar("Item")
 
-#: Seconds between two looks at what the others do.
+#: Seconds between two checks of the other processes.
 POLL = 0.5
 
 
 def refuse_processes() -> None:
-    """Refuses a process that ``torchrun`` started together with others."""
+    """Raises an error in one of several processes of ``torchrun``."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise InputError(
             "--shard is for independent work, and torchrun for several processes at the same fit (got both); start "
@@ -31,25 +31,24 @@ def refuse_processes() -> None:
 
 
 class Shard:
-    """One or all shards of a folder, while a process works on them.
+    """Context in which a process runs one shard, or all shards, of a folder.
 
-    Units are folders within that of the run, and done when a certain file is there. Each process claims a unit before
-    it begins, and its shard before anything.
+    Units are subfolders of the run folder, complete when the file ``mark`` exists. A process claims its shard, and then
+    each unit before it starts.
 
     Args:
         folder: The run folder, which exists.
-        command: The command, such as ``"train"``.
-        config: Its settings.
-        units: The names of all units in order; ``""`` for a run that is a single unit.
-        which: Such as ``"0/2"``; ``None`` for all that is left in a folder that was begun with shards.
-        progress: What a person sees.
-        mark: The file in the folder of a unit that says that it is done.
-        within: The number of this process and how many there are, where they share out all shards of a folder.
+        command: Command, such as ``"train"``.
+        config: Settings of the run.
+        units: Names of all units in order; ``""`` for a run of a single unit.
+        which: Shard, such as ``"0/2"``; ``None`` for all shards.
+        progress: Progress display.
+        mark: File of a completed unit.
+        within: Rank and number of processes that distribute all shards of a folder.
 
     Raises:
-        ValueError: As :func:`~graphkit.experiments.shards.manifest.agree` and
-            :func:`~graphkit.experiments.shards.manifest.parse_shard`; and, when it is entered, if another process
-            works on the shard.
+        InputError: As :func:`~graphkit.experiments.shards.manifest.agree` and
+            :func:`~graphkit.experiments.shards.manifest.parse_shard`; and on entry, if another process runs the shard.
     """
 
     def __init__(
@@ -94,18 +93,18 @@ class Shard:
             self._worker.__exit__(kind, error, trace)
 
     def helping(self) -> "Shard":
-        """Returns the shard as one that also does units of other shards that are free, and waits for the others."""
+        """Returns a copy that also runs free units of other shards and waits for the rest."""
         other = copy(self)
         other._helps = True
         return other
 
     def turns(self, items: Mapping[str, Item], interrupt: InterruptFlag | None = None) -> Iterator[tuple[str, Item]]:
-        """Yields the units to be done now, one after the other; each is claimed until the next is asked for.
+        """Yields the units to run now, each claimed until the next one.
 
-        Those of this shard that another process is at, to help, are left to it.
+        Units of this shard that a process of another shard has claimed are skipped.
 
         Raises:
-            Interrupted: If Ctrl-C comes while another process is waited for.
+            Interrupted: If Ctrl-C is pressed while waiting for another process.
         """
         waiting, said = dict(items), False
         while waiting:
@@ -134,16 +133,16 @@ class Shard:
                 time.sleep(POLL)
 
     def remaining(self, names: Iterable[str]) -> list[str]:
-        """Returns which of some units belong to this shard and are not done."""
+        """Returns the incomplete units of this shard among some names."""
         units = [self._unit(name) for name in names]
         return [unit for unit in units if self.units[unit] in self.indices and not self.done(unit)]
 
     def done(self, unit: str) -> bool:
-        """Returns whether a unit is done, by any process."""
+        """Returns whether a unit is complete."""
         path = self.folder
         for name in [*Path(unit).parts, self.mark]:
             try:
-                if name not in os.listdir(path):  # a listing is asked of the file server, a single name may not be
+                if name not in os.listdir(path):  # a listing bypasses the name cache of NFS
                     return False
             except (FileNotFoundError, NotADirectoryError):
                 return False
@@ -151,11 +150,11 @@ class Shard:
         return True
 
     def left(self) -> dict[str, str]:
-        """Returns the units that are not done, and the shard that each belongs to."""
+        """Returns the incomplete units with their shards."""
         return {unit: f"{self.units[unit]}/{self.count}" for unit in self.units if not self.done(unit)}
 
     def so_far(self) -> dict[str, Any]:
-        """Returns what is done and what is left: what takes the place of a result until all is done."""
+        """Returns completed and remaining units, in place of the result of a run."""
         left = self.left()
         return {
             "command": self.command,
@@ -173,7 +172,7 @@ class Shard:
         return name or "."
 
     def _claim_shard(self, index: int) -> None:
-        """Claims a whole shard; waits only where it cannot be known yet whether the process that has it lives."""
+        """Claims a shard; waits until the state of a process that holds it is decided."""
         name, said = f"shard-{index}", False
         while not self._claims.take(name):
             who, lives = self._claims.holder(name)
