@@ -5,8 +5,7 @@
 A page of a mapped file that was read stays in memory while there is room and is dropped when there is none. It counts
 in the "resident" size all the same. The process's own memory ("anonymous": tensors, Python objects) cannot be dropped:
 that it fits decides whether a command can run. Both are sampled 50 times a second, and the largest resident size is
-also asked of the kernel, which misses nothing. DistributedCommunicator that the command starts are not counted. Linux
-only.
+also read from the kernel, which misses nothing. Processes that the command starts are not counted. Linux only.
 """
 
 import json

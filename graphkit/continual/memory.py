@@ -1,7 +1,7 @@
 """Episodic memory of training items of old tasks."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,8 +10,6 @@ from graphkit.continual.experience import Experience
 from graphkit.continual.gradients import evaluating
 from graphkit.errors import InputError
 from graphkit.ops._segments import widen
-
-EarlyStopping = Literal["first", "mean", "coverage"]
 
 
 class Memory:

@@ -237,5 +237,5 @@ def test_what_must_be_known_is_said() -> None:
     assert note.startswith("classes left out, which are in no task: 6 of 7")
     assert "every score is 100 %" in TaskStream(nodes(), 1).notes[0]
     assert TaskStream(nodes(), 1, scenario="class").notes == []
-    assert TaskStream(molecules(), 1).notes == []  # an assay has two outputs_and_targets
+    assert TaskStream(molecules(), 1).notes == []  # an assay has two classes
     assert "labels left out" in TaskStream(molecules(), tasks=3).notes[0]

@@ -43,8 +43,8 @@ class LocalStructureLoss(DistillationLoss):
     Args:
         kernel (str, optional): ``"rbf"``, ``"linear"``, ``"poly"``, ``"euclidean"`` or ``"l1exp"``, see
             :func:`~graphkit.ops.edge_similarity`. (default: ``"rbf"``)
-        direction (str, optional): ``"student_teacher"`` for the divergence above, ``"teacher_student"`` for the
-            reverse. (default: ``"student_teacher"``)
+        direction (str, optional): ``"student_teacher"`` for :math:`\mathrm{KL}(\mathrm{LS}^s \Vert \mathrm{LS}^t)`
+            as above, ``"teacher_student"`` for the reverse. (default: ``"student_teacher"``)
         sigma (float, optional): Bandwidth of ``"rbf"``. If squared distances are much larger than its square, all
             similarities and the gradient vanish. (default: ``1.0``)
         c (float, optional): Constant of ``"poly"``. (default: ``0.0``)
