@@ -1,1 +1,1 @@
-"""Configurations as layers of YAML and ``key=value``, and the recipes."""
+"""Layers of configurations, from YAML and ``key=value``, and recipes."""

@@ -1,4 +1,4 @@
-"""Layers of a configuration: nested mappings, read from YAML files and ``key=value``, and merged."""
+"""Layers of a configuration: nested mappings from YAML files and ``key=value``."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -68,7 +68,10 @@ def _combine(section: Layer, layer: Layer, path: str) -> dict[str, Any]:
 
 
 def with_name(section: str, settings: Layer) -> Layer:
-    """Returns a section ``model`` or ``data`` with the registered spelling of its name; other sections unchanged."""
+    """Returns a section ``model`` or ``data`` with its registered name.
+
+    Other sections are returned unchanged.
+    """
     name = settings.get("name")
     if not isinstance(name, str):
         return settings
@@ -106,7 +109,9 @@ def read_config(path: str | Path) -> dict[str, Any]:
 
 
 def parse_setting(text: str) -> dict[str, Any]:
-    """Parses ``"train.lr=0.01"`` to ``{"train": {"lr": 0.01}}``; a value that is not YAML is text.
+    """Parses ``"train.lr=0.01"`` to ``{"train": {"lr": 0.01}}``.
+
+    A value that is not YAML is text.
 
     Raises:
         InputError: If the text does not have the form ``key=value``, or the value exceeds the limits of YAML.

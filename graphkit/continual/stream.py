@@ -112,7 +112,10 @@ class TaskStream(Sequence[StreamTask]):
         self.task = make_task(dataset.task, dataset.metric)
         self.visible_graph: VisibleGraph | None = None
         if not dataset.is_single_graph and (visible != "whole" or not inter_task_edges or scenario == "time"):
-            raise InputError(f"'{dataset.name}' has many graphs: they are seen whole, and have no time")
+            raise InputError(
+                f"`visible`, `inter_task_edges` and the scenario 'time' are for a single graph (got '{dataset.name}', "
+                "many graphs); leave them out"
+            )
         y, edge_time, owner = _targets(dataset), None, None
         if scenario == "time":
             data = dataset.graphs[0]
@@ -131,7 +134,7 @@ class TaskStream(Sequence[StreamTask]):
         self.dataset = dataset.with_targets(y)
         if dataset.is_single_graph:
             if owner is None and (visible != "whole" or not inter_task_edges):
-                raise InputError("the nodes of a stream of labels belong to all tasks, and can only be seen whole")
+                raise InputError("the nodes of a stream of labels belong to all tasks; set `visible` to 'whole'")
             none = torch.full((y.size(0),), -1)
             self.visible_graph = VisibleGraph(
                 self.dataset.graphs[0], none if owner is None else owner, visible, inter_task_edges, edge_time
@@ -220,7 +223,7 @@ class TaskStream(Sequence[StreamTask]):
         if isinstance(index, slice):
             return [self.at(number, number) for number in range(len(self))[index]]
         if not -len(self) <= index < len(self):
-            raise IndexError(f"there are {len(self)} tasks (asked for number {index})")
+            raise IndexError(f"there are {len(self)} tasks (got index {index})")
         return self.at(index % len(self), index % len(self))
 
     def __iter__(self) -> Iterator[StreamTask]:
@@ -267,7 +270,7 @@ class TaskStream(Sequence[StreamTask]):
 def _targets(dataset: GraphDataset) -> Tensor:
     """Returns classes ``[N]`` or labels ``[N, L]`` of all items."""
     if dataset.collection is not None and dataset.task == "node-classification":
-        raise InputError(f"no stream is made of many graphs whose nodes have classes, such as '{dataset.name}'")
+        raise InputError(f"node classification on many graphs has no stream of tasks (got '{dataset.name}')")
     y = dataset.targets()
     return y.view(-1) if dataset.task == "graph-classification" else y
 

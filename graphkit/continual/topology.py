@@ -189,5 +189,5 @@ def _features(layer: MessagePassing, sent: dict[str, Any]) -> tuple[Tensor, Tens
         if fits and (best is None or source.shape[1:].numel() > best[0].shape[1:].numel()):
             best = (source, end)
     if best is None:
-        raise InputError(f"{layer} sends no dense features of nodes, so that its topology has no score; leave it out")
+        raise InputError(f"{layer} has no dense node features in its messages, and therefore no score; leave it out")
     return best

@@ -115,7 +115,7 @@ def train_config_of(path: Path) -> TrainConfig:
     if isinstance(config, TrainConfig):
         return config
     if config.command == "distill":
-        remedy = f"compares several networks; take the run of one of them, such as {path / 'alone'}"
+        remedy = f"compares several networks; use the run of one of them, such as {path / 'alone'}"
         raise InputError(f"'{path}' is a run of graphkit distill and {remedy}")
     raise InputError(
         f"'{path}' is a run of graphkit {config.command}, and a run of graphkit train is needed here; for its scores "

@@ -120,7 +120,7 @@ def check_output(output: str | Path) -> None:
     """
     path = Path(output)
     if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"`output` must end in {' or '.join(SUFFIXES)} (got '{output}'); the end decides the format")
+        raise InputError(f"`output` must end in {' or '.join(SUFFIXES)} (got '{output}')")
     if path.is_dir() or not path.parent.is_dir():
         what = "it is a folder" if path.is_dir() else f"there is no folder '{path.parent}'"
         raise InputError(f"the predictions cannot be written to '{output}' ({what})")

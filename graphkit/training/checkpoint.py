@@ -56,7 +56,7 @@ def load_state(path: str | Path) -> dict[str, Any]:
         raise InputError(f"the checkpoint '{path}' is damaged (`format` is {form!r:.40}); {_REMEDY}")
     if form > FORMAT:
         raise InputError(
-            f"the checkpoint '{path}' has format {form}, and this graphkit knows {FORMAT}; install a newer graphkit"
+            f"the checkpoint '{path}' has format {form}, and this graphkit reads {FORMAT}; install a newer graphkit"
         )
     return state
 
@@ -251,6 +251,6 @@ def put_weights(model: torch.nn.Module, weights: dict[str, Tensor], path: str | 
     Raises:
         InputError: If they belong to another model; the message names the first difference.
     """
-    remedy = "; the configuration or the data beside them have changed"
+    remedy = "; the configuration or the data have changed"
     check_weights(weights, model, f"the weights '{path}'", remedy)
     model.load_state_dict(weights)

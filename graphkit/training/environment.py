@@ -55,7 +55,7 @@ def pick_device(name: str) -> torch.device:
         device = torch.device("cuda", local_rank() % max(torch.cuda.device_count(), 1))
     if device.type == "cuda" and (device.index or 0) >= (torch.cuda.device_count() if torch.cuda.is_available() else 0):
         raise InputError(
-            f"`device` is '{name}', but PyTorch {torch.__version__} sees {torch.cuda.device_count()} CUDA devices; "
+            f"`device` is '{name}', but PyTorch {torch.__version__} finds {torch.cuda.device_count()} CUDA devices; "
             "use --device cpu, or install a build of PyTorch for your GPU"
         )
     return device

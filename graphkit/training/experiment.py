@@ -188,7 +188,7 @@ class TrainExperiment(Experiment):
         dataset, settings = self.dataset, self.config.train
         split = dataset.splits[0]
         if not split.train.numel():
-            raise InputError("a split must have at least one training item (got none)")
+            raise InputError("a split must have at least one training item (got none); draw another split")
         model = make_model(self.config.model, dataset)
         check_graphs(model, dataset)
         Schedule(make_optimizer(model, settings), settings)

@@ -167,7 +167,7 @@ def read_result(folder: Path) -> dict[str, Any]:
     if not isinstance(form, int) or isinstance(form, bool) or form < 1:
         raise InputError(f"'{path}' is damaged (`format` is {form!r}); delete it, or train again")
     if form > FORMAT:
-        raise InputError(f"'{path}' has format {form}, and this graphkit knows {FORMAT}; install a newer graphkit")
+        raise InputError(f"'{path}' has format {form}, and this graphkit reads {FORMAT}; install a newer graphkit")
     if "metric" in result:
         result.setdefault("maximize", maximizes(result["metric"]))
     return result

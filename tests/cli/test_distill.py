@@ -28,7 +28,7 @@ def test_tells_scores_sizes_and_what_they_allow_to_say(graphkit: Command) -> Non
     assert graphkit("evaluate", folder / "lsp").exit_code == 0
     assert graphkit("predict", folder / "kd", "--output", "preds.csv").exit_code == 0 and Path("preds.csv").is_file()
     evaluated = graphkit("evaluate", folder)
-    assert evaluated.exit_code == 2 and f"take the run of one of them, such as {folder}/alone" in evaluated.stderr
+    assert evaluated.exit_code == 2 and f"use the run of one of them, such as {folder}/alone" in evaluated.stderr
 
 
 def test_one_json_object_that_can_be_had_again(graphkit: Command) -> None:

@@ -87,7 +87,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing(graphkit: Command, arguments: 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
 def test_cuda_without_cuda_is_one_line(graphkit: Command) -> None:
     result = graphkit(*KARATE, "--device", "cuda")
-    assert result.exit_code == 2 and "sees 0 CUDA devices; use --device cpu" in result.stderr
+    assert result.exit_code == 2 and "finds 0 CUDA devices; use --device cpu" in result.stderr
 
 
 def test_an_output_folder_that_is_taken_is_refused(graphkit: Command) -> None:

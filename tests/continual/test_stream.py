@@ -132,7 +132,7 @@ def test_labels_in_groups() -> None:
     assert len(stream) == 2
     data = stream[1].data
     assert torch.equal(stream[1].target(data), y[data.train_mask][:, stream.classes[1]])
-    with pytest.raises(ValueError, match="belong to all tasks, and can only be seen whole"):
+    with pytest.raises(ValueError, match="belong to all tasks; set `visible` to 'whole'"):
         TaskStream(graph(y, [[0, 1]]), 2, visible="so-far")
 
 
@@ -223,7 +223,7 @@ def test_classes_and_parts_without_items() -> None:
         TaskStream(graph(torch.tensor([0, 0, 0, 1]), [[0, 1]]), 1, seed=1)
     with pytest.raises(ValueError, match="labels do not compete"):
         TaskStream(molecules(), 1, scenario="class")
-    with pytest.raises(ValueError, match="'molecules' has many graphs: they are seen whole, and have no time"):
+    with pytest.raises(ValueError, match="are for a single graph .got 'molecules', many graphs."):
         TaskStream(molecules(), 1, visible="task")
     with pytest.raises(ValueError, match=r"needs classes or labels \(got the regression 'own'\)"):
         TaskStream(missing.replace(task="graph-regression"), 1)

@@ -141,7 +141,7 @@ def test_bad_input() -> None:
             return weight
 
     layer = Silent()
-    with listen(layer), pytest.raises(ValueError, match="sends no dense features of nodes"):
+    with listen(layer), pytest.raises(ValueError, match="has no dense node features in its messages"):
         layer(X, EDGES)
 
 

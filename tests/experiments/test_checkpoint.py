@@ -175,7 +175,7 @@ def test_a_checkpoint_carries_a_format(tmp_path: Path) -> None:
     assert torch.load(path, weights_only=True) == {"epoch": 1, "format": 1}
     torch.save({"epoch": 1}, path)  # as an older version wrote it
     assert load_state(path) == {"epoch": 1}
-    for form, message in ((2, "has format 2, and this graphkit knows 1"), ("a", "`format` is 'a'"), (0, "is 0")):
+    for form, message in ((2, "has format 2, and this graphkit reads 1"), ("a", "`format` is 'a'"), (0, "is 0")):
         torch.save({"epoch": 1, "format": form}, path)
         with pytest.raises(InputError, match=message):
             load_state(path)

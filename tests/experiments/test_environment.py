@@ -18,7 +18,7 @@ def test_an_unknown_device_is_refused(name: str) -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
 def test_cuda_where_there_is_none_says_what_to_do() -> None:
-    with pytest.raises(ValueError, match="`device` is 'cuda', but PyTorch .* sees 0 CUDA devices; use --device cpu"):
+    with pytest.raises(ValueError, match="`device` is 'cuda', but PyTorch .* finds 0 CUDA devices; use --device cpu"):
         pick_device("cuda")
     assert pick_device("auto") == torch.device("cpu")
 

@@ -152,7 +152,7 @@ def test_results_carry_a_format_and_older_ones_are_read(small_run: Path, tmp_pat
     for metric, maximize in (("accuracy", True), ("mae", False)):  # the first results did not say
         (tmp_path / "result.json").write_text(json.dumps({**result, "metric": metric}))
         assert read_train_result(tmp_path)["maximize"] is maximize
-    for form, message in ((2, "has format 2, and this graphkit knows 1"), ("a", "`format` is 'a'"), (True, "is True")):
+    for form, message in ((2, "has format 2, and this graphkit reads 1"), ("a", "`format` is 'a'"), (True, "is True")):
         (tmp_path / "result.json").write_text(json.dumps({**result, "format": form}))
         with pytest.raises(InputError, match=message):
             read_result(tmp_path)

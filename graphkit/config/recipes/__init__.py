@@ -1,4 +1,4 @@
-"""Recipes: settings of a method on a data set, with the expected score and its source.
+"""Recipes: settings of a method on a data set, with the expected score.
 
 A recipe is a YAML file in this folder. It has the sections ``model``, ``data`` and ``train`` of a configuration
 (see :func:`graphkit.experiments.build_config`), a ``title``, and a list ``expected`` whose entries give ``metric``,

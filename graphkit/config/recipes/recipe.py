@@ -34,7 +34,7 @@ def load_recipe(name: str) -> dict[str, Any]:
 
 
 def train_recipe(name: str) -> dict[str, Any]:
-    """Returns the settings of a recipe for ``graphkit train``, as a layer of a configuration.
+    """Returns a recipe for ``graphkit train`` as a layer of a configuration.
 
     Raises:
         InputError: If there is no such recipe, or it is for ``graphkit continual`` or ``graphkit distill``.
@@ -48,7 +48,7 @@ def train_recipe(name: str) -> dict[str, Any]:
 
 
 def continual_recipe(name: str, protocol: str = "default") -> dict[str, Any]:
-    """Returns the settings of a recipe for ``graphkit continual``, as a layer of a configuration.
+    """Returns a recipe for ``graphkit continual`` as a layer of a configuration.
 
     Args:
         name (str): Name of the recipe.
@@ -68,7 +68,7 @@ def continual_recipe(name: str, protocol: str = "default") -> dict[str, Any]:
 
 
 def distill_recipe(name: str) -> dict[str, Any]:
-    """Returns the settings of a recipe for ``graphkit distill``, as a layer of a configuration.
+    """Returns a recipe for ``graphkit distill`` as a layer of a configuration.
 
     Raises:
         InputError: If there is no such recipe, or it is for another command.
@@ -80,6 +80,6 @@ def distill_recipe(name: str) -> dict[str, Any]:
 
 
 def find_recipe(model: str, dataset: str) -> str | None:
-    """Returns the name of the recipe for a model on a data set, ``MODEL-DATASET``, if there is one."""
+    """Returns the name of the recipe ``MODEL-DATASET``, if there is one."""
     name = f"{model}-{dataset}"
     return name if name in recipe_names() else None

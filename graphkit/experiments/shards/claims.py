@@ -104,7 +104,7 @@ class Claims:
         last = self._last(name)
         content = _read(self.folder / f"{name}.{last}") if last else {}
         if content is None:
-            return "a process that is about to begin", None
+            return "a process that is starting", None
         token = str(content.get("worker"))
         other = _read(self._place(token))
         if content.get("state") != "working" or (other is None and not self._place(token).exists()):

@@ -111,7 +111,7 @@ def open_folder(output: str | Path | None) -> NewFolder:
         InputError: If there is no ``output``, or it contains files other than those of shards.
     """
     if output is None:
-        raise InputError("--shard needs --output DIR, a folder that all shards share and name alike (got none)")
+        raise InputError("--shard needs --output DIR, a folder shared by all shards (got none)")
     folder = Path(output)
     for _ in range(2):  # another shard may start between the two checks
         begun = (folder / SHARDS / "manifest.json").is_file()

@@ -81,7 +81,7 @@ class Shard:
             self.__exit__(None, None, None)
             raise
         if all(self.done(unit) for unit, shard in self.units.items() if shard in self.indices):
-            self.progress.say(f"{self}: all of it is done already, nothing is done twice")
+            self.progress.say(f"{self}: all units are already complete")
         return self
 
     def __exit__(
@@ -128,7 +128,7 @@ class Shard:
                     stop.args = ("interrupted while other shards were waited for",)
                     raise stop
                 if not said:
-                    self.progress.say(f"{self}: waiting for {', '.join(map(self._unit, waiting))}, which others are at")
+                    self.progress.say(f"{self}: waiting for {', '.join(map(self._unit, waiting))}, in other shards")
                     said = True
                 time.sleep(POLL)
 
@@ -182,7 +182,7 @@ class Shard:
                     "it and try again"
                 )
             if lives is None and not said:
-                line = f"shard {index}/{self.count} was begun by {who}: waiting up to {SILENCE:g} s for a sign of life"
+                line = f"shard {index}/{self.count} was begun by {who}: waiting up to {SILENCE:g} s for a heartbeat"
                 self.progress.say(line)
                 said = True
             time.sleep(POLL)

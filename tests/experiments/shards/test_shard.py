@@ -60,7 +60,7 @@ def test_one_that_helps_waits_for_what_another_one_is_at(tmp_path: Path) -> None
             finish(tmp_path, name)
             done.append(name)
         assert done == this_shard.did == ["b"] and this_shard.left() == {}
-    assert said.lines == ["shard 1/2: waiting for a, which others are at"] and child.end() == 0
+    assert said.lines == ["shard 1/2: waiting for a, in other shards"] and child.end() == 0
 
 
 def test_one_that_helps_does_what_a_dead_one_was_at(tmp_path: Path) -> None:

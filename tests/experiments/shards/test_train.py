@@ -75,7 +75,7 @@ def test_nothing_is_done_twice(tmp_path: Path, single_run: dict[str, Any]) -> No
     fit(CONFIG, tmp_path, shard="0/2")
     heard = LayerOutput()
     assert fit(CONFIG, tmp_path, heard, shard="0/2")["did"] == [] and not heard.fits
-    assert heard.said == ["shard 0/2: all of it is done already, nothing is done twice"]
+    assert heard.said == ["shard 0/2: all units are already complete"]
     fit(CONFIG, tmp_path, shard="1/2")
     before = (tmp_path / "result.json").read_bytes()
     assert scores(fit(CONFIG, tmp_path, heard, shard="1/2")) == scores(single_run) and not heard.fits
@@ -196,7 +196,7 @@ def test_a_shard_of_another_machine_is_refused_while_it_lives_and_taken_over_whe
         heard = LayerOutput()
         with pytest.raises(ValueError, match="shard 0/2 of '.*run' is being worked on by process"):
             fit(CONFIG, folder, heard, shard="0/2")
-        assert "waiting up to 3 s for a sign of life" in heard.said[0]
+        assert "waiting up to 3 s for a heartbeat" in heard.said[0]
     finally:
         child.kill()
     assert fit(CONFIG, folder, shard="0/2")["did"] == ["seed-0", "seed-2"]
