@@ -205,7 +205,7 @@ class StreamTask(Experience):
 
     @torch.no_grad()
     def scores(self, model: torch.nn.Module) -> dict[str, float]:
-        """Returns the metric on the validation and test items, by ``"val"``, ``"test"``.
+        """Returns the metric on validation items as ``"val"`` and test items as ``"test"``.
 
         The mode of the model is not changed.
 

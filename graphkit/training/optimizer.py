@@ -36,8 +36,8 @@ def decay_groups(model: torch.nn.Module) -> list[dict[str, Any]]:
 class Schedule:
     """Learning-rate schedule with a linear warm-up.
 
-    In the first :math:`w` epochs, the settings' ``warmup``, the learning rate is that of the settings times
-    :math:`1 / (w + 1), 2 / (w + 1), \\dots`
+    In epoch :math:`k = 1, 2, \\dots` of the :math:`w` epochs of ``warmup``, the learning rate is multiplied by
+    :math:`k / (w + 1)`. The schedule begins after that.
 
     Args:
         optimizer: The optimizer.
