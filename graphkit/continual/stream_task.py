@@ -205,7 +205,7 @@ class StreamTask(Experience):
 
     @torch.no_grad()
     def scores(self, model: torch.nn.Module) -> dict[str, float]:
-        """Returns the metric on validation items as ``"val"`` and test items as ``"test"``.
+        """Returns the metric on validation (``"val"``) and test items (``"test"``).
 
         The mode of the model is not changed.
 
