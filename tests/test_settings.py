@@ -70,7 +70,7 @@ def test_yaml_is_limited(text: str, message: str) -> None:
     begin = time.perf_counter()
     with pytest.raises(InputError, match=message):
         parse_yaml(text)
-    assert time.perf_counter() - begin < 5
+    assert time.perf_counter() - begin < 60  # only a guard against an expansion without end
 
 
 @pytest.mark.parametrize(

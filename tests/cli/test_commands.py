@@ -26,7 +26,9 @@ def test_help_shows_an_example(graphkit: Command, name: str) -> None:
 
 def test_the_examples_of_the_lists_work(graphkit: Command) -> None:
     for name in ("models", "datasets", "recipes", "doctor"):
-        for line in re.findall(r"^\s+graphkit (.*)$", graphkit(name, "--help").stdout, re.MULTILINE):
+        lines = re.findall(r"^\s+graphkit (.*)$", graphkit(name, "--help").stdout, re.MULTILINE)
+        assert any(line.startswith(name) for line in lines), name
+        for line in lines:
             if line.startswith("--") or "--tested" in line:  # which needs the record of a GPU
                 continue
             assert graphkit(*shlex.split(line)).exit_code == 0, line

@@ -1,10 +1,14 @@
 """What must hold for every strategy, whatever is added later."""
 
+import copy
+import math
+
 import pytest
 import torch
 
-from graphkit.continual import AGEM, EWC, GEM, MAS, TWP, Experience, LwF, TaskStream, UniformImportance
+from graphkit.continual import AGEM, EWC, GEM, MAS, TWP, Experience, LwF, Strategy, TaskStream, UniformImportance
 from graphkit.continual.gradients import flatten, trainable
+from graphkit.continual.quadratic_penalty import QuadraticPenalty
 from graphkit.registry import get_strategy, strategy_names
 from tests.continual.tasks import NOTHING, SMALL, labeled_graphs, learn, make_model, molecules, nodes
 
@@ -146,4 +150,13 @@ def test_a_loop_of_ones_own_needs_no_stream() -> None:
             (task.mean_loss(model, (x[rows], y[rows])) + strategy.penalty(model)).backward()
             strategy.after_backward(model)
             strategy.after_task(model, task)
-        assert float(strategy.penalty(model).detach()) >= 0
+        at_rest = float(strategy.penalty(model).detach())
+        with torch.no_grad():
+            moved = copy.deepcopy(model)
+            moved.weight += 1
+            difference = float(strategy.penalty(moved)) - at_rest
+        assert math.isfinite(difference), name
+        if isinstance(strategy, QuadraticPenalty):  # which pulls back to the weights after the tasks
+            assert difference > 0, name
+        elif type(strategy).penalty is Strategy.penalty:
+            assert difference == at_rest == 0, name

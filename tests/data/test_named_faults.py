@@ -7,7 +7,6 @@ import pickle
 import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -277,10 +276,9 @@ def test_a_small_file_does_not_ask_for_gigabytes(tmp_path: Path, name: str) -> N
     dataset, write = BOMBS[name]
     head = "import gzip, pathlib, sys\nimport numpy as np\nroot = pathlib.Path(sys.argv[1])\n"
     subprocess.run([sys.executable, "-c", head + write, str(tmp_path)], check=True)
-    before, begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(InputError, match="100 times the file"):
         load(dataset, tmp_path)
-    assert time.process_time() - begin < 5
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < 500
 
 

@@ -84,7 +84,7 @@ def test_damaged_pickles_are_refused_at_once(tmp_path: Path, content: bytes) -> 
     path, begin = written(tmp_path, content), time.perf_counter()
     with pytest.raises(InputError, match="ind.any.x"):
         as_array(read_pickle(path), path)
-    assert time.perf_counter() - begin < 5
+    assert time.perf_counter() - begin < 60  # each takes milliseconds: only a guard against a read without end
 
 
 def test_a_sparse_matrix_with_wrong_parts_is_refused(tmp_path: Path) -> None:

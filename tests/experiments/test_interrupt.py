@@ -33,11 +33,13 @@ class Waits(Progress):
     def __init__(self, epoch: int, seconds: float = 20.0) -> None:
         self.epoch, self.seconds = epoch, seconds
         self.said: list[str] = []
+        self.ended = False
 
     def update(self, row: dict[str, Any]) -> None:
         if row["epoch"] == self.epoch:
             press()
             time.sleep(self.seconds)
+            self.ended = True
 
     def say(self, message: str) -> None:
         self.said.append(message)
@@ -54,10 +56,10 @@ def same(first: Path, second: Path) -> bool:
 
 def test_a_long_epoch_is_given_up_and_the_run_resumes(nodes: dict[str, Any], tmp_path: Path) -> None:
     fit(nodes, tmp_path / "whole")
-    progress, begin = Waits(3), time.monotonic()
+    progress = Waits(3)
     with pytest.raises(Interrupted, match="interrupted after epoch 0") as stop:
         fit(nodes, tmp_path / "run", progress)
-    assert time.monotonic() - begin < 10 and stop.value.folder == tmp_path / "run"
+    assert not progress.ended and stop.value.folder == tmp_path / "run"
     assert "stopping (Ctrl-C again to stop at once)" in progress.said
     assert not list((tmp_path / "run").glob("*.part"))
     resume(tmp_path / "run")

@@ -98,6 +98,7 @@ def test_early_stopping_ends_a_phase_but_not_before_its_least_epochs(tmp_path: P
     fit(resolve(CONFIG, {"train": train}), tmp_path / "run", watcher)
     table = open_run(tmp_path / "run").metrics
     starts = [epoch for _, _, epoch in watcher.starts] + [len(table)]
+    assert len(table) < 3 * 40  # a phase has ended early
     for begin, end in zip(starts[:-1], starts[1:], strict=True):
         losses = [row["validation_loss"] for row in table[begin:end]]
         best = min(range(len(losses)), key=losses.__getitem__)

@@ -85,11 +85,11 @@ def test_kernels_refuse_unsound_edges(native):
     ops = torch.ops.graphkit
     h, terms = torch.randn(3, 4), torch.randn(3, 2)
     for ptr, row in (([0, 2, 1, 2], [0, 1]), ([0, 1, 2, 3], [0, 1]), ([1, 1, 2, 2], [0, 1]), ([0, 2], [0, 1])):
-        with pytest.raises(RuntimeError):
+        with pytest.raises(RuntimeError, match="`ptr` must (rise from 0 to the number of edges|hold one number more)"):
             ops.factor_aggregate(h, terms, terms, torch.tensor(ptr), torch.tensor(row), None, None, 1.0)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError, match="an edge names a node that does not exist"):
         ops.factor_aggregate(h, terms, terms, torch.tensor([0, 1, 2, 2]), torch.tensor([0, 3]), None, None, 1.0)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError, match="an edge names a node that does not exist"):
         ops.group_edges(torch.tensor([0]), torch.tensor([3]), 3)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError, match="an edge names a node that does not exist"):
         ops.transpose_edges(torch.tensor([0, 1]), torch.tensor([1]))

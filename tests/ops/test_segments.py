@@ -178,9 +178,9 @@ def test_kernels_refuse_what_the_checks_would_have_caught(native, operator):
     kernel = getattr(torch.ops.graphkit, operator.__name__)
     x = torch.ones(4, 2)
     for bad in ((x, torch.tensor([0, 5, 4])), (x, torch.tensor([0, 3])), (x.int(), torch.tensor([0, 4]))):
-        with pytest.raises(RuntimeError):
+        with pytest.raises(RuntimeError, match="`ptr` must rise from 0 to the number of rows|`x` must be float32 or"):
             kernel(*bad)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError, match="`ptr` must hold one number more than `x` has rows"):
         torch.ops.graphkit.segment_expand(x, torch.tensor([0, 4]), 4)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError, match="`grad` must have the type, device and shape of the result"):
         torch.ops.graphkit.segment_softmax_backward(x[:, :1], x, torch.tensor([0, 4]))

@@ -82,6 +82,7 @@ def test_a_file_that_is_cut_anywhere_is_never_read_by_half(native: None) -> None
     text = skeleton_text(random_bodies(2)).encode()
     full_read = ops_text.skeleton_text(text, 25)
     assert np.array_equal(ops_text.skeleton_text(text[:-1], 25).numpy(), full_read.numpy())
+    assert ops_text.skeleton_text(text[:-30], 25) is None
     for cut in range(3, len(text), 7):
         cut_read = ops_text.skeleton_text(text[:-cut], 25)
         assert cut_read is None or (
