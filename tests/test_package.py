@@ -302,3 +302,32 @@ def test_no_file_names_a_private_path() -> None:
         if private.search(line)
     ]
     assert not matches
+
+
+#: Words that documentation of software does without, with what to write instead in CONTRIBUTING.md.
+ODD_WORDS = re.compile(
+    r"\b(anew|whoever|nobody|somebody|beside|told|tells|taught|hears?|heard|thinks?|wants?|knows?|"
+    r"in the place of|of its own accord)\b",
+    re.IGNORECASE,
+)
+OPENINGS = ("What", "Who", "How", "Whether", "Which", "Where", "Why", "When")
+
+
+def docstrings(path: Path) -> Iterator[tuple[int, str]]:
+    """Yields the line and the text of every docstring of a file."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            text = ast.get_docstring(node)
+            if text:
+                yield getattr(node, "lineno", 1), text
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_docstrings_begin_with_a_noun_or_a_verb_and_are_plain(path: Path) -> None:
+    for line, text in docstrings(path):
+        first = text.split("\n", 1)[0]
+        assert first.split(" ", 1)[0] not in OPENINGS, f"{path.name}:{line}: {first}"
+        assert len(first) <= 80, f"{path.name}:{line}: {len(first)} characters: {first}"
+        odd = ODD_WORDS.search(text)
+        assert odd is None, f"{path.name}:{line}: '{odd[0] if odd else ''}' in: {first}"

@@ -71,6 +71,8 @@ class _Protocol(StreamProtocol):
 
 
 class Trial(TypedDict):
+    """Settings of one trial of a search and its mean validation score."""
+
     options: dict[str, Any]
     validation: float | None
 

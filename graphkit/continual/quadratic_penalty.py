@@ -17,9 +17,9 @@ STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5)
 
 
 class QuadraticPenalty(Strategy, ABC):
-    """Base class of strategies with a quadratic penalty on changes of parameters.
+    r"""Base class of strategies with a quadratic penalty on changes of parameters.
 
-    The penalty is :math:`\\sum_n \\sum_m I_{n,m} (w_m - w_{n,m})^2` over the tasks :math:`n` so far. Sub-classes
+    The penalty is :math:`\sum_n \sum_m I_{n,m} (w_m - w_{n,m})^2` over the tasks :math:`n` so far. Sub-classes
     compute the importance :math:`I_n` after a task. Time and memory do not grow with the number of tasks, see
     :func:`~graphkit.continual.merge_penalty`.
     """

@@ -10,7 +10,8 @@ def edge_key(major: Tensor, minor: Tensor) -> Tensor:
     Where the product of the ids exceeds int64, the key is computed from their ranks.
 
     Args:
-        major, minor (Tensor): Non-negative ids ``[E]``.
+        major (Tensor): Non-negative ids ``[E]`` that are compared first.
+        minor (Tensor): Non-negative ids ``[E]`` that are compared second.
     """
     major, minor = major.long(), minor.long()
     if not major.numel():
@@ -26,7 +27,8 @@ def merge_pairs(major: Tensor, minor: Tensor) -> tuple[Tensor, Tensor]:
     """Finds the distinct pairs among pairs of ids.
 
     Args:
-        major, minor (Tensor): Non-negative ids ``[E]``.
+        major (Tensor): Non-negative ids ``[E]`` that are compared first.
+        minor (Tensor): Non-negative ids ``[E]`` that are compared second.
 
     Returns:
         Position ``[K]`` of the first occurrence of each distinct pair, in the order of ``major`` and then of ``minor``,

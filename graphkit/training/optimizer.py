@@ -34,9 +34,9 @@ def decay_groups(model: torch.nn.Module) -> list[dict[str, Any]]:
 
 
 class Schedule:
-    """Learning-rate schedule with a linear warm-up.
+    r"""Learning-rate schedule with a linear warm-up.
 
-    In epoch :math:`k = 1, 2, \\dots` of the :math:`w` epochs of ``warmup``, the learning rate is multiplied by
+    In epoch :math:`k = 1, 2, \dots` of the :math:`w` epochs of ``warmup``, the learning rate is multiplied by
     :math:`k / (w + 1)`. The schedule begins after that.
 
     Args:

@@ -20,6 +20,7 @@ class AdjacencyFeatures:
     """
 
     def __call__(self, data: Data) -> Data:
+        """Returns the transformed graph."""
         if "batch" in data:
             raise InputError("the transform 'adjacency-features' is for one graph; leave it out for sets of graphs")
         data.x = torch.eye(int(data.num_nodes or 0))

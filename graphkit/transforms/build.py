@@ -28,6 +28,7 @@ class Chain:
         self.transforms = tuple(transforms)
 
     def __call__(self, data: Data) -> Data:
+        """Returns the transformed graph."""
         for transform in self.transforms:
             data = transform(data)
         return data

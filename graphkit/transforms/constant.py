@@ -19,6 +19,7 @@ class Constant:
         self.value = float(value)
 
     def __call__(self, data: Data) -> Data:
+        """Returns the transformed graph."""
         column = torch.full((int(data.num_nodes or 0), 1), self.value, dtype=column_type(data))
         return append_columns(data, column, "constant")
 

@@ -25,6 +25,7 @@ class Degree:
         self.one_hot = one_hot
 
     def __call__(self, data: Data) -> Data:
+        """Returns the transformed graph."""
         degree = torch.bincount(plain_edge_index(data)[1], minlength=int(data.num_nodes or 0))
         if not self.one_hot:
             return append_columns(data, degree.to(column_type(data)).unsqueeze(1), "degree")

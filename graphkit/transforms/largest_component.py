@@ -20,6 +20,7 @@ class LargestComponent:
     """
 
     def __call__(self, data: Data) -> Data:
+        """Returns the transformed graph."""
         num_nodes, edge_index = int(data.num_nodes or 0), plain_edge_index(data)
         batch = data.batch if "batch" in data else torch.zeros(num_nodes, dtype=torch.long)
         ones = np.ones(edge_index.size(1), dtype=np.int8)

@@ -14,6 +14,7 @@ class NormalizeFeatures:
     """
 
     def __call__(self, data: Data) -> Data:
+        """Returns the transformed graph."""
         if data.x is None or not data.x.is_floating_point():
             raise InputError("the transform 'normalize-features' needs float features; leave it out for this data set")
         total = data.x.abs().sum(dim=1, keepdim=True)

@@ -13,6 +13,7 @@ class RemoveSelfLoops:
     keeps_features = True
 
     def __call__(self, data: Data) -> Data:
+        """Returns the transformed graph."""
         edge_index, names = plain_edge_index(data), edge_attributes(data)
         kept = edge_index[0] != edge_index[1]
         for name in names:

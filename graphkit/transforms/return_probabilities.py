@@ -36,6 +36,7 @@ class ReturnProbabilities:
         self.k = k
 
     def __call__(self, data: Data) -> Data:
+        """Returns the transformed graph."""
         edge_index, num_nodes = plain_edge_index(data).long(), int(data.num_nodes or 0)
         edge_index = edge_index[:, edge_index[0] != edge_index[1]]
         # Sorted by source, so that the edges of a graph are contiguous, as its nodes are.

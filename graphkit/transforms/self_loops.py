@@ -21,6 +21,7 @@ class SelfLoops:
     keeps_features = True
 
     def __call__(self, data: Data) -> Data:
+        """Returns the transformed graph."""
         edge_index, num_nodes = plain_edge_index(data), int(data.num_nodes or 0)
         names = edge_attributes(data)
         missing = torch.ones(num_nodes, dtype=torch.bool, device=edge_index.device)

@@ -16,6 +16,7 @@ class SparseFeatures:
     """
 
     def __call__(self, data: Data) -> Data:
+        """Returns the transformed graph."""
         if data.x is None or not data.x.is_floating_point() or data.x.dim() != 2:
             raise InputError("the transform 'sparse-features' needs float features; leave it out for this data set")
         if "batch" in data:

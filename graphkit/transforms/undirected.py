@@ -23,6 +23,7 @@ class Undirected:
     keeps_features = True
 
     def __call__(self, data: Data) -> Data:
+        """Returns the transformed graph."""
         edge_index, names = plain_edge_index(data), edge_attributes(data)
         num_edges = edge_index.size(1)
         both = torch.cat([edge_index, edge_index.flip(0)], dim=1)

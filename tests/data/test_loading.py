@@ -3,7 +3,6 @@ from pathlib import Path
 import pytest
 import torch
 from torch_geometric import EdgeIndex
-from torch_geometric.data import Data
 from torch_geometric.transforms import Constant
 
 from graphkit.data import list_datasets, load, options

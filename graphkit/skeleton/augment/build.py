@@ -34,6 +34,7 @@ class Chain:
         self.steps = tuple(steps)
 
     def __call__(self, x: Tensor, lengths: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Returns the changed clips and their lengths."""
         for step in self.steps:
             x, lengths = step(x, lengths, generator)
         return x, lengths
