@@ -226,6 +226,14 @@ def read_json(path: str | Path, remedy: str = "delete it, or train again") -> An
         raise InputError(f"'{path}' is damaged ({error}); {remedy}") from None
 
 
+def is_zip(path: str | Path) -> bool:
+    """Returns whether a file is a zip archive, damaged ones included."""
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:
+        return True
+
+
 def check_zip(path: str | Path) -> None:
     """Validates a zip archive: size, checksums and paths of its members.
 
@@ -236,7 +244,7 @@ def check_zip(path: str | Path) -> None:
         InputError: If the file is not a readable zip archive, its content exceeds 64 MB and 100 times the file size, or
             a member is damaged or has a path outside of the target folder.
     """
-    if not zipfile.is_zipfile(path):
+    if not is_zip(path):
         raise InputError(f"'{path}' is not a readable archive; fetch or write it again")
     with parsing(path, "it is not a readable archive; fetch or write it again"), zipfile.ZipFile(path) as archive:
         names = archive.namelist()

@@ -1,6 +1,5 @@
 """PATTERN: stochastic block models with a planted pattern (node classification)."""
 
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from graphkit.data.raw_files import find_raw
 from graphkit.data.raw_tables import reading
 from graphkit.data.splits import position_split
 from graphkit.errors import InputError
-from graphkit.files import check_zip
+from graphkit.files import check_zip, is_zip
 
 ADDRESS = "https://data.pyg.org/datasets/benchmarking-gnns/PATTERN_v2.zip"
 SOURCE = Source(
@@ -109,7 +108,7 @@ def pattern(request: Request, *, num_graphs: int = 1400, seed: int = 0, publishe
 def _read(path: Path, subset: str) -> Iterator[Data]:
     """Reads the graphs of a subset; anything but tensors is rejected."""
     with reading(path):
-        if zipfile.is_zipfile(path):
+        if is_zip(path):
             check_zip(path)
         graphs = torch.load(path, weights_only=True)[PARTS.index(subset)]
         for graph in graphs:

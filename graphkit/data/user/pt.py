@@ -1,7 +1,6 @@
 """Safe reader of PyG graphs, lists of graphs or tensors in ``.pt`` files."""
 
 import re
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from graphkit.data.user.arrays import ENTRY_SIZE, KEYS, fields_from_arrays
 from graphkit.data.user.fields import Fields
 from graphkit.data.user.graphs import dataset_of_graphs
 from graphkit.errors import InputError
-from graphkit.files import check_content_size, check_zip, parsing
+from graphkit.files import check_content_size, check_zip, is_zip, parsing
 
 STORAGES = [BaseStorage, EdgeStorage, GlobalStorage, NodeStorage]
 SAFE = [Data, DataEdgeAttr, DataTensorAttr, HeteroData, *STORAGES, EdgeIndex, CatMetadata, SortOrder]
@@ -77,7 +76,7 @@ def load_safely(path: Path) -> Any:
     Raises:
         InputError: If the file is damaged or contains another class or function.
     """
-    if zipfile.is_zipfile(path):
+    if is_zip(path):
         check_zip(path)
     # Restores the allowed classes: the context also removes earlier ones that PyG's loading needs.
     allowed = torch.serialization.get_safe_globals()

@@ -8,6 +8,7 @@ from torch_geometric import EdgeIndex
 from torch_geometric.data import Data, HeteroData
 
 from graphkit.data import load
+from graphkit.errors import InputError
 from graphkit.training.progress import Progress
 from tests.fitting import fit
 
@@ -202,3 +203,21 @@ def test_half_precision_lists_and_parameters_are_taken(tmp_path: Path) -> None:
     torch.save(content, tmp_path / "data.pt")
     dataset = load(tmp_path / "data.pt")
     assert dataset.graphs[0].y.tolist() == [0, 1, 1, 0] and dataset.graphs[0].edge_weight.sum() == 12
+
+
+def test_an_archive_that_claims_several_disks_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "g.pt"
+    torch.save({"x": torch.ones(2, 1)}, path)
+    content = bytearray(path.read_bytes())
+    locator = content.rfind(b"PK\x06\x07")  # of the zip64 end record; the number of disks is its last field
+    if locator < 0:  # written without it: append a locator in front of the end record
+        end = content.rfind(b"PK\x05\x06")
+        content[end:end] = (
+            b"PK\x06\x07" + (0).to_bytes(4, "little") + (0).to_bytes(8, "little") + (2).to_bytes(4, "little")
+        )
+    else:
+        content[locator + 16 : locator + 20] = (2).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="is not a readable archive|is damaged|cannot be read") as error:
+        load(path)
+    assert "\n" not in str(error.value)
