@@ -215,6 +215,7 @@ def test_wrong_arrays_of_heterophilous_graphs_are_refused(tmp_path: Path) -> Non
         ("val_masks", masks["val_masks"][:1], "masks must have 12 rows, one per node, and one column per split"),
         ("edges", edges + 1, "questions.npz: edge 10 joins 11 and 12"),
         ("edges", edges.T, "questions.npz: the shapes of the arrays do not match"),
+        ("train_masks", np.array(True), "questions.npz: the shapes of the arrays do not match"),
         ("edges", np.uint64(2**64 - 1) * np.ones((2, 2), "u8"), "`edges`: its numbers must be below"),
         ("node_labels", np.arange(N) % 3, "the labels of 'questions' must be 0 and 1 .got 3 classes"),
         ("node_features", np.full((N, 3), np.inf), "feature 0 of node 0 must be a finite number"),

@@ -51,7 +51,8 @@ def heterophilous(request: Request) -> GraphDataset:
 
 def _read(path: Path) -> Data:
     x, y, edges, *masks = read_npz(path, *ARRAYS)
-    if x.ndim != 2 or y.shape != x.shape[:1] or edges.ndim != 2 or edges.shape[1] != 2 or edges.dtype.kind not in "iu":
+    matrices = x.ndim == edges.ndim == 2 and all(mask.ndim == 2 for mask in masks)
+    if not matrices or y.shape != x.shape[:1] or edges.shape[1] != 2 or edges.dtype.kind not in "iu":
         raise InputError(f"{path.name}: the shapes of the arrays do not match")
     edge_index = torch.from_numpy(edges.astype("int64")).t().contiguous()
     check_edges(edge_index, len(y), path.name)
