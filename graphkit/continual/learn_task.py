@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from statistics import fmean
 
 import torch
@@ -12,7 +13,7 @@ from graphkit.continual.continual_config import TaskSettings
 from graphkit.errors import InputError
 from graphkit.training.early_stopping import EarlyStopping
 from graphkit.training.gradient_stepper import GradientStepper
-from graphkit.training.loop import take_steps
+from graphkit.training.loop import run_epoch, take_steps
 from graphkit.training.optimizer import Schedule
 from graphkit.training.progress import EpochRow
 
@@ -49,19 +50,14 @@ def learn_task(
     by = "loss" if settings.select == "loss" else "score"
     selection = EarlyStopping(task.stream.task, by, settings.patience, settings.min_epochs)
     schedule = Schedule(optimizer, settings)
+    train = partial(train_epoch, model, task, strategy, optimizer, generator, settings.clip)
     epoch = 0
     for epoch in range(1, settings.epochs + 1):
-        loss = train_epoch(model, task, strategy, optimizer, generator, settings.clip)
-        row = EpochRow(epoch=epoch, loss=loss, validation=None)
-        validation_loss: float | None = None
-        if settings.select != "last" and (epoch % settings.check == 0 or epoch == settings.epochs):
-            with share_trunk_outputs():
-                results = [validate(model, current) for current in tasks]
-            row["validation"] = fmean(score for score, _ in results)
-            validation_loss = fmean(held_out for _, held_out in results)
-            selection.update(epoch, validation_loss, row["validation"], model)
-        schedule.step(loss if validation_loss is None else validation_loss)
-        report(row)
+        is_due = settings.select != "last" and (epoch % settings.check == 0 or epoch == settings.epochs)
+        result = run_epoch(
+            model, train, partial(_validate_all, model, tasks) if is_due else None, selection, schedule, epoch
+        )
+        report(EpochRow(epoch=epoch, loss=result.loss, validation=result.validation))
         if selection.exhausted:
             break
     if selection.epoch is None:
@@ -95,6 +91,13 @@ def train_epoch(
     if not math.isfinite(mean):
         raise InputError(f"the training loss is not finite (got {mean}); lower `train.lr` or the strategy's strength")
     return mean
+
+
+def _validate_all(model: torch.nn.Module, tasks: Sequence[StreamTask]) -> tuple[float, float]:
+    """Returns the mean loss and the mean score over the validation items of some tasks."""
+    with share_trunk_outputs():
+        results = [validate(model, task) for task in tasks]
+    return fmean(loss for _, loss in results), fmean(score for score, _ in results)
 
 
 @torch.no_grad()

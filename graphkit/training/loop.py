@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -15,10 +15,57 @@ from graphkit.errors import InputError
 from graphkit.nn import GraphModel
 from graphkit.tasks import Task
 from graphkit.training.batches import select
+from graphkit.training.early_stopping import EarlyStopping
 from graphkit.training.gradient_stepper import GradientStepper
 from graphkit.training.loss import TrainingLoss
+from graphkit.training.optimizer import Schedule
 
 Pairs = Iterable[tuple[Data, Tensor | None]]
+
+
+class EpochResult(NamedTuple):
+    """Result of one epoch.
+
+    Args:
+        loss: Training loss.
+        validation_loss: Validation loss; ``None`` without a validation.
+        validation: Validation score; ``None`` without a validation, or if undefined.
+        lr: Learning rate of the epoch.
+    """
+
+    loss: float
+    validation_loss: float | None
+    validation: float | None
+    lr: float
+
+
+def run_epoch(
+    model: torch.nn.Module,
+    train: Callable[[], float],
+    validate: Callable[[], tuple[float, float | None]] | None,
+    selection: EarlyStopping | None,
+    schedule: Schedule,
+    epoch: int,
+) -> EpochResult:
+    """Runs one epoch of any kind of training: training, validation, selection of the best epoch, learning rate.
+
+    Args:
+        model: The model, whose weights the selection keeps.
+        train: Trains for one epoch; returns the training loss.
+        validate: Returns validation loss and score; ``None`` for an epoch without a validation.
+        selection: Selection of the best epoch; ``None`` if the validation must not decide anything.
+        schedule: Schedule of the learning rate. It uses the validation loss where there is a selection and a
+            validation, and the training loss otherwise.
+        epoch: Number of the epoch, from 1.
+    """
+    lr, loss = schedule.lr, train()
+    validation_loss, validation = validate() if validate is not None else (None, None)
+    if selection is not None and validation_loss is not None:
+        selection.update(epoch, validation_loss, validation, model)
+        schedule.step(validation_loss)
+    else:
+        schedule.step(loss)
+    return EpochResult(loss, validation_loss, validation, lr)
 
 
 def train_epoch(

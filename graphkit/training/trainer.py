@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from graphkit.training.early_stopping import EarlyStopping
 from graphkit.training.fingerprint import check_origin, fingerprint
 from graphkit.training.gradient_stepper import GradientStepper
 from graphkit.training.interrupt import GRACE, Interrupted, InterruptFlag
-from graphkit.training.loop import evaluate, train_epoch, undefined_parts
+from graphkit.training.loop import evaluate, run_epoch, train_epoch, undefined_parts
 from graphkit.training.loss import ExtraLosses, TrainingLoss, parallel
 from graphkit.training.node_batches import drawing, node_loader
 from graphkit.training.optimizer import Schedule, make_optimizer
@@ -232,33 +233,33 @@ class Trainer:
     def _epoch(self) -> None:
         """Trains and validates for one epoch."""
         begin = time.perf_counter()
-        lr = self.schedule.lr
-        if self.extra is not None:
-            self.extra.epoch = self.epoch
-        loss = train_epoch(self.objective, self.train_batches, self.optimizer, self.settings.clip)
+        batches = self.val_batches
+        validate = None if batches is None else partial(self._evaluate, batches)
+        selection = self.selection if self.selects else None  # a held-out fold does not decide anything
+        result = run_epoch(self.model, self._train_epoch, validate, selection, self.schedule, self.epoch + 1)
         self.epoch += 1
-        if self.shared and not self.settings.sync_batchnorm:  # all ranks need the same model
-            self.communicator.all_reduce_mean_(buffer for buffer in self.model.buffers() if buffer.is_floating_point())
-        val_loss = val_score = None
-        if self.val_batches is not None:
-            val_loss, val_score = self._evaluate(self.val_batches)
-        if self.selects and val_loss is not None:
-            self.selection.update(self.epoch, val_loss, val_score, self.model)
-        # Without validation, or with a held-out fold, the schedule uses the training loss.
-        self.schedule.step(val_loss if self.selects and val_loss is not None else loss)
         seconds = time.perf_counter() - begin
         self.seconds += seconds
         row = TrainRow(
             epoch=self.epoch,
             phase=self.phase,
-            loss=loss,
-            validation=val_score,
-            validation_loss=val_loss,
-            lr=lr,
+            loss=result.loss,
+            validation=result.validation,
+            validation_loss=result.validation_loss,
+            lr=result.lr,
             seconds=seconds,
         )
         self.rows.append(row)
         self.progress.update(row)
+
+    def _train_epoch(self) -> float:
+        """Trains for one epoch and returns the loss."""
+        if self.extra is not None:
+            self.extra.epoch = self.epoch
+        loss = train_epoch(self.objective, self.train_batches, self.optimizer, self.settings.clip)
+        if self.shared and not self.settings.sync_batchnorm:  # all ranks need the same model
+            self.communicator.all_reduce_mean_(buffer for buffer in self.model.buffers() if buffer.is_floating_point())
+        return loss
 
     def _evaluate(self, batches: Batches) -> tuple[float, float | None]:
         """Returns loss and score, ``None`` if undefined, the same on all ranks."""
