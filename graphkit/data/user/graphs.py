@@ -124,7 +124,7 @@ def _targets(values: list[Any], where: str) -> tuple[str, Tensor, tuple[str, ...
         if row.ndim > 2 or (row.ndim == 2 and row.shape[0] != 1) or (row.ndim < 2 and row.size != 1) or not row.size:
             raise InputError(
                 f"{where}, graph {number}: `y` must be one class, or [1, T] for several questions "
-                f"(got {list(row.shape)})"
+                f"(got {list(row.shape)}); for labels of nodes, join the graphs: Batch.from_data_list(graphs)"
             )
         if row.dtype.kind not in "iufb":
             raise InputError(f"{where}, graph {number}: `y` must hold numbers (got {row.dtype}); convert it")

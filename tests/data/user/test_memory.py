@@ -7,7 +7,7 @@ import networkx
 import numpy as np
 import pytest
 import torch
-from torch_geometric.data import Data, HeteroData, InMemoryDataset
+from torch_geometric.data import Batch, Data, HeteroData, InMemoryDataset
 
 import graphkit
 from graphkit.errors import InputError, InputTypeError
@@ -157,3 +157,11 @@ def test_a_refused_fit_on_graphs_in_memory_leaves_nothing(tmp_path: Path) -> Non
     edges = frames.__class__({"source": range(11), "target": range(1, 12)})
     run = graphkit.fit("gcn", (frames, edges), epochs=1, output=tmp_path / "frames")
     assert run.result["dataset"] == "data" and graphkit.open_run(run.path).model is not None
+
+
+def test_graphs_with_labels_of_nodes_are_joined(tmp_path: Path) -> None:
+    several = [graph(8, seed) for seed in range(3)]
+    with pytest.raises(InputError, match=r"for labels of nodes, join the graphs: Batch.from_data_list\(graphs\)"):
+        graphkit.load(several)
+    dataset = graphkit.load(Batch.from_data_list(several))
+    assert dataset.task == "node-classification" and dataset.graphs[0].num_nodes == 24
