@@ -85,6 +85,8 @@ def _keep_graphs(config: RunConfig, graphs: Path, folder: Path) -> RunConfig:
     """Copies the data of a run into its folder and returns the new configuration."""
 
     def copy() -> None:
+        if (folder / GIVEN).is_dir():  # a restart of the same job
+            return
         (folder / GIVEN).mkdir()
         if graphs.is_dir():
             shutil.copytree(graphs, folder / GIVEN / graphs.name)

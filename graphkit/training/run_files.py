@@ -233,7 +233,7 @@ def _of_job(output: str | Path | None, name: str, config: RunConfig) -> NewFolde
         mark, settings = folder / _JOB, folder / "config.yaml"
         lines = mark.read_text(encoding="utf-8", errors="replace").splitlines() if mark.is_file() else []
         if lines[:1] == [job()]:
-            others = settings.is_file() and read_config(settings) != config.to_dict()
+            others = settings.is_file() and not _is_of(read_config(settings), config)
             if output is None and (others or lines[1:] == [_this_process()]):
                 continue  # a script may have several runs, each with its folder
             if others:
@@ -244,6 +244,15 @@ def _of_job(output: str | Path | None, name: str, config: RunConfig) -> NewFolde
             begun.keep()
             return begun
     return None
+
+
+def _is_of(settings: dict[str, Any], config: RunConfig) -> bool:
+    """Returns whether the settings of a folder are those of a configuration, wherever given graphs are kept."""
+    expected = config.to_dict()
+    data = settings.get("data")
+    if isinstance(data, dict) and GIVEN in Path(str(data.get("name"))).parts:
+        expected = {**expected, "data": {**expected["data"], "name": data["name"]}}
+    return settings == expected
 
 
 def _marked(new: NewFolder) -> NewFolder:

@@ -165,3 +165,24 @@ def test_graphs_with_labels_of_nodes_are_joined(tmp_path: Path) -> None:
         graphkit.load(several)
     dataset = graphkit.load(Batch.from_data_list(several))
     assert dataset.task == "node-classification" and dataset.graphs[0].num_nodes == 24
+
+
+def test_a_restarted_job_goes_on_with_the_graphs_in_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from graphkit.experiments import driver
+
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "a-job")
+    data, folder = graph(30), tmp_path / "run"
+
+    def killed(experiment: Any, folder: Path, session: Any, *_: Any) -> None:
+        session.keep()
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(driver, "_do_units", killed)
+        with pytest.raises(RuntimeError, match="killed"):
+            graphkit.fit("gcn", data, epochs=2, split="0.5,0.25,0.25", output=folder)
+    assert (folder / "given_graphs" / "data.pt").is_file() and (folder / "config.yaml").is_file()
+    run = graphkit.fit("gcn", data, epochs=2, split="0.5,0.25,0.25", output=folder)
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID")
+    other = graphkit.fit("gcn", data, epochs=2, split="0.5,0.25,0.25", output=tmp_path / "other")
+    assert run.result["test"] == other.result["test"]
