@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from graphkit.data import GraphDataset
-from graphkit.experiments import RunFolder, build_config, run
+from graphkit.experiments import ResultFolder, build_config, run
 from graphkit.experiments import resume as resume_run
 from graphkit.training.progress import Progress
 from graphkit.training.train_config import TrainConfig
@@ -13,7 +13,7 @@ from graphkit.training.train_config import TrainConfig
 Settings = Mapping[str, Any]
 
 
-def _content(folder: RunFolder) -> dict[str, Any]:
+def _content(folder: ResultFolder) -> dict[str, Any]:
     return folder.shard if folder.shard is not None else folder.result
 
 

@@ -10,7 +10,7 @@ from graphkit.experiments.evaluate import evaluate_run
 from graphkit.experiments.fit_model import fit
 from graphkit.experiments.keywords import continual_layer, distill_layer, loss_layer, train_layer
 from graphkit.experiments.predict import predict_run
-from graphkit.experiments.run_folder import RunFolder, open_run
+from graphkit.experiments.run_folder import ResultFolder, RunFolder, open_run
 from graphkit.experiments.write_paths import write_paths
 from graphkit.training.interrupt import Interrupted
 from graphkit.training.progress import make_progress
@@ -20,6 +20,7 @@ __all__ = [
     "ContinualConfig",
     "DistillConfig",
     "Interrupted",
+    "ResultFolder",
     "RunFolder",
     "StudentConfig",
     "TrainConfig",

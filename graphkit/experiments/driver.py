@@ -6,7 +6,6 @@ from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import torch
 
@@ -17,7 +16,7 @@ from graphkit.distill.distill_experiment import DistillExperiment, StudentExperi
 from graphkit.distributed.communicator import Communicator, get_communicator, init_distributed
 from graphkit.errors import InputError
 from graphkit.experiments.build_config import config_of_folder
-from graphkit.experiments.run_folder import RunFolder, open_run
+from graphkit.experiments.run_folder import ResultFolder, folder_of, open_run
 from graphkit.experiments.shards import Shard, open_folder, parse_shard, refuse_processes
 from graphkit.training.environment import peak_memory_mb, pick_device
 from graphkit.training.experiment import FIT, Experiment, Session, TrainExperiment
@@ -46,7 +45,7 @@ def run(
     progress: Progress | None = None,
     shard: str | None = None,
     graphs: Path | None = None,
-) -> RunFolder:
+) -> ResultFolder:
     """Runs the experiment of a configuration and writes a run folder.
 
     Args:
@@ -60,7 +59,8 @@ def run(
             (default: ``None``)
 
     Returns:
-        RunFolder: The run folder. Until all shards are complete, its ``result`` is empty and ``shard`` is their state.
+        ResultFolder: The run folder, a :class:`RunFolder` for a run with models. Until all shards are complete, its
+            ``result`` is empty and ``shard`` is their state.
 
     Raises:
         InputError: If settings or data are invalid; nothing is written then.
@@ -103,7 +103,7 @@ def resume(
     device: str | None = None,
     shard: str | None = None,
     command: str | None = None,
-) -> RunFolder:
+) -> ResultFolder:
     """Continues an interrupted run, with the same results as without interruption.
 
     Args:
@@ -114,7 +114,7 @@ def resume(
         command (str, optional): Expected command of the run, such as ``"train"``; any if ``None``. (default: ``None``)
 
     Returns:
-        RunFolder: The run folder, as of :func:`run`.
+        ResultFolder: The run folder, as of :func:`run`.
 
     Raises:
         FileNotFoundError: If the folder is not a run.
@@ -141,9 +141,9 @@ def _run(
     progress: Progress,
     shard: str | None,
     keep: Callable[[], None] = lambda: None,
-) -> RunFolder:
+) -> ResultFolder:
     """Runs the incomplete units, or a shard of them, and aggregates completed results."""
-    config = cast(TrainConfig, experiment.config)  # what other commands write has no models to open
+    config = experiment.config
     communicator = get_communicator()
     progress = Progress() if communicator.rank else progress
     with _shard_of(experiment, folder, progress, shard, communicator) or nullcontext() as work:
@@ -161,12 +161,12 @@ def _run(
             raise stop or Interrupted(0, folder, "interrupted; another process was stopped")
         if work is not None and communicator.world_size == 1:
             if work.left():
-                return RunFolder(folder, config, shard=work.so_far())
+                return folder_of(folder, config, work.so_far())
             if not work.did and read_result(folder):
-                return RunFolder(folder, config)
+                return folder_of(folder, config)
     (peak,) = communicator.all_reduce_max(peak_memory_mb(device))
     communicator.broadcast_from_rank0(lambda: write_result(folder, experiment.combine(folder, peak)))
-    return RunFolder(folder, config)
+    return folder_of(folder, config)
 
 
 def _shard_of(

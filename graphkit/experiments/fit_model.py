@@ -95,8 +95,10 @@ def fit(
         )
         configuration = build_config("train", layer, recipe=recipe, file=config, set=set or {})
         try:
-            return run(configuration, output, LogProgress(make_progress(quiet=not verbose)), graphs=graphs)
+            done = run(configuration, output, LogProgress(make_progress(quiet=not verbose)), graphs=graphs)
         except InputError as error:
             if graphs is None:
                 raise
             raise type(error)(str(error).replace(f"'{graphs}'", "`dataset`")) from None
+    assert isinstance(done, RunFolder)  # the configuration has a model
+    return done

@@ -5,7 +5,7 @@ import importlib
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from graphkit.data import GraphDataset, Split
 from graphkit.errors import InputError
@@ -17,24 +17,22 @@ from graphkit.training.checkpoint import load_weights, put_weights
 from graphkit.training.fingerprint import check_data
 from graphkit.training.run_files import read_result, read_train_result
 from graphkit.training.run_result import validation_rank
-from graphkit.training.train_config import TrainConfig
+from graphkit.training.train_config import RunConfig, TrainConfig
 from graphkit.training.trainer import COLUMNS
 
 
 @dataclass
-class RunFolder:
-    """Run folder; data and model are loaded at the first access.
+class ResultFolder:
+    """Folder of a run of any command.
 
     Args:
         path (Path): The folder.
-        config (TrainConfig): Its configuration.
-        parent (RunFolder, optional): Run that this fit is a seed or fold of. (default: ``None``)
+        config (RunConfig): Its configuration.
         shard (dict, optional): Completed and remaining units, until all shards are complete. (default: ``None``)
     """
 
     path: Path
-    config: TrainConfig
-    parent: "RunFolder | None" = None
+    config: RunConfig
     shard: dict[str, Any] | None = None
 
     @cached_property
@@ -50,6 +48,25 @@ class RunFolder:
     def environment(self) -> dict[str, Any]:
         """Content of ``env.json``: software, hardware and fingerprint of the data."""
         return read_environment(self.path)
+
+    def report(self) -> Path:
+        """Writes ``report.html`` and returns its path, see :func:`graphkit.report.report`."""
+        return cast(Path, _verb("graphkit.report", "report")(self.path))
+
+
+@dataclass
+class RunFolder(ResultFolder):
+    """Folder of a run with models; data and model are loaded at the first access.
+
+    Args:
+        path (Path): The folder.
+        config (TrainConfig): Its configuration.
+        shard (dict, optional): Completed and remaining units, until all shards are complete. (default: ``None``)
+        parent (RunFolder, optional): Run that this fit is a seed or fold of. (default: ``None``)
+    """
+
+    config: TrainConfig
+    parent: "RunFolder | None" = None
 
     @cached_property
     def metrics(self) -> list[dict[str, float | None]]:
@@ -127,15 +144,17 @@ class RunFolder:
         count: int = _verb("graphkit.experiments.predict", "predict_run")(self, output, device)
         return count
 
-    def report(self) -> Path:
-        """Writes ``report.html``, see :func:`graphkit.report.report`."""
-        path: Path = _verb("graphkit.report", "report")(self.path)
-        return path
-
     def export(self, format: str = "onnx", output: str | Path | None = None) -> dict[str, Any]:
         """Exports the model to a file, see :func:`graphkit.export.export_run`."""
         content: dict[str, Any] = _verb("graphkit.export", "export_run")(self, format, output)
         return content
+
+
+def folder_of(path: Path, config: RunConfig, shard: dict[str, Any] | None = None) -> ResultFolder:
+    """Returns the folder of a run, a :class:`RunFolder` if it has models."""
+    if isinstance(config, TrainConfig):
+        return RunFolder(path, config, shard)
+    return ResultFolder(path, config, shard)
 
 
 def _verb(module: str, function: str) -> Any:
