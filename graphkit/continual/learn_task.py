@@ -94,7 +94,7 @@ def train_epoch(
 
 
 def _validate_all(model: torch.nn.Module, tasks: Sequence[StreamTask]) -> tuple[float, float]:
-    """Returns the mean loss and the mean score over the validation items of some tasks."""
+    """Returns mean loss and mean score over the validation items of some tasks."""
     with share_trunk_outputs():
         results = [validate(model, task) for task in tasks]
     return fmean(loss for _, loss in results), fmean(score for score, _ in results)

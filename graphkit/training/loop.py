@@ -47,7 +47,7 @@ def run_epoch(
     schedule: Schedule,
     epoch: int,
 ) -> EpochResult:
-    """Runs one epoch of any kind of training: training, validation, selection of the best epoch, learning rate.
+    """Runs one epoch: training, validation, selection of the best, learning rate.
 
     Args:
         model: The model, whose weights the selection keeps.

@@ -247,7 +247,10 @@ def _of_job(output: str | Path | None, name: str, config: RunConfig) -> NewFolde
 
 
 def _is_of(settings: dict[str, Any], config: RunConfig) -> bool:
-    """Returns whether the settings of a folder are those of a configuration, wherever given graphs are kept."""
+    """Returns whether a folder has the settings of a configuration.
+
+    The path of graphs that were given in memory may differ.
+    """
     expected = config.to_dict()
     data = settings.get("data")
     if isinstance(data, dict) and GIVEN in Path(str(data.get("name"))).parts:
