@@ -50,6 +50,7 @@ def test_verbose_shows_progress_on_standard_error_and_logs(
     assert "gcn: epochs 1 to 2" in caplog.messages
 
 
+@pytest.mark.extended
 def test_prints_nothing_on_its_own_in_a_program(tmp_path: Path) -> None:
     code = "import graphkit, sys; graphkit.fit('gcn', 'karate', epochs=2, output=sys.argv[1])"
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "run")], capture_output=True, check=True)

@@ -175,6 +175,7 @@ SMALL: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("recipe", SMALL)
 def test_same_score_to_the_digit(recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRAPHKIT_CACHE", str(tmp_path / "cache"))
