@@ -8,8 +8,9 @@ bottom up: :mod:`graphkit.ops` (operators), :mod:`graphkit.nn` (layers and model
 :mod:`graphkit.export` and :mod:`graphkit.cli`. Each is imported when it is used, so that ``import graphkit`` is fast.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from graphkit.lazy import attach
 from graphkit.version import __version__
 
 if TYPE_CHECKING:
@@ -18,18 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["__version__", "fit", "load", "open_run"]
 
-_MODULES = {"fit": "graphkit.experiments", "load": "graphkit.data", "open_run": "graphkit.experiments"}
-
-
-def __getattr__(name: str) -> Any:
-    """Imports a function of the package when it is first used."""
-    if name not in _MODULES:
-        raise AttributeError(f"module 'graphkit' has no attribute '{name}'")
-    import importlib
-
-    return getattr(importlib.import_module(_MODULES[name]), name)
-
-
-def __dir__() -> list[str]:
-    """Returns the names of the package."""
-    return sorted(__all__)
+__getattr__, __dir__ = attach(
+    __name__, {"fit": "graphkit.experiments", "load": "graphkit.data", "open_run": "graphkit.experiments"}
+)

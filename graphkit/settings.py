@@ -253,8 +253,8 @@ class _Unset:
     def __repr__(self) -> str:
         return "UNSET"
 
-    def __deepcopy__(self, memo: Any) -> "_Unset":
-        return self
+    def __reduce__(self) -> str:  # copies, and what is pickled and read again, are the same object
+        return "UNSET"
 
 
 UNSET: Any = _Unset()

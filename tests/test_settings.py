@@ -145,3 +145,13 @@ def test_settings_of_a_signature() -> None:
 
 def test_long_values_are_cut() -> None:
     assert len(shown("x" * 1000)) == 60 and shown([1]) == "[1]"
+
+
+def test_an_option_that_is_not_set_stays_so_in_copies() -> None:
+    import copy
+    import pickle
+
+    from graphkit.settings import UNSET
+
+    for same in (copy.copy(UNSET), copy.deepcopy([UNSET])[0], pickle.loads(pickle.dumps(UNSET))):
+        assert same is UNSET

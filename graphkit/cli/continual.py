@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from graphkit.cli.training_options import training_options
 from graphkit.errors import InputError
 
 
@@ -11,35 +12,16 @@ from graphkit.errors import InputError
 @click.option("--strategy", help="Continual learning strategy. [default: twp]")
 @click.option("--compare", metavar="NAMES", help="Strategies to compare, such as twp,ewc,fine-tune, or all.")
 @click.option("--model", help="Model (see `graphkit models`). [default: gat]")
-@click.option("--dataset", help="Data set (see `graphkit datasets`), or path of your data. [default: cora]")
-@click.option("--recipe", help="Recipe (see `graphkit recipes`), or none. [default: continual-DATASET, if it exists]")
 @click.option("--protocol", help="default, or published: shared output layer, Adam with L2 penalty. [default: default]")
 @click.option("--classes-per-task", type=int, help="Number of classes, labels or assays per task. [default: 2]")
 @click.option("--tasks", type=int, help="Number of tasks, instead of --classes-per-task.")
 @click.option("--scenario", help="Scenario: task-, class- or time-incremental (task, class, time). [default: task]")
 @click.option("--visible", help="Visible graph while training on a task: whole, so-far or task. [default: whole]")
 @click.option("--no-inter-task-edges", is_flag=True, help="Remove edges between nodes of different tasks.")
-@click.option("--root", type=click.Path(), help="Folder of raw files. [default: $GRAPHKIT_DATA, else the cache folder]")
-@click.option("--epochs", type=int, help="Maximum number of epochs per task.")
-@click.option("--lr", type=float, help="Learning rate.")
 @click.option(
     "--search", is_flag=True, help="Search the grid of each strategy first, on validation items of a separate seed."
 )
-@click.option("--seed", type=int, help="First random seed. [default: 0]")
-@click.option("--seeds", type=int, help="Number of seeds, starting from --seed; each has its own split. [default: 1]")
-@click.option(
-    "--batch-size", type=int, help="Number of graphs, nodes or clips per batch. [default: see train.batch_size]"
-)
-@click.option("--device", help="Device: auto, cpu, cuda or cuda:N. [default: auto]")
-@click.option("--config", type=click.Path(exists=True, dir_okay=False), help="YAML file with settings.")
-@click.option(
-    "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Setting, such as strategies.twp.beta=0.1; repeatable."
-)
-@click.option("--output", type=click.Path(), help="Run folder, new or empty. [default: runs/continual-DATASET-NNN]")
-@click.option("--resume", "run", type=click.Path(), metavar="RUN", help="Interrupted run to continue.")
-@click.option("--shard", metavar="I/N", help="Run shard I of N, from 0; all shards share --output. See docs/shards.md.")
-@click.option("--quiet", is_flag=True, help="Print only the result.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@training_options("cora", "continual-DATASET", "continual", "strategies.twp.beta=0.1")
 @click.pass_context
 def continual(ctx: click.Context, **options: Any) -> None:
     """Train on a sequence of tasks and measure forgetting (continual learning).

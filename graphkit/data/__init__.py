@@ -1,7 +1,8 @@
 """Named data sets, splits, and data from a user's files."""
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from graphkit.lazy import attach
 
 if TYPE_CHECKING:
     from graphkit.data.clips import ClipCollection
@@ -44,13 +45,4 @@ _MODULES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Imports an export on first access, so that listings do not import PyTorch."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    export = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
-    return globals().setdefault(name, export)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = attach(__name__, {name: f"{__name__}.{module}" for name, module in _MODULES.items()})

@@ -93,15 +93,13 @@ def load(
 def _load_object(data: Any, options: dict[str, Any], use_split: bool) -> GraphDataset:
     """Loads graphs in memory through the readers of files, with the same validation."""
     from graphkit.data.user import load_own
-    from graphkit.data.user.memory import save_object
+    from graphkit.data.user.memory import naming, save_object, without_path
 
     with tempfile.TemporaryDirectory() as folder:
         path = save_object(data, Path(folder))
-        try:
+        with naming(path, folder, "data"):
             dataset = load_own(path, options, use_split)
-        except InputError as error:
-            raise type(error)(str(error).replace(f"'{path}'", "`data`").replace(folder, "data")) from None
-        notes = tuple(note.replace(f"'{path}'", "`data`").replace(folder, "data") for note in dataset.notes)
+        notes = tuple(without_path(note, path, folder, "data") for note in dataset.notes)
         return dataset.replace(name="data", citation="given in memory", notes=notes)
 
 

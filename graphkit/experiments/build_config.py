@@ -9,6 +9,7 @@ from graphkit.config.recipes import continual_recipe, distill_recipe, find_recip
 from graphkit.continual.continual_config import ContinualConfig, chosen_strategies
 from graphkit.distill.distill_config import DistillConfig, StudentConfig, chosen_losses
 from graphkit.errors import InputError
+from graphkit.experiments.keywords import loss_layer
 from graphkit.settings import coerce
 from graphkit.training.run_files import GIVEN, folder_config
 from graphkit.training.train_config import RunConfig, TrainConfig
@@ -24,6 +25,7 @@ def build_config(
     file: str | Path | None = None,
     set: Mapping[str, Any] | Sequence[str] = (),  # noqa: A002 (the name of the option)
     names: str | None = None,
+    loss_options: Mapping[str, Any] | None = None,
 ) -> RunConfig:
     """Builds the configuration of a command.
 
@@ -39,6 +41,8 @@ def build_config(
             ``"train.lr=0.01"``. (default: ``()``)
         names (str, optional): Losses for ``"distill"``, strategies for ``"continual"``, such as ``"lsp,kd"`` or
             ``"all"``; those of the settings if ``None``. (default: ``None``)
+        loss_options (dict, optional): For ``"distill"``, options of every loss that is compared, see
+            :func:`~graphkit.experiments.loss_layer`. (default: ``None``)
 
     Returns:
         RunConfig: The configuration, a frozen dataclass.
@@ -58,8 +62,11 @@ def build_config(
         recipe = coerce("recipe", given["recipe"], str | None) or NO_RECIPE
     elif recipe is not None:
         recipe = coerce("recipe", recipe, str)
-    build = {"train": _train, "distill": _distill, "continual": _continual}[command]
-    return build(given, recipe, names)
+    if command == "train":
+        return _train(given, recipe)
+    if command == "distill":
+        return _distill(given, recipe, names, loss_options or {})
+    return _continual(given, recipe, names)
 
 
 def _set_layers(settings: Mapping[str, Any] | Sequence[str]) -> list[Layer]:
@@ -136,7 +143,7 @@ def teacher_of(given: Mapping[str, Any]) -> TrainConfig | None:
     return train_config_of(Path(run).expanduser())
 
 
-def _train(given: dict[str, Any], recipe: str | None, names: str | None) -> TrainConfig:
+def _train(given: dict[str, Any], recipe: str | None) -> TrainConfig:
     """Returns the configuration of ``graphkit train``."""
     model, dataset = given.get("model", {}).get("name"), given.get("data", {}).get("name")
     if recipe is None:
@@ -153,7 +160,9 @@ def _train(given: dict[str, Any], recipe: str | None, names: str | None) -> Trai
     return kind.read(merge(base, given, {"recipe": recipe}))
 
 
-def _distill(given: dict[str, Any], recipe: str | None, names: str | None) -> DistillConfig:
+def _distill(
+    given: dict[str, Any], recipe: str | None, names: str | None, loss_options: Mapping[str, Any]
+) -> DistillConfig:
     """Returns the configuration of ``graphkit distill``."""
     teacher = teacher_of(given)
     dataset = str(given.get("data", {}).get("name", "cora"))
@@ -167,10 +176,11 @@ def _distill(given: dict[str, Any], recipe: str | None, names: str | None) -> Di
         _check_dataset(recipe, base, given)
         if teacher is not None:  # its settings and data are those of its run
             base = {key: value for key, value in base.items() if key not in ("teacher", "data")}
-    merged = merge(base, given, {"recipe": None if recipe == NO_RECIPE else recipe})
     losses = chosen_losses(names) if names is not None else list(given.get("losses") or {}) or ["lsp"]
     _check_unused(given.get("losses"), losses)
-    settings = merged.get("losses") or {}
+    options = loss_layer(losses, **loss_options)
+    merged = merge(base, given, options, {"recipe": None if recipe == NO_RECIPE else recipe})
+    settings = merged["losses"]
     return DistillConfig.read({**merged, "losses": {name: settings.get(name, {}) for name in losses}}, teacher)
 
 

@@ -3,11 +3,11 @@
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from graphkit.data.user.memory import save_object
-from graphkit.errors import InputError
+from graphkit.data.user.memory import naming, save_object
 from graphkit.experiments.build_config import build_config
 from graphkit.experiments.driver import run
 from graphkit.experiments.keywords import train_layer
@@ -78,7 +78,7 @@ def fit(
     """
     with tempfile.TemporaryDirectory() as folder:
         in_memory = dataset is not None and not isinstance(dataset, str | os.PathLike)
-        graphs = save_object(dataset, Path(folder)) if in_memory else None
+        graphs = save_object(dataset, Path(folder), "dataset") if in_memory else None
         layer = train_layer(
             model=model,
             dataset=None if dataset is None else str(graphs or dataset),
@@ -93,12 +93,9 @@ def fit(
             seeds=seeds,
             device=device,
         )
-        configuration = build_config("train", layer, recipe=recipe, file=config, set=set or {})
-        try:
+        named = nullcontext() if graphs is None else naming(graphs, folder, "dataset")
+        with named:
+            configuration = build_config("train", layer, recipe=recipe, file=config, set=set or {})
             done = run(configuration, output, LogProgress(make_progress(quiet=not verbose)), graphs=graphs)
-        except InputError as error:
-            if graphs is None:
-                raise
-            raise type(error)(str(error).replace(f"'{graphs}'", "`dataset`")) from None
     assert isinstance(done, RunFolder)  # the configuration has a model
     return done

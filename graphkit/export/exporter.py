@@ -59,15 +59,15 @@ def export_run(run: RunFolder, format: str = "onnx", output: str | Path | None =
         raise unknown_name("format", format, FORMATS)
     path = Path(output) if output is not None else run.path / f"model.{format}"
     _check_output(path, format)
+    if run.config.model.model_class.reads != "skeleton clips":  # before packages are asked for
+        name = run.config.model.name
+        raise InputError(f"only models of skeleton clips can be exported (got '{name}'); keep the run folder instead")
     if format == "onnx":
         require_export()
     if not run.result:
         raise InputError(f"the run '{run.path}' has not ended; continue it with: graphkit train --resume {run.path}")
     fit = run.best
     model, dataset = cast(SkeletonModel, fit.model), cast(SkeletonDataset, fit.dataset)
-    if model.reads != "skeleton clips":
-        name = run.config.model.name
-        raise InputError(f"only models of skeleton clips can be exported (got '{name}'); keep the run folder instead")
     plain = plain_form(model)
     form = ClipForm.of_dataset(dataset, fit.config.data.name, data_options(fit))
     least = 2 * int(plain.least_frames)  # type: ignore[arg-type]

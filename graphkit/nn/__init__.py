@@ -1,7 +1,8 @@
 """Layers and models: PyTorch modules that do not depend on data sets or training."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from graphkit.lazy import attach
 from graphkit.nn import models
 from graphkit.nn.conv import (
     DynamicEdgeConv,
@@ -71,12 +72,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Imports the module of a model and returns the model."""
-    if name not in models.__all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return globals().setdefault(name, getattr(models, name))
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = attach(__name__, dict.fromkeys(models.__all__, f"{__name__}.models"))

@@ -1,6 +1,7 @@
 """Conversion of graphs in memory to files for the readers of this package."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ ACCEPTED = (
 )
 
 
-def save_object(data: Any, folder: Path) -> Path:
+def save_object(data: Any, folder: Path, name: str = "data") -> Path:
     """Writes graphs in memory to a folder, in a form that :func:`graphkit.load` reads.
 
     Args:
@@ -30,6 +31,7 @@ def save_object(data: Any, folder: Path) -> Path:
             have the columns of ``nodes.csv`` and ``edges.csv``; without a column ``id``, the index contains the node
             ids.
         folder (Path): Existing folder.
+        name (str, optional): Name of the argument, for error messages. (default: ``"data"``)
 
     Returns:
         The path of the file, or of a folder of tables for frames.
@@ -39,13 +41,15 @@ def save_object(data: Any, folder: Path) -> Path:
         InputTypeError: If ``data`` has another type.
     """
     if isinstance(data, HeteroData):
-        raise InputError("`data` must have one type of nodes and edges (got HeteroData); give `data.to_homogeneous()`")
+        raise InputError(
+            f"`{name}` must have one type of nodes and edges (got HeteroData); give `{name}.to_homogeneous()`"
+        )
     if isinstance(data, Data):
         return _save(dict(data.to_dict()), folder)
     if isinstance(data, networkx.Graph):
-        return _save_networkx(data, folder)
+        return _save_networkx(data, folder, name)
     if _is_frame(data):
-        raise InputTypeError("`data` must be two frames (nodes, edges) (got one); give both in a tuple")
+        raise InputTypeError(f"`{name}` must be two frames (nodes, edges) (got one); give both in a tuple")
     if isinstance(data, tuple) and len(data) == 2 and all(map(_is_frame, data)):
         return _save_frames(*data, folder)
     if isinstance(data, tuple) and len(data) == 3 and all(isinstance(part, Tensor | np.ndarray) for part in data):
@@ -53,13 +57,33 @@ def save_object(data: Any, folder: Path) -> Path:
     if isinstance(data, Dataset | Sequence) and not isinstance(data, str) and len(data):
         graphs = [data[index] for index in range(len(data))]
         if any(isinstance(graph, HeteroData) for graph in graphs):
-            return save_object(next(graph for graph in graphs if isinstance(graph, HeteroData)), folder)
+            return save_object(next(graph for graph in graphs if isinstance(graph, HeteroData)), folder, name)
         if all(isinstance(graph, networkx.Graph) for graph in graphs):
             return _save([_of_networkx(graph, f"graph {number}") for number, graph in enumerate(graphs)], folder)
         if all(isinstance(graph, Data) for graph in graphs):
             contents = [dict(graph.to_dict()) for graph in graphs]
             return _save(contents if len(contents) > 1 else contents[0], folder)
-    raise InputTypeError(f"`data` must be the name or path of a data set, or {ACCEPTED} (got {type(data).__name__})")
+    raise InputTypeError(f"`{name}` must be the name or path of a data set, or {ACCEPTED} (got {type(data).__name__})")
+
+
+@contextmanager
+def naming(path: Path, folder: str, name: str) -> Iterator[None]:
+    """Context in which error messages name an argument instead of its temporary file.
+
+    Args:
+        path (Path): Path that :func:`save_object` returned.
+        folder (str): Folder that it wrote to.
+        name (str): Name of the argument.
+    """
+    try:
+        yield
+    except InputError as error:
+        raise type(error)(without_path(str(error), path, folder, name)) from None
+
+
+def without_path(text: str, path: Path, folder: str, name: str) -> str:
+    """Returns a text with the name of an argument instead of its temporary file."""
+    return text.replace(f"'{path}'", f"`{name}`").replace(f"{path}", name).replace(folder, name)
 
 
 def _save(content: Any, folder: Path) -> Path:
@@ -93,7 +117,7 @@ def _save_frames(nodes: Any, edges: Any, folder: Path) -> Path:
     return folder
 
 
-def _save_networkx(graph: networkx.Graph, folder: Path) -> Path:
+def _save_networkx(graph: networkx.Graph, folder: Path, name: str) -> Path:
     """Writes a networkx graph as GraphML; lists of numbers become several attributes."""
     kinds = {
         (False, False): networkx.Graph,
@@ -114,7 +138,7 @@ def _save_networkx(graph: networkx.Graph, folder: Path) -> Path:
     try:
         networkx.write_graphml(plain, path)
     except (networkx.NetworkXError, TypeError, ValueError) as error:
-        raise InputError(f"the attributes of `data` must be numbers or text ({error}); convert them") from None
+        raise InputError(f"the attributes of `{name}` must be numbers or text ({error}); convert them") from None
     return path
 
 

@@ -1,7 +1,8 @@
 """Models, one per file, registered by ``@register_model(name)``."""
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from graphkit.lazy import attach
 
 if TYPE_CHECKING:
     from graphkit.nn.models.dgcnn import DGCNN
@@ -40,13 +41,4 @@ _MODULES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Imports the module of an export lazily and returns the export."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    export = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
-    return globals().setdefault(name, export)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = attach(__name__, {name: f"{__name__}.{module}" for name, module in _MODULES.items()})

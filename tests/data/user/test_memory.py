@@ -29,7 +29,7 @@ def graphs(count: int = 9) -> list[Data]:
     return several
 
 
-def same(first: Any, second: Any) -> None:
+def assert_same(first: Any, second: Any) -> None:
     assert first.task == second.task and first.num_features == second.num_features
     for ours, theirs in zip(first.graphs, second.graphs, strict=True):
         assert torch.equal(ours.x, theirs.x) and torch.equal(ours.y, theirs.y)
@@ -43,7 +43,7 @@ def same(first: Any, second: Any) -> None:
 def test_a_graph_and_a_list_are_those_of_their_files(tmp_path: Path) -> None:
     for name, data in (("one", graph()), ("many", graphs())):
         torch.save(data, tmp_path / f"{name}.pt")
-        same(graphkit.load(data), graphkit.load(tmp_path / f"{name}.pt"))
+        assert_same(graphkit.load(data), graphkit.load(tmp_path / f"{name}.pt"))
 
 
 def test_a_dataset_of_pyg_is_a_list_of_graphs() -> None:
@@ -52,7 +52,7 @@ def test_a_dataset_of_pyg_is_a_list_of_graphs() -> None:
             super().__init__()
             self.data, self.slices = self.collate(graphs())
 
-    same(graphkit.load(Own()), graphkit.load(graphs()))
+    assert_same(graphkit.load(Own()), graphkit.load(graphs()))
 
 
 def test_masks_are_the_split() -> None:
@@ -67,7 +67,7 @@ def test_masks_are_the_split() -> None:
 def test_arrays_are_a_graph(convert: Any) -> None:
     data = graph()
     del data.edge_weight
-    same(graphkit.load(tuple(map(convert, (data.x, data.edge_index, data.y)))), graphkit.load(data))
+    assert_same(graphkit.load(tuple(map(convert, (data.x, data.edge_index, data.y)))), graphkit.load(data))
 
 
 def test_a_networkx_graph_has_features_classes_weights_and_names() -> None:
@@ -153,7 +153,13 @@ def test_a_refused_fit_on_graphs_in_memory_leaves_nothing(tmp_path: Path) -> Non
     with pytest.raises(InputError, match="`dataset`: all labels are '0'") as error:
         graphkit.fit("gcn", data, output=tmp_path / "run")
     assert "\n" not in str(error.value) and not (tmp_path / "run").exists()
+    with pytest.raises(InputTypeError, match="`dataset` must be the name or path of a data set, or a torch_geometric"):
+        graphkit.fit("gcn", 5)
     frames = pytest.importorskip("pandas").DataFrame({"label": list("ab" * 6)})
+    broken = (frames, frames.__class__({"source": [0], "target": [99]}))
+    with pytest.raises(InputError, match="dataset/edges.csv', line 2, column 'target': there is no node '99'") as error:
+        graphkit.fit("gcn", broken, output=tmp_path / "run")
+    assert "/tmp/tmp" not in str(error.value)
     edges = frames.__class__({"source": range(11), "target": range(1, 12)})
     run = graphkit.fit("gcn", (frames, edges), epochs=1, output=tmp_path / "frames")
     assert run.result["dataset"] == "data" and graphkit.open_run(run.path).model is not None

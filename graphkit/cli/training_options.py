@@ -1,0 +1,60 @@
+"""Options that all commands that train share."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def training_options(dataset: str, recipe: str, output: str, setting: str, seed: str = "0") -> Callable[[F], F]:
+    """Returns the decorator that adds the shared options to a command.
+
+    Args:
+        dataset (str): Default of ``--dataset``.
+        recipe (str): Name of the recipe that is used by default, such as ``"MODEL-DATASET"``.
+        output (str): First part of the name of a new run folder.
+        setting (str): Example of ``--set``.
+        seed (str, optional): Default of ``--seed``. (default: ``"0"``)
+    """
+    file = click.Path(exists=True, dir_okay=False)
+    options = [
+        click.option(
+            "--dataset", help=f"Data set (see `graphkit datasets`), or path of your data. [default: {dataset}]"
+        ),
+        click.option("--recipe", help=f"Recipe (see `graphkit recipes`), or none. [default: {recipe}, if it exists]"),
+        click.option(
+            "--root", type=click.Path(), help="Folder of raw files. [default: $GRAPHKIT_DATA, else the cache folder]"
+        ),
+        click.option("--epochs", type=int, help="Maximum number of epochs, of every model and task that is trained."),
+        click.option("--lr", type=float, help="Learning rate, of every model that is trained."),
+        click.option(
+            "--batch-size", type=int, help="Number of graphs, nodes or clips per batch. [default: see train.batch_size]"
+        ),
+        click.option("--seed", type=int, help=f"First random seed. [default: {seed}]"),
+        click.option(
+            "--seeds", type=int, help="Number of seeds, starting from --seed; each has its own split. [default: 1]"
+        ),
+        click.option("--device", help="Device: auto, cpu, cuda or cuda:N. [default: auto]"),
+        click.option("--config", type=file, help="YAML file with settings."),
+        click.option(
+            "--set", "sets", multiple=True, metavar="KEY=VALUE", help=f"Setting, such as {setting}; repeatable."
+        ),
+        click.option(
+            "--output", type=click.Path(), help=f"Run folder, new or empty. [default: runs/{output}-DATASET-NNN]"
+        ),
+        click.option("--resume", "run", type=click.Path(), metavar="RUN", help="Interrupted run to continue."),
+        click.option(
+            "--shard", metavar="I/N", help="Run shard I of N, from 0; all shards share --output. See docs/shards.md."
+        ),
+        click.option("--quiet", is_flag=True, help="Print only the result."),
+        click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
+    ]
+
+    def decorator(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorator
