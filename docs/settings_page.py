@@ -11,6 +11,7 @@ from pathlib import Path
 from types import NoneType, SimpleNamespace, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
+from graphkit.coercion import Range
 from graphkit.continual import TaskStream
 from graphkit.continual.continual_config import (
     ContinualConfig,
@@ -35,7 +36,7 @@ from graphkit.registry import (
     model_names,
     strategy_names,
 )
-from graphkit.settings import UNSET, Range, Section, Setting, hints_of, signature_settings
+from graphkit.settings import UNSET, Section, Setting, hints_of, signature_settings
 from graphkit.training.train_config import LearningSettings, RunConfig, TrainConfig, TrainSettings
 
 #: Names of types as the tables show them.

@@ -24,7 +24,7 @@ OPTIONAL = ("matplotlib", "ogb", "rdkit", "torch_scatter", "pandas", "sklearn", 
 
 #: The levels of the package from the bottom up; a folder may import from its own level and from those before it.
 LEVELS = (
-    {"version", "errors", "files", "lazy", "plain_yaml", "processes", "registry", "screen", "settings"},
+    {"version", "coercion", "errors", "files", "lazy", "plain_yaml", "processes", "registry", "screen", "settings"},
     {"csrc"},
     {"ops"},
     {"nn"},

@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal
 import pytest
 import yaml
 
+from graphkit.coercion import Range, coerce
 from graphkit.errors import InputError
 from graphkit.plain_yaml import MAX_DEPTH, MAX_TEXT, MAX_VALUES, parse_yaml
 from graphkit.screen import shown
-from graphkit.settings import Range, coerce, signature_settings
+from graphkit.settings import signature_settings
 
 
 @pytest.mark.parametrize(

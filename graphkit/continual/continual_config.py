@@ -5,23 +5,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
+from graphkit.coercion import Range, coerce
 from graphkit.config.layers import merge
 from graphkit.continual import Strategy, TaskStream
 from graphkit.data import GraphDataset
 from graphkit.errors import InputError
 from graphkit.nn.model_settings import ModelSettings
 from graphkit.registry import canonical_strategy, get_strategy, strategy_names, unknown_name
-from graphkit.settings import (
-    UNSET,
-    Range,
-    Section,
-    Setting,
-    check_keys,
-    check_sections,
-    coerce,
-    section_class,
-    signature_settings,
-)
+from graphkit.settings import UNSET, Section, Setting, check_keys, check_sections, section_class, signature_settings
 from graphkit.training.train_config import (
     Count,
     CountOrZero,

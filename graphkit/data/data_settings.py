@@ -5,10 +5,11 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
 
+from graphkit.coercion import Range
 from graphkit.data.dataset import GraphDataset
 from graphkit.data.loading import is_path, load, option_settings
 from graphkit.errors import InputError
-from graphkit.settings import UNSET, Range, Section, section_class
+from graphkit.settings import UNSET, Section, section_class
 
 D = TypeVar("D", bound="DataSettings")
 

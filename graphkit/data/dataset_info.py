@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from graphkit.coercion import coerce
 from graphkit.data.checks import check_dataset
 from graphkit.data.dataset import GraphDataset
 from graphkit.data.sources import Request, Source
 from graphkit.errors import InputError
 from graphkit.registry import register_dataset, unknown_name
-from graphkit.settings import Setting, coerce, signature_settings
+from graphkit.settings import Setting, signature_settings
 
 #: Largest absolute value of a numeric option.
 MAX_OPTION = 2**40

@@ -6,23 +6,14 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
 
+from graphkit.coercion import Range, coerce
 from graphkit.config.layers import merge
 from graphkit.distill.loss import DistillationLoss
 from graphkit.errors import InputError
 from graphkit.nn.model_settings import ModelSettings, model_options
 from graphkit.registry import canonical_loss, get_loss, loss_names, unknown_name
 from graphkit.screen import shown
-from graphkit.settings import (
-    UNSET,
-    Range,
-    Section,
-    check_keys,
-    check_sections,
-    coerce,
-    section_class,
-    signature_settings,
-    within,
-)
+from graphkit.settings import UNSET, Section, check_keys, check_sections, section_class, signature_settings, within
 from graphkit.training.train_config import Count, RunConfig, TrainConfig, TrainSettings, read_data, read_model
 
 D = TypeVar("D", bound="DistillConfig")

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from graphkit.coercion import coerce
 from graphkit.config.layers import Layer, merge, parse_setting, read_config
 from graphkit.config.recipes import continual_recipe, distill_recipe, find_recipe, train_recipe
 from graphkit.continual.continual_config import ContinualConfig, chosen_strategies
 from graphkit.distill.distill_config import DistillConfig, StudentConfig, chosen_losses
 from graphkit.errors import InputError
 from graphkit.experiments.keywords import loss_layer
-from graphkit.settings import coerce
 from graphkit.training.run_files import GIVEN, folder_config
 from graphkit.training.train_config import RunConfig, TrainConfig
 

@@ -6,9 +6,10 @@ from operator import or_
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
 
+from graphkit.coercion import Range
 from graphkit.nn.models.graph_model import GraphModel
 from graphkit.registry import get_model
-from graphkit.settings import Range, Section, Setting, section_class, signature_settings
+from graphkit.settings import Section, Setting, section_class, signature_settings
 
 #: Largest width and depth of a model.
 WIDEST, DEEPEST = 100_000, 1000

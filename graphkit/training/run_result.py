@@ -9,11 +9,11 @@ from typing import Annotated, Any, TypedDict, TypeVar, Union, get_args, get_orig
 
 import torch
 
+from graphkit.coercion import Range
 from graphkit.data import GraphDataset
 from graphkit.errors import InputError
 from graphkit.files import read_json
 from graphkit.metrics import fold_curve, paired_test
-from graphkit.settings import Range
 from graphkit.tasks import maximizes
 
 T = TypeVar("T")

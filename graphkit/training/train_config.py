@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
+from graphkit.coercion import Range, coerce
 from graphkit.data.data_settings import DataSettings, data_settings_class
 from graphkit.errors import InputError
 from graphkit.nn.model_settings import ModelSettings, model_settings_class
 from graphkit.sampling.node_loader import check_neighbors
-from graphkit.settings import Range, Section, check_sections, coerce
+from graphkit.settings import Section, check_sections
 
 C = TypeVar("C", bound="RunConfig")
 

@@ -5,10 +5,11 @@ from typing import Any
 
 from torch_geometric.data import Data
 
+from graphkit.coercion import coerce
 from graphkit.errors import InputError, InputTypeError
 from graphkit.registry import Registry, unknown_name
 from graphkit.screen import shown
-from graphkit.settings import coerce, signature_settings
+from graphkit.settings import signature_settings
 
 Transform = Callable[[Data], Data]
 

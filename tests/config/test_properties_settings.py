@@ -11,6 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from graphkit.coercion import MAX_NUMBER, OFF, Range, coerce
 from graphkit.config.layers import merge, parse_setting
 from graphkit.continual.continual_config import ContinualConfig, TaskSettings, strategy_settings_class
 from graphkit.data.data_settings import data_settings_class
@@ -19,7 +20,7 @@ from graphkit.errors import InputError
 from graphkit.nn.model_settings import model_settings_class
 from graphkit.plain_yaml import parse_yaml
 from graphkit.registry import loss_names, model_names, strategy_names
-from graphkit.settings import MAX_NUMBER, OFF, Range, Section, coerce, hints_of, plain
+from graphkit.settings import Section, hints_of, plain
 from graphkit.training.train_config import TrainConfig, TrainSettings
 from tests.properties import TEXT, YAML_VALUES
 

@@ -6,10 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphkit.coercion import coerce
 from graphkit.errors import InputTypeError
 from graphkit.registry import Registry, unknown_name
 from graphkit.screen import shown
-from graphkit.settings import coerce, signature_settings
+from graphkit.settings import signature_settings
 from graphkit.skeleton.layout import SkeletonLayout
 
 #: Function of frames ``[F, P, V, C]``, clip lengths ``[G]`` and a generator that returns new frames and lengths.
