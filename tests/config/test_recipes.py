@@ -100,3 +100,14 @@ def test_an_unknown_recipe_is_refused() -> None:
 @pytest.mark.parametrize("name", [name for name in OTHERS if "-ntu" in name])
 def test_recipes_of_ntu_tell_bodies_apart_as_the_released_reader_does(name: str) -> None:
     assert "released" in load_recipe(name)["title"] and train_recipe(name)["data"]["bodies"] == "position"
+
+
+#: Keys of an entry of ``expected``.
+ENTRY = {"metric", "mean", "std", "seeds", "selected_on", "source", "command", "note"}
+ENTRY |= {"strategy", "protocol", "forgetting", "learning", "network", "scores"}
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_entries_have_the_keys_of_an_entry(name: str) -> None:
+    for entry in load_recipe(name).get("expected", []):
+        assert set(entry) <= ENTRY and "seeds" in entry, entry
