@@ -3,6 +3,7 @@
 import ast
 import asyncio
 import doctest
+import importlib
 import inspect
 import json
 import logging
@@ -136,8 +137,9 @@ def test_names_are_imported_for_type_checkers() -> None:
     imports = {
         alias.name: node.module for node in branch.body if isinstance(node, ast.ImportFrom) for alias in node.names
     }
-    assert ast.unparse(branch.test) == "TYPE_CHECKING" and imports == graphkit._MODULES
-    assert {*imports, "__version__"} == set(graphkit.__all__)
+    assert ast.unparse(branch.test) == "TYPE_CHECKING" and {*imports, "__version__"} == set(graphkit.__all__)
+    for name, module in imports.items():
+        assert getattr(graphkit, name) is getattr(importlib.import_module(module), name)
     assert source.with_name("py.typed").is_file()
     hints = get_type_hints(graphkit.fit)
     assert hints["return"] is RunFolder and set(hints) == {*inspect.signature(graphkit.fit).parameters, "return"}
