@@ -17,6 +17,9 @@ from reporting import DEVICE, DRY, END, Reporter, Row
 OUT = Path(os.environ["GRAPHKIT_GPU_OUT"])
 RUN = Path(os.environ["GRAPHKIT_CACHE"]).parent / "stigcn-run"
 ARCHIVE = "stigcn-run.tar"
+#: Exit status of a run that ends, or is interrupted. An interrupt within ``exec``, as of a dataclass that is being defined,
+#: makes Python end itself by the signal.
+STOPPED = (0, 130, -signal.SIGINT)
 RESERVE = 20.0  # seconds for the end of an epoch and for the archive
 
 
@@ -82,7 +85,7 @@ def accuracy() -> Row:
         for path in (RUN, OUT / ARCHIVE):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         code, _, errors = train(stop_early=True)
-        if code not in (0, 130):
+        if code not in STOPPED:
             raise RuntimeError(f"training ended with {code}: {errors[-1000:]}")
         pack()
         shutil.rmtree(RUN)
@@ -103,7 +106,7 @@ def accuracy() -> Row:
         result = json.loads(said)
         row |= {"accuracy": result["test"]["mean"], "selected_on": result["selected_on"]}
         row |= {"training_seconds": result["seconds"], "run_peak_mb": result["peak_memory_mb"]}
-    elif code in (130, -signal.SIGKILL):
+    elif code in (*STOPPED, -signal.SIGKILL):
         row["message"] = "stopped by the clock; it goes on with --from accuracy"
     else:
         raise RuntimeError(f"training ended with {code}: {errors[-1000:]}")
