@@ -17,8 +17,8 @@ from reporting import DEVICE, DRY, END, Reporter, Row
 OUT = Path(os.environ["GRAPHKIT_GPU_OUT"])
 RUN = Path(os.environ["GRAPHKIT_CACHE"]).parent / "stigcn-run"
 ARCHIVE = "stigcn-run.tar"
-#: Exit status of a run that ends, or is interrupted. An interrupt within ``exec``, as of a dataclass that is being defined,
-#: makes Python end itself by the signal.
+#: Exit status of a run that ends or is interrupted. After an interrupt within ``exec``, such as the definition of a
+#: dataclass, Python ends by the signal.
 STOPPED = (0, 130, -signal.SIGINT)
 RESERVE = 20.0  # seconds for the end of an epoch and for the archive
 
