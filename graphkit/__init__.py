@@ -15,10 +15,16 @@ from graphkit.version import __version__
 
 if TYPE_CHECKING:
     from graphkit.data import load
-    from graphkit.experiments import fit, open_run
+    from graphkit.experiments import Callback, fit, open_run
 
-__all__ = ["__version__", "fit", "load", "open_run"]
+__all__ = ["Callback", "__version__", "fit", "load", "open_run"]
 
 __getattr__, __dir__ = attach(
-    __name__, {"fit": "graphkit.experiments", "load": "graphkit.data", "open_run": "graphkit.experiments"}
+    __name__,
+    {
+        "Callback": "graphkit.experiments",
+        "fit": "graphkit.experiments",
+        "load": "graphkit.data",
+        "open_run": "graphkit.experiments",
+    },
 )

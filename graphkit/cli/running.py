@@ -13,7 +13,7 @@ Result = dict[str, Any]
 
 
 #: Options of all training commands.
-KEYWORDS = ("dataset", "root", "epochs", "lr", "batch_size", "seed", "seeds", "device")
+KEYWORDS = ("dataset", "task", "target", "root", "epochs", "lr", "batch_size", "seed", "seeds", "device")
 
 
 def run_command(

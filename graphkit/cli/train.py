@@ -12,6 +12,8 @@ from graphkit.cli.training_options import training_options
 @click.option("--split", help="Fractions of training, validation and test items, such as 0.6,0.2,0.2.")
 @click.option("--split-seed", type=int, help="Random seed of the split. [default: 0]")
 @click.option("--stream", help="Input stream of clips: joint, bone, joint-motion or bone-motion. [default: joint]")
+@click.option("--smiles", help="Column of SMILES strings in a table of your molecules.")
+@click.option("--metric", help="Metric that selects the epoch and is reported. [default: that of the data set]")
 @training_options("factor-graphs", "MODEL-DATASET", "MODEL", "train.weight_decay=5e-4")
 @click.pass_context
 def train(ctx: click.Context, **options: Any) -> None:
@@ -27,13 +29,15 @@ def train(ctx: click.Context, **options: Any) -> None:
       graphkit train --model factorgcn --dataset cora --seeds 10 --set train.patience=50
       graphkit train --model stigcn --dataset nw-ucla --stream bone
       graphkit train --model gcn --dataset my-graph/ --split 0.6,0.2,0.2
+      graphkit train --model gcn --dataset my-graph/ --task regression --target price
     """
     from graphkit.cli.running import KEYWORDS, run_command
     from graphkit.cli.scores import describe
     from graphkit.experiments import build_config, train_layer
 
     def configure() -> Any:
-        layer = train_layer(**{name: options[name] for name in (*KEYWORDS, "model", "split", "split_seed", "stream")})
+        of_train = ("model", "split", "split_seed", "stream", "smiles", "metric")
+        layer = train_layer(**{name: options[name] for name in (*KEYWORDS, *of_train)})
         return build_config("train", layer, recipe=options["recipe"], file=options["config"], set=options["sets"])
 
     run_command(ctx, options, configure, describe)

@@ -23,6 +23,8 @@ def training_options(dataset: str, recipe: str, output: str, setting: str, seed:
         click.option(
             "--dataset", help=f"Data set (see `graphkit datasets`), or path of your data. [default: {dataset}]"
         ),
+        click.option("--task", help="Task of your data, such as regression. [default: inferred from the targets]"),
+        click.option("--target", help="Columns or attributes of your data to predict, such as a,b. [default: label]"),
         click.option("--recipe", help=f"Recipe (see `graphkit recipes`), or none. [default: {recipe}, if it exists]"),
         click.option(
             "--root", type=click.Path(), help="Folder of raw files. [default: $GRAPHKIT_DATA, else the cache folder]"

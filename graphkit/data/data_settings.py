@@ -15,6 +15,8 @@ D = TypeVar("D", bound="DataSettings")
 
 #: Settings that select a split and do not affect loading.
 _OF_RUN = ("name", "fold")
+#: Options of own data that are keywords of training.
+_OF_OWN = ("task", "target", "smiles")
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,9 @@ class DataSettings(Section):
     def read(cls: type[D], given: Mapping[str, Any]) -> D:
         """Creates the settings from a mapping; integers are accepted for text options."""
         hints = {field.name: field.type for field in fields(cls)}
+        if foreign := next((key for key in _OF_OWN if key in given and key not in hints), None):
+            what = f"`data.{foreign}` is an option of your own graphs, not of {given.get('name', cls.name)}"
+            raise InputError(f"{what} (got {given[foreign]!r:.80}); leave it out")
         texts = {
             key: str(value) for key, value in given.items() if type(value) is int and hints.get(key) in (str, "str")
         }

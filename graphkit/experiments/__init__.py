@@ -12,13 +12,16 @@ from graphkit.experiments.keywords import continual_layer, distill_layer, loss_l
 from graphkit.experiments.predict import predict_run
 from graphkit.experiments.run_folder import ResultFolder, RunFolder, open_run
 from graphkit.experiments.write_paths import write_paths
+from graphkit.training.callbacks import Callback, FitInfo
 from graphkit.training.interrupt import Interrupted
 from graphkit.training.progress import make_progress
 from graphkit.training.train_config import TrainConfig, TrainSettings
 
 __all__ = [
+    "Callback",
     "ContinualConfig",
     "DistillConfig",
+    "FitInfo",
     "Interrupted",
     "ResultFolder",
     "RunFolder",

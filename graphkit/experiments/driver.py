@@ -1,7 +1,7 @@
 """Driver of all commands that train: runs and aggregates units."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -18,6 +18,7 @@ from graphkit.errors import InputError
 from graphkit.experiments.build_config import config_of_folder
 from graphkit.experiments.run_folder import ResultFolder, folder_of, open_run
 from graphkit.experiments.shards import Shard, open_folder, parse_shard, refuse_processes
+from graphkit.training.callbacks import Callback, check_callbacks
 from graphkit.training.environment import peak_memory_mb, pick_device
 from graphkit.training.experiment import FIT, Experiment, Session, TrainExperiment
 from graphkit.training.interrupt import Interrupted, InterruptFlag
@@ -45,6 +46,7 @@ def run(
     progress: Progress | None = None,
     shard: str | None = None,
     graphs: Path | None = None,
+    callbacks: Iterable[Callback] = (),
 ) -> ResultFolder:
     """Runs the experiment of a configuration and writes a run folder.
 
@@ -57,6 +59,7 @@ def run(
             run the others in the same folder. (default: ``None``)
         graphs (Path, optional): File or folder with the data, which is copied into the run folder.
             (default: ``None``)
+        callbacks (list[Callback], optional): Callbacks of all fits, not for ``continual``. (default: ``()``)
 
     Returns:
         ResultFolder: The run folder, a :class:`RunFolder` for a run with models. Until all shards are complete, its
@@ -66,7 +69,7 @@ def run(
         InputError: If settings or data are invalid; nothing is written then.
         Interrupted: If Ctrl-C was pressed; :func:`resume` continues the run.
     """
-    progress = progress or Progress()
+    progress, callbacks = progress or Progress(), _check_callbacks(callbacks, config)
     if shard is not None:
         parse_shard(shard)
         refuse_processes()
@@ -78,7 +81,7 @@ def run(
         with open_folder(output) if shard is not None else start_folder(output, experiment.name, config) as new:
             if graphs is not None:
                 experiment = make_experiment(_keep_graphs(config, graphs, new.path))
-            return _run(experiment, new.path, device, progress, shard, new.keep)
+            return _run(experiment, new.path, device, progress, shard, callbacks, new.keep)
 
 
 def _keep_graphs(config: RunConfig, graphs: Path, folder: Path) -> RunConfig:
@@ -103,6 +106,7 @@ def resume(
     device: str | None = None,
     shard: str | None = None,
     command: str | None = None,
+    callbacks: Iterable[Callback] = (),
 ) -> ResultFolder:
     """Continues an interrupted run, with the same results as without interruption.
 
@@ -112,6 +116,7 @@ def resume(
         device (str, optional): Device, if it differs from that of the run. (default: ``None``)
         shard (str, optional): Shard of this process, such as ``"0/2"``; all units if ``None``. (default: ``None``)
         command (str, optional): Expected command of the run, such as ``"train"``; any if ``None``. (default: ``None``)
+        callbacks (list[Callback], optional): Callbacks of the fits that remain, as of :func:`run`. (default: ``()``)
 
     Returns:
         ResultFolder: The run folder, as of :func:`run`.
@@ -128,10 +133,24 @@ def resume(
         raise InputError(
             f"'{folder}' is a run of graphkit {other}; continue it with: graphkit {other} --resume {folder}"
         )
+    callbacks = _check_callbacks(callbacks, config)
     if shard is not None:
         refuse_processes()
     with exclusive_random_state(), init_distributed():
-        return _run(make_experiment(config), folder, pick_device(device or config.device), progress, shard)
+        torch_device = pick_device(device or config.device)
+        return _run(make_experiment(config), folder, torch_device, progress, shard, callbacks)
+
+
+def _check_callbacks(callbacks: Iterable[Callback], config: RunConfig) -> tuple[Callback, ...]:
+    """Returns the callbacks of a run as a tuple.
+
+    Raises:
+        InputError: If they are not a list of callbacks, or the command does not call any.
+    """
+    given = check_callbacks(callbacks)
+    if given and isinstance(config, ContinualConfig):
+        raise InputError("`callbacks` are for runs of train and distill (got a run of continual); leave them out")
+    return given
 
 
 def _run(
@@ -140,6 +159,7 @@ def _run(
     device: torch.device,
     progress: Progress,
     shard: str | None,
+    callbacks: tuple[Callback, ...],
     keep: Callable[[], None] = lambda: None,
 ) -> ResultFolder:
     """Runs the incomplete units, or a shard of them, and aggregates completed results."""
@@ -151,7 +171,7 @@ def _run(
         together = Communicator() if experiment.shares_units else communicator
         stop: Interrupted | None = None
         with InterruptFlag(progress, waits=together.world_size > 1) as interrupt:
-            session = Session(device, progress, interrupt, keep)
+            session = Session(device, progress, interrupt, keep, callbacks)
             try:
                 with interrupt.stopping(lambda: Interrupted(0, folder, "interrupted between two fits")):
                     _do_units(experiment, folder, session, together, work)

@@ -17,8 +17,12 @@ from graphkit.training.progress import LogProgress, make_progress
 
 def fit(
     model: str | None = None,
-    dataset: Any = None,
+    data: Any = None,
     *,
+    task: str | None = None,
+    target: str | Sequence[str] | None = None,
+    smiles: str | None = None,
+    metric: str | None = None,
     recipe: str | None = None,
     root: str | Path | None = None,
     split: str | Sequence[float] | None = None,
@@ -41,9 +45,14 @@ def fit(
 
     Args:
         model (str, optional): Registered name of the model. (default: ``"factorgcn"``)
-        dataset (str or Path or Data or list or tuple or networkx.Graph, optional): Registered name of a data set, the
+        data (str or Path or Data or list or tuple or networkx.Graph, optional): Registered name of a data set, the
             path of a file or folder, or graphs in memory in one of the forms of :func:`graphkit.load`, which are
             copied into the run folder. (default: ``"factor-graphs"``)
+        task (str, optional): Task of own data, such as ``"regression"``. (default: inferred from the targets)
+        target (str or list[str], optional): Names of the columns or attributes of own data to predict.
+            (default: ``"label"`` or ``"y"``)
+        smiles (str, optional): Name of the column of SMILES strings in a table of own molecules.
+        metric (str, optional): Metric that selects the epoch and is reported. (default: that of the data set)
         recipe (str, optional): Name of a recipe, or ``"none"``. (default: that of model and data set, if any)
         root (str or Path, optional): Folder of raw files. (default: ``$GRAPHKIT_DATA``, else the cache folder)
         split (str or list, optional): Fractions of training, validation and test items. (default: the published split)
@@ -77,11 +86,15 @@ def fit(
         ('gcn', 'accuracy')
     """
     with tempfile.TemporaryDirectory() as folder:
-        in_memory = dataset is not None and not isinstance(dataset, str | os.PathLike)
-        graphs = save_object(dataset, Path(folder), "dataset") if in_memory else None
+        in_memory = data is not None and not isinstance(data, str | os.PathLike)
+        graphs = save_object(data, Path(folder)) if in_memory else None
         layer = train_layer(
             model=model,
-            dataset=None if dataset is None else str(graphs or dataset),
+            dataset=None if data is None else str(graphs or data),
+            task=task,
+            target=target,
+            smiles=smiles,
+            metric=metric,
             root=root,
             split=split,
             split_seed=split_seed,
@@ -93,7 +106,7 @@ def fit(
             seeds=seeds,
             device=device,
         )
-        named = nullcontext() if graphs is None else naming(graphs, folder, "dataset")
+        named = nullcontext() if graphs is None else naming(graphs, folder, "data")
         with named:
             configuration = build_config("train", layer, recipe=recipe, file=config, set=set or {})
             done = run(configuration, output, LogProgress(make_progress(quiet=not verbose)), graphs=graphs)

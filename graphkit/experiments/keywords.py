@@ -16,6 +16,10 @@ def train_layer(
     *,
     model: str | None = None,
     dataset: str | None = None,
+    task: str | None = None,
+    target: str | Sequence[str] | None = None,
+    smiles: str | None = None,
+    metric: str | None = None,
     root: str | Path | None = None,
     split: str | Sequence[float] | None = None,
     split_seed: int | None = None,
@@ -30,10 +34,24 @@ def train_layer(
     """Returns the layer of the keywords of ``graphkit train``."""
     return {
         "model": given(name=model),
-        "data": given(name=dataset, root=root, split=split, split_seed=split_seed, stream=stream),
-        "train": given(epochs=epochs, lr=lr, batch_size=batch_size),
+        "data": given(
+            name=dataset,
+            root=root,
+            split=split,
+            split_seed=split_seed,
+            stream=stream,
+            smiles=smiles,
+            **_targets(task, target),
+        ),
+        "train": given(epochs=epochs, lr=lr, batch_size=batch_size, metric=metric),
         **given(seed=seed, seeds=seeds, device=device),
     }
+
+
+def _targets(task: str | None, target: str | Sequence[str] | None) -> dict[str, Any]:
+    """Returns the settings of the targets of own data."""
+    names = isinstance(target, Sequence) and not isinstance(target, str)
+    return given(task=task, target=",".join(map(str, target)) if names else target)
 
 
 def distill_layer(
@@ -42,6 +60,8 @@ def distill_layer(
     teacher_model: str | None = None,
     student: str | None = None,
     dataset: str | None = None,
+    task: str | None = None,
+    target: str | Sequence[str] | None = None,
     root: str | Path | None = None,
     epochs: int | None = None,
     lr: float | None = None,
@@ -63,7 +83,7 @@ def distill_layer(
     return {
         "teacher": trained,
         "student": {"model": given(name=student), "train": training},
-        "data": given(name=dataset, root=root),
+        "data": given(name=dataset, root=root, **_targets(task, target)),
         **given(seed=seed, seeds=seeds, device=device),
     }
 
@@ -107,6 +127,8 @@ def continual_layer(
     *,
     model: str | None = None,
     dataset: str | None = None,
+    task: str | None = None,
+    target: str | Sequence[str] | None = None,
     root: str | Path | None = None,
     protocol: str | None = None,
     classes_per_task: int | None = None,
@@ -126,7 +148,7 @@ def continual_layer(
     stream = {"scenario": scenario, "visible": visible, "inter_task_edges": inter_task_edges}
     return {
         "model": given(name=model),
-        "data": given(name=dataset, root=root),
+        "data": given(name=dataset, root=root, **_targets(task, target)),
         "stream": given(per_task=classes_per_task, tasks=tasks, **stream),
         "train": given(epochs=epochs, lr=lr, batch_size=batch_size),
         **given(protocol=protocol, search=search, seed=seed, seeds=seeds, device=device),

@@ -17,6 +17,7 @@ from graphkit.files import write_json
 from graphkit.nn import GraphModel
 from graphkit.tasks import make_task
 from graphkit.training.build_model import check_graphs, make_model
+from graphkit.training.callbacks import Callback
 from graphkit.training.environment import environment, peak_memory_mb, pick_device
 from graphkit.training.fingerprint import check_data, fingerprint
 from graphkit.training.gradient_stepper import GradientStepper
@@ -43,12 +44,14 @@ class Session:
         progress: Progress display.
         interrupt: Flag of an interruption.
         keep: Called as soon as the run folder can be resumed.
+        callbacks: Callbacks of the user.
     """
 
     device: torch.device
     progress: Progress
     interrupt: InterruptFlag
     keep: Callable[[], None] = lambda: None
+    callbacks: Sequence[Callback] = ()
 
 
 class Experiment(ABC):
@@ -214,7 +217,8 @@ class TrainExperiment(Experiment):
         split = dataset.split_of(config.data.fold)
         label = f"{config.model.name} {unit}".strip()
         make_extra = self.extra_losses(config, dataset, split, session.device)
-        trainer = Trainer(config, dataset, path, session.device, session.progress, label, data, make_extra)
+        device, progress, callbacks = session.device, session.progress, session.callbacks
+        trainer = Trainer(config, dataset, path, device, progress, label, data, make_extra, callbacks, unit)
         session.keep()
         if unit:
             communicator.broadcast_from_rank0(partial(_begin, path, config, session.device, dataset, data))

@@ -1,7 +1,7 @@
 """Trainer of a model with one seed on one split."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from graphkit.nn import GraphModel
 from graphkit.tasks import make_task
 from graphkit.training.batches import Batches
 from graphkit.training.build_model import init_model, unused_weights
+from graphkit.training.callbacks import Callback, CallbackCaller, FitInfo, TrainRow
 from graphkit.training.checkpoint import (
     check_kind,
     check_optimizer,
@@ -36,19 +37,10 @@ from graphkit.training.loss import ExtraLosses, TrainingLoss, parallel
 from graphkit.training.node_batches import drawing, node_loader
 from graphkit.training.optimizer import Schedule, make_optimizer
 from graphkit.training.phases import phase_dataset
-from graphkit.training.progress import EpochRow, Progress
+from graphkit.training.progress import Progress
 from graphkit.training.run_result import FitResult
 from graphkit.training.seeds import random_state, restore_random_state, seed_everything
 from graphkit.training.train_config import TrainConfig
-
-
-class TrainRow(EpochRow):
-    """Row of ``metrics.csv``: one epoch."""
-
-    phase: int
-    validation_loss: float | None
-    lr: float
-    seconds: float
 
 
 COLUMNS = ("epoch", "phase", "loss", "validation", "validation_loss", "lr", "seconds")
@@ -78,6 +70,8 @@ class Trainer:
         label: Label of the fit in the display.
         data: Fingerprint of the data set; computed if ``None``.
         make_extra: Function that returns the extra losses of the model; ``None`` for none.
+        callbacks: Callbacks of the user.
+        unit: Name of the fit in a run of several.
     """
 
     def __init__(
@@ -90,6 +84,8 @@ class Trainer:
         label: str,
         data: dict[str, str] | None = None,
         make_extra: Callable[[GraphModel], ExtraLosses] | None = None,
+        callbacks: Sequence[Callback] = (),
+        unit: str = "",
     ) -> None:
         self.data = data or fingerprint(dataset)
         self.config, self.dataset, self.folder, self.progress, self.label = config, dataset, folder, progress, label
@@ -98,6 +94,7 @@ class Trainer:
         self.train_task = make_task(dataset.task, dataset.metric, self.settings.label_smoothing)
         self.precision = GradientStepper(self.settings.precision, self.settings.accumulate, device)
         self.communicator = get_communicator()
+        self.call, self.unit = CallbackCaller(callbacks, self.communicator), unit
         self.split = dataset.split_of(config.data.fold)
         generator = seed_everything(config.seed)
         self.generator = generator
@@ -175,6 +172,9 @@ class Trainer:
             self.progress.say(
                 f"note: {self.task.metric} is undefined on the {name} items, whose labels have one class only{chosen}"
             )
+        fold, epoch = self.config.data.fold, self.epoch
+        self.info = FitInfo(self.folder, self.unit, self.config.seed, fold, self.config.to_dict(), epoch)
+        self.call(Callback.on_begin, self.info)
         self._show()
         self._saved_at = time.monotonic()
         try:
@@ -189,9 +189,12 @@ class Trainer:
                     stop, save = self.communicator.all_reduce_max(interrupt.raised, due)
                     if stop or done or save:
                         self._save()
+                        self.call(Callback.on_checkpoint, self.info, self.epoch)
                     if stop and not done:
                         raise Interrupted(self.epoch, self.folder)
-                return self._finish()
+                result = self._finish()
+                self.call(Callback.on_end, self.info, result)
+                return result
         finally:
             self.progress.close()
 
@@ -251,6 +254,11 @@ class Trainer:
         )
         self.rows.append(row)
         self.progress.update(row)
+        try:
+            self.call(Callback.on_epoch, self.info, row)
+        except Exception:
+            self._save()
+            raise
 
     def _train_epoch(self) -> float:
         """Trains for one epoch and returns the loss."""

@@ -14,6 +14,7 @@ import graphkit.experiments
 from graphkit.cli.main import main
 from graphkit.config.recipes import load_recipe, recipe_names
 from graphkit.continual.continual_config import PROTOCOLS
+from graphkit.errors import InputError
 from graphkit.experiments import build_config, config_of_folder, continual_layer, distill_layer, fit_model, loss_layer
 from graphkit.experiments.keywords import train_layer
 from graphkit.registry import loss_names, strategy_names
@@ -137,6 +138,50 @@ def test_options_of_losses_and_streams(of_shell: Captured) -> None:
     )
     shell = of_shell("continual", "--dataset", "sbm-continual", "--model", "gcn", *options)
     assert shell == build_config("continual", layer, names="ewc")
+
+
+def test_task_target_and_metric_of_own_data(of_shell: Captured, of_fit: Captured, tmp_path: Path) -> None:
+    (tmp_path / "graph").mkdir()
+    (tmp_path / "graph" / "edges.csv").write_text("source,target\na,b\n")
+    options = ["--task", "regression", "--target", "size,age", "--metric", "rmse"]
+    shell = of_shell("train", "--model", "gcn", "--dataset", tmp_path / "graph", *options)
+    assert shell == of_fit("gcn", tmp_path / "graph", task="regression", target=["size", "age"], metric="rmse")
+    assert shell == of_fit("gcn", tmp_path / "graph", task="regression", target="size,age", set="train.metric=rmse")
+    assert (shell.data.task, shell.data.target, shell.train.metric) == (  # type: ignore[attr-defined]
+        "regression",
+        "size,age",
+        "rmse",
+    )
+    _check_written(shell, tmp_path / "run")
+    targets: dict[str, Any] = {"task": "regression", "target": ["size", "age"]}
+    names = {"dataset": str(tmp_path / "graph"), **targets}
+    shell = of_shell("distill", "--dataset", tmp_path / "graph", *options[:4])
+    assert shell == build_config("distill", distill_layer(**names))
+    shell = of_shell("continual", "--dataset", tmp_path / "graph", *options[:4])
+    assert shell == build_config("continual", continual_layer(**names))
+
+
+def test_column_of_molecules(of_shell: Captured, of_fit: Captured, tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("smiles,logS\nCCO,-0.7\n")
+    options = ["--smiles", "smiles", "--target", "logS"]
+    shell = of_shell("train", "--model", "gin", "--dataset", tmp_path / "m.csv", *options)
+    assert shell == of_fit("gin", tmp_path / "m.csv", smiles="smiles", target="logS")
+    assert shell.data.smiles == "smiles"  # type: ignore[attr-defined]
+    _check_written(shell, tmp_path / "run")
+
+
+def test_options_of_own_graphs_are_refused_for_named_data() -> None:
+    for name, value in {"task": "regression", "target": "age", "smiles": "smiles"}.items():
+        with pytest.raises(InputError, match=rf"^`data.{name}` is an option of your own graphs, not of karate"):
+            build_config("train", train_layer(dataset="karate", **{name: value}))
+
+
+@pytest.mark.parametrize("names", [("gat", "cora"), ("GAT", "Cora"), ("g_a-t", "C-O_R-A")])
+def test_names_without_regard_to_case_and_hyphens(names: tuple[str, str], of_shell: Captured, of_fit: Captured) -> None:
+    config = of_fit(*names)
+    assert (config.model.name, config.data.name) == ("gat", "cora")  # type: ignore[attr-defined]
+    assert config.recipe == "gat-cora"
+    assert config == of_shell("train", "--model", names[0], "--dataset", names[1])
 
 
 def test_paths_are_text_in_a_configuration(of_shell: Captured, of_fit: Captured, tmp_path: Path) -> None:

@@ -150,10 +150,10 @@ def test_a_model_is_trained_on_graphs_in_memory_and_its_folder_may_be_moved(tmp_
 def test_a_refused_fit_on_graphs_in_memory_leaves_nothing(tmp_path: Path) -> None:
     data = graph(12)
     data.y = torch.zeros(12, dtype=torch.long)
-    with pytest.raises(InputError, match="`dataset`: all labels are '0'") as error:
+    with pytest.raises(InputError, match="`data`: all labels are '0'") as error:
         graphkit.fit("gcn", data, output=tmp_path / "run")
     assert "\n" not in str(error.value) and not (tmp_path / "run").exists()
-    with pytest.raises(InputTypeError, match="`dataset` must be the name or path of a data set, or a torch_geometric"):
+    with pytest.raises(InputTypeError, match="`data` must be the name or path of a data set, or a torch_geometric"):
         graphkit.fit("gcn", 5)
     frames = pytest.importorskip("pandas").DataFrame({"label": list("ab" * 6)})
     broken = (frames, frames.__class__({"source": [0], "target": [99]}))
