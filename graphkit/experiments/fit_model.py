@@ -12,6 +12,7 @@ from graphkit.experiments.build_config import build_config
 from graphkit.experiments.driver import run
 from graphkit.experiments.keywords import train_layer
 from graphkit.experiments.run_folder import RunFolder
+from graphkit.training.callbacks import Callback
 from graphkit.training.progress import LogProgress, make_progress
 
 
@@ -23,6 +24,7 @@ def fit(
     target: str | Sequence[str] | None = None,
     smiles: str | None = None,
     metric: str | None = None,
+    callbacks: Sequence[Callback] = (),
     recipe: str | None = None,
     root: str | Path | None = None,
     split: str | Sequence[float] | None = None,
@@ -53,6 +55,8 @@ def fit(
             (default: ``"label"`` or ``"y"``)
         smiles (str, optional): Name of the column of SMILES strings in a table of own molecules.
         metric (str, optional): Metric that selects the epoch and is reported. (default: that of the data set)
+        callbacks (list[Callback], optional): Callbacks of the training, see :class:`graphkit.Callback`.
+            (default: ``()``)
         recipe (str, optional): Name of a recipe, or ``"none"``. (default: that of model and data set, if any)
         root (str or Path, optional): Folder of raw files. (default: ``$GRAPHKIT_DATA``, else the cache folder)
         split (str or list, optional): Fractions of training, validation and test items. (default: the published split)
@@ -109,6 +113,7 @@ def fit(
         named = nullcontext() if graphs is None else naming(graphs, folder, "data")
         with named:
             configuration = build_config("train", layer, recipe=recipe, file=config, set=set or {})
-            done = run(configuration, output, LogProgress(make_progress(quiet=not verbose)), graphs=graphs)
+            progress = LogProgress(make_progress(quiet=not verbose))
+            done = run(configuration, output, progress, graphs=graphs, callbacks=callbacks)
     assert isinstance(done, RunFolder)  # the configuration has a model
     return done

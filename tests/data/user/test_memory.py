@@ -157,7 +157,7 @@ def test_a_refused_fit_on_graphs_in_memory_leaves_nothing(tmp_path: Path) -> Non
         graphkit.fit("gcn", 5)
     frames = pytest.importorskip("pandas").DataFrame({"label": list("ab" * 6)})
     broken = (frames, frames.__class__({"source": [0], "target": [99]}))
-    with pytest.raises(InputError, match="dataset/edges.csv', line 2, column 'target': there is no node '99'") as error:
+    with pytest.raises(InputError, match="data/edges.csv', line 2, column 'target': there is no node '99'") as error:
         graphkit.fit("gcn", broken, output=tmp_path / "run")
     assert "/tmp/tmp" not in str(error.value)
     edges = frames.__class__({"source": range(11), "target": range(1, 12)})
