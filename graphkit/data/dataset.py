@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,6 +18,7 @@ TASKS = (
     "multilabel-node-classification",
     "graph-classification",
     "multitask-graph-classification",
+    "node-regression",
     "graph-regression",
     "skeleton-classification",
 )
@@ -39,6 +40,24 @@ class Split:
 
     def __repr__(self) -> str:
         return f"Split({self.train.numel()} train, {self.val.numel()} val, {self.test.numel()} test)"
+
+
+class Rejected(NamedTuple):
+    """Row of a file without a valid molecule.
+
+    Args:
+        id (str): Id of the row.
+        text (str): SMILES string.
+        reason (str): Reason of the rejection.
+        row (int): Number of the row, from 0 below the header.
+        line (int): Line in the file.
+    """
+
+    id: str
+    text: str
+    reason: str
+    row: int
+    line: int
 
 
 @dataclass(frozen=True)
@@ -64,6 +83,8 @@ class GraphDataset:
         citation (str, optional): Origin of the data. (default: ``""``)
         mapped (bool, optional): Features are memory-mapped (single graph). (default: ``False``)
         notes (tuple[str, ...], optional): Messages for the user about how the data were read. (default: ``()``)
+        smiles (tuple[str, ...], optional): SMILES string of each graph. (default: ``()``)
+        rejected (tuple[Rejected, ...], optional): Rows of the file that are not molecules. (default: ``()``)
     """
 
     #: Kind of the items; must equal :attr:`~graphkit.nn.GraphModel.reads` of a model.
@@ -83,6 +104,8 @@ class GraphDataset:
     citation: str = ""
     mapped: bool = False
     notes: tuple[str, ...] = ()
+    smiles: tuple[str, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
 
     def __repr__(self) -> str:
         size = f"{self.graphs[0].num_nodes} nodes" if self.is_single_graph else f"{len(self.graphs)} graphs"
@@ -99,7 +122,7 @@ class GraphDataset:
     @property
     def level(self) -> str:
         """Prediction level, ``"node"`` or ``"graph"``."""
-        return "node" if self.task.endswith("node-classification") else "graph"
+        return "node" if self.task.endswith(("node-classification", "node-regression")) else "graph"
 
     def split_of(self, fold: int | None) -> Split:
         """Returns the split of a fold, the first one for ``None``."""
