@@ -16,15 +16,16 @@ from graphkit.data.dataset import GraphDataset, Split
 from graphkit.data.dataset_info import DatasetEntry
 from graphkit.data.edges import by_target, plain_edge_index, sorted_edge_index
 from graphkit.data.labels import labeled_items
+from graphkit.data.smiles import scaffolds
 from graphkit.data.sources import is_path, resolve_root
-from graphkit.data.splits import PARTS, few_labels, parse_fractions, random_split
+from graphkit.data.splits import PARTS, few_labels, parse_split, random_split, scaffold_split
 from graphkit.errors import InputError
 from graphkit.nn.attribute_level import attribute_level
 from graphkit.registry import get_dataset
 from graphkit.settings import Setting
 
-#: Number of random splits for ``labels_per_class``.
-FEW_LABEL_DRAWS = 10
+#: Number of drawn splits for ``labels_per_class`` and for a split with a method.
+DRAWS = 10
 
 
 def load(
@@ -49,8 +50,9 @@ def load(
             processed files are stored in the cache folder (``GRAPHKIT_CACHE``, by default ``~/.cache/graphkit``).
             (default: the environment variable ``GRAPHKIT_DATA``)
         transforms (list, optional): Transforms by name, in order, see :mod:`graphkit.transforms`. (default: ``()``)
-        split (str or list[float], optional): Fractions such as ``"0.6,0.2,0.2"``. (default: ``None``, the published
-            split, or that of the file)
+        split (str or list[float], optional): Fractions such as ``"0.6,0.2,0.2"``; or ``"random"`` or ``"scaffold"``
+            (molecules), with or without fractions such as ``"scaffold:0.8,0.1,0.1"``, for ten splits, one per seed.
+            (default: ``None``, the published split, or that of the file)
         split_seed (int, optional): Random seed of the split. (default: ``0``)
         labels_per_class (int, optional): Number of training nodes per class, drawn with ``split_seed``; a single split
             becomes ten random ones. (default: ``None``, all)
@@ -69,7 +71,7 @@ def load(
         (34, 4)
     """
     if split is not None:
-        parse_fractions(split)  # fails before the data are read
+        parse_split(split)  # fails before the data are read
     from graphkit.transforms import build
 
     transform = build(transforms)
@@ -118,13 +120,32 @@ def option_settings(name_or_path: str | os.PathLike[str]) -> dict[str, Setting]:
 
 
 def draw_split(dataset: GraphDataset, split: str | Sequence[float], seed: int) -> GraphDataset:
-    """Replaces the splits by a random one of the labeled items, stratified by class."""
+    """Replaces the splits by drawn ones of the labeled items.
+
+    Random splits are stratified by class. Fractions give one split; a method gives :data:`DRAWS`, with the seeds from
+    ``seed``.
+
+    Raises:
+        InputError: If a subset would be empty, or the items of a scaffold split are not molecules.
+    """
+    method, fractions = parse_split(split)
     y = targets_of(dataset)
     count = len(dataset.graphs) if y is None else y.size(0)
-    items = labeled_items(y).nonzero().view(-1) if y is not None else None
-    stratify = y is not None and y.dim() == 1 and not y.is_floating_point()
-    drawn = random_split(count, split, seed, y if stratify else None, items)
-    return dataset.replace(splits=(drawn,), protocol="validation")
+    items = labeled_items(y).nonzero().view(-1) if y is not None else torch.arange(count)
+    seeds = range(seed, seed + DRAWS) if method else [seed]
+    if method == "scaffold":
+        if not dataset.smiles:
+            raise InputError(
+                f"the split 'scaffold' is for molecules from SMILES strings (got {dataset.name}); give random, or "
+                "fractions such as 0.6,0.2,0.2"
+            )
+        groups = scaffolds([dataset.smiles[index] for index in items.tolist()])
+        numbered = [scaffold_split(groups, fractions, number) for number in seeds]
+        drawn = [Split(*(items[getattr(ids, subset)] for subset in PARTS)) for ids in numbered]
+    else:
+        stratify = y is not None and y.dim() == 1 and not y.is_floating_point()
+        drawn = [random_split(count, fractions, number, y if stratify else None, items) for number in seeds]
+    return dataset.replace(splits=tuple(drawn), protocol="validation")
 
 
 def targets_of(dataset: GraphDataset) -> torch.Tensor | None:
@@ -141,6 +162,19 @@ def targets_of(dataset: GraphDataset) -> torch.Tensor | None:
     return y.view(-1) if dataset.task == "graph-classification" else y
 
 
+def item_targets(dataset: GraphDataset, ids: torch.Tensor) -> torch.Tensor:
+    """Returns the targets of some split items, those of all nodes for graphs of labeled nodes."""
+    y, graphs = targets_of(dataset), dataset.graphs
+    if y is not None:
+        return y[ids]
+    if isinstance(graphs, GraphCollection):
+        ptr = graphs.node_ptr.tolist()
+        rows = [graphs.node["y"][ptr[index] : ptr[index + 1]] for index in ids.tolist()]
+    else:
+        rows = [graphs[index].y for index in ids.tolist()]
+    return torch.cat(rows)
+
+
 def draw_labels(dataset: GraphDataset, count: int, seed: int) -> GraphDataset:
     """Reduces the training nodes to ``count`` per class.
 
@@ -153,7 +187,7 @@ def draw_labels(dataset: GraphDataset, count: int, seed: int) -> GraphDataset:
         raise InputError(f"`labels_per_class` is for nodes of one class each ({dataset.name}: {dataset.task})")
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise InputError(f"`labels_per_class` must be a whole number of at least 1 (got {count!r})")
-    splits = dataset.splits * FEW_LABEL_DRAWS if len(dataset.splits) == 1 else dataset.splits
+    splits = dataset.splits * DRAWS if len(dataset.splits) == 1 else dataset.splits
     y = dataset.graphs[0].y
     return dataset.replace(splits=tuple(few_labels(split, y, count, seed + i) for i, split in enumerate(splits)))
 

@@ -10,6 +10,31 @@ from graphkit.data.dataset import Split
 from graphkit.errors import InputError
 
 PARTS = ("train", "val", "test")
+#: Methods that draw one split per seed.
+METHODS = ("random", "scaffold")
+#: Fractions of a method without fractions.
+FRACTIONS = (0.8, 0.1, 0.1)
+
+
+def parse_split(split: str | Sequence[float]) -> tuple[str, tuple[float, float, float]]:
+    """Parses a split: a method such as ``"scaffold"`` with or without fractions, or fractions.
+
+    Raises:
+        InputError: If the method is unknown or the fractions are invalid.
+
+    Example:
+        >>> parse_split("scaffold"), parse_split("0.6,0.2,0.2")
+        (('scaffold', (0.8, 0.1, 0.1)), ('', (0.6, 0.2, 0.2)))
+    """
+    if not isinstance(split, str) or not split.strip()[:1].isalpha():
+        return "", parse_fractions(split)
+    method, colon, fractions = split.partition(":")
+    if method.strip() not in METHODS:
+        raise InputError(
+            f"`split` must be fractions such as 0.6,0.2,0.2, or {' or '.join(METHODS)} with or without fractions, such "
+            f"as scaffold:0.8,0.1,0.1 (got {split!r})"
+        )
+    return method.strip(), parse_fractions(fractions) if colon else FRACTIONS
 
 
 def parse_fractions(split: str | Sequence[float]) -> tuple[float, float, float]:
@@ -79,6 +104,53 @@ def random_split(
                 f"`split` leaves no {name} item (got {split!r} for {order.size} items); use larger fractions"
             )
     return Split(*parts)
+
+
+def scaffold_split(groups: Sequence[str], split: str | Sequence[float], seed: int = 0) -> Split:
+    """Draws a split of molecules in which no scaffold is in two subsets.
+
+    All molecules of a scaffold are assigned together: to the training items if these then do not exceed their fraction,
+    else to the validation items if training and validation items together do not exceed theirs, else to the test items.
+    With seed 0, scaffolds are assigned from the largest to the smallest; of two equal ones, the one whose first
+    molecule comes later is first. This is the deterministic split of DeepChem, MoleculeNet and OGB. With another seed,
+    scaffolds with more molecules than half of the smaller one of validation and test part come first, then all others;
+    both groups are shuffled, as in the balanced split of Chemprop.
+
+    Args:
+        groups (list[str]): Scaffold of each molecule, see :func:`graphkit.data.smiles.scaffolds`.
+        split (str or list[float]): Fractions, see :func:`parse_fractions`.
+        seed (int, optional): Random seed; the split is the same on all machines. (default: ``0``)
+
+    Raises:
+        InputError: If a subset would be empty.
+
+    Example:
+        >>> split = scaffold_split(["a", "a", "b", "a", "c"], "0.6,0.2,0.2")
+        >>> split.train.tolist(), split.val.tolist(), split.test.tolist()
+        ([0, 1, 3], [4], [2])
+    """
+    fractions, count = parse_fractions(split), len(groups)
+    members: dict[str, list[int]] = {}
+    for index, group in enumerate(groups):
+        members.setdefault(group, []).append(index)
+    ordered = sorted(members.values(), key=lambda ids: (len(ids), ids[0]), reverse=True)
+    if seed:
+        generator = np.random.default_rng(seed)
+        large = sum(len(ids) > min(fractions[1:]) * count / 2 for ids in ordered)
+        order = [*generator.permutation(large), *(large + generator.permutation(len(ordered) - large))]
+        ordered = [ordered[position] for position in order]
+    limits = fractions[0] * count + 1e-6, (fractions[0] + fractions[1]) * count + 1e-6
+    parts: tuple[list[int], list[int], list[int]] = ([], [], [])
+    for ids in ordered:
+        fits = [len(parts[0]) + len(ids) <= limits[0], len(parts[0]) + len(parts[1]) + len(ids) <= limits[1], True]
+        parts[fits.index(True)].extend(ids)
+    for name, subset in zip(PARTS, parts, strict=True):
+        if not subset:
+            raise InputError(
+                f"the scaffold split leaves no {name} item (got {split!r} for {count} molecules with {len(members)} "
+                "scaffolds); use other fractions, or --split random"
+            )
+    return Split(*(torch.tensor(sorted(subset)) for subset in parts))
 
 
 def few_labels(split: Split, y: Tensor, count: int, seed: int = 0) -> Split:

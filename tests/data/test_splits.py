@@ -3,14 +3,16 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from graphkit.data import GraphCollection, GraphDataset
+from graphkit.data import GraphCollection, GraphDataset, load
 from graphkit.data.loading import draw_split
 from graphkit.data.single_graph import from_masks
 from graphkit.data.splits import (
     few_labels,
     parse_fractions,
+    parse_split,
     position_split,
     random_split,
+    scaffold_split,
     splits_from_masks,
     stratified_folds,
 )
@@ -149,3 +151,56 @@ def test_a_drawn_split_leaves_out_what_has_no_label() -> None:
         dataset = GraphDataset("some", task, collection, (), 1, 2, "accuracy")
         items = everything(draw_split(dataset, "0.6,0.2,0.2", 0).splits[0])
         assert items.numel() == 15 and not (items % 4 == bare).any()
+
+
+def scaffold_groups(count: int = 300) -> list[str]:
+    """Returns scaffolds with a few large groups and many small ones."""
+    draw = np.random.default_rng(0).zipf(1.6, count)
+    return [f"s{min(int(number), 60)}" for number in draw]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_scaffold_is_in_two_subsets_and_fractions_are_met(seed: int) -> None:
+    groups = scaffold_groups()
+    split = scaffold_split(groups, "0.7,0.15,0.15", seed)
+    subsets = [{groups[index] for index in subset.tolist()} for subset in (split.train, split.val, split.test)]
+    assert not subsets[0] & subsets[1] and not subsets[0] & subsets[2] and not subsets[1] & subsets[2]
+    assert torch.equal(everything(split), torch.arange(len(groups)))
+    assert split.train.numel() == 210 and abs(split.val.numel() - 45) <= 5
+
+
+def test_scaffold_splits_depend_on_the_seed_only() -> None:
+    groups = scaffold_groups()
+    first, again, other = (scaffold_split(groups, "0.7,0.15,0.15", seed) for seed in (3, 3, 4))
+    assert torch.equal(first.train, again.train) and torch.equal(first.test, again.test)
+    assert not torch.equal(first.test, other.test)
+
+
+def test_the_first_scaffold_split_is_that_of_deepchem() -> None:
+    # Sorted by (size, first index) in descending order: bb, aa, e, d, c; the limits are 4.2 and 5.6 of 7.
+    split = scaffold_split(["a", "b", "a", "b", "c", "d", "e"], "0.6,0.2,0.2")
+    assert [split.train.tolist(), split.val.tolist(), split.test.tolist()] == [[0, 1, 2, 3], [6], [4, 5]]
+
+
+def test_one_scaffold_for_all_is_one_clear_line() -> None:
+    with pytest.raises(ValueError, match="the scaffold split leaves no train item .* --split random"):
+        scaffold_split(["a"] * 10, "0.8,0.1,0.1")
+
+
+@pytest.mark.parametrize("split", ["scafold", "random,0.8,0.1,0.1", "scaffolds:0.8,0.1,0.1"])
+def test_an_unknown_method_is_one_clear_line(split: str) -> None:
+    with pytest.raises(ValueError, match=r"random or scaffold with or without fractions, such as scaffold:0.8,0.1,0.1"):
+        parse_split(split)
+
+
+def test_a_method_draws_one_split_per_seed() -> None:
+    x, edge_index, y = torch.ones(60, 2), torch.zeros(2, 0).long(), torch.arange(60) % 3
+    graph = Data(x=x, edge_index=edge_index, y=y)
+    drawn = load(graph, split="random:0.5,0.25,0.25", split_seed=2).splits
+    assert len(drawn) == 10
+    for number, split in enumerate(drawn):
+        alone = load(graph, split="0.5,0.25,0.25", split_seed=2 + number).splits[0]
+        assert torch.equal(split.train, alone.train) and torch.equal(split.test, alone.test)
+    assert load(graph, split="random").splits[0].train.numel() == 48
+    with pytest.raises(ValueError, match="the split 'scaffold' is for molecules from SMILES strings .got data."):
+        load(graph, split="scaffold")
