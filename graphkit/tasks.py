@@ -9,7 +9,18 @@ import torch
 from torch import Tensor
 
 from graphkit.errors import InputError
-from graphkit.metrics import accuracy, balanced_accuracy, class_weights, mae, micro_f1, roc_auc, topk_accuracy
+from graphkit.metrics import (
+    accuracy,
+    balanced_accuracy,
+    class_weights,
+    mae,
+    micro_f1,
+    r2,
+    rmse,
+    roc_auc,
+    topk_accuracy,
+)
+from graphkit.metrics.r2 import varying
 from graphkit.ops._segments import widen
 from graphkit.registry import unknown_name
 
@@ -19,6 +30,8 @@ __all__ = [
     "MultiLabelNodeClassification",
     "MultiTaskGraphClassification",
     "NodeClassification",
+    "NodeRegression",
+    "Regression",
     "SkeletonClassification",
     "Task",
     "make_task",
@@ -30,13 +43,15 @@ METRICS: dict[str, Callable[[Tensor, Tensor], Tensor | float]] = {
     "balanced-accuracy": balanced_accuracy,
     "mae": mae,
     "micro-f1": micro_f1,
+    "r2": r2,
+    "rmse": rmse,
     "roc-auc": roc_auc,
     "top-5-accuracy": partial(topk_accuracy, k=5),
 }
 
 
 #: Metrics for which smaller is better.
-_ERRORS = ("mae",)
+_ERRORS = ("mae", "rmse")
 
 
 def maximizes(metric: str) -> bool:
@@ -64,6 +79,8 @@ class Task(ABC):
 
     name: ClassVar[str]
     metrics: ClassVar[tuple[str, ...]]
+    #: Condition of items for which :meth:`has_score` is false, in messages.
+    undefined: ClassVar[str] = "whose labels have one class only"
 
     def __init__(self, metric: str = "") -> None:
         self.metric = metric or self.metrics[0]
@@ -202,24 +219,71 @@ class GraphClassification(Classification):
     name = "graph-classification"
 
 
-class GraphRegression(Task):
-    """Regression of graphs with the mean absolute error; targets are ``[B, C]`` float."""
+class Regression(Task):
+    """Regression with targets ``[B, C]`` float, with NaN for missing values.
 
-    name = "graph-regression"
-    metrics = ("mae",)
+    The loss is the mean absolute error if this is the metric, else the mean squared error. After :meth:`standardize`,
+    the outputs are in units of standardized targets, while predictions and scores are in units of the data.
+    """
+
+    metrics: ClassVar[tuple[str, ...]] = ("mae", "rmse", "r2")
+    undefined: ClassVar[str] = "whose targets do not have two different values"
+    #: Mean and deviation ``[C]`` of the training targets; ``None`` without standardization.
+    mean: Tensor | None = None
+    std: Tensor | None = None
+
+    def standardize(self, y: Tensor) -> None:
+        """Sets mean and deviation per target; the deviation of a constant target is 1.
+
+        Args:
+            y (Tensor): ``[N, C]``, targets of the training items.
+        """
+        y = y.double()
+        self.mean = y.nanmean(dim=0).nan_to_num()
+        std = (y - self.mean).square().nanmean(dim=0).sqrt()
+        self.std = torch.where(varying(y), std, 1.0)
 
     def loss(self, output: Tensor, y: Tensor, among: Tensor | None = None) -> Tensor:
-        """Computes the mean absolute error."""
+        """Computes the mean absolute or squared error over the values that are not missing."""
         output = widen(output)
-        return torch.nn.functional.l1_loss(output, y.view_as(output).to(output.dtype))
+        y = y.view_as(output)
+        if self.mean is not None and self.std is not None:
+            y = (y - self.mean.to(y.device)) / self.std.to(y.device)
+        mask = ~y.isnan()
+        if not bool(mask.any()):
+            return output.sum() * 0  # zero loss with zero gradients
+        loss = torch.nn.functional.l1_loss if self.metric == "mae" else torch.nn.functional.mse_loss
+        return loss(output[mask], y[mask].to(output.dtype))
 
     def weight(self, y: Tensor) -> int:
-        """Returns the number of targets."""
-        return y.numel()
+        """Returns the number of values that are not missing."""
+        return int((~y.isnan()).sum())
+
+    def has_score(self, y: Tensor) -> bool:
+        """Returns whether there is a value, or two different values of a target for R2."""
+        return bool((varying(y.view(y.size(0), -1)) if self.metric == "r2" else ~y.isnan()).any())
 
     def predict(self, output: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns the outputs, both as predictions and as values."""
+        """Returns the values in units of the data, both as predictions and as values."""
+        if self.mean is not None and self.std is not None:
+            output = (output * self.std.to(output.device) + self.mean.to(output.device)).to(widen(output).dtype)
         return output, output
+
+    def score(self, output: Tensor, y: Tensor) -> float:
+        """Computes the metric of all outputs in units of the data."""
+        return super().score(self.predict(output)[0], y)
+
+
+class NodeRegression(Regression):
+    """Regression of nodes."""
+
+    name = "node-regression"
+
+
+class GraphRegression(Regression):
+    """Regression of graphs."""
+
+    name = "graph-regression"
 
 
 class MultiLabelNodeClassification(MultiLabel):
@@ -250,6 +314,7 @@ _TASKS: dict[str, type[Task]] = {
         MultiLabelNodeClassification,
         MultiTaskGraphClassification,
         NodeClassification,
+        NodeRegression,
         SkeletonClassification,
     )
 }

@@ -102,7 +102,7 @@ class TaskStream(Sequence[StreamTask]):
             raise InputError(f"`scenario` must be one of {', '.join(SCENARIOS)} (got {scenario!r})")
         if visible not in VISIBLE:
             raise InputError(f"`visible` must be one of {', '.join(VISIBLE)} (got {visible!r})")
-        if dataset.task == "graph-regression":
+        if dataset.task.endswith("regression"):
             raise InputError(f"a stream needs classes or labels (got the regression '{dataset.name}')")
         self.scenario, self.visible, self.inter_task_edges, self.seed = scenario, visible, inter_task_edges, seed
         self.order, self.batch_size = order, batch_size

@@ -17,10 +17,10 @@ from graphkit.distributed.communicator import get_communicator
 from graphkit.errors import InputError
 from graphkit.files import write_json
 from graphkit.nn import GraphModel
-from graphkit.tasks import make_task
 from graphkit.training.build_model import make_model
 from graphkit.training.environment import environment, peak_memory_mb
 from graphkit.training.experiment import Experiment, Session, TrainExperiment
+from graphkit.training.fit_task import fit_task
 from graphkit.training.interrupt import Interrupted
 from graphkit.training.loop import undefined_parts
 from graphkit.training.node_batches import node_loader
@@ -121,11 +121,10 @@ class DistillExperiment(Experiment):
             network = TrainExperiment(plain)
             network.share_data(self._alone)
             network.dry_run()
-        task = make_task(dataset.task, dataset.metric)
-        if any("test" in undefined_parts(task, dataset, split) for split in dataset.splits):
-            raise InputError(
-                f"test items must have labels of both classes for {task.metric} (got one class); draw another split"
-            )
+        for split in dataset.splits:
+            task = fit_task(dataset, split, self.config.student.train)
+            if "test" in undefined_parts(task, dataset, split):
+                raise InputError(f"{task.metric} is undefined on test items {task.undefined}; draw another split")
         children = self._alone.members.values()
         if self.config.teacher.is_trained:
             run = self.open_run(self.config.teacher.run)

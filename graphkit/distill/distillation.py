@@ -102,7 +102,7 @@ def make_layer_pair(
     """
     cls, multi_label = settings.loss_class, {}
     if cls.on_outputs:
-        if dataset.task == "graph-regression":
+        if dataset.task.endswith("regression"):
             raise InputError(f"the loss '{settings.name}' compares labels, and {dataset.name} has none; choose another")
         multi_label = {"multi_label": True} if "multi" in dataset.task else {}
     layers = settings.layer_names

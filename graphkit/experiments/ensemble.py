@@ -9,10 +9,11 @@ from torch import Tensor
 from graphkit.errors import InputError
 from graphkit.experiments.run_folder import RunFolder
 from graphkit.metrics import mixture_weights
-from graphkit.tasks import Classification, make_task
+from graphkit.tasks import Classification
 from graphkit.training.batches import Batches
 from graphkit.training.cpu_settings import cpu_settings, sensible_threads
 from graphkit.training.environment import pick_device
+from graphkit.training.fit_task import fit_task
 from graphkit.training.loop import collect
 from graphkit.training.node_batches import node_loader
 from graphkit.training.run_result import summary
@@ -65,7 +66,7 @@ def ensemble_runs(runs: Sequence[RunFolder], device: str = "auto") -> dict[str, 
 def _one_ensemble(fits: Sequence[RunFolder], device: torch.device) -> dict[str, Any]:
     """Returns the scores of an ensemble of one fit of each run."""
     first = fits[0]
-    task = make_task(first.dataset.task, first.dataset.metric)
+    task = fit_task(first.dataset, first.split, first.config.train)
     if not isinstance(task, Classification):
         raise InputError(f"ensembles are for tasks with one class per item (got {first.dataset.task})")
     for fit in fits[1:]:

@@ -7,11 +7,11 @@ import torch
 
 from graphkit.experiments.run_folder import RunFolder
 from graphkit.metrics.extra_metrics import extra_metrics
-from graphkit.tasks import make_task
 from graphkit.training.batches import Batches
 from graphkit.training.build_model import init_model
 from graphkit.training.cpu_settings import cpu_settings, sensible_threads
 from graphkit.training.environment import peak_memory_mb, pick_device
+from graphkit.training.fit_task import fit_task
 from graphkit.training.loop import evaluate
 from graphkit.training.node_batches import node_loader
 from graphkit.training.run_result import FitResult, combine
@@ -34,7 +34,7 @@ def evaluate_run(run: RunFolder, device: str = "auto") -> dict[str, Any]:
     torch_device = pick_device(device)
     fits = [_evaluate_fit(fit, torch_device) for fit in run.fits]
     return {
-        **combine(run.config.model.name, run.fits[0].dataset, fits, run.path, peak_memory_mb(torch_device)),
+        **combine(run.config, run.fits[0].dataset, fits, run.path, peak_memory_mb(torch_device)),
         "command": "evaluate",
     }
 
@@ -43,7 +43,7 @@ def _evaluate_fit(fit: RunFolder, device: torch.device) -> FitResult:
     """Returns the result of a fit, with scores of its weights."""
     begin = time.perf_counter()
     dataset, split, batch_size = fit.dataset, fit.split, fit.config.train.batch_size
-    task = make_task(dataset.task, dataset.metric)
+    task = fit_task(dataset, split, fit.config.train)
     seed_everything(fit.config.seed)
     untrained = init_model(fit.config.model, dataset, split).to(device)
     model = fit.model.to(device)

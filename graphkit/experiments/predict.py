@@ -15,9 +15,9 @@ from graphkit.data import GraphDataset
 from graphkit.errors import InputError
 from graphkit.experiments.run_folder import RunFolder
 from graphkit.files import write_json, write_text
-from graphkit.tasks import make_task
 from graphkit.training.batches import Batches
 from graphkit.training.environment import pick_device
+from graphkit.training.fit_task import fit_task
 from graphkit.training.loop import collect
 from graphkit.training.node_batches import node_loader
 
@@ -57,15 +57,15 @@ def predict_run(run: RunFolder, output: str | Path, device: str = "auto") -> int
         )
     torch_device = pick_device(device)
     if run.result["selected_on"] == "fold":
-        outputs, parts = _out_of_fold(run, torch_device)
+        predicted, parts = _out_of_fold(run, torch_device)
     else:
-        outputs, parts = _by_one(run.best, torch_device)
-    write_rows(output, _rows(run.best.dataset, outputs, parts))
+        predicted, parts = _by_one(run.best, torch_device)
+    write_rows(output, _rows(run.best.dataset, *predicted, parts))
     return len(parts)
 
 
-def _by_one(fit: RunFolder, device: torch.device) -> tuple[Tensor, list[str]]:
-    """Returns the outputs of a fit for all items, and the split of every item."""
+def _by_one(fit: RunFolder, device: torch.device) -> tuple[tuple[Tensor, Tensor], list[str]]:
+    """Returns predictions and values of a fit for all items, and the split of every item."""
     dataset = fit.dataset
     count = int(dataset.graphs[0].num_nodes or 0) if dataset.is_single_graph else len(dataset.graphs)
     model, batch_size = fit.model.to(device), fit.config.train.batch_size
@@ -75,30 +75,30 @@ def _by_one(fit: RunFolder, device: torch.device) -> tuple[Tensor, list[str]]:
     for name in ("train", "val", "test"):
         for index in getattr(fit.split, name).tolist():
             parts[index] = name
-    return outputs.cpu(), parts
+    return fit_task(dataset, fit.split, fit.config.train).predict(outputs.cpu()), parts
 
 
-def _out_of_fold(run: RunFolder, device: torch.device) -> tuple[Tensor, list[str]]:
-    """Returns the outputs for all graphs, each from the fold that held it out."""
+def _out_of_fold(run: RunFolder, device: torch.device) -> tuple[tuple[Tensor, Tensor], list[str]]:
+    """Returns predictions and values for all graphs, each from the fold that held it out."""
     fits = [fit for fit in run.fits if fit.config.seed == run.config.seed]
     count = len(fits[0].dataset.graphs)
-    outputs, parts = torch.empty(0), ["none"] * count
+    predictions, values, parts = torch.empty(0), torch.empty(0), ["none"] * count
     for fold, fit in enumerate(fits):
         held_out = Batches(fit.dataset, fit.split.test, fit.config.train.batch_size, device)
-        output = collect(fit.model.to(device), held_out)[0].cpu()
+        outputs = collect(fit.model.to(device), held_out)[0].cpu()
+        prediction, value = fit_task(fit.dataset, fit.split, fit.config.train).predict(outputs)
         if not fold:
-            outputs = output.new_zeros(count, output.size(1))
-        outputs[fit.split.test] = output
+            predictions, values = (tensor.new_zeros(count, *tensor.shape[1:]) for tensor in (prediction, value))
+        predictions[fit.split.test], values[fit.split.test] = prediction, value
         for index in fit.split.test.tolist():
             parts[index] = f"fold-{fit.config.data.fold}"
-    return outputs, parts
+    return (predictions, values), parts
 
 
-def _rows(dataset: GraphDataset, outputs: Tensor, parts: list[str]) -> list[dict[str, Any]]:
+def _rows(dataset: GraphDataset, predictions: Tensor, values: Tensor, parts: list[str]) -> list[dict[str, Any]]:
     """Returns the predictions as rows, see :func:`write_rows`."""
-    predictions, values = make_task(dataset.task, dataset.metric).predict(outputs)
     names = dataset.class_names or tuple(str(index) for index in range(dataset.num_outputs))
-    several, regression = predictions.dim() > 1, dataset.task == "graph-regression"
+    several, regression = predictions.dim() > 1, dataset.task.endswith("regression")
     rows = []
     for index, split in enumerate(parts):
         row: dict[str, Any] = {"id": dataset.node_names[index] if dataset.node_names else index, "split": split}

@@ -20,7 +20,9 @@ from graphkit.metrics.mae import mae
 from graphkit.metrics.micro_f1 import micro_f1
 from graphkit.metrics.mixture_weights import mixture_weights
 from graphkit.metrics.paired_test import PairedTest, paired_test
+from graphkit.metrics.r2 import r2
 from graphkit.metrics.random_factors import random_factors
+from graphkit.metrics.rmse import rmse
 from graphkit.metrics.roc_auc import roc_auc
 from graphkit.metrics.saturated_share import saturated_share
 from graphkit.metrics.segment_auc import segment_auc
@@ -53,7 +55,9 @@ __all__ = [
     "micro_f1",
     "mixture_weights",
     "paired_test",
+    "r2",
     "random_factors",
+    "rmse",
     "roc_auc",
     "saturated_share",
     "segment_auc",

@@ -45,6 +45,18 @@ def check_not_empty(y: Tensor) -> None:
         raise InputError("a score needs at least one item (got none); is the split empty?")
 
 
+def numbers(prediction: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns predictions and targets of a regression as ``[B, C]`` float64.
+
+    Raises:
+        InputError: If the numbers of values differ or are zero.
+    """
+    if prediction.numel() != y.numel() or prediction.shape[:1] != y.shape[:1]:
+        raise InputError(f"`prediction` and `y` must have one shape (got {tuple(prediction.shape)}, {tuple(y.shape)})")
+    check_not_empty(y)
+    return prediction.double().reshape(y.size(0), -1), y.double().reshape(y.size(0), -1)
+
+
 def columns(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Returns outputs and labels as ``[B, T]``; a single task may be given as ``[B]``.
 

@@ -2,8 +2,7 @@
 
 from torch import Tensor
 
-from graphkit.errors import InputError
-from graphkit.metrics._checks import check_not_empty
+from graphkit.metrics._checks import numbers
 
 
 def mae(prediction: Tensor, y: Tensor) -> float:
@@ -11,10 +10,10 @@ def mae(prediction: Tensor, y: Tensor) -> float:
 
     Args:
         prediction (Tensor): Predicted values.
-        y (Tensor): True values; ``[B]`` and ``[B, 1]`` are equivalent.
+        y (Tensor): True values; ``[B]`` and ``[B, 1]`` are equivalent. NaN marks a missing value.
 
     Returns:
-        The mean in the units of ``y``; NaN or infinite if a prediction is.
+        The mean over all values in the units of ``y``; NaN if there is no value or a prediction is NaN.
 
     Raises:
         InputError: If the numbers of values differ or are zero.
@@ -24,7 +23,5 @@ def mae(prediction: Tensor, y: Tensor) -> float:
         >>> mae(torch.tensor([1.0, 2.0]), torch.tensor([2.0, 2.0]))
         0.5
     """
-    if prediction.numel() != y.numel() or prediction.shape[:1] != y.shape[:1]:
-        raise InputError(f"`prediction` and `y` must have one shape (got {tuple(prediction.shape)}, {tuple(y.shape)})")
-    check_not_empty(y)
-    return float((prediction.double() - y.reshape(prediction.shape).double()).abs().mean())
+    prediction, y = numbers(prediction, y)
+    return float((prediction - y)[~y.isnan()].abs().mean())

@@ -19,8 +19,8 @@ from graphkit.report.collect_clips import COUNTED, has_clips, spread_out
 from graphkit.report.confusion import confusion_counts
 from graphkit.report.factors import FactorExample, Match
 from graphkit.report.no_picture import NoPicture, loading
-from graphkit.tasks import make_task
 from graphkit.training.batches import Batches
+from graphkit.training.fit_task import fit_task
 from graphkit.training.loop import collect
 from graphkit.training.node_batches import node_loader
 
@@ -52,7 +52,7 @@ def confusion(run: RunFolder) -> Tensor:
     for fit in folds or (run.best,):
         with loading():
             _ = fit.dataset, fit.model
-        task = make_task(fit.dataset.task, fit.dataset.metric)
+        task = fit_task(fit.dataset, fit.split, fit.config.train)
         device = torch.device("cpu")
         batch_size = fit.config.train.batch_size
         nodes = node_loader(fit.model, fit.dataset, batch_size)

@@ -12,8 +12,8 @@ from graphkit.experiments import RunFolder
 from graphkit.nn import SPAGAN
 from graphkit.nn.attended_paths import NodePath, attended_paths
 from graphkit.report.no_picture import NoPicture
-from graphkit.tasks import make_task
 from graphkit.training.batches import Batches
+from graphkit.training.fit_task import fit_task
 from graphkit.training.loop import collect
 from graphkit.training.node_batches import attended, node_loader
 
@@ -99,7 +99,7 @@ def _labels(fit: RunFolder, data: Data, nodes: list[int]) -> dict[int, str]:
     """Returns the true and the predicted class of each node, for single-label tasks."""
     if fit.dataset.task != "node-classification" or not nodes:
         return {}
-    task = make_task(fit.dataset.task, fit.dataset.metric)
+    task = fit_task(fit.dataset, fit.split, fit.config.train)
     batch_size, device = fit.config.train.batch_size, torch.device("cpu")
     loader = node_loader(fit.model, fit.dataset, batch_size)
     batches = Batches(fit.dataset, torch.tensor(nodes), batch_size, device, nodes=loader)

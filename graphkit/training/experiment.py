@@ -15,11 +15,11 @@ from graphkit.distributed.communicator import get_communicator
 from graphkit.errors import InputError
 from graphkit.files import write_json
 from graphkit.nn import GraphModel
-from graphkit.tasks import make_task
 from graphkit.training.build_model import check_graphs, make_model
 from graphkit.training.callbacks import Callback
 from graphkit.training.environment import environment, peak_memory_mb, pick_device
 from graphkit.training.fingerprint import check_data, fingerprint
+from graphkit.training.fit_task import fit_task
 from graphkit.training.gradient_stepper import GradientStepper
 from graphkit.training.interrupt import InterruptFlag
 from graphkit.training.loss import ExtraLosses
@@ -195,7 +195,7 @@ class TrainExperiment(Experiment):
         model = make_model(self.config.model, dataset)
         check_graphs(model, dataset)
         Schedule(make_optimizer(model, settings), settings)
-        make_task(dataset.task, dataset.metric, settings.label_smoothing)
+        fit_task(dataset, split, settings, training=True)
         dataset.augmentation(settings.augment)
         GradientStepper(settings.precision, settings.accumulate, pick_device(self.config.device))
         if settings.num_neighbors:
@@ -224,7 +224,7 @@ class TrainExperiment(Experiment):
             communicator.broadcast_from_rank0(partial(_begin, path, config, session.device, dataset, data))
         fitted = trainer.run(session.interrupt)
         (peak,) = communicator.all_reduce_max(peak_memory_mb(session.device))
-        result = combine(config.model.name, dataset, [fitted], path, peak) if unit else None
+        result = combine(config, dataset, [fitted], path, peak) if unit else None
         communicator.broadcast_from_rank0(lambda: _write(path, result, fitted))
 
     def read_fit(self, unit: str, folder: Path) -> FitResult:
@@ -234,7 +234,7 @@ class TrainExperiment(Experiment):
     def combine(self, folder: Path, peak_memory: float) -> dict[str, Any]:
         """Returns the content of ``result.json``, aggregated over seeds or folds."""
         fits = [self.read_fit(unit, folder) for unit in self.members]
-        return combine(self.config.model.name, self.dataset, fits, folder, peak_memory)
+        return combine(self.config, self.dataset, fits, folder, peak_memory)
 
 
 def _write(path: Path, result: dict[str, Any] | None, fitted: FitResult) -> None:

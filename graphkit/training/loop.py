@@ -9,7 +9,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphkit.data import GraphDataset, Split
-from graphkit.data.loading import targets_of
+from graphkit.data.loading import item_targets
 from graphkit.distributed.communicator import Communicator
 from graphkit.errors import InputError
 from graphkit.nn import GraphModel
@@ -166,12 +166,7 @@ def evaluate(
 
 def undefined_parts(task: Task, dataset: GraphDataset, split: Split) -> list[str]:
     """Returns the splits with items for which the score is undefined."""
-    targets = targets_of(dataset)
-    graphs = dataset.graphs
-
-    def has_score(ids: Tensor) -> bool:
-        y = targets[ids] if targets is not None else torch.cat([graphs[item].y for item in ids.tolist()])
-        return task.has_score(y)
-
+    if task.metric not in ("roc-auc", "r2"):
+        return []
     parts = (("validation", split.val), ("test", split.test))
-    return [name for name, ids in parts if task.metric == "roc-auc" and ids.numel() and not has_score(ids)]
+    return [name for name, ids in parts if ids.numel() and not task.has_score(item_targets(dataset, ids))]

@@ -15,6 +15,7 @@ from graphkit.errors import InputError
 from graphkit.files import read_json
 from graphkit.metrics import fold_curve, paired_test
 from graphkit.tasks import maximizes
+from graphkit.training.train_config import TrainConfig
 
 T = TypeVar("T")
 
@@ -165,7 +166,7 @@ def summary(values: Sequence[float | None], population: bool = False) -> Scores 
 
 
 def combine(
-    model: str, dataset: GraphDataset, fits: Sequence[FitResult], folder: Path, peak_memory: float
+    config: TrainConfig, dataset: GraphDataset, fits: Sequence[FitResult], folder: Path, peak_memory: float
 ) -> dict[str, Any]:
     """Returns the content of ``result.json``, aggregated over all fits.
 
@@ -173,13 +174,14 @@ def combine(
     the folds, and the deviation is that of the population of the folds at this epoch. With several seeds, this is
     repeated for each seed, and mean and deviation are those of the seeds.
     """
+    metric = config.train.metric or dataset.metric
     result: dict[str, Any] = {
         "command": "train",
-        "model": model,
+        "model": config.model.name,
         "dataset": dataset.name,
         "task": dataset.task,
-        "metric": dataset.metric,
-        "maximize": maximizes(dataset.metric),
+        "metric": metric,
+        "maximize": maximizes(metric),
     }
     if fits[0]["curve"] is not None and len(fits) > 1:  # a single fold has no mean curve
         result |= _by_folds(fits, result["maximize"])

@@ -91,6 +91,10 @@ class TrainSettings(LearningSettings):
         num_neighbors: Sampled in-edges per node in training with batches of nodes: one number, or one per layer from
             the last to the first; -1 for all. Validation and test use all edges.
         select: Selection of the epoch: best validation ``"score"`` (ties by the loss) or ``"loss"``.
+        metric: Metric of the scores and of the selection; ``None`` for that of the data set. For regression (``"mae"``,
+            ``"rmse"`` or ``"r2"``), it determines the loss.
+        standardize: If true, the targets of a regression are standardized per target by mean and deviation of the
+            training items. Predictions and scores are in units of the data either way.
         label_smoothing: Fraction of every target that is distributed over all classes, in training.
         accumulate: Number of batches whose gradients are averaged in a step.
         precision: ``"float32"``, or ``"bfloat16"`` or ``"float16"`` (on a GPU) for mixed precision.
@@ -103,6 +107,8 @@ class TrainSettings(LearningSettings):
     batch_size: Count | None = None
     num_neighbors: Sequence[int] = ()
     select: Literal["score", "loss"] = "score"
+    metric: str | None = None
+    standardize: bool = True
     label_smoothing: Share = 0.0
     accumulate: Count = 1
     precision: Literal["float32", "bfloat16", "float16"] = "float32"

@@ -13,7 +13,6 @@ from graphkit.distributed.communicator import get_communicator
 from graphkit.errors import InputError
 from graphkit.metrics.extra_metrics import extra_metrics
 from graphkit.nn import GraphModel
-from graphkit.tasks import make_task
 from graphkit.training.batches import Batches
 from graphkit.training.build_model import init_model, unused_weights
 from graphkit.training.callbacks import Callback, CallbackCaller, FitInfo, TrainRow
@@ -30,6 +29,7 @@ from graphkit.training.checkpoint import (
 from graphkit.training.cpu_settings import cpu_settings, sensible_threads
 from graphkit.training.early_stopping import EarlyStopping
 from graphkit.training.fingerprint import check_origin, fingerprint
+from graphkit.training.fit_task import fit_task
 from graphkit.training.gradient_stepper import GradientStepper
 from graphkit.training.interrupt import GRACE, Interrupted, InterruptFlag
 from graphkit.training.loop import evaluate, run_epoch, train_epoch, undefined_parts
@@ -41,7 +41,6 @@ from graphkit.training.progress import Progress
 from graphkit.training.run_result import FitResult
 from graphkit.training.seeds import random_state, restore_random_state, seed_everything
 from graphkit.training.train_config import TrainConfig
-
 
 COLUMNS = ("epoch", "phase", "loss", "validation", "validation_loss", "lr", "seconds")
 
@@ -90,12 +89,12 @@ class Trainer:
         self.data = data or fingerprint(dataset)
         self.config, self.dataset, self.folder, self.progress, self.label = config, dataset, folder, progress, label
         self.settings = config.train
-        self.task = make_task(dataset.task, dataset.metric)
-        self.train_task = make_task(dataset.task, dataset.metric, self.settings.label_smoothing)
         self.precision = GradientStepper(self.settings.precision, self.settings.accumulate, device)
         self.communicator = get_communicator()
         self.call, self.unit = CallbackCaller(callbacks, self.communicator), unit
         self.split = dataset.split_of(config.data.fold)
+        self.task = fit_task(dataset, self.split, self.settings)
+        self.train_task = fit_task(dataset, self.split, self.settings, training=True)
         generator = seed_everything(config.seed)
         self.generator = generator
         self.model = init_model(config.model, dataset, self.split).to(device)
@@ -170,10 +169,11 @@ class Trainer:
         for name in undefined_parts(self.task, self.dataset, self.split):
             chosen = "; the epoch is chosen by the loss" if name == "validation" and self.selects else ""
             self.progress.say(
-                f"note: {self.task.metric} is undefined on the {name} items, whose labels have one class only{chosen}"
+                f"note: {self.task.metric} is undefined on the {name} items, {self.task.undefined}{chosen}"
             )
-        fold, epoch = self.config.data.fold, self.epoch
-        self.info = FitInfo(self.folder, self.unit, self.config.seed, fold, self.config.to_dict(), epoch)
+        config = self.config
+        where = self.folder, self.unit, config.seed, config.data.fold
+        self.info = FitInfo(*where, self.task.metric, config.to_dict(), self.epoch)
         self.call(Callback.on_begin, self.info)
         self._show()
         self._saved_at = time.monotonic()

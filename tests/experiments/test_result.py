@@ -7,6 +7,9 @@ import pytest
 from graphkit.data import GraphDataset
 from graphkit.errors import InputError
 from graphkit.training.run_result import Scores, check_result, combine, summary
+from tests.fitting import train_config
+
+CONFIG = train_config({"model": {"name": "gin"}})
 
 CURVES = [[0.7, 0.8, 0.75], [0.6, 0.7, 0.85], [0.65, 0.9, 0.84]]
 
@@ -27,7 +30,7 @@ def test_deviation_over_seeds_is_that_of_a_sample() -> None:
 
 
 def test_ten_folds_are_read_at_the_epoch_that_is_best_on_average() -> None:
-    result = combine({"model": {"name": "gin"}}, dataset(), fits(), Path("run"), 1.0)
+    result = combine(CONFIG, dataset(), fits(), Path("run"), 1.0)
     assert result["test"]["mean"] == pytest.approx(0.813333333333, abs=1e-9)
     assert result["test"]["std"] == pytest.approx(0.0449691252108, abs=1e-9)
     assert result["test"]["runs"] == [0.75, 0.85, 0.84] and result["epochs"] == [3]
@@ -35,7 +38,7 @@ def test_ten_folds_are_read_at_the_epoch_that_is_best_on_average() -> None:
 
 
 def test_several_seeds_of_folds_give_one_value_each() -> None:
-    result = combine({"model": {"name": "gin"}}, dataset(), fits(0) + fits(1), Path("run"), 1.0)
+    result = combine(CONFIG, dataset(), fits(0) + fits(1), Path("run"), 1.0)
     assert result["test"]["runs"] == [pytest.approx(0.8133333)] * 2 and result["test"]["std"] == 0
     assert result["seeds"] == [0, 1] and result["epochs"] == [3, 3] and result["seconds"] == 6
 
