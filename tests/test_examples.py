@@ -77,7 +77,14 @@ def test_one_training_by_as_many_processes_as_there_are(tmp_path: Path, capsys: 
     assert capsys.readouterr().out.startswith("1 process(es): micro-f1")
 
 
+def test_a_tracker_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    events = example("own_tracker").main(str(tmp_path), epochs=3)
+    assert [event["event"] for event in events] == ["begin", "epoch", "epoch", "epoch", "end"] * 2
+    assert events[-1]["unit"] == "seed-1" and 0 <= events[-1]["accuracy"] <= 1 and events[1]["loss"] > 0
+    assert capsys.readouterr().out.startswith("10 events")
+
+
 def test_every_example_is_tested() -> None:
     tested = {"large_graph", "own_path_model", "continual_own_loop", "own_model", "train_in_python", "own_data"}
-    tested |= {"skeleton_deploy", "distill_own_loop", "mapped_features", "two_processes"}
+    tested |= {"skeleton_deploy", "distill_own_loop", "mapped_features", "two_processes", "own_tracker"}
     assert {path.stem for path in EXAMPLES.glob("*.py")} == tested

@@ -24,7 +24,7 @@ def run_command(
 ) -> None:
     """Runs a training command: start or resume, report, and output of the result.
 
-    Handles ``--output``, ``--resume``, ``--shard``, ``--device``, ``--quiet`` and ``--json``.
+    Handles ``--output``, ``--resume``, ``--shard``, ``--device``, ``--log``, ``--quiet`` and ``--json``.
 
     Args:
         ctx (click.Context): Context of the command.
@@ -33,15 +33,16 @@ def run_command(
         describe (callable): Formats the result as text.
     """
     from graphkit.distributed.communicator import rank
-    from graphkit.experiments import Interrupted, make_progress, resume, run
+    from graphkit.experiments import Interrupted, TensorBoardCallback, make_progress, resume, run
 
     progress = make_progress(options["quiet"] or rank() > 0)
+    callbacks = [TensorBoardCallback()] if options.get("log") else []
     try:
         if options["run"] is not None:
             only_resume(ctx)
-            done = resume(options["run"], progress, options["device"], options["shard"], ctx.info_name)
+            done = resume(options["run"], progress, options["device"], options["shard"], ctx.info_name, callbacks)
         else:
-            done = run(configure(), options["output"], progress, options["shard"])
+            done = run(configure(), options["output"], progress, options["shard"], callbacks=callbacks)
     except Interrupted as stop:
         folder = options["run"] or (options["output"] if options["shard"] else stop.folder)
         shard = f" --shard {options['shard']}" if options["shard"] else ""
@@ -86,7 +87,7 @@ def write_report(run: str) -> str:
 
 def only_resume(ctx: click.Context) -> None:
     """Raises an error for settings given with ``--resume``."""
-    allowed = ("run", "device", "shard", "quiet", "as_json")
+    allowed = ("run", "device", "shard", "log", "quiet", "as_json")
     for name in ctx.params:
         if name not in allowed and ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
             option = {"sets": "set"}.get(name, name).replace("_", "-")

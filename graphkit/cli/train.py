@@ -14,6 +14,7 @@ from graphkit.cli.training_options import training_options
 @click.option("--stream", help="Input stream of clips: joint, bone, joint-motion or bone-motion. [default: joint]")
 @click.option("--smiles", help="Column of SMILES strings in a table of your molecules.")
 @click.option("--metric", help="Metric that selects the epoch and is reported. [default: that of the data set]")
+@click.option("--log", type=click.Choice(["tensorboard"]), help="Write the curves for a tracker into the run folder.")
 @training_options("factor-graphs", "MODEL-DATASET", "MODEL", "train.weight_decay=5e-4")
 @click.pass_context
 def train(ctx: click.Context, **options: Any) -> None:

@@ -15,6 +15,7 @@ from graphkit.experiments.write_paths import write_paths
 from graphkit.training.callbacks import Callback, FitInfo
 from graphkit.training.interrupt import Interrupted
 from graphkit.training.progress import make_progress
+from graphkit.training.tensorboard_callback import TensorBoardCallback
 from graphkit.training.train_config import TrainConfig, TrainSettings
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "ResultFolder",
     "RunFolder",
     "StudentConfig",
+    "TensorBoardCallback",
     "TrainConfig",
     "TrainSettings",
     "build_config",

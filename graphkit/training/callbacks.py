@@ -31,6 +31,7 @@ class FitInfo:
         unit (str): Name of the fit in a run of several, such as ``"seed-1"``; ``""`` for a single fit.
         seed (int): Seed of the fit.
         fold (int, optional): Split of the fit; ``None`` for the only one.
+        metric (str): Metric of the scores.
         config (dict): Configuration, as in ``config.yaml``.
         epoch (int): Number of completed epochs when the fit begins: 0, or that of the checkpoint of a resumed run.
     """
@@ -39,6 +40,7 @@ class FitInfo:
     unit: str
     seed: int
     fold: int | None
+    metric: str
     config: dict[str, Any]
     epoch: int
 

@@ -160,7 +160,7 @@ class Rank1:
 
 def test_other_ranks_call_no_callback() -> None:
     records = Records()
-    info = FitInfo(Path(), "", 0, None, {}, 0)
+    info = FitInfo(Path(), "", 0, None, "accuracy", {}, 0)
     CallbackCaller([records], Rank1())(Callback.on_begin, info)
     assert records.events == []
 
