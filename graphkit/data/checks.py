@@ -73,6 +73,7 @@ def check_features(
     where: str = "",
     names: Sequence[str] = (),
     own: bool = False,
+    missing: bool = False,
 ) -> None:
     """Raises an error for non-finite features or categories out of range.
 
@@ -82,6 +83,7 @@ def check_features(
         where (str, optional): Name of the file. (default: ``""``)
         names (list[str], optional): Names of the nodes. (default: ``()``)
         own (bool, optional): The data are the user's. (default: ``False``)
+        missing (bool, optional): NaN, a missing value, is accepted. (default: ``False``)
 
     Raises:
         InputError: If a feature is invalid.
@@ -93,7 +95,7 @@ def check_features(
             what = f"got values from {int(x.min())} to {int(x.max())}"
             raise InputError(f"{_prefix(where)}features must be categories from 0 to {num_categories - 1} ({what})")
     elif x.is_floating_point() and not bool(torch.isfinite(x.sum())):  # the sum allocates no mask
-        wrong = (~torch.isfinite(x)).nonzero()
+        wrong = (x.isinf() if missing else ~x.isfinite()).nonzero()
         if wrong.numel():
             node, column = wrong[0].tolist()
             raise InputError(
