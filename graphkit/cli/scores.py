@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from graphkit.metrics.format_scores import PERCENT, format_scores
+from graphkit.metrics.format_scores import PERCENT, format_scores, format_value
 from graphkit.screen import printable
 
 
@@ -14,6 +14,7 @@ def describe(result: dict[str, Any]) -> str:
         if result.get(name):
             chosen = f", epoch chosen on {result['selected_on']}" if name == "test" else ""
             lines.append(score_line(result, name) + chosen)
+    lines += _floor_table(result)
     lines += _factor_table(result)
     folder = Path(result["run"])
     pictures = [(f"figure of the {name}", f"figures/{name}.png") for name in ("factors", "paths")]
@@ -29,6 +30,21 @@ def score_line(result: dict[str, Any], name: str) -> str:
     metric, percent, count = result["metric"], result["metric"] in PERCENT, len(result[name]["runs"])
     unit, runs = " %" if percent else "", f" over {count} runs" if count > 1 else ""
     return f"  {name} {metric:<18} {format_scores(result[name], percent)}{unit}{runs}"
+
+
+def _floor_table(result: dict[str, Any]) -> list[str]:
+    """Returns the table of the test scores of a regression and of its floors."""
+    floors = result.get("floors")
+    if not floors:
+        return []
+    rows = {name: {key: format_value(score) for key, score in entry.items()} for name, entry in floors.items()}
+    scores = result.get("scores") or {result["metric"]: result["test"]}
+    rows = {"model": {key: format_scores(score) for key, score in scores.items()}, **rows}
+    names = list(next(iter(floors.values())))
+    lines = [f"  {'test':<20}" + "".join(f"{name:>18}" for name in names)]
+    return lines + [
+        f"  {title:<20}" + "".join(f"{row.get(name, '-'):>18}" for name in names) for title, row in rows.items()
+    ]
 
 
 #: Scores of factors and their numbers of digits.

@@ -7,6 +7,7 @@ import torch
 
 from graphkit.experiments.run_folder import RunFolder
 from graphkit.metrics.extra_metrics import extra_metrics
+from graphkit.metrics.floors import regression_floors
 from graphkit.training.batches import Batches
 from graphkit.training.build_model import init_model
 from graphkit.training.cpu_settings import cpu_settings, sensible_threads
@@ -60,6 +61,7 @@ def _evaluate_fit(fit: RunFolder, device: torch.device) -> FitResult:
         "epoch": fit.result["epochs"][0] if fit.result else None,
         "curve": None,
         "extras": extras,
+        "floors": regression_floors(dataset, split),
         "seed": fit.config.seed,
         "fold": fit.config.data.fold,
         "parameters": sum(p.numel() for p in model.parameters()),

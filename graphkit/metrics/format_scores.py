@@ -24,6 +24,11 @@ def format_score(value: float, percent: bool = False, digits: int = 4, sign: boo
     return format(value, f"{'+' if sign else ''}.{digits}f")
 
 
+def format_value(value: float | None, percent: bool = False, digits: int = 4, missing: str = "-") -> str:
+    """Formats a score that may be undefined, see :func:`format_score`."""
+    return missing if value is None else format_score(value, percent, digits)
+
+
 def format_scores(
     scores: Mapping[str, Any] | None,
     percent: bool = False,

@@ -45,7 +45,17 @@ class Scores(TypedDict):
     runs: list[float]
 
 
-class FitResult(TypedDict):
+class _TaskScores(TypedDict, total=False):
+    """Keys of some tasks.
+
+    ``floors`` contains the test scores of trivial predictions of a regression, see
+    :func:`~graphkit.metrics.floors.regression_floors`.
+    """
+
+    floors: dict[str, dict[str, float | None]]
+
+
+class FitResult(_TaskScores):
     """Content of ``fit.json``: one seed on one split.
 
     ``curve`` contains the held-out score after every epoch under the ten-fold protocol, else it is ``None``; ``extras``
@@ -194,6 +204,8 @@ def combine(
         result["epochs"] = [fit["epoch"] for fit in fits]
     for key in sorted({key for fit in fits for key in fit["extras"]}):
         result[key] = summary([fit["extras"].get(key) for fit in fits])
+    if fits[0].get("floors"):
+        result["floors"] = _mean_floors([fit["floors"] for fit in fits])
     return result | {
         "seeds": sorted({fit["seed"] for fit in fits}),
         "parameters": fits[0]["parameters"],
@@ -201,6 +213,15 @@ def combine(
         "peak_memory_mb": round(peak_memory, 1) if isfinite(peak_memory) else None,
         "run": str(folder),
     }
+
+
+def _mean_floors(floors: Sequence[Mapping[str, Mapping[str, float | None]]]) -> dict[str, dict[str, float | None]]:
+    """Returns the floors of a regression, each the mean over the fits where it is defined."""
+    scores = {
+        name: {metric: summary([fit[name][metric] for fit in floors]) for metric in entry}
+        for name, entry in floors[0].items()
+    }
+    return {name: {key: value and value["mean"] for key, value in entry.items()} for name, entry in scores.items()}
 
 
 def _by_folds(fits: Sequence[FitResult], maximize: bool) -> dict[str, Any]:

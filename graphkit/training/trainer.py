@@ -12,6 +12,7 @@ from graphkit.data import GraphDataset
 from graphkit.distributed.communicator import get_communicator
 from graphkit.errors import InputError
 from graphkit.metrics.extra_metrics import extra_metrics
+from graphkit.metrics.floors import regression_floors
 from graphkit.nn import GraphModel
 from graphkit.training.batches import Batches
 from graphkit.training.build_model import init_model, unused_weights
@@ -297,6 +298,7 @@ class Trainer:
             "fold": self.config.data.fold,
             "curve": self._curve() if self.dataset.protocol == "fold" else None,
             "extras": extra_metrics(self.model, untrained, self.dataset, self.split),
+            "floors": regression_floors(self.dataset, self.split),
         }
 
     def _curve(self) -> list[float | None]:
