@@ -77,13 +77,20 @@ def coerce(name: str, value: Any, hint: Any) -> Any:
     try:
         return _adapter(hint).validate_python(value)
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
+        problem = _main_problem(error.errors(include_url=False), value)
     must, kind = _requirement(problem)
-    in_list = any(isinstance(step, int) for step in problem["loc"])
+    in_list = any(isinstance(step, int) for step in problem["loc"]) or isinstance(value, Mapping)
     if _is_optional(hint) and not in_list:
         third = " or none, as in the data" if name.startswith("data.") else " or none"  # differs from false
         must = f"be true, false{third}" if problem["type"] == "bool_type" else f"{must}, or none"
     raise kind(f"`{name}` must {must} (got {shown(problem['input'])})")
+
+
+def _main_problem(problems: list[Any], value: Any) -> Any:
+    """Returns the error of a union for the message: the innermost one, if a choice was not meant."""
+    if problems[0]["type"] == "literal_error" and not isinstance(value, str):
+        return max(reversed(problems), key=lambda problem: len(problem["loc"]))
+    return problems[0]
 
 
 class _Mismatch(ValueError):
@@ -145,6 +152,10 @@ def _lenient(hint: Any) -> Any:
         item: Any = args[0] if args else Any
         items: Any = list[_lenient(item)]  # type: ignore[misc]
         return Annotated[items, BeforeValidator(functools.partial(_read_list, item is str))]
+    if kind is Mapping and args:
+        key = Annotated[str, BeforeValidator(lambda name: str(name) if isinstance(name, int) else name)]
+        values: Any = dict[key, _lenient(args[1])]  # type: ignore[misc]
+        return values
     if not isinstance(kind, type):
         return Any
     return Annotated[Any, AfterValidator(functools.partial(_instance, kind))]

@@ -143,15 +143,25 @@ class Classification(Task):
     metrics: ClassVar[tuple[str, ...]] = ("accuracy", "balanced-accuracy")
     #: Label smoothing of the cross-entropy.
     label_smoothing = 0.0
+    #: Weight ``[C]`` of the loss of an item by its class; ``None`` for equal weights, or those of the metric.
+    class_weight: Tensor | None = None
 
     @property
     def looks_around(self) -> bool:
         """``True`` if the loss is weighted by the class frequencies of the batch."""
-        return self.metric == "balanced-accuracy"
+        return self.metric == "balanced-accuracy" and self.class_weight is None
 
     def loss(self, output: Tensor, y: Tensor, among: Tensor | None = None) -> Tensor:
-        """Computes the cross-entropy, weighted by class for the balanced accuracy."""
+        """Computes the cross-entropy, weighted by class for the balanced accuracy.
+
+        With :attr:`class_weight`, it is the mean over all items of weight times cross-entropy. The divisor is the
+        number of items, not the sum of their weights, so that the weights also count in batches of a single class.
+        """
         output = widen(output)
+        if self.class_weight is not None:
+            self.class_weight = self.class_weight.to(y.device)
+            terms = torch.nn.functional.cross_entropy(output, y, reduction="none", label_smoothing=self.label_smoothing)
+            return (terms * self.class_weight[y].to(terms.dtype)).mean()
         weight = self._weights(y if among is None else among, output.size(-1))
         weight = None if weight is None else weight.to(output.dtype)
         return torch.nn.functional.cross_entropy(output, y, weight=weight, label_smoothing=self.label_smoothing)

@@ -2,6 +2,7 @@
 
 import importlib.util
 from pathlib import Path
+
 from graphkit.errors import MissingPackageError
 from graphkit.training.callbacks import Callback, FitInfo, TrainRow
 from graphkit.training.run_result import FitResult

@@ -96,6 +96,9 @@ class TrainSettings(LearningSettings):
         standardize: If true, the targets of a regression are standardized per target by mean and deviation of the
             training items. Predictions and scores are in units of the data either way.
         label_smoothing: Fraction of every target that is distributed over all classes, in training.
+        class_weight: Weights of the classes in the training loss: ``"balanced"`` (inverse to their numbers of training
+            items), a list with one number per class, or class names with numbers; ``None`` for equal weights. They
+            are scaled to a mean of one over the training items.
         accumulate: Number of batches whose gradients are averaged in a step.
         precision: ``"float32"``, or ``"bfloat16"`` or ``"float16"`` (on a GPU) for mixed precision.
         augment: Random changes of clips, see :mod:`graphkit.skeleton.augment`.
@@ -110,6 +113,7 @@ class TrainSettings(LearningSettings):
     metric: str | None = None
     standardize: bool = True
     label_smoothing: Share = 0.0
+    class_weight: Literal["balanced"] | Sequence[Rate] | Mapping[str, Rate] | None = None
     accumulate: Count = 1
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     augment: Sequence[Any] = ()

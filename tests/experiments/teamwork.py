@@ -37,6 +37,11 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "data": {"name": "pattern", "num_graphs": 21, "seed": 0},
         "train": {**SGD, "epochs": 10, "batch_size": 4},
     },
+    "class-weights": {
+        "model": {"name": "gcn", "dropout": 0.0},
+        "data": {"name": "pattern", "num_graphs": 21, "seed": 0},
+        "train": {**SGD, "epochs": 5, "batch_size": 4, "class_weight": "balanced", "label_smoothing": 0.1},
+    },
     "clouds": {
         "model": {"name": "dgcnn", "hidden_channels": 4, "num_layers": 2, "k": 3, "dropout": 0.0},
         "data": GRAPHS,
