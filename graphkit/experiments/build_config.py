@@ -1,8 +1,11 @@
 """Configurations of all commands, built from recipe, file and settings."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from graphkit.coercion import coerce
 from graphkit.config.layers import Layer, merge, parse_setting, read_config
@@ -107,6 +110,28 @@ def _with_given_graphs(content: dict[str, Any], folder: Path) -> dict[str, Any]:
     inner = Path(*Path(name).parts[Path(name).parts.index(GIVEN) :])
     kept = next((parent / inner for parent in (folder, *folder.resolve().parents) if (parent / inner).exists()), None)
     return content if kept is None else {**content, "data": {**content["data"], "name": str(kept.resolve())}}
+
+
+def with_model(config: RunConfig, model: Any) -> TrainConfig:
+    """Returns a configuration with the object of the user that makes the model.
+
+    Args:
+        config (RunConfig): The configuration, or that of a run folder.
+        model (torch.nn.Module or Callable): Module, or function ``(in_channels, out_channels) -> Module``.
+
+    Raises:
+        InputError: If the model of the configuration is a registered one or has another class, or a module is to be
+            trained with several seeds.
+    """
+    if not isinstance(config, TrainConfig):
+        raise InputError(f"`model` is for runs of graphkit train (got a run of {config.command}); leave it out")
+    settings = config.model.bind(model)
+    if config.seeds > 1 and isinstance(model, torch.nn.Module):
+        raise InputError(
+            f"a module has the same initial weights with every seed (got {config.seeds} seeds); give a function "
+            "(in_channels, out_channels) -> Module"
+        )
+    return replace(config, model=settings)
 
 
 def train_config_of(path: Path) -> TrainConfig:

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -15,7 +16,7 @@ from graphkit.distill.distill_config import DistillConfig, StudentConfig
 from graphkit.distill.distill_experiment import DistillExperiment, StudentExperiment
 from graphkit.distributed.communicator import Communicator, get_communicator, init_distributed
 from graphkit.errors import InputError
-from graphkit.experiments.build_config import config_of_folder
+from graphkit.experiments.build_config import config_of_folder, with_model
 from graphkit.experiments.run_folder import ResultFolder, folder_of, open_run
 from graphkit.experiments.shards import Shard, open_folder, parse_shard, refuse_processes
 from graphkit.training.callbacks import Callback, check_callbacks
@@ -107,6 +108,7 @@ def resume(
     shard: str | None = None,
     command: str | None = None,
     callbacks: Iterable[Callback] = (),
+    model: Any = None,
 ) -> ResultFolder:
     """Continues an interrupted run, with the same results as without interruption.
 
@@ -117,6 +119,8 @@ def resume(
         shard (str, optional): Shard of this process, such as ``"0/2"``; all units if ``None``. (default: ``None``)
         command (str, optional): Expected command of the run, such as ``"train"``; any if ``None``. (default: ``None``)
         callbacks (list[Callback], optional): Callbacks of the fits that remain, as of :func:`run`. (default: ``()``)
+        model (torch.nn.Module or Callable, optional): For a run of :func:`graphkit.fit` with a model of your own, the
+            module or function that was given there. (default: ``None``)
 
     Returns:
         ResultFolder: The run folder, as of :func:`run`.
@@ -133,6 +137,8 @@ def resume(
         raise InputError(
             f"'{folder}' is a run of graphkit {other}; continue it with: graphkit {other} --resume {folder}"
         )
+    if model is not None:
+        config = with_model(config, model)
     callbacks = _check_callbacks(callbacks, config)
     if shard is not None:
         refuse_processes()

@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from graphkit.data.user.memory import naming, save_object
-from graphkit.experiments.build_config import build_config
+from graphkit.experiments.build_config import build_config, with_model
 from graphkit.experiments.driver import run
 from graphkit.experiments.keywords import train_layer
 from graphkit.experiments.run_folder import RunFolder
+from graphkit.nn.model_settings import CUSTOM
 from graphkit.training.callbacks import Callback
 from graphkit.training.progress import LogProgress, make_progress
 
 
 def fit(
-    model: str | None = None,
+    model: Any = None,
     data: Any = None,
     *,
     task: str | None = None,
@@ -46,7 +47,8 @@ def fit(
     Calls in several threads of a process run one at a time. The global random states are restored at the end.
 
     Args:
-        model (str, optional): Registered name of the model. (default: ``"factorgcn"``)
+        model (str or torch.nn.Module or Callable, optional): Registered name of the model; or a module, which is
+            copied; or a function ``(in_channels, out_channels) -> Module``. (default: ``"factorgcn"``)
         data (str or Path or Data or list or tuple or networkx.Graph, optional): Registered name of a data set, the
             path of a file or folder, or graphs in memory in one of the forms of :func:`graphkit.load`, which are
             copied into the run folder. (default: ``"factor-graphs"``)
@@ -90,10 +92,11 @@ def fit(
         ('gcn', 'accuracy')
     """
     with tempfile.TemporaryDirectory() as folder:
+        is_own = model is not None and not isinstance(model, str)
         in_memory = data is not None and not isinstance(data, str | os.PathLike)
         graphs = save_object(data, Path(folder)) if in_memory else None
         layer = train_layer(
-            model=model,
+            model=CUSTOM if is_own else model,
             dataset=None if data is None else str(graphs or data),
             task=task,
             target=target,
@@ -113,6 +116,7 @@ def fit(
         named = nullcontext() if graphs is None else naming(graphs, folder, "data")
         with named:
             configuration = build_config("train", layer, recipe=recipe, file=config, set=set or {})
+            configuration = with_model(configuration, model) if is_own else configuration
             progress = LogProgress(make_progress(quiet=not verbose))
             done = run(configuration, output, progress, graphs=graphs, callbacks=callbacks)
     assert isinstance(done, RunFolder)  # the configuration has a model

@@ -5,11 +5,11 @@ import importlib
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from graphkit.data import GraphDataset, Split
 from graphkit.errors import InputError
-from graphkit.experiments.build_config import train_config_of
+from graphkit.experiments.build_config import train_config_of, with_model
 from graphkit.files import read_json
 from graphkit.nn import GraphModel
 from graphkit.training.build_model import make_model
@@ -19,6 +19,9 @@ from graphkit.training.run_files import read_result, read_train_result
 from graphkit.training.run_result import validation_rank
 from graphkit.training.train_config import RunConfig, TrainConfig
 from graphkit.training.trainer import COLUMNS
+
+if TYPE_CHECKING:
+    from graphkit.experiments.predictions import Predictions
 
 
 @dataclass
@@ -83,7 +86,7 @@ class RunFolder(ResultFolder):
         """Runs of the single seeds and folds, in order; empty for a single fit."""
         folders = [path.parent for path in self.path.glob("*/config.yaml")]
         runs = [open_run(folder) for folder in sorted(folders, key=_numbers)]
-        return tuple(RunFolder(run.path, run.config, parent=self) for run in runs)
+        return tuple(RunFolder(run.path, replace(run.config, model=self.config.model), parent=self) for run in runs)
 
     @property
     def fits(self) -> tuple["RunFolder", ...]:
@@ -139,10 +142,21 @@ class RunFolder(ResultFolder):
         result: dict[str, Any] = _verb("graphkit.experiments.evaluate", "evaluate_run")(self, device)
         return result
 
-    def predict(self, output: str | Path, device: str = "auto") -> int:
-        """Writes predictions, see :func:`graphkit.experiments.predict_run`."""
-        count: int = _verb("graphkit.experiments.predict", "predict_run")(self, output, device)
-        return count
+    def predict(self, data: Any = None, device: str = "auto") -> "Predictions":
+        """Returns predictions for the data set of the run, or for new data of the same kind.
+
+        Args:
+            data (str, Path or object, optional): New graphs, see :func:`graphkit.experiments.predict_run`; or, for a
+                model of clips, files and folders of clips, see :func:`graphkit.export.predict_clips`. (default:
+                ``None``, the data set of the run)
+            device (str, optional): Device, such as ``"cpu"`` or ``"cuda:0"``. (default: ``"auto"``)
+        """
+        if data is not None and self.config.model.model_class.reads == "skeleton clips":
+            module, function = "graphkit.export.predict_clips", "predict_clips"
+        else:
+            module, function = "graphkit.experiments.predict", "predict_run"
+        predictions: Predictions = _verb(module, function)(self, data, device)
+        return predictions
 
     def export(self, format: str = "onnx", output: str | Path | None = None) -> dict[str, Any]:
         """Exports the model to a file, see :func:`graphkit.export.export_run`."""
@@ -175,11 +189,13 @@ def read_environment(folder: Path) -> dict[str, Any]:
     return content
 
 
-def open_run(path: str | Path) -> RunFolder:
+def open_run(path: str | Path, model: Any = None) -> RunFolder:
     """Opens the run folder of a training, or of one network of ``graphkit distill``.
 
     Args:
         path (str or Path): The folder.
+        model (torch.nn.Module or Callable, optional): For a run of :func:`graphkit.fit` with a model of your own, the
+            module or function that was given there. (default: ``None``)
 
     Returns:
         RunFolder: The run folder.
@@ -189,7 +205,8 @@ def open_run(path: str | Path) -> RunFolder:
         InputError: If its configuration is invalid, or it is a run of another command.
     """
     path = Path(path)
-    return RunFolder(path, train_config_of(path))
+    config = train_config_of(path)
+    return RunFolder(path, config if model is None else with_model(config, model))
 
 
 def read_table(path: Path) -> list[dict[str, float | None]]:

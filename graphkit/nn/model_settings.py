@@ -1,16 +1,23 @@
 """Model settings: the registered name of a model and the arguments of its class."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache, reduce
 from operator import or_
 from types import UnionType
-from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
+
+import torch
 
 from graphkit.coercion import Range
+from graphkit.errors import InputError
+from graphkit.nn.models.custom import CustomModel, check_custom, make_custom, source_name
 from graphkit.nn.models.graph_model import GraphModel
 from graphkit.registry import get_model
-from graphkit.settings import Section, Setting, section_class, signature_settings
+from graphkit.settings import UNSET, Section, Setting, check_keys, section_class, signature_settings
 
+#: Name of all models of the user.
+CUSTOM = "custom"
 #: Largest width and depth of a model.
 WIDEST, DEEPEST = 100_000, 1000
 #: Options of models that count layers, hops or iterations.
@@ -41,6 +48,96 @@ class ModelSettings(Section):
         """Creates the model with the widths of a data set and the options that are set."""
         return self.model_class.from_data(dataset, **self.given("name"))
 
+    def size(self, dataset: Any) -> int:
+        """Returns the size of the weights in bytes, without allocation."""
+        with torch.random.fork_rng(devices=[]), torch.device("meta"):
+            return sum(p.numel() * p.element_size() for p in self.make(dataset).parameters())
+
+    def check(self, model: GraphModel, dataset: Any, batch_size: int | None) -> None:
+        """Checks the outputs of the model of some settings; registered models are right."""
+
+    def bind(self, source: Any) -> "ModelSettings":
+        """Returns the settings with the object of the user that makes the model.
+
+        Raises:
+            InputError: If the model is a registered one.
+        """
+        raise InputError(
+            f"`model` is for runs of your own models, and this one has the model {self.name}; leave it out"
+        )
+
+
+@dataclass(frozen=True)
+class CustomSettings(ModelSettings):
+    """Section ``model`` of a run with a model of the user.
+
+    The object is not a part of the configuration: it is given again to open or resume the run.
+
+    Args:
+        name (str, optional): ``"custom"``.
+        class_name (str, optional): Module and name of the class or function; ``class`` in a file.
+        readout (str, optional): Readout over the nodes of a graph, see :class:`~graphkit.nn.models.custom.CustomModel`.
+            (default: ``None``)
+        source (torch.nn.Module or Callable, optional): The object.
+    """
+
+    name: str = CUSTOM
+    class_name: str = ""
+    readout: Literal["mean", "sum", "max"] | None = None
+    source: Any = field(default=UNSET, compare=False, repr=False)
+
+    @classmethod
+    def read(cls, given: Mapping[str, Any]) -> "CustomSettings":
+        """Creates the section from a mapping."""
+        check_keys(cls.section, given, ("name", "class", "readout"))
+        return cls(**{"class_name" if key == "class" else key: value for key, value in given.items()})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the settings as plain Python values, without the object."""
+        values = {"name": self.name, "class": self.class_name}
+        return values if self.readout is None else {**values, "readout": self.readout}
+
+    @property
+    def model_class(self) -> Any:
+        """Class of the model."""
+        return type(self.source) if isinstance(self.source, GraphModel) else CustomModel
+
+    def make(self, dataset: Any) -> GraphModel:
+        """Creates the model from the object.
+
+        Raises:
+            InputError: If there is no object, or it does not make a model.
+        """
+        if self.source is UNSET and not self.class_name:
+            raise InputError(
+                f"the model '{self.name}' is an object of Python; give it in Python: graphkit.fit(model, data)"
+            )
+        if self.source is UNSET:
+            raise InputError(
+                f"the model of this run is an object of Python, `{self.class_name}`, which a run folder does not hold; "
+                "give it again: graphkit.open_run(RUN, model=...) or graphkit.experiments.resume(RUN, model=...)"
+            )
+        return make_custom(self.source, dataset, self.readout)
+
+    def size(self, dataset: Any) -> int:
+        """Returns 0: the object of the user, or its function, has allocated the weights."""
+        return 0
+
+    def check(self, model: GraphModel, dataset: Any, batch_size: int | None) -> None:
+        """Checks the outputs of the model with one batch."""
+        check_custom(model, dataset, batch_size)
+
+    def bind(self, source: Any) -> "CustomSettings":
+        """Returns the settings with the object of the user that makes the model.
+
+        Raises:
+            InputError: If its name is not that of the run, or it is neither a module nor a function.
+        """
+        name = source_name(source)
+        if self.class_name and name.rpartition(".")[2] != self.class_name.rpartition(".")[2]:
+            raise InputError(f"`model` must be the one of the run, `{self.class_name}` (got `{name}`); give that one")
+        return replace(self, class_name=self.class_name or name, source=source)
+
 
 @cache
 def model_settings_class(name: str) -> type[ModelSettings]:
@@ -49,6 +146,8 @@ def model_settings_class(name: str) -> type[ModelSettings]:
     Raises:
         InputError: If the model is not registered; the message suggests the closest name.
     """
+    if name == CUSTOM:
+        return CustomSettings
     return section_class(f"{get_model(name).__name__}Settings", ModelSettings, model_options(name))
 
 

@@ -31,8 +31,7 @@ def make_model(settings: ModelSettings, dataset: GraphDataset) -> GraphModel:
         fits = [other for other in model_names() if get_model(other).reads == dataset.holds]
         what = f"the model '{name}' reads {cls.reads}, and {dataset.name} holds {dataset.holds}"
         raise InputError(f"{what}; take {' or '.join(fits)}")
-    with torch.random.fork_rng(devices=[]), torch.device("meta"):  # without allocation
-        size = sum(p.numel() * p.element_size() for p in settings.make(dataset).parameters())
+    size = settings.size(dataset)
     if size > LARGEST:
         raise InputError(
             f"the weights of the model '{name}' must take at most {LARGEST / 2**30:,.0f} GiB "

@@ -194,6 +194,7 @@ class TrainExperiment(Experiment):
             raise InputError("a split must have at least one training item (got none); draw another split")
         model = make_model(self.config.model, dataset)
         check_graphs(model, dataset)
+        self.config.model.check(model, dataset, settings.batch_size)
         Schedule(make_optimizer(model, settings), settings)
         fit_task(dataset, split, settings, training=True)
         dataset.augmentation(settings.augment)
