@@ -63,6 +63,26 @@ def confusion(run: RunFolder) -> Tensor:
     return torch.stack(counts).sum(dim=0)
 
 
+def test_values(run: RunFolder) -> tuple[Tensor, Tensor]:
+    """Returns predicted and true values ``[B, C]`` of the test items of a regression.
+
+    They are those of the best fit, or of all folds together.
+    """
+    folds = run.members if run.result.get("selected_on") == "fold" else ()
+    predictions, targets = [], []
+    for fit in folds or (run.best,):
+        with loading():
+            _ = fit.dataset, fit.model
+        batch_size = fit.config.train.batch_size
+        nodes = node_loader(fit.model, fit.dataset, batch_size)
+        batches = Batches(fit.dataset, fit.split.test, batch_size, torch.device("cpu"), nodes=nodes)
+        output, y = collect(fit.model, batches)
+        prediction = fit_task(fit.dataset, fit.split, fit.config.train).predict(output)[0]
+        predictions.append(prediction)
+        targets.append(y.view_as(prediction))
+    return torch.cat(predictions), torch.cat(targets)
+
+
 def true_examples(fit: RunFolder) -> list[FactorExample]:
     """Returns three test graphs with their true patterns and matched factors.
 

@@ -15,6 +15,7 @@ from graphkit.report.factors import coefficient_histograms, factor_graphs, found
 from graphkit.report.no_picture import NoPicture, loading
 from graphkit.report.page import Block, Cell, Figure, Folded, Note, Section, Table, attempt, draw
 from graphkit.report.path_figures import attended_paths_picture
+from graphkit.report.regression import POINTS, TARGETS, predicted_values
 
 #: Single-label classification tasks.
 _CONFUSED = ("node-classification", "graph-classification", "skeleton-classification")
@@ -61,6 +62,8 @@ def picture_sections(run: RunFolder) -> list[Section]:
             parts.append(Section("Learned graphs", attempt(_learned, run)))
     if dataset.task in _CONFUSED and run.result.get("test"):
         parts.append(Section("Confusion", attempt(_confusion, run)))
+    if dataset.task.endswith("regression") and run.result.get("test"):
+        parts.append(Section("Predicted values", attempt(_values, run)))
     return parts
 
 
@@ -189,3 +192,17 @@ def _confusion(run: RunFolder) -> list[Block]:
     caption = f"Counts over {which}; {share:.1%} on the diagonal. Shading is the fraction of the true class."
     figure = confusion_matrix(counts, run.best.dataset.class_names)
     return [draw(run.path, figure, "confusion", "Confusion matrix", caption)]
+
+
+def _values(run: RunFolder) -> list[Block]:
+    """Draws predicted against true values of the test items of a regression."""
+    prediction, y = collect.test_values(run)
+    folds = run.result.get("selected_on") == "fold" and len(run.members) > 1
+    which = "all folds together, last epoch" if folds else f"test items of {run.best.path.name}"
+    caption = f"Predicted against true values, {which}; the dashed line is the diagonal."
+    if y.size(1) > TARGETS:
+        caption += f" The first {TARGETS} of {y.size(1)} targets."
+    if y.size(0) > POINTS:
+        caption += f" At most {POINTS:,} of {y.size(0):,} points."
+    figure = predicted_values(prediction, y, run.best.dataset.class_names)
+    return [draw(run.path, figure, "values", "Predicted against true values", caption)]

@@ -140,7 +140,9 @@ def _scores(run: RunFolder) -> list[Block]:
     """Returns the tables of scores: mean over runs, factors, and single runs."""
     result, fits = run.result, run.fits
     blocks: list[Block] = [Note(scores.SELECTED.get(result.get("selected_on", ""), ""), "")]
-    factors, others = scores.factor_table(result), scores.other_scores(result)
+    floors, factors, others = scores.floor_table(result), scores.factor_table(result), scores.other_scores(result)
+    if floors:
+        blocks.append(floors)
     if factors:
         blocks += [factors, Note(_FACTORS)]
     if others:

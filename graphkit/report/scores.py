@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from graphkit.metrics.format_scores import PERCENT, format_scores
+from graphkit.metrics.format_scores import PERCENT, format_scores, format_value
 from graphkit.report.page import Table, Tile
+from graphkit.tasks import maximizes
 
 #: Titles of the scores of factors in table order; arrows show the better direction.
 FACTOR_SCORES = {
@@ -14,6 +15,9 @@ FACTOR_SCORES = {
     "saturated": "saturated",
 }
 _ROWS = {"": "this model", "untrained_": "untrained model", "random_": "random factors"}
+
+#: Titles of the floors of a regression.
+_FLOORS = {"mean": "mean of the training targets", "last-value": "latest earlier target"}
 
 SELECTED = {
     "validation": "The epoch was selected on validation items; the test score was computed once, afterwards.",
@@ -70,6 +74,20 @@ def factor_table(result: dict[str, Any]) -> Table | None:
     ]
     head = ["factors", *(FACTOR_SCORES[name] for name in names)]
     return Table(head, rows, title="Factors against the true patterns")
+
+
+def floor_table(result: dict[str, Any]) -> Table | None:
+    """Returns the table of the test scores of a regression and of trivial predictions; ``None`` for other tasks."""
+    floors = result.get("floors")
+    if not floors:
+        return None
+    scores = result.get("scores") or {result["metric"]: result["test"]}
+    names = list(next(iter(floors.values())))
+    rows = [
+        [_FLOORS[key], *(format_value(entry[name], missing="–") for name in names)] for key, entry in floors.items()
+    ]
+    rows.insert(0, ["this model", *(spread(scores.get(name)) for name in names)])
+    return Table(["test", *(f"{name} {'↑' if maximizes(name) else '↓'}" for name in names)], rows)
 
 
 def other_scores(result: dict[str, Any]) -> Table | None:
