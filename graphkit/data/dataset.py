@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,6 +12,10 @@ from torch_geometric.data import Data
 from graphkit.data.collection import GraphCollection
 from graphkit.data.edges import plain_edge_index
 from graphkit.errors import InputError
+
+if TYPE_CHECKING:
+    from graphkit.data.smiles import AtomEncoder
+    from graphkit.data.user.encoder import FeatureEncoder
 
 TASKS = (
     "node-classification",
@@ -80,11 +84,13 @@ class GraphDataset:
         class_names (tuple[str, ...], optional): Names of the outputs. (default: ``()``)
         node_names (tuple[str, ...], optional): User-defined node ids, in the order of the rows of ``x``. (default:
             ``()``)
+        graph_names (tuple[str, ...], optional): User-defined ids of many graphs. (default: ``()``)
         citation (str, optional): Origin of the data. (default: ``""``)
         mapped (bool, optional): Features are memory-mapped (single graph). (default: ``False``)
         notes (tuple[str, ...], optional): Messages for the user about how the data were read. (default: ``()``)
         smiles (tuple[str, ...], optional): SMILES string of each graph. (default: ``()``)
         rejected (tuple[Rejected, ...], optional): Rows of the file that are not molecules. (default: ``()``)
+        encoder (FeatureEncoder or AtomEncoder, optional): Encoding of the features, for new data. (default: ``None``)
     """
 
     #: Kind of the items; must equal :attr:`~graphkit.nn.GraphModel.reads` of a model.
@@ -101,11 +107,13 @@ class GraphDataset:
     num_categories: int | None = None
     class_names: tuple[str, ...] = ()
     node_names: tuple[str, ...] = ()
+    graph_names: tuple[str, ...] = ()
     citation: str = ""
     mapped: bool = False
     notes: tuple[str, ...] = ()
     smiles: tuple[str, ...] = ()
     rejected: tuple[Rejected, ...] = ()
+    encoder: "FeatureEncoder | AtomEncoder | None" = None
 
     def __repr__(self) -> str:
         size = f"{self.graphs[0].num_nodes} nodes" if self.is_single_graph else f"{len(self.graphs)} graphs"

@@ -48,13 +48,16 @@ def labeled_items(y: Tensor) -> Tensor:
 
 
 def classes_of_words(
-    words: Sequence[str | None], locate: Callable[[int], str] = lambda position: f"label {position}"
+    words: Sequence[str | None],
+    locate: Callable[[int], str] = lambda position: f"label {position}",
+    decimals: bool = False,
 ) -> tuple[Tensor, tuple[str, ...]]:
     """Encodes class names in sorted order (by value if all are integers).
 
     Args:
         words (list[str]): Label of each item, see :func:`is_no_label`.
         locate (callable, optional): Describes the position of an item's label, for error messages.
+        decimals (bool, optional): Takes decimal numbers as names of classes. (default: ``False``)
 
     Returns:
         Class indices ``[N]`` int64 and the class names. An integer with a decimal point, such as ``1.0``, is the class
@@ -65,10 +68,10 @@ def classes_of_words(
     """
     plain = [None if is_no_label(word) else _plain(word or "") for word in words]
     for position, word in enumerate(plain):
-        if word is not None and _is_decimal(word):
+        if not decimals and word is not None and is_decimal(word):
             raise InputError(
-                f"{locate(position)} must be a class, a word or a whole number (got '{word}'); regression of nodes is "
-                "not offered: make classes of the values, or name another label"
+                f"{locate(position)} must be a class, a word or a whole number (got '{word}'); predict numbers with "
+                "--set data.task=regression, or name another target"
             )
     names = sorted({word for word in plain if word is not None})
     if all(re.fullmatch(r"[+-]?\d{1,18}", name) for name in names):
@@ -98,8 +101,8 @@ def classes_of_numbers(values: np.ndarray, num_classes: int = 0, where: str = "`
     broken = classes[classes != np.round(classes)] if classes.dtype.kind == "f" else classes[:0]
     if broken.size:
         raise InputError(
-            f"{where} must hold class numbers (got {broken[0]:g}); regression of nodes is not offered: make classes of "
-            "the values"
+            f"{where} must hold class numbers (got {broken[0]:g}); number the classes, or predict the values: --set "
+            "data.task=regression"
         )
     count = num_classes or classes.size  # without gaps, the largest class is the number of classes minus one
     wrong = classes[(classes < 0) | (classes >= count)]
@@ -149,6 +152,11 @@ def _plain(word: str) -> str:
     return integer if point and integer.lstrip("+-").isdecimal() and not zeros.strip("0") else word
 
 
-def _is_decimal(word: str) -> bool:
+def is_number(word: str) -> bool:
+    """Returns whether a label is a number in plain digits."""
+    return bool(_NUMBER.fullmatch(word.strip()))
+
+
+def is_decimal(word: str) -> bool:
     """Returns whether a label is a non-integer number."""
-    return bool(_NUMBER.fullmatch(word)) and not float(word).is_integer()
+    return is_number(word) and not float(word).is_integer()

@@ -223,6 +223,30 @@ def splits_from_masks(train: Tensor, val: Tensor, test: Tensor) -> tuple[Split, 
     return tuple(Split(*(mask[:, k].nonzero().view(-1) for mask in columns)) for k in range(count))
 
 
+def time_split(time: Tensor, fractions: Sequence[float], items: Tensor) -> Split:
+    """Splits items by time: the earliest for training, the latest for test; equal times stay together.
+
+    Args:
+        time (Tensor): ``[num_items]``, time of each item.
+        fractions (list[float]): Fractions of the three subsets.
+        items (Tensor): ``[K]``, ids of the candidates.
+
+    Raises:
+        InputError: If a subset would be empty.
+    """
+    times = time[items].sort().values
+    cuts = [times[min(round(times.numel() * part), times.numel() - 1)] for part in (fractions[0], sum(fractions[:2]))]
+    late = (time[items] >= cuts[0]).long() + (time[items] >= cuts[1]).long()
+    parts = [items[late == number] for number in range(3)]
+    for name, subset in zip(PARTS, parts, strict=True):
+        if not subset.numel():
+            raise InputError(
+                f"the split by `time` leaves no {name} item (got {times.unique().numel()} times of {items.numel()} "
+                "items); draw a split with --split 0.6,0.2,0.2, or add a split"
+            )
+    return Split(*parts)
+
+
 def position_split(num_items: int, fractions: Sequence[float]) -> Split:
     """Splits ``0 .. num_items - 1`` in order: training items first, test items last."""
     first, second = round(num_items * fractions[0]), round(num_items * (fractions[0] + fractions[1]))

@@ -278,7 +278,7 @@ OWN unknownnode                                          | nobody
 OWN twiceid                                              | n0
 OWN badsplit                                             | must be train, val, test or empty
 OWN negative                                             | edge_weight
-OWN good --set data.label=nothing                        | nothing
+OWN good --set data.target=nothing                       | nothing
 OWN good --set data.directed=maybe                       | `data.directed` must be true, false or none, as in the data
 OWN good --set data.lable=x                              | unknown configuration key 'data.lable'
 DISTILL --loss lps                                       | unknown distillation loss 'lps'; did you mean 'lsp'

@@ -1,4 +1,4 @@
-"""Readers of user data: ``.npz``, ``.graphml``, ``.pt``, CSV, arrays and clips."""
+"""Readers of user data: ``.npz``, ``.graphml``, ``.pt``, CSV, arrays, molecules and clips."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +10,8 @@ from graphkit.data.user.array_folder import holds_arrays, read_array_folder
 from graphkit.data.user.build_dataset import build_dataset
 from graphkit.data.user.clips import clip_options, holds_clips, load_clips
 from graphkit.data.user.fields import Fields
+from graphkit.data.user.molecules import holds_molecules, load_molecules, molecule_options
+from graphkit.data.user.targets import TargetOptions, TaskOption
 from graphkit.errors import InputError
 from graphkit.settings import Setting, signature_settings
 
@@ -20,16 +22,22 @@ def own_options(path: Path | None = None) -> dict[str, Setting]:
     """Returns the options for a user's file or folder, with types and defaults."""
     if path is not None and holds_clips(path):
         return clip_options()
-    return signature_settings(_read, ("path", "use_split"))
+    if path is not None and holds_molecules(path):
+        return molecule_options()
+    return signature_settings(_read, ("path", "use_split", "like"))
 
 
-def load_own(path: Path, options: Mapping[str, Any], use_split: bool = True) -> GraphDataset:
+def load_own(
+    path: Path, options: Mapping[str, Any], use_split: bool = True, like: GraphDataset | None = None
+) -> GraphDataset:
     """Loads a user's file or folder.
 
     Args:
         path (Path): The file or folder.
         options (dict): Options by name, see :func:`own_options`.
         use_split (bool, optional): Reads the split of the file; otherwise the result has no splits. (default: ``True``)
+        like (GraphDataset, optional): Training data, for new data: their task and classes apply, targets are optional,
+            and no split is read. (default: ``None``)
 
     Raises:
         FileNotFoundError: If the path does not exist.
@@ -37,22 +45,34 @@ def load_own(path: Path, options: Mapping[str, Any], use_split: bool = True) -> 
     """
     if holds_clips(path):
         return load_clips(path, options, use_split)
+    if holds_molecules(path):
+        return load_molecules(path, options, use_split, like)
     options = check_options(path.name, own_options(), options)
-    return _read(path, use_split, **options)
+    return _read(path, use_split and like is None, like, **options)
 
 
 def _read(
-    path: Path, use_split: bool, *, directed: bool | None = None, label: str = "label", ignore: str = ""
+    path: Path,
+    use_split: bool,
+    like: GraphDataset | None = None,
+    *,
+    directed: bool | None = None,
+    task: TaskOption | None = None,
+    target: str = "label",
+    ignore: str = "",
 ) -> GraphDataset:
     """Reads a file or folder of graphs.
 
     Args:
         path (Path): The file or folder.
         use_split (bool): Reads the split of the file.
+        like (GraphDataset, optional): Training data, for new data. (default: ``None``)
         directed (bool, optional): Keeps the direction of edges; otherwise reverse edges are added. (default: ``None``,
             as specified in GraphML, else undirected)
-        label (str, optional): Column of ``nodes.csv`` or GraphML node attribute with the classes. (default:
-            ``"label"``)
+        task (str, optional): Name of the task, or ``"classification"`` or ``"regression"``. (default: ``None``,
+            inferred from the targets)
+        target (str, optional): Columns, arrays or attributes with the targets, separated by commas. (default:
+            ``"label"``, or ``y``)
         ignore (str, optional): Columns, arrays or attributes to ignore, separated by commas. (default: ``""``)
     """
     if not path.exists():
@@ -60,31 +80,30 @@ def _read(
     if path.is_file() and path.suffix.lower() == ".csv":
         path = path.parent
     ignored = frozenset(name.strip() for name in ignore.split(",") if name.strip())
-    if label != "label" and (holds_arrays(path) or path.suffix.lower() in (".npz", ".pt", ".pth")):
-        raise InputError(f"`data.label` names a column of nodes.csv or GraphML; '{path}' has labels in `y`")
+    targets = TargetOptions.read(target, task, like)
     if holds_arrays(path):
         if directed is False:
             raise InputError(f"'{path}' has preprocessed edges; write it again with graphkit.data.write_folder")
-        return read_array_folder(path, ignored, use_split)
+        return read_array_folder(path, ignored, targets, use_split)
     if path.is_file() and not path.stat().st_size:
         raise InputError(f"'{path}' is empty; write it again")
     fields: Fields | GraphDataset
     if path.is_dir():
         from graphkit.data.user.csv_folder import read_csv_folder
 
-        fields = read_csv_folder(path, label, ignored)
+        fields = read_csv_folder(path, ignored, targets)
     elif path.suffix.lower() == ".npz":
         from graphkit.data.user.npz import read_npz
 
-        fields = read_npz(path, ignored)
+        fields = read_npz(path, ignored, targets)
     elif path.suffix.lower() == ".graphml":
         from graphkit.data.user.graphml import read_graphml
 
-        fields = read_graphml(path, label, ignored)
+        fields = read_graphml(path, ignored, targets)
     elif path.suffix.lower() in (".pt", ".pth"):
         from graphkit.data.user.pt import read_pt
 
-        fields = read_pt(path, ignored, use_split)
+        fields = read_pt(path, ignored, targets, use_split)
     else:
         raise InputError(
             f"'{path}' is in no known format; give a .npz, .graphml or .pt file, or a folder with edges.csv and "

@@ -3,23 +3,22 @@
 from pathlib import Path
 
 import numpy as np
-from torch import Tensor
 from torch_geometric.data import Data
 
 from graphkit.data.array_files import SUFFIXES, as_tensor, open_array, rows_at_a_time
 from graphkit.data.checks import check_labeled, check_splits
 from graphkit.data.dataset import GraphDataset
 from graphkit.data.edges import sorted_edge_index
-from graphkit.data.labels import classes_of_numbers, label_columns, labeled_items
 from graphkit.data.single_graph import MASKS
 from graphkit.data.splits import splits_from_masks
 from graphkit.data.user.array_checks import as_words, masks_from, shown
 from graphkit.data.user.fields import ignore_option
+from graphkit.data.user.targets import NO_OPTIONS, TargetOptions, missing, target_array, targets_of_array
 from graphkit.errors import InputError
 from graphkit.registry import unknown_name
 
-NEEDED = ("x", "edge_index", "y")
-KEYS = (*NEEDED, *MASKS, "edge_weight", "class_names")
+NEEDED = ("x", "edge_index")
+KEYS = (*NEEDED, "y", *MASKS, "edge_weight", "class_names")
 
 
 def holds_arrays(path: Path) -> bool:
@@ -27,7 +26,12 @@ def holds_arrays(path: Path) -> bool:
     return any((path / f"edge_index{suffix}").is_file() for suffix in SUFFIXES)
 
 
-def read_array_folder(folder: Path, ignored: frozenset[str] = frozenset(), use_split: bool = True) -> GraphDataset:
+def read_array_folder(
+    folder: Path,
+    ignored: frozenset[str] = frozenset(),
+    options: TargetOptions = NO_OPTIONS,
+    use_split: bool = True,
+) -> GraphDataset:
     """Memory-maps the arrays of a folder.
 
     Edges must include reverse edges unless the graph is directed. Features are read on use and must be finite, which
@@ -36,6 +40,7 @@ def read_array_folder(folder: Path, ignored: frozenset[str] = frozenset(), use_s
     Args:
         folder (Path): Folder, see :func:`graphkit.data.write_folder`.
         ignored (set[str], optional): Names of arrays to ignore. (default: empty)
+        options (TargetOptions, optional): Selection of the targets. (default: inferred)
         use_split (bool, optional): Reads the masks. (default: ``True``)
 
     Raises:
@@ -46,18 +51,22 @@ def read_array_folder(folder: Path, ignored: frozenset[str] = frozenset(), use_s
     where = f"'{folder}'"
     for path in sorted(folder.iterdir()):
         if path.suffix in SUFFIXES and path.stem not in ignored and not path.name.startswith("."):
-            if path.stem not in KEYS:
+            if path.stem not in (*KEYS, *options.names):
                 error = unknown_name("array", shown(path.stem), KEYS)
                 raise InputError(f"{where}: {error} (or leave it out: {ignore_option([path.stem], ignored)})")
             if path.stem in arrays:
                 raise InputError(f"{where} holds `{path.stem}` twice, as .npy and as .safetensors; remove one")
             arrays[path.stem] = open_array(path)
-    for name in NEEDED:
+    value = target_array(arrays, options, where)
+    for name in (*NEEDED, *(["y"] if value is None and options.like is None else [])):
         if name not in arrays:
             raise InputError(f"{where} has no {name}.npy (found: {', '.join(arrays) or 'nothing'}); add it")
     class_names = tuple(as_words(arrays["class_names"], "class_names", where)) if "class_names" in arrays else ()
-    y, names = _labels(arrays["y"], class_names, where)
-    num_nodes = y.size(0)
+    if value is None:
+        targets = missing(options, len(arrays["x"]))
+    else:
+        targets = targets_of_array(value, options, "node", where, class_names)
+    y, num_nodes = targets.y, targets.y.size(0)
     x, edges = arrays["x"], arrays["edge_index"]
     if x.dtype != np.float32 or x.ndim != 2 or x.shape[0] != num_nodes:
         what = f"got {x.dtype} of shape {list(x.shape)}"
@@ -74,37 +83,19 @@ def read_array_folder(folder: Path, ignored: frozenset[str] = frozenset(), use_s
     splits = () if masks is None else splits_from_masks(*masks)
     check_splits(splits, num_nodes, where=where, item="node", own=True)
     check_labeled(splits, y, where, "node")
-    single = y.dim() == 1
     return GraphDataset(
         name=folder.name,
-        task="node-classification" if single else "multilabel-node-classification",
+        task=targets.task,
         graphs=(data,),
         splits=splits,
         num_features=x.shape[1],
-        num_outputs=len(names),
-        metric="accuracy" if single else "micro-f1",
-        class_names=names,
+        num_outputs=len(targets.names),
+        metric=targets.metric,
+        class_names=targets.names,
         citation=f"read from {folder.resolve()}",
         mapped=True,
+        notes=targets.notes,
     )
-
-
-def _labels(y: np.ndarray, names: tuple[str, ...], where: str) -> tuple[Tensor, tuple[str, ...]]:
-    """Returns the labels and the class names."""
-    if y.ndim == 2 and y.dtype.kind in "fiub":
-        values, count = label_columns(y, f"{where}: `y`"), y.shape[1]
-    elif y.ndim == 1 and y.dtype.kind in "iu":
-        values, count = classes_of_numbers(y, len(names), f"{where}: `y`")
-        if count < 2:
-            raise InputError(f"{where}: `y` must hold two classes at least, and -1 for no label (got {count})")
-    else:
-        what = f"got {y.dtype} of shape {list(y.shape)}"
-        raise InputError(f"{where}: `y` must be whole numbers [N], or 0, 1 and NaN [N, C] ({what})")
-    if names and len(names) != count:
-        raise InputError(f"{where}: there must be one class name for each of the {count} classes (got {len(names)})")
-    if not bool(labeled_items(values).any()):
-        raise InputError(f"{where}: no node has a label in `y`; label some")
-    return values, names or tuple(map(str, range(count)))
 
 
 def _check_edges(edges: np.ndarray, num_nodes: int, where: str) -> None:

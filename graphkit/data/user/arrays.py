@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
-from graphkit.data.labels import classes_of_numbers, classes_of_words, label_columns
 from graphkit.data.single_graph import MASKS
 from graphkit.data.user.array_checks import (
     as_array,
@@ -18,6 +16,7 @@ from graphkit.data.user.array_checks import (
     weights_from,
 )
 from graphkit.data.user.fields import Fields, ignore_option, masks_from_words
+from graphkit.data.user.targets import TargetOptions, missing, target_array, targets_of_array
 from graphkit.errors import InputError
 from graphkit.registry import unknown_name
 
@@ -29,30 +28,38 @@ ENTRY_SIZE, STRING_SIZE = {"edge_index": 8, "x": 4, "y": 8, "edge_weight": 4}, 6
 BOOKKEEPING = ("num_nodes", "batch", "ptr", "n_id", "e_id", "input_id", "batch_size")
 
 
-def fields_from_arrays(arrays: Mapping[str, Any], where: str, ignored: frozenset[str], strict: bool) -> Fields:
+def fields_from_arrays(
+    arrays: Mapping[str, Any], where: str, ignored: frozenset[str], options: TargetOptions, strict: bool
+) -> Fields:
     """Reads the arrays of a ``.npz`` or ``.pt`` file.
 
     Args:
         arrays (dict): Arrays or tensors by name, see :data:`KEYS`.
         where (str): Name of the file for error messages.
         ignored (set[str]): Names to ignore.
+        options (TargetOptions): Selection of the targets.
         strict (bool): Raises an error for other names, instead of adding a note.
 
     Raises:
         InputError: If a name, shape or type is wrong.
     """
     arrays = {name: value for name, value in arrays.items() if name not in ignored and value is not None}
-    unused = tuple(shown(name) for name in arrays if name not in (*KEYS, *BOOKKEEPING))
-    if strict and (others := [name for name in arrays if name not in KEYS]):
+    value = target_array(arrays, options, where)
+    used = (*KEYS, *options.names, *(["label"] if "y" not in arrays and not options.names else []))
+    unused = tuple(shown(name) for name in arrays if name not in (*used, *BOOKKEEPING))
+    if strict and (others := [name for name in arrays if name not in used]):
         option = ignore_option(others, ignored)
         raise InputError(f"{where}: {unknown_name('array', shown(others[0]), KEYS)} (or leave it out: {option})")
-    for name in ("edge_index", "y"):
-        if name not in arrays:
+    for name, absent in (("edge_index", "edge_index" not in arrays), ("y", value is None and options.like is None)):
+        if absent:
             available = ", ".join(map(shown, arrays)) or "nothing"
             raise InputError(f"{where} has no `{name}` (found: {available}); add it")
     class_names = tuple(as_words(arrays["class_names"], "class_names", where)) if "class_names" in arrays else ()
-    y, class_names = _labels(arrays["y"], class_names, where)
-    num_nodes = y.size(0)
+    if value is None:
+        targets = missing(options, _num_nodes(arrays, where))
+    else:
+        targets = targets_of_array(value, options, "node", where, class_names)
+    num_nodes = targets.y.size(0)
     declared = arrays.get("num_nodes", num_nodes)
     if not isinstance(declared, int) or declared != num_nodes:
         raise InputError(
@@ -70,8 +77,7 @@ def fields_from_arrays(arrays: Mapping[str, Any], where: str, ignored: frozenset
         num_nodes=num_nodes,
         edge_index=edge_index,
         x=features_from(arrays["x"], num_nodes, where, names) if "x" in arrays else None,
-        y=y,
-        class_names=class_names,
+        targets=targets,
         masks=_masks(arrays, num_nodes, where),
         edge_weight=(
             weights_from(arrays["edge_weight"], edge_index.size(1), where) if "edge_weight" in arrays else None
@@ -81,29 +87,15 @@ def fields_from_arrays(arrays: Mapping[str, Any], where: str, ignored: frozenset
     )
 
 
-def _labels(value: Any, class_names: tuple[str, ...], where: str) -> tuple[Tensor, tuple[str, ...]]:
-    """Returns the labels of the nodes and the class names."""
-    words = isinstance(value, list | tuple) and any(isinstance(item, str) for item in value)
-    if words or (isinstance(value, np.ndarray) and value.dtype.kind in "US" and value.squeeze().ndim <= 1):
-        if class_names:
-            raise InputError(f"{where}: `y` holds the names of the classes already; remove `class_names`")
-        return classes_of_words(as_words(value, "y", where), lambda node: f"{where}: the label of node {node} in `y`")
-    array = as_array(value, "y", where)
-    array = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
-    if array.dtype.kind not in "iufb" or array.ndim not in (1, 2):
-        raise InputError(
-            f"{where}: `y` must hold one class per node, or 0/1 columns [nodes, labels] "
-            f"(got {array.dtype} of shape {list(array.shape)})"
-        )
-    if array.ndim == 2:
-        y, count = label_columns(array, f"{where}: `y`"), array.shape[1]
-        if class_names and len(class_names) != count:
-            raise InputError(
-                f"{where}: there must be one class name for each of the {count} labels (got {len(class_names)})"
-            )
-    else:
-        y, count = classes_of_numbers(array, len(class_names), f"{where}: `y`")
-    return y, class_names or tuple(map(str, range(count)))
+def _num_nodes(arrays: Mapping[str, Any], where: str) -> int:
+    """Returns the number of nodes of a graph without targets."""
+    if isinstance(arrays.get("num_nodes"), int):
+        return arrays["num_nodes"]
+    for name in ("x", "node_names"):
+        if name in arrays:
+            return len(arrays[name])
+    edges = as_array(arrays["edge_index"], "edge_index", where)
+    return int(edges.max()) + 1 if edges.size and edges.dtype.kind in "iu" else 0
 
 
 def _masks(arrays: Mapping[str, Any], num_nodes: int, where: str) -> tuple[Tensor, Tensor, Tensor] | None:

@@ -4,28 +4,48 @@ from pathlib import Path
 
 import torch
 
-from graphkit.data.labels import classes_of_words
 from graphkit.data.user.array_checks import shown
+from graphkit.data.user.encoder import Columns
 from graphkit.data.user.fields import Fields, masks_from_words
-from graphkit.data.user.tables import Table
+from graphkit.data.user.tables import Table, table_path
+from graphkit.data.user.targets import (
+    DEFAULTS,
+    PREFIX,
+    TargetOptions,
+    Targets,
+    missing,
+    one_of_defaults,
+    targets_of_words,
+)
 from graphkit.errors import InputError
 
-MULTILABEL = "label:"  # prefix of the columns of a multi-label task
+#: Columns of the ends of an edge.
+ENDS = ("source", "target")
 
 
-def read_csv_folder(folder: Path, label: str, ignored: frozenset[str]) -> Fields:
+def read_csv_folder(folder: Path, ignored: frozenset[str], options: TargetOptions) -> Fields:
     """Reads a folder of tables.
 
     Args:
         folder (Path): The folder.
-        label (str): Name of the class column.
         ignored (set[str]): Columns to ignore.
+        options (TargetOptions): Selection of the targets.
 
     Raises:
         FileNotFoundError: If a table is missing.
         InputError: If the content is invalid.
     """
-    edges, nodes = Table(folder / "edges.csv", ignored), Table(folder / "nodes.csv", ignored)
+    edges = Table(table_path(folder, "edges"), ignored)
+    edges.adopt("source", "target", "weight")
+    edges.leave_out_gephi("source", "target", "weight")
+    path = table_path(folder, "nodes")
+    if options.like is not None and not path.is_file():
+        return _without_nodes(edges, options)
+    nodes = Table(path, ignored)
+    nodes.adopt("id", "split", *(options.names or DEFAULTS[:1]))
+    nodes.use_row_names("id")
+    nodes.leave_out_gephi("id", *(options.names or DEFAULTS))
+    ignored = nodes.ignored
     where, ids = f"'{nodes.path}'", nodes.require("id")
     if not ids:
         raise InputError(f"'{nodes.path}' has no node; write one line for each below the header")
@@ -36,45 +56,120 @@ def read_csv_folder(folder: Path, label: str, ignored: frozenset[str]) -> Fields
         if number.setdefault(name, position) != position:
             first, name = nodes.lines[number[name]], shown(name)
             raise InputError(f"'{nodes.path}', line {line}: the id '{name}' is already in line {first}; remove one")
-    many = [name for name in nodes.columns if name.startswith(MULTILABEL)]
-    if many:
-        y, class_names = _many_labels(nodes, many), tuple(name.removeprefix(MULTILABEL) for name in many)
-    else:
-        y, class_names = classes_of_words(nodes.require(label), lambda row: nodes.locate(row, label))
-    special = {"id", label, "split", *many, *ignored}
-    features = [name for name in nodes.columns if name not in special]
-    x = torch.tensor(nodes.numbers(features), dtype=torch.float).view(len(ids), len(features)) if features else None
-    edge_index = _edges(edges, number, nodes.path)
-    edges.only(("source", "target", "weight"))
-    weighted = "weight" in edges.columns and "weight" not in ignored
-    weight = torch.tensor(edges.numbers(["weight"]), dtype=torch.float).view(-1) if weighted else None
+    columns = _target_columns(nodes, ignored, options)
+    special = {"id", "split", *columns.values(), *ignored}
+    names = tuple(name for name in nodes.columns if name not in special)
+    features = Columns(names, tuple(map(nodes.text, names)), where, nodes.locate, ignored)
+    edge_index, weight = _edges(edges, number, nodes.path)
     masks = None
     if "split" in nodes.columns and "split" not in ignored:
         masks = masks_from_words(nodes.text("split"), where, locate=lambda row: nodes.locate(row, "split"))
-    return Fields(where, len(ids), edge_index, x, y, class_names, masks, weight, tuple(ids))
+    targets = _targets(nodes, columns, options)
+    return Fields(
+        where=where,
+        num_nodes=len(ids),
+        edge_index=edge_index,
+        x=None,
+        targets=targets,
+        masks=masks,
+        edge_weight=weight,
+        node_names=tuple(ids),
+        directed=_directed(edges),
+        columns=features,
+        notes=(*nodes.notes, *edges.notes),
+    )
 
 
-def _edges(edges: Table, number: dict[str, int], nodes: Path) -> torch.Tensor:
-    columns = []
-    for name in ("source", "target"):
+def _without_nodes(edges: Table, options: TargetOptions) -> Fields:
+    """Returns a new graph whose nodes are those of its edges."""
+    where = f"'{edges.path}'"
+    ids = list(dict.fromkeys(cell for pair in zip(*map(edges.require, ENDS), strict=True) for cell in pair))
+    edge_index, weight = _edges(edges, {name: position for position, name in enumerate(ids)}, edges.path)
+    return Fields(
+        where=where,
+        num_nodes=len(ids),
+        edge_index=edge_index,
+        x=None,
+        targets=missing(options, len(ids)),
+        edge_weight=weight,
+        node_names=tuple(ids),
+        directed=_directed(edges),
+        notes=tuple(edges.notes),
+    )
+
+
+def _edges(edges: Table, number: dict[str, int], nodes: Path) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Returns the edges and their weights, if present.
+
+    Raises:
+        InputError: If a node does not exist, a weight is not a number, or there is an unknown column.
+    """
+    columns, whole = [], None
+    for name in ENDS:
         column = []
-        for cell, line in zip(edges.require(name), edges.lines, strict=True):
+        for row, cell in enumerate(edges.require(name)):
             if cell not in number:
-                raise InputError(
-                    f"'{edges.path}', line {line}, column '{name}': there is no node '{shown(cell)}' in "
-                    f"'{nodes.name}'; add it there, or correct the id"
-                )
-            column.append(number[cell])
+                if whole is None:
+                    whole = _whole_numbers(number)
+                if _integer(cell) not in whole:
+                    raise InputError(
+                        f"{edges.locate(row, name)} there is no node '{shown(cell)}' in '{nodes.name}'; add it there, or "
+                        "correct the id"
+                    )
+            column.append(number[cell] if cell in number else whole[_integer(cell)])
         columns.append(column)
-    return torch.tensor(columns, dtype=torch.long)
+    edges.only((*ENDS, "weight"))
+    weighted = "weight" in edges.columns and "weight" not in edges.ignored
+    weight = torch.tensor(edges.numbers(["weight"]), dtype=torch.float).view(-1) if weighted else None
+    return torch.tensor(columns, dtype=torch.long), weight
 
 
-def _many_labels(nodes: Table, names: list[str]) -> torch.Tensor:
-    rows = nodes.numbers(names, unknown=float("nan"))
-    for row, line in zip(rows, nodes.lines, strict=True):
-        for name, value in zip(names, row, strict=True):
-            if value not in (0.0, 1.0) and value == value:
-                raise InputError(
-                    f"'{nodes.path}', line {line}, column '{name}': must be 0, 1 or empty (got {value:g}); correct it"
-                )
-    return torch.tensor(rows, dtype=torch.float)
+def _directed(edges: Table) -> bool | None:
+    """Returns the direction of all edges according to Gephi's column ``Type``, or ``None``."""
+    if "Type" not in edges.columns or "Type" not in edges.ignored:
+        return None
+    kinds = set(map(str.lower, edges.require("Type")))
+    return kinds == {"directed"} if len(kinds) == 1 else None
+
+
+def _integer(cell: str) -> str:
+    """Returns an integer without its decimal point, such as ``1`` for ``1.0``."""
+    integer, point, zeros = cell.partition(".")
+    return integer if point and integer.isdecimal() and not zeros.strip("0") else cell
+
+
+def _whole_numbers(number: dict[str, int]) -> dict[str, int]:
+    """Returns the nodes by id, integers without a decimal point; empty if two nodes have the same."""
+    plain = {_integer(name): position for name, position in number.items()}
+    return plain if len(plain) == len(number) else {}
+
+
+def _target_columns(nodes: Table, ignored: frozenset[str], options: TargetOptions) -> dict[str, str | None]:
+    """Returns the column of each output, see :meth:`TargetOptions.columns`.
+
+    Raises:
+        InputError: If a column is missing, or it is unclear which one is the target.
+    """
+    available = [name for name in nodes.columns if name not in ignored]
+    one_of_defaults(available, options, f"'{nodes.path}'")
+    columns = options.columns(available)
+    if options.like is None:
+        for name in columns or ["label"]:
+            if columns.get(name) is None:
+                nodes.require(name)
+    return columns
+
+
+def _targets(nodes: Table, columns: dict[str, str | None], options: TargetOptions) -> Targets:
+    """Returns the encoded targets."""
+    if not columns:
+        return missing(options, len(nodes.rows))
+    cells = {name: None if column is None else nodes.text(column) for name, column in columns.items()}
+    return targets_of_words(
+        cells,
+        options,
+        "node",
+        f"'{nodes.path}'",
+        lambda row, name: nodes.locate(row, columns[name] or name),
+        "labels" if any((column or "").startswith(PREFIX) for column in columns.values()) else None,
+    )

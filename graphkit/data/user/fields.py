@@ -4,13 +4,18 @@ import re
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from graphkit.data.labels import is_no_label
 from graphkit.data.user.array_checks import SHOWN, shown
+from graphkit.data.user.targets import Targets
 from graphkit.errors import InputError
+
+if TYPE_CHECKING:
+    from graphkit.data.user.encoder import Columns
 
 _NAME = re.compile(r"[^\s,'\"\\\x00-\x1f\x7f-\x9f](?:[^,'\"\\\x00-\x1f\x7f-\x9f]*\S)?")
 _PLAIN = re.compile(r"[A-Za-z_][\w ,./-]*", re.ASCII)
@@ -27,27 +32,29 @@ class Fields:
         where (str): Name of the file for error messages.
         num_nodes (int): Number of nodes.
         edge_index (Tensor): ``[2, E]`` int64.
-        x (Tensor, optional): ``[N, F]`` float, or ``None`` without features.
-        y (Tensor): ``[N]`` int64 with -1 for unlabeled nodes, or ``[N, C]`` float with NaN for missing labels.
-        class_names (tuple[str, ...]): Names of the classes or labels.
+        x (Tensor, optional): ``[N, F]`` float with NaN for missing values, or ``None`` without features.
+        targets (Targets): Encoded targets of the nodes.
         masks (tuple[Tensor, Tensor, Tensor], optional): Training, validation and test masks ``[N]`` or ``[N, K]``.
         edge_weight (Tensor, optional): ``[E]`` float.
         node_names (tuple[str, ...]): User-defined node ids, or empty.
         directed (bool, optional): Direction of edges according to the file; ``None`` if unspecified.
         unused (tuple[str, ...]): Names of ignored arrays or attributes.
+        columns (Columns, optional): Features as text cells, instead of ``x``.
+        notes (tuple[str, ...]): Messages for the user about how the file was read.
     """
 
     where: str
     num_nodes: int
     edge_index: Tensor
     x: Tensor | None
-    y: Tensor
-    class_names: tuple[str, ...]
+    targets: Targets
     masks: tuple[Tensor, Tensor, Tensor] | None = None
     edge_weight: Tensor | None = None
     node_names: tuple[str, ...] = ()
     directed: bool | None = None
     unused: tuple[str, ...] = ()
+    columns: "Columns | None" = None
+    notes: tuple[str, ...] = ()
 
 
 def unused_note(where: str, unused: Sequence[str]) -> tuple[str, ...]:

@@ -7,20 +7,21 @@ import networkx
 import torch
 from torch import Tensor
 
-from graphkit.data.labels import classes_of_words, is_no_label
+from graphkit.data.labels import is_no_label
 from graphkit.data.user.array_checks import shown
 from graphkit.data.user.fields import Fields, ignore_option, masks_from_words
+from graphkit.data.user.targets import DEFAULTS, TargetOptions, Targets, missing, one_of_defaults, targets_of_words
 from graphkit.errors import InputError
 from graphkit.files import PARSER_ERRORS, parsing
 
 
-def read_graphml(path: Path, label: str, ignored: frozenset[str]) -> Fields:
+def read_graphml(path: Path, ignored: frozenset[str], options: TargetOptions) -> Fields:
     """Reads a ``.graphml`` file, which also determines the direction of edges.
 
     Args:
         path (Path): The file.
-        label (str): Name of the node attribute with the classes.
         ignored (set[str]): Attributes of nodes and edges to ignore.
+        options (TargetOptions): Selection of the targets.
 
     Raises:
         InputError: If the file is damaged or its content is invalid.
@@ -36,15 +37,11 @@ def read_graphml(path: Path, label: str, ignored: frozenset[str]) -> Fields:
     rows: list[dict[str, Any]] = [{str(key): value for key, value in graph.nodes[name].items()} for name in names]
     number = {name: position for position, name in enumerate(names)}
     attributes = sorted({key for row in rows for key in row})
-    words = [_word(row.get(label)) for row in rows]
-    if all(is_no_label(word) for word in words):
-        listed = shown(", ".join(attributes)) or "none"
-        raise InputError(
-            f"{where}: no node has a label in the attribute '{label}' (found: {listed}); add it, or name another: "
-            "--set data.label=NAME"
-        )
-    y, class_names = classes_of_words(words, lambda node: _place(where, names[node], label))
-    keys = [key for key in attributes if key not in (label, "split") and key not in ignored]
+    available = [key for key in attributes if key not in ignored]
+    one_of_defaults(available, options, where)
+    columns = options.columns(available)
+    targets = _targets(where, names, rows, columns, options)
+    keys = [key for key in available if key not in (*columns.values(), "split")]
     features = [_features(where, name, row, keys, ignored) for name, row in zip(names, rows, strict=True)]
     parts = [_word(row.get("split")) for row in rows]
     masks = None
@@ -58,13 +55,41 @@ def read_graphml(path: Path, label: str, ignored: frozenset[str]) -> Fields:
         num_nodes=len(names),
         edge_index=edge_index,
         x=torch.tensor(features, dtype=torch.float) if keys else None,
-        y=y,
-        class_names=class_names,
+        targets=targets,
         masks=masks,
         edge_weight=None if "weight" in ignored else _weights(where, ends),
         node_names=tuple(map(str, names)),
         directed=graph.is_directed(),
         unused=tuple(map(shown, unused)),
+    )
+
+
+def _targets(
+    where: str,
+    names: list[Any],
+    rows: list[dict[str, Any]],
+    columns: dict[str, str | None],
+    options: TargetOptions,
+) -> Targets:
+    """Returns the encoded targets.
+
+    Raises:
+        InputError: If there is no target, or it is invalid.
+    """
+    words = {
+        name: None if column is None else [_word(row.get(column)) for row in rows] for name, column in columns.items()
+    }
+    absent = [name for name, cells in words.items() if cells is None or all(map(is_no_label, cells))]
+    if options.like is None and (absent or not columns):
+        listed = shown(", ".join(sorted({key for row in rows for key in row}))) or "none"
+        raise InputError(
+            f"{where}: no node has a label in the attribute '{shown((absent or DEFAULTS)[0])}' (found: {listed}); add "
+            "it, or name another: --set data.target=NAME"
+        )
+    if not columns:
+        return missing(options, len(rows))
+    return targets_of_words(
+        words, options, "node", where, lambda node, name: _place(where, names[node], columns[name] or name)
     )
 
 

@@ -12,27 +12,46 @@ from torch_geometric.data import Data
 from graphkit.data.checks import check_labeled, check_splits
 from graphkit.data.collection import GraphCollection
 from graphkit.data.dataset import GraphDataset, Split
-from graphkit.data.labels import classes_of_numbers, classes_of_words, label_columns, labeled_items
-from graphkit.data.splits import splits_from_masks
-from graphkit.data.user.array_checks import as_array, as_words, edges_from, features_from, shown, weights_from
+from graphkit.data.labels import NO_LABEL, labeled_items
+from graphkit.data.splits import splits_from_masks, time_split
+from graphkit.data.user.array_checks import (
+    as_array,
+    as_words,
+    edges_from,
+    features_from,
+    floats_from,
+    shown,
+    weights_from,
+)
 from graphkit.data.user.arrays import BOOKKEEPING
 from graphkit.data.user.fields import masks_from_words, unused_note
+from graphkit.data.user.targets import DEFAULTS, Level, TargetOptions, Targets, missing, target_array, targets_of_array
 from graphkit.errors import InputError
 
-KEPT = ("x", "y", "edge_index", "edge_weight", "split")
+KEPT = ("x", "edge_index", "edge_weight", "split")
+#: Fractions of the default split of graphs with a time.
+FRACTIONS = (0.6, 0.2, 0.2)
 
 
 def dataset_of_graphs(
-    path: Path, graphs: Sequence[dict[str, Any]], ignored: frozenset[str] = frozenset(), use_split: bool = True
+    path: Path,
+    graphs: Sequence[dict[str, Any]],
+    ignored: frozenset[str],
+    options: TargetOptions,
+    use_split: bool,
 ) -> GraphDataset:
-    """Creates a graph classification or regression data set from a list of graphs.
+    """Creates a data set from a list of graphs with targets of the graphs or of their nodes.
+
+    If all graphs have an integer ``time`` and none a split, the split is chronological.
 
     Args:
         path (Path): The file, which names the data set.
-        graphs (list[dict]): Attributes of each graph. ``y`` is a class, ``[1, T]`` with 0, 1 and NaN, or regression
-            targets; ``edge_weight`` and ``split`` (``train``, ``val`` or ``test``) are optional.
-        ignored (set[str], optional): Attributes to ignore. (default: empty)
-        use_split (bool, optional): Reads the split of the file. (default: ``True``)
+        graphs (list[dict]): Attributes of each graph. ``y`` is one target, ``[1, T]`` targets, or has one row per node;
+            ``edge_weight``, ``edge_attr``, ``split`` (``train``, ``val`` or ``test``), ``time`` and ``id`` or ``name``
+            are optional.
+        ignored (set[str]): Attributes to ignore.
+        options (TargetOptions): Selection of the targets.
+        use_split (bool): Reads the split of the file.
 
     Raises:
         InputError: If an attribute is missing or invalid.
@@ -47,43 +66,54 @@ def dataset_of_graphs(
                 f"{where}: all graphs must have the same attributes (`{key}` is absent from some, such as graph "
                 f"{absent[0]}); add it, or remove it from all"
             )
-    checked = [_checked(graph, f"{where}, graph {number}") for number, graph in enumerate(graphs)]
+    edge_attr = all("edge_attr" in graph for graph in graphs)
+    checked = [_checked(graph, f"{where}, graph {number}", edge_attr) for number, graph in enumerate(graphs)]
     for number, data in enumerate(checked):
         if data.x.size(1) != checked[0].x.size(1):
             widths = f"{data.x.size(1)}, graph 0 has {checked[0].x.size(1)}"
             raise InputError(f"{where}, graph {number}: `x` must have as many columns in every graph (got {widths})")
     if not checked[0].x.size(1):
         raise InputError(f"{where}: `x` must have at least one column; give every node a one if it has no features")
-    task, y, class_names = _targets([graph["y"] for graph in graphs], where)
     collection = GraphCollection.from_list(checked)
-    collection.graph["y"] = y
+    level, targets, labeled = _targets(graphs, collection.num_nodes.tolist(), options, where)
+    (collection.node if level == "node" else collection.graph)["y"] = targets.y
+    notes = targets.notes
+    names: tuple[str, ...] = ()
+    time, used = _time(graphs), [*(options.names or DEFAULTS), *["edge_attr"] * edge_attr]
+    if time is not None:
+        collection.graph["time"] = time
+        used.append("time")
+    for key in ("id", "name"):
+        if not names and (names := _names(graphs, key)):
+            used.append(key)
     splits: tuple[Split, ...] = ()
     if use_split and "split" in graphs[0]:
         words = [_word(graph["split"], f"{where}, graph {number}") for number, graph in enumerate(graphs)]
         splits = splits_from_masks(*masks_from_words(words, where, "graph"))
         check_splits(splits, len(graphs), where=where, item="graph", own=True)
-        check_labeled(splits, y, where, "graph")
-    unused = sorted({key for graph in graphs for key in graph} - {*KEPT, *BOOKKEEPING})
-    notes = unused_note(where, tuple(map(shown, unused)))
-    if task == "graph-regression":
-        notes += (f"{where}: `y` holds decimal numbers: the task is graph regression; save classes as whole numbers",)
+        check_labeled(splits, labeled, where, "graph", names)
+    elif use_split and time is not None:
+        splits = (time_split(time, FRACTIONS, (labeled >= 0).nonzero().view(-1)),)
+        notes += (f"{where}: the first 60 % of the graphs by `time` are for training, the next 20 % for validation",)
+    unused = sorted({key for graph in graphs for key in graph} - {*KEPT, *BOOKKEEPING, *used})
     return GraphDataset(
         name=path.stem,
-        task=task,
+        task=targets.task,
         graphs=collection,
         splits=splits,
         num_features=collection.node["x"].size(1),
-        num_outputs=len(class_names),
-        metric={"graph-classification": "accuracy", "graph-regression": "mae"}.get(task, "roc-auc"),
-        class_names=class_names,
+        num_outputs=len(targets.names),
+        metric=targets.metric,
+        class_names=targets.names,
+        graph_names=names,
         citation=f"read from {path.resolve()}",
-        notes=notes,
+        notes=(*unused_note(where, tuple(map(shown, unused))), *notes),
     )
 
 
-def _checked(graph: dict[str, Any], where: str) -> Data:
+def _checked(graph: dict[str, Any], where: str, edge_attr: bool) -> Data:
     """Returns the validated features and edges of a graph."""
-    for name in ("x", "y", "edge_index"):
+    for name in ("x", "edge_index"):
         if name not in graph:
             raise InputError(f"{where} has no `{name}`; every graph needs x, edge_index and y")
     shape = list(np.shape(graph["x"])) if isinstance(graph["x"], Tensor | np.ndarray) else []
@@ -101,6 +131,14 @@ def _checked(graph: dict[str, Any], where: str) -> Data:
     data = Data(x=x, edge_index=edges_from(graph["edge_index"], shape[0], where))
     if "edge_weight" in graph:
         data.edge_weight = weights_from(graph["edge_weight"], data.num_edges, where)
+    if edge_attr:
+        attributes = floats_from(graph["edge_attr"], "edge_attr", where)
+        if attributes.dim() not in (1, 2) or attributes.size(0) != data.num_edges:
+            raise InputError(
+                f"{where}: `edge_attr` must have one row for each of the {data.num_edges} edges (got the shape "
+                f"{list(attributes.shape)}); correct it"
+            )
+        data.edge_attr = attributes.unsqueeze(1) if attributes.dim() == 1 else attributes
     return data
 
 
@@ -111,64 +149,111 @@ def _word(value: Any, where: str) -> str:
     return words[0]
 
 
-def _targets(values: list[Any], where: str) -> tuple[str, Tensor, tuple[str, ...]]:
-    """Returns task, targets ``[G]`` or ``[G, T]``, and names of the outputs."""
-    if any(isinstance(value, str) for value in values):
-        words = [as_words(value, "y", f"{where}, graph {number}") for number, value in enumerate(values)]
-        y, names = classes_of_words([word[0] for word in words], lambda graph: f"{where}, graph {graph}: `y`")
-        _check_classes(y, len(names), where)
-        return "graph-classification", y, names
-    rows: list[np.ndarray] = []
-    for number, value in enumerate(values):
-        row = as_array(value, "y", f"{where}, graph {number}")
-        if row.ndim > 2 or (row.ndim == 2 and row.shape[0] != 1) or (row.ndim < 2 and row.size != 1) or not row.size:
-            raise InputError(
-                f"{where}, graph {number}: `y` must be one class, or [1, T] for several questions "
-                f"(got {list(row.shape)}); for labels of nodes, join the graphs: Batch.from_data_list(graphs)"
-            )
-        if row.dtype.kind not in "iufb":
-            raise InputError(f"{where}, graph {number}: `y` must hold numbers (got {row.dtype}); convert it")
-        if rows and row.size != rows[0].size:
-            raise InputError(
-                f"{where}, graph {number}: `y` must have as many entries in every graph (got {row.size}, graph 0 has "
-                f"{rows[0].size})"
-            )
-        rows.append(row.reshape(-1))
-    table = np.stack(rows)
-    if table.shape[1] == 1 and table.dtype.kind != "f":
-        y, count = classes_of_numbers(table[:, 0], where=f"{where}: `y`")
-        _check_classes(y, count, where)
-        return "graph-classification", y, tuple(map(str, range(count)))
-    names = tuple(map(str, range(table.shape[1])))
-    valid = table[~np.isnan(table)] if table.dtype.kind == "f" else table
-    if table.dtype.kind != "f" or np.isin(valid, (0, 1, -1)).all():
-        y, task = label_columns(table, f"{where}: `y`"), "multitask-graph-classification"
-    else:
-        y, task = _numbers(table, where), "graph-regression"
-    if not bool(labeled_items(y).any()):
-        raise InputError(f"{where}: no graph has a label in `y`; label some")
-    return task, y, names
+def _targets(
+    graphs: Sequence[dict[str, Any]], num_nodes: list[int], options: TargetOptions, where: str
+) -> tuple[Level, Targets, Tensor]:
+    """Returns level and targets, and a tensor ``[G]`` that is -1 for graphs without a target.
+
+    Raises:
+        InputError: If no graph has a target, or one does not fit.
+    """
+    places = [f"{where}, graph {number}" for number in range(len(graphs))]
+    values = [target_array(graph, options, place) for graph, place in zip(graphs, places, strict=True)]
+    present = [number for number, value in enumerate(values) if value is not None]
+    if not present:
+        if options.like is None:
+            raise InputError(f"{places[0]} has no `y`; every graph needs x and edge_index, and most a target y")
+        level: Level = options.like.level  # type: ignore[assignment]
+        count = sum(num_nodes) if level == "node" else len(graphs)
+        return level, missing(options, count), torch.full((len(graphs),), NO_LABEL)
+    words = any(isinstance(value, str | list) and not np.isreal(value).all() for value in values if value is not None)
+    rows: list[Any] = [
+        as_words(values[number], "y", places[number]) if words else _array(values[number], places[number])
+        for number in present
+    ]
+    level = options.level or _level(rows, [num_nodes[number] for number in present])  # type: ignore[assignment]
+    ptr = np.concatenate([[0], np.cumsum(num_nodes)])
+    items = [np.arange(ptr[i], ptr[i + 1]) if level == "node" else np.array([i]) for i in present]
+    for row, ids, number in zip(rows, items, present, strict=True):
+        _check_rows(row, ids.size, level, places[number])
+    if not words:
+        rows = [row.reshape(ids.size, -1) for row, ids in zip(rows, items, strict=True)]
+        for row, number in zip(rows, present, strict=True):
+            if row.shape[1] != rows[0].shape[1]:
+                raise InputError(
+                    f"{places[number]}: `y` must have as many entries in every graph (got {row.shape[1]}, graph "
+                    f"{present[0]} has {rows[0].shape[1]})"
+                )
+    ids = np.concatenate(items)
+
+    def locate(item: int) -> str:
+        number = int(np.searchsorted(ptr, ids[item], side="right")) - 1 if level == "node" else ids[item]
+        return f"{where}, graph {number}: `y`" + (f" of node {ids[item] - ptr[number]}" if level == "node" else "")
+
+    value = [word for row in rows for word in row] if words else np.concatenate(rows)
+    targets = targets_of_array(value, options, level, where, locate=locate)
+    count = int(ptr[-1]) if level == "node" else len(graphs)
+    y = torch.full((count, *targets.y.shape[1:]), torch.nan if targets.y.is_floating_point() else NO_LABEL)
+    y = y.to(targets.y.dtype)
+    y[torch.from_numpy(ids)] = targets.y
+    labeled = labeled_items(y)
+    if level == "node":
+        counts = torch.zeros(len(graphs), dtype=torch.long).index_add_(
+            0, torch.repeat_interleave(torch.arange(len(graphs)), torch.tensor(num_nodes)), labeled.long()
+        )
+        labeled = counts > 0
+        if options.level is None:
+            note = f"{where}: `y` has one row per node: the targets are those of the nodes of {len(graphs)} graphs"
+            targets = targets._replace(notes=(*targets.notes, note))
+    return level, targets._replace(y=y), labeled.long() - 1
 
 
-def _numbers(table: np.ndarray, where: str) -> Tensor:
-    """Returns the regression targets; those of a graph must be all finite or all NaN."""
-    with np.errstate(all="ignore"):
-        y = torch.from_numpy(table.astype(np.float32))
-    infinite = y.isinf().any(dim=1)
-    if bool(infinite.any()):
-        graph = int(infinite.nonzero()[0])
-        raise InputError(f"{where}, graph {graph}: `y` must hold finite numbers, or NaN; correct it")
-    partly = y.isnan().any(dim=1) & ~y.isnan().all(dim=1)
-    if bool(partly.any()):
-        graph = int(partly.nonzero()[0])
-        raise InputError(f"{where}, graph {graph}: the numbers in `y` must be all known, or all NaN; complete them")
-    return y
+def _array(value: Any, where: str) -> np.ndarray:
+    array = as_array(value, "y", where)
+    if array.dtype.kind not in "iufb":
+        raise InputError(f"{where}: `y` must hold numbers (got {array.dtype}); convert it")
+    return array
 
 
-def _check_classes(y: Tensor, num_classes: int, where: str) -> None:
-    labeled = int((y >= 0).sum())
-    if num_classes < 2:
-        got = "one" if num_classes else "none"
-        raise InputError(f"{where}: `y` must hold at least two classes (got {got}); add graphs of another class")
-    if num_classes == labeled and labeled >= 10:
-        raise InputError(f"{where}: each of the {labeled} labeled graphs has a different class; are these ids?")
+def _level(rows: Sequence[Any], num_nodes: Sequence[int]) -> Level:
+    """Infers the level of the targets: of nodes if they have one row per node in every graph."""
+    lengths = [len(row) if isinstance(row, list) or row.ndim else 1 for row in rows]
+    return "node" if lengths == list(num_nodes) and any(length > 1 for length in lengths) else "graph"
+
+
+def _check_rows(row: Any, count: int, level: Level, where: str) -> None:
+    """Raises an error if a graph does not have one target, or one per node.
+
+    Raises:
+        InputError: If the shape is wrong.
+    """
+    shape = [len(row)] if isinstance(row, list) else list(row.shape)
+    if level == "node":
+        if not shape or len(shape) > 2 or shape[0] != count:
+            raise InputError(f"{where}: `y` must have one row for each of its {count} nodes (got {shape})")
+    elif len(shape) > 2 or (len(shape) == 2 and shape[0] != 1) or (len(shape) < 2 and shape not in ([], [1])):
+        raise InputError(
+            f"{where}: `y` must be one class or number, or [1, T] for several, or have one row per node in every graph "
+            f"(got {shape}); correct it"
+        )
+    if 0 in shape:
+        raise InputError(f"{where}: `y` must hold a target (got {shape}); give NaN for none")
+
+
+def _time(graphs: Sequence[dict[str, Any]]) -> Tensor | None:
+    """Returns the attribute ``time`` of all graphs ``[G]``, or ``None`` if one has no integer."""
+    values = [graph.get("time") for graph in graphs]
+    values = [value.item() if isinstance(value, Tensor) and value.numel() == 1 else value for value in values]
+    if not all(type(value) is int and abs(value) < 2**62 for value in values):
+        return None
+    return torch.tensor(values)
+
+
+def _names(graphs: Sequence[dict[str, Any]], key: str) -> tuple[str, ...]:
+    """Returns the ids of the graphs, empty if one has no word or number, or two have the same."""
+    values = [graph.get(key) for graph in graphs]
+    values = [value.item() if isinstance(value, Tensor) and value.numel() == 1 else value for value in values]
+    if not all(isinstance(value, str | int) and not isinstance(value, bool) for value in values):
+        return ()
+    names = tuple(map(str, values))
+    return names if len(set(names)) == len(names) else ()

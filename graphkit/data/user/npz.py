@@ -9,12 +9,18 @@ import numpy as np
 from graphkit.data.array_files import check_header
 from graphkit.data.user.arrays import ENTRY_SIZE, KEYS, STRING_SIZE, fields_from_arrays
 from graphkit.data.user.fields import Fields
+from graphkit.data.user.targets import DEFAULTS, TargetOptions
 from graphkit.errors import InputError
 from graphkit.files import check_content_size, check_zip, parsing
 
 
-def read_npz(path: Path, ignored: frozenset[str]) -> Fields:
+def read_npz(path: Path, ignored: frozenset[str], options: TargetOptions) -> Fields:
     """Reads the arrays of a ``.npz`` file without unpickling.
+
+    Args:
+        path (Path): The file.
+        ignored (set[str]): Arrays to ignore.
+        options (TargetOptions): Selection of the targets.
 
     Raises:
         InputError: If the archive is damaged, contains an unsafe name or Python objects, or its content is invalid.
@@ -29,7 +35,7 @@ def read_npz(path: Path, ignored: frozenset[str]) -> Fields:
                 continue
             if name in arrays:
                 raise InputError(f"'{path}' holds `{name}` twice; write it again with numpy.savez")
-            if name not in KEYS:
+            if name not in (*KEYS, *DEFAULTS, *options.names):
                 arrays[name] = np.empty(0)  # reported by a later check
                 continue
             with archive.open(member) as file:
@@ -39,4 +45,4 @@ def read_npz(path: Path, ignored: frozenset[str]) -> Fields:
             check_content_size(path, bytes_used, "its arrays", "if it is right, write them without compression")
             with archive.open(member) as file:
                 arrays[name] = np.lib.format.read_array(file, allow_pickle=False)
-    return fields_from_arrays(arrays, f"'{path}'", ignored, strict=True)
+    return fields_from_arrays(arrays, f"'{path}'", ignored, options, strict=True)

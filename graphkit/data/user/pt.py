@@ -16,6 +16,7 @@ from graphkit.data.dataset import GraphDataset
 from graphkit.data.user.arrays import ENTRY_SIZE, KEYS, fields_from_arrays
 from graphkit.data.user.fields import Fields
 from graphkit.data.user.graphs import dataset_of_graphs
+from graphkit.data.user.targets import TargetOptions
 from graphkit.errors import InputError
 from graphkit.files import check_content_size, check_zip, is_zip, parsing
 
@@ -23,13 +24,14 @@ STORAGES = [BaseStorage, EdgeStorage, GlobalStorage, NodeStorage]
 SAFE = [Data, DataEdgeAttr, DataTensorAttr, HeteroData, *STORAGES, EdgeIndex, CatMetadata, SortOrder]
 
 
-def read_pt(path: Path, ignored: frozenset[str] = frozenset(), use_split: bool = True) -> Fields | GraphDataset:
+def read_pt(path: Path, ignored: frozenset[str], options: TargetOptions, use_split: bool) -> Fields | GraphDataset:
     """Reads a ``torch.save`` file with tensors or PyG graphs; all else is rejected.
 
     Args:
         path (Path): The file.
-        ignored (set[str], optional): Attributes to ignore. (default: empty)
-        use_split (bool, optional): Reads the split of the file, for a list of graphs. (default: ``True``)
+        ignored (set[str]): Attributes to ignore.
+        options (TargetOptions): Selection of the targets.
+        use_split (bool): Reads the split of the file, for a list of graphs.
 
     Raises:
         InputError: If the file is damaged, contains something else, or its content is invalid.
@@ -54,9 +56,9 @@ def read_pt(path: Path, ignored: frozenset[str] = frozenset(), use_split: bool =
     with parsing(path):
         size = sum(_bytes(name, value) for item in items for name, value in item.items() if name in KEYS)
     check_content_size(path, size, "its tensors", "save clones of views, and dense features")
-    if len(items) > 1:
-        return dataset_of_graphs(path, items, ignored, use_split)
-    return fields_from_arrays(items[0], where, ignored, strict=False)
+    if len(items) > 1 or options.level == "graph":
+        return dataset_of_graphs(path, items, ignored, options, use_split)
+    return fields_from_arrays(items[0], where, ignored, options, strict=False)
 
 
 def _is_name(name: object) -> bool:

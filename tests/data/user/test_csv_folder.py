@@ -81,7 +81,7 @@ def test_several_labels_per_node(tmp_path: Path) -> None:
 
 def test_a_label_column_of_another_name_and_columns_to_ignore(tmp_path: Path) -> None:
     nodes = NODES.replace("label", "kind").replace("height", "remark").replace("3.5", "tall")
-    dataset = load(write(tmp_path, nodes=nodes), label="kind", ignore="remark")
+    dataset = load(write(tmp_path, nodes=nodes), target="kind", ignore="remark")
     assert dataset.num_features == 1 and dataset.class_names == ("cat", "dog")
 
 

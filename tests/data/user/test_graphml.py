@@ -62,7 +62,7 @@ def test_attributes_can_be_ignored_and_the_label_renamed(tmp_path: Path) -> None
     graph = change(remark="tall")
     for _, row in graph.nodes(data=True):
         row["kind"] = row.pop("label")
-    dataset = load(save(tmp_path, graph), label="kind", ignore="remark, share")
+    dataset = load(save(tmp_path, graph), target="kind", ignore="remark, share")
     assert dataset.num_features == 1 and dataset.num_outputs == 2
 
 

@@ -22,7 +22,7 @@ def graphs(**changes: object) -> list[Data]:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"y": torch.tensor([0, 1, 0])}, "graph 1: `y` must be one class, .* \\(got \\[3\\]"),
+        ({"y": torch.tensor([0, 1, 0])}, "graph 1: `y` must be one class or number, .* \\(got \\[3\\]"),
         ({"x": torch.rand(3, 5)}, "graph 1: `x` must have as many columns in every graph \\(got 5, graph 0 has 2\\)"),
         ({"x": torch.rand(0, 2), "edge_index": torch.empty(2, 0, dtype=torch.long)}, "graph 1 has no node"),
         (
@@ -51,7 +51,7 @@ def test_one_class_is_nothing_to_learn(tmp_path: Path) -> None:
     for data in same:
         data.y = torch.tensor([0])
     torch.save(same, tmp_path / "graphs.pt")
-    with pytest.raises(ValueError, match="at least two classes"):
+    with pytest.raises(ValueError, match="all labels are '0'; there must be two classes or more"):
         load(tmp_path / "graphs.pt")
 
 
@@ -106,5 +106,5 @@ def test_decimal_numbers_are_a_regression(tmp_path: Path) -> None:
     assert dataset.graphs[3].y.tolist() == [[-1.0]]
     assert 3 in torch.cat(list(vars(dataset.splits[0]).values()))
     content[4].y = torch.tensor([torch.inf])
-    with pytest.raises(ValueError, match="graph 4: `y` must hold finite numbers"):
+    with pytest.raises(ValueError, match="graph 4: `y` must be a finite number, or NaN for none"):
         load(save(tmp_path, content))

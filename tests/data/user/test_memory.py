@@ -144,7 +144,7 @@ def test_a_model_is_trained_on_graphs_in_memory_and_its_folder_may_be_moved(tmp_
     (tmp_path / "run").rename(tmp_path / "moved")
     moved = graphkit.open_run(tmp_path / "moved")
     assert moved.evaluate("cpu")["test"] == run.result["test"]
-    assert moved.predict(tmp_path / "preds.csv", "cpu") == 40
+    assert len(moved.predict(device="cpu")) == 40
 
 
 def test_a_refused_fit_on_graphs_in_memory_leaves_nothing(tmp_path: Path) -> None:
@@ -165,12 +165,13 @@ def test_a_refused_fit_on_graphs_in_memory_leaves_nothing(tmp_path: Path) -> Non
     assert run.result["dataset"] == "data" and graphkit.open_run(run.path).model is not None
 
 
-def test_graphs_with_labels_of_nodes_are_joined(tmp_path: Path) -> None:
-    several = [graph(8, seed) for seed in range(3)]
-    with pytest.raises(InputError, match=r"for labels of nodes, join the graphs: Batch.from_data_list\(graphs\)"):
-        graphkit.load(several)
+def test_graphs_with_labels_of_nodes_stay_apart_or_are_joined(tmp_path: Path) -> None:
+    several = [graph(8, seed) for seed in range(6)]
+    dataset = graphkit.load(several, split="0.5,0.25,0.25")
+    assert (dataset.task, dataset.level, len(dataset.graphs)) == ("node-classification", "node", 6)
+    assert torch.equal(dataset.graphs[2].y, several[2].y) and "one row per node" in dataset.notes[-1]
     dataset = graphkit.load(Batch.from_data_list(several))
-    assert dataset.task == "node-classification" and dataset.graphs[0].num_nodes == 24
+    assert dataset.task == "node-classification" and dataset.graphs[0].num_nodes == 48
 
 
 def test_a_restarted_job_goes_on_with_the_graphs_in_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,8 +89,9 @@ BAD = {
         {"y": np.array([0, 1, 2, 0]), "class_names": np.array(["a", "b"])},
         r"from 0 to 1, one for each of the 2 class names \(got 2\)",
     ),
-    "regression": ({"y": np.array([0.5, 1, 2, 0])}, "class numbers .got 0.5"),
-    "columns of other numbers": ({"y": np.full((4, 2), 3)}, "`y` must hold 0, 1 or NaN in its columns"),
+    "one value": ({"y": np.full(4, 0.5)}, "the target 'y' must have two values or more .got 0.5 only"),
+    "infinite target": ({"y": np.array([0.5, np.inf, 2, 0])}, "the label of node 1 in `y` must be a finite number"),
+    "columns of one number": ({"y": np.full((4, 2), 3)}, "the target '0' must have two values or more .got 3 only"),
     "no training node": ({"train_mask": np.zeros(4, bool)}, "no training node"),
     "a node in two parts": (
         {"test_mask": np.ones(4, bool)},
@@ -112,7 +113,7 @@ BAD = {
     "huge class": ({"y": np.array([0, 1, 2**29, 0])}, r"from 0 to 2, without gaps \(got 536870912\)"),
     "infinite class": ({"y": np.array([0, 1, np.inf, 0])}, r"from 0 to 2, without gaps \(got inf\)"),
     "no labels at all": ({"y": np.full(4, -1)}, "no node has a label"),
-    "no columns": ({"y": np.empty((4, 0))}, "at least one column"),
+    "no columns": ({"y": np.empty((4, 0))}, "columns .nodes, targets. .got float64 of shape .4, 0"),
     "names twice": ({"y": np.array(list("abca")), "class_names": np.array(["a"])}, "remove `class_names`"),
     "misspelt": ({"edge_wieght": np.ones(3)}, "unknown array 'edge_wieght'; did you mean 'edge_weight'"),
     "short weights": ({"edge_weight": np.ones(2)}, "one number for each of the 3 edges"),
@@ -236,6 +237,6 @@ def test_other_members_and_damaged_compression(tmp_path: Path) -> None:
     assert type(error.value).__name__ == "InputError"
 
 
-def test_an_option_of_another_format_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="`data.label` names a column of nodes.csv .*graph.npz' has labels in `y`"):
-        load(save(tmp_path), label="kind")
+def test_a_target_that_does_not_exist_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="graph.npz' has no `kind` .found: edge_index, x, y"):
+        load(save(tmp_path), target="kind")
