@@ -3,6 +3,7 @@
 import csv
 import errno
 import glob
+import io
 import json
 import lzma
 import os
@@ -14,7 +15,7 @@ import tokenize
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -50,6 +51,9 @@ SMALL_CONTENT, LARGEST_RATIO = 2**26, 100
 LARGEST_JSON = 2**25
 #: Error numbers of a full disk, quota or file.
 FULL = tuple(getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG") if hasattr(errno, name))
+#: First characters of a formula in a spreadsheet, and numbers, which are no formulas.
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 #: Pattern of temporary file names: target file, machine and process.
 _TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<machine>[0-9a-f]+)-(?P<process>[0-9]{1,9})-\w+\.part")
 
@@ -205,6 +209,35 @@ def write_text(path: str | Path, text: str) -> None:
 def write_json(path: str | Path, content: Any) -> None:
     """Writes a JSON file atomically; the content must not contain NaN."""
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def csv_cell(value: Any) -> Any:
+    """Returns a CSV cell that is no formula in a spreadsheet.
+
+    A text that begins with ``=``, ``+``, ``-``, ``@``, a tab or a line end and is no number is prefixed with an
+    apostrophe.
+
+    Example:
+        >>> csv_cell("=1+2"), csv_cell("-5"), csv_cell(-5), csv_cell("a")
+        ("'=1+2", '-5', -5, 'a')
+    """
+    if not isinstance(value, str):
+        return value
+    value = value.encode("utf-8", "backslashreplace").decode("utf-8")  # file names may be invalid UTF-8
+    return f"'{value}" if value.startswith(_FORMULA) and not _DECIMAL.fullmatch(value) else value
+
+
+def write_csv(path: str | Path, columns: Iterable[Any], rows: Iterable[Iterable[Any]]) -> None:
+    """Writes a CSV file atomically, see :func:`csv_cell`.
+
+    Args:
+        path (str or Path): File to write.
+        columns (list): Column names.
+        rows (list): Cells of each row.
+    """
+    table = io.StringIO()
+    csv.writer(table, lineterminator="\n").writerows([csv_cell(cell) for cell in row] for row in (columns, *rows))
+    write_text(path, table.getvalue())
 
 
 def read_json(path: str | Path, remedy: str = "delete it, or train again") -> Any:

@@ -76,31 +76,32 @@ def load(
 
     transform = build(transforms)
     if not isinstance(data, str | os.PathLike):
-        dataset, default_split = _load_object(data, options, use_split=split is None), "0.6,0.2,0.2"
+        dataset, default_split = load_object(data, options, use_split=split is None), ""
     elif is_path(data):
         from graphkit.data.user import load_own
 
         path = Path(data).expanduser()
-        dataset, default_split = load_own(path, options, use_split=split is None), "0.6,0.2,0.2"
+        dataset, default_split = load_own(path, options, use_split=split is None), ""
     else:
         entry: DatasetEntry = get_dataset(str(data))
         dataset, default_split = entry(resolve_root(root), options), entry.default_split
     if split is not None or not dataset.splits:
+        default_split = default_split or ("random" if dataset.smiles else "0.6,0.2,0.2")
         dataset = draw_split(dataset, split if split is not None else default_split, split_seed)
     if labels_per_class is not None:
         dataset = draw_labels(dataset, labels_per_class, split_seed)
-    return apply_transform(dataset, transform)
+    return apply_transform(impute(dataset), transform)
 
 
-def _load_object(data: Any, options: dict[str, Any], use_split: bool) -> GraphDataset:
-    """Loads graphs in memory through the readers of files, with the same validation."""
+def load_object(data: Any, options: dict[str, Any], use_split: bool, like: GraphDataset | None = None) -> GraphDataset:
+    """Loads graphs in memory through the readers of files, see :func:`graphkit.data.user.load_own`."""
     from graphkit.data.user import load_own
     from graphkit.data.user.memory import naming, save_object, without_path
 
     with tempfile.TemporaryDirectory() as folder:
         path = save_object(data, Path(folder))
         with naming(path, folder, "data"):
-            dataset = load_own(path, options, use_split)
+            dataset = load_own(path, options, use_split, like)
         notes = tuple(without_path(note, path, folder, "data") for note in dataset.notes)
         return dataset.replace(name="data", citation="given in memory", notes=notes)
 
@@ -193,12 +194,17 @@ def draw_labels(dataset: GraphDataset, count: int, seed: int) -> GraphDataset:
 
 
 def apply_transform(dataset: GraphDataset, transform: Any) -> GraphDataset:
-    """Applies a transform to all graphs and updates widths, splits and node names."""
+    """Applies a transform to all graphs and updates widths, splits and node names.
+
+    Nodes without names are named by their numbers if some are removed.
+    """
     if isinstance(dataset.graphs, GraphCollection):
         graphs = dataset.graphs.map_union(transform) if transform is not None else dataset.graphs
         x = graphs.node.get("x")
         if dataset.num_categories is None and x is not None:
             dataset = dataset.replace(num_features=x.size(1))
+        if dataset.level == "node" and not torch.equal(graphs.num_nodes, dataset.graphs.num_nodes):
+            dataset = dataset.replace(node_names=_kept_names(dataset, transform))
         return dataset.replace(graphs=graphs)
     if isinstance(dataset.graphs, ClipCollection):
         if transform is not None:
@@ -216,6 +222,16 @@ def apply_transform(dataset: GraphDataset, transform: Any) -> GraphDataset:
         if kept.numel() != num_nodes:
             dataset = _keep_nodes(dataset, kept, num_nodes)
     return dataset.replace(graphs=(sort_edges(data),), num_features=data.num_features or dataset.num_features)
+
+
+def _kept_names(dataset: GraphDataset, transform: Any) -> tuple[str, ...]:
+    """Returns the names of the nodes of many graphs that a transform keeps."""
+    union = dataset.graphs.union()  # type: ignore[attr-defined]
+    union.n_id = torch.arange(int(union.num_nodes))
+    union.edge_index = plain_edge_index(union.edge_index)
+    first = dataset.graphs.node_ptr  # type: ignore[attr-defined]
+    names = dataset.node_names or [str(i - int(first[g])) for i, g in enumerate(union.batch.tolist())]
+    return tuple(names[i] for i in transform(union).n_id.tolist())
 
 
 def _transform_mapped(dataset: GraphDataset, transform: Any) -> GraphDataset:
@@ -258,5 +274,5 @@ def _keep_nodes(dataset: GraphDataset, kept: torch.Tensor, num_nodes: int) -> Gr
         splits.append(Split(*(ids[ids >= 0] for ids in parts)))
         if not splits[-1].train.numel():
             raise InputError("no training node is left after the transforms; leave out the one that removes nodes")
-    names = tuple(dataset.node_names[i] for i in kept.tolist()) if dataset.node_names else ()
+    names = tuple(dataset.node_names[i] if dataset.node_names else str(i) for i in kept.tolist())
     return dataset.replace(splits=tuple(splits), node_names=names)

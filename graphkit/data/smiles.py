@@ -9,10 +9,14 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.utils import from_rdmol
 
+from graphkit.data.dataset import Rejected
 from graphkit.errors import MissingPackageError
+from graphkit.screen import shown
 
 #: Length limit of SMILES strings.
 MAX_SMILES = 5000
+#: Number of lines of rejected rows that a note lists.
+NAMED_LINES = 20
 #: Properties of an atom, in the order of the columns of :func:`parse_smiles`.
 ATOM_PROPERTIES = (
     "element",
@@ -71,6 +75,25 @@ def require_rdkit(what: str) -> None:
     """
     if importlib.util.find_spec("rdkit") is None:
         raise MissingPackageError(f"{what} needs RDKit; run: pip install rdkit")
+
+
+def rejected_note(
+    where: str, rejected: Sequence[Rejected], molecules: int, listed: str = "rejected.csv in the run folder"
+) -> tuple[str, ...]:
+    """Returns the note on rejected rows of a file, or nothing.
+
+    Args:
+        where (str): Name of the file.
+        rejected (list[Rejected]): Rejected rows.
+        molecules (int): Number of molecules.
+        listed (str, optional): File that lists the rows. (default: ``"rejected.csv in the run folder"``)
+    """
+    if not rejected:
+        return ()
+    lines = ", ".join(str(row.line) for row in rejected[:NAMED_LINES]) + (", ..." if rejected[NAMED_LINES:] else "")
+    first = f"{shown(rejected[0].text)}: {rejected[0].reason}"
+    counts, kept = f"{len(rejected)} of {len(rejected) + molecules} rows", f"; {listed} lists them" if listed else ""
+    return (f"{where}: {counts} have no molecule and are left out (line {lines}; {first}){kept}",)
 
 
 def parse_smiles(smiles: str) -> Data | str:

@@ -12,7 +12,7 @@ from graphkit.errors import InputTypeError
 from graphkit.registry import dataset_names, get_dataset, manifest
 
 #: Suffixes of user data files.
-OWN_SUFFIXES = (".npz", ".pt", ".graphml", ".csv")
+OWN_SUFFIXES = (".npz", ".pt", ".graphml", ".csv", ".tsv")
 #: Files that identify a folder as user data.
 OWN_FILES = ("edges.csv", "labels.csv", "edge_index.npy", "edge_index.safetensors")
 

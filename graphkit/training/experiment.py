@@ -26,7 +26,7 @@ from graphkit.training.loss import ExtraLosses
 from graphkit.training.node_batches import drawing, node_loader
 from graphkit.training.optimizer import Schedule, make_optimizer
 from graphkit.training.progress import Progress
-from graphkit.training.run_files import describe, write_result
+from graphkit.training.run_files import describe, write_rejected, write_result
 from graphkit.training.run_result import FitResult, combine, read_checked
 from graphkit.training.train_config import RunConfig, TrainConfig
 from graphkit.training.trainer import Trainer
@@ -246,7 +246,7 @@ def _write(path: Path, result: dict[str, Any] | None, fitted: FitResult) -> None
 
 
 def _begin(folder: Path, config: RunConfig, device: torch.device, dataset: GraphDataset, data: dict[str, str]) -> None:
-    """Writes ``config.yaml`` and ``env.json``, or checks the data of a resumed run.
+    """Writes ``config.yaml``, ``rejected.csv`` and ``env.json``, or checks the data of a resumed run.
 
     Raises:
         InputError: If the data have changed.
@@ -256,4 +256,5 @@ def _begin(folder: Path, config: RunConfig, device: torch.device, dataset: Graph
     if (folder / "env.json").is_file():
         check_data(folder, dataset, data)
     else:
+        write_rejected(folder, dataset.rejected)
         write_json(folder / "env.json", {**environment(device), "data": data})

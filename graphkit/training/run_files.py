@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 import yaml
 
 from graphkit.config.layers import merge, read_config
+from graphkit.data.dataset import Rejected
 from graphkit.distributed.communicator import get_communicator, job
 from graphkit.errors import InputError
-from graphkit.files import read_json, unfinished, write_json, write_text
+from graphkit.files import read_json, unfinished, write_csv, write_json, write_text
 from graphkit.processes import machine_id, started
 from graphkit.tasks import maximizes
 from graphkit.training.interrupt import Interrupted
@@ -25,8 +27,10 @@ SHARDS = "shards"
 _JOB = ".job"
 #: Subfolder of a run folder with graphs that were passed in memory.
 GIVEN = "given_graphs"
+#: File with the rows of the data that are not molecules.
+REJECTED = "rejected.csv"
 #: Files that a run writes before training.
-_FIRST = (_JOB, GIVEN, "config.yaml", "env.json")
+_FIRST = (_JOB, GIVEN, "config.yaml", REJECTED, "env.json")
 #: Version of the format of ``result.json``; 1 if missing.
 FORMAT = 1
 
@@ -140,6 +144,13 @@ def describe(folder: Path, config: RunConfig) -> None:
     """Writes ``config.yaml``, after which a run can be resumed."""
     folder.mkdir(exist_ok=True)
     write_text(folder / "config.yaml", yaml.safe_dump(config.to_dict(), sort_keys=False))
+
+
+def write_rejected(folder: Path, rejected: Sequence[Rejected]) -> None:
+    """Writes ``rejected.csv``, the rows of the data that are not molecules, if there are any."""
+    if rejected:
+        rows = ((row.id, row.line, row.text, row.reason) for row in rejected)
+        write_csv(folder / REJECTED, ("id", "line", "smiles", "reason"), rows)
 
 
 def write_result(folder: Path, result: dict[str, Any]) -> dict[str, Any]:

@@ -15,10 +15,10 @@ from graphkit.data.checks import check_edges
 from graphkit.data.collection import GraphCollection
 from graphkit.data.dataset import GraphDataset, Split
 from graphkit.data.dataset_info import Request, Source, dataset
-from graphkit.data.datasets.molecules import one_hot_columns
 from graphkit.data.labels import classes_of_numbers
 from graphkit.data.raw_files import read_cached
 from graphkit.data.raw_tables import open_text, read_table, reading
+from graphkit.data.smiles import AtomEncoder
 from graphkit.errors import InputError
 
 ADDRESS = "https://snap.stanford.edu/ogb/data"
@@ -134,7 +134,7 @@ def ogbg(request: Request) -> GraphDataset:
         _both_directions(table["edge"].t()),
         table["num-node-list"].view(-1),
         2 * num_edges,
-        node={"x": one_hot_columns(table["node-feat"])},
+        node={"x": AtomEncoder.fit(table["node-feat"]).encode(table["node-feat"])},
         edge={"edge_attr": table["edge-feat"].repeat_interleave(2, dim=0)},
         graph={"y": table["graph-label"]},
     )

@@ -12,12 +12,13 @@ from torch import Tensor
 from torch_geometric.data import Data, Dataset, HeteroData
 
 from graphkit.errors import InputError, InputTypeError
+from graphkit.files import write_csv
 
 #: Names of the attribute that holds the classes or targets.
 TARGETS = ("label", "y")
 ACCEPTED = (
     "a torch_geometric Data, a list or Dataset of them, a networkx graph or a list of them, a tuple of arrays "
-    "(x, edge_index, y) or a tuple of pandas frames (nodes, edges)"
+    "(x, edge_index, y), a tuple of pandas frames (nodes, edges), or a pandas frame or list of molecules (SMILES)"
 )
 
 
@@ -29,7 +30,8 @@ def save_object(data: Any, folder: Path, name: str = "data") -> Path:
             node attributes are features (lists are concatenated), ``label`` or ``y`` is the class, and ``weight`` of an
             edge its weight; in a list of them, ``label`` or ``y`` of ``graph.graph`` is the target of the graph. Frames
             have the columns of ``nodes.csv`` and ``edges.csv``; without a column ``id``, the index contains the node
-            ids.
+            ids. A single frame is a table of molecules, whose index contains the ids unless it numbers the rows. A list
+            of strings contains SMILES strings.
         folder (Path): Existing folder.
         name (str, optional): Name of the argument, for error messages. (default: ``"data"``)
 
@@ -49,7 +51,7 @@ def save_object(data: Any, folder: Path, name: str = "data") -> Path:
     if isinstance(data, networkx.Graph):
         return _save_networkx(data, folder, name)
     if _is_frame(data):
-        raise InputTypeError(f"`{name}` must be two frames (nodes, edges) (got one); give both in a tuple")
+        return _save_molecules(data, folder)
     if isinstance(data, tuple) and len(data) == 2 and all(map(_is_frame, data)):
         return _save_frames(*data, folder)
     if isinstance(data, tuple) and len(data) == 3 and all(isinstance(part, Tensor | np.ndarray) for part in data):
@@ -58,6 +60,9 @@ def save_object(data: Any, folder: Path, name: str = "data") -> Path:
         graphs = [data[index] for index in range(len(data))]
         if any(isinstance(graph, HeteroData) for graph in graphs):
             return save_object(next(graph for graph in graphs if isinstance(graph, HeteroData)), folder, name)
+        if all(isinstance(graph, str) for graph in graphs):
+            write_csv(folder / "data.csv", ["id", "smiles"], enumerate(graphs))
+            return folder / "data.csv"
         if all(isinstance(graph, networkx.Graph) for graph in graphs):
             return _save([_of_networkx(graph, f"graph {number}") for number, graph in enumerate(graphs)], folder)
         if all(isinstance(graph, Data) for graph in graphs):
@@ -115,6 +120,14 @@ def _save_frames(nodes: Any, edges: Any, folder: Path) -> Path:
     nodes.to_csv(folder / "nodes.csv", index=not has_id, index_label=None if has_id else "id")
     edges.to_csv(folder / "edges.csv", index=False)
     return folder
+
+
+def _save_molecules(table: Any, folder: Path) -> Path:
+    """Writes a frame of molecules as a table."""
+    path = folder / "data.csv"
+    numbered = "id" in table.columns or list(table.index) == list(range(len(table)))
+    table.to_csv(path, index=not numbered, index_label=None if numbered else table.index.name or "id")
+    return path
 
 
 def _save_networkx(graph: networkx.Graph, folder: Path, name: str) -> Path:
