@@ -12,7 +12,6 @@ from random import Random
 import networkx
 
 import graphkit
-from graphkit.experiments import predict_run
 
 
 def write_tables(folder: Path) -> None:
@@ -45,9 +44,10 @@ def main(output: str | None = None) -> float:
         set={"model.hidden_channels": 16, "model.factors": [2, 1], "data.transforms": ["self-loops"]},
         output=output_dir / "run",
     )
-    rows = predict_run(run, output_dir / "preds.csv")
+    predictions = run.predict()
+    predictions.save(output_dir / "preds.csv")
     test = run.result["test"]["mean"]
-    print(f"test accuracy {test:.2f}; {rows} predictions in {output_dir / 'preds.csv'}")
+    print(f"test accuracy {test:.2f}; {len(predictions)} predictions in {output_dir / 'preds.csv'}")
     print("\n".join((output_dir / "preds.csv").read_text().splitlines()[:4]))
     return test
 

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,93 +10,96 @@ from graphkit.errors import InputError
 from graphkit.screen import echo, printable
 
 if TYPE_CHECKING:
-    from graphkit.export import ClipPrediction
+    from graphkit.experiments import Predictions
 
-#: Number of clips that are printed.
-_SHOWN = 40
+#: Largest numbers of rows, of numbers by name and of problems that are printed.
+_ROWS, _NAMES, _PROBLEMS = 10, 4, 20
 
 
-@click.command(short_help="Write predictions for the data set of a run, or for new clips.")
+@click.command(short_help="Write predictions for the data set of a run, or for new data.")
 @click.argument("run", type=click.Path())
-@click.argument("clips", nargs=-1, type=click.Path())
+@click.argument("new", nargs=-1, type=click.Path())
 @click.option("--output", default="preds.csv", show_default=True, type=click.Path(), help="Output file, .csv or .json.")
 @click.option("--device", default="auto", help="Device: auto, cpu, cuda or cuda:N. [default: auto]")
-@click.option("--json", "as_json", is_flag=True, help="Print the predictions for clips as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the predictions as JSON.")
 @click.pass_context
-def predict(ctx: click.Context, run: str, clips: tuple[str, ...], output: str, device: str, as_json: bool) -> None:
-    """Write predictions of the run folder RUN for its data set, or for new CLIPS.
+def predict(ctx: click.Context, run: str, new: tuple[str, ...], output: str, device: str, as_json: bool) -> None:
+    """Write predictions of the run folder RUN for its data set, or for NEW data.
 
-    There is one row per node or graph, with its id, split subset, prediction and probabilities. With several seeds, the
-    best one on validation is used; with ten folds, each graph is predicted by the fold that held it out.
+    There is one row per node, graph or clip, with its id, prediction, probabilities and true value where there is one,
+    and the split subset for the data of the run. With several seeds, the best one on validation is used; with ten
+    folds, each graph is predicted by the fold that held it out, and new graphs by the mean over the folds.
 
-    CLIPS are folders or files of skeleton clips: .npy, .csv, .skeleton (NTU RGB+D) or .json (NW-UCLA, Kinetics). RUN
-    may then also be a file of `graphkit export`. Unreadable clips are reported on standard error and in the output
-    file; the others are predicted, and the exit code is 1.
+    NEW is a file or folder of graphs in a format of training data, which may lack the targets; it is read and
+    transformed as the training data. For a model of clips, NEW are folders or files of skeleton clips: .npy, .csv,
+    .skeleton (NTU RGB+D) or .json (NW-UCLA, Kinetics); RUN may then also be a file of `graphkit export`.
+
+    Clips and molecules that cannot be read are reported on standard error and in the output file; the others are
+    predicted, and the exit code is 1.
 
     In CSV files, text that begins like a spreadsheet formula (= + - @) is prefixed with an apostrophe.
 
     \b
     Examples:
       graphkit predict runs/factorgcn-cora-001 --output preds.csv
+      graphkit predict runs/gin-molecules-001 new.csv --output preds.json
       graphkit predict runs/stigcn-nw-ucla-001 clips/
-      graphkit predict model.onnx clips/ --output preds.json
+      graphkit predict model.onnx clips/
     """
-    if clips:
-        ctx.exit(_clips(run, clips, output, device, as_json))
-    if as_json:
-        raise InputError("--json is for clips; name files or folders of them after the run")
-    from graphkit.experiments import open_run, predict_run
-    from graphkit.experiments.predict import check_output
-
-    check_output(output)
-    rows = predict_run(open_run(run), output, device)
-    echo(f"{rows} predictions written to {output}")
-
-
-def _clips(run: str, paths: tuple[str, ...], output: str, device: str, as_json: bool) -> int:
-    """Predicts new clips, and returns the exit code."""
     from graphkit.experiments import open_run
-    from graphkit.experiments.predict import check_output
-    from graphkit.export import find_clips, open_predictor, predict_clips, write_predictions
-    from graphkit.export.predict_clips import prediction_row
+    from graphkit.experiments.predictions import check_output
 
     check_output(output)
-    files = find_clips(paths)
-    is_file = Path(run).is_file() or Path(run).suffix.lower() in (".onnx", ".pt2")
-    predictor = open_predictor(Path(run) if is_file else open_run(run), device)
-    classes = predictor.form.classes
-    predictions, bad = [], 0
-    for one in predict_clips(predictor, files):
-        predictions.append(one)
-        if one.problem:
-            bad += 1
-            echo(f"Error: {printable(one.problem)}", err=True)
-    good = [one for one in predictions if not one.problem]
-    write_predictions(predictions, classes, output)
+    if Path(run).is_file() or Path(run).suffix.lower() in (".onnx", ".pt2"):
+        from graphkit.export import predict_clips
+
+        if not new:
+            raise InputError(f"expected clips for the exported model '{run}', got none; name their files or folders")
+        predictions = predict_clips(run, new, device)
+    else:
+        opened = open_run(run)
+        of_graphs = opened.config.model.model_class.reads == "graphs"
+        if of_graphs and len(new) > 1:
+            raise InputError(f"expected one file or folder of new graphs, got {len(new)}; put their files in a folder")
+        predictions = opened.predict((new[0] if of_graphs else new) if new else None, device)
+    problems = {str(item): problem for item, problem in predictions.problems.items()} if new else {}
+    for item, problem in list(problems.items())[:_PROBLEMS]:
+        text = problem if f"{item}'" in problem else f"{item}: {problem}"
+        echo(f"Error: {printable(text)}", err=True)
+    if len(problems) > _PROBLEMS:
+        echo(f"Error: {len(problems) - _PROBLEMS} more without a prediction; see '{output}'", err=True)
+    predictions.save(output)
     if as_json:
-        rows = [prediction_row(one, classes) for one in good]
-        problems = {str(one.file): one.problem for one in predictions if one.problem}
+        rows = list(predictions.rows())[: len(predictions)]
         echo(json.dumps({"command": "predict", "run": run, "predictions": rows, "problems": problems}))
     else:
-        if good:
-            echo("\n".join(_table(good, classes)))
-        echo(f"{len(good)} predictions written to {output}")
-    return 1 if bad else 0
+        if len(predictions):
+            echo("\n".join(_table(predictions)))
+        echo(f"{len(predictions)} predictions written to {output}")
+    ctx.exit(1 if problems else 0)
 
 
-def _table(predictions: "list[ClipPrediction]", classes: tuple[str, ...]) -> list[str]:
-    """Returns the lines of the printed table: file, prediction and runner-up."""
-    rows: list[tuple[str, ...]] = []
-    for one in predictions[:_SHOWN]:
-        probabilities: Any = one.probabilities
-        values, places = probabilities.topk(min(2, len(classes)))
-        best = zip(values.tolist(), places.tolist(), strict=True)
-        cells = [f"{printable(classes[index])} {value:.1%}" for value, index in best]
-        rows.append((printable(one.file.name), *cells, *[""] * (2 - len(cells))))
-    head = ("clip", "prediction", "next")
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(3)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-             for row in (head, *rows)]  # fmt: skip
-    if len(predictions) > _SHOWN:
-        lines.append(f"... and {len(predictions) - _SHOWN} more")
+def _table(predictions: "Predictions") -> list[str]:
+    """Returns the lines of the printed table: id, prediction and runner-up, or the numbers by name."""
+    head = [*(["graph"] if predictions.graph else []), "id"]
+    several = predictions.prediction.ndim > 1
+    head += [*predictions.names[:_NAMES]] if several else ["prediction", "next"]
+    if predictions.target is not None and not several:
+        head.append("target")
+    rows = [[printable(name) for name in head]]
+    for index in range(min(len(predictions), _ROWS)):
+        cells = [*predictions.graph[index : index + 1], predictions.ids[index]]
+        values = (predictions.prediction if predictions.probability is None else predictions.probability)[index]
+        if several:
+            cells += [f"{value:.4g}" for value in values[:_NAMES].tolist()]
+        else:
+            best = (-values).argsort(kind="stable")[:2].tolist()
+            cells += [f"{predictions.names[column]} {values[column]:.1%}" for column in best]
+            cells += [""] * (2 - len(best))
+            cells += [] if predictions.target is None else [str(predictions.target[index])]
+        rows.append([printable(cell) for cell in cells])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    if len(predictions) > _ROWS:
+        lines.append(f"... and {len(predictions) - _ROWS} more")
     return lines

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from graphkit.data.dataset import GraphDataset, Split
     from graphkit.data.folder_form import write_folder
     from graphkit.data.loading import load, option_settings, options
+    from graphkit.data.new_data import load_like
     from graphkit.data.skeleton_dataset import SkeletonDataset
     from graphkit.data.sources import DatasetRow, is_path, list_datasets
 
@@ -23,6 +24,7 @@ __all__ = [
     "list_datasets",
     "is_path",
     "load",
+    "load_like",
     "option_settings",
     "options",
     "write_folder",
@@ -39,6 +41,7 @@ _MODULES = {
     "is_path": "sources",
     "list_datasets": "sources",
     "load": "loading",
+    "load_like": "new_data",
     "option_settings": "loading",
     "options": "loading",
     "write_folder": "folder_form",

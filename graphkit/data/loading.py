@@ -90,6 +90,10 @@ def load(
         dataset = draw_split(dataset, split if split is not None else default_split, split_seed)
     if labels_per_class is not None:
         dataset = draw_labels(dataset, labels_per_class, split_seed)
+    if isinstance(data, str | os.PathLike) and not is_path(data):
+        return apply_transform(dataset, transform)
+    from graphkit.data.user.encoder import impute
+
     return apply_transform(impute(dataset), transform)
 
 

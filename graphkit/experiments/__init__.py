@@ -10,6 +10,7 @@ from graphkit.experiments.evaluate import evaluate_run
 from graphkit.experiments.fit_model import fit
 from graphkit.experiments.keywords import continual_layer, distill_layer, loss_layer, train_layer
 from graphkit.experiments.predict import predict_run
+from graphkit.experiments.predictions import Predictions
 from graphkit.experiments.run_folder import ResultFolder, RunFolder, open_run
 from graphkit.experiments.write_paths import write_paths
 from graphkit.training.callbacks import Callback, FitInfo
@@ -24,6 +25,7 @@ __all__ = [
     "DistillConfig",
     "FitInfo",
     "Interrupted",
+    "Predictions",
     "ResultFolder",
     "RunFolder",
     "StudentConfig",

@@ -1,192 +1,173 @@
-"""Predictions of a trained run, and files of predictions."""
+"""Predictions of a run for its data set and for new graphs."""
 
-import csv
-import io
-import math
-import re
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from graphkit.data import GraphDataset
+from graphkit.data import ClipCollection, GraphDataset, load_like
 from graphkit.errors import InputError
+from graphkit.experiments.predictions import Predictions
 from graphkit.experiments.run_folder import RunFolder
-from graphkit.files import write_json, write_text
+from graphkit.tasks import Classification, Regression, Task
 from graphkit.training.batches import Batches
+from graphkit.training.build_model import check_graphs
 from graphkit.training.environment import pick_device
 from graphkit.training.fit_task import fit_task
 from graphkit.training.loop import collect
 from graphkit.training.node_batches import node_loader
 
-#: Suffixes of files of predictions.
-SUFFIXES = (".csv", ".json")
-_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
+def predict_run(run: RunFolder, data: Any = None, device: str = "auto") -> Predictions:
+    """Returns the predictions of a run for its data set, or for new graphs.
 
-def predict_run(run: RunFolder, output: str | Path, device: str = "auto") -> int:
-    """Writes the predictions of a run for all items of its data set to a file.
-
-    The columns are ``id`` of the node or graph, ``split``, ``prediction`` and one probability per class; or a
-    prediction and a probability per label; or the predicted values. The formats are those of :func:`write_rows`.
-    Predictions are those of the seed with the best validation score; under the ten-fold protocol, those of the fold
-    that held out the graph, with the first seed.
+    Predictions are those of the seed with the best validation score. Under the ten-fold protocol, a graph of the data
+    set is predicted by the fold that held it out, with the first seed; for new graphs, the probabilities (or values) of
+    the folds of the first seed are averaged.
 
     Args:
-        run (RunFolder): A completed run.
-        output (str or Path): File with the suffix ``.csv`` or ``.json``.
+        run (RunFolder): A completed run of a model of graphs, or of clips without ``data``.
+        data (str, Path or object, optional): New graphs in one of the forms of :func:`graphkit.load`, which may lack
+            targets. They are read and transformed as the training data. (default: ``None``, the data set of the run)
         device (str, optional): Device, such as ``"cpu"`` or ``"cuda:0"``. (default: ``"auto"``)
 
-    Returns:
-        int: Number of rows.
-
     Raises:
-        InputError: If the run is not complete, its items are nodes of many graphs, or the file cannot be written.
-    """
-    check_output(output)
-    dataset = run.fits[0].dataset
-    if not run.result:
-        raise InputError(f"the run '{run.path}' has not ended; continue it with: graphkit train --resume {run.path}")
-    if not dataset.is_single_graph and dataset.level == "node":
-        raise InputError(
-            "predictions are written for one graph or for graphs, not for the nodes of many graphs "
-            f"(got {dataset.name}); use graphkit.experiments.open_run(RUN).model in Python"
-        )
-    torch_device = pick_device(device)
-    if run.result["selected_on"] == "fold":
-        predicted, parts = _out_of_fold(run, torch_device)
-    else:
-        predicted, parts = _by_one(run.best, torch_device)
-    write_rows(output, _rows(run.best.dataset, *predicted, parts))
-    return len(parts)
-
-
-def _by_one(fit: RunFolder, device: torch.device) -> tuple[tuple[Tensor, Tensor], list[str]]:
-    """Returns predictions and values of a fit for all items, and the split of every item."""
-    dataset = fit.dataset
-    count = int(dataset.graphs[0].num_nodes or 0) if dataset.is_single_graph else len(dataset.graphs)
-    model, batch_size = fit.model.to(device), fit.config.train.batch_size
-    nodes = node_loader(model, dataset, batch_size)
-    outputs, _ = collect(model, Batches(dataset, torch.arange(count), batch_size, device, nodes=nodes))
-    parts = ["none"] * count
-    for name in ("train", "val", "test"):
-        for index in getattr(fit.split, name).tolist():
-            parts[index] = name
-    return fit_task(dataset, fit.split, fit.config.train).predict(outputs.cpu()), parts
-
-
-def _out_of_fold(run: RunFolder, device: torch.device) -> tuple[tuple[Tensor, Tensor], list[str]]:
-    """Returns predictions and values for all graphs, each from the fold that held it out."""
-    fits = [fit for fit in run.fits if fit.config.seed == run.config.seed]
-    count = len(fits[0].dataset.graphs)
-    predictions, values, parts = torch.empty(0), torch.empty(0), ["none"] * count
-    for fold, fit in enumerate(fits):
-        held_out = Batches(fit.dataset, fit.split.test, fit.config.train.batch_size, device)
-        outputs = collect(fit.model.to(device), held_out)[0].cpu()
-        prediction, value = fit_task(fit.dataset, fit.split, fit.config.train).predict(outputs)
-        if not fold:
-            predictions, values = (tensor.new_zeros(count, *tensor.shape[1:]) for tensor in (prediction, value))
-        predictions[fit.split.test], values[fit.split.test] = prediction, value
-        for index in fit.split.test.tolist():
-            parts[index] = f"fold-{fit.config.data.fold}"
-    return (predictions, values), parts
-
-
-def _rows(dataset: GraphDataset, predictions: Tensor, values: Tensor, parts: list[str]) -> list[dict[str, Any]]:
-    """Returns the predictions as rows, see :func:`write_rows`."""
-    names = dataset.class_names or tuple(str(index) for index in range(dataset.num_outputs))
-    several, regression = predictions.dim() > 1, dataset.task.endswith("regression")
-    rows = []
-    for index, split in enumerate(parts):
-        row: dict[str, Any] = {"id": dataset.node_names[index] if dataset.node_names else index, "split": split}
-        if several:
-            row["predictions"] = dict(zip(names, predictions[index].tolist(), strict=True))
-        else:
-            row["prediction"] = names[int(predictions[index])]
-        if not regression:
-            row["probabilities"] = dict(zip(names, values[index].tolist(), strict=True))
-        rows.append(row)
-    return rows
-
-
-def check_output(output: str | Path) -> None:
-    """Checks the path of a file of predictions before anything is computed.
-
-    Raises:
-        InputError: If the name ends in neither ``.csv`` nor ``.json``, or its folder does not exist.
-    """
-    path = Path(output)
-    if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"`output` must end in {' or '.join(SUFFIXES)} (got '{output}')")
-    if path.is_dir() or not path.parent.is_dir():
-        what = "it is a folder" if path.is_dir() else f"there is no folder '{path.parent}'"
-        raise InputError(f"the predictions cannot be written to '{output}' ({what})")
-
-
-def write_rows(output: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Writes predictions as JSON or CSV, by the suffix of the file.
-
-    JSON contains a list of the rows, with ``null`` for numbers that are not finite. CSV contains a column per name in
-    ``probabilities`` (``probability_NAME``, with six digits) and in ``predictions`` (``prediction_NAME``). A text that
-    begins with ``=``, ``+``, ``-``, ``@``, a tab or a line end and is no number is prefixed with an apostrophe, since
-    spreadsheets would evaluate it as a formula.
-
-    Args:
-        output: The file.
-        rows: The rows, whose columns may differ.
-
-    Raises:
-        InputError: If the file cannot be written.
-    """
-    try:
-        if Path(output).suffix.lower() == ".json":
-            write_json(output, [_finite(row) for row in rows])
-            return
-        flat = [_flat(row) for row in rows]
-        head = dict.fromkeys(name for row in flat for name in row)
-        table = io.StringIO()
-        writer = csv.writer(table, lineterminator="\n")
-        writer.writerow([csv_cell(name) for name in head])
-        writer.writerows([csv_cell(row.get(name, "")) for name in head] for row in flat)
-        write_text(output, table.getvalue())
-    except OSError as error:
-        reason = error.strerror or error
-        raise InputError(
-            f"the predictions cannot be written to '{output}' ({reason}); free space, or choose another place"
-        ) from None
-
-
-def csv_cell(value: Any) -> Any:
-    """Returns a CSV cell that is no formula in a spreadsheet, see :func:`write_rows`.
+        InputError: If the run is not complete, or the new graphs differ from the training data in their features,
+            classes or edge attributes.
+        FileNotFoundError: If the path does not exist.
 
     Example:
-        >>> csv_cell("=1+2"), csv_cell("-5"), csv_cell(-5), csv_cell("a")
-        ("'=1+2", '-5', -5, 'a')
+        >>> import graphkit, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     run = graphkit.fit("gcn", "karate", epochs=1, output=folder)
+        ...     run.predict()
+        Predictions(34 items, 4 classes)
     """
-    if not isinstance(value, str):
+    check_complete(run)
+    torch_device = pick_device(device)
+    fits: Sequence[RunFolder] = [run.best]
+    if run.result["selected_on"] == "fold":
+        fits = [fit for fit in run.fits if fit.config.seed == run.config.seed]
+    if data is None:
+        return _of_own_data(fits, torch_device)
+    dataset = load_like(data, fits[0].dataset, fits[0].config.data)
+    outputs = [_outputs(fit, dataset, _all_items(dataset), torch_device) for fit in fits]
+    prediction, value, y = outputs[0]
+    if len(outputs) > 1:
+        value = torch.stack([value for _, value, _ in outputs]).mean(dim=0)
+        prediction = _decide(fit_task(fits[0].dataset, fits[0].split, fits[0].config.train), value)
+    return _predictions(dataset, prediction, value, y)
+
+
+def check_complete(run: RunFolder) -> None:
+    """Raises an error for a run without a result."""
+    if not run.result:
+        raise InputError(f"the run '{run.path}' has not ended; continue it with: graphkit train --resume {run.path}")
+
+
+def _of_own_data(fits: Sequence[RunFolder], device: torch.device) -> Predictions:
+    """Returns the predictions for the data set of a run, of several folds by the one that held out the item."""
+    dataset = fits[0].dataset
+    if len(fits) == 1:
+        split = fits[0].split
+        parts = {name: getattr(split, name) for name in ("train", "val", "test")}
+        predicted = [_outputs(fits[0], dataset, _all_items(dataset), device)]
+        rows = torch.arange(len(predicted[0][0]))
+    else:
+        parts = {f"fold-{fit.config.data.fold}": fit.split.test for fit in fits}
+        predicted = [_outputs(fit, fit.dataset, fit.split.test, device) for fit in fits]
+        rows = torch.cat([_rows_of(dataset, fit.split.test) for fit in fits])
+    split_of = np.full(int(_all_items(dataset).numel()), "none", dtype=object)
+    for name, ids in parts.items():
+        split_of[ids.numpy()] = name
+    if _is_nodes_of_graphs(dataset):
+        split_of = np.repeat(split_of, dataset.graphs.num_nodes.numpy())  # type: ignore[attr-defined]
+    order = rows.argsort()
+    return _predictions(dataset, *(torch.cat(values)[order] for values in zip(*predicted, strict=True)), split_of)
+
+
+def _outputs(fit: RunFolder, dataset: GraphDataset, ids: Tensor, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Returns predictions, probabilities or values, and targets of some items of a data set."""
+    model, settings = fit.model.to(device), fit.config.train
+    check_graphs(model, dataset)
+    _check_weights(model, dataset, fit.dataset)
+    # A batch has nodes of one graph, or graphs.
+    batch_size = settings.batch_size if dataset.is_single_graph == fit.dataset.is_single_graph else None
+    nodes = node_loader(model, dataset, batch_size)
+    outputs, y = collect(model, Batches(dataset, ids, batch_size, device, nodes=nodes))
+    return *fit_task(fit.dataset, fit.split, settings).predict(outputs.cpu()), y.cpu()
+
+
+def _check_weights(model: torch.nn.Module, dataset: GraphDataset, trained: GraphDataset) -> None:
+    """Raises an error if only one of two data sets has edge weights, and the model uses them."""
+    has, had = ("edge_weight" in one.graphs[0] for one in (dataset, trained))
+    if has != had and getattr(model, "uses_edge_weight", False):
+        expected, got, remedy = ("a", "none", "add them") if had else ("no", "some", "leave them out")
+        expected = "edge weights" if had else "no edge weights"
+        raise InputError(f"{dataset.name}: expected {expected}, as in the training data, got {got}; {remedy}")
+
+
+def _all_items(dataset: GraphDataset) -> Tensor:
+    """Returns the ids of all nodes of one graph, of all graphs, or of all clips."""
+    return torch.arange(int(dataset.graphs[0].num_nodes or 0) if dataset.is_single_graph else len(dataset.graphs))
+
+
+def _is_nodes_of_graphs(dataset: GraphDataset) -> bool:
+    """Returns whether the items are nodes of many graphs."""
+    return dataset.level == "node" and not dataset.is_single_graph
+
+
+def _rows_of(dataset: GraphDataset, ids: Tensor) -> Tensor:
+    """Returns the rows of the outputs of some items: the items, or all nodes of the graphs."""
+    if not _is_nodes_of_graphs(dataset):
+        return ids
+    ptr = dataset.graphs.node_ptr  # type: ignore[attr-defined]
+    return torch.cat([torch.arange(int(ptr[index]), int(ptr[index + 1])) for index in ids.tolist()])
+
+
+def _decide(task: Task, value: Tensor) -> Tensor:
+    """Returns the predictions for mean probabilities or values."""
+    if isinstance(task, Regression):
         return value
-    value = value.encode("utf-8", "backslashreplace").decode("utf-8")  # file names may be invalid UTF-8
-    return f"'{value}" if value.startswith(_FORMULA) and not _NUMBER.fullmatch(value) else value
+    return value.argmax(dim=-1) if isinstance(task, Classification) else (value > 0.5).long()
 
 
-def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a row with an entry per column of the table."""
-    cells: dict[str, Any] = {}
-    for key, value in row.items():
-        if key == "probabilities":
-            cells |= {f"probability_{name}": f"{number:.6g}" for name, number in value.items()}
-        elif key == "predictions":
-            cells |= {f"prediction_{name}": number for name, number in value.items()}
-        else:
-            cells[key] = value
-    return cells
+def _predictions(
+    dataset: GraphDataset, prediction: Tensor, value: Tensor, y: Tensor, split: np.ndarray | None = None
+) -> Predictions:
+    """Returns predictions with the ids and names of a data set."""
+    names = dataset.class_names or tuple(map(str, range(dataset.num_outputs)))
+    ids, graph = _ids(dataset)
+    if prediction.dim() == 1:
+        words = np.array([*names, ""])  # the last one for -1
+        predicted, target = words[prediction.numpy()], words[y.view(-1).numpy()]
+        has_target = bool((target != "").any())
+    else:
+        predicted, target = prediction.numpy(), y.view(prediction.shape).numpy().astype(float)
+        has_target = not bool(np.isnan(target).all())
+    return Predictions(
+        ids=ids,
+        prediction=predicted,
+        probability=None if dataset.task.endswith("regression") else value.numpy(),
+        target=target if has_target else None,
+        names=names,
+        graph=graph,
+        split=() if split is None else tuple(split.tolist()),
+        problems={row.id: row.reason for row in dataset.rejected},
+    )
 
 
-def _finite(value: Any) -> Any:
-    """Returns values for JSON, with ``None`` for numbers that are not finite."""
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _ids(dataset: GraphDataset) -> tuple[tuple[str | int, ...], tuple[str | int, ...]]:
+    """Returns the ids of the items and, for nodes of many graphs, those of their graphs."""
+    if isinstance(dataset.graphs, ClipCollection):
+        return dataset.graphs.names or tuple(range(len(dataset.graphs))), ()
+    if dataset.is_single_graph:
+        return dataset.node_names or tuple(range(int(dataset.graphs[0].num_nodes or 0))), ()
+    graph_ids: tuple[str | int, ...] = dataset.graph_names or tuple(range(len(dataset.graphs)))
+    if dataset.level == "graph":
+        return dataset.graph_names or dataset.node_names or graph_ids, ()
+    counts = dataset.graphs.num_nodes.tolist()  # type: ignore[attr-defined]
+    nodes: tuple[str | int, ...] = dataset.node_names or tuple(node for count in counts for node in range(count))
+    return nodes, tuple(graph for graph, count in zip(graph_ids, counts, strict=True) for _ in range(count))

@@ -2,15 +2,6 @@
 
 from graphkit.export.exported_model import Exported, open_exported
 from graphkit.export.exporter import export_run
-from graphkit.export.predict_clips import ClipPrediction, find_clips, open_predictor, predict_clips, write_predictions
+from graphkit.export.predict_clips import find_clips, open_predictor, predict_clips
 
-__all__ = [
-    "ClipPrediction",
-    "Exported",
-    "export_run",
-    "find_clips",
-    "open_exported",
-    "open_predictor",
-    "predict_clips",
-    "write_predictions",
-]
+__all__ = ["Exported", "export_run", "find_clips", "open_exported", "open_predictor", "predict_clips"]

@@ -2,22 +2,26 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from graphkit.data import SkeletonDataset
 from graphkit.data.clip_preprocessing import ClipForm
+from graphkit.data.labels import is_no_label
 from graphkit.data.user.clips import LAYOUT
-from graphkit.errors import InputError
+from graphkit.errors import InputError, InputTypeError
 from graphkit.experiments import RunFolder
-from graphkit.experiments.predict import check_output, write_rows
+from graphkit.experiments.predict import check_complete
+from graphkit.experiments.predictions import Predictions
 from graphkit.export.exported_model import open_exported
 from graphkit.export.exporter import data_options
+from graphkit.registry import unknown_name
 from graphkit.skeleton import Clip
 from graphkit.skeleton.readers.clip_file import SUFFIXES
-from graphkit.skeleton.readers.folder import TABLE
+from graphkit.skeleton.readers.folder import TABLE, read_table
 from graphkit.training.environment import pick_device
 
 #: Largest number of clips and of frames in a batch; a longer clip is a batch of one.
@@ -25,20 +29,6 @@ _TOGETHER, _FRAMES = 32, 20_000
 
 #: Maps preprocessed clips, ``x`` ``[F, P, V, C]`` and lengths, to scores ``[clips, classes]``.
 Scores = Callable[[Tensor, Tensor], Tensor]
-
-
-class ClipPrediction(NamedTuple):
-    """Prediction for one clip.
-
-    Args:
-        file (Path): The file.
-        probabilities (Tensor, optional): ``[classes]``; ``None`` if the clip could not be read.
-        problem (str): Error message, or empty.
-    """
-
-    file: Path
-    probabilities: Tensor | None
-    problem: str = ""
 
 
 class Predictor(NamedTuple):
@@ -64,13 +54,11 @@ def open_predictor(source: RunFolder | str | Path, device: str = "auto") -> Pred
     if not isinstance(source, RunFolder):
         exported = open_exported(source)
         return Predictor(exported.form, _one_by_one(exported), exported.least_frames)
-    if not source.result:
-        where = source.path
-        raise InputError(f"the run '{where}' has not ended; continue it with: graphkit train --resume {where}")
+    check_complete(source)
     fit = source.best
     if fit.dataset.holds != "skeleton clips":
         name = source.config.model.name
-        raise InputError(f"only models of skeleton clips can predict for new clips (got '{name}'); omit the clips")
+        raise InputError(f"only models of skeleton clips can predict for new clips (got '{name}'); give graphs")
     torch_device = pick_device(device)
     model = fit.model.to(torch_device)
 
@@ -108,15 +96,67 @@ def find_clips(paths: Sequence[str | Path]) -> list[Path]:
     return files
 
 
-def predict_clips(predictor: Predictor, files: Sequence[Path]) -> Iterator[ClipPrediction]:
-    """Yields the prediction, or the error, for each file in order.
+def predict_clips(
+    source: RunFolder | str | Path, clips: str | Path | Sequence[str | Path], device: str = "auto"
+) -> Predictions:
+    """Returns the predictions of a run or of an exported file for new clips.
 
-    Clips are preprocessed as in training.
+    Clips are preprocessed as in training. The ids are the names of the files, or their paths where a name occurs twice.
+    Files that are not clips of this form are ``problems``.
 
     Args:
-        predictor (Predictor): The model, see :func:`open_predictor`.
-        files (list[Path]): Files of clips, see :func:`find_clips`.
+        source (RunFolder or str or Path): Completed run or exported file, see :func:`open_predictor`.
+        clips (str or Path, or a list of them): Files and folders of clips, see :func:`find_clips`.
+        device (str, optional): Device of the model of a run. (default: ``"auto"``)
+
+    Raises:
+        InputError: If the run is incomplete, its model is not for clips, or the file is invalid.
+        FileNotFoundError: If a path does not exist, or there are no clips.
     """
+    if not isinstance(clips, str | Path | Sequence):
+        what = type(clips).__name__
+        raise InputTypeError(f"expected the paths of files or folders of clips, got {what}; save clips as .npy files")
+    paths = [clips] if isinstance(clips, str | Path) else clips
+    files = list(dict.fromkeys(find_clips(paths)))
+    predictor = open_predictor(source, device)
+    classes = predictor.form.classes
+    labels = _labels(paths, classes)
+    names = [file.name for file in files]
+    ids = names if len(set(names)) == len(names) else list(map(str, files))
+    scores = list(_scores(predictor, files))
+    good = [index for index, one in enumerate(scores) if isinstance(one, Tensor)]
+    probability = torch.stack([scores[index] for index in good]) if good else torch.empty(0, len(classes))  # type: ignore[misc]
+    target = np.array([labels.get(files[index], "") for index in good])
+    return Predictions(
+        ids=tuple(ids[index] for index in good),
+        prediction=np.array(classes)[probability.argmax(dim=-1).numpy()],
+        probability=probability.numpy(),
+        target=target if any(target) else None,
+        names=classes,
+        problems={item: one for item, one in zip(ids, scores, strict=True) if isinstance(one, str)},
+    )
+
+
+def _labels(paths: Sequence[str | Path], classes: Sequence[str]) -> dict[Path, str]:
+    """Returns the label of each file in the tables ``labels.csv`` of some folders.
+
+    Raises:
+        InputError: If a table is invalid, or a label is not a class of the model.
+    """
+    labels: dict[Path, str] = {}
+    for folder in map(Path, paths):
+        for row in read_table(folder) if (folder / TABLE).is_file() else ():
+            if is_no_label(row["label"]):
+                continue
+            if row["label"] not in classes:
+                where = f"'{folder / TABLE}': the label of '{row['file']}'"
+                raise InputError(f"{where}: {unknown_name('class', row['label'], classes)}")
+            labels[folder / row["file"]] = row["label"]
+    return labels
+
+
+def _scores(predictor: Predictor, files: Sequence[Path]) -> Iterator[Tensor | str]:
+    """Yields the probabilities ``[classes]``, or the error message, for each file in order."""
     waiting: list[tuple[Path, Clip | str]] = []
     frames = 0
     for file in files:
@@ -142,58 +182,18 @@ def _read(predictor: Predictor, file: Path) -> Clip | str:
         return " ".join(str(error).split())
 
 
-def _predicted(predictor: Predictor, group: Sequence[tuple[Path, Clip | str]]) -> Iterator[ClipPrediction]:
-    """Yields the predictions for a batch of clips."""
+def _predicted(predictor: Predictor, group: Sequence[tuple[Path, Clip | str]]) -> Iterator[Tensor | str]:
+    """Yields the probabilities, or the error messages, of a batch of clips."""
     clips = [read for _, read in group if isinstance(read, Clip)]
     probabilities: Iterator[Tensor] = iter(())
     if clips:
         batch = predictor.form.collect(clips).batch(range(len(clips)))
-        probabilities = iter(predictor.scores(batch.x, batch.lengths).double().softmax(dim=-1))
+        probabilities = iter(predictor.scores(batch.x, batch.lengths).softmax(dim=-1))
     for file, read in group:
-        if isinstance(read, str):
-            yield ClipPrediction(file, None, read)
-            continue
-        scores = next(probabilities)
-        finite = bool(scores.isfinite().all())
-        problem = "" if finite else f"'{file}': the scores of the model are not finite; check the coordinates"
-        yield ClipPrediction(file, scores if finite else None, problem)
-
-
-def write_predictions(predictions: Sequence[ClipPrediction], classes: Sequence[str], output: str | Path) -> None:
-    """Writes predictions as JSON or CSV.
-
-    The columns are ``file``, ``prediction`` and one probability per class, see
-    :func:`graphkit.experiments.predict.write_rows`. The row of an unreadable clip has only the error message, in the
-    last column ``problem``.
-
-    Args:
-        predictions (list[ClipPrediction]): The predictions.
-        classes (list[str]): Class names.
-        output (str or Path): Output file.
-
-    Raises:
-        InputError: If the file cannot be written.
-    """
-    check_output(output)
-    rows = [prediction_row(one, classes) if one.probabilities is not None
-            else {"file": one.file.name, "problem": one.problem} for one in predictions]  # fmt: skip
-    if str(output).lower().endswith(".csv"):
-        rows = [{key: value for key, value in row.items() if key != "probability"} for row in rows]
-        rows.sort(key=lambda row: "problem" in row)  # sorts valid rows first, which determines the order of columns
-    write_rows(output, rows)
-
-
-def prediction_row(one: ClipPrediction, classes: Sequence[str]) -> dict[str, Any]:
-    """Returns a prediction as JSON-serializable values."""
-    assert one.probabilities is not None
-    values = [round(value, 8) for value in one.probabilities.tolist()]
-    best = max(range(len(values)), key=values.__getitem__)
-    return {
-        "file": one.file.name,
-        "prediction": classes[best],
-        "probability": values[best],
-        "probabilities": dict(zip(classes, values, strict=True)),
-    }
+        scores = read if isinstance(read, str) else next(probabilities)
+        if isinstance(scores, Tensor) and not bool(scores.isfinite().all()):
+            scores = f"'{file}': the scores of the model are not finite; check the coordinates"
+        yield scores
 
 
 def _one_by_one(run: Callable[[Tensor], Tensor]) -> Scores:

@@ -39,30 +39,32 @@ def clips(tmp_path: Path) -> Path:
 def test_new_clips_get_a_table_and_a_file(graphkit: Command, clip_run: Path, clips: Path) -> None:
     result = graphkit("predict", clip_run, clips)
     assert result.exit_code == 0 and result.stdout.splitlines()[-1] == "3 predictions written to preds.csv"
-    assert result.stdout.split()[:3] == ["clip", "prediction", "next"] and "0.npy" in result.stdout
-    assert Path("preds.csv").read_text().startswith("file,prediction,probability_walk,")
+    assert result.stdout.split()[:3] == ["id", "prediction", "next"] and "0.npy" in result.stdout
+    assert Path("preds.csv").read_text().startswith("id,prediction,probability_walk,")
     (clips / "bad.npy").write_text("no array")
     result = graphkit("predict", clip_run, clips / "bad.npy", clips / "0.npy", "--output", "out.json", "--json")
     assert result.exit_code == 1
     assert result.stderr.startswith(f"Error: '{clips / 'bad.npy'}' cannot be read as an array (")
     payload = json.loads(result.stdout)
-    assert [row["file"] for row in payload["predictions"]] == ["0.npy"] and len(payload["problems"]) == 1
-    bad, good = json.loads(Path("out.json").read_text())
+    assert [row["id"] for row in payload["predictions"]] == ["0.npy"] and len(payload["problems"]) == 1
+    good, bad = json.loads(Path("out.json").read_text())
     (problem,) = payload["problems"].values()
-    assert [good] == payload["predictions"] and bad == {"file": "bad.npy", "problem": problem}
+    assert [good] == payload["predictions"] and bad == {"id": "bad.npy", "problem": problem}
 
 
 def test_export_writes_a_file_that_predicts(graphkit: Command, clip_run: Path, clips: Path, run: Path) -> None:
     result = graphkit("export", clip_run, "--format", "pt2", "--output", "model.pt2")
     assert result.exit_code == 0 and "largest difference from the model: " in result.stdout
     again = [graphkit("predict", source, clips, "--json") for source in (clip_run, "model.pt2")]
-    ours, theirs = ([row["probability"] for row in json.loads(one.stdout)["predictions"]] for one in again)
-    assert theirs == pytest.approx(ours, abs=1e-5)
+    ours, theirs = (json.loads(one.stdout)["predictions"] for one in again)
+    for one, other in zip(ours, theirs, strict=True):
+        assert other["probabilities"] == pytest.approx(one["probabilities"], abs=1e-5)
     result = graphkit("export", run, "--format", "pt2")
     assert result.exit_code == 2 and result.stderr.startswith("Error: only models of skeleton clips can be exported")
     missing = graphkit("predict", "absent.onnx", clips)
     assert missing.stderr == "Error: there is no file 'absent.onnx'; write one with graphkit export\n"
-    assert graphkit("predict", run, clips).exit_code == 2 and graphkit("predict", run, "--json").exit_code == 2
+    assert graphkit("predict", run, clips).exit_code == 2 and graphkit("predict", "model.pt2").exit_code == 2
+    assert len(json.loads(graphkit("predict", run, "--json").stdout)["predictions"]) == 34
 
 
 def test_names_with_control_characters_reach_the_screen_escaped(graphkit: Command, clip_run: Path, clips: Path) -> None:

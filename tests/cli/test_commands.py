@@ -54,7 +54,8 @@ def test_evaluate_repeats_the_scores(graphkit: Command, run: Path) -> None:
 
 def test_predict_writes_a_table(graphkit: Command, run: Path) -> None:
     result = graphkit("predict", run, "--output", "preds.csv")
-    assert result.stdout == "34 predictions written to preds.csv\n"
+    assert result.stdout.splitlines()[-1] == "34 predictions written to preds.csv" and result.exit_code == 0
+    assert result.stdout.split()[:4] == ["id", "prediction", "next", "target"]
     assert len(Path("preds.csv").read_text().splitlines()) == 35
 
 

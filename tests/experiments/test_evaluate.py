@@ -8,7 +8,7 @@ import torch
 
 from graphkit.data import GraphDataset, Split
 from graphkit.data.data_settings import DataSettings
-from graphkit.experiments import evaluate_run, open_run, predict_run
+from graphkit.experiments import evaluate_run, open_run
 from tests.fitting import fit
 
 
@@ -27,30 +27,31 @@ def test_the_scores_come_out_again(small_run: Path, seeds_run: Path) -> None:
 
 def test_predictions_of_nodes_agree_with_the_scores(seeds_run: Path, tmp_path: Path) -> None:
     run = open_run(seeds_run)
-    assert predict_run(run, tmp_path / "preds.csv", "cpu") == 34
+    run.predict(device="cpu").save(tmp_path / "preds.csv")
     rows = read(tmp_path / "preds.csv")
-    assert list(rows[0])[:3] == ["id", "split", "prediction"] and len(rows) == 34
-    classes = len(rows[0]) - 3
+    assert [*rows[0]][:3] == ["id", "split", "prediction"] and [*rows[0]][-1] == "target" and len(rows) == 34
+    classes = len(rows[0]) - 4
     for row in rows:
-        probabilities = [float(value) for value in list(row.values())[3:]]
+        probabilities = [float(value) for value in list(row.values())[3:-1]]
         assert len(probabilities) == classes and sum(probabilities) == pytest.approx(1, abs=1e-4)
         assert max(range(classes), key=probabilities.__getitem__) == int(row["prediction"])
     y = run.best.dataset.graphs[0].y.tolist()
     tested = [row for row in rows if row["split"] == "test"]
-    right = sum(int(row["prediction"]) == y[int(row["id"])] for row in tested)
+    assert [int(row["target"]) for row in tested] == [y[int(row["id"])] for row in tested]
+    right = sum(row["prediction"] == row["target"] for row in tested)
     assert right / len(tested) == pytest.approx(run.best.result["test"]["mean"])
 
 
 def test_predictions_of_graphs_have_one_row_each(small_run: Path, tmp_path: Path) -> None:
-    assert predict_run(open_run(small_run), tmp_path / "preds.csv", "cpu") == 60
+    open_run(small_run).predict(device="cpu").save(tmp_path / "preds.csv")
     rows = read(tmp_path / "preds.csv")
-    assert sum(row["split"] == "train" for row in rows) == 42
+    assert len(rows) == 60 and sum(row["split"] == "train" for row in rows) == 42
     assert {int(value) for row in rows for name, value in row.items() if name.startswith("prediction_")} <= {0, 1}
 
 
 def test_a_place_that_cannot_be_written_is_one_line(small_run: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="the predictions cannot be written"):
-        predict_run(open_run(small_run), tmp_path / "no" / "preds.csv", "cpu")
+        open_run(small_run).predict(device="cpu").save(tmp_path / "no" / "preds.csv")
 
 
 def test_each_graph_is_predicted_by_the_fold_that_held_it_out(
@@ -67,7 +68,7 @@ def test_each_graph_is_predicted_by_the_fold_that_held_it_out(
     monkeypatch.setattr(DataSettings, "load", folds)
     fit(small, tmp_path / "run")
     opened = open_run(tmp_path / "run")
-    assert predict_run(opened, tmp_path / "preds.csv", "cpu") == 60
+    opened.predict(device="cpu").save(tmp_path / "preds.csv")
     rows = read(tmp_path / "preds.csv")
     assert [row["split"] for row in rows] == [f"fold-{k % 3}" for k in range(60)]
     held_out = opened.members[1]
@@ -81,7 +82,7 @@ def test_a_run_that_has_not_ended_does_not_predict(small_run: Path, tmp_path: Pa
     shutil.copytree(small_run, tmp_path / "run")
     (tmp_path / "run" / "result.json").unlink()
     with pytest.raises(ValueError, match="has not ended; continue it with: graphkit train --resume"):
-        predict_run(open_run(tmp_path / "run"), tmp_path / "preds.csv", "cpu")
+        open_run(tmp_path / "run").predict(device="cpu")
 
 
 def test_the_best_run_by_validation_predicts(seeds_run: Path) -> None:

@@ -13,7 +13,7 @@ from torch_geometric.data import Data
 
 from graphkit.data import GraphDataset, Split, load
 from graphkit.errors import InputError
-from graphkit.experiments import evaluate_run, open_run, predict_run
+from graphkit.experiments import evaluate_run, open_run
 from graphkit.files import read_json, write_json
 from graphkit.training.fingerprint import _sample, changed, check_origin, fingerprint
 from graphkit.training.train_config import TrainConfig
@@ -124,7 +124,7 @@ def test_data_that_change_after_training_are_refused(tmp_path: Path) -> None:
     message = r"have changed since the run .* was trained \(`y` differs\); restore them, or train again"
     for use in (
         lambda: evaluate_run(open_run(folder)),
-        lambda: predict_run(open_run(folder), tmp_path / "p.csv"),
+        lambda: open_run(folder).predict(),
         lambda: resume(folder),
     ):
         with pytest.raises(InputError, match=message):

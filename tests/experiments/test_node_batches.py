@@ -1,13 +1,12 @@
 """Training and using a model on batches of the nodes of one graph."""
 
-import csv
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from graphkit.experiments import evaluate_run, open_run, predict_run
+from graphkit.experiments import evaluate_run, open_run
 from graphkit.nn import SPAGAN
 from graphkit.nn.attended_paths import attended_paths
 from graphkit.report.collect_paths import path_examples
@@ -78,15 +77,13 @@ def test_workers_change_nothing(run: Path, tmp_path: Path) -> None:
     assert all(torch.equal(expected[name], helped[name]) for name in expected)
 
 
-def test_scores_and_predictions_are_those_of_the_whole_graph(run: Path, tmp_path: Path) -> None:
+def test_scores_and_predictions_are_those_of_the_whole_graph(run: Path) -> None:
     opened = open_run(run)
     assert evaluate_run(opened)["test"] == opened.result["test"]
     data = opened.dataset.graphs[0]
     expected = opened.model(**opened.model.inputs(data)).softmax(dim=-1)
-    assert predict_run(opened, tmp_path / "predictions.csv") == 90
-    with (tmp_path / "predictions.csv").open() as file:
-        rows = [[float(row[f"probability_{label}"]) for label in range(3)] for row in csv.DictReader(file)]
-    torch.testing.assert_close(torch.tensor(rows), expected.detach(), atol=1e-5, rtol=0)
+    for predictions in (opened.predict(), opened.predict(data)):
+        torch.testing.assert_close(torch.tensor(predictions.probability), expected.detach(), atol=1e-6, rtol=0)
 
 
 def test_attended_paths_are_those_of_the_whole_graph(run: Path) -> None:

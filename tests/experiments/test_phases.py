@@ -11,7 +11,7 @@ from torch_geometric.data import Data
 
 from graphkit.data import GraphCollection, GraphDataset
 from graphkit.data.data_settings import DataSettings
-from graphkit.experiments import evaluate_run, open_run, predict_run
+from graphkit.experiments import evaluate_run, open_run
 from graphkit.nn import SPAGAN
 from graphkit.testing import random_graphs
 from graphkit.training.interrupt import Interrupted, InterruptFlag
@@ -51,11 +51,11 @@ def test_the_result_is_that_of_the_last_phase(full_run: Path) -> None:
     assert run.result["validation"]["mean"] == run.metrics[epoch - 1]["validation"] == max(last)
 
 
-def test_the_weights_alone_bring_the_paths_back(full_run: Path, tmp_path: Path) -> None:
+def test_the_weights_alone_bring_the_paths_back(full_run: Path) -> None:
     run = open_run(full_run)
     assert evaluate_run(run)["test"] == run.result["test"]
     assert evaluate_run(run)["validation"] == run.result["validation"]
-    assert predict_run(run, tmp_path / "predictions.csv") == 34
+    assert len(run.predict()) == 34
 
 
 @pytest.mark.parametrize("epoch", [1, 4, 5, 8, 11])

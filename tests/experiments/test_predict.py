@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from graphkit.experiments import open_run, predict_run
-from graphkit.experiments.predict import check_output, csv_cell, write_rows
+from graphkit.experiments import open_run
+from graphkit.experiments.predictions import check_output, write_rows
+from graphkit.files import csv_cell
 from tests.fitting import fit
 
 
@@ -19,22 +20,24 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_end_of_the_name_decides_the_format(run: Path, tmp_path: Path) -> None:
-    opened = open_run(run)
+    predictions = open_run(run).predict(device="cpu")
     for name in ("p.csv", "p.JSON"):
-        assert predict_run(opened, tmp_path / name, "cpu") == 34
+        predictions.save(tmp_path / name)
     table = list(csv.DictReader((tmp_path / "p.csv").read_text().splitlines()))
     rows = json.loads((tmp_path / "p.JSON").read_text())
-    assert set(rows[0]) == {"id", "split", "prediction", "probabilities"} and len(rows) == len(table) == 34
+    assert list(rows[0]) == ["id", "split", "prediction", "probabilities", "target"] and len(rows) == len(table) == 34
     for row, cells in zip(rows, table, strict=True):
-        assert (str(row["id"]), row["split"], row["prediction"]) == (cells["id"], cells["split"], cells["prediction"])
+        assert [str(row[name]) for name in ("id", "split", "prediction", "target")] == [
+            cells[name] for name in ("id", "split", "prediction", "target")
+        ]
         expected = [f"{value:.6g}" for value in row["probabilities"].values()]
         assert [cells[f"probability_{name}"] for name in row["probabilities"]] == expected
 
 
 @pytest.mark.parametrize("name", ["p", "p.txt", "p.csv.gz", ".json"])
-def test_a_name_without_a_known_end_is_refused_before_anything_is_computed(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="`output` must end in .csv or .json .got"):
-        predict_run(None, tmp_path / name)  # type: ignore[arg-type]
+def test_a_name_without_a_known_end_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="`output` must end in .csv or .json .got .*; rename it"):
+        check_output(tmp_path / name)
 
 
 def test_a_folder_and_a_place_in_no_folder_are_refused(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import torch
 
 from graphkit.data import load
 from graphkit.data.data_settings import DataSettings
-from graphkit.experiments import open_run, predict_run
+from graphkit.experiments import open_run
 from graphkit.tasks import make_task
 from graphkit.training.gradient_stepper import GradientStepper
 from graphkit.training.optimizer import Schedule, decay_groups, make_optimizer
@@ -38,7 +38,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_on_clips_can_be_opened_and_predicts(run: Path, tmp_path: Path) -> None:
     opened = open_run(run)
     assert opened.result["task"] == "skeleton-classification" and opened.result["selected_on"] == "validation"
-    assert predict_run(opened, tmp_path / "out.csv") == 36
+    predictions = opened.predict()
+    predictions.save(tmp_path / "out.csv")
+    assert len(predictions) == 36
     head, first = (tmp_path / "out.csv").read_text().splitlines()[:2]
     assert head.startswith("id,split,prediction,probability_walk") and first.split(",")[1] == "train"
 

@@ -1,4 +1,3 @@
-import csv
 import json
 import re
 from pathlib import Path
@@ -9,39 +8,33 @@ import torch
 
 from graphkit.data import load
 from graphkit.data.clip_preprocessing import ClipForm
-from graphkit.experiments import open_run, predict_run
-from graphkit.export import find_clips, open_predictor, predict_clips, write_predictions
+from graphkit.experiments import open_run
+from graphkit.export import find_clips, open_predictor, predict_clips
 from graphkit.skeleton import get_layout
 from tests.data.test_nw_ucla import write_archive
 from tests.fitting import fit
 from tests.skeleton.recordings import random_bodies, write_skeleton
 
 
-def test_files_give_the_predictions_of_the_data_set_that_they_are(
-    clip_run: Path, clips_folder: Path, tmp_path: Path
-) -> None:
+def test_files_give_the_predictions_of_the_data_set_that_they_are(clip_run: Path, clips_folder: Path) -> None:
     run = open_run(clip_run)
-    predict_run(run, tmp_path / "all.csv")
-    predictor = open_predictor(run)
-    predictions = list(predict_clips(predictor, find_clips([clips_folder])))
-    write_predictions(predictions, predictor.form.classes, tmp_path / "clips.csv")
-    rows = [list(csv.reader((tmp_path / name).read_text().splitlines())) for name in ("all.csv", "clips.csv")]
-    assert rows[0][0][2:] == rows[1][0][1:] and len(rows[0]) == len(rows[1]) == 37
-    for expected, row in zip(rows[0][1:], rows[1][1:], strict=True):
-        assert row[0] == f"clip-{int(expected[0]):02d}.npy" and row[1] == expected[2]
-        assert [float(v) for v in row[2:]] == pytest.approx([float(v) for v in expected[3:]], abs=1e-5)
+    expected, predictions = run.predict(), run.predict(clips_folder)
+    assert predictions.ids == tuple(f"clip-{number:02d}.npy" for number in range(36)) and len(expected) == 36
+    assert (predictions.prediction == expected.prediction).all() and predictions.names == expected.names
+    np.testing.assert_allclose(predictions.probability, expected.probability, atol=1e-5)
 
 
 def test_an_exported_file_predicts_the_same_without_its_run(
     exported: Path, clip_run: Path, clips_folder: Path, tmp_path: Path
 ) -> None:
     files = find_clips([clips_folder])[:6]
-    ours, theirs = (list(predict_clips(open_predictor(source), files)) for source in (open_run(clip_run), exported))
-    for one, other in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(one.probabilities, other.probabilities, atol=1e-5, rtol=0)
+    ours, theirs = (predict_clips(source, files) for source in (open_run(clip_run), exported))
+    np.testing.assert_allclose(theirs.probability, ours.probability, atol=1e-5)
     np.save(tmp_path / "short.npy", np.load(files[0])[:3])
-    (short,) = predict_clips(open_predictor(exported), [tmp_path / "short.npy"])
-    assert short.problem == f"'{tmp_path / 'short.npy'}' must have at least 4 frames for this model (got 3)"
+    short = predict_clips(exported, tmp_path / "short.npy")
+    assert len(short) == 0 and short.problems == {
+        "short.npy": f"'{tmp_path / 'short.npy'}' must have at least 4 frames for this model (got 3)"
+    }
 
 
 def test_bad_clips_are_named_and_the_others_predicted(clip_run: Path, clips_folder: Path, tmp_path: Path) -> None:
@@ -74,14 +67,14 @@ def test_bad_clips_are_named_and_the_others_predicted(clip_run: Path, clips_fold
     messages = {f"{name}.npy": message for name, (_, message) in bad.items()}
     messages |= {name: message for name, (_, message) in texts.items()}
     messages[ntu.name] = "must have 20 joints (nw-ucla-20) with 3 channels, as the clips that the model was tr"
-    files = sorted(tmp_path.iterdir())
-    for one in predict_clips(open_predictor(open_run(clip_run)), files):
-        if one.file.name == "single.npy":
-            assert one.problem == "" and float(one.probabilities.sum()) == pytest.approx(1.0)
-            continue
-        assert one.probabilities is None and messages.pop(one.file.name) in one.problem, one
-        assert one.problem.startswith(f"'{one.file}'") and "\n" not in one.problem
+    predictions = open_run(clip_run).predict(sorted(tmp_path.iterdir()))
+    assert predictions.ids == ("single.npy",) and float(predictions.probability.sum()) == pytest.approx(1.0)
+    for name, problem in predictions.problems.items():
+        assert messages.pop(name) in problem, name
+        assert problem.startswith(f"'{tmp_path / name}'") and "\n" not in problem
     assert not messages
+    rows = list(predictions.rows())
+    assert [row["id"] for row in rows] == ["single.npy", *predictions.problems] and "problem" not in rows[0]
 
 
 def test_recordings_are_prepared_as_for_training(tmp_path: Path) -> None:
@@ -134,8 +127,10 @@ def test_a_damaged_form_and_a_model_of_graphs_are_refused(graph_run: Path, tmp_p
     form = ClipForm(get_layout("coco-17"), 3, 1, ("a", "b")).to_dict()
     with pytest.raises(ValueError, match="the form of clips is damaged .TypeError.*'speed'"):
         ClipForm.from_dict({**form, "speed": 1})
-    with pytest.raises(ValueError, match="only models of skeleton clips can predict for new clips .got 'gcn'.; omit"):
+    with pytest.raises(ValueError, match="only models of skeleton clips can predict for new clips .got 'gcn'.; give"):
         open_predictor(open_run(graph_run))
+    with pytest.raises(TypeError, match="expected the paths of files or folders of clips, got Tensor; save clips as"):
+        predict_clips(tmp_path / "model.pt2", torch.zeros(1))
     with pytest.raises(FileNotFoundError, match=re.escape("there is no file or folder 'nowhere'; check the path")):
         find_clips(["nowhere"])
     (tmp_path / "labels.csv").write_text("file,label\n")
@@ -158,14 +153,11 @@ def test_a_folder_of_ones_own_is_trained_on_and_predicted(clips_folder: Path, tm
         "train": {"epochs": 1, "batch_size": 6},
     }
     fit(config, tmp_path / "run")
-    predict_run(open_run(tmp_path / "run"), tmp_path / "all.csv")
-    expected = [row["prediction"] for row in csv.DictReader((tmp_path / "all.csv").read_text().splitlines())]
-    predictor = open_predictor(open_run(tmp_path / "run"))
-    write_predictions(
-        list(predict_clips(predictor, find_clips([dataset_dir]))), predictor.form.classes, tmp_path / "a.json"
-    )
-    rows_read = json.loads((tmp_path / "a.json").read_text())
-    assert [row["prediction"] for row in rows_read] == expected and set(rows_read[0]["probabilities"]) == {
-        "sit",
-        "walk",
-    }
+    run = open_run(tmp_path / "run")
+    expected, predictions = run.predict(), run.predict(dataset_dir)
+    assert predictions.ids == expected.ids and predictions.names == ("sit", "walk")
+    for name in ("prediction", "target"):
+        assert (getattr(predictions, name) == getattr(expected, name)).all()
+    (dataset_dir / "labels.csv").write_text(f"file,label\n{expected.ids[0]},run\n")
+    with pytest.raises(ValueError, match="labels.csv': the label of 'clip-00.npy': unknown class 'run'; known: sit"):
+        run.predict(dataset_dir)

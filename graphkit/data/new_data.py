@@ -1,0 +1,116 @@
+"""Loading of new graphs in the form of the training data of a model."""
+
+import os
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from graphkit.data.data_settings import DataSettings
+from graphkit.data.dataset import GraphDataset, Rejected
+from graphkit.data.loading import apply_transform, load_object
+from graphkit.data.sources import is_path, resolve_root
+from graphkit.errors import InputError
+from graphkit.registry import get_dataset
+
+#: Attributes whose width must be that of the training data.
+_WIDTHS = {"pos": "coordinates", "edge_attr": "edge features"}
+
+
+def load_like(data: Any, dataset: GraphDataset, settings: DataSettings) -> GraphDataset:
+    """Loads new graphs as the training data of a model: same options, transforms and classes.
+
+    Targets are optional, and there is no split. Nodes that a transform removes are ``rejected``.
+
+    Args:
+        data (str, Path or object): Path of a file or folder, name of a data set, or graphs in memory, see
+            :func:`graphkit.load`.
+        dataset (GraphDataset): Training data.
+        settings (DataSettings): Settings of the training data.
+
+    Raises:
+        InputError: If the content is invalid, or its features, categories, classes or items differ from those of the
+            training data.
+        FileNotFoundError: If the path does not exist.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Data
+        >>> from graphkit.data import load
+        >>> new = Data(x=torch.eye(3, 34), edge_index=torch.tensor([[0, 1], [1, 2]]))
+        >>> load_like(new, load("karate"), DataSettings(name="karate")).num_features
+        34
+    """
+    from graphkit.data.user import load_own
+    from graphkit.transforms import build
+
+    options = _options(settings)
+    if not isinstance(data, str | os.PathLike):
+        new = load_object(data, options, use_split=False, like=dataset)
+    elif is_path(data):
+        new = load_own(Path(data).expanduser(), options, use_split=False, like=dataset)
+    else:
+        new = get_dataset(str(data))(resolve_root(settings.root), {})
+    _check_items(new, dataset)
+    new = _with_removed(new, apply_transform(new.replace(splits=()), build(settings.transforms)))
+    _check_widths(new, dataset)
+    return new
+
+
+def _options(settings: DataSettings) -> dict[str, Any]:
+    """Returns the options of the reader of the training data; none for a named data set."""
+    return settings.given(*(field.name for field in fields(DataSettings))) if settings.is_path else {}
+
+
+def _check_items(new: GraphDataset, dataset: GraphDataset) -> None:
+    """Raises an error for data of another task, or with other classes.
+
+    Raises:
+        InputError: If the task or the outputs differ.
+    """
+    if new.task != dataset.task:
+        raise InputError(
+            f"{new.name}: expected data for {dataset.task}, as the training data, got {new.task}; give others"
+        )
+    names, expected = (data.class_names or tuple(map(str, range(data.num_outputs))) for data in (new, dataset))
+    if names != expected:
+        raise InputError(
+            f"{new.name}: expected the outputs of the training data ({', '.join(expected):.100}), got "
+            f"{', '.join(names):.100}; give other data"
+        )
+
+
+def _check_widths(new: GraphDataset, dataset: GraphDataset) -> None:
+    """Raises an error for features of another kind or width.
+
+    Raises:
+        InputError: If features are categories in one of the data sets only, or a width differs.
+    """
+    if new.num_categories != dataset.num_categories:
+        expected, got = (
+            "numbers" if data.num_categories is None else f"categories below {data.num_categories}"
+            for data in (dataset, new)
+        )
+        raise InputError(f"{new.name}: expected {expected} as features, as in the training data, got {got}")
+    if new.num_features != dataset.num_features:
+        raise InputError(
+            f"{new.name}: expected {dataset.num_features} features, as in the training data, got {new.num_features}; "
+            "give the same features in the same order"
+        )
+    widths = [{name: value.shape[1:] for name, value in data.tensors().items()} for data in (new, dataset)]
+    for name, words in _WIDTHS.items():
+        got, wanted = (width.get(name) for width in widths)
+        if got is not None and wanted is not None and got != wanted:
+            raise InputError(
+                f"{new.name}: expected {wanted.numel()} {words}, as in the training data, got {got.numel()}; give the "
+                f"same `{name}`"
+            )
+
+
+def _with_removed(before: GraphDataset, after: GraphDataset) -> GraphDataset:
+    """Returns the transformed data, in which nodes that a transform removed are ``rejected``."""
+    if not after.is_single_graph or after.graphs[0].num_nodes == before.graphs[0].num_nodes:
+        return after
+    kept, names = set(after.node_names), before.node_names or tuple(map(str, range(before.graphs[0].num_nodes or 0)))
+    reason = "removed by the transforms of the training data"
+    removed = [Rejected(name, "", reason, row, 0) for row, name in enumerate(names) if name not in kept]
+    return after.replace(rejected=(*after.rejected, *removed))
