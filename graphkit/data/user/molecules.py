@@ -88,7 +88,7 @@ def _read(
     if like is not None and not isinstance(like.encoder, AtomEncoder):
         raise InputError(f"'{path}' has molecules, and the training data of {like.name} have graphs; give graphs")
     require_rdkit(f"the table of molecules '{path}'")
-    table = Table(path)
+    table = Table(path, keep_empty=True)
     where = f"'{path}'"
     options = TargetOptions.read(target, task, like)
     column, notes = _smiles_column(table, smiles, like is not None)

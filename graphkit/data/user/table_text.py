@@ -63,11 +63,13 @@ def find_delimiter(text: str) -> str:
     return best
 
 
-def read_rows(path: Path) -> tuple[list[list[str]], list[int], str]:
+def read_rows(path: Path, keep_empty: bool = False) -> tuple[list[list[str]], list[int], str]:
     """Reads the rows of a table, the header first.
 
     Args:
         path (Path): File, see :func:`read_text`. A first line ``sep=;``, as for Excel, names the delimiter.
+        keep_empty (bool, optional): Keeps rows of empty cells between others; blank lines are never rows. (default:
+            ``False``)
 
     Returns:
         Rows of stripped cells without empty ones, their line numbers, and the delimiter.
@@ -84,9 +86,12 @@ def read_rows(path: Path) -> tuple[list[list[str]], list[int], str]:
         reader = _reader(rest if named else text, delimiter, strict=True)
         for row in reader:
             cells = [cell.strip() for cell in row]
-            if any(cells):
-                rows.append(cells)
+            if any(cells) or (keep_empty and cells and rows):
+                rows.append(cells if any(cells) else [""] * len(rows[0]))
                 lines.append(reader.line_num + bool(named))
+    while rows and not any(rows[-1]):
+        rows.pop()
+        lines.pop()
     return rows, lines, delimiter
 
 

@@ -33,6 +33,7 @@ class Table:
     Args:
         path (Path): UTF-8 file, or UTF-16 file with a byte order mark, whose first line contains the column names.
         ignored (set[str], optional): Columns to ignore.
+        keep_empty (bool, optional): Keeps empty rows between others. (default: ``False``)
 
     Attributes:
         columns (list[str]): Column names.
@@ -46,7 +47,7 @@ class Table:
         InputError: If the file is empty, a column name is missing or repeated, or a row has a wrong number of cells.
     """
 
-    def __init__(self, path: Path, ignored: frozenset[str] = frozenset()) -> None:
+    def __init__(self, path: Path, ignored: frozenset[str] = frozenset(), keep_empty: bool = False) -> None:
         self.path, self.ignored = path, ignored
         self.row_names: list[str] = []
         self.notes: list[str] = []
@@ -55,7 +56,7 @@ class Table:
             raise FileNotFoundError(
                 f"there is no '{path.name}' in '{path.parent}'; a graph needs edges.csv and nodes.csv"
             )
-        rows, lines, self.delimiter = read_rows(path)
+        rows, lines, self.delimiter = read_rows(path, keep_empty)
         self.columns, self.rows, self.lines = rows[0] if rows else [], rows[1:], lines[1:]
         if not self.columns:
             raise InputError(f"'{path}' is empty; its first line must name the columns")
@@ -80,7 +81,7 @@ class Table:
         for name in names:
             if name in self.columns:
                 continue
-            lower = [column.lower() for column in self.columns]
+            lower = ["" if column in self.ignored else column.lower() for column in self.columns]
             for other in (name.lower(), *SYNONYMS.get(name, ())):
                 if other in lower:
                     index = lower.index(other)
@@ -99,20 +100,24 @@ class Table:
             row.insert(0, cell)
         self.notes[0] = f"'{self.path}': the first column, which has no name, is read as `{name}`"
 
-    def leave_out_gephi(self, *used: str) -> None:
+    def leave_out_gephi(self, *used: str) -> list[str]:
         """Ignores the columns that Gephi adds, with a note.
 
         Args:
             *used (str): Columns that are kept.
+
+        Returns:
+            The ignored columns.
         """
         originals = {self._original.get(name, name) for name in self.columns}
         if not ({"Id", "Label"} <= originals or {"Source", "Target"} <= originals):
-            return
+            return []
         extra = [name for name in self.columns if name in GEPHI and name not in used and name not in self.ignored]
         if extra:
             self.ignored |= frozenset(extra)
             listed = ", ".join(f"`{name}`" for name in extra)
             self.notes.append(f"'{self.path}': not used: {listed}, which Gephi writes")
+        return extra
 
     def require(self, name: str) -> list[str]:
         """Returns the cells of a required column, unchanged.
