@@ -200,7 +200,13 @@ def save_table(path: str | Path, columns: Sequence[str], rows: Sequence[Mapping[
 
 def save_weights(path: str | Path, weights: dict[str, Tensor]) -> None:
     """Writes named tensors in the safetensors format, atomically."""
-    content = save({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()})
+    tensors, storages = {}, set[int]()
+    for name, tensor in weights.items():
+        value = tensor.detach().cpu().contiguous()
+        address = value.untyped_storage().data_ptr()
+        tensors[name] = value.clone() if address in storages else value  # the format has no shared tensors
+        storages.add(address)
+    content = save(tensors)
     write_atomically(path, lambda temporary: temporary.write_bytes(content))
 
 

@@ -225,7 +225,7 @@ def _arguments(module: torch.nn.Module) -> dict[str, bool]:
 
 
 def _value(name: str, data: Data, needed: bool) -> Any:
-    """Returns an argument of a module from a graph or batch; ``None`` if there is none."""
+    """Returns an argument of a module from a graph or batch, or ``None``."""
     batch = data.get("batch")
     if name == "data":
         return _visible(data)
