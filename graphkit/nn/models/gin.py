@@ -47,8 +47,10 @@ class _Body(PyGGIN):
     """PyG stack of :class:`_GINConv`."""
 
     def init_conv(self, in_channels: Any, out_channels: int, **options: Any) -> GINConv:
-        """Creates a layer."""
-        return _GINConv(super().init_conv(in_channels, out_channels).nn, **options)
+        """Creates a layer; in PyG, the perceptron of the last layer is only as wide as the output."""
+        channels = [in_channels, self.hidden_channels, out_channels]
+        norm = {"norm": self.norm, "norm_kwargs": self.norm_kwargs}
+        return _GINConv(PyGMLP(channels, act=self.act, act_first=self.act_first, **norm), **options)
 
 
 class _GINConv(GINConv):

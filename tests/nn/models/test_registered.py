@@ -34,7 +34,7 @@ def dataset(task: str, **changes: object) -> GraphDataset:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("task", ["node-classification", "graph-classification"])
+@pytest.mark.parametrize("task", ["node-classification", "node-regression", "graph-classification"])
 def test_is_made_from_a_data_set_and_runs(name: str, task: str) -> None:
     model = get_model(name).from_data(dataset(task))
     assert isinstance(model, GraphModel)
@@ -159,3 +159,9 @@ def test_shared_norms_take_the_place_of_all_norms() -> None:
     assert all(parameter is before[name] for name, parameter in model.named_parameters())
     convert_sync_batchnorm(model)
     assert len({id(module.together) for module in norms}) == 1 and model["first"][1] is norms[0]
+
+
+def test_the_last_perceptron_of_gin_is_as_wide_as_the_others() -> None:
+    """With one target, a single hidden unit would be the only way out, which can be dead from the beginning."""
+    model = get_model("gin").from_data(dataset("node-regression", num_outputs=1), hidden_channels=16)
+    assert [conv.nn.channel_list for conv in model.body.convs] == [[6, 16, 16], [16, 16, 1]]
