@@ -1,5 +1,6 @@
 """Tasks: loss, metrics and prediction for each kind of target."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
@@ -12,7 +13,9 @@ from graphkit.errors import InputError
 from graphkit.metrics import (
     accuracy,
     balanced_accuracy,
+    class_roc_auc,
     class_weights,
+    macro_f1,
     mae,
     micro_f1,
     r2,
@@ -41,6 +44,7 @@ __all__ = [
 METRICS: dict[str, Callable[[Tensor, Tensor], Tensor | float]] = {
     "accuracy": accuracy,
     "balanced-accuracy": balanced_accuracy,
+    "macro-f1": macro_f1,
     "mae": mae,
     "micro-f1": micro_f1,
     "r2": r2,
@@ -128,9 +132,20 @@ class Task(ABC):
             output (Tensor): ``[B, C]``, outputs.
         """
 
-    def score(self, output: Tensor, y: Tensor) -> float:
-        """Computes the metric of all outputs against all targets, as a fraction."""
-        return float(METRICS[self.metric](output, y))
+    def score(self, output: Tensor, y: Tensor, metric: str = "") -> float:
+        """Computes the metric of all outputs against all targets, as a fraction.
+
+        Args:
+            output (Tensor): ``[B, C]``, outputs.
+            y (Tensor): ``[B]`` or ``[B, C]``, targets.
+            metric (str, optional): Name of another metric of the task. (default: that of the task)
+        """
+        return float(METRICS[metric or self.metric](output, y))
+
+    def scores(self, output: Tensor, y: Tensor) -> dict[str, float | None]:
+        """Computes all metrics of the task, ``None`` if undefined."""
+        scores = {metric: self.score(output, y, metric) for metric in self.metrics}
+        return {metric: score if math.isfinite(score) else None for metric, score in scores.items()}
 
     def has_score(self, y: Tensor) -> bool:
         """Returns whether :meth:`score` is defined for the targets, for any outputs."""
@@ -140,7 +155,7 @@ class Task(ABC):
 class Classification(Task):
     """Single-label classification with cross-entropy; targets are ``[B]`` int64."""
 
-    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "balanced-accuracy")
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "balanced-accuracy", "macro-f1", "roc-auc")
     #: Label smoothing of the cross-entropy.
     label_smoothing = 0.0
     #: Weight ``[C]`` of the loss of an item by its class; ``None`` for equal weights, or those of the metric.
@@ -186,6 +201,14 @@ class Classification(Task):
     def predict(self, output: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the most probable class ``[B]`` and the probabilities ``[B, C]``."""
         return output.argmax(dim=-1), output.softmax(dim=-1)
+
+    def score(self, output: Tensor, y: Tensor, metric: str = "") -> float:
+        """Computes the metric; the ROC-AUC is that of one class against the rest."""
+        return class_roc_auc(output, y) if (metric or self.metric) == "roc-auc" else super().score(output, y, metric)
+
+    def has_score(self, y: Tensor) -> bool:
+        """Returns whether there are two classes, which ROC-AUC requires."""
+        return self.metric != "roc-auc" or bool((y != y[:1]).any())
 
 
 class MultiLabel(Task):
@@ -279,9 +302,9 @@ class Regression(Task):
             output = (output * self.std.to(output.device) + self.mean.to(output.device)).to(widen(output).dtype)
         return output, output
 
-    def score(self, output: Tensor, y: Tensor) -> float:
+    def score(self, output: Tensor, y: Tensor, metric: str = "") -> float:
         """Computes the metric of all outputs in units of the data."""
-        return super().score(self.predict(output)[0], y)
+        return super().score(self.predict(output)[0], y, metric)
 
 
 class NodeRegression(Regression):
@@ -313,7 +336,12 @@ class SkeletonClassification(Classification):
     """Action classification of skeleton clips."""
 
     name = "skeleton-classification"
-    metrics = ("accuracy", "balanced-accuracy", "top-5-accuracy")
+    metrics = ("accuracy", "balanced-accuracy", "macro-f1", "roc-auc", "top-5-accuracy")
+
+    def score(self, output: Tensor, y: Tensor, metric: str = "") -> float:
+        """Computes the metric; another metric than that of the task is NaN where there are too few classes."""
+        undefined = metric == "top-5-accuracy" and output.size(1) < 5
+        return math.nan if undefined else super().score(output, y, metric)
 
 
 _TASKS: dict[str, type[Task]] = {

@@ -12,10 +12,11 @@ from graphkit.training.batches import Batches
 from graphkit.training.build_model import init_model
 from graphkit.training.cpu_settings import cpu_settings, sensible_threads
 from graphkit.training.environment import peak_memory_mb, pick_device
+from graphkit.training.final_scores import final_scores
 from graphkit.training.fit_task import fit_task
-from graphkit.training.loop import evaluate
+from graphkit.training.loop import collect, evaluate
 from graphkit.training.node_batches import node_loader
-from graphkit.training.run_result import FitResult, combine
+from graphkit.training.run_result import FitResult, TaskScores, combine
 from graphkit.training.seeds import seed_everything
 
 
@@ -48,16 +49,19 @@ def _evaluate_fit(fit: RunFolder, device: torch.device) -> FitResult:
     seed_everything(fit.config.seed)
     untrained = init_model(fit.config.model, dataset, split).to(device)
     model = fit.model.to(device)
-    scores: dict[str, float | None] = {}
+    validation, scores = None, TaskScores()
     with cpu_settings(fit.config.train.threads or sensible_threads(dataset, batch_size)):
         nodes = node_loader(model, dataset, batch_size)
-        for name, ids in (("test", split.test), ("validation", split.val)):
-            batches = Batches(dataset, ids, batch_size, device, nodes=nodes)
-            scores[name] = evaluate(model, task, batches)[1] if ids.numel() else None
+        if split.test.numel():
+            batches = Batches(dataset, split.test, batch_size, device, nodes=nodes)
+            scores = final_scores(task, *collect(model, batches), dataset)
+        if split.val.numel():
+            validation = evaluate(model, task, Batches(dataset, split.val, batch_size, device, nodes=nodes))[1]
         extras = extra_metrics(model, untrained, dataset, split)
     return {
-        "test": scores["test"],
-        "validation": scores["validation"],
+        **scores,
+        "test": scores.get("scores", {}).get(task.metric),
+        "validation": validation,
         "epoch": fit.result["epochs"][0] if fit.result else None,
         "curve": None,
         "extras": extras,

@@ -2,7 +2,10 @@
 
 from graphkit.metrics.accuracy import accuracy
 from graphkit.metrics.balanced_accuracy import balanced_accuracy
+from graphkit.metrics.class_roc_auc import class_roc_auc
+from graphkit.metrics.class_scores import ClassScores, class_scores
 from graphkit.metrics.class_weights import class_weights
+from graphkit.metrics.confusion_counts import confusion_counts
 from graphkit.metrics.continual import (
     average_forgetting,
     average_performance,
@@ -16,6 +19,7 @@ from graphkit.metrics.factor_matching import assign_factors, fixed_ged, fixed_ma
 from graphkit.metrics.factors import FactorScores, c_score, factor_scores
 from graphkit.metrics.feature_correlation import feature_correlation
 from graphkit.metrics.fold_curve import FoldScore, fold_curve
+from graphkit.metrics.macro_f1 import macro_f1
 from graphkit.metrics.mae import mae
 from graphkit.metrics.micro_f1 import micro_f1
 from graphkit.metrics.mixture_weights import mixture_weights
@@ -29,6 +33,7 @@ from graphkit.metrics.segment_auc import segment_auc
 from graphkit.metrics.topk_accuracy import topk_accuracy
 
 __all__ = [
+    "ClassScores",
     "EditDistances",
     "FactorScores",
     "FoldScore",
@@ -39,7 +44,10 @@ __all__ = [
     "average_performance",
     "balanced_accuracy",
     "c_score",
+    "class_roc_auc",
+    "class_scores",
     "class_weights",
+    "confusion_counts",
     "edge_auc",
     "edit_distances",
     "factor_scores",
@@ -50,6 +58,7 @@ __all__ = [
     "forgetting",
     "forward_transfer",
     "learning_accuracy",
+    "macro_f1",
     "mae",
     "matched_ged",
     "micro_f1",

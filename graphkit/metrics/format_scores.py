@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 #: Metrics that are shown as percentages.
-PERCENT = frozenset(("accuracy", "balanced-accuracy", "micro-f1", "roc-auc", "top-5-accuracy"))
+PERCENT = frozenset(("accuracy", "balanced-accuracy", "macro-f1", "micro-f1", "roc-auc", "top-5-accuracy"))
 
 
 def format_score(value: float, percent: bool = False, digits: int = 4, sign: bool = False) -> str:

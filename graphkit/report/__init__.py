@@ -2,7 +2,7 @@
 
 from graphkit.report.clips import clip_animation, clip_strip, learned_graphs_picture
 from graphkit.report.collect_clips import ClipExample, LearnedGraph, joint_weights
-from graphkit.report.confusion import confusion_counts, confusion_matrix
+from graphkit.report.confusion import confusion_matrix
 from graphkit.report.continual_report import performance_matrices, performance_over_tasks
 from graphkit.report.correlation import block_contrast, correlation_maps
 from graphkit.report.curves import training_curves
@@ -25,7 +25,6 @@ __all__ = [
     "clip_animation",
     "clip_strip",
     "coefficient_histograms",
-    "confusion_counts",
     "confusion_matrix",
     "correlation_maps",
     "factor_graphs",

@@ -15,8 +15,6 @@ from graphkit.metrics import edit_distances, factor_scores, feature_correlation
 from graphkit.metrics.edit_distance import SymmetricEdges, symmetric_edges
 from graphkit.metrics.factor_quality import found_factors
 from graphkit.nn import FactorGCN
-from graphkit.report.collect_clips import COUNTED, has_clips, spread_out
-from graphkit.report.confusion import confusion_counts
 from graphkit.report.factors import FactorExample, Match
 from graphkit.report.no_picture import NoPicture, loading
 from graphkit.training.batches import Batches
@@ -40,27 +38,6 @@ def has_factors(fit: RunFolder) -> bool:
 def has_true_factors(dataset: GraphDataset) -> bool:
     """Returns whether a data set has true factors."""
     return dataset.has_factor_masks
-
-
-def confusion(run: RunFolder) -> Tensor:
-    """Computes the confusion matrix ``[C, C]`` of the test items.
-
-    The result is that of the best fit, or the sum over all folds. Large sets of clips are subsampled.
-    """
-    folds = run.members if run.result.get("selected_on") == "fold" else ()
-    counts = []
-    for fit in folds or (run.best,):
-        with loading():
-            _ = fit.dataset, fit.model
-        task = fit_task(fit.dataset, fit.split, fit.config.train)
-        device = torch.device("cpu")
-        batch_size = fit.config.train.batch_size
-        nodes = node_loader(fit.model, fit.dataset, batch_size)
-        ids = spread_out(fit, COUNTED) if has_clips(fit) else fit.split.test
-        batches = Batches(fit.dataset, ids, batch_size, device, nodes=nodes)
-        output, y = collect(fit.model, batches)
-        counts.append(confusion_counts(task.predict(output)[0], y.view(-1), fit.dataset.num_outputs))
-    return torch.stack(counts).sum(dim=0)
 
 
 def test_values(run: RunFolder) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,7 @@ from graphkit.skeleton import SkeletonLayout
 #: Number of test clips for the mean of learned matrices.
 AVERAGED = 32
 #: Limits on evaluated frames (times persons), for the choice of clips and for the confusion matrix.
-LOOKED_AT, COUNTED = 20_000, 60_000
+LOOKED_AT = 20_000
 
 
 class ClipExample(NamedTuple):

@@ -12,30 +12,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: Largest number of classes for which counts are printed.
-_ANNOTATED = 15
-
-
-def confusion_counts(prediction: Tensor, y: Tensor, num_classes: int) -> Tensor:
-    """Computes the confusion matrix ``[C, C]`` int64, with true classes in rows.
-
-    Args:
-        prediction (Tensor): ``[B]`` int64, predicted classes.
-        y (Tensor): ``[B]`` int64, true classes.
-        num_classes (int): Number of classes C.
-
-    Example:
-        >>> import torch
-        >>> confusion_counts(torch.tensor([0, 1, 1]), torch.tensor([0, 0, 1]), 2).tolist()
-        [[1, 1], [0, 1]]
-    """
-    return torch.bincount(y * num_classes + prediction, minlength=num_classes**2).view(num_classes, num_classes)
+ANNOTATED = 15
 
 
 def confusion_matrix(counts: Tensor, names: Sequence[str] = ()) -> "Figure":
     """Draws a confusion matrix with counts, shaded by the fraction of the true class.
 
     Args:
-        counts (Tensor): ``[C, C]``, true classes in rows, see :func:`confusion_counts`.
+        counts (Tensor): ``[C, C]``, true classes in rows, see :func:`~graphkit.metrics.confusion_counts`.
         names (list[str], optional): Class names. (default: class indices)
     """
     num_classes = counts.size(0)
@@ -50,7 +34,7 @@ def confusion_matrix(counts: Tensor, names: Sequence[str] = ()) -> "Figure":
         image = torch.tensor(to_rgba(SERIES[0])).repeat(num_classes, num_classes, 1).double()
         image[..., 3] = share * 0.94 + 0.03  # opacity, so that empty cells have the color of the page
         axis.imshow(image.numpy(), interpolation="nearest")
-        if num_classes <= _ANNOTATED:
+        if num_classes <= ANNOTATED:
             for row in range(num_classes):
                 for column in range(num_classes):
                     count, dark = int(counts[row, column]), float(share[row, column]) > 0.65

@@ -3,10 +3,12 @@
 import base64
 
 import numpy as np
+import torch
 
 from graphkit.experiments import RunFolder
 from graphkit.metrics.format_scores import PERCENT
 from graphkit.report import collect, collect_clips, collect_paths
+from graphkit.report.classes import class_tables
 from graphkit.report.clips import clip_animation, clip_strip, learned_graphs_picture
 from graphkit.report.confusion import confusion_matrix
 from graphkit.report.correlation import block_contrast, correlation_maps
@@ -16,9 +18,6 @@ from graphkit.report.no_picture import NoPicture, loading
 from graphkit.report.page import Block, Cell, Figure, Folded, Note, Section, Table, attempt, draw
 from graphkit.report.path_figures import attended_paths_picture
 from graphkit.report.regression import POINTS, TARGETS, predicted_values
-
-#: Single-label classification tasks.
-_CONFUSED = ("node-classification", "graph-classification", "skeleton-classification")
 
 
 def curves_section(run: RunFolder) -> list[Section]:
@@ -38,6 +37,20 @@ def curves_section(run: RunFolder) -> list[Section]:
         caption += "The training loss includes the penalties of the model, the other loss does not."
     label = "Loss and score over the epochs"
     return [Section("Training", [draw(run.path, figure, "curves", label, caption, wide=True)])]
+
+
+def class_section(run: RunFolder) -> list[Section]:
+    """Returns the section of the scores of each class, for tasks with one class per item."""
+    result = run.result
+    if not result.get("confusion"):
+        return []
+    counts, names = torch.tensor(result["confusion"]), [row["name"] for row in result["classes"]]
+    items = f"test items of {len(run.fits)} runs" if len(run.fits) > 1 else "test items"
+    items += ", last epoch" if result.get("selected_on") == "fold" else ""
+    share = float(counts.diagonal().sum() / counts.sum().clamp(min=1))
+    caption = f"Counts over the {items}; {share:.1%} on the diagonal. Shading is the fraction of the true class."
+    figure = draw(run.path, confusion_matrix(counts, names), "confusion", "Confusion matrix", caption)
+    return [Section("Classes", [*class_tables(result), figure])]
 
 
 def picture_sections(run: RunFolder) -> list[Section]:
@@ -60,8 +73,6 @@ def picture_sections(run: RunFolder) -> list[Section]:
         parts.append(Section("Clips", attempt(_clips, run)))
         if run.best.model.returns_joint_attention:
             parts.append(Section("Learned graphs", attempt(_learned, run)))
-    if dataset.task in _CONFUSED and run.result.get("test"):
-        parts.append(Section("Confusion", attempt(_confusion, run)))
     if dataset.task.endswith("regression") and run.result.get("test"):
         parts.append(Section("Predicted values", attempt(_values, run)))
     return parts
@@ -179,19 +190,6 @@ def _learned(run: RunFolder) -> list[Block]:
         draw(run.path, figure, "graphs", "Learned matrices of each block", caption, wide=True),
         Folded("The strongest pairs of joints", Table(head, rows)),
     ]
-
-
-def _confusion(run: RunFolder) -> list[Block]:
-    counts = collect.confusion(run)
-    several = run.result.get("selected_on") == "fold" and len(run.members) > 1
-    which = "all folds together, last epoch" if several else f"test items of {run.best.path.name}"
-    few, all_of_them = int(counts.sum()), run.best.split.test.numel()
-    if collect_clips.has_clips(run.best) and few < all_of_them:
-        which = f"{few:,} of the {all_of_them:,} {which}"
-    share = float(counts.diagonal().sum() / counts.sum().clamp(min=1))
-    caption = f"Counts over {which}; {share:.1%} on the diagonal. Shading is the fraction of the true class."
-    figure = confusion_matrix(counts, run.best.dataset.class_names)
-    return [draw(run.path, figure, "confusion", "Confusion matrix", caption)]
 
 
 def _values(run: RunFolder) -> list[Block]:

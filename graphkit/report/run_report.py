@@ -29,7 +29,7 @@ from graphkit.report.page import (
     reproduce,
     settings_table,
 )
-from graphkit.report.pictures import curves_section, picture_sections
+from graphkit.report.pictures import class_section, curves_section, picture_sections
 from graphkit.report.style import require_matplotlib, save_png
 from graphkit.training.run_files import read_result
 
@@ -132,7 +132,7 @@ def run_page(run: RunFolder) -> Page:
         warning = "This run has not ended and has no scores yet. Continue it with graphkit train --resume."
         sections = [*curves_section(run), _reproduce(run), _settings(run)]
         return Page(title, lead, sections, warnings=[warning])
-    sections = [Section("Scores", _scores(run)), *curves_section(run), *picture_sections(run)]
+    sections = [Section("Scores", _scores(run)), *class_section(run), *curves_section(run), *picture_sections(run)]
     return Page(title, lead, [*sections, _reproduce(run), _settings(run)], tiles=scores.headline(result))
 
 
@@ -141,8 +141,7 @@ def _scores(run: RunFolder) -> list[Block]:
     result, fits = run.result, run.fits
     blocks: list[Block] = [Note(scores.SELECTED.get(result.get("selected_on", ""), ""), "")]
     floors, factors, others = scores.floor_table(result), scores.factor_table(result), scores.other_scores(result)
-    if floors:
-        blocks.append(floors)
+    blocks += [table for table in (floors, scores.score_table(result)) if table]
     if factors:
         blocks += [factors, Note(_FACTORS)]
     if others:

@@ -90,6 +90,16 @@ def floor_table(result: dict[str, Any]) -> Table | None:
     return Table(["test", *(f"{name} {'↑' if maximizes(name) else '↓'}" for name in names)], rows)
 
 
+def score_table(result: dict[str, Any]) -> Table | None:
+    """Returns the table of all metrics on the test items; ``None`` for a single one, or with floors."""
+    test = result.get("scores", {})
+    if len(test) < 2 or result.get("floors"):
+        return None
+    rows = [["this model", *(spread(score, name in PERCENT) for name, score in test.items())]]
+    title = "All metrics, at the last epoch" if result.get("selected_on") == "fold" else ""
+    return Table(["test", *(f"{name} {'↑' if maximizes(name) else '↓'}" for name in test)], rows, title)
+
+
 def other_scores(result: dict[str, Any]) -> Table | None:
     """Returns the table of all other scores; ``None`` for a result without them."""
     excluded = {"test", "validation", *(prefix + name for prefix in _ROWS for name in FACTOR_SCORES)}

@@ -143,6 +143,14 @@ def collect(model: GraphModel, batches: Pairs) -> tuple[Tensor, Tensor]:
     return torch.cat([output for output, _ in pairs]), torch.cat([y for _, y in pairs])
 
 
+def collect_all(model: GraphModel, batches: Pairs, communicator: Communicator | None = None) -> tuple[Tensor, Tensor]:
+    """Returns the outputs and the targets of all items and, with a communicator, of all ranks."""
+    output, y = collect(model, batches)
+    if communicator is not None:
+        output, y = communicator.all_gather_rows(output), communicator.all_gather_rows(y)
+    return output, y
+
+
 @torch.no_grad()
 def evaluate(
     model: GraphModel, task: Task, batches: Pairs, communicator: Communicator | None = None
@@ -157,9 +165,7 @@ def evaluate(
         batches: Batches of the items; with several processes, the slices of this rank.
         communicator: Communicator of the processes. The score is that of all items together, not a mean over ranks.
     """
-    output, y = collect(model, batches)
-    if communicator is not None:
-        output, y = communicator.all_gather_rows(output), communicator.all_gather_rows(y)
+    output, y = collect_all(model, batches, communicator)
     score = task.score(output, y)
     return float(task.loss(output, y)), score if math.isfinite(score) else None
 

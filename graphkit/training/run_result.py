@@ -8,12 +8,13 @@ from types import UnionType
 from typing import Annotated, Any, TypedDict, TypeVar, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 import torch
+from torch import Tensor
 
 from graphkit.coercion import Range
 from graphkit.data import GraphDataset
 from graphkit.errors import InputError
 from graphkit.files import read_json
-from graphkit.metrics import fold_curve, paired_test
+from graphkit.metrics import class_scores, fold_curve, paired_test
 from graphkit.tasks import maximizes
 from graphkit.training.train_config import TrainConfig
 
@@ -45,17 +46,31 @@ class Scores(TypedDict):
     runs: list[float]
 
 
-class _TaskScores(TypedDict, total=False):
-    """Keys of some tasks.
+class ClassRow(TypedDict):
+    """Scores of one class on the test items, ``None`` where they are undefined; ``count`` is its number of items."""
 
-    ``floors`` contains the test scores of trivial predictions of a regression, see
-    :func:`~graphkit.metrics.floors.regression_floors`.
+    name: str
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    count: Count
+
+
+class TaskScores(TypedDict, total=False):
+    """Keys of some tasks, for the test items.
+
+    ``scores`` contains all metrics of the task. For tasks with one class per item, ``classes`` contains the scores of
+    each class, and ``confusion`` the confusion matrix with true classes in rows. ``floors`` contains the scores of
+    trivial predictions of a regression, see :func:`~graphkit.metrics.floors.regression_floors`.
     """
 
+    scores: dict[str, float | None]
+    classes: list[ClassRow]
+    confusion: list[list[Count]]
     floors: dict[str, dict[str, float | None]]
 
 
-class FitResult(_TaskScores):
+class FitResult(TaskScores):
     """Content of ``fit.json``: one seed on one split.
 
     ``curve`` contains the held-out score after every epoch under the ten-fold protocol, else it is ``None``; ``extras``
@@ -73,7 +88,15 @@ class FitResult(_TaskScores):
     extras: dict[str, float | None]
 
 
-class TrainResult(TypedDict):
+class _CombinedScores(TypedDict, total=False):
+    """Keys of :class:`TaskScores` over several fits."""
+
+    scores: dict[str, Scores | None]
+    classes: list[ClassRow]
+    confusion: list[list[Count]]
+
+
+class TrainResult(_CombinedScores):
     """Content of ``result.json`` of ``train`` that other commands read."""
 
     model: str
@@ -182,7 +205,8 @@ def combine(
 
     The deviation over seeds is that of a sample. Under the ten-fold protocol, the epoch is that with the best mean over
     the folds, and the deviation is that of the population of the folds at this epoch. With several seeds, this is
-    repeated for each seed, and mean and deviation are those of the seeds.
+    repeated for each seed, and mean and deviation are those of the seeds. The keys ``scores``, ``classes`` and
+    ``confusion`` are then those of the last epoch.
     """
     metric = config.train.metric or dataset.metric
     result: dict[str, Any] = {
@@ -193,7 +217,8 @@ def combine(
         "metric": metric,
         "maximize": maximizes(metric),
     }
-    if fits[0]["curve"] is not None and len(fits) > 1:  # a single fold has no mean curve
+    by_folds = fits[0]["curve"] is not None and len(fits) > 1  # a single fold has no mean curve
+    if by_folds:
         result |= _by_folds(fits, result["maximize"])
     else:
         result["test"] = summary([fit["test"] for fit in fits])
@@ -204,6 +229,7 @@ def combine(
         result["epochs"] = [fit["epoch"] for fit in fits]
     for key in sorted({key for fit in fits for key in fit["extras"]}):
         result[key] = summary([fit["extras"].get(key) for fit in fits])
+    result |= _combine_scores(fits, by_folds)
     if fits[0].get("floors"):
         result["floors"] = _mean_floors([fit["floors"] for fit in fits])
     return result | {
@@ -213,6 +239,56 @@ def combine(
         "peak_memory_mb": round(peak_memory, 1) if isfinite(peak_memory) else None,
         "run": str(folder),
     }
+
+
+def class_rows(confusion: Tensor, count: Tensor, names: Sequence[str]) -> list[ClassRow]:
+    """Returns the scores of each class, ``None`` where they are undefined."""
+    scores = class_scores(confusion, count)
+    columns = (values.tolist() for values in (scores.precision, scores.recall, scores.f1))
+    rows = zip(names, *columns, count.tolist(), strict=True)
+
+    def defined(value: float) -> float | None:
+        return value if isfinite(value) else None
+
+    return [
+        {"name": name, "precision": defined(p), "recall": defined(r), "f1": defined(f1), "count": int(items)}
+        for name, p, r, f1, items in rows
+    ]
+
+
+def _combine_scores(fits: Sequence[Mapping[str, Any]], by_folds: bool = False) -> dict[str, Any]:
+    """Returns the keys ``scores``, ``classes`` and ``confusion`` of several fits.
+
+    The confusion matrix is the sum over all fits, so that an item that is a test item of several fits counts several
+    times; the scores of the classes are those of this sum. All other scores are means over the fits.
+
+    Args:
+        fits: Contents of ``fit.json``; older ones have no such keys.
+        by_folds: If ``True``, the fits are the folds of each seed, and several seeds have a mean each.
+    """
+    result: dict[str, Any] = {}
+    if all(fit.get("scores") for fit in fits):
+        seeds = sorted({fit["seed"] for fit in fits})
+        groups = [[fit for fit in fits if fit["seed"] == seed] for seed in seeds]
+        groups = groups if by_folds and len(seeds) > 1 else [[fit] for fit in fits]
+        result["scores"] = {
+            name: summary(
+                [_mean([fit["scores"][name] for fit in group]) for group in groups], by_folds and len(seeds) == 1
+            )
+            for name in fits[0]["scores"]
+        }
+    if all(fit.get("confusion") for fit in fits):
+        confusion = torch.stack([torch.tensor(fit["confusion"]) for fit in fits]).sum(dim=0)
+        count = torch.stack([torch.tensor([row["count"] for row in fit["classes"]]) for fit in fits]).sum(dim=0)
+        result["classes"] = class_rows(confusion, count, [row["name"] for row in fits[0]["classes"]])
+        result["confusion"] = confusion.tolist()
+    return result
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """Returns the mean of the defined values, ``None`` without any."""
+    defined = [value for value in values if value is not None]
+    return fmean(defined) if defined else None
 
 
 def _mean_floors(floors: Sequence[Mapping[str, Mapping[str, float | None]]]) -> dict[str, dict[str, float | None]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from graphkit.data import GraphDataset
 from graphkit.distributed.communicator import get_communicator
@@ -29,11 +30,12 @@ from graphkit.training.checkpoint import (
 )
 from graphkit.training.cpu_settings import cpu_settings, sensible_threads
 from graphkit.training.early_stopping import EarlyStopping
+from graphkit.training.final_scores import final_scores
 from graphkit.training.fingerprint import check_origin, fingerprint
 from graphkit.training.fit_task import fit_task
 from graphkit.training.gradient_stepper import GradientStepper
 from graphkit.training.interrupt import GRACE, Interrupted, InterruptFlag
-from graphkit.training.loop import evaluate, run_epoch, train_epoch, undefined_parts
+from graphkit.training.loop import collect_all, evaluate, run_epoch, train_epoch, undefined_parts
 from graphkit.training.loss import ExtraLosses, TrainingLoss, parallel
 from graphkit.training.node_batches import drawing, node_loader
 from graphkit.training.optimizer import Schedule, make_optimizer
@@ -279,11 +281,14 @@ class Trainer:
         """Computes the test score of the selected weights, and writes the results."""
         if self.selects:
             self.model.load_state_dict(self.selection.weights)
-        test = self._evaluate(self.test_batches)[1] if self.test_batches is not None else None
+        test = None
+        if self.test_batches is not None:
+            test = collect_all(self.model, self.test_batches, self.communicator if self.shared else None)
         return self.communicator.broadcast_from_rank0(lambda: self._result(test))
 
-    def _result(self, test: float | None) -> FitResult:
+    def _result(self, test: tuple[Tensor, Tensor] | None) -> FitResult:
         """Writes the weights and the table of epochs, and returns the scores."""
+        scores = {} if test is None else final_scores(self.task, *test, self.dataset)
         save_weights(self.folder / "model.safetensors", self.model.state_dict())
         save_table(self.folder / "metrics.csv", COLUMNS, self.rows)
         seed_everything(self.config.seed)
@@ -291,7 +296,7 @@ class Trainer:
         return {
             "epoch": self.selection.epoch if self.selects else self.epoch,
             "validation": self.selection.score if self.selects else None,
-            "test": test,
+            "test": scores.get("scores", {}).get(self.task.metric),
             "parameters": sum(p.numel() for p in self.model.parameters()),
             "seconds": self.seconds,
             "seed": self.config.seed,
@@ -299,6 +304,7 @@ class Trainer:
             "curve": self._curve() if self.dataset.protocol == "fold" else None,
             "extras": extra_metrics(self.model, untrained, self.dataset, self.split),
             "floors": regression_floors(self.dataset, self.split),
+            **scores,
         }
 
     def _curve(self) -> list[float | None]:

@@ -1,7 +1,8 @@
 import torch
 from sklearn.metrics import confusion_matrix as expected_matrix
 
-from graphkit.report import confusion_counts, confusion_matrix
+from graphkit.metrics import confusion_counts
+from graphkit.report import confusion_matrix
 
 
 def test_counts_match_sklearn() -> None:

@@ -98,19 +98,19 @@ def test_data_that_are_gone_leave_the_rest(plain_run: Path, tmp_path: Path) -> N
     assert "Figures of the data are omitted" in text and "&lt;gone&gt;" in text and "test accuracy" in text
 
 
-def test_a_picture_is_left_out_for_a_stated_reason_only(plain_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_is_left_out_for_a_stated_reason_only(node_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_picture(*_: object) -> None:
         raise NoPicture("nothing to draw")
 
     def fault(*_: object) -> None:
         raise InputError("`x` must be something else")
 
-    monkeypatch.setattr(collect, "confusion", no_picture)
-    text = page(plain_run)
+    monkeypatch.setattr(collect, "factor_view", no_picture)
+    text = page(node_run)
     assert "This figure is omitted: nothing to draw" in text and "test accuracy" in text
-    monkeypatch.setattr(collect, "confusion", fault)  # such as a wrong argument: a fault of the program
+    monkeypatch.setattr(collect, "factor_view", fault)  # such as a wrong argument: a fault of the program
     with pytest.raises(InputError, match="something else"):
-        page(plain_run)
+        page(node_run)
 
 
 def test_graphs_without_a_true_pattern_have_no_picture(factor_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
