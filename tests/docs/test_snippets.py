@@ -30,6 +30,8 @@ PAGES = [page for page in PAGES if "_build" not in page.parts]
 BLOCK = re.compile(r"(?:^<!-- not run: (.+?) -->\n+)?^( *)```(\w+)\n(.*?)^ *```", re.M | re.S)
 #: Loops that a page shows at full length, and shorter ones for the test.
 SHORTER = {"range(200)": "range(3)", "np.random.rand(1000, 16)": "np.random.rand(1000, 4)"}
+#: Keywords of ``graphkit train`` alone.
+TRAIN = ("model", "split", "split_seed", "stream", "smiles", "metric")
 #: Blocks that are not run, by page; the comment in the page has the reason.
 NOT_RUN = {"docs/settings.md": 1}
 
@@ -193,7 +195,7 @@ def check_names(name: str, options: dict[str, Any]) -> None:
         return
     keywords = {key: options.get(key) for key in KEYWORDS}
     if name == "train":
-        layer = train_layer(**keywords, **{key: options[key] for key in ("model", "split", "split_seed", "stream")})
+        layer = train_layer(**keywords, **{key: options[key] for key in TRAIN})
         chosen = None
     elif name == "distill":
         layer = distill_layer(**keywords, **{key: options[key] for key in ("teacher", "teacher_model", "student")})
