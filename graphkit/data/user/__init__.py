@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from graphkit.data.dataset import GraphDataset
 from graphkit.data.dataset_info import check_options
 from graphkit.data.user.array_folder import holds_arrays, read_array_folder
 from graphkit.data.user.build_dataset import build_dataset
 from graphkit.data.user.clips import clip_options, holds_clips, load_clips
+from graphkit.data.user.encoder import FeatureOptions
 from graphkit.data.user.fields import Fields
 from graphkit.data.user.molecules import holds_molecules, load_molecules, molecule_options
+from graphkit.data.user.tables import SUFFIXES
 from graphkit.data.user.targets import TargetOptions, TaskOption
+from graphkit.data.user.unread import unread
 from graphkit.errors import InputError
 from graphkit.settings import Setting, signature_settings
 
@@ -60,6 +63,8 @@ def _read(
     task: TaskOption | None = None,
     target: str = "label",
     ignore: str = "",
+    impute: Literal["none", "mean"] = "none",
+    features: Literal["", "structural"] = "",
 ) -> GraphDataset:
     """Reads a file or folder of graphs.
 
@@ -74,17 +79,21 @@ def _read(
         target (str, optional): Columns, arrays or attributes with the targets, separated by commas. (default:
             ``"label"``, or ``y``)
         ignore (str, optional): Columns, arrays or attributes to ignore, separated by commas. (default: ``""``)
+        impute (str, optional): ``"mean"`` fills missing features by their mean over the training part of the first
+            split; ``"none"`` rejects them. (default: ``"none"``)
+        features (str, optional): ``"structural"`` replaces the features by a one and the logarithm of one plus the
+            in-degree. (default: ``""``, those of the file)
     """
     if not path.exists():
         raise FileNotFoundError(f"there is no file or folder '{path}'; check the path, or give the name of a data set")
-    if path.is_file() and path.suffix.lower() == ".csv":
+    if path.is_file() and path.suffix.lower() in SUFFIXES:
         path = path.parent
     ignored = frozenset(name.strip() for name in ignore.split(",") if name.strip())
-    targets = TargetOptions.read(target, task, like)
+    targets, columns = TargetOptions.read(target, task, like), FeatureOptions.read(features, impute, like)
     if holds_arrays(path):
         if directed is False:
             raise InputError(f"'{path}' has preprocessed edges; write it again with graphkit.data.write_folder")
-        return read_array_folder(path, ignored, targets, use_split)
+        return read_array_folder(path, ignored, targets, use_split, columns)
     if path.is_file() and not path.stat().st_size:
         raise InputError(f"'{path}' is empty; write it again")
     fields: Fields | GraphDataset
@@ -103,10 +112,7 @@ def _read(
     elif path.suffix.lower() in (".pt", ".pth"):
         from graphkit.data.user.pt import read_pt
 
-        fields = read_pt(path, ignored, targets, use_split)
+        fields = read_pt(path, ignored, targets, use_split, columns)
     else:
-        raise InputError(
-            f"'{path}' is in no known format; give a .npz, .graphml or .pt file, or a folder with edges.csv and "
-            "nodes.csv, with edge_index.npy, x.npy and y.npy, or with labels.csv and clips"
-        )
-    return fields if isinstance(fields, GraphDataset) else build_dataset(path, fields, directed, use_split)
+        raise unread(path)
+    return fields if isinstance(fields, GraphDataset) else build_dataset(path, fields, directed, use_split, columns)

@@ -86,10 +86,10 @@ def edges_from(value: Any, num_nodes: int, where: str) -> Tensor:
 
 
 def features_from(value: Any, num_nodes: int, where: str, names: Sequence[str] = ()) -> Tensor:
-    """Converts and validates ``x`` as ``[N, F]`` float.
+    """Converts and validates ``x`` as ``[N, F]`` float; NaN, a missing value, is accepted.
 
     Raises:
-        InputError: If the shape or type is wrong, or a feature is not finite.
+        InputError: If the shape or type is wrong, or a feature is infinite.
     """
     x = floats_from(value, "x", where)
     x = x.unsqueeze(1) if x.dim() == 1 else x
@@ -98,7 +98,7 @@ def features_from(value: Any, num_nodes: int, where: str, names: Sequence[str] =
         raise InputError(
             f"{where}: `x` must have one row for each of the {num_nodes} nodes (got the shape {list(x.shape)}){hint}"
         )
-    check_features(x, where=where, names=names, own=True)
+    check_features(x, where=where, names=names, own=True, missing=True)
     return x
 
 

@@ -12,6 +12,7 @@ from graphkit.data.edges import sorted_edge_index
 from graphkit.data.single_graph import MASKS
 from graphkit.data.splits import splits_from_masks
 from graphkit.data.user.array_checks import as_words, masks_from, shown
+from graphkit.data.user.encoder import FeatureEncoder, FeatureOptions
 from graphkit.data.user.fields import ignore_option
 from graphkit.data.user.targets import NO_OPTIONS, TargetOptions, missing, target_array, targets_of_array
 from graphkit.errors import InputError
@@ -19,6 +20,9 @@ from graphkit.registry import unknown_name
 
 NEEDED = ("x", "edge_index")
 KEYS = (*NEEDED, "y", *MASKS, "edge_weight", "class_names")
+
+
+NO_FEATURE_OPTIONS = FeatureOptions()
 
 
 def holds_arrays(path: Path) -> bool:
@@ -31,6 +35,7 @@ def read_array_folder(
     ignored: frozenset[str] = frozenset(),
     options: TargetOptions = NO_OPTIONS,
     use_split: bool = True,
+    features: FeatureOptions = NO_FEATURE_OPTIONS,
 ) -> GraphDataset:
     """Memory-maps the arrays of a folder.
 
@@ -42,6 +47,7 @@ def read_array_folder(
         ignored (set[str], optional): Names of arrays to ignore. (default: empty)
         options (TargetOptions, optional): Selection of the targets. (default: inferred)
         use_split (bool, optional): Reads the masks. (default: ``True``)
+        features (FeatureOptions, optional): Options of the features. (default: those of the file)
 
     Raises:
         InputError: If an array is missing, damaged or has a wrong shape or type, edges are not sorted by target or have
@@ -58,7 +64,7 @@ def read_array_folder(
                 raise InputError(f"{where} holds `{path.stem}` twice, as .npy and as .safetensors; remove one")
             arrays[path.stem] = open_array(path)
     value = target_array(arrays, options, where)
-    for name in (*NEEDED, *(["y"] if value is None and options.like is None else [])):
+    for name in (*NEEDED, *(["y"] if value is None and options.required else [])):
         if name not in arrays:
             raise InputError(f"{where} has no {name}.npy (found: {', '.join(arrays) or 'nothing'}); add it")
     class_names = tuple(as_words(arrays["class_names"], "class_names", where)) if "class_names" in arrays else ()
@@ -72,6 +78,7 @@ def read_array_folder(
         what = f"got {x.dtype} of shape {list(x.shape)}"
         raise InputError(f"{where}: `x` must be float32 [{num_nodes}, F], since it is memory-mapped ({what})")
     _check_edges(edges, num_nodes, where)
+    encoder = _encoder(x.shape[1], features, where)
     data = Data(x=as_tensor(x), y=y, edge_index=sorted_edge_index(as_tensor(edges), num_nodes), num_nodes=num_nodes)
     if "edge_weight" in arrays:
         weight = arrays["edge_weight"]
@@ -95,7 +102,24 @@ def read_array_folder(
         citation=f"read from {folder.resolve()}",
         mapped=True,
         notes=targets.notes,
+        encoder=encoder,
     )
+
+
+def _encoder(width: int, options: FeatureOptions, where: str) -> FeatureEncoder:
+    """Returns the encoder of memory-mapped features.
+
+    Raises:
+        InputError: If missing values are to be filled, or features to be replaced, or new data have another width.
+    """
+    if options.structural or options.impute != "none":
+        given = "data.features=structural" if options.structural else "data.impute=mean"
+        raise InputError(
+            f"{where}: `{given}` is not for memory-mapped features; leave it out, and write x.npy as it is to be used"
+        )
+    encoder = options.encoder or FeatureEncoder(width)
+    encoder.check_width(width, where)
+    return encoder
 
 
 def _check_edges(edges: np.ndarray, num_nodes: int, where: str) -> None:

@@ -50,7 +50,7 @@ def fields_from_arrays(
     if strict and (others := [name for name in arrays if name not in used]):
         option = ignore_option(others, ignored)
         raise InputError(f"{where}: {unknown_name('array', shown(others[0]), KEYS)} (or leave it out: {option})")
-    for name, absent in (("edge_index", "edge_index" not in arrays), ("y", value is None and options.like is None)):
+    for name, absent in (("edge_index", "edge_index" not in arrays), ("y", value is None and options.required)):
         if absent:
             available = ", ".join(map(shown, arrays)) or "nothing"
             raise InputError(f"{where} has no `{name}` (found: {available}); add it")

@@ -1,6 +1,7 @@
 """Validation of a user's graph and its conversion to a data set."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,18 +33,10 @@ def build_dataset(
     Raises:
         InputError: If an edge, a feature, a label or the split is invalid.
     """
-    where, num_nodes = fields.where, fields.num_nodes
-    if not num_nodes:
-        raise InputError(f"{where} has no node; a graph needs at least one node in each part of the split")
-    check_edges(fields.edge_index, num_nodes, where, own=True)
+    where, num_nodes, targets = fields.where, fields.num_nodes, fields.targets
+    data = _edges(fields, directed)
     x, encoder, notes = encode_features(fields.x, fields.columns, where, features, fields.node_names)
-    edge_index, weight = _merged(fields)
-    targets = fields.targets
-    data = Data(edge_index=edge_index, num_nodes=num_nodes, y=targets.y)
-    if weight is not None:
-        data.edge_weight = weight
-    if not (bool(fields.directed) if directed is None else directed):
-        data = Undirected()(data)
+    data.y = targets.y
     data.x = structural_features(data.edge_index, num_nodes) if x is None else x
     splits = splits_from_masks(*fields.masks) if fields.masks is not None and use_split else ()
     check_splits(splits, num_nodes, where=where, item="node", own=True)
@@ -62,6 +55,43 @@ def build_dataset(
         notes=(*fields.notes, *unused_note(where, fields.unused), *notes, *targets.notes),
         encoder=encoder,
     )
+
+
+def attributes_of(fields: Fields, directed: bool | None) -> dict[str, Any]:
+    """Returns a graph in the form of one of several, see :func:`graphkit.data.user.graphs.dataset_of_graphs`.
+
+    Edges are processed as those of a single graph.
+
+    Args:
+        fields (Fields): Content of a file, read without targets.
+        directed (bool, optional): Direction of edges; ``None`` for that of the file, or undirected.
+
+    Raises:
+        InputError: If an edge is invalid.
+    """
+    data, columns = _edges(fields, directed), fields.columns
+    names = fields.node_names or tuple(map(str, range(fields.num_nodes)))
+    graph = {**fields.graph, "edge_index": data.edge_index, "edge_weight": data.get("edge_weight"), "x": fields.x}
+    if columns is None:
+        return {**graph, "num_nodes": fields.num_nodes}
+    cells = {name: list(cells) for name, cells in zip(columns.names, columns.cells, strict=True)}
+    return {**graph, "node_attributes": cells, "node_names": list(names)}
+
+
+def _edges(fields: Fields, directed: bool | None) -> Data:
+    """Returns the edges of a graph: merged, and in both directions unless it is directed.
+
+    Raises:
+        InputError: If there is no node, or an edge is invalid.
+    """
+    if not fields.num_nodes:
+        raise InputError(f"{fields.where} has no node; a graph needs at least one node in each part of the split")
+    check_edges(fields.edge_index, fields.num_nodes, fields.where, own=True)
+    edge_index, weight = _merged(fields)
+    data = Data(edge_index=edge_index, num_nodes=fields.num_nodes)
+    if weight is not None:
+        data.edge_weight = weight
+    return data if (bool(fields.directed) if directed is None else directed) else Undirected()(data)
 
 
 def _merged(fields: Fields) -> tuple[Tensor, Tensor | None]:

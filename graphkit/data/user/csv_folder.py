@@ -1,5 +1,6 @@
 """Reader of graphs in two tables, ``edges.csv`` and ``nodes.csv``."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -37,10 +38,10 @@ def read_csv_folder(folder: Path, ignored: frozenset[str], options: TargetOption
     """
     edges = Table(table_path(folder, "edges"), ignored)
     edges.adopt("source", "target", "weight")
-    edges.leave_out_gephi("source", "target", "weight")
+    directed = _directed(edges) if "Type" in edges.leave_out_gephi("source", "target", "weight") else None
     path = table_path(folder, "nodes")
     if options.like is not None and not path.is_file():
-        return _without_nodes(edges, options)
+        return replace(_without_nodes(edges, options), directed=directed)
     nodes = Table(path, ignored)
     nodes.adopt("id", "split", *(options.names or DEFAULTS[:1]))
     nodes.use_row_names("id")
@@ -74,7 +75,7 @@ def read_csv_folder(folder: Path, ignored: frozenset[str], options: TargetOption
         masks=masks,
         edge_weight=weight,
         node_names=tuple(ids),
-        directed=_directed(edges),
+        directed=directed,
         columns=features,
         notes=(*nodes.notes, *edges.notes),
     )
@@ -93,7 +94,6 @@ def _without_nodes(edges: Table, options: TargetOptions) -> Fields:
         targets=missing(options, len(ids)),
         edge_weight=weight,
         node_names=tuple(ids),
-        directed=_directed(edges),
         notes=tuple(edges.notes),
     )
 
@@ -104,19 +104,21 @@ def _edges(edges: Table, number: dict[str, int], nodes: Path) -> tuple[torch.Ten
     Raises:
         InputError: If a node does not exist, a weight is not a number, or there is an unknown column.
     """
-    columns, whole = [], None
+    columns: list[list[int]] = []
+    integers: dict[str, int] | None = None
     for name in ENDS:
         column = []
         for row, cell in enumerate(edges.require(name)):
-            if cell not in number:
-                if whole is None:
-                    whole = _whole_numbers(number)
-                if _integer(cell) not in whole:
-                    raise InputError(
-                        f"{edges.locate(row, name)} there is no node '{shown(cell)}' in '{nodes.name}'; add it there, or "
-                        "correct the id"
-                    )
-            column.append(number[cell] if cell in number else whole[_integer(cell)])
+            node = number.get(cell)
+            if node is None:
+                integers = _whole_numbers(number) if integers is None else integers
+                node = integers.get(_integer(cell))
+            if node is None:
+                raise InputError(
+                    f"{edges.locate(row, name)} there is no node '{shown(cell)}' in '{nodes.name}'; add it there, or "
+                    "correct the id"
+                )
+            column.append(node)
         columns.append(column)
     edges.only((*ENDS, "weight"))
     weighted = "weight" in edges.columns and "weight" not in edges.ignored
@@ -126,8 +128,6 @@ def _edges(edges: Table, number: dict[str, int], nodes: Path) -> tuple[torch.Ten
 
 def _directed(edges: Table) -> bool | None:
     """Returns the direction of all edges according to Gephi's column ``Type``, or ``None``."""
-    if "Type" not in edges.columns or "Type" not in edges.ignored:
-        return None
     kinds = set(map(str.lower, edges.require("Type")))
     return kinds == {"directed"} if len(kinds) == 1 else None
 
@@ -153,7 +153,7 @@ def _target_columns(nodes: Table, ignored: frozenset[str], options: TargetOption
     available = [name for name in nodes.columns if name not in ignored]
     one_of_defaults(available, options, f"'{nodes.path}'")
     columns = options.columns(available)
-    if options.like is None:
+    if options.required:
         for name in columns or ["label"]:
             if columns.get(name) is None:
                 nodes.require(name)

@@ -40,6 +40,25 @@ class FeatureOptions(NamedTuple):
     impute: str = "none"
     encoder: "FeatureEncoder | None" = None
 
+    @classmethod
+    def read(cls, features: str, impute: str, like: GraphDataset | None) -> "FeatureOptions":
+        """Creates the options; those of the training data apply to new data.
+
+        Args:
+            features (str): Option of the user.
+            impute (str): Option of the user.
+            like (GraphDataset, optional): Training data.
+        """
+        encoder = None if like is None else like.encoder
+        if not isinstance(encoder, FeatureEncoder):
+            return cls(features, impute)
+        return cls("structural" if encoder.structural else "", encoder.impute, encoder)
+
+    @property
+    def structural(self) -> bool:
+        """``True`` for structural features."""
+        return self.features == "structural"
+
 
 class Columns(NamedTuple):
     """Node features as text cells.
@@ -164,13 +183,25 @@ class FeatureEncoder:
             remedy = f"{IMPUTE}, or leave the {columns.kind} out: {ignore_option(gaps, columns.ignored)}"
             if new:
                 remedy = "train with --set data.impute=mean, in Python impute='mean'"
-            word = shown(cells[name][row])
-            raise InputError(f"{columns.locate(row, name)} must have a value (got '{word}'); complete it, or {remedy}")
+            got = f"'{shown(cells[name][row])}'" if cells[name][row] else "none"
+            raise InputError(f"{columns.locate(row, name)} must have a value (got {got}); complete it, or {remedy}")
         extra = [f"`{shown(name)}`" for name in columns.names if name not in {column.name for column in self.columns}]
         notes = (f"{columns.where}: not used, since the training data have no such {columns.kind}: {', '.join(extra)}",)
         count = len(columns.cells[0]) if columns.cells else 0
         x = torch.cat(blocks, dim=1) if blocks else torch.empty(count, 0)
         return x, notes if extra else ()
+
+    def check_width(self, width: int, where: str) -> None:
+        """Raises an error for another number of features.
+
+        Raises:
+            InputError: If the width differs.
+        """
+        if width != self.width:
+            raise InputError(
+                f"{where}: the nodes must have {self.width} features, as in the training data (got {width}); give the "
+                "same ones in the same order"
+            )
 
     def check(self, x: Tensor, where: str, names: Sequence[str] = ()) -> Tensor:
         """Returns features of new data with missing values filled.
@@ -178,12 +209,8 @@ class FeatureEncoder:
         Raises:
             InputError: If the width differs, or a value is missing and cannot be filled.
         """
-        if x.size(1) != self.width:
-            raise InputError(
-                f"{where}: the nodes must have {self.width} features, as in the training data (got {x.size(1)}); give "
-                "the same ones in the same order"
-            )
-        return _filled(x, self.fill) if self.fill else x if self.impute == "mean" else _no_gaps(x, where, names)
+        self.check_width(x.size(1), where)
+        return _filled(x, self.fill) if self.fill else x if self.impute == "mean" else without_gaps(x, where, names)
 
 
 def impute(dataset: GraphDataset) -> GraphDataset:
@@ -195,7 +222,7 @@ def impute(dataset: GraphDataset) -> GraphDataset:
         InputError: If a feature has no value in the training part.
     """
     encoder = dataset.encoder
-    if encoder is None or encoder.impute != "mean" or encoder.fill:
+    if not isinstance(encoder, FeatureEncoder) or encoder.impute != "mean" or encoder.structural or encoder.fill:
         return dataset
     graphs, items = dataset.collection, dataset.splits[0].train
     x = dataset.graphs[0].x if graphs is None else graphs.node["x"]
@@ -256,19 +283,19 @@ def encode_features(
     """
     like = options.encoder
     empty = not columns.names if columns is not None else x is None or not x.size(1)
-    if like.structural if like is not None else options.features == "structural":
-        notes = () if empty else (f"{where}: its features are not used, because of `data.features=structural`",)
-        return None, like or FeatureEncoder(2, structural=True), notes
+    if options.structural:
+        unused = f"{where}: its features are not used, because of `data.features=structural`"
+        return None, like or FeatureEncoder(2, structural=True), () if empty else (unused,)
     if empty:
         what = f"as the training data do (features: {shown(', '.join(like.names) or like.width)})" if like else ""
         remedy = "add them" if like else f"add some, or take the degree of each node: {STRUCTURAL}"
         raise InputError(f"{where}: the nodes must have features{' ' if what else ''}{what} (got none); {remedy}")
-    notes = ()
+    notes: tuple[str, ...] = ()
     if columns is not None:
         if like is not None and like.columns:
             encoder = like
         else:
-            encoder = FeatureEncoder.fit(columns, like.impute if like else options.impute, words=like is None)
+            encoder = FeatureEncoder.fit(columns, options.impute, words=like is None)
         x, notes = encoder.encode(columns, new=like is not None)
     else:
         assert x is not None
@@ -297,7 +324,7 @@ def _fit(name: str, cells: Sequence[str], columns: Columns) -> Column:
         return Column(name, "number")
     if all(word.lower() in BOOLEANS for word in words):
         return Column(name, "boolean")
-    if way := other_way(words):
+    if text and (way := other_way(words)):
         where = columns.locate(cells.index(text[0]), name)
         raise _Problem(f"{where} must be a number (got '{shown(text[0])}', {way[0]}); {way[1]}")
     if len(text) < len(words):
@@ -349,7 +376,7 @@ def _filled(x: Tensor, fill: Sequence[float]) -> Tensor:
     return torch.where(x.isnan(), torch.tensor(fill, dtype=x.dtype), x)
 
 
-def _no_gaps(x: Tensor, where: str, names: Sequence[str]) -> Tensor:
+def without_gaps(x: Tensor, where: str, names: Sequence[str] = ()) -> Tensor:
     """Returns features without missing values.
 
     Raises:

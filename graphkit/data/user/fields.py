@@ -2,9 +2,9 @@
 
 import re
 import shlex
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -39,6 +39,7 @@ class Fields:
         node_names (tuple[str, ...]): User-defined node ids, or empty.
         directed (bool, optional): Direction of edges according to the file; ``None`` if unspecified.
         unused (tuple[str, ...]): Names of ignored arrays or attributes.
+        graph (dict): Attributes of the graph, such as its target.
         columns (Columns, optional): Features as text cells, instead of ``x``.
         notes (tuple[str, ...]): Messages for the user about how the file was read.
     """
@@ -53,6 +54,7 @@ class Fields:
     node_names: tuple[str, ...] = ()
     directed: bool | None = None
     unused: tuple[str, ...] = ()
+    graph: Mapping[str, Any] = field(default_factory=dict)
     columns: "Columns | None" = None
     notes: tuple[str, ...] = ()
 

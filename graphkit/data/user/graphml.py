@@ -1,5 +1,6 @@
-"""Reader of graphs in GraphML, with networkx."""
+"""Reader of graphs in GraphML, GEXF and GML, with networkx."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,18 @@ from torch import Tensor
 
 from graphkit.data.labels import is_no_label
 from graphkit.data.user.array_checks import shown
-from graphkit.data.user.fields import Fields, ignore_option, masks_from_words
+from graphkit.data.user.encoder import Columns
+from graphkit.data.user.fields import Fields, masks_from_words
 from graphkit.data.user.targets import DEFAULTS, TargetOptions, Targets, missing, one_of_defaults, targets_of_words
 from graphkit.errors import InputError
 from graphkit.files import PARSER_ERRORS, parsing
 
+#: Names of the formats by suffix.
+FORMATS = {".graphml": "GraphML", ".gexf": "GEXF", ".gml": "GML"}
+
 
 def read_graphml(path: Path, ignored: frozenset[str], options: TargetOptions) -> Fields:
-    """Reads a ``.graphml`` file, which also determines the direction of edges.
+    """Reads a ``.graphml``, ``.gexf`` or ``.gml`` file, which also determines the direction of edges.
 
     Args:
         path (Path): The file.
@@ -26,15 +31,61 @@ def read_graphml(path: Path, ignored: frozenset[str], options: TargetOptions) ->
     Raises:
         InputError: If the file is damaged or its content is invalid.
     """
-    where = f"'{path}'"
-    if b"<!ENTITY" in path.read_bytes():
-        raise InputError(f"{where} defines XML entities, which are not supported; remove them")
-    with parsing(path, kind="as GraphML", errors=(*PARSER_ERRORS, networkx.NetworkXException)):
-        graph = networkx.read_graphml(path)
+    kind = FORMATS[path.suffix.lower()]
+    content = path.read_bytes()
+    if kind != "GML" and b"<!ENTITY" in content:
+        raise InputError(f"'{path}' defines XML entities, which are not supported; remove them")
+    with parsing(path, kind=f"as {kind}", errors=(*PARSER_ERRORS, networkx.NetworkXException)):
+        if kind == "GML":
+            graph = _parse_gml(content.decode("utf-8-sig"))
+        else:
+            graph = networkx.read_graphml(path) if kind == "GraphML" else networkx.read_gexf(path)
+    return fields_of_networkx(graph, f"'{path}'", ignored, options, names_as_labels=kind != "GraphML")
+
+
+def _parse_gml(text: str) -> networkx.Graph:
+    """Parses GML: parallel edges are accepted, and nodes without unique labels are named by their ids."""
+    text = re.sub(r"\bgraph\s*\[", "graph [ multigraph 1 ", text, count=1)
+    try:
+        return networkx.parse_gml(text)
+    except networkx.NetworkXError as error:
+        if "'label'" not in str(error) and "node label" not in str(error):
+            raise
+        return networkx.parse_gml(text, label="id")
+
+
+def fields_of_networkx(
+    graph: networkx.Graph,
+    where: str,
+    ignored: frozenset[str],
+    options: TargetOptions,
+    names_as_labels: bool = False,
+) -> Fields:
+    """Reads a networkx graph.
+
+    Args:
+        graph (networkx.Graph): The graph.
+        where (str): Name of the file, for error messages.
+        ignored (set[str]): Attributes of nodes and edges to ignore.
+        options (TargetOptions): Selection of the targets.
+        names_as_labels (bool, optional): The format stores the displayed names of nodes as ``label``, which is only
+            read if it differs from the id, and no other target is named. (default: ``False``)
+
+    Raises:
+        InputError: If the content is invalid.
+    """
     names = list(graph.nodes)
     if not names:
         raise InputError(f"{where} has no node; a graph needs at least one node in each part of the split")
-    rows: list[dict[str, Any]] = [{str(key): value for key, value in graph.nodes[name].items()} for name in names]
+    nested = {str(key) for _, row in graph.nodes(data=True) for key, value in row.items() if _is_nested(value)}
+    left_out = nested
+    if names_as_labels and all(row.get("label") in (None, name, str(name)) for name, row in graph.nodes(data=True)):
+        left_out = {*nested, "label"}
+    elif names_as_labels and "label" not in (options.names or DEFAULTS):
+        left_out = nested = {*nested, "label"}
+    rows: list[dict[str, Any]] = [
+        {str(key): value for key, value in graph.nodes[name].items() if str(key) not in left_out} for name in names
+    ]
     number = {name: position for position, name in enumerate(names)}
     attributes = sorted({key for row in rows for key in row})
     available = [key for key in attributes if key not in ignored]
@@ -42,25 +93,33 @@ def read_graphml(path: Path, ignored: frozenset[str], options: TargetOptions) ->
     columns = options.columns(available)
     targets = _targets(where, names, rows, columns, options)
     keys = [key for key in available if key not in (*columns.values(), "split")]
-    features = [_features(where, name, row, keys, ignored) for name, row in zip(names, rows, strict=True)]
     parts = [_word(row.get("split")) for row in rows]
     masks = None
     if "split" not in ignored and not all(map(is_no_label, parts)):
         masks = masks_from_words(parts, where, locate=lambda node: _place(where, names[node], "split"))
     ends = list(graph.edges(data=True))
     edge_index = torch.tensor([[number[u] for u, _, _ in ends], [number[v] for _, v, _ in ends]], dtype=torch.long)
-    unused = sorted({str(key) for *_, row in ends for key in row} - {"weight", "id"} - ignored)
+    unused = sorted(({str(key) for *_, row in ends for key in row} | nested) - {"weight", "id"} - ignored)
     return Fields(
         where=where,
         num_nodes=len(names),
         edge_index=edge_index,
-        x=torch.tensor(features, dtype=torch.float) if keys else None,
+        x=None,
         targets=targets,
         masks=masks,
         edge_weight=None if "weight" in ignored else _weights(where, ends),
         node_names=tuple(map(str, names)),
         directed=graph.is_directed(),
         unused=tuple(map(shown, unused)),
+        graph={str(key): value for key, value in graph.graph.items() if not _is_nested(value)},
+        columns=Columns(
+            names=tuple(keys),
+            cells=tuple([_word(row.get(key)) for row in rows] for key in keys),
+            where=where,
+            locate=lambda node, key: _place(where, names[node], key),
+            ignored=ignored,
+            kind="attribute",
+        ),
     )
 
 
@@ -80,7 +139,7 @@ def _targets(
         name: None if column is None else [_word(row.get(column)) for row in rows] for name, column in columns.items()
     }
     absent = [name for name, cells in words.items() if cells is None or all(map(is_no_label, cells))]
-    if options.like is None and (absent or not columns):
+    if options.required and (absent or not columns):
         listed = shown(", ".join(sorted({key for row in rows for key in row}))) or "none"
         raise InputError(
             f"{where}: no node has a label in the attribute '{shown((absent or DEFAULTS)[0])}' (found: {listed}); add "
@@ -108,6 +167,11 @@ def _weights(where: str, ends: list[tuple[Any, Any, dict[str, Any]]]) -> Tensor 
     return torch.tensor([float(value) for value in weights if value is not None], dtype=torch.float)
 
 
+def _is_nested(value: Any) -> bool:
+    """Returns whether a value is neither a number nor text, such as colors in GEXF."""
+    return isinstance(value, dict | list | tuple)
+
+
 def _word(value: Any) -> str:
     return "" if value is None else str(value)
 
@@ -119,16 +183,3 @@ def _place(where: str, node: Any, key: str) -> str:
 def _is_finite(value: Any) -> bool:
     """Returns whether a value is a finite number in single precision."""
     return isinstance(value, int | float) and abs(value) <= torch.finfo(torch.float).max
-
-
-def _features(where: str, node: Any, row: dict[str, Any], keys: list[str], ignored: frozenset[str]) -> list[float]:
-    """Returns the features of a node."""
-    wrong = [key for key in keys if not _is_finite(row.get(key))]
-    if wrong:
-        value = row.get(wrong[0])
-        got = "none" if value is None else f"'{shown(value)}'"
-        raise InputError(
-            f"{_place(where, node, wrong[0])} must be a finite number (got {got}); correct it, or leave the attribute "
-            f"out: {ignore_option(wrong, ignored)}"
-        )
-    return [float(row[key]) for key in keys]

@@ -12,7 +12,8 @@ from torch_geometric.data import Data
 from graphkit.data.checks import check_labeled, check_splits
 from graphkit.data.collection import GraphCollection
 from graphkit.data.dataset import GraphDataset, Split
-from graphkit.data.labels import NO_LABEL, labeled_items
+from graphkit.data.edges import plain_edge_index
+from graphkit.data.labels import NO_LABEL, is_no_label, labeled_items
 from graphkit.data.splits import splits_from_masks, time_split
 from graphkit.data.user.array_checks import (
     as_array,
@@ -24,11 +25,14 @@ from graphkit.data.user.array_checks import (
     weights_from,
 )
 from graphkit.data.user.arrays import BOOKKEEPING
+from graphkit.data.user.encoder import Columns, FeatureOptions, encode_features, structural_features, without_gaps
 from graphkit.data.user.fields import masks_from_words, unused_note
+from graphkit.data.user.numbers import number_of
 from graphkit.data.user.targets import DEFAULTS, Level, TargetOptions, Targets, missing, target_array, targets_of_array
 from graphkit.errors import InputError
 
-KEPT = ("x", "edge_index", "edge_weight", "split")
+ATTRIBUTES = "node_attributes"
+KEPT = (ATTRIBUTES, "node_names", "x", "edge_index", "edge_weight", "split")
 #: Fractions of the default split of graphs with a time.
 FRACTIONS = (0.6, 0.2, 0.2)
 
@@ -39,6 +43,7 @@ def dataset_of_graphs(
     ignored: frozenset[str],
     options: TargetOptions,
     use_split: bool,
+    features: FeatureOptions,
 ) -> GraphDataset:
     """Creates a data set from a list of graphs with targets of the graphs or of their nodes.
 
@@ -48,10 +53,12 @@ def dataset_of_graphs(
         path (Path): The file, which names the data set.
         graphs (list[dict]): Attributes of each graph. ``y`` is one target, ``[1, T]`` targets, or has one row per node;
             ``edge_weight``, ``edge_attr``, ``split`` (``train``, ``val`` or ``test``), ``time`` and ``id`` or ``name``
-            are optional.
+            are optional. Instead of ``x``, ``node_attributes`` may contain cells of text of each node by name, with
+            the ids in ``node_names``.
         ignored (set[str]): Attributes to ignore.
         options (TargetOptions): Selection of the targets.
         use_split (bool): Reads the split of the file.
+        features (FeatureOptions): Options of the features.
 
     Raises:
         InputError: If an attribute is missing or invalid.
@@ -66,15 +73,18 @@ def dataset_of_graphs(
                 f"{where}: all graphs must have the same attributes (`{key}` is absent from some, such as graph "
                 f"{absent[0]}); add it, or remove it from all"
             )
+    graphs, columns, node_names = _named_attributes(graphs, ignored, options, where)
     edge_attr = all("edge_attr" in graph for graph in graphs)
-    checked = [_checked(graph, f"{where}, graph {number}", edge_attr) for number, graph in enumerate(graphs)]
+    checked = [_checked(graph, f"{where}, graph {number}", edge_attr, features) for number, graph in enumerate(graphs)]
     for number, data in enumerate(checked):
-        if data.x.size(1) != checked[0].x.size(1):
-            widths = f"{data.x.size(1)}, graph 0 has {checked[0].x.size(1)}"
+        if data.num_features != checked[0].num_features:
+            widths = f"{data.num_features}, graph 0 has {checked[0].num_features}"
             raise InputError(f"{where}, graph {number}: `x` must have as many columns in every graph (got {widths})")
-    if not checked[0].x.size(1):
-        raise InputError(f"{where}: `x` must have at least one column; give every node a one if it has no features")
     collection = GraphCollection.from_list(checked)
+    x, encoder, feature_notes = encode_features(collection.node.get("x"), columns, where, features)
+    if x is None:
+        x = structural_features(plain_edge_index(collection.union().edge_index), int(collection.num_nodes.sum()))
+    collection.node["x"] = x
     level, targets, labeled = _targets(graphs, collection.num_nodes.tolist(), options, where)
     (collection.node if level == "node" else collection.graph)["y"] = targets.y
     notes = targets.notes
@@ -101,34 +111,47 @@ def dataset_of_graphs(
         task=targets.task,
         graphs=collection,
         splits=splits,
-        num_features=collection.node["x"].size(1),
+        num_features=x.size(1),
         num_outputs=len(targets.names),
         metric=targets.metric,
         class_names=targets.names,
+        node_names=node_names if level == "node" else (),
         graph_names=names,
         citation=f"read from {path.resolve()}",
-        notes=(*unused_note(where, tuple(map(shown, unused))), *notes),
+        notes=(*unused_note(where, tuple(map(shown, unused))), *feature_notes, *notes),
+        encoder=encoder,
     )
 
 
-def _checked(graph: dict[str, Any], where: str, edge_attr: bool) -> Data:
+def _checked(graph: dict[str, Any], where: str, edge_attr: bool, features: FeatureOptions) -> Data:
     """Returns the validated features and edges of a graph."""
-    for name in ("x", "edge_index"):
-        if name not in graph:
-            raise InputError(f"{where} has no `{name}`; every graph needs x, edge_index and y")
-    shape = list(np.shape(graph["x"])) if isinstance(graph["x"], Tensor | np.ndarray) else []
-    if len(shape) != 2:
-        raise InputError(f"{where}: `x` must have the shape [nodes, features] (got {shape})")
-    if not shape[0]:
-        raise InputError(f"{where} has no node; leave it out")
-    declared = graph.get("num_nodes", shape[0])
-    if not isinstance(declared, int) or declared != shape[0]:
-        raise InputError(
-            f"{where}: `x` must have one row per node, {shown(declared)} as `num_nodes` says (got {shape[0]}); correct "
-            "one of them"
-        )
-    x = features_from(graph["x"], shape[0], where)
-    data = Data(x=x, edge_index=edges_from(graph["edge_index"], shape[0], where))
+    if "edge_index" not in graph:
+        raise InputError(f"{where} has no `edge_index`; every graph needs x, edge_index and y")
+    if ATTRIBUTES in graph:
+        data = Data(num_nodes=len(graph["node_names"]))
+    elif "x" not in graph:
+        encode_features(None, None, where, features)  # structural, or an error
+        ends = as_array(graph["edge_index"], "edge_index", where)
+        count = graph.get("num_nodes", int(ends.max()) + 1 if ends.size and ends.dtype.kind in "iu" else 0)
+        if not isinstance(count, int) or count < 1:
+            raise InputError(f"{where} must have a node (got `num_nodes` {shown(count)}); leave it out")
+        data = Data(num_nodes=count)
+    else:
+        shape = list(np.shape(graph["x"])) if isinstance(graph["x"], Tensor | np.ndarray) else []
+        if len(shape) != 2:
+            raise InputError(f"{where}: `x` must have the shape [nodes, features] (got {shape})")
+        if not shape[0]:
+            raise InputError(f"{where} has no node; leave it out")
+        declared = graph.get("num_nodes", shape[0])
+        if not isinstance(declared, int) or declared != shape[0]:
+            raise InputError(
+                f"{where}: `x` must have one row per node, {shown(declared)} as `num_nodes` says (got {shape[0]}); "
+                "correct one of them"
+            )
+        data = Data(x=features_from(graph["x"], shape[0], where))
+        if features.impute == "none" and not features.structural:
+            without_gaps(data.x, where)
+    data.edge_index = edges_from(graph["edge_index"], int(data.num_nodes or 0), where)
     if "edge_weight" in graph:
         data.edge_weight = weights_from(graph["edge_weight"], data.num_edges, where)
     if edge_attr:
@@ -206,6 +229,68 @@ def _targets(
             note = f"{where}: `y` has one row per node: the targets are those of the nodes of {len(graphs)} graphs"
             targets = targets._replace(notes=(*targets.notes, note))
     return level, targets._replace(y=y), labeled.long() - 1
+
+
+def _named_attributes(
+    graphs: list[dict[str, Any]], ignored: frozenset[str], options: TargetOptions, where: str
+) -> tuple[list[dict[str, Any]], Columns | None, tuple[str, ...]]:
+    """Moves the targets out of the named attributes of nodes, and joins the others.
+
+    Returns:
+        The graphs, the features, and the ids of the nodes.
+
+    Raises:
+        InputError: If some graphs have arrays of features instead.
+    """
+    absent = [number for number, graph in enumerate(graphs) if ATTRIBUTES not in graph]
+    if len(absent) == len(graphs):
+        return graphs, None, ()
+    if absent:
+        raise InputError(
+            f"{where}, graph {absent[0]}: its features must be named attributes of the nodes, as those of other graphs; "
+            "write all graphs in one format"
+        )
+    targets = options.names or DEFAULTS
+    if options.level == "graph" or any(name in graph for graph in graphs for name in targets):
+        targets = ()
+    cells: list[dict[str, list[str]]] = [graph[ATTRIBUTES] for graph in graphs]
+    for number, (graph, attributes) in enumerate(zip(graphs, cells, strict=True)):
+        for name in targets:
+            if name in attributes and name not in ignored:
+                several = len(options.names) > 1
+                graph[name] = (
+                    _numbers(attributes[name], name, f"{where}, graph {number}") if several else attributes[name]
+                )
+    keys = sorted({key for attributes in cells for key in attributes} - {*targets, "split"} - ignored)
+    counts = [len(graph["node_names"]) for graph in graphs]
+    names = tuple(str(name) for graph in graphs for name in graph["node_names"])
+    ptr = np.cumsum([0, *counts])
+
+    def locate(row: int, key: str) -> str:
+        number = int(np.searchsorted(ptr, row, side="right")) - 1
+        return f"{where}, graph {number}: the attribute '{shown(key)}' of node '{shown(names[row])}'"
+
+    joined = tuple(
+        [cell for count, attributes in zip(counts, cells, strict=True) for cell in attributes.get(key) or [""] * count]
+        for key in keys
+    )
+    return graphs, Columns(tuple(keys), joined, where, locate, ignored, "attribute"), names
+
+
+def _numbers(cells: list[str], name: str, where: str) -> list[float]:
+    """Returns text cells of one of several targets as numbers, NaN for none.
+
+    Raises:
+        InputError: If a cell is not a number.
+    """
+    values = [float("nan") if is_no_label(cell, regression=True) else number_of(cell) for cell in cells]
+    for node, value in enumerate(values):
+        if value is None:
+            raise InputError(
+                f"{where}: the attribute '{shown(name)}' of node {node} must be a number (got '{shown(cells[node])}'); "
+                "correct it"
+            )
+    return values  # type: ignore[return-value]
 
 
 def _array(value: Any, where: str) -> np.ndarray:

@@ -14,6 +14,7 @@ from torch_geometric.edge_index import CatMetadata, SortOrder
 
 from graphkit.data.dataset import GraphDataset
 from graphkit.data.user.arrays import ENTRY_SIZE, KEYS, fields_from_arrays
+from graphkit.data.user.encoder import FeatureOptions
 from graphkit.data.user.fields import Fields
 from graphkit.data.user.graphs import dataset_of_graphs
 from graphkit.data.user.targets import TargetOptions
@@ -24,7 +25,9 @@ STORAGES = [BaseStorage, EdgeStorage, GlobalStorage, NodeStorage]
 SAFE = [Data, DataEdgeAttr, DataTensorAttr, HeteroData, *STORAGES, EdgeIndex, CatMetadata, SortOrder]
 
 
-def read_pt(path: Path, ignored: frozenset[str], options: TargetOptions, use_split: bool) -> Fields | GraphDataset:
+def read_pt(
+    path: Path, ignored: frozenset[str], options: TargetOptions, use_split: bool, features: FeatureOptions
+) -> Fields | GraphDataset:
     """Reads a ``torch.save`` file with tensors or PyG graphs; all else is rejected.
 
     Args:
@@ -32,6 +35,7 @@ def read_pt(path: Path, ignored: frozenset[str], options: TargetOptions, use_spl
         ignored (set[str]): Attributes to ignore.
         options (TargetOptions): Selection of the targets.
         use_split (bool): Reads the split of the file, for a list of graphs.
+        features (FeatureOptions): Options of the features, for a list of graphs.
 
     Raises:
         InputError: If the file is damaged, contains something else, or its content is invalid.
@@ -57,7 +61,7 @@ def read_pt(path: Path, ignored: frozenset[str], options: TargetOptions, use_spl
         size = sum(_bytes(name, value) for item in items for name, value in item.items() if name in KEYS)
     check_content_size(path, size, "its tensors", "save clones of views, and dense features")
     if len(items) > 1 or options.level == "graph":
-        return dataset_of_graphs(path, items, ignored, options, use_split)
+        return dataset_of_graphs(path, items, ignored, options, use_split, features)
     return fields_from_arrays(items[0], where, ignored, options, strict=False)
 
 

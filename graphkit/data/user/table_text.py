@@ -4,8 +4,8 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from graphkit.errors import InputError
 from graphkit.files import parsing
@@ -81,7 +81,8 @@ def read_rows(path: Path, keep_empty: bool = False) -> tuple[list[list[str]], li
     first, _, rest = text.partition("\n")
     named = _EXCEL.match(first)
     delimiter = named[1] if named else find_delimiter(text)
-    rows, lines = [], []
+    rows: list[list[str]] = []
+    lines: list[int] = []
     with parsing(path, kind=f"as {DELIMITERS.get(delimiter, 'comma')}-separated text"):
         reader = _reader(rest if named else text, delimiter, strict=True)
         for row in reader:
@@ -95,6 +96,5 @@ def read_rows(path: Path, keep_empty: bool = False) -> tuple[list[list[str]], li
     return rows, lines, delimiter
 
 
-def _reader(text: str, delimiter: str, strict: bool) -> "csv._reader":
-    source: Iterator[str] = io.StringIO(text, newline="")
-    return csv.reader(source, delimiter=delimiter, skipinitialspace=True, strict=strict)
+def _reader(text: str, delimiter: str, strict: bool) -> Any:
+    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=strict)

@@ -83,17 +83,24 @@ class TargetOptions:
         task (str, optional): Task, see :data:`TaskOption`. (default: ``None``, inferred)
         like (GraphDataset, optional): Training data whose task and classes apply; targets are then optional. (default:
             ``None``)
+        unlabeled (bool, optional): Reads no targets. (default: ``False``)
     """
 
     names: tuple[str, ...] = ()
     task: str | None = None
     like: GraphDataset | None = None
+    unlabeled: bool = False
 
     @classmethod
     def read(cls, target: str, task: str | None, like: GraphDataset | None) -> "TargetOptions":
         """Parses the option ``target``, names separated by commas."""
         names = tuple(dict.fromkeys(name.strip() for name in target.split(",") if name.strip()))
         return cls(() if names == DEFAULTS[:1] else names, task if like is None else like.task, like)
+
+    @property
+    def required(self) -> bool:
+        """``True`` if there must be targets."""
+        return self.like is None and not self.unlabeled
 
     @property
     def level(self) -> str | None:
@@ -136,6 +143,8 @@ class TargetOptions:
             available (list[str]): Names of the columns or attributes.
             defaults (list[str], optional): Names to look for if none is given, in order of preference.
         """
+        if self.unlabeled:
+            return {}
         many = {name.removeprefix(PREFIX): name for name in available if name.startswith(PREFIX)}
         first = next((name for name in self.names or defaults if name in available), None)
         if self.like is None:
@@ -157,13 +166,14 @@ NO_OPTIONS = TargetOptions()
 
 
 def missing(options: TargetOptions, count: int) -> Targets:
-    """Returns missing targets of new data.
+    """Returns missing targets.
 
     Args:
-        options (TargetOptions): Options with the training data.
+        options (TargetOptions): Options, with the training data for their task and names.
         count (int): Number of items.
     """
-    assert options.like is not None
+    if options.like is None:
+        return Targets("", torch.empty(count, 0), ())
     if _KIND[options.like.task][1] == "classes":
         return Targets(options.like.task, torch.full((count,), NO_LABEL), options.outputs)
     return Targets(options.like.task, torch.full((count, options.like.num_outputs), torch.nan), options.outputs)
@@ -291,10 +301,12 @@ def target_array(arrays: Mapping[str, Any], options: TargetOptions, where: str) 
     Raises:
         InputError: If a named array is missing, or has several columns or another length.
     """
+    if options.unlabeled:
+        return None
     if not options.names:
         return next((arrays[name] for name in ("y", "label") if name in arrays), None)
     absent = [name for name in options.names if name not in arrays]
-    if absent and (options.like is None or len(absent) < len(options.names)):
+    if absent and (options.required or len(absent) < len(options.names)):
         available = shown(", ".join(arrays)) or "nothing"
         raise InputError(f"{where} has no `{shown(absent[0])}` (found: {available}); add it, or name another target")
     if absent:
@@ -435,7 +447,7 @@ def one_of_defaults(available: Collection[str], options: TargetOptions, where: s
     Raises:
         InputError: If ``label`` and ``y`` exist, and no target is named.
     """
-    if not options.names and options.like is None and all(name in available for name in DEFAULTS):
+    if not options.names and options.required and all(name in available for name in DEFAULTS):
         raise InputError(
             f"{where} has `label` and `y`, one of which is the target; leave the other out: --set data.ignore=y, or "
             "--set data.target=y --set data.ignore=label"

@@ -46,8 +46,8 @@ def change(**attributes: object) -> networkx.Graph:
 @pytest.mark.parametrize(
     ("graph", "message"),
     [
-        (change(size=float("nan")), "attribute 'size' of node 'b' must be a finite number"),
-        (change(remark="tall"), "attribute 'remark' of node 'a' must be a finite number .got none"),
+        (change(size=float("nan")), "attribute 'size' of node 'b' must have a value .got 'nan'"),
+        (change(remark="tall"), "attribute 'remark' of node 'a' must have a value .got none"),
         (change(split="dev"), "attribute 'split' of node 'b' must be train, val"),
         (networkx.path_graph(4), "no node has a label in the attribute 'label'"),
     ],

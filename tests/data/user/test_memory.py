@@ -155,7 +155,7 @@ def test_a_refused_fit_on_graphs_in_memory_leaves_nothing(tmp_path: Path) -> Non
     assert "\n" not in str(error.value) and not (tmp_path / "run").exists()
     with pytest.raises(InputTypeError, match="`data` must be the name or path of a data set, or a torch_geometric"):
         graphkit.fit("gcn", 5)
-    frames = pytest.importorskip("pandas").DataFrame({"label": list("ab" * 6)})
+    frames = pytest.importorskip("pandas").DataFrame({"label": list("ab" * 6), "size": range(12)})
     broken = (frames, frames.__class__({"source": [0], "target": [99]}))
     with pytest.raises(InputError, match="data/edges.csv', line 2, column 'target': there is no node '99'") as error:
         graphkit.fit("gcn", broken, output=tmp_path / "run")

@@ -125,7 +125,7 @@ def test_graphs_may_bring_their_split_and_several_labels(tmp_path: Path) -> None
 
 def test_bad_graphs_are_named(tmp_path: Path) -> None:
     for change, message in (
-        ({"x": None}, "graph 1 has no `x`"),
+        ({"x": None}, "graph 1: the nodes must have features .got none.*--set data.features=structural"),
         ({"edge_index": torch.tensor([[0], [9]])}, "graph 1: edge 0 joins 0 and 9"),
         ({"y": torch.tensor([5])}, "without gaps"),
     ):
