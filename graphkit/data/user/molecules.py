@@ -16,8 +16,9 @@ from graphkit.data.smiles import AtomEncoder, parse_smiles, rejected_note, requi
 from graphkit.data.splits import splits_from_masks
 from graphkit.data.user.array_checks import shown
 from graphkit.data.user.fields import masks_from_words, unused_note
+from graphkit.data.user.table_targets import targets_of_table
 from graphkit.data.user.tables import SUFFIXES, Table
-from graphkit.data.user.targets import PREFIX, TargetOptions, Targets, TaskOption, missing, targets_of_words
+from graphkit.data.user.targets import TargetOptions, Targets, TaskOption
 from graphkit.errors import InputError
 from graphkit.registry import unknown_name
 from graphkit.settings import Setting, signature_settings
@@ -95,8 +96,8 @@ def _read(
     ids, id_column, id_notes = _ids(table, id, column)
     graphs, rows, rejected = _parse(table, column, ids)
     _check_rejected(where, column, rejected, len(rows), like)
-    columns = _target_columns(table, options, (column, id_column, "split"))
-    targets = _targets(table, columns, options, rows)
+    columns = _target_columns(table, options, (column, "split"))
+    targets = targets_of_table(table, columns, options, "graph", rows)
     splits = _splits(table, rows, ids, targets) if use_split and "split" in table.columns else ()
     collection = GraphCollection.from_list(graphs)
     x = collection.node["x"]
@@ -239,21 +240,6 @@ def _target_columns(table: Table, options: TargetOptions, others: Sequence[str])
                 "target='A,B'"
             )
     return columns
-
-
-def _targets(table: Table, columns: Mapping[str, str | None], options: TargetOptions, rows: Sequence[int]) -> Targets:
-    """Returns the encoded targets of some rows."""
-    if not columns:
-        return missing(options, len(rows))
-    texts = {name: None if column is None else table.text(column) for name, column in columns.items()}
-    return targets_of_words(
-        {name: None if text is None else [text[row] for row in rows] for name, text in texts.items()},
-        options,
-        "graph",
-        f"'{table.path}'",
-        lambda index, name: table.locate(rows[index], columns[name] or name),
-        "labels" if any((column or "").startswith(PREFIX) for column in columns.values()) else None,
-    )
 
 
 def _splits(table: Table, rows: Sequence[int], ids: Sequence[str], targets: Targets) -> tuple[Split, ...]:
