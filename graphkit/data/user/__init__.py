@@ -1,20 +1,23 @@
 """Readers of user data: ``.npz``, ``.graphml``, ``.pt``, CSV, arrays, molecules and clips."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from graphkit.data.dataset import GraphDataset
 from graphkit.data.dataset_info import check_options
 from graphkit.data.user.array_folder import holds_arrays, read_array_folder
-from graphkit.data.user.build_dataset import build_dataset
+from graphkit.data.user.build_dataset import attributes_of, build_dataset
 from graphkit.data.user.clips import clip_options, holds_clips, load_clips
 from graphkit.data.user.encoder import FeatureOptions
-from graphkit.data.user.fields import Fields
+from graphkit.data.user.graph_folder import holds_graphs, read_fields, read_graph_folder
+from graphkit.data.user.graphs import dataset_of_graphs
 from graphkit.data.user.molecules import holds_molecules, load_molecules, molecule_options
+from graphkit.data.user.pt import SUFFIXES as PT_SUFFIXES
+from graphkit.data.user.pt import read_pt
 from graphkit.data.user.tables import SUFFIXES
 from graphkit.data.user.targets import TargetOptions, TaskOption
-from graphkit.data.user.unread import unread
 from graphkit.errors import InputError
 from graphkit.settings import Setting, signature_settings
 
@@ -51,7 +54,8 @@ def load_own(
     if holds_molecules(path):
         return load_molecules(path, options, use_split, like)
     options = check_options(path.name, own_options(), options)
-    return _read(path, use_split and like is None, like, **options)
+    dataset = _read(path, use_split and like is None, like, **options)
+    return dataset if like is None else dataset.replace(metric=like.metric)
 
 
 def _read(
@@ -96,23 +100,15 @@ def _read(
         return read_array_folder(path, ignored, targets, use_split, columns)
     if path.is_file() and not path.stat().st_size:
         raise InputError(f"'{path}' is empty; write it again")
-    fields: Fields | GraphDataset
-    if path.is_dir():
-        from graphkit.data.user.csv_folder import read_csv_folder
-
-        fields = read_csv_folder(path, ignored, targets)
-    elif path.suffix.lower() == ".npz":
-        from graphkit.data.user.npz import read_npz
-
-        fields = read_npz(path, ignored, targets)
-    elif path.suffix.lower() == ".graphml":
-        from graphkit.data.user.graphml import read_graphml
-
-        fields = read_graphml(path, ignored, targets)
-    elif path.suffix.lower() in (".pt", ".pth"):
-        from graphkit.data.user.pt import read_pt
-
-        fields = read_pt(path, ignored, targets, use_split, columns)
+    if holds_graphs(path):
+        return read_graph_folder(path, ignored, targets, use_split, columns, directed)
+    if path.suffix.lower() in PT_SUFFIXES and path.is_file():
+        content = read_pt(path, ignored, targets, use_split, columns)
+        if isinstance(content, GraphDataset):
+            return content
+    elif targets.level == "graph":
+        fields = read_fields(path, ignored, replace(targets, unlabeled=True))
+        return dataset_of_graphs(path, [attributes_of(fields, directed)], ignored, targets, use_split, columns)
     else:
-        raise unread(path)
-    return fields if isinstance(fields, GraphDataset) else build_dataset(path, fields, directed, use_split, columns)
+        content = read_fields(path, ignored, targets)
+    return build_dataset(path, content, directed, use_split, columns)

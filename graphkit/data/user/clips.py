@@ -13,6 +13,7 @@ from graphkit.data.recordings import prepared_clips
 from graphkit.data.skeleton_dataset import SkeletonDataset
 from graphkit.data.splits import splits_from_masks
 from graphkit.data.user.fields import masks_from_words
+from graphkit.data.user.graph_folder import holds_graphs
 from graphkit.errors import InputError
 from graphkit.files import PARSER_ERRORS
 from graphkit.registry import get_layout
@@ -25,7 +26,7 @@ LAYOUT = "skeleton.json"
 
 def holds_clips(path: Path) -> bool:
     """Returns whether a folder is a folder of clips."""
-    return (path / TABLE).is_file()
+    return (path / TABLE).is_file() and not holds_graphs(path)
 
 
 def clip_options() -> dict[str, Setting]:

@@ -8,16 +8,9 @@ import torch
 from graphkit.data.user.array_checks import shown
 from graphkit.data.user.encoder import Columns
 from graphkit.data.user.fields import Fields, masks_from_words
+from graphkit.data.user.table_targets import targets_of_table
 from graphkit.data.user.tables import Table, table_path
-from graphkit.data.user.targets import (
-    DEFAULTS,
-    PREFIX,
-    TargetOptions,
-    Targets,
-    missing,
-    one_of_defaults,
-    targets_of_words,
-)
+from graphkit.data.user.targets import DEFAULTS, TargetOptions, missing, one_of_defaults
 from graphkit.errors import InputError
 
 #: Columns of the ends of an edge.
@@ -65,7 +58,7 @@ def read_csv_folder(folder: Path, ignored: frozenset[str], options: TargetOption
     masks = None
     if "split" in nodes.columns and "split" not in ignored:
         masks = masks_from_words(nodes.text("split"), where, locate=lambda row: nodes.locate(row, "split"))
-    targets = _targets(nodes, columns, options)
+    targets = targets_of_table(nodes, columns, options, "node")
     return Fields(
         where=where,
         num_nodes=len(ids),
@@ -158,18 +151,3 @@ def _target_columns(nodes: Table, ignored: frozenset[str], options: TargetOption
             if columns.get(name) is None:
                 nodes.require(name)
     return columns
-
-
-def _targets(nodes: Table, columns: dict[str, str | None], options: TargetOptions) -> Targets:
-    """Returns the encoded targets."""
-    if not columns:
-        return missing(options, len(nodes.rows))
-    cells = {name: None if column is None else nodes.text(column) for name, column in columns.items()}
-    return targets_of_words(
-        cells,
-        options,
-        "node",
-        f"'{nodes.path}'",
-        lambda row, name: nodes.locate(row, columns[name] or name),
-        "labels" if any((column or "").startswith(PREFIX) for column in columns.values()) else None,
-    )

@@ -32,7 +32,9 @@ from graphkit.data.user.targets import DEFAULTS, Level, TargetOptions, Targets, 
 from graphkit.errors import InputError
 
 ATTRIBUTES = "node_attributes"
-KEPT = (ATTRIBUTES, "node_names", "x", "edge_index", "edge_weight", "split")
+#: Attribute of a graph with the name of its file in a folder.
+GRAPH_FILE = "graph_file"
+KEPT = (ATTRIBUTES, GRAPH_FILE, "node_names", "x", "edge_index", "edge_weight", "split")
 #: Fractions of the default split of graphs with a time.
 FRACTIONS = (0.6, 0.2, 0.2)
 
@@ -44,6 +46,7 @@ def dataset_of_graphs(
     options: TargetOptions,
     use_split: bool,
     features: FeatureOptions,
+    targets: Targets | None = None,
 ) -> GraphDataset:
     """Creates a data set from a list of graphs with targets of the graphs or of their nodes.
 
@@ -59,6 +62,7 @@ def dataset_of_graphs(
         options (TargetOptions): Selection of the targets.
         use_split (bool): Reads the split of the file.
         features (FeatureOptions): Options of the features.
+        targets (Targets, optional): Targets of the graphs, instead of those in ``graphs``. (default: ``None``)
 
     Raises:
         InputError: If an attribute is missing or invalid.
@@ -66,6 +70,10 @@ def dataset_of_graphs(
     where = f"'{path}'"
     graphs = [{key: value for key, value in graph.items() if value is not None} for graph in graphs]
     graphs = [{key: value for key, value in graph.items() if key not in ignored} for graph in graphs]
+    places = [
+        f"'{path / graph[GRAPH_FILE]}'" if GRAPH_FILE in graph else f"{where}, graph {number}"
+        for number, graph in enumerate(graphs)
+    ]
     for key in ("edge_weight", "split"):
         absent = [number for number, graph in enumerate(graphs) if key not in graph]
         if absent and len(absent) < len(graphs):
@@ -73,19 +81,23 @@ def dataset_of_graphs(
                 f"{where}: all graphs must have the same attributes (`{key}` is absent from some, such as graph "
                 f"{absent[0]}); add it, or remove it from all"
             )
-    graphs, columns, node_names = _named_attributes(graphs, ignored, options, where)
+    graphs, columns, node_names = _named_attributes(graphs, ignored, options, where, places, targets is None)
     edge_attr = all("edge_attr" in graph for graph in graphs)
-    checked = [_checked(graph, f"{where}, graph {number}", edge_attr, features) for number, graph in enumerate(graphs)]
+    checked = [_checked(graph, place, edge_attr, features) for graph, place in zip(graphs, places, strict=True)]
     for number, data in enumerate(checked):
         if data.num_features != checked[0].num_features:
             widths = f"{data.num_features}, graph 0 has {checked[0].num_features}"
-            raise InputError(f"{where}, graph {number}: `x` must have as many columns in every graph (got {widths})")
+            raise InputError(f"{places[number]}: `x` must have as many columns in every graph (got {widths})")
     collection = GraphCollection.from_list(checked)
     x, encoder, feature_notes = encode_features(collection.node.get("x"), columns, where, features)
     if x is None:
         x = structural_features(plain_edge_index(collection.union().edge_index), int(collection.num_nodes.sum()))
     collection.node["x"] = x
-    level, targets, labeled = _targets(graphs, collection.num_nodes.tolist(), options, where)
+    level: Level = "graph"
+    if targets is None:
+        level, targets, labeled = _targets(graphs, collection.num_nodes.tolist(), options, where, places)
+    else:
+        labeled = labeled_items(targets.y).long() - 1
     (collection.node if level == "node" else collection.graph)["y"] = targets.y
     notes = targets.notes
     names: tuple[str, ...] = ()
@@ -98,7 +110,7 @@ def dataset_of_graphs(
             used.append(key)
     splits: tuple[Split, ...] = ()
     if use_split and "split" in graphs[0]:
-        words = [_word(graph["split"], f"{where}, graph {number}") for number, graph in enumerate(graphs)]
+        words = [_word(graph["split"], place) for graph, place in zip(graphs, places, strict=True)]
         splits = splits_from_masks(*masks_from_words(words, where, "graph"))
         check_splits(splits, len(graphs), where=where, item="graph", own=True)
         check_labeled(splits, labeled, where, "graph", names)
@@ -173,19 +185,22 @@ def _word(value: Any, where: str) -> str:
 
 
 def _targets(
-    graphs: Sequence[dict[str, Any]], num_nodes: list[int], options: TargetOptions, where: str
+    graphs: Sequence[dict[str, Any]], num_nodes: list[int], options: TargetOptions, where: str, places: Sequence[str]
 ) -> tuple[Level, Targets, Tensor]:
     """Returns level and targets, and a tensor ``[G]`` that is -1 for graphs without a target.
 
     Raises:
         InputError: If no graph has a target, or one does not fit.
     """
-    places = [f"{where}, graph {number}" for number in range(len(graphs))]
     values = [target_array(graph, options, place) for graph, place in zip(graphs, places, strict=True)]
     present = [number for number, value in enumerate(values) if value is not None]
     if not present:
         if options.like is None:
-            raise InputError(f"{places[0]} has no `y`; every graph needs x and edge_index, and most a target y")
+            names = " and ".join(f"`{name}`" for name in options.names or DEFAULTS)
+            raise InputError(
+                f"{where}: no graph has a target (looked for {names}); give one to every graph, in the column `label` "
+                "of labels.csv if the graphs are files, or name another: --set data.target=NAME"
+            )
         level: Level = options.like.level  # type: ignore[assignment]
         count = sum(num_nodes) if level == "node" else len(graphs)
         return level, missing(options, count), torch.full((len(graphs),), NO_LABEL)
@@ -211,7 +226,7 @@ def _targets(
 
     def locate(item: int) -> str:
         number = int(np.searchsorted(ptr, ids[item], side="right")) - 1 if level == "node" else ids[item]
-        return f"{where}, graph {number}: `y`" + (f" of node {ids[item] - ptr[number]}" if level == "node" else "")
+        return f"{places[number]}: `y`" + (f" of node {ids[item] - ptr[number]}" if level == "node" else "")
 
     value = [word for row in rows for word in row] if words else np.concatenate(rows)
     targets = targets_of_array(value, options, level, where, locate=locate)
@@ -232,7 +247,12 @@ def _targets(
 
 
 def _named_attributes(
-    graphs: list[dict[str, Any]], ignored: frozenset[str], options: TargetOptions, where: str
+    graphs: list[dict[str, Any]],
+    ignored: frozenset[str],
+    options: TargetOptions,
+    where: str,
+    places: Sequence[str],
+    labeled: bool,
 ) -> tuple[list[dict[str, Any]], Columns | None, tuple[str, ...]]:
     """Moves the targets out of the named attributes of nodes, and joins the others.
 
@@ -247,20 +267,18 @@ def _named_attributes(
         return graphs, None, ()
     if absent:
         raise InputError(
-            f"{where}, graph {absent[0]}: its features must be named attributes of the nodes, as those of other graphs; "
+            f"{places[absent[0]]}: its features must be named attributes of the nodes, as those of other graphs; "
             "write all graphs in one format"
         )
-    targets = options.names or DEFAULTS
+    targets = (options.names or DEFAULTS) if labeled else ()
     if options.level == "graph" or any(name in graph for graph in graphs for name in targets):
         targets = ()
     cells: list[dict[str, list[str]]] = [graph[ATTRIBUTES] for graph in graphs]
-    for number, (graph, attributes) in enumerate(zip(graphs, cells, strict=True)):
+    for place, graph, attributes in zip(places, graphs, cells, strict=True):
         for name in targets:
             if name in attributes and name not in ignored:
                 several = len(options.names) > 1
-                graph[name] = (
-                    _numbers(attributes[name], name, f"{where}, graph {number}") if several else attributes[name]
-                )
+                graph[name] = _numbers(attributes[name], name, place) if several else attributes[name]
     keys = sorted({key for attributes in cells for key in attributes} - {*targets, "split"} - ignored)
     counts = [len(graph["node_names"]) for graph in graphs]
     names = tuple(str(name) for graph in graphs for name in graph["node_names"])
@@ -268,7 +286,7 @@ def _named_attributes(
 
     def locate(row: int, key: str) -> str:
         number = int(np.searchsorted(ptr, row, side="right")) - 1
-        return f"{where}, graph {number}: the attribute '{shown(key)}' of node '{shown(names[row])}'"
+        return f"{places[number]}: the attribute '{shown(key)}' of node '{shown(names[row])}'"
 
     joined = tuple(
         [cell for count, attributes in zip(counts, cells, strict=True) for cell in attributes.get(key) or [""] * count]

@@ -2,6 +2,7 @@
 
 import math
 import zipfile
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,23 @@ def read_npz(path: Path, ignored: frozenset[str], options: TargetOptions) -> Fie
     Raises:
         InputError: If the archive is damaged, contains an unsafe name or Python objects, or its content is invalid.
     """
+    arrays = load_arrays(path, ignored, (*KEYS, *DEFAULTS, *options.names))
+    return fields_from_arrays(arrays, f"'{path}'", ignored, options, strict=True)
+
+
+def load_arrays(
+    path: Path, ignored: frozenset[str] = frozenset(), names: Collection[str] | None = None
+) -> dict[str, np.ndarray]:
+    """Loads the arrays of a ``.npz`` file without unpickling.
+
+    Args:
+        path (Path): The file.
+        ignored (set[str], optional): Arrays to ignore. (default: empty)
+        names (list[str], optional): Arrays to load; others are empty. (default: ``None``, all)
+
+    Raises:
+        InputError: If the archive is damaged, or contains an unsafe name or Python objects.
+    """
     check_zip(path)
     bytes_used = 0
     arrays: dict[str, np.ndarray] = {}
@@ -35,7 +53,7 @@ def read_npz(path: Path, ignored: frozenset[str], options: TargetOptions) -> Fie
                 continue
             if name in arrays:
                 raise InputError(f"'{path}' holds `{name}` twice; write it again with numpy.savez")
-            if name not in (*KEYS, *DEFAULTS, *options.names):
+            if names is not None and name not in names:
                 arrays[name] = np.empty(0)  # reported by a later check
                 continue
             with archive.open(member) as file:
@@ -45,4 +63,4 @@ def read_npz(path: Path, ignored: frozenset[str], options: TargetOptions) -> Fie
             check_content_size(path, bytes_used, "its arrays", "if it is right, write them without compression")
             with archive.open(member) as file:
                 arrays[name] = np.lib.format.read_array(file, allow_pickle=False)
-    return fields_from_arrays(arrays, f"'{path}'", ignored, options, strict=True)
+    return arrays

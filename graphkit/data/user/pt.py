@@ -1,6 +1,7 @@
 """Safe reader of PyG graphs, lists of graphs or tensors in ``.pt`` files."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from graphkit.data.user.targets import TargetOptions
 from graphkit.errors import InputError
 from graphkit.files import check_content_size, check_zip, is_zip, parsing
 
+SUFFIXES = (".pt", ".pth")
 STORAGES = [BaseStorage, EdgeStorage, GlobalStorage, NodeStorage]
 SAFE = [Data, DataEdgeAttr, DataTensorAttr, HeteroData, *STORAGES, EdgeIndex, CatMetadata, SortOrder]
 
@@ -39,6 +41,29 @@ def read_pt(
 
     Raises:
         InputError: If the file is damaged, contains something else, or its content is invalid.
+    """
+    items, several = read_items(path)
+    if len(items) > 1 or options.level == "graph" or (several and _has_one_target(items[0], options)):
+        return dataset_of_graphs(path, items, ignored, options, use_split, features)
+    return fields_from_arrays(items[0], f"'{path}'", ignored, options, strict=False)
+
+
+def _has_one_target(graph: Mapping[str, Any], options: TargetOptions) -> bool:
+    """Returns whether a graph with several nodes has a target of its own."""
+    x, y = graph.get("x"), next((graph[name] for name in options.names or ("y", "label") if name in graph), None)
+    return (
+        isinstance(x, Tensor) and x.dim() > 0 and x.size(0) > 1 and isinstance(y, Tensor) and y.shape[:1] in ((), (1,))
+    )
+
+
+def read_items(path: Path) -> tuple[list[dict[str, Any]], bool]:
+    """Reads the attributes of the graphs in a ``.pt`` file.
+
+    Returns:
+        The attributes of each graph, and whether the file contains a list.
+
+    Raises:
+        InputError: If the file is damaged, or contains something else.
     """
     where = f"'{path}'"
     content = load_safely(path)
@@ -60,9 +85,7 @@ def read_pt(
     with parsing(path):
         size = sum(_bytes(name, value) for item in items for name, value in item.items() if name in KEYS)
     check_content_size(path, size, "its tensors", "save clones of views, and dense features")
-    if len(items) > 1 or options.level == "graph":
-        return dataset_of_graphs(path, items, ignored, options, use_split, features)
-    return fields_from_arrays(items[0], where, ignored, options, strict=False)
+    return items, several
 
 
 def _is_name(name: object) -> bool:
