@@ -207,7 +207,7 @@ def apply_transform(dataset: GraphDataset, transform: Any) -> GraphDataset:
         x = graphs.node.get("x")
         if dataset.num_categories is None and x is not None:
             dataset = dataset.replace(num_features=x.size(1))
-        if dataset.level == "node" and not torch.equal(graphs.num_nodes, dataset.graphs.num_nodes):
+        if dataset.level == "node" and not torch.equal(graphs.num_nodes, dataset.graphs.num_nodes):  # type: ignore[attr-defined]
             dataset = dataset.replace(node_names=_kept_names(dataset, transform))
         return dataset.replace(graphs=graphs)
     if isinstance(dataset.graphs, ClipCollection):

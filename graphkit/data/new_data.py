@@ -98,11 +98,11 @@ def _check_widths(new: GraphDataset, dataset: GraphDataset) -> None:
         )
     widths = [{name: value.shape[1:] for name, value in data.tensors().items()} for data in (new, dataset)]
     for name, words in _WIDTHS.items():
-        got, wanted = (width.get(name) for width in widths)
-        if got is not None and wanted is not None and got != wanted:
+        width, wanted = (of.get(name) for of in widths)
+        if width is not None and wanted is not None and width != wanted:
             raise InputError(
-                f"{new.name}: expected {wanted.numel()} {words}, as in the training data, got {got.numel()}; give the "
-                f"same `{name}`"
+                f"{new.name}: expected {wanted.numel()} {words}, as in the training data, got {width.numel()}; give "
+                f"the same `{name}`"
             )
 
 

@@ -71,21 +71,21 @@ def _of_own_data(fits: Sequence[RunFolder], device: torch.device) -> Predictions
     """Returns the predictions for the data set of a run, of several folds by the one that held out the item."""
     dataset = fits[0].dataset
     if len(fits) == 1:
-        split = fits[0].split
-        parts = {name: getattr(split, name) for name in ("train", "val", "test")}
+        ids_of = {name: getattr(fits[0].split, name) for name in ("train", "val", "test")}
         predicted = [_outputs(fits[0], dataset, _all_items(dataset), device)]
         rows = torch.arange(len(predicted[0][0]))
     else:
-        parts = {f"fold-{fit.config.data.fold}": fit.split.test for fit in fits}
+        ids_of = {f"fold-{fit.config.data.fold}": fit.split.test for fit in fits}
         predicted = [_outputs(fit, fit.dataset, fit.split.test, device) for fit in fits]
         rows = torch.cat([_rows_of(dataset, fit.split.test) for fit in fits])
     split_of = np.full(int(_all_items(dataset).numel()), "none", dtype=object)
-    for name, ids in parts.items():
+    for name, ids in ids_of.items():
         split_of[ids.numpy()] = name
     if _is_nodes_of_graphs(dataset):
         split_of = np.repeat(split_of, dataset.graphs.num_nodes.numpy())  # type: ignore[attr-defined]
     order = rows.argsort()
-    return _predictions(dataset, *(torch.cat(values)[order] for values in zip(*predicted, strict=True)), split_of)
+    prediction, value, y = (torch.cat(parts)[order] for parts in zip(*predicted, strict=True))
+    return _predictions(dataset, prediction, value, y, split_of)
 
 
 def _outputs(fit: RunFolder, dataset: GraphDataset, ids: Tensor, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
@@ -104,9 +104,10 @@ def _check_weights(model: torch.nn.Module, dataset: GraphDataset, trained: Graph
     """Raises an error if only one of two data sets has edge weights, and the model uses them."""
     has, had = ("edge_weight" in one.graphs[0] for one in (dataset, trained))
     if has != had and getattr(model, "uses_edge_weight", False):
-        expected, got, remedy = ("a", "none", "add them") if had else ("no", "some", "leave them out")
-        expected = "edge weights" if had else "no edge weights"
-        raise InputError(f"{dataset.name}: expected {expected}, as in the training data, got {got}; {remedy}")
+        expected, got, remedy = ("", "none", "add them") if had else ("no ", "some", "leave them out")
+        raise InputError(
+            f"{dataset.name}: expected {expected}edge weights, as in the training data, got {got}; {remedy}"
+        )
 
 
 def _all_items(dataset: GraphDataset) -> Tensor:
