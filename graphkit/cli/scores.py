@@ -14,6 +14,7 @@ def describe(result: dict[str, Any]) -> str:
         if result.get(name):
             chosen = f", epoch chosen on {result['selected_on']}" if name == "test" else ""
             lines.append(score_line(result, name) + chosen)
+    lines += _other_metrics(result)
     lines += _floor_table(result)
     lines += _factor_table(result)
     folder = Path(result["run"])
@@ -30,6 +31,17 @@ def score_line(result: dict[str, Any], name: str) -> str:
     metric, percent, count = result["metric"], result["metric"] in PERCENT, len(result[name]["runs"])
     unit, runs = " %" if percent else "", f" over {count} runs" if count > 1 else ""
     return f"  {name} {metric:<18} {format_scores(result[name], percent)}{unit}{runs}"
+
+
+def _other_metrics(result: dict[str, Any]) -> list[str]:
+    """Returns the line of the test scores by other metrics; that of a regression is in its table."""
+    scores = result.get("scores") or {}
+    others = [
+        f"{name} {format_scores(score, name in PERCENT)}{' %' if score and name in PERCENT else ''}"
+        for name, score in scores.items()
+        if name != result["metric"]
+    ]
+    return [f"  other test scores: {', '.join(others)}"] if others and not result.get("floors") else []
 
 
 def _floor_table(result: dict[str, Any]) -> list[str]:

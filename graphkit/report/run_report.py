@@ -133,7 +133,8 @@ def run_page(run: RunFolder) -> Page:
         sections = [*curves_section(run), _reproduce(run), _settings(run)]
         return Page(title, lead, sections, warnings=[warning])
     sections = [Section("Scores", _scores(run)), *class_section(run), *curves_section(run), *picture_sections(run)]
-    return Page(title, lead, [*sections, _reproduce(run), _settings(run)], tiles=scores.headline(result))
+    sections += [_reproduce(run), _settings(run)]
+    return Page(title, lead, sections, scores.headline(result), result.get("notes", ()))
 
 
 def _scores(run: RunFolder) -> list[Block]:

@@ -57,7 +57,7 @@ class ClassRow(TypedDict):
 
 
 class TaskScores(TypedDict, total=False):
-    """Keys of some tasks, for the test items.
+    """Keys of some tasks, for the test items, and ``notes`` for the user.
 
     ``scores`` contains all metrics of the task. For tasks with one class per item, ``classes`` contains the scores of
     each class, and ``confusion`` the confusion matrix with true classes in rows. ``floors`` contains the scores of
@@ -68,6 +68,7 @@ class TaskScores(TypedDict, total=False):
     classes: list[ClassRow]
     confusion: list[list[Count]]
     floors: dict[str, dict[str, float | None]]
+    notes: list[str]
 
 
 class FitResult(TaskScores):
@@ -91,6 +92,7 @@ class FitResult(TaskScores):
 class _CombinedScores(TypedDict, total=False):
     """Keys of :class:`TaskScores` over several fits."""
 
+    notes: list[str]
     scores: dict[str, Scores | None]
     classes: list[ClassRow]
     confusion: list[list[Count]]
@@ -230,6 +232,9 @@ def combine(
     for key in sorted({key for fit in fits for key in fit["extras"]}):
         result[key] = summary([fit["extras"].get(key) for fit in fits])
     result |= _combine_scores(fits, by_folds)
+    result["notes"] = _combine_notes(fits)
+    if by_folds and config.train.epochs in result["epochs"]:
+        result["notes"].append(last_epoch_note(config.train.epochs))
     if fits[0].get("floors"):
         result["floors"] = _mean_floors([fit["floors"] for fit in fits])
     return result | {
@@ -289,6 +294,18 @@ def _mean(values: Sequence[float | None]) -> float | None:
     """Returns the mean of the defined values, ``None`` without any."""
     defined = [value for value in values if value is not None]
     return fmean(defined) if defined else None
+
+
+def last_epoch_note(epochs: int) -> str:
+    """Returns the note that the last epoch is the best one."""
+    return f"the best epoch is the last one ({epochs}); train longer: --epochs {2 * epochs}"
+
+
+def _combine_notes(fits: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Returns the notes of all fits, each once, with the number of fits if it is not that of all."""
+    notes = [note for fit in fits for note in fit.get("notes", [])]
+    counts = {note: notes.count(note) for note in notes}
+    return [note if count == len(fits) else f"in {count} of {len(fits)} runs, {note}" for note, count in counts.items()]
 
 
 def _mean_floors(floors: Sequence[Mapping[str, Mapping[str, float | None]]]) -> dict[str, dict[str, float | None]]:

@@ -41,7 +41,7 @@ from graphkit.training.node_batches import drawing, node_loader
 from graphkit.training.optimizer import Schedule, make_optimizer
 from graphkit.training.phases import phase_dataset
 from graphkit.training.progress import Progress
-from graphkit.training.run_result import FitResult
+from graphkit.training.run_result import FitResult, last_epoch_note
 from graphkit.training.seeds import random_state, restore_random_state, seed_everything
 from graphkit.training.train_config import TrainConfig
 
@@ -289,6 +289,9 @@ class Trainer:
     def _result(self, test: tuple[Tensor, Tensor] | None) -> FitResult:
         """Writes the weights and the table of epochs, and returns the scores."""
         scores = {} if test is None else final_scores(self.task, *test, self.dataset)
+        notes = [last_epoch_note(self.settings.epochs)] if self._ends_at_best else []
+        for note in notes:
+            self.progress.say(f"note: {note}")
         save_weights(self.folder / "model.safetensors", self.model.state_dict())
         save_table(self.folder / "metrics.csv", COLUMNS, self.rows)
         seed_everything(self.config.seed)
@@ -304,8 +307,16 @@ class Trainer:
             "curve": self._curve() if self.dataset.protocol == "fold" else None,
             "extras": extra_metrics(self.model, untrained, self.dataset, self.split),
             "floors": regression_floors(self.dataset, self.split),
+            "notes": notes,
             **scores,
         }
+
+    @property
+    def _ends_at_best(self) -> bool:
+        """``True`` if the last epoch is the selected one and its score can still improve."""
+        last = self.selection.epoch == self.before + self.settings.epochs
+        perfect = self.selection.by == "score" and self.task.maximize and self.selection.score == 1.0
+        return self.selects and last and not perfect
 
     def _curve(self) -> list[float | None]:
         """Returns the held-out score after every epoch, ``None`` before the last phase."""
