@@ -1,5 +1,6 @@
 """The Python code on the pages of methods, operators and shards runs."""
 
+import importlib.util
 import re
 from pathlib import Path
 from typing import Any
@@ -76,3 +77,21 @@ def test_shards() -> None:
     names = run_page("shards", {})
     assert names["first"].shape[0] == 2 and names["second"].shape[0] == 3
     next(iter(names["loader"]))
+
+
+def write_molecules(folder: Path) -> None:
+    """Writes the table of the page on molecules with more rows, one of them invalid, and new molecules."""
+    (table,) = re.findall(r"```text\n(.*?)```", (DOCS / "molecules.md").read_text(encoding="utf-8"), re.DOTALL)
+    header, *rows = table.splitlines()
+    more = [f"m{n},C1{'C' * n}{chain}1,{n / 4},{n / 2}" for n in range(1, 25) for chain in ("O", "N")]
+    (folder / "molecules.csv").write_text("\n".join([header, *rows, *more, "bad,C(,1,1"]) + "\n")
+    (folder / "new.csv").write_text("smiles\nCCO\nnonsense\n")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("rdkit") is None, reason="needs rdkit")
+def test_molecules(tmp_path: Path) -> None:
+    write_molecules(tmp_path)
+    names = run_page("molecules", {})
+    assert (names["run"].path / "rejected.csv").is_file() and names["run"].result["task"] == "graph-regression"
+    assert names["predictions"].ids == ("0",) and dict(names["predictions"].problems).keys() == {"1"}
+    assert (tmp_path / "predictions.csv").read_text().count("\n") == 3 and len(names["again"]) == 2

@@ -23,6 +23,7 @@ from graphkit.data.sources import is_path
 from graphkit.experiments import build_config, continual_layer, distill_layer, train_layer
 from graphkit.nn import SPAGAN
 from graphkit.registry import canonical_dataset, canonical_model, dataset_names, model_names
+from tests.test_page_code import write_molecules
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -86,6 +87,7 @@ def write_files(folder: Path) -> None:
     (folder / "my_graph").mkdir()
     (folder / "my_graph" / "edges.csv").write_text(edges)
     (folder / "my_graph" / "nodes.csv").write_text(nodes)
+    write_molecules(folder)
 
 
 def with_python() -> list[Path]:
@@ -94,6 +96,8 @@ def with_python() -> list[Path]:
 
 @pytest.mark.parametrize("page", with_python(), ids=label)
 def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if page.name == "molecules.md":
+        pytest.importorskip("rdkit")
     monkeypatch.chdir(tmp_path)
     write_files(tmp_path)
     torch.manual_seed(0)
