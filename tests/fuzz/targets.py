@@ -3,6 +3,7 @@
 import gzip
 import json
 import pickle
+import tempfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -141,6 +142,43 @@ def pt_list(folder: Path) -> None:
 
 
 target("pt-list", pt_list)(lambda folder: load_path(folder / "graphs.pt"))
+
+
+def regression_folder(folder: Path) -> None:
+    rows = ["id,a,club,size,age,split"]
+    words = ["train", "train", "val", "test"]
+    sizes = [f"{X[k, 1]}" if k % 5 else "" for k in range(N)]  # with gaps
+    rows += [f"n{k},{X[k, 0] if k != 1 else ''},{'xyz'[Y[k]]},{sizes[k]},{k},{words[PART[k]]}" for k in range(N)]
+    (folder / "nodes.csv").write_text("\n".join(rows) + "\n")
+    (folder / "edges.csv").write_text("source;target\n" + "".join(f"n{s};n{t}\n" for s, t in EDGES.T))
+
+
+@target("csv-regression", regression_folder)
+def read_regression_folder(folder: Path) -> None:
+    load_path(folder, task="regression", target="size,age", impute="mean")
+
+
+@target("new-data", csv_folder)
+def read_new_data(folder: Path) -> None:
+    from graphkit.data import load_like
+    from graphkit.data.data_settings import DataSettings
+
+    with tempfile.TemporaryDirectory() as reference:
+        csv_folder(Path(reference))
+        settings = DataSettings(name=reference)
+        training = settings.load(0)
+    load_like(folder, training, settings)
+
+
+def molecules(folder: Path) -> None:
+    smiles = ["CCO", "c1ccccc1", "CC(=O)O", "C1CCCCC1", "C[N+](C)(C)C", "not a molecule", "CCN", "", "CC(C)O", "CCCl"]
+    rows = [f"m{k},{text},{0.5 * k if k % 4 else ''},{k % 2}" for k, text in enumerate(smiles)]
+    (folder / "molecules.csv").write_text("\n".join(["id,smiles,logS,toxic", *rows]) + "\n")
+
+
+@target("molecules", molecules)
+def read_molecules(folder: Path) -> None:
+    load_path(folder / "molecules.csv", smiles="smiles", task="regression", target="logS", split="0.4,0.3,0.3")
 
 
 # --- clips ---
@@ -406,6 +444,12 @@ seed: 3
 seeds: 1
 """
 
+OWN_CONFIG = """\
+model: {name: gin, hidden_channels: 8}
+data: {task: regression, target: 'size,age', impute: mean, features: structural, ignore: a, split: '0.5,0.25,0.25'}
+train: {epochs: 3, metric: rmse, standardize: false, class_weight: [1, 2], select: loss}
+"""
+
 
 @target("config", lambda folder: (folder / "c.yaml").write_text(CONFIG))
 def read_config_file(folder: Path) -> None:
@@ -415,7 +459,40 @@ def read_config_file(folder: Path) -> None:
     resolve(read_config(folder / "c.yaml"))
 
 
-SETTINGS = "train.lr=0.01 model.hidden_channels=8 train.patience=none data.split=[0.6,0.2,0.2] model.name=gcn seed=4\n"
+@target("own-config", lambda folder: (folder / "c.yaml").write_text(OWN_CONFIG))
+def read_config_of_own_data(folder: Path) -> None:
+    from graphkit.config.layers import merge, read_config
+    from graphkit.experiments import config_of_folder
+    from graphkit.training.run_files import describe
+    from tests.fitting import train_config
+
+    regression_folder(folder)
+    layers = [read_config(folder / "c.yaml"), {"data": {"name": str(folder)}}]
+    config = train_config(merge(*layers))
+    describe(folder / "run", config)
+    assert config_of_folder(folder / "run") == config
+    config.data.load(config.seed)
+
+
+CUSTOM = "model: {name: custom, class: module.Net}\ndata: {name: karate}\ntrain: {metric: accuracy}\n"
+
+
+@target("custom-config", lambda folder: (folder / "config.yaml").write_text(CUSTOM))
+def read_config_of_own_model(folder: Path) -> None:
+    from graphkit.experiments import open_run
+    from graphkit.training.build_model import make_model
+
+    class Net(torch.nn.Linear):
+        """Layer without edges."""
+
+    run = open_run(folder, model=Net)
+    make_model(run.config.model, run.config.data.load(run.config.seed))
+
+
+SETTINGS = (
+    "train.lr=0.01 model.hidden_channels=8 train.patience=none data.split=[0.6,0.2,0.2] model.name=gcn seed=4 "
+    "train.metric=accuracy train.class_weight=balanced train.standardize=false\n"
+)
 
 
 @target("settings", lambda folder: (folder / "settings.txt").write_text(SETTINGS))
