@@ -90,25 +90,24 @@ def read_graph_folder(
     files = sorted(path.name for path in folder.iterdir() if _is_graph(path))
     path = table_path(folder, "labels")
     table = Table(path, ignored) if path.is_file() else None
-    names, notes = files, ()
+    names, notes, split = files, list[str](), dict[str, list[str]]()
     targets = None
     if table is not None:
         table.adopt(*SPECIAL)
         listed = _listed(table, files)
         rest = [name for name in files if name not in set(listed)]
         if rest and options.required:
-            notes = (
-                f"'{path}' does not list {len(rest)} of the graphs, which are not used, such as '{shown(rest[0])}'",
-            )
+            notes = [f"'{path}' does not list {len(rest)} of the graphs, such as '{shown(rest[0])}': they are not used"]
         names = listed if options.required else [*listed, *rest]
         targets = _targets(table, options, len(names), ignored)
+        split = {key: table.text(key) for key in ("split", "time") if key in table.columns and key not in ignored}
+        notes = [*table.notes, *notes]
     graphs = [{**_read(folder / name, directed), GRAPH_FILE: name, "id": name} for name in names]
-    for key in ("split", "time") if table is not None else ():
-        if key in table.columns and key not in ignored:
-            for graph, cell in zip(graphs, table.text(key), strict=False):
-                graph[key] = int(cell) if key == "time" and re.fullmatch(r"-?\d{1,18}", cell) else cell
+    for key, cells in split.items():
+        for graph, cell in zip(graphs, cells, strict=False):
+            graph[key] = int(cell) if key == "time" and re.fullmatch(r"-?\d{1,18}", cell) else cell
     dataset = dataset_of_graphs(folder, graphs, ignored, options, use_split, features, targets)
-    return dataset.replace(notes=(*(table.notes if table is not None else ()), *notes, *dataset.notes))
+    return dataset.replace(notes=(*notes, *dataset.notes))
 
 
 def _is_graph(path: Path) -> bool:
@@ -133,7 +132,8 @@ def _listed(table: Table, files: list[str]) -> list[str]:
         if len(names) != 1:
             got = f"{names[0]} and {names[1]}" if names else "none"
             raise InputError(
-                f"{table.locate(row, 'file')} must name a graph in the folder (got '{shown(cell)}': {got})"
+                f"{table.locate(row, 'file')} must name a graph in the folder (got '{shown(cell)}': {got}); "
+                "correct the name"
             )
         if first.setdefault(names[0], row) != row:
             line = table.lines[first[names[0]]]

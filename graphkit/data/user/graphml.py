@@ -90,7 +90,7 @@ def fields_of_networkx(
     attributes = sorted({key for row in rows for key in row})
     available = [key for key in attributes if key not in ignored]
     one_of_defaults(available, options, where)
-    columns = options.columns(available)
+    columns = options.columns(available, series=True)
     targets = _targets(where, names, rows, columns, options)
     keys = [key for key in available if key not in (*columns.values(), "split")]
     parts = [_word(row.get("split")) for row in rows]
@@ -111,7 +111,7 @@ def fields_of_networkx(
         node_names=tuple(map(str, names)),
         directed=graph.is_directed(),
         unused=tuple(map(shown, unused)),
-        graph={str(key): value for key, value in graph.graph.items() if not _is_nested(value)},
+        graph={str(key): value for key, value in graph.graph.items() if not _is_nested(value) and key != "mode"},
         columns=Columns(
             names=tuple(keys),
             cells=tuple([_word(row.get(key)) for row in rows] for key in keys),

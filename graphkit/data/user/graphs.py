@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from graphkit.data.checks import check_labeled, check_splits
 from graphkit.data.collection import GraphCollection
 from graphkit.data.dataset import GraphDataset, Split
 from graphkit.data.edges import plain_edge_index
-from graphkit.data.labels import NO_LABEL, is_no_label, labeled_items
+from graphkit.data.labels import NO_LABEL, labeled_items
 from graphkit.data.splits import splits_from_masks, time_split
 from graphkit.data.user.array_checks import (
     as_array,
@@ -27,8 +27,16 @@ from graphkit.data.user.array_checks import (
 from graphkit.data.user.arrays import BOOKKEEPING
 from graphkit.data.user.encoder import Columns, FeatureOptions, encode_features, structural_features, without_gaps
 from graphkit.data.user.fields import masks_from_words, unused_note
-from graphkit.data.user.numbers import number_of
-from graphkit.data.user.targets import DEFAULTS, Level, TargetOptions, Targets, missing, target_array, targets_of_array
+from graphkit.data.user.targets import (
+    DEFAULTS,
+    Level,
+    TargetOptions,
+    Targets,
+    missing,
+    target_array,
+    targets_of_array,
+    targets_of_words,
+)
 from graphkit.errors import InputError
 
 ATTRIBUTES = "node_attributes"
@@ -74,6 +82,10 @@ def dataset_of_graphs(
         f"'{path / graph[GRAPH_FILE]}'" if GRAPH_FILE in graph else f"{where}, graph {number}"
         for number, graph in enumerate(graphs)
     ]
+    if any("edge_weight" in graph for graph in graphs):  # a graph without edges has no weights
+        bare = [graph for graph in graphs if "edge_weight" not in graph and np.size(graph.get("edge_index", 1)) == 0]
+        for graph in bare:
+            graph["edge_weight"] = torch.empty(0)
     for key in ("edge_weight", "split"):
         absent = [number for number, graph in enumerate(graphs) if key not in graph]
         if absent and len(absent) < len(graphs):
@@ -81,7 +93,9 @@ def dataset_of_graphs(
                 f"{where}: all graphs must have the same attributes (`{key}` is absent from some, such as graph "
                 f"{absent[0]}); add it, or remove it from all"
             )
-    graphs, columns, node_names = _named_attributes(graphs, ignored, options, where, places, targets is None)
+    of_graphs = targets is not None or options.level == "graph"
+    of_graphs = of_graphs or any(name in graph for graph in graphs for name in options.names or DEFAULTS)
+    attributes = _attributes(graphs, ignored, options, where, places, of_graphs)
     edge_attr = all("edge_attr" in graph for graph in graphs)
     checked = [_checked(graph, place, edge_attr, features) for graph, place in zip(graphs, places, strict=True)]
     for number, data in enumerate(checked):
@@ -89,17 +103,27 @@ def dataset_of_graphs(
             widths = f"{data.num_features}, graph 0 has {checked[0].num_features}"
             raise InputError(f"{places[number]}: `x` must have as many columns in every graph (got {widths})")
     collection = GraphCollection.from_list(checked)
-    x, encoder, feature_notes = encode_features(collection.node.get("x"), columns, where, features)
+    x, encoder, feature_notes = encode_features(collection.node.get("x"), attributes.features, where, features)
     if x is None:
         x = structural_features(plain_edge_index(collection.union().edge_index), int(collection.num_nodes.sum()))
     collection.node["x"] = x
     level: Level = "graph"
-    if targets is None:
-        level, targets, labeled = _targets(graphs, collection.num_nodes.tolist(), options, where, places)
-    else:
-        labeled = labeled_items(targets.y).long() - 1
+    counts = collection.num_nodes
+    if attributes.targets is not None:
+        level, targets = "node", attributes.targets
+    elif targets is None:
+        level, targets = _targets(graphs, counts.tolist(), options, where, places)
+    labeled = labeled_items(targets.y)
+    if level == "node":
+        graph_of_node = torch.repeat_interleave(torch.arange(len(graphs)), counts)
+        labeled = torch.zeros(len(graphs)).index_add_(0, graph_of_node, labeled.float()) > 0
     (collection.node if level == "node" else collection.graph)["y"] = targets.y
     notes = targets.notes
+    if options.required and not bool(labeled.all()):
+        absent = (~labeled).nonzero().view(-1).tolist()
+        notes += (f"{where}: {len(absent)} of {len(graphs)} graphs have no target, such as {_short(places[absent[0]])}",)
+    if level == "node" and options.level is None:
+        notes += (f"{where}: there is a target for every node: the items of the task are the nodes of the graphs",)
     names: tuple[str, ...] = ()
     time, used = _time(graphs), [*(options.names or DEFAULTS), *["edge_attr"] * edge_attr]
     if time is not None:
@@ -113,21 +137,21 @@ def dataset_of_graphs(
         words = [_word(graph["split"], place) for graph, place in zip(graphs, places, strict=True)]
         splits = splits_from_masks(*masks_from_words(words, where, "graph"))
         check_splits(splits, len(graphs), where=where, item="graph", own=True)
-        check_labeled(splits, labeled, where, "graph", names)
+        check_labeled(splits, labeled.long() - 1, where, "graph", names)
     elif use_split and time is not None:
-        splits = (time_split(time, FRACTIONS, (labeled >= 0).nonzero().view(-1)),)
+        splits = (time_split(time, FRACTIONS, labeled.nonzero().view(-1)),)
         notes += (f"{where}: the first 60 % of the graphs by `time` are for training, the next 20 % for validation",)
     unused = sorted({key for graph in graphs for key in graph} - {*KEPT, *BOOKKEEPING, *used})
     return GraphDataset(
         name=path.stem,
         task=targets.task,
-        graphs=collection,
+        graphs=(_single(collection),) if level == "node" and len(graphs) == 1 else collection,
         splits=splits,
         num_features=x.size(1),
         num_outputs=len(targets.names),
         metric=targets.metric,
         class_names=targets.names,
-        node_names=node_names if level == "node" else (),
+        node_names=attributes.node_names if level == "node" else (),
         graph_names=names,
         citation=f"read from {path.resolve()}",
         notes=(*unused_note(where, tuple(map(shown, unused))), *feature_notes, *notes),
@@ -139,7 +163,7 @@ def _checked(graph: dict[str, Any], where: str, edge_attr: bool, features: Featu
     """Returns the validated features and edges of a graph."""
     if "edge_index" not in graph:
         raise InputError(f"{where} has no `edge_index`; every graph needs x, edge_index and y")
-    if ATTRIBUTES in graph:
+    if _has_attributes(graph):
         data = Data(num_nodes=len(graph["node_names"]))
     elif "x" not in graph:
         encode_features(None, None, where, features)  # structural, or an error
@@ -177,6 +201,17 @@ def _checked(graph: dict[str, Any], where: str, edge_attr: bool, features: Featu
     return data
 
 
+def _single(graphs: GraphCollection) -> Data:
+    """Returns the only graph of a collection, without attributes of its own."""
+    data = graphs[0]
+    return Data(**{name: data[name] for name in ("x", *graphs.edge, "edge_index", "y")}, num_nodes=data.num_nodes)
+
+
+def _short(place: str) -> str:
+    """Returns the name of a graph without that of its list."""
+    return place.rpartition(", ")[2]
+
+
 def _word(value: Any, where: str) -> str:
     words = as_words(value, "split", where)
     if len(words) != 1:
@@ -186,8 +221,8 @@ def _word(value: Any, where: str) -> str:
 
 def _targets(
     graphs: Sequence[dict[str, Any]], num_nodes: list[int], options: TargetOptions, where: str, places: Sequence[str]
-) -> tuple[Level, Targets, Tensor]:
-    """Returns level and targets, and a tensor ``[G]`` that is -1 for graphs without a target.
+) -> tuple[Level, Targets]:
+    """Returns level and targets.
 
     Raises:
         InputError: If no graph has a target, or one does not fit.
@@ -203,7 +238,7 @@ def _targets(
             )
         level: Level = options.like.level  # type: ignore[assignment]
         count = sum(num_nodes) if level == "node" else len(graphs)
-        return level, missing(options, count), torch.full((len(graphs),), NO_LABEL)
+        return level, missing(options, count)
     words = any(isinstance(value, str | list) and not np.isreal(value).all() for value in values if value is not None)
     rows: list[Any] = [
         as_words(values[number], "y", places[number]) if words else _array(values[number], places[number])
@@ -234,81 +269,89 @@ def _targets(
     y = torch.full((count, *targets.y.shape[1:]), torch.nan if targets.y.is_floating_point() else NO_LABEL)
     y = y.to(targets.y.dtype)
     y[torch.from_numpy(ids)] = targets.y
-    labeled = labeled_items(y)
-    if level == "node":
-        counts = torch.zeros(len(graphs), dtype=torch.long).index_add_(
-            0, torch.repeat_interleave(torch.arange(len(graphs)), torch.tensor(num_nodes)), labeled.long()
-        )
-        labeled = counts > 0
-        if options.level is None:
-            note = f"{where}: `y` has one row per node: the targets are those of the nodes of {len(graphs)} graphs"
-            targets = targets._replace(notes=(*targets.notes, note))
-    return level, targets._replace(y=y), labeled.long() - 1
+    return level, targets._replace(y=y)
 
 
-def _named_attributes(
-    graphs: list[dict[str, Any]],
+class _Attributes(NamedTuple):
+    """Named attributes of the nodes of all graphs.
+
+    Args:
+        features (Columns, optional): Features; ``None`` if the graphs have arrays.
+        node_names (tuple[str, ...]): Ids of the nodes.
+        targets (Targets, optional): Targets of the nodes, if they are among the attributes.
+    """
+
+    features: Columns | None = None
+    node_names: tuple[str, ...] = ()
+    targets: Targets | None = None
+
+
+def _attributes(
+    graphs: Sequence[dict[str, Any]],
     ignored: frozenset[str],
     options: TargetOptions,
     where: str,
     places: Sequence[str],
-    labeled: bool,
-) -> tuple[list[dict[str, Any]], Columns | None, tuple[str, ...]]:
-    """Moves the targets out of the named attributes of nodes, and joins the others.
+    of_graphs: bool,
+) -> _Attributes:
+    """Joins the named attributes of the nodes of all graphs.
 
-    Returns:
-        The graphs, the features, and the ids of the nodes.
+    Args:
+        graphs (list[dict]): Attributes of each graph.
+        ignored (set[str]): Attributes to ignore.
+        options (TargetOptions): Selection of the targets.
+        where (str): Name of the file, for error messages.
+        places (list[str]): Name of each graph, for error messages.
+        of_graphs (bool): The targets are those of graphs.
 
     Raises:
-        InputError: If some graphs have arrays of features instead.
+        InputError: If some graphs have arrays of features instead, or a target is invalid.
     """
-    absent = [number for number, graph in enumerate(graphs) if ATTRIBUTES not in graph]
+    absent = [number for number, graph in enumerate(graphs) if not _has_attributes(graph)]
     if len(absent) == len(graphs):
-        return graphs, None, ()
+        return _Attributes()
     if absent:
         raise InputError(
             f"{places[absent[0]]}: its features must be named attributes of the nodes, as those of other graphs; "
             "write all graphs in one format"
         )
-    targets = (options.names or DEFAULTS) if labeled else ()
-    if options.level == "graph" or any(name in graph for graph in graphs for name in targets):
-        targets = ()
     cells: list[dict[str, list[str]]] = [graph[ATTRIBUTES] for graph in graphs]
-    for place, graph, attributes in zip(places, graphs, cells, strict=True):
-        for name in targets:
-            if name in attributes and name not in ignored:
-                several = len(options.names) > 1
-                graph[name] = _numbers(attributes[name], name, place) if several else attributes[name]
-    keys = sorted({key for attributes in cells for key in attributes} - {*targets, "split"} - ignored)
     counts = [len(graph["node_names"]) for graph in graphs]
-    names = tuple(str(name) for graph in graphs for name in graph["node_names"])
+    names = tuple(name for graph in graphs for name in graph["node_names"])
     ptr = np.cumsum([0, *counts])
+    keys = sorted({key for attributes in cells for key in attributes} - {"split"} - ignored)
+    columns = {} if of_graphs else options.columns(keys, series=True)
+    if options.required and any(columns.values()) and None in columns.values():
+        name = next(name for name, column in columns.items() if column is None)
+        raise InputError(f"{where}: no node has the attribute '{shown(name)}'; name other targets with data.target")
 
     def locate(row: int, key: str) -> str:
         number = int(np.searchsorted(ptr, row, side="right")) - 1
         return f"{places[number]}: the attribute '{shown(key)}' of node '{shown(names[row])}'"
 
-    joined = tuple(
-        [cell for count, attributes in zip(counts, cells, strict=True) for cell in attributes.get(key) or [""] * count]
-        for key in keys
+    def joined(key: str) -> list[str]:
+        pairs = zip(counts, cells, strict=True)
+        return [cell for count, attributes in pairs for cell in attributes.get(key, [""] * count)]
+
+    targets = None
+    if any(columns.values()):
+        words = {name: column and joined(column) for name, column in columns.items()}
+        targets = targets_of_words(words, options, "node", where, lambda row, name: locate(row, columns[name] or name))
+    keys = [key for key in keys if key not in columns.values()]
+    features = Columns(tuple(keys), tuple(map(joined, keys)), where, locate, ignored, "attribute")
+    return _Attributes(features, names, targets)
+
+
+def _has_attributes(graph: dict[str, Any]) -> bool:
+    """Returns whether a graph has named attributes of its nodes, one text for each."""
+    cells, names = graph.get(ATTRIBUTES), graph.get("node_names")
+    if not isinstance(cells, dict) or not isinstance(names, list):
+        return False
+    lists = [*cells.values(), names]
+    return all(
+        isinstance(items, list) and len(items) == len(names) and all(isinstance(item, str) for item in items)
+        for items in lists
     )
-    return graphs, Columns(tuple(keys), joined, where, locate, ignored, "attribute"), names
-
-
-def _numbers(cells: list[str], name: str, where: str) -> list[float]:
-    """Returns text cells of one of several targets as numbers, NaN for none.
-
-    Raises:
-        InputError: If a cell is not a number.
-    """
-    values = [float("nan") if is_no_label(cell, regression=True) else number_of(cell) for cell in cells]
-    for node, value in enumerate(values):
-        if value is None:
-            raise InputError(
-                f"{where}: the attribute '{shown(name)}' of node {node} must be a number (got '{shown(cells[node])}'); "
-                "correct it"
-            )
-    return values  # type: ignore[return-value]
 
 
 def _array(value: Any, where: str) -> np.ndarray:

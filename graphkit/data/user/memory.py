@@ -1,6 +1,6 @@
 """Conversion of graphs in memory to files for the readers of this package."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,26 +9,37 @@ import networkx
 import numpy as np
 import torch
 from torch import Tensor
-from torch_geometric.data import Data, Dataset, HeteroData
+from torch.utils.data import Dataset
+from torch_geometric.data import Data, HeteroData, TemporalData
 
+from graphkit.data.user.build_dataset import attributes_of
+from graphkit.data.user.graphml import fields_of_networkx
+from graphkit.data.user.targets import TargetOptions
 from graphkit.errors import InputError, InputTypeError
 from graphkit.files import write_csv
 
-#: Names of the attribute that holds the classes or targets.
-TARGETS = ("label", "y")
 ACCEPTED = (
     "a torch_geometric Data, a list or Dataset of them, a networkx graph or a list of them, a tuple of arrays "
-    "(x, edge_index, y), a tuple of pandas frames (nodes, edges), or a pandas frame or list of molecules (SMILES)"
+    "(x, edge_index, y) or (x, edge_index), a tuple of pandas frames (nodes, edges), or a pandas frame or "
+    "list of molecules (SMILES)"
 )
+
+#: Ways to convert objects of other packages.
+_REMEDIES = {
+    "igraph": "; give graph.to_networkx()",
+    "dgl": "; give dgl.to_networkx(graph, node_attrs=[...])",
+    "scipy": "; give (x, torch_geometric.utils.from_scipy_sparse_matrix(adjacency)[0], y)",
+}
 
 
 def save_object(data: Any, folder: Path, name: str = "data") -> Path:
     """Writes graphs in memory to a folder, in a form that :func:`graphkit.load` reads.
 
     Args:
-        data (Data or Dataset or list or tuple or networkx.Graph): The graph or graphs. In a networkx graph, numeric
-            node attributes are features (lists are concatenated), ``label`` or ``y`` is the class, and ``weight`` of an
-            edge its weight; in a list of them, ``label`` or ``y`` of ``graph.graph`` is the target of the graph. Frames
+        data (Data or Dataset or list or tuple or networkx.Graph): The graph or graphs. In a networkx graph, node
+            attributes are features (a list is several), ``label`` or ``y`` is the target, and ``weight`` and
+            ``edge_attr`` of an edge are its weight and attributes; in a list of them, ``label`` or ``y`` of
+            ``graph.graph``, or of the nodes, is the target. In arrays, ``y`` may be ``None`` for new data. Frames
             have the columns of ``nodes.csv`` and ``edges.csv``; without a column ``id``, the index contains the node
             ids. A single frame is a table of molecules, whose index contains the ids unless it numbers the rows. A list
             of strings contains SMILES strings.
@@ -46,6 +57,11 @@ def save_object(data: Any, folder: Path, name: str = "data") -> Path:
         raise InputError(
             f"`{name}` must have one type of nodes and edges (got HeteroData); give `{name}.to_homogeneous()`"
         )
+    if isinstance(data, TemporalData):
+        raise InputError(
+            f"`{name}` must be graphs (got TemporalData, a list of events); give a list of Data, one for each "
+            "interval, with its number in `time`"
+        )
     if isinstance(data, Data):
         return _save(dict(data.to_dict()), folder)
     if isinstance(data, networkx.Graph):
@@ -54,9 +70,9 @@ def save_object(data: Any, folder: Path, name: str = "data") -> Path:
         return _save_molecules(data, folder)
     if isinstance(data, tuple) and len(data) == 2 and all(map(_is_frame, data)):
         return _save_frames(*data, folder)
-    if isinstance(data, tuple) and len(data) == 3 and all(isinstance(part, Tensor | np.ndarray) for part in data):
-        return _save(dict(zip(("x", "edge_index", "y"), data, strict=True)), folder)
-    if isinstance(data, Dataset | Sequence) and not isinstance(data, str) and len(data):
+    if isinstance(data, tuple) and _are_arrays(data):
+        return _save(dict(zip(("x", "edge_index", "y"), data, strict=False)), folder)
+    if isinstance(data, Dataset | Sequence) and not isinstance(data, str) and isinstance(data, Sized) and len(data):
         graphs = [data[index] for index in range(len(data))]
         if any(isinstance(graph, HeteroData) for graph in graphs):
             return save_object(next(graph for graph in graphs if isinstance(graph, HeteroData)), folder, name)
@@ -64,11 +80,14 @@ def save_object(data: Any, folder: Path, name: str = "data") -> Path:
             write_csv(folder / "data.csv", ["id", "smiles"], enumerate(graphs))
             return folder / "data.csv"
         if all(isinstance(graph, networkx.Graph) for graph in graphs):
-            return _save([_of_networkx(graph, f"graph {number}") for number, graph in enumerate(graphs)], folder)
+            places = [f"`{name}`, graph {number}" for number in range(len(graphs))]
+            return _save([_of_networkx(graph, place) for graph, place in zip(graphs, places, strict=True)], folder)
         if all(isinstance(graph, Data) for graph in graphs):
-            contents = [dict(graph.to_dict()) for graph in graphs]
-            return _save(contents if len(contents) > 1 else contents[0], folder)
-    raise InputTypeError(f"`{name}` must be the name or path of a data set, or {ACCEPTED} (got {type(data).__name__})")
+            return _save([dict(graph.to_dict()) for graph in graphs], folder)
+    remedy = _REMEDIES.get(type(data).__module__.partition(".")[0], "")
+    raise InputTypeError(
+        f"`{name}` must be the name or path of a data set, or {ACCEPTED} (got {type(data).__name__}){remedy}"
+    )
 
 
 @contextmanager
@@ -108,6 +127,13 @@ def _tensor(value: Any) -> Any:
     return value.detach().clone() if isinstance(value, Tensor) else value
 
 
+def _are_arrays(data: tuple[Any, ...]) -> bool:
+    """Returns whether a tuple is ``(x, edge_index, y)``, in which ``y`` may be a list, absent or ``None``."""
+    if len(data) not in (2, 3) or not all(isinstance(array, Tensor | np.ndarray) for array in data[:2]):
+        return False
+    return len(data) == 2 or isinstance(data[2], Tensor | np.ndarray | list | None)
+
+
 def _is_frame(data: Any) -> bool:
     return type(data).__module__.partition(".")[0] == "pandas" and hasattr(data, "to_csv") and hasattr(data, "columns")
 
@@ -132,6 +158,20 @@ def _save_molecules(table: Any, folder: Path) -> Path:
 
 def _save_networkx(graph: networkx.Graph, folder: Path, name: str) -> Path:
     """Writes a networkx graph as GraphML; lists of numbers become several attributes."""
+    path = folder / "data.graphml"
+    try:
+        networkx.write_graphml(_plain(graph, f"`{name}`"), path)
+    except (networkx.NetworkXError, TypeError, ValueError) as error:
+        raise InputError(f"the attributes of `{name}` must be numbers or text ({error}); convert them") from None
+    return path
+
+
+def _plain(graph: networkx.Graph, where: str) -> networkx.Graph:
+    """Returns a networkx graph with text as ids and flat attributes of nodes and edges.
+
+    Raises:
+        InputError: If two nodes have the same id as text.
+    """
     kinds = {
         (False, False): networkx.Graph,
         (True, False): networkx.DiGraph,
@@ -140,19 +180,12 @@ def _save_networkx(graph: networkx.Graph, folder: Path, name: str) -> Path:
     }
     plain = kinds[graph.is_directed(), graph.is_multigraph()]()
     for node, attributes in graph.nodes(data=True):
-        plain.add_node(node, **_flat(attributes))
+        if str(node) in plain:
+            raise InputError(f"{where}: two nodes have the id '{node}', as a number and as text; rename one")
+        plain.add_node(str(node), **_flat(attributes))
     for source, target, attributes in graph.edges(data=True):
-        plain.add_edge(source, target, **_flat(attributes))
-    if not any("label" in attributes for _, attributes in plain.nodes(data=True)):
-        for _, attributes in plain.nodes(data=True):
-            if "y" in attributes:
-                attributes["label"] = attributes.pop("y")
-    path = folder / "data.graphml"
-    try:
-        networkx.write_graphml(plain, path)
-    except (networkx.NetworkXError, TypeError, ValueError) as error:
-        raise InputError(f"the attributes of `{name}` must be numbers or text ({error}); convert them") from None
-    return path
+        plain.add_edge(str(source), str(target), **_flat(attributes))
+    return plain
 
 
 def _flat(attributes: dict[Any, Any]) -> dict[str, Any]:
@@ -161,32 +194,28 @@ def _flat(attributes: dict[Any, Any]) -> dict[str, Any]:
     for name, value in attributes.items():
         value = value.tolist() if isinstance(value, Tensor | np.ndarray | np.generic) else value
         if isinstance(value, list | tuple):
-            flat |= {f"{name}_{index}": item for index, item in enumerate(value)}
+            width = len(str(len(value) - 1))
+            flat |= {f"{name}_{index:0{width}d}": item for index, item in enumerate(value)}
         elif value is not None:
             flat[str(name)] = value
     return flat
 
 
 def _of_networkx(graph: networkx.Graph, where: str) -> dict[str, Any]:
-    """Returns the attributes of one of several networkx graphs.
+    """Returns the attributes of one of several networkx graphs; a list of numbers of the graph is a row.
 
     Raises:
-        InputError: If the graph has no target, or its nodes do not have the same numeric attributes.
+        InputError: If it has no node, or an edge weight is invalid.
     """
-    target = next((graph.graph[name] for name in TARGETS if name in graph.graph), None)
-    if target is None:
-        raise InputError(f"{where} must have a target (got none); set `graph.graph['y']`")
-    rows = [_flat(attributes) for _, attributes in graph.nodes(data=True)]
-    names = sorted(rows[0]) if rows else []
-    if any(sorted(row) != names for row in rows) or not names:
-        raise InputError(f"the nodes of {where} must have the same numeric attributes (got others); complete them")
-    try:
-        x = torch.tensor([[float(row[name]) for name in names] for row in rows])
-    except (TypeError, ValueError):
-        raise InputError(f"the attributes of the nodes of {where} must be numbers (got text); encode them") from None
-    number = {node: index for index, node in enumerate(graph.nodes)}
-    pairs = [(number[source], number[target]) for source, target in graph.edges()]
-    if not graph.is_directed():
-        pairs += [(target, source) for source, target in pairs if source != target]
-    attributes = {"x": x, "edge_index": torch.tensor(pairs, dtype=torch.long).view(-1, 2).t().contiguous()}
-    return {**attributes, "y": target if isinstance(target, str) else torch.as_tensor(target)}
+    fields = fields_of_networkx(_plain(graph, where), where, frozenset(), TargetOptions(unlabeled=True))
+    own: dict[str, Any] = {}
+    for name, value in graph.graph.items():
+        value = torch.tensor(value) if isinstance(value, list | tuple) and _are_numbers(value) else value
+        value = _tensor(value.item() if isinstance(value, np.generic) else value)
+        own[str(name)] = value.view(1, -1) if isinstance(value, Tensor) and value.dim() == 1 else value
+    return {**attributes_of(fields, None), **own}
+
+
+def _are_numbers(values: Sequence[Any]) -> bool:
+    """Returns whether a list contains numbers only."""
+    return len(values) > 0 and all(isinstance(value, bool | int | float) for value in values)

@@ -1,6 +1,6 @@
 """Targets of user data: their columns, the task and the encoding, for all readers."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -136,29 +136,35 @@ class TargetOptions:
             )
         return kind
 
-    def columns(self, available: Sequence[str], defaults: Sequence[str] = DEFAULTS) -> dict[str, str | None]:
+    def columns(self, available: Sequence[str], series: bool = False) -> dict[str, str | None]:
         """Returns the column of each output; ``None`` for one that new data lack, empty if there is no target.
 
         Args:
             available (list[str]): Names of the columns or attributes.
-            defaults (list[str], optional): Names to look for if none is given, in order of preference.
+            series (bool, optional): Attributes such as ``y_0`` and ``y_1`` are the target ``y``. (default: ``False``)
         """
         if self.unlabeled:
             return {}
-        many = {name.removeprefix(PREFIX): name for name in available if name.startswith(PREFIX)}
-        first = next((name for name in self.names or defaults if name in available), None)
+        many: dict[str, str | None] = {name.removeprefix(PREFIX): name for name in available if name.startswith(PREFIX)}
+        names = [other for name in self.names or DEFAULTS for other in _series(name, available if series else ())]
+        first = next((name for name in (*self.names, *names) or DEFAULTS if name in available), None)
         if self.like is None:
+            if names and not any(name in available for name in self.names or DEFAULTS):
+                return {name: name for name in names}
             if self.names:
                 return {name: name if name in available else None for name in self.names}
-            return {**many} if many else {first: first} if first else {}
-        if self.like.task.endswith(("node-classification", "graph-classification")) and _KIND[self.like.task][1] == (
-            "classes"
-        ):
+            return many or ({first: first} if first else {})
+        if _KIND[self.like.task][1] == "classes":
             return {first: first} if first else {}
         named = {name: name if name in available else many.get(name) for name in self.outputs}
         if len(named) == 1 and first is not None and not any(named.values()):
             return dict.fromkeys(named, first)
         return named if any(named.values()) else {}
+
+
+def _series(name: str, available: Iterable[str]) -> list[str]:
+    """Returns the attributes of a list of numbers, such as ``y_0`` and ``y_1`` for ``y``."""
+    return sorted(other for other in available if other.startswith(f"{name}_") and other[len(name) + 1 :].isdecimal())
 
 
 #: Targets in ``label`` or ``y``, and the task inferred.
