@@ -42,6 +42,11 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "data": {"name": "pattern", "num_graphs": 21, "seed": 0},
         "train": {**SGD, "epochs": 5, "batch_size": 4, "class_weight": "balanced", "label_smoothing": 0.1},
     },
+    "values": {  # the test writes the file, which has gaps
+        "model": {"name": "gcn", "hidden_channels": 8, "dropout": 0.0},
+        "data": {"name": "values.pt"},
+        "train": {**SGD, "epochs": 5, "batch_size": 5, "metric": "rmse"},
+    },
     "clouds": {
         "model": {"name": "dgcnn", "hidden_channels": 4, "num_layers": 2, "k": 3, "dropout": 0.0},
         "data": GRAPHS,
@@ -111,15 +116,49 @@ def work(rank: int, world: int, folder: Path, port: int) -> None:
 
     with init_distributed() as communicator:
         for name, config in CONFIGS.items():
+            if name == "values":
+                config = {**config, "data": {"name": str(folder / config["data"]["name"])}}
             fit(config, folder / str(world) / name)
         if world < 3:
             fit_distill(DISTILL, folder / str(world) / "distill")
             fit_distill(CLIPS, folder / str(world) / "distill-clips")
             fit_continual(CONTINUAL, folder / str(world) / "continual")
+        if world == 2:
+            run_with_callbacks(rank, folder / "2")
         if world > 1:
             errors = [float(communicator.all_reduce_max(norm_error(communicator, rest))[0]) for rest in (0, 1)]
             if rank == 0:
                 (folder / str(world) / "norms.json").write_text(json.dumps(errors))
+
+
+def run_with_callbacks(rank: int, folder: Path) -> None:
+    """Trains with a callback that fails on rank 0, and resumes the run with another."""
+    from graphkit.experiments import Callback, build_config, resume, run
+
+    class Writes(Callback):
+        def __init__(self, fails: bool) -> None:
+            self.fails = fails
+
+        def on_begin(self, fit: Any) -> None:
+            self.write("begin", fit.epoch)
+
+        def on_epoch(self, fit: Any, row: Any) -> None:
+            self.write("epoch", row["epoch"])
+            if self.fails and row["epoch"] == 2:
+                raise KeyError("tracker is down")
+
+        def on_end(self, fit: Any, result: Any) -> None:
+            self.write("end", result["epoch"])
+
+        def write(self, *event: Any) -> None:
+            with (folder / f"events-{rank}.txt").open("a") as file:
+                print(*event, file=file)
+
+    try:
+        run(build_config("train", CONFIGS["graphs"], recipe="none"), folder / "observed", callbacks=[Writes(True)])
+    except Exception as error:  # KeyError on the rank of the callback, RuntimeError on the other
+        (folder / f"error-{rank}.txt").write_text(f"{type(error).__name__}: {error}")
+    resume(folder / "observed", callbacks=[Writes(False)] if rank == 0 else ())
 
 
 def norm_error(communicator: Any, without: int) -> float:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch_geometric.data import Data
 
 import graphkit
 from graphkit.distributed.communicator import Communicator, get_communicator, init_distributed, job
@@ -32,10 +33,21 @@ pytestmark = pytest.mark.extended
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("teams")
+    torch.save([graph_of_values(number) for number in range(23)], folder / "values.pt")
     program = [sys.executable, str(Path(__file__).with_name("teamwork.py")), str(folder), "1", "2", "3"]
     done = subprocess.run(program, env=ENVIRONMENT, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     return folder
+
+
+def graph_of_values(number: int) -> Data:
+    """Returns a graph with two targets per node and gaps."""
+    generator = torch.Generator().manual_seed(number)
+    nodes = torch.arange(3 + number % 4)
+    x = torch.randn(nodes.numel(), 3, generator=generator)
+    y = 50 + 10 * x[:, :2]
+    y[torch.rand(y.shape, generator=generator) < 0.3] = torch.nan
+    return Data(x=x, y=y, edge_index=torch.stack([nodes, nodes.roll(1)]))
 
 
 def rows(run: Path) -> list[dict[str, str]]:
@@ -59,6 +71,9 @@ def test_several_processes_learn_what_one_learns(runs: Path, name: str, world: i
         )
     results = [json.loads((run / "result.json").read_text()) for run in (alone, many)]
     assert results[0]["test"] == results[1]["test"] and results[0]["epochs"] == results[1]["epochs"]
+    assert results[0].get("confusion") == results[1].get("confusion")
+    means = [{key: score and score["mean"] for key, score in result["scores"].items()} for result in results]
+    assert means[1] == pytest.approx(means[0], abs=1e-6)
     assert json.loads((many / "env.json").read_text())["processes"] == world
 
 
@@ -69,6 +84,16 @@ def test_with_norms_apart_processes_still_agree_on_one_model(runs: Path) -> None
     result = json.loads((runs / "2" / "clips-apart" / "result.json").read_text())
     # computed again by one process, from the statistics that all agreed on
     assert evaluate_run(open_run(runs / "2" / "clips-apart"))["test"] == result["test"]
+
+
+def test_rank_0_alone_calls_callbacks_and_its_error_stops_all(runs: Path) -> None:
+    events = (runs / "2" / "events-0.txt").read_text().splitlines()
+    assert events[:-1] == ["begin 0", "epoch 1", "epoch 2", "begin 2", "epoch 3", "epoch 4", "epoch 5"]
+    assert events[-1].startswith("end") and not (runs / "2" / "events-1.txt").exists()
+    assert (runs / "2" / "error-0.txt").read_text() == "KeyError: 'tracker is down'"
+    assert (runs / "2" / "error-1.txt").read_text() == "RuntimeError: rank 0 failed: KeyError: 'tracker is down'"
+    weights = [load_file(runs / "2" / name / "model.safetensors") for name in ("graphs", "observed")]
+    assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
 
 
 def test_two_processes_distill_what_one_distills(runs: Path) -> None:
