@@ -158,7 +158,7 @@ def derive(name: str) -> dict[str, str]:
     }
     for row in ("node regression", "link prediction", "heterogeneous graphs"):
         rows[row] = "not yet" if of_graphs else NONE
-    for row in ("files of one graph", "files of many graphs", "graphs in memory"):
+    for row in ("files of one graph", "files of many graphs", "tables of molecules (SMILES)", "graphs in memory"):
         rows[row] = "yes" if of_graphs else NONE
     rows["files of clips"] = NONE if of_graphs else "yes"
     return rows
