@@ -47,7 +47,7 @@ def predict(ctx: click.Context, run: str, new: tuple[str, ...], output: str, dev
       graphkit predict model.onnx clips/
     """
     from graphkit.experiments import open_run
-    from graphkit.experiments.predictions import check_output
+    from graphkit.experiments.predictions import check_output, finite
 
     check_output(output)
     if Path(run).is_file() or Path(run).suffix.lower() in (".onnx", ".pt2"):
@@ -68,9 +68,11 @@ def predict(ctx: click.Context, run: str, new: tuple[str, ...], output: str, dev
         echo(f"Error: {printable(text)}", err=True)
     if len(problems) > _PROBLEMS:
         echo(f"Error: {len(problems) - _PROBLEMS} more without a prediction; see '{output}'", err=True)
+    for note in predictions.notes:
+        echo(f"note: {note}", err=True)
     predictions.save(output)
     if as_json:
-        rows = list(predictions.rows())[: len(predictions)]
+        rows = [finite(row) for row in predictions.rows()][: len(predictions)]
         echo(json.dumps({"command": "predict", "run": run, "predictions": rows, "problems": problems}))
     else:
         if len(predictions):

@@ -51,6 +51,8 @@ def load_like(data: Any, dataset: GraphDataset, settings: DataSettings) -> Graph
     else:
         new = get_dataset(str(data))(resolve_root(settings.root), {})
     _check_items(new, dataset)
+    if dataset.num_categories is not None and new.num_categories is None:
+        new = _as_categories(new, dataset.num_categories)
     new = _with_removed(new, apply_transform(new.replace(splits=()), build(settings.transforms)))
     _check_widths(new, dataset)
     return new
@@ -96,14 +98,31 @@ def _check_widths(new: GraphDataset, dataset: GraphDataset) -> None:
             f"{new.name}: expected {dataset.num_features} features, as in the training data, got {new.num_features}; "
             "give the same features in the same order"
         )
-    widths = [{name: value.shape[1:] for name, value in data.tensors().items()} for data in (new, dataset)]
+    widths = [{name: value.shape[1:].numel() for name, value in data.tensors().items()} for data in (new, dataset)]
     for name, words in _WIDTHS.items():
         width, wanted = (of.get(name) for of in widths)
         if width is not None and wanted is not None and width != wanted:
             raise InputError(
-                f"{new.name}: expected {wanted.numel()} {words}, as in the training data, got {width.numel()}; give "
-                f"the same `{name}`"
+                f"{new.name}: expected {wanted} {words}, as in the training data, got {width}; give the same `{name}`"
             )
+
+
+def _as_categories(data: GraphDataset, num_categories: int) -> GraphDataset:
+    """Returns the graphs with a single integer feature as categories.
+
+    Raises:
+        InputError: If there are several features, or a value is no category.
+    """
+    union = data.union()
+    x = union.x
+    if x.dim() != 2 or x.size(1) != 1 or not bool(((x >= 0) & (x < num_categories) & (x == x.round())).all()):
+        got = f"{x.size(1)} features" if x.dim() == 2 and x.size(1) != 1 else f"values from {x.min():g} to {x.max():g}"
+        raise InputError(
+            f"{data.name}: expected one feature with categories from 0 to {num_categories - 1}, as in the training "
+            f"data, got {got}; number the categories as there"
+        )
+    union.x = x.view(-1).long()
+    return data.with_union(union).replace(num_categories=num_categories, num_features=1)
 
 
 def _with_removed(before: GraphDataset, after: GraphDataset) -> GraphDataset:

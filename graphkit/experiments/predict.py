@@ -1,6 +1,7 @@
 """Predictions of a run for its data set and for new graphs."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ def predict_run(run: RunFolder, data: Any = None, device: str = "auto") -> Predi
     if len(outputs) > 1:
         value = torch.stack([value for _, value, _ in outputs]).mean(dim=0)
         prediction = _decide(fit_task(fits[0].dataset, fits[0].split, fits[0].config.train), value)
-    return _predictions(dataset, prediction, value, y)
+    return replace(_predictions(dataset, prediction, value, y), notes=dataset.notes)
 
 
 def check_complete(run: RunFolder) -> None:
@@ -157,6 +158,7 @@ def _predictions(
         graph=graph,
         split=() if split is None else tuple(split.tolist()),
         problems={row.id: row.reason for row in dataset.rejected},
+        smiles=dataset.smiles,
     )
 
 

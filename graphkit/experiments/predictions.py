@@ -34,6 +34,8 @@ class Predictions:
         split (tuple[str, ...], optional): Part of each item in the data of the run: ``"train"``, ``"val"``, ``"test"``,
             ``"none"`` or ``"fold-K"``. (default: ``()``)
         problems (dict, optional): Error message of each item without a prediction, by id. (default: ``{}``)
+        notes (tuple[str, ...], optional): Messages about how new data were read. (default: ``()``)
+        smiles (tuple[str, ...], optional): SMILES strings of molecules. (default: ``()``)
     """
 
     ids: tuple[str | int, ...]
@@ -44,6 +46,8 @@ class Predictions:
     graph: tuple[str | int, ...] = ()
     split: tuple[str, ...] = ()
     problems: Mapping[str | int, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    smiles: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -54,13 +58,14 @@ class Predictions:
         return f"Predictions({len(self)} items, {len(self.names)} {kind}{problems})"
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Yields JSON-serializable rows: predictions, then items without a prediction.
+        """Yields rows of Python values: predictions, then items without a prediction.
 
-        The keys are ``graph`` (for nodes of many graphs), ``id``, ``split``, ``prediction``, ``probabilities`` and
-        ``target``; or ``predictions`` and ``targets`` by name, for labels and regression; or ``id`` and ``problem``.
+        The keys are ``graph`` (for nodes of many graphs), ``id``, ``smiles`` (for molecules), ``split``,
+        ``prediction``, ``probabilities`` and ``target``; or ``predictions`` and ``targets`` by name, for labels and regression; or ``id`` and ``problem``.
         Missing targets are ``None``.
         """
-        columns: dict[str, list[Any]] = {"graph": list(self.graph), "id": list(self.ids), "split": list(self.split)}
+        columns: dict[str, list[Any]] = {"graph": list(self.graph), "id": list(self.ids), "smiles": list(self.smiles)}
+        columns["split"] = list(self.split)
         several = self.prediction.ndim > 1
         columns["predictions" if several else "prediction"] = self._values(self.prediction)
         columns["probabilities"] = self._values(self.probability)
@@ -148,7 +153,7 @@ def _write(output: str | Path, rows: Sequence[Mapping[str, Any]], as_json: bool)
     """Writes predictions as JSON or CSV, see :func:`write_rows`."""
     try:
         if as_json:
-            write_json(output, [_finite(row) for row in rows])
+            write_json(output, [finite(row) for row in rows])
             return
         flat = [{key: _short(key, value) for key, value in _flat(row).items()} for row in rows]
         head = dict.fromkeys(name for row in flat for name in row)
@@ -176,8 +181,8 @@ def _short(column: str, value: Any) -> Any:
     return f"{value:.6g}" if column.startswith("probability_") and isinstance(value, float) else value
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """Returns values for JSON, with ``None`` for numbers that are not finite."""
     if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value

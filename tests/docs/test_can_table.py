@@ -137,6 +137,16 @@ def exported(name: str) -> str:
     return "yes" if is_registered else "not yet"
 
 
+def predicts(name: str) -> str:
+    """Returns whether a model has one output per node of a graph, or per clip, of another size than in training."""
+    if get_model(name).reads == "graphs":
+        network, new = model(name, dataset()), graph(9)
+        return "yes" if network(**network.inputs(new)).shape == (9, 2) else "no"
+    network = model(name, load("synthetic-skeleton", num_clips=10, frames=16), channels=[4], blocks=[1])
+    new = load("synthetic-skeleton", num_clips=12, frames=30).graphs.batch(range(12))
+    return "yes" if network(new.x, new.lengths).shape == (12, 6) else "no"
+
+
 def derive(name: str) -> dict[str, str]:
     """Returns the cells of a model that follow from the code."""
     cls = get_model(name)
@@ -153,6 +163,7 @@ def derive(name: str) -> dict[str, str]:
         "directed edges": directed(name),
         "sparse features": ("yes" if cls.takes_sparse_features else "no") if of_graphs else NONE,
         "batches of nodes of one graph": ("yes" if takes_nodes else "no") if of_graphs else NONE,
+        "predictions for new data": predicts(name),
         "export to ONNX and `.pt2`": exported(name),
         "CPU": "yes",
     }
