@@ -61,8 +61,8 @@ class Predictions:
         """Yields rows of Python values: predictions, then items without a prediction.
 
         The keys are ``graph`` (for nodes of many graphs), ``id``, ``smiles`` (for molecules), ``split``,
-        ``prediction``, ``probabilities`` and ``target``; or ``predictions`` and ``targets`` by name, for labels and regression; or ``id`` and ``problem``.
-        Missing targets are ``None``.
+        ``prediction``, ``probabilities`` and ``target``; or ``predictions`` and ``targets`` by name, for labels and
+        regression; or ``id`` and ``problem``. Missing targets are ``None``.
         """
         columns: dict[str, list[Any]] = {"graph": list(self.graph), "id": list(self.ids), "smiles": list(self.smiles)}
         columns["split"] = list(self.split)
