@@ -28,6 +28,19 @@ def test_training_in_python(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "factors of layer 1" in capsys.readouterr().out
 
 
+def test_a_networkx_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    module = example("networkx_graph")
+    assert (
+        module.predictions.prediction == module.predictions.target
+    ).mean() > 0.85  # without the edges, a model gets less than half
+    assert (tmp_path / "predictions.png").stat().st_size > 10_000
+    assert "of the nodes of the new graph are right" in capsys.readouterr().out
+    code = Path(module.__file__ or "").read_text(encoding="utf-8").split('"""', 2)[2].strip().replace("\n\n\n", "\n\n")
+    assert f"```python\n{code}\n```" in (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    assert sum(1 for line in code.splitlines() if line.strip()) == 15
+
+
 def test_own_data(tmp_path: Path) -> None:
     assert example("own_data").main(str(tmp_path)) > 0.75  # the nodes' own measurements give about 0.7
     assert (tmp_path / "preds.csv").read_text().count("member-") == 120
