@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -72,14 +72,13 @@ def load(
     """
     if split is not None:
         parse_split(split)  # fails before the data are read
+    from graphkit.data.user import load_own
     from graphkit.transforms import build
 
     transform = build(transforms)
     if not isinstance(data, str | os.PathLike):
-        dataset, default_split = load_object(data, options, use_split=split is None), ""
+        dataset, default_split = load_object(data, lambda path: load_own(path, options, split is None)), ""
     elif is_path(data):
-        from graphkit.data.user import load_own
-
         path = Path(data).expanduser()
         dataset, default_split = load_own(path, options, use_split=split is None), ""
     else:
@@ -97,15 +96,14 @@ def load(
     return apply_transform(impute(dataset), transform)
 
 
-def load_object(data: Any, options: dict[str, Any], use_split: bool, like: GraphDataset | None = None) -> GraphDataset:
-    """Loads graphs in memory through the readers of files, see :func:`graphkit.data.user.load_own`."""
-    from graphkit.data.user import load_own
+def load_object(data: Any, read: Callable[[Path], GraphDataset]) -> GraphDataset:
+    """Loads graphs in memory through the reader of a file, with the same validation."""
     from graphkit.data.user.memory import naming, save_object, without_path
 
     with tempfile.TemporaryDirectory() as folder:
         path = save_object(data, Path(folder))
         with naming(path, folder, "data"):
-            dataset = load_own(path, options, use_split, like)
+            dataset = read(path)
         notes = tuple(without_path(note, path, folder, "data") for note in dataset.notes)
         return dataset.replace(name="data", citation="given in memory", notes=notes)
 

@@ -5,8 +5,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch_geometric.data import Data
+
 from graphkit.data.data_settings import DataSettings
 from graphkit.data.dataset import GraphDataset, Rejected
+from graphkit.data.edges import plain_edge_index
 from graphkit.data.loading import apply_transform, load_object
 from graphkit.data.sources import is_path, resolve_root
 from graphkit.errors import InputError
@@ -19,7 +23,8 @@ _WIDTHS = {"pos": "coordinates", "edge_attr": "edge features"}
 def load_like(data: Any, dataset: GraphDataset, settings: DataSettings) -> GraphDataset:
     """Loads new graphs as the training data of a model: same options, transforms and classes.
 
-    Targets are optional, and there is no split. Nodes that a transform removes are ``rejected``.
+    Targets are optional, and there is no split. Nodes that a transform removes are ``rejected``. Unless the option
+    ``directed`` is set, reverse edges are added to a graph if the training data have all of them.
 
     Args:
         data (str, Path or object): Path of a file or folder, name of a data set, or graphs in memory, see
@@ -40,14 +45,14 @@ def load_like(data: Any, dataset: GraphDataset, settings: DataSettings) -> Graph
         >>> load_like(new, load("karate"), DataSettings(name="karate")).num_features
         34
     """
-    from graphkit.data.user import load_own
     from graphkit.transforms import build
 
-    options = _options(settings)
+    # The options of the reader of the training data; none for a named data set.
+    options = settings.given(*(field.name for field in fields(DataSettings))) if settings.is_path else {}
     if not isinstance(data, str | os.PathLike):
-        new = load_object(data, options, use_split=False, like=dataset)
+        new = load_object(data, lambda path: _read(path, dataset, options))
     elif is_path(data):
-        new = load_own(Path(data).expanduser(), options, use_split=False, like=dataset)
+        new = _read(Path(data).expanduser(), dataset, options)
     else:
         new = get_dataset(str(data))(resolve_root(settings.root), {})
     _check_items(new, dataset)
@@ -58,9 +63,22 @@ def load_like(data: Any, dataset: GraphDataset, settings: DataSettings) -> Graph
     return new
 
 
-def _options(settings: DataSettings) -> dict[str, Any]:
-    """Returns the options of the reader of the training data; none for a named data set."""
-    return settings.given(*(field.name for field in fields(DataSettings))) if settings.is_path else {}
+def _read(path: Path, dataset: GraphDataset, options: dict[str, Any]) -> GraphDataset:
+    """Reads a file or folder like the training data."""
+    from graphkit.data.user import load_own, own_options
+    from graphkit.data.user.array_folder import holds_arrays
+
+    is_open = "directed" in own_options(path) and options.get("directed") is None and not holds_arrays(path)
+    if is_open and not dataset.mapped:  # whose edges may exceed the memory
+        options = {**options, "directed": not _is_symmetric(dataset.union())}
+    return load_own(path, options, use_split=False, like=dataset)
+
+
+def _is_symmetric(data: Data) -> bool:
+    """Returns whether a graph has the reverse of each edge."""
+    source, target = plain_edge_index(data.edge_index)
+    count = int(data.num_nodes or 0)
+    return torch.equal((source * count + target).sort().values, (target * count + source).sort().values)
 
 
 def _check_items(new: GraphDataset, dataset: GraphDataset) -> None:

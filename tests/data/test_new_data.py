@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import networkx
 import pytest
 import torch
 from torch_geometric.data import Data
 
-from graphkit.data import load, load_like
+from graphkit.data import load, load_like, write_folder
 from graphkit.data.data_settings import data_settings_class
 from graphkit.errors import InputError
 
@@ -79,3 +80,23 @@ def test_missing_features_get_the_mean_of_the_training_nodes(tmp_path: Path) -> 
     ids = trained.splits[0].train
     new = load_like(Data(x=torch.tensor([[1.0, torch.nan], [2.0, 3.0]]), edge_index=EDGES[:, :2]), trained, settings)
     assert float(new.graphs[0].x[0, 1]) == pytest.approx(float(x[ids, 1].nanmean()))
+
+
+@pytest.mark.parametrize("directed", [False, True])
+def test_edges_have_the_direction_of_the_training_data(directed: bool, tmp_path: Path) -> None:
+    kind = networkx.DiGraph if directed else networkx.Graph
+    graph = kind([(k, (k + 1) % 10) for k in range(10)])
+    for node, row in graph.nodes(data=True):
+        row.update(age=float(node), label="ab"[node % 2])
+    trained = load(graph)
+    one_way = torch.tensor([[0, 1], [1, 2]])
+    new = Data(x=torch.ones(3, 1), edge_index=one_way)
+    other = networkx.DiGraph([("a", "b"), ("b", "c")])
+    networkx.set_node_attributes(other, 1.0, "age")
+    networkx.write_graphml(other, tmp_path / "new.graphml")
+    for form in (new, other, tmp_path / "new.graphml"):
+        edge_index = load_like(form, trained, OWN).graphs[0].edge_index.as_tensor()
+        assert sorted(edge_index.t().tolist()) == sorted((one_way if directed else EDGES).t().tolist())
+    arrays = {"x": new.x.numpy(), "edge_index": one_way.numpy(), "y": torch.arange(3).numpy() % 2}
+    write_folder(tmp_path / "arrays", **arrays, directed=directed)
+    assert load_like(tmp_path / "arrays", trained, OWN).graphs[0].num_edges == (2 if directed else 4)
