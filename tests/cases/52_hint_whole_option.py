@@ -23,12 +23,12 @@ def graphkit(*args, seconds=120):
 path = folder / "g"
 path.mkdir()
 (path / "edges.csv").write_text("source,target\n" + "".join(f"{i},{(i + 1) % 20}\n" for i in range(20)))
-(path / "nodes.csv").write_text("id,label,city,f\n" + "".join(f"{i},c{i % 2},Berlin,{i}\n" for i in range(20)))
+(path / "nodes.csv").write_text("id,label,city,f\n" + "".join(f"{i},c{i % 2},City {i},{i}\n" for i in range(20)))
 nodes = np.arange(9)
 np.savez(folder / "g.npz", edge_index=np.stack([nodes, nodes[::-1]]), x=np.ones((9, 1)), y=nodes % 3, city=nodes)
 graph = networkx.path_graph(20)
 for i in graph:
-    graph.nodes[i].update(label=f"c{i % 2}", city="Berlin", f=float(i))
+    graph.nodes[i].update(label=f"c{i % 2}", city=f"City {i}", f=float(i))
 networkx.write_graphml(graph, folder / "g.graphml")
 bad = []
 for name in ("g", "g.npz", "g.graphml"):

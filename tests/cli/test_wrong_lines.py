@@ -261,7 +261,12 @@ CONFIG good                                              | is a directory
 OWN nowhere.npz                                          | nowhere.npz'; check the path
 OWN nowhere/                                             | nowhere
 OWN ./nothing                                            | nothing
-OWN text.txt                                             | in no known format
+OWN text.txt                                             | .txt are not read; write the two tables
+OWN book.xlsx                                            | .xlsx are not read; save the sheets as CSV UTF-8
+OWN bare                                                 | --set data.features=structural
+OWN gap                                                  | --set data.impute=mean
+OWN gap --set data.impute=median                         | `data.impute` must be
+OWN good --set data.features=degree                      | `data.features` must be
 OWN hollow                                               | hollow
 OWN empty.npz                                            | empty.npz
 OWN broken.npz                                           | broken.npz
@@ -430,7 +435,9 @@ def _write_data(folder: Path) -> None:
     edges = "source,target\n" + "".join(f"n{i},n{(i + 1) % 20}\n" for i in ids)
     nodes = "id,label,f\n" + "".join(f"n{i},c{i % 2},{i % 5}\n" for i in ids)
     _table(folder / "good", edges, nodes)
-    _table(folder / "text", edges, "id,label,city,f\n" + "".join(f"n{i},c{i % 2},Berlin,{i}\n" for i in ids))
+    _table(folder / "text", edges, "id,label,city,f\n" + "".join(f"n{i},c{i % 2},City {i},{i}\n" for i in ids))
+    _table(folder / "bare", edges, "id,label\n" + "".join(f"n{i},c{i % 2}\n" for i in ids))
+    _table(folder / "gap", edges, "id,label,f\n" + "".join(f"n{i},c{i % 2},{i or ''}\n" for i in ids))
     _table(folder / "unknownnode", edges + "n1,nobody\n", nodes)
     _table(folder / "twiceid", edges, nodes + "n0,c0,1\n")
     _table(folder / "badsplit", edges, "id,label,split,f\n" + "".join(f"n{i},c{i % 2},dev,{i}\n" for i in ids))
@@ -438,6 +445,7 @@ def _write_data(folder: Path) -> None:
     _table(folder / "negative", weighted, nodes)
     (folder / "hollow").mkdir()
     (folder / "text.txt").write_text("words")
+    (folder / "book.xlsx").write_text("words")
     for name in ("empty.npz", "broken.npz", "broken.graphml", "broken.pt", "clips.npy", "model.onnx"):
         (folder / name).write_bytes(b"" if name.startswith("empty") else b"\x00\x01 no such format \xff" * 9)
     count = np.arange(20)

@@ -86,7 +86,9 @@ def edges_from(value: Any, num_nodes: int, where: str) -> Tensor:
 
 
 def features_from(value: Any, num_nodes: int, where: str, names: Sequence[str] = ()) -> Tensor:
-    """Converts and validates ``x`` as ``[N, F]`` float; NaN, a missing value, is accepted.
+    """Converts and validates ``x`` as ``[N, F]`` float.
+
+    NaN, a missing value, is accepted.
 
     Raises:
         InputError: If the shape or type is wrong, or a feature is infinite.

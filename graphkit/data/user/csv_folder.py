@@ -120,7 +120,7 @@ def _edges(edges: Table, number: dict[str, int], nodes: Path) -> tuple[torch.Ten
 
 
 def _directed(edges: Table) -> bool | None:
-    """Returns the direction of all edges according to Gephi's column ``Type``, or ``None``."""
+    """Returns the direction in Gephi's column ``Type``, ``None`` if mixed."""
     kinds = set(map(str.lower, edges.require("Type")))
     return kinds == {"directed"} if len(kinds) == 1 else None
 

@@ -258,7 +258,7 @@ def impute(dataset: GraphDataset) -> GraphDataset:
 
 
 def structural_features(edge_index: Tensor, num_nodes: int) -> Tensor:
-    """Returns a one and the logarithm of one plus the in-degree of each node ``[N, 2]``."""
+    """Returns a one and ``log1p`` of the in-degree of each node ``[N, 2]``."""
     degree = torch.bincount(edge_index[1], minlength=num_nodes).float()
     return torch.stack([torch.ones_like(degree), torch.log1p(degree)], dim=1)
 

@@ -61,10 +61,13 @@ def decimal_points(cells: Sequence[str], certain: bool) -> list[str] | None:
 
 
 def other_way(words: Sequence[str]) -> tuple[str, str] | None:
-    """Returns what the words of a column are, and the remedy, if they are numbers in another way.
+    """Recognizes dates, percentages and other numbers that are not read.
 
     Args:
         words (list[str]): Different words of a column that contains no missing ones.
+
+    Returns:
+        Description and remedy; ``None`` for other words.
 
     Example:
         >>> other_way(["12 %", "30 %"])

@@ -77,7 +77,11 @@ class Table:
                 )
 
     def adopt(self, *names: str) -> None:
-        """Renames columns that differ in case, or have another usual name, to the given names."""
+        """Renames columns that differ in case or have a usual synonym.
+
+        Args:
+            *names (str): Names to look for.
+        """
         for name in names:
             if name in self.columns:
                 continue
