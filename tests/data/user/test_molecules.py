@@ -283,6 +283,12 @@ def test_predictions_join_to_all_rows(tmp_path: Path) -> None:
     new = write(tmp_path / "new.csv", {"key": [f"k{i}" for i in range(10)], "SMILES": smiles})
     predictions = run.predict(new)
     assert {*predictions.ids, *predictions.problems} == {*map(str, range(10))}
+    assert predictions.smiles == tuple(SMILES[:8])
+    predictions.to_csv(tmp_path / "p.csv")
+    rows = {row["id"]: row for row in csv.DictReader((tmp_path / "p.csv").read_text().splitlines())}
+    assert (
+        len(rows) == 10 and rows["4"]["problem"] and rows["9"]["smiles"] == SMILES[7] and rows["9"]["prediction_logS"]
+    )
     assert dict(predictions.problems) == {"4": "not a valid SMILES string", "5": "empty"}
     trained = run.fits[0]
     dataset = load_own(new, {"target": "logS"}, like=trained.dataset)
