@@ -99,7 +99,7 @@ def type_name(hint: Any) -> str:
     if origin is Annotated:
         return type_name(args[0])
     if origin is Literal:
-        return ", ".join(f"`{choice}`" for choice in args)
+        return ", ".join(f"`{choice}`" if choice != "" else "(empty)" for choice in args)
     if origin in (Union, UnionType):
         return " or ".join(dict.fromkeys(type_name(arg) for arg in args))
     if origin is not None and args:

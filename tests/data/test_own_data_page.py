@@ -1,4 +1,4 @@
-"""The examples of the page on own data do what the page says."""
+"""The examples of the pages on own data do what the pages say."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,8 @@ from graphkit.data import load
 from graphkit.registry import dataset_names
 from graphkit.transforms import transform_names
 
-PAGE = (Path(__file__).parents[2] / "docs" / "own_data.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = "".join((DOCS / f"{name}.md").read_text(encoding="utf-8") for name in ("own_data", "graph_files", "datasets"))
 BLOCKS = re.findall(r"```(python|text)\n(.*?)```", PAGE, flags=re.DOTALL)
 TABLES = [text for language, text in BLOCKS if language == "text"]
 

@@ -85,8 +85,8 @@ def _read(
         ignore (str, optional): Columns, arrays or attributes to ignore, separated by commas. (default: ``""``)
         impute (str, optional): ``"mean"`` fills missing features by their mean over the training part of the first
             split; ``"none"`` rejects them. (default: ``"none"``)
-        features (str, optional): ``"structural"`` replaces the features by a one and the logarithm of one plus the
-            in-degree. (default: ``""``, those of the file)
+        features (str, optional): ``"structural"`` replaces the features of the file by a one and the logarithm of one
+            plus the in-degree. (default: ``""``)
     """
     if not path.exists():
         raise FileNotFoundError(f"there is no file or folder '{path}'; check the path, or give the name of a data set")

@@ -43,11 +43,10 @@ def unread(path: Path) -> InputError:
     Args:
         path (Path): The file.
     """
-    remedy = REMEDIES.get(path.suffix.lower())
-    if remedy is None:
-        remedy = (
-            "give a .npz, .graphml or .pt file, or a folder with edges.csv and nodes.csv, with edge_index.npy, x.npy "
-            "and y.npy, or with labels.csv and clips"
-        )
-        return InputError(f"'{path}' is in no known format; {remedy}")
-    return InputError(f"'{path}': files of the format {path.suffix.lower()} are not read; {remedy}")
+    suffix = path.suffix.lower()
+    if suffix in REMEDIES:
+        return InputError(f"'{path}': files of the format {suffix} are not read; {REMEDIES[suffix]}")
+    return InputError(
+        f"'{path}' is in no known format; give a .npz, .graphml, .gexf, .gml or .pt file, a folder of such files, or "
+        "one with edges.csv and nodes.csv, with edge_index.npy, x.npy and y.npy, or with labels.csv and clips"
+    )
