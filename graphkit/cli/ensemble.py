@@ -13,9 +13,9 @@ from graphkit.screen import echo, printable
 @click.option("--device", default="auto", help="Device: auto, cpu, cuda or cuda:N. [default: auto]")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def ensemble(runs: tuple[str, ...], device: str, as_json: bool) -> None:
-    """Evaluate the weighted mean of the probabilities of the run folders RUNS.
+    """Evaluate the weighted mean of the probabilities, or of the values of a regression, of the run folders RUNS.
 
-    Weights are selected on validation items, or equal if there are none. Several seeds are combined seed by seed. A
+    Weights are selected on validation items, or equal for a regression and if there are none. Several seeds are combined seed by seed. A
     typical use is the combination of the four streams of skeleton clips.
 
     \b
@@ -31,11 +31,14 @@ def ensemble(runs: tuple[str, ...], device: str, as_json: bool) -> None:
 def _lines(result: dict[str, Any]) -> list[str]:
     """Returns the result as text."""
     from graphkit.cli.scores import score_line
+    from graphkit.metrics.format_scores import PERCENT, format_score
 
     chosen = result["selected_on"]  # "equal weights" without validation items
     how = chosen if chosen == "equal weights" else f"weights chosen on {chosen}"
     lines = [f"{len(result['runs'])} runs on {printable(result['dataset'])}, {how}"]
     lines += [score_line(result, name) for name in ("test", "validation") if result[name]]
+    percent = result["metric"] in PERCENT
     for run, weight, single in zip(result["runs"], result["weights"], result["single"], strict=True):
-        lines.append(f"  weight {weight:.3f}, alone {single:.2%}: {printable(run)}")
+        alone = format_score(single, percent) + (" %" if percent else "")
+        lines.append(f"  weight {weight:.3f}, alone {alone}: {printable(run)}")
     return lines

@@ -36,7 +36,7 @@ def compare_runs(runs: Sequence[RunFolder]) -> dict[str, Any]:
             remedy = f"continue it with: graphkit train --resume {run.path}"
             raise InputError(f"the run '{run.path}' has not ended; {remedy}")
         if not run.result["test"]:
-            why = "its split has no test items, or their labels one class only"
+            why = "its split has no test items, or its metric is undefined on them, as for labels of one class only"
             raise InputError(f"the run '{run.path}' has no test score; {why}")
     first = runs[0]
     for run in runs[1:]:

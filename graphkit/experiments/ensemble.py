@@ -1,4 +1,4 @@
-"""Ensemble of runs: weighted mean of their probabilities."""
+"""Ensemble of runs: weighted mean of their probabilities or values."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from torch import Tensor
 from graphkit.errors import InputError
 from graphkit.experiments.run_folder import RunFolder
 from graphkit.metrics import mixture_weights
-from graphkit.tasks import Classification
+from graphkit.tasks import Classification, Regression, make_task
 from graphkit.training.batches import Batches
 from graphkit.training.cpu_settings import cpu_settings, sensible_threads
 from graphkit.training.environment import pick_device
@@ -20,11 +20,11 @@ from graphkit.training.run_result import summary
 
 
 def ensemble_runs(runs: Sequence[RunFolder], device: str = "auto") -> dict[str, Any]:
-    """Scores the weighted mean of the probabilities of several runs.
+    """Scores the weighted mean of the probabilities, or of the values of a regression, of several runs.
 
-    The weights are fitted on the validation items; they are equal if there are none apart from the test items. Runs may
-    differ in model, settings and stream, but need the same classes and split. If all have the same number of fits,
-    there is an ensemble for each index of the fits, else one of the best fits.
+    The weights are fitted on the validation items; they are equal for a regression, and if there are no validation
+    items apart from the test items. Runs may differ in model, settings and stream, but need the same classes and split.
+    If all have the same number of fits, there is an ensemble for each index of the fits, else one of the best fits.
 
     Args:
         runs (list of RunFolder): At least two completed runs.
@@ -48,12 +48,12 @@ def ensemble_runs(runs: Sequence[RunFolder], device: str = "auto") -> dict[str, 
     torch_device = pick_device(device)
     scores = [_one_ensemble(group, torch_device) for group in groups]
     first = runs[0].fits[0].dataset
-    validated = scores[0]["validation"] is not None
+    validated = scores[0]["validation"] is not None and not first.task.endswith("regression")
     return {
         "command": "ensemble",
         "dataset": first.name,
         "task": first.task,
-        "metric": first.metric,
+        "metric": runs[0].config.train.metric or first.metric,
         "test": summary([score["test"] for score in scores]),
         "validation": summary([score["validation"] for score in scores]),
         "selected_on": "validation" if validated else "equal weights",
@@ -66,9 +66,11 @@ def ensemble_runs(runs: Sequence[RunFolder], device: str = "auto") -> dict[str, 
 def _one_ensemble(fits: Sequence[RunFolder], device: torch.device) -> dict[str, Any]:
     """Returns the scores of an ensemble of one fit of each run."""
     first = fits[0]
-    task = fit_task(first.dataset, first.split, first.config.train)
-    if not isinstance(task, Classification):
-        raise InputError(f"ensembles are for tasks with one class per item (got {first.dataset.task})")
+    task = make_task(first.dataset.task, first.config.train.metric or first.dataset.metric)
+    if not isinstance(task, Classification | Regression):
+        raise InputError(
+            f"ensembles are for tasks with one class per item and for regression (got {first.dataset.task})"
+        )
     for fit in fits[1:]:
         same = first.dataset.name == fit.dataset.name and first.dataset.num_outputs == fit.dataset.num_outputs
         if not same or not all(
@@ -83,7 +85,8 @@ def _one_ensemble(fits: Sequence[RunFolder], device: torch.device) -> dict[str, 
     validation = None
     if first.split.val.numel() and first.dataset.protocol == "validation":
         held_out, labels = _probabilities(fits, "val", device)
-        weights = mixture_weights(held_out, labels)
+        if isinstance(task, Classification):
+            weights = mixture_weights(held_out, labels)
         validation = task.score(_mixed(held_out, weights), labels)
     return {
         "test": task.score(_mixed(test, weights), y),
@@ -94,13 +97,13 @@ def _one_ensemble(fits: Sequence[RunFolder], device: torch.device) -> dict[str, 
 
 
 def _mixed(probabilities: Tensor, weights: Tensor) -> Tensor:
-    """Returns the weighted mean of the probabilities ``[M, B, C]``."""
+    """Returns the weighted mean of the probabilities or values ``[M, B, C]``."""
     mean: Tensor = torch.tensordot(weights.to(probabilities.dtype), probabilities, dims=1)
     return mean
 
 
 def _probabilities(fits: Sequence[RunFolder], split: str, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Returns the probabilities ``[M, B, C]`` of all fits on a split, and the targets."""
+    """Returns the probabilities or values ``[M, B, C]`` of all fits on a split, and the targets."""
     outputs = []
     for fit in fits:
         batch_size = fit.config.train.batch_size
@@ -109,5 +112,5 @@ def _probabilities(fits: Sequence[RunFolder], split: str, device: torch.device) 
             nodes = node_loader(model, fit.dataset, batch_size)
             batches = Batches(fit.dataset, getattr(fit.split, split), batch_size, device, nodes=nodes)
             output, y = collect(model, batches)
-        outputs.append(output.softmax(dim=-1).cpu())
+        outputs.append(fit_task(fit.dataset, fit.split, fit.config.train).predict(output)[1].cpu())
     return torch.stack(outputs), y.cpu()
