@@ -50,8 +50,9 @@ def train_layer(
 
 def _targets(task: str | None, target: str | Sequence[str] | None) -> dict[str, Any]:
     """Returns the settings of the targets of own data."""
-    names = isinstance(target, Sequence) and not isinstance(target, str)
-    return given(task=task, target=",".join(map(str, target)) if names else target)
+    if isinstance(target, Sequence) and not isinstance(target, str):
+        target = ",".join(map(str, target))
+    return given(task=task, target=target)
 
 
 def distill_layer(

@@ -7,6 +7,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 from torch_geometric.nn import BatchNorm as PyGBatchNorm
 
 from graphkit.errors import InputError
@@ -45,8 +46,8 @@ class SyncBatchNorm1d(torch.nn.BatchNorm1d):
     Unlike :class:`torch.nn.SyncBatchNorm`, the module also runs on CPUs.
 
     Shapes:
-        - **input:** ``[N, C]``.
-        - **output:** ``[N, C]``.
+        - **input:** ``[N, C]``, or ``[N, C, L]`` with :math:`N L` rows.
+        - **output:** as the input.
     """
 
     together: NormGroup
@@ -65,7 +66,12 @@ class SyncBatchNorm1d(torch.nn.BatchNorm1d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalizes rows; in evaluation mode with the running statistics."""
-        return normalize([self], [x])[0] if self.training else super().forward(x)
+        if not self.training:
+            return super().forward(x)
+        if x.dim() == 3:
+            rows = x.transpose(1, 2)
+            return normalize([self], [rows.reshape(-1, x.size(1))])[0].view(rows.shape).transpose(1, 2)
+        return normalize([self], [x])[0]
 
 
 def normalize(norms: Sequence[torch.nn.Module], rows: Sequence[Tensor]) -> list[Tensor]:
@@ -78,7 +84,7 @@ def normalize(norms: Sequence[torch.nn.Module], rows: Sequence[Tensor]) -> list[
     if not (isinstance(norms[0], SyncBatchNorm1d) and norms[0].training):
         return [norm(x) for norm, x in zip(norms, rows, strict=True)]
     shared = cast(Sequence[SyncBatchNorm1d], norms)
-    pairs = [parameter for norm in shared for parameter in (norm.weight, norm.bias)]
+    pairs = [parameter for norm in shared for parameter in _scale_and_shift(norm)]
     outs = _Normalise.apply(len(rows), shared[0].eps, shared[0].together, *rows, *pairs)
     normed = list(outs[: len(rows)])
     for index, (norm, mean, variance, count) in enumerate(zip(shared, *outs[len(rows) :], strict=True)):
@@ -93,6 +99,31 @@ def normalize(norms: Sequence[torch.nn.Module], rows: Sequence[Tensor]) -> list[
                 "`train.batch_size`"
             )
     return normed
+
+
+def _scale_and_shift(norm: SyncBatchNorm1d) -> tuple[Tensor, Tensor]:
+    """Returns weight and bias of a norm; one and zero without them."""
+    if norm.weight is None or norm.bias is None:
+        mean = cast(Tensor, norm.running_mean)
+        return torch.ones_like(mean), torch.zeros_like(mean)
+    return norm.weight, norm.bias
+
+
+def check_norms(model: torch.nn.Module) -> None:
+    """Checks that all batch norms of a model can be synchronized.
+
+    Raises:
+        InputError: If a norm over the batch is no ``BatchNorm1d`` or has no running statistics.
+    """
+    for name, module in model.named_modules():
+        tracks = getattr(module, "running_mean", None) is not None
+        is_one_dimensional = isinstance(module, torch.nn.BatchNorm1d)
+        is_wrong = not tracks if is_one_dimensional else tracks or isinstance(module, _BatchNorm)
+        if isinstance(module, _NormBase) and is_wrong:
+            raise InputError(
+                "with several processes, batch norms must be BatchNorm1d with running statistics (got "
+                f"{type(module).__name__} '{name}'); replace it, or set train.sync_batchnorm=false"
+            )
 
 
 def convert_sync_batchnorm(model: torch.nn.Module, group: Group = None) -> NormGroup:

@@ -15,6 +15,7 @@ from graphkit.distributed.communicator import get_communicator
 from graphkit.errors import InputError
 from graphkit.files import write_json
 from graphkit.nn import GraphModel
+from graphkit.nn.sync_batch_norm import check_norms
 from graphkit.training.build_model import check_graphs, make_model
 from graphkit.training.callbacks import Callback
 from graphkit.training.environment import environment, peak_memory_mb, pick_device
@@ -195,6 +196,8 @@ class TrainExperiment(Experiment):
         model = make_model(self.config.model, dataset)
         check_graphs(model, dataset)
         self.config.model.check(model, dataset, settings.batch_size)
+        if get_communicator().world_size > 1 and settings.sync_batchnorm and not dataset.is_single_graph:
+            check_norms(model)
         Schedule(make_optimizer(model, settings), settings)
         fit_task(dataset, split, settings, training=True)
         dataset.augmentation(settings.augment)

@@ -28,17 +28,19 @@ SMILES = (
 
 
 class Pooled(torch.nn.Module):
-    """Network of the user for whole graphs, with batch norm and dropout."""
+    """Network of the user for whole graphs, with all kinds of batch norm and dropout."""
 
     dropout = 0.2
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
         self.conv, self.norm = GCNConv(in_channels, 8), torch.nn.BatchNorm1d(8)
+        self.pairs, self.plain = torch.nn.BatchNorm1d(4), torch.nn.BatchNorm1d(8, affine=False)
         self.head = torch.nn.Linear(8, out_channels)
 
     def forward(self, x: Any, edge_index: Any, batch: Any, batch_size: int, edge_weight: Any = None) -> torch.Tensor:
         x = self.norm(self.conv(x, edge_index, edge_weight)).relu()
+        x = self.plain(self.pairs(x.view(-1, 4, 2)).flatten(1))
         x = torch.nn.functional.dropout(x, self.dropout, self.training)
         return self.head(global_mean_pool(x, batch, batch_size))
 

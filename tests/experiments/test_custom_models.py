@@ -28,6 +28,7 @@ from graphkit.errors import InputError
 from graphkit.experiments import Interrupted, build_config, resume
 from graphkit.nn import GCN as RegisteredGCN
 from graphkit.nn.models.custom import CustomModel
+from graphkit.nn.sync_batch_norm import check_norms
 from graphkit.report import report
 
 GRAPHS = {"data.num_graphs": 30, "data.seed": 0, "train.batch_size": 8}
@@ -279,9 +280,7 @@ def test_features_on_disk_are_refused(tmp_path: Path) -> None:
 
     data = graphkit.load("karate").graphs[0]
     write_folder(tmp_path / "karate", x=data.x, edge_index=data.edge_index, y=data.y)
-    with pytest.raises(
-        InputError, match="needs the features in memory, and those of .* stay on disk; use"
-    ):
+    with pytest.raises(InputError, match="needs the features in memory, and those of .* stay on disk; use"):
         graphkit.fit(make_gcn, tmp_path / "karate", output=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -296,6 +295,21 @@ def test_cached_layers_forget_other_graphs() -> None:
         data = Data(x=torch.randn(6, 3), edge_index=torch.randint(6, (2, 9)))
         for _ in range(2):
             assert torch.equal(model(**model.inputs(data)), other(data.x, data.edge_index))
+
+
+@pytest.mark.parametrize(
+    "norm",
+    [
+        torch.nn.BatchNorm2d(4),
+        torch.nn.BatchNorm1d(4, track_running_stats=False),
+        torch.nn.InstanceNorm1d(4, track_running_stats=True),
+        torch.nn.SyncBatchNorm(4),
+    ],
+)
+def test_norms_that_several_processes_cannot_share_are_one_line(norm: torch.nn.Module) -> None:
+    check_norms(torch.nn.Sequential(torch.nn.BatchNorm1d(4), torch.nn.InstanceNorm1d(4), torch.nn.LayerNorm(4)))
+    with pytest.raises(InputError, match=f"must be BatchNorm1d with running statistics .got {type(norm).__name__} '0'"):
+        check_norms(torch.nn.Sequential(norm))
 
 
 def test_arguments_by_name() -> None:
