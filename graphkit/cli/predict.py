@@ -82,7 +82,7 @@ def predict(ctx: click.Context, run: str, new: tuple[str, ...], output: str, dev
 
 
 def _table(predictions: "Predictions") -> list[str]:
-    """Returns the lines of the printed table: id, prediction and runner-up, or the numbers by name."""
+    """Returns the lines of the printed table."""
     head = [*(["graph"] if predictions.graph else []), "id"]
     several = predictions.prediction.ndim > 1
     head += [*predictions.names[:_NAMES]] if several else ["prediction", "next"]

@@ -21,7 +21,7 @@ _WIDTHS = {"pos": "coordinates", "edge_attr": "edge features"}
 
 
 def load_like(data: Any, dataset: GraphDataset, settings: DataSettings) -> GraphDataset:
-    """Loads new graphs as the training data of a model: same options, transforms and classes.
+    """Loads new graphs as training data: same options, transforms and classes.
 
     Targets are optional, and there is no split. Nodes that a transform removes are ``rejected``. Unless the option
     ``directed`` is set, reverse edges are added to a graph if the training data have all of them.
@@ -144,7 +144,7 @@ def _as_categories(data: GraphDataset, num_categories: int) -> GraphDataset:
 
 
 def _with_removed(before: GraphDataset, after: GraphDataset) -> GraphDataset:
-    """Returns the transformed data, in which nodes that a transform removed are ``rejected``."""
+    """Returns the transformed data, with removed nodes as ``rejected``."""
     if not after.is_single_graph or after.graphs[0].num_nodes == before.graphs[0].num_nodes:
         return after
     kept, names = set(after.node_names), before.node_names or tuple(map(str, range(before.graphs[0].num_nodes or 0)))

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphkit.data import ClipCollection, GraphDataset, load_like
+from graphkit.data import GraphDataset, load_like
 from graphkit.errors import InputError
 from graphkit.experiments.predictions import Predictions
 from graphkit.experiments.run_folder import RunFolder
@@ -69,7 +69,10 @@ def check_complete(run: RunFolder) -> None:
 
 
 def _of_own_data(fits: Sequence[RunFolder], device: torch.device) -> Predictions:
-    """Returns the predictions for the data set of a run, of several folds by the one that held out the item."""
+    """Returns the predictions for the data set of a run.
+
+    With several folds, they are those of the fold that held out the item.
+    """
     dataset = fits[0].dataset
     if len(fits) == 1:
         ids_of = {name: getattr(fits[0].split, name) for name in ("train", "val", "test")}
@@ -90,7 +93,7 @@ def _of_own_data(fits: Sequence[RunFolder], device: torch.device) -> Predictions
 
 
 def _outputs(fit: RunFolder, dataset: GraphDataset, ids: Tensor, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns predictions, probabilities or values, and targets of some items of a data set."""
+    """Returns predictions, probabilities or values, and targets of some items."""
     model, settings = fit.model.to(device), fit.config.train
     check_graphs(model, dataset)
     _check_weights(model, dataset, fit.dataset)
@@ -102,7 +105,7 @@ def _outputs(fit: RunFolder, dataset: GraphDataset, ids: Tensor, device: torch.d
 
 
 def _check_weights(model: torch.nn.Module, dataset: GraphDataset, trained: GraphDataset) -> None:
-    """Raises an error if only one of two data sets has edge weights, and the model uses them."""
+    """Raises an error for edge weights in only one of two data sets, if used."""
     has, had = ("edge_weight" in one.graphs[0] for one in (dataset, trained))
     if has != had and getattr(model, "uses_edge_weight", False):
         expected, got, remedy = ("", "none", "add them") if had else ("no ", "some", "leave them out")
@@ -164,8 +167,9 @@ def _predictions(
 
 def _ids(dataset: GraphDataset) -> tuple[tuple[str | int, ...], tuple[str | int, ...]]:
     """Returns the ids of the items and, for nodes of many graphs, those of their graphs."""
-    if isinstance(dataset.graphs, ClipCollection):
-        return dataset.graphs.names or tuple(range(len(dataset.graphs))), ()
+    if dataset.holds == "skeleton clips":
+        names: tuple[str, ...] = dataset.graphs.names  # type: ignore[attr-defined]
+        return names or tuple(range(len(dataset.graphs))), ()
     if dataset.is_single_graph:
         return dataset.node_names or tuple(range(int(dataset.graphs[0].num_nodes or 0))), ()
     graph_ids: tuple[str | int, ...] = dataset.graph_names or tuple(range(len(dataset.graphs)))

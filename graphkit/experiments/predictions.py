@@ -77,7 +77,10 @@ class Predictions:
             yield {"id": item, "problem": problem}
 
     def _values(self, array: np.ndarray | None, gaps: bool = False) -> list[Any]:
-        """Returns a value per item: a word, or numbers by name; with ``gaps``, ``None`` for missing ones."""
+        """Returns a word per item, or numbers by name.
+
+        With ``gaps``, missing ones are ``None``.
+        """
         if array is None:
             return []
         values = array.tolist()

@@ -143,7 +143,7 @@ class RunFolder(ResultFolder):
         return result
 
     def predict(self, data: Any = None, device: str = "auto") -> "Predictions":
-        """Returns predictions for the data set of the run, or for new data of the same kind.
+        """Returns predictions for the data set of the run, or for new data.
 
         Args:
             data (str, Path or object, optional): New graphs, see :func:`graphkit.experiments.predict_run`; or, for a

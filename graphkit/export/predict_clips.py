@@ -156,7 +156,7 @@ def _labels(paths: Sequence[str | Path], classes: Sequence[str]) -> dict[Path, s
 
 
 def _scores(predictor: Predictor, files: Sequence[Path]) -> Iterator[Tensor | str]:
-    """Yields the probabilities ``[classes]``, or the error message, for each file in order."""
+    """Yields the probabilities ``[classes]`` or the error message of each file."""
     waiting: list[tuple[Path, Clip | str]] = []
     frames = 0
     for file in files:

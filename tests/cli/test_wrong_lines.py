@@ -362,10 +362,13 @@ evaluate run other                                       | unexpected extra argu
 predict nowhere                                          | 'nowhere' is not a run folder
 predict stream                                           | is a run of graphkit continual
 predict begun                                            | has not ended
-predict run --json                                       | --json is for clips
+predict run karate good                                  | expected one file or folder of new graphs, got 2
 predict run --output nowhere/p.csv                       | nowhere/p.csv
 predict run --output good                                | good
-predict run clips.npy                                    | only models of skeleton clips
+predict run clips.npy                                    | clips.npy
+predict run absent/                                      | there is no file or folder 'absent'
+predict run --output p.xlsx                              | `output` must end in .csv or .json
+predict model.pt2                                        | expected clips for the exported model 'model.pt2', got none
 predict model.onnx good                                  | model.onnx
 compare                                                  | Missing argument
 compare run                                              | needs at least two runs
