@@ -18,6 +18,8 @@ from graphkit.nn.model_settings import model_settings_class
 from graphkit.registry import get_model, model_names
 from graphkit.tasks import make_task
 from graphkit.training.build_model import make_model
+from graphkit.training.fit_task import fit_task
+from graphkit.training.train_config import TrainSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 GRAPH_TASKS = {
@@ -147,6 +149,12 @@ def predicts(name: str) -> str:
     return "yes" if network(new.x, new.lengths).shape == (12, 6) else "no"
 
 
+def class_weights(data: GraphDataset) -> str:
+    """Returns whether the task of a data set has class weights."""
+    settings = TrainSettings(class_weight="balanced")
+    return "no" if is_refused(lambda: fit_task(data, data.splits[0], settings, training=True)) else "yes"
+
+
 def derive(name: str) -> dict[str, str]:
     """Returns the cells of a model that follow from the code."""
     cls = get_model(name)
@@ -165,6 +173,7 @@ def derive(name: str) -> dict[str, str]:
         "batches of nodes of one graph": ("yes" if takes_nodes else "no") if of_graphs else NONE,
         "predictions for new data": predicts(name),
         "export to ONNX and `.pt2`": exported(name),
+        "class weights": class_weights(dataset() if of_graphs else clips),
         "CPU": "yes",
     }
     for row in ("node regression", "link prediction", "heterogeneous graphs"):
