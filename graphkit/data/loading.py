@@ -166,7 +166,7 @@ def targets_of(dataset: GraphDataset) -> torch.Tensor | None:
 
 
 def item_targets(dataset: GraphDataset, ids: torch.Tensor) -> torch.Tensor:
-    """Returns the targets of some split items, those of all nodes for graphs of labeled nodes."""
+    """Returns the targets of some split items, of all nodes for graphs of nodes."""
     y, graphs = targets_of(dataset), dataset.graphs
     if y is not None:
         return y[ids]

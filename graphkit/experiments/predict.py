@@ -125,7 +125,7 @@ def _is_nodes_of_graphs(dataset: GraphDataset) -> bool:
 
 
 def _rows_of(dataset: GraphDataset, ids: Tensor) -> Tensor:
-    """Returns the rows of the outputs of some items: the items, or all nodes of the graphs."""
+    """Returns the rows of some items in the outputs."""
     if not _is_nodes_of_graphs(dataset):
         return ids
     ptr = dataset.graphs.node_ptr  # type: ignore[attr-defined]
