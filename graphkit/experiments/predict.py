@@ -166,7 +166,7 @@ def _predictions(
 
 
 def _ids(dataset: GraphDataset) -> tuple[tuple[str | int, ...], tuple[str | int, ...]]:
-    """Returns the ids of the items and, for nodes of many graphs, those of their graphs."""
+    """Returns the ids of the items and, for nodes of many graphs, of their graphs."""
     if dataset.holds == "skeleton clips":
         names: tuple[str, ...] = dataset.graphs.names  # type: ignore[attr-defined]
         return names or tuple(range(len(dataset.graphs))), ()
