@@ -15,7 +15,6 @@ from torch_geometric.data import Data
 from graphkit.data.array_files import rows_at_a_time, write_array
 from graphkit.data.download import private_folder
 from graphkit.data.edges import by_target, plain_edge_index
-from graphkit.data.labels import classes_of_numbers, label_columns
 from graphkit.data.single_graph import MASKS
 from graphkit.data.splits import splits_from_masks
 from graphkit.errors import InputError, InputTypeError
@@ -46,7 +45,8 @@ def write_folder(
         x (array or iterable): ``[N, F]``, features, written as float32: an array, a tensor, an object with a ``shape``
             that can be sliced, such as a ``numpy.memmap``, or an iterable of blocks of rows.
         edge_index (array): ``[2, E]`` integers, sources and targets.
-        y (array): ``[N]`` classes, -1 or NaN for unlabeled nodes, or ``[N, C]`` with 0, 1 and NaN.
+        y (array): ``[N]`` classes, -1 or NaN for unlabeled nodes; ``[N, C]`` with 0, 1 and NaN; or numbers ``[N]`` or
+            ``[N, T]``, NaN for unknown ones.
         train_mask (array, optional): ``[N]`` or ``[N, K]`` bool; give all three masks or none. (default: ``None``)
         val_mask (array, optional): The same for validation. (default: ``None``)
         test_mask (array, optional): The same for test. (default: ``None``)
@@ -66,13 +66,16 @@ def write_folder(
         raise InputError(f"'{folder}' exists; give another folder, or remove it")
     from graphkit.data.checks import check_labeled, check_splits
     from graphkit.data.user.array_checks import masks_from
+    from graphkit.data.user.targets import NO_OPTIONS, targets_of_array
 
-    labels = _labels(y, class_names)
-    num_nodes = labels.size(0)
+    where = f"'{folder}'"
+    array = _array(y, "y")
+    targets = targets_of_array(array, NO_OPTIONS, "node", where, tuple(map(str, class_names)))
+    class_names = targets.names if array.dtype.kind in "US" else class_names
+    labels, num_nodes = targets.y, targets.y.size(0)
     edges, weight = _edges(edge_index, edge_weight, num_nodes, directed)
     masks = dict(zip(MASKS, (train_mask, val_mask, test_mask), strict=True))
     given = {name: _array(mask, name) for name, mask in masks.items() if mask is not None}
-    where = f"'{folder}'"
     checked = masks_from(given, num_nodes, where)
     splits = splits_from_masks(*checked) if checked is not None else ()
     check_splits(splits, num_nodes, where=where, item="node", own=True)
@@ -124,21 +127,6 @@ def _finite(blocks: Iterable[Any]) -> Iterator[np.ndarray]:
             raise InputError(f"`x` must be finite (got {rows[node, column]} for feature {column} of node {at + node})")
         at += rows.shape[0]
         yield rows
-
-
-def _labels(y: Any, class_names: Sequence[str]) -> Tensor:
-    """Returns classes ``[N]``, or labels ``[N, C]`` with 0, 1 and NaN."""
-    array = _array(y, "y")
-    if array.ndim not in (1, 2) or array.dtype.kind not in "iufb":
-        what = f"got {array.dtype} of shape {list(array.shape)}"
-        raise InputError(f"`y` must be whole numbers [N], or 0, 1 and NaN [N, C] ({what})")
-    if array.ndim == 2:
-        labels, count = label_columns(array), array.shape[1]
-    else:
-        labels, count = classes_of_numbers(array, len(class_names))
-    if class_names and len(class_names) != count:
-        raise InputError(f"`class_names` must have one name for each of the {count} classes (got {len(class_names)})")
-    return labels
 
 
 def _edges(edge_index: Any, edge_weight: Any, num_nodes: int, directed: bool) -> tuple[Tensor, Tensor | None]:

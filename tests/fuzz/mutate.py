@@ -54,7 +54,7 @@ def _kinds(path: Path) -> list[Any]:
         return [_bytes, _inside_gzip, _inside_gzip]
     if suffix == ".json":
         return [_bytes, _cell, _tree, _tree, _tree]
-    if suffix in (".csv", ".txt", ".yaml", ".skeleton", ".graphml", ".edgelist", ".index", ".tsv"):
+    if suffix in (".csv", ".txt", ".yaml", ".skeleton", ".graphml", ".gexf", ".gml", ".edgelist", ".index", ".tsv"):
         return [_bytes, _cell, _cell, _cell, _line]
     return [_bytes, _bytes, _head]
 

@@ -115,17 +115,71 @@ def array_folder(folder: Path) -> None:
 target("arrays", array_folder)(lambda folder: load_path(folder / "g"))
 
 
-def graphml(folder: Path) -> None:
+def network(name: str = "g.graphml") -> Step:
+    """Returns a function that writes a graph with networkx, in the format of the suffix."""
+
+    def write(folder: Path) -> None:
+        import networkx as nx
+
+        graph = nx.Graph()
+        for k in range(N):
+            graph.add_node(f"n{k}", a=float(X[k, 0]), kind="rs"[k % 2], y=f"c{Y[k]}")
+        graph.add_edges_from((f"n{s}", f"n{t}", {"weight": 1.0}) for s, t in EDGES.T)
+        getattr(nx, f"write_{name.rpartition('.')[2]}")(graph, folder / name)
+
+    return write
+
+
+for suffix in ("graphml", "gexf", "gml"):
+    target(suffix, network(f"g.{suffix}"))(lambda folder, suffix=suffix: load_path(folder / f"g.{suffix}"))
+
+
+def graph_folder(folder: Path) -> None:
+    for name in ("a.graphml", "b.gexf", "c.gml", "d.graphml", "e.graphml", "f.gml"):
+        network(name)(folder)
+    rows = ["a.graphml,x,train", "b.gexf,y,train", "c,x,val", "d,y,test", "e,x,test", "f,y,"]
+    (folder / "labels.csv").write_text("\n".join(["file,label,split", *rows]) + "\n")
+
+
+target("graph-folder", graph_folder)(load_path)
+
+
+def graph_folder_of_arrays(folder: Path) -> None:
+    for k in range(6):
+        np.savez(folder / f"{k}.npz", x=X[: 4 + k], edge_index=EDGES[:, :3], y=X[: 4 + k, :2].astype("f8"))
+    (folder / "labels.csv").write_text("file,time\n" + "".join(f"{k}.npz,{k}\n" for k in range(6)))
+
+
+target("graph-folder-of-arrays", graph_folder_of_arrays)(lambda folder: load_path(folder, task="node-regression"))
+
+
+def load_new(folder: Path) -> None:
+    """Reads new graphs in the form of training data."""
+    from graphkit.data import load
+    from graphkit.data.user import load_own
+
+    with tempfile.TemporaryDirectory() as other:
+        graph_folder(Path(other))
+        dataset = load(other)
+    use(load_own(folder, {}, like=dataset))
+
+
+target("new-graphs", graph_folder)(load_new)
+
+
+def networkx_list(folder: Path) -> None:
     import networkx as nx
 
-    graph = nx.Graph()
-    for k in range(N):
-        graph.add_node(f"n{k}", a=float(X[k, 0]), label=f"c{Y[k]}")
-    graph.add_edges_from((f"n{s}", f"n{t}", {"weight": 1.0}) for s, t in EDGES.T)
-    nx.write_graphml(graph, folder / "g.graphml")
+    from graphkit.data.user.memory import save_object
+
+    graphs = [nx.path_graph(3 + k) for k in range(6)]
+    for graph in graphs:
+        for node, row in graph.nodes(data=True):
+            row.update(a=node / 2, kind="rs"[node % 2], y=[node / 3, float(node)])
+    save_object(graphs, folder)
 
 
-target("graphml", graphml)(lambda folder: load_path(folder / "g.graphml"))
+target("networkx-list", networkx_list)(lambda folder: load_path(folder / "data.pt"))
 
 
 def pt(folder: Path) -> None:

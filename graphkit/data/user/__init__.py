@@ -106,7 +106,7 @@ def _read(
         content = read_pt(path, ignored, targets, use_split, columns)
         if isinstance(content, GraphDataset):
             return content
-    elif targets.level == "graph":
+    elif targets.level == "graph" and like is not None:
         fields = read_fields(path, ignored, replace(targets, unlabeled=True))
         return dataset_of_graphs(path, [attributes_of(fields, directed)], ignored, targets, use_split, columns)
     else:

@@ -148,6 +148,8 @@ def _target_columns(nodes: Table, ignored: frozenset[str], options: TargetOption
     columns = options.columns(available)
     if options.required:
         for name in columns or ["label"]:
+            if name in ignored:
+                raise InputError(f"'{nodes.path}': the target '{shown(name)}' is in data.ignore; take it out")
             if columns.get(name) is None:
                 nodes.require(name)
     return columns

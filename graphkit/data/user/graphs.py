@@ -121,7 +121,8 @@ def dataset_of_graphs(
     notes = targets.notes
     if options.required and not bool(labeled.all()):
         absent = (~labeled).nonzero().view(-1).tolist()
-        notes += (f"{where}: {len(absent)} of {len(graphs)} graphs have no target, such as {_short(places[absent[0]])}",)
+        first = _short(places[absent[0]])
+        notes += (f"{where}: {len(absent)} of {len(graphs)} graphs have no target, such as {first}",)
     if level == "node" and options.level is None:
         notes += (f"{where}: there is a target for every node: the items of the task are the nodes of the graphs",)
     names: tuple[str, ...] = ()

@@ -158,9 +158,9 @@ def _save_molecules(table: Any, folder: Path) -> Path:
 
 def _save_networkx(graph: networkx.Graph, folder: Path, name: str) -> Path:
     """Writes a networkx graph as GraphML; lists of numbers become several attributes."""
-    path = folder / "data.graphml"
+    path, plain = folder / "data.graphml", _plain(graph, f"`{name}`")
     try:
-        networkx.write_graphml(_plain(graph, f"`{name}`"), path)
+        networkx.write_graphml(plain, path)
     except (networkx.NetworkXError, TypeError, ValueError) as error:
         raise InputError(f"the attributes of `{name}` must be numbers or text ({error}); convert them") from None
     return path

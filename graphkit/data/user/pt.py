@@ -17,7 +17,7 @@ from graphkit.data.dataset import GraphDataset
 from graphkit.data.user.arrays import ENTRY_SIZE, KEYS, fields_from_arrays
 from graphkit.data.user.encoder import FeatureOptions
 from graphkit.data.user.fields import Fields
-from graphkit.data.user.graphs import dataset_of_graphs
+from graphkit.data.user.graphs import ATTRIBUTES, dataset_of_graphs
 from graphkit.data.user.targets import TargetOptions
 from graphkit.errors import InputError
 from graphkit.files import check_content_size, check_zip, is_zip, parsing
@@ -43,7 +43,8 @@ def read_pt(
         InputError: If the file is damaged, contains something else, or its content is invalid.
     """
     items, several = read_items(path)
-    if len(items) > 1 or options.level == "graph" or (several and _has_one_target(items[0], options)):
+    of_graphs = len(items) > 1 or options.level == "graph" or ATTRIBUTES in items[0]
+    if of_graphs or (several and _has_one_target(items[0], options)):
         return dataset_of_graphs(path, items, ignored, options, use_split, features)
     return fields_from_arrays(items[0], f"'{path}'", ignored, options, strict=False)
 

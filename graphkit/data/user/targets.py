@@ -364,8 +364,8 @@ def _checked(targets: Targets, options: TargetOptions, level: str, where: str) -
             if values.numel() < 2:
                 got = f"got {float(values[0]):g} only" if values.numel() else "got none"
                 raise InputError(
-                    f"{where}: the target '{shown(name)}' must have two values or more ({got}); leave it out of "
-                    "data.target, or name another"
+                    f"{where}: the target '{shown(name)}' must have two values or more ({got}); leave it out, "
+                    "or name others with data.target"
                 )
     return targets
 
@@ -376,7 +376,7 @@ def _notes(kind: Kind, options: TargetOptions, level: str, where: str, default: 
         return ()
     task = TASKS[level, kind][0].replace("-", " ")
     return (
-        f"{where}: the targets hold decimal numbers: the task is {task}; for classes, give --set "
+        f"{where}: the targets are numbers: the task is {task}; for classes, give --set "
         "data.task=classification, in Python task='classification'",
     )
 

@@ -159,9 +159,9 @@ def test_transforms_that_would_read_all_features_are_refused(transform: str, fol
         ({"edge_weight": [1.0]}, "`edge_weight` must have one finite number for each of the 60 edges"),
         ({"val_mask": None}, "has `train_mask` but no `val_mask`"),
         ({"test_mask": torch.ones(3).bool()}, "`test_mask` must hold one boolean for each of the 60 nodes"),
-        ({"y": torch.full((N,), 0.25)}, "`y` must hold class numbers \\(got 0.25\\)"),
+        ({"y": torch.full((N,), 0.25)}, "the target 'y' must have two values or more \\(got 0.25 only\\)"),
         ({"y": torch.arange(N) % 3 * 2}, "`y` must hold class numbers from 0 to 2, without gaps \\(got 4\\)"),
-        ({"y": ["a"] * N}, "`y` must be whole numbers \\[N\\], or 0, 1 and NaN \\[N, C\\]"),
+        ({"y": ["a"] * N}, "all labels are 'a'; there must be two classes or more"),
         ({"y": torch.where(torch.arange(N) == 0, -1, torch.arange(N) % 3)}, "node 0 is in the train part but has no l"),
         ({"test_mask": torch.ones(N).bool()}, "the split has node 0 more than once, in train and test"),
         (
