@@ -186,6 +186,27 @@ def test_an_ended_run_without_its_object(tmp_path: Path) -> None:
         graphkit.open_run(tmp_path / "named", model=make_gcn)
 
 
+@pytest.mark.parametrize("source", [SGConv(3, 2, K=2, cached=True), make_gcn], ids=["cached", "function"])
+def test_predictions_for_another_graph_are_those_of_the_module(source: Any, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    train, new = (
+        Data(x=torch.randn(n, 3), edge_index=torch.randint(n, (2, 3 * n)), y=torch.arange(n) % 2) for n in (30, 20)
+    )
+    del new.y
+    run = graphkit.fit(source, train, split="0.5,0.25,0.25", epochs=3, output=tmp_path / "run")
+    predictions = graphkit.open_run(run.path, model=source).predict(new, device="cpu")
+    module = deepcopy(run.model.module)
+    fresh = SGConv(3, 2, K=2) if isinstance(source, torch.nn.Module) else source(3, 2)
+    fresh.load_state_dict(module.state_dict())
+    form = graphkit.load((new.x, new.edge_index, torch.arange(20) % 2)).graphs[0]  # with both directions
+    with torch.no_grad():
+        probability = fresh.eval()(form.x, form.edge_index.as_tensor()).softmax(dim=1)
+    assert len(predictions) == 20
+    torch.testing.assert_close(torch.as_tensor(predictions.probability), probability, rtol=0, atol=1e-7)
+    shell = CliRunner().invoke(main, ["predict", str(run.path), "--output", str(tmp_path / "p.csv")])
+    assert shell.exit_code == 2 and "give it again" in shell.output and shell.output.count("\n") == 1
+
+
 class Bad(Pooled):
     """Base of networks with one mistake each."""
 
