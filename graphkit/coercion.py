@@ -87,7 +87,7 @@ def coerce(name: str, value: Any, hint: Any) -> Any:
 
 
 def _main_problem(problems: list[Any], value: Any) -> Any:
-    """Returns the error of a union for the message: the innermost one, if a choice was not meant."""
+    """Returns the error of a union to report: the innermost one for non-text."""
     if problems[0]["type"] == "literal_error" and not isinstance(value, str):
         return max(reversed(problems), key=lambda problem: len(problem["loc"]))
     return problems[0]

@@ -34,7 +34,7 @@ def score_line(result: dict[str, Any], name: str) -> str:
 
 
 def _other_metrics(result: dict[str, Any]) -> list[str]:
-    """Returns the line of the test scores by other metrics; that of a regression is in its table."""
+    """Returns the line of other test scores; a regression has a table."""
     scores = result.get("scores") or {}
     others = [
         f"{name} {format_scores(score, name in PERCENT)}{' %' if score and name in PERCENT else ''}"

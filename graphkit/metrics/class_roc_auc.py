@@ -11,7 +11,7 @@ _ROWS = 65536
 
 
 def class_roc_auc(logits: Tensor, y: Tensor) -> float:
-    """Computes the ROC-AUC of class probabilities: of class 1 for two classes, else macro.
+    """Computes the ROC-AUC of classes: of class 1 for two, else the macro mean.
 
     For more than two classes, it is the mean over all classes of one class against the rest (``multi_class="ovr"`` of
     scikit-learn). Classes without items, or with all of them, are left out. Ties count 1/2.

@@ -12,13 +12,13 @@ class ClassScores(NamedTuple):
     * **recall** ``[C]`` float64: share of the items of the class that are predicted as it; NaN without any.
     * **f1** ``[C]`` float64: harmonic mean of both, :math:`2TP / (2TP + FP + FN)`; NaN for a class that has no items
       and is not predicted.
-    * **count** ``[C]`` int64: number of items of the class.
+    * **support** ``[C]`` int64: number of items of the class.
     """
 
     precision: Tensor
     recall: Tensor
     f1: Tensor
-    count: Tensor
+    support: Tensor
 
 
 def class_scores(confusion: Tensor, count: Tensor | None = None) -> ClassScores:
@@ -32,7 +32,7 @@ def class_scores(confusion: Tensor, count: Tensor | None = None) -> ClassScores:
     Example:
         >>> import torch
         >>> scores = class_scores(torch.tensor([[3, 1, 0], [1, 1, 0], [0, 0, 0]]))
-        >>> scores.precision.tolist(), scores.count.tolist()
+        >>> scores.precision.tolist(), scores.support.tolist()
         ([0.75, 0.5, nan], [4, 2, 0])
     """
     count = confusion.sum(dim=1) if count is None else count

@@ -23,7 +23,7 @@ def confusion_counts(prediction: Tensor, y: Tensor, num_classes: int) -> Tensor:
 
 
 def logits_confusion(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns the confusion matrix ``[C, C]`` of outputs and the numbers of items ``[C]``.
+    """Returns the confusion matrix of outputs and the numbers of items ``[C]``.
 
     Rows with a NaN, or with an infinite output at their true class, have no predicted class; only the second counts
     them.

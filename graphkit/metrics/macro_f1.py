@@ -8,7 +8,10 @@ from graphkit.metrics.confusion_counts import logits_confusion
 
 
 def macro_f1(logits: Tensor, y: Tensor) -> float:
-    r"""Computes the macro-F1, the mean of :math:`2TP_c / (2TP_c + FP_c + FN_c)` over classes.
+    r"""Computes the macro-F1: the mean over classes of their F1.
+
+    .. math::
+        \mathrm{F1}_c = \frac{2TP_c}{2TP_c + FP_c + FN_c}
 
     Classes that have no items and are not predicted are left out, as in scikit-learn.
 

@@ -29,7 +29,7 @@ def class_tables(result: dict[str, Any]) -> list[Block]:
 
 
 def _class_table(rows: list[dict[str, Any]], title: str = "") -> Table:
-    """Returns the table of the scores of some classes, with a dash where they are undefined."""
+    """Returns the table of the scores of some classes."""
 
     def cell(value: float | None) -> Cell:
         return None if value is None else f"{100 * value:.1f} %"
@@ -39,7 +39,7 @@ def _class_table(rows: list[dict[str, Any]], title: str = "") -> Table:
 
 
 def _error_table(result: dict[str, Any]) -> Table:
-    """Returns the table of the pairs of true and predicted classes with the most errors."""
+    """Returns the table of the most frequent errors, by true and predicted class."""
     counts, names = torch.tensor(result["confusion"]), [row["name"] for row in result["classes"]]
     errors = counts.clone().fill_diagonal_(0).flatten()
     order = errors.argsort(descending=True, stable=True)[:_ERRORS].tolist()

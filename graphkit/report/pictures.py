@@ -40,7 +40,7 @@ def curves_section(run: RunFolder) -> list[Section]:
 
 
 def class_section(run: RunFolder) -> list[Section]:
-    """Returns the section of the scores of each class, for tasks with one class per item."""
+    """Returns the section of the scores of each class, if the result has them."""
     result = run.result
     if not result.get("confusion"):
         return []

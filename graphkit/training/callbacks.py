@@ -54,7 +54,7 @@ class Callback:
     """
 
     def on_begin(self, fit: FitInfo) -> None:
-        """Called before the first epoch of a fit, and before the next one of a resumed fit.
+        """Called before the first epoch of a fit, or the next one of a resumed fit.
 
         Args:
             fit (FitInfo): The fit; ``fit.epoch`` epochs are complete.

@@ -9,7 +9,7 @@ from graphkit.training.run_result import TaskScores, class_rows
 
 
 def final_scores(task: Task, output: Tensor, y: Tensor, dataset: GraphDataset) -> TaskScores:
-    """Computes all metrics of a task and, for one class per item, the scores of each class.
+    """Computes all metrics of a task, and the scores of each class if it has any.
 
     Args:
         task: The task.

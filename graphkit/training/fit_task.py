@@ -46,7 +46,7 @@ def fit_task(
 
 
 def _class_weight(given: str | Sequence[float] | Mapping[str, float], y: Tensor, dataset: GraphDataset) -> Tensor:
-    """Returns the weight ``[C]`` of each class, with a mean of one over the training items.
+    """Returns the weight ``[C]`` of each class, of mean one over training items.
 
     Balanced weights are those of scikit-learn, the number of items over the number of classes in ``y`` times that of
     the items of the class. A class without training items has weight zero, which has no effect.

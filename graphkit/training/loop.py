@@ -144,7 +144,7 @@ def collect(model: GraphModel, batches: Pairs) -> tuple[Tensor, Tensor]:
 
 
 def collect_all(model: GraphModel, batches: Pairs, communicator: Communicator | None = None) -> tuple[Tensor, Tensor]:
-    """Returns the outputs and the targets of all items and, with a communicator, of all ranks."""
+    """Returns the outputs and the targets of all items of all ranks."""
     output, y = collect(model, batches)
     if communicator is not None:
         output, y = communicator.all_gather_rows(output), communicator.all_gather_rows(y)

@@ -47,7 +47,7 @@ class Scores(TypedDict):
 
 
 class ClassRow(TypedDict):
-    """Scores of one class on the test items, ``None`` where they are undefined; ``count`` is its number of items."""
+    """Scores of one class on its ``count`` test items, ``None`` if undefined."""
 
     name: str
     precision: float | None
@@ -302,7 +302,7 @@ def last_epoch_note(epochs: int) -> str:
 
 
 def _combine_notes(fits: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Returns the notes of all fits, each once, with the number of fits if it is not that of all."""
+    """Returns the notes of all fits, each once; not of all fits: with their number."""
     notes = [note for fit in fits for note in fit.get("notes", [])]
     counts = {note: notes.count(note) for note in notes}
     return [note if count == len(fits) else f"in {count} of {len(fits)} runs, {note}" for note, count in counts.items()]

@@ -68,10 +68,10 @@ def test_scores_of_each_class_are_those_of_scikit_learn(num_classes: int, presen
     scores = class_scores(confusion)
     for ours, theirs in zip((scores.precision, scores.recall), values[:2], strict=True):
         assert ours.tolist() == pytest.approx(theirs.tolist(), nan_ok=True)
-    absent = (scores.count == 0) & (confusion.sum(0) == 0)
+    absent = (scores.support == 0) & (confusion.sum(0) == 0)
     assert scores.f1.isnan().tolist() == absent.tolist()
     assert scores.f1[~absent].tolist() == pytest.approx(torch.tensor(values[2]).nan_to_num()[~absent].tolist())
-    assert scores.count.tolist() == values[3].tolist()
+    assert scores.support.tolist() == values[3].tolist()
 
 
 def test_a_row_without_finite_outputs_is_an_error_without_a_prediction() -> None:
