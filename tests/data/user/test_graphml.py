@@ -131,3 +131,52 @@ def test_damaged_graphml_is_one_clear_line(tmp_path: Path, old: str, new: str) -
         load(path)
     except ValueError as error:
         assert type(error).__name__ == "InputError" and "\n" not in str(error) and len(str(error)) < 500
+
+
+@pytest.mark.parametrize("suffix", ["gexf", "gml"])
+def test_gexf_and_gml_are_read_as_graphml(tmp_path: Path, suffix: str) -> None:
+    graph = example()
+    for _, row in graph.nodes(data=True):
+        row["kind"] = row.pop("label")
+        row["y"] = row["size"] * 0.3
+    path = tmp_path / f"graph.{suffix}"
+    getattr(networkx, f"write_{suffix}")(graph, path)
+    dataset = load(path, target="kind", ignore="y")
+    expected = load(save(tmp_path, graph), target="kind", ignore="y")
+    assert torch.equal(dataset.graphs[0].x, expected.graphs[0].x) and dataset.node_names == expected.node_names
+    assert torch.equal(dataset.graphs[0].y, expected.graphs[0].y) and dataset.class_names == ("x", "y")
+    assert torch.equal(dataset.graphs[0].edge_weight, expected.graphs[0].edge_weight) and dataset.notes == ()
+    assert load(path, ignore="kind").task == "node-regression"  # the names of the nodes, in `label`, are no target
+
+
+def test_gml_as_others_write_it(tmp_path: Path) -> None:
+    (tmp_path / "g.gml").write_text(
+        'Creator "someone"\ngraph\n[\n  directed 1\n'
+        + "".join(
+            f'  node\n  [\n    id {k}\n    label "{"ab"[k % 2]}"\n    value {k}\n'
+            f"    graphics\n    [\n      x {k}\n    ]\n  ]\n"
+            for k in range(6)
+        )
+        + "".join(f"  edge\n  [\n    source {k}\n    target {(k + 1) % 6}\n  ]\n" for k in (0, 0, 1, 2, 3, 4, 5))
+        + "]\n",
+        encoding="utf-8",
+    )
+    dataset = load(tmp_path / "g.gml")  # labels that are not unique are no names, and parallel edges are merged
+    assert dataset.class_names == ("a", "b") and dataset.node_names == tuple("012345") and dataset.num_features == 1
+    assert dataset.graphs[0].num_edges == 6 and dataset.notes == (f"'{tmp_path / 'g.gml'}': not used: `graphics`",)
+
+
+@pytest.mark.parametrize("suffix", ["gexf", "gml"])
+def test_damaged_and_hostile_files_of_networkx(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"graph.{suffix}"
+    getattr(networkx, f"write_{suffix}")(example(), path)
+    text = path.read_text()
+    for damaged in (text[: len(text) // 2], "id,label\n", "graph [ " + "a [ " * 100_000, ""):
+        path.write_text(damaged)
+        with pytest.raises(ValueError, match=f"cannot be read as {suffix.upper()}|is empty") as error:
+            load(path)
+        assert "\n" not in str(error.value)
+    if suffix == "gexf":
+        path.write_text(text.replace("<gexf", '<!DOCTYPE g [<!ENTITY a "b">]><gexf'))
+        with pytest.raises(ValueError, match="defines XML entities"):
+            load(path)

@@ -6,11 +6,16 @@ from typing import Any
 import networkx
 import numpy as np
 import pytest
+import scipy.sparse
 import torch
-from torch_geometric.data import Batch, Data, HeteroData, InMemoryDataset
+from torch_geometric.data import Batch, Data, HeteroData, InMemoryDataset, OnDiskDataset, TemporalData
 
 import graphkit
+from graphkit.data.loading import load_object
+from graphkit.data.user import load_own
 from graphkit.errors import InputError, InputTypeError
+
+EDGE = torch.tensor([[0, 1], [1, 2]])
 
 
 def graph(nodes: int = 12, seed: int = 0) -> Data:
@@ -97,6 +102,104 @@ def test_networkx_graphs_are_graphs_with_a_target_each() -> None:
     assert dataset.task == "graph-classification" and len(dataset.graphs) == 8 and dataset.graphs[1].num_edges == 6
     several[3].graph.clear()
     assert "1 of 8 graphs have no target, such as graph 3" in graphkit.load(several).notes[-1]
+
+
+def social(nodes: int, seed: int = 0) -> networkx.Graph:
+    """A graph whose nodes have numbers, lists, words and truth values."""
+    made = networkx.gnp_random_graph(nodes, 0.4, seed=seed)
+    for node, row in made.nodes(data=True):
+        row.update(x=[node / 2, 1.0], kind="rs"[node % 2], on=node % 3 == 0)
+    return made
+
+
+FEATURES = ("kind=r", "kind=s", "on", "x_0", "x_1")
+
+
+def test_attributes_of_nodes_are_encoded_alike_in_one_graph_and_in_many() -> None:
+    one, several = social(9), [social(5 + seed, seed) for seed in range(6)]
+    for made in (one, *several):
+        networkx.set_node_attributes(made, {node: node * 0.3 for node in made}, "y")
+    dataset, many = graphkit.load(one), graphkit.load(several, split="0.5,0.25,0.25")
+    assert dataset.task == many.task == "node-regression" and dataset.encoder.names == many.encoder.names == FEATURES
+    assert dataset.graphs[0].x[1].tolist() == many.graphs[3].x[1].tolist() == [0.0, 1.0, 0.0, 0.5, 1.0]
+    assert torch.allclose(many.graphs[3].y, torch.arange(8)[:, None] * 0.3)
+    assert many.graphs[2].num_edges == 2 * several[2].number_of_edges() and many.node_names[:3] == ("0", "1", "2")
+    first = graphkit.load(several[:1])  # a list of one graph with targets of nodes is a graph
+    assert first.is_single_graph and first.graphs[0].y.shape == (5, 1)
+
+
+def test_lists_are_several_targets_of_nodes_or_graphs() -> None:
+    one, several = social(9), [social(5 + seed, seed) for seed in range(6)]
+    networkx.set_node_attributes(one, {node: [node * 0.3, float("nan") if node % 2 else node] for node in one}, "y")
+    dataset = graphkit.load(one)
+    assert dataset.class_names == ("y_0", "y_1") and dataset.graphs[0].y[:, 1].isnan().tolist() == [False, True] * 4 + [
+        False
+    ]
+    for number, made in enumerate(several):
+        made.graph.update(y=np.array([number * 0.5, number]), id=f"m{number}", time=number)
+    dataset = graphkit.load(several)
+    assert (dataset.task, dataset.graph_names[1]) == ("graph-regression", "m1")
+    assert dataset.graphs.graph["y"][3].tolist() == [1.5, 3.0] and dataset.splits[0].test.tolist() == [5]
+    new = load_object([social(4)], lambda path: load_own(path, {}, like=dataset))
+    assert new.graphs.graph["y"].isnan().all() and new.num_features == 5 and len(new.graphs) == 1
+    assert len(load_object(social(4), lambda path: load_own(path, {}, like=dataset)).graphs) == 1
+
+
+def test_targets_are_named_in_memory_too() -> None:
+    one = social(8)
+    networkx.set_node_attributes(one, {node: "ab"[node % 2] for node in one}, "club")
+    dataset = graphkit.load(one, target="club", ignore="kind,on")
+    assert dataset.class_names == ("a", "b") and dataset.num_features == 2
+    one.add_node("1", **one.nodes[1])
+    with pytest.raises(InputError, match="`data`: two nodes have the id '1', as a number and as text"):
+        graphkit.load(one, target="club")
+    several = [social(5) for _ in range(4)]
+    with pytest.raises(InputError, match="`data`: no graph has a target"):
+        graphkit.load(several)
+
+
+def test_arrays_without_targets_are_new_data() -> None:
+    x, edge_index = np.random.rand(12, 3), np.array([range(12), [*range(1, 12), 0]])
+    dataset = graphkit.load((x, edge_index, np.arange(12) / 5))
+    assert dataset.task == "node-regression"
+    for data in ((x, edge_index), (x, edge_index, None)):
+        with pytest.raises(InputError, match="`data` has no `y`"):
+            graphkit.load(data)
+        assert load_object(data, lambda path: load_own(path, {}, like=dataset)).graphs[0].y.isnan().all()
+    assert graphkit.load((x, edge_index, list("ab" * 6))).class_names == ("a", "b")
+
+
+def test_a_list_of_one_graph_with_a_target_of_its_own_has_graphs_as_items() -> None:
+    dataset = graphkit.load(
+        [Data(x=x, edge_index=EDGE, y=torch.tensor([k % 2])) for k, x in enumerate(torch.rand(9, 3, 2))]
+    )
+    new = load_object([Data(x=torch.rand(3, 2), edge_index=EDGE)], lambda path: load_own(path, {}, like=dataset))
+    assert (new.task, len(new.graphs)) == ("graph-classification", 1)
+    with pytest.raises(InputError, match="all labels are '0'"):
+        graphkit.load([Data(x=torch.rand(3, 2), edge_index=EDGE, y=torch.tensor([0]))])
+
+
+def test_events_and_objects_of_other_packages_name_the_way_out() -> None:
+    one = torch.tensor([0])
+    with pytest.raises(InputError, match="got TemporalData, a list of events.; give a list of Data"):
+        graphkit.load(TemporalData(src=one, dst=one, t=one, msg=torch.rand(1, 1)))
+    with pytest.raises(
+        InputTypeError, match="got coo_matrix.; give .x, torch_geometric.utils.from_scipy_sparse_matrix"
+    ):
+        graphkit.load(scipy.sparse.coo_matrix(np.eye(3)))
+
+
+def test_a_subset_and_a_data_set_on_disk_are_lists(tmp_path: Path) -> None:
+    class OnDisk(OnDiskDataset):
+        def process(self) -> None:
+            pass
+
+    stored = OnDisk(str(tmp_path))
+    graphs = [Data(x=torch.rand(3, 2), edge_index=EDGE, y=torch.tensor([[k / 3]])) for k in range(8)]
+    stored.extend(graphs)
+    for data in (stored, torch.utils.data.Subset(graphs, range(8))):
+        dataset = graphkit.load(data)
+        assert dataset.task == "graph-regression" and dataset.graphs[3].y.item() == 1.0
 
 
 def test_frames_are_tables() -> None:
