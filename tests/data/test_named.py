@@ -41,6 +41,24 @@ def test_single_graphs(real: Path, name: str, counts: tuple, sizes: tuple, num_s
     assert dataset.is_single_graph and dataset.citation
 
 
+def test_chickenpox_weeks_follow_each_other(real: Path) -> None:
+    dataset = load("chickenpox", real)
+    assert (dataset.task, len(dataset.graphs), dataset.num_features, dataset.num_outputs) == (
+        "node-regression",
+        517,
+        4,
+        1,
+    )
+    split = dataset.splits[0]
+    assert torch.equal(torch.cat([split.train, split.val, split.test]), torch.arange(517))
+    assert (split.val.numel(), split.test.numel()) == (103, 103)
+    graphs = dataset.graphs
+    for week in (0, 515):
+        now, then = graphs[week], graphs[week + 1]
+        assert torch.equal(then.x, torch.cat([now.x[:, 1:], now.y], dim=1)) and int(now.time) == week + 4
+    assert load("chickenpox", real, lags=8).num_features == 8
+
+
 def test_planetoid_has_twenty_training_nodes_per_class(real: Path) -> None:
     dataset = load("cora", real)
     y = dataset.graphs[0].y[dataset.splits[0].train]

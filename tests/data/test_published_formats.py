@@ -52,6 +52,29 @@ def test_zinc_has_bond_types_as_true_factors(tmp_path: Path) -> None:
     assert len(load("zinc", tmp_path, subset=False).graphs) == 8
 
 
+def test_chickenpox_has_lags_as_features(tmp_path: Path) -> None:
+    folder = raw(tmp_path, "TemporalSignal")
+    content = {"edges": [[0, 1], [1, 0], [1, 1]], "FX": [[float(week), -float(week)] for week in range(14)]}
+    path = folder / "chickenpox.json"
+    path.write_text(json.dumps(content))
+    dataset = load("chickenpox", tmp_path, lags=2)
+    assert [ids.tolist() for ids in vars(dataset.splits[0]).values()] == [list(range(8)), [8, 9], [10, 11]]
+    first = dataset.graphs[0]
+    assert (first.x.tolist(), first.y.tolist(), first.time.tolist()) == ([[0, 1], [0, -1]], [[2], [-2]], [2])
+    assert first.edge_index.as_subclass(torch.Tensor).tolist() == [[1, 0, 1], [0, 1, 1]]
+    with pytest.raises(ValueError, match="`data.lags` must be from 1 to 7 for 14 weeks .got 8."):
+        load("chickenpox", tmp_path, lags=8)
+    for broken, message in (
+        ({**content, "FX": content["FX"][:5]}, "`FX` must have a row of cases per week"),
+        ({**content, "edges": [[0, 2]]}, "edge 0 joins 0 and 2"),
+        ({"edges": []}, "chickenpox.json"),
+        ({**content, "FX": [[1.0], [1.0, 2.0]]}, "chickenpox.json"),
+    ):
+        path.write_text(json.dumps(broken))
+        with pytest.raises(ValueError, match=message):
+            load("chickenpox", tmp_path)
+
+
 def test_published_pattern_graphs_are_preferred(tmp_path: Path) -> None:
     folder = raw(tmp_path, "GNNBenchmarkDataset", "PATTERN", "raw")
     graph = {"x": torch.eye(3), "edge_index": torch.tensor([[0, 1], [1, 0]]), "y": torch.tensor([0, 1, 0])}

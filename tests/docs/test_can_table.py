@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 GRAPH_TASKS = {
     "node classification": "node-classification",
     "several labels per node": "multilabel-node-classification",
+    "node regression": "node-regression",
     "graph classification": "graph-classification",
     "several yes-or-no targets per graph": "multitask-graph-classification",
     "graph regression": "graph-regression",
@@ -57,8 +58,9 @@ def graph(num_nodes: int = 5) -> Data:
 
 def dataset(task: str = "node-classification") -> GraphDataset:
     """Returns two graphs of a task, or one for nodes."""
-    data = graph() if task.endswith("node-classification") else Batch.from_data_list([graph(), graph(6)])
-    items = data.num_nodes if task.endswith("node-classification") else 2
+    of_nodes = "node-" in task
+    data = graph() if of_nodes else Batch.from_data_list([graph(), graph(6)])
+    items = data.num_nodes if of_nodes else 2
     if task in ("node-classification", "graph-classification"):
         data.y, outputs = torch.arange(items) % 2, 2
     else:
@@ -176,7 +178,7 @@ def derive(name: str) -> dict[str, str]:
         "class weights": class_weights(dataset() if of_graphs else clips),
         "CPU": "yes",
     }
-    for row in ("node regression", "link prediction", "heterogeneous graphs"):
+    for row in ("link prediction", "heterogeneous graphs"):
         rows[row] = "not yet" if of_graphs else NONE
     for row in ("files of one graph", "files of many graphs", "tables of molecules (SMILES)", "graphs in memory"):
         rows[row] = "yes" if of_graphs else NONE
