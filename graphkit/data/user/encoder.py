@@ -241,7 +241,7 @@ def impute(dataset: GraphDataset) -> GraphDataset:
             "another split with --split-seed 1"
         )
     gaps = int(x.isnan().sum())
-    note = (f"{dataset.name}: {gaps} missing features are the means of the training part of the first split",)
+    note = (f"{dataset.name}: missing features: {gaps}, filled by the mean of the training part of the first split",)
     dataset = dataset.replace(
         encoder=replace(encoder, fill=tuple(fill.tolist())), notes=dataset.notes + (note if gaps else ())
     )
@@ -313,6 +313,8 @@ def _fit(name: str, cells: Sequence[str], columns: Columns) -> Column:
     Raises:
         _Problem: If it has none.
     """
+    if _plain_numbers(cells) is not None:
+        return Column(name, "number")
     where = f"{columns.where}, {columns.kind} '{shown(name)}':"
     words = [word for word in dict.fromkeys(cells) if not is_no_label(word, regression=True)]
     if not words:
@@ -339,12 +341,24 @@ def _fit(name: str, cells: Sequence[str], columns: Columns) -> Column:
     return Column(name, "words", tuple(sorted(words)))
 
 
+def _plain_numbers(cells: Sequence[str]) -> Tensor | None:
+    """Returns cells as numbers; ``None`` if one is missing, not a number or out of range."""
+    try:
+        values = torch.tensor([float(cell) for cell in cells], dtype=torch.double)
+    except ValueError:
+        return None
+    in_range = not values.numel() or bool((values.abs() <= LARGEST).all())
+    return values.float() if in_range and not any("_" in cell for cell in cells) else None
+
+
 def _encode(column: Column, cells: Sequence[str], columns: Columns) -> Tensor:
     """Encodes a column ``[N, width]``; NaN for missing values.
 
     Raises:
         InputError: If a cell does not fit.
     """
+    if column.kind == "number" and (numbers := _plain_numbers(cells)) is not None:
+        return numbers.unsqueeze(1)
     code: dict[str, float | None] = {}
     for word in dict.fromkeys(cells):
         if is_no_label(word, regression=True):

@@ -9,6 +9,7 @@ _COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d{1,3})?")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+")
 #: Ways to write numbers that are not read, with the remedy; all cells of a column must match.
 _OTHER_WAYS = (
+    (r"\[.*\]|\(.*\)|\{.*\}", "a list", "write one column for each number"),
     (r"[+-]?\d+(?:[.,]\d+)?\s*%", "a percentage", "write 0.12 or 12 for 12 %"),
     (r"[+-]?[$€£¥]\s*\d[\d.,]*|\d[\d.,]*\s*[$€£¥]", "an amount of money", "write the number alone"),
     (
@@ -74,7 +75,7 @@ def other_way(words: Sequence[str]) -> tuple[str, str] | None:
         ('a percentage', 'write 0.12 or 12 for 12 %')
     """
     for pattern, what, remedy in _OTHER_WAYS:
-        if all(re.fullmatch(pattern, word) for word in words):
+        if all(re.fullmatch(pattern, word, re.DOTALL) for word in words):
             return what, remedy
     units = {match[1] if (match := _UNIT.fullmatch(word)) else "" for word in words}
     if len(words) > 1 and len(units) == 1 and units != {""}:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from graphkit.errors import InputError
-from graphkit.files import parsing
 
 #: Delimiters of cells, with their names; a space only separates the cells of R's ``write.table``.
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "space"}
@@ -55,9 +54,11 @@ def find_delimiter(text: str) -> str:
             widths = [len(row) for row in _reader(sample, delimiter, strict=False) if any(map(str.strip, row))]
         except csv.Error:
             continue
-        if not widths or widths[0] < 2 or (delimiter == " " and (rank[1] > 1 or len({*widths[1:]}) != 1)):
+        if not widths or widths[0] < 2:
             continue
         share = sum(width - widths[0] in (0, 1) for width in widths) / len(widths)
+        if delimiter == " " and (rank[1] > 1 or share < 1 or len({*widths[1:]}) != 1):
+            continue
         if (share, widths[0]) > rank:
             best, rank = delimiter, (share, widths[0])
     return best
@@ -75,7 +76,7 @@ def read_rows(path: Path, keep_empty: bool = False) -> tuple[list[list[str]], li
         Rows of stripped cells without empty ones, their line numbers, and the delimiter.
 
     Raises:
-        InputError: If the file has another encoding, or a quotation mark is not closed.
+        InputError: If the file has another encoding, a quotation mark is not closed, or a cell is too long.
     """
     text = read_text(path)
     first, _, rest = text.partition("\n")
@@ -83,13 +84,19 @@ def read_rows(path: Path, keep_empty: bool = False) -> tuple[list[list[str]], li
     delimiter = named[1] if named else find_delimiter(text)
     rows: list[list[str]] = []
     lines: list[int] = []
-    with parsing(path, kind=f"as {DELIMITERS.get(delimiter, 'comma')}-separated text"):
-        reader = _reader(rest if named else text, delimiter, strict=True)
+    reader, line = _reader(rest if named else text, delimiter, strict=True), int(bool(named))
+    try:
         for row in reader:
+            line = reader.line_num + bool(named)
             cells = [cell.strip() for cell in row]
             if any(cells) or (keep_empty and cells and rows):
                 rows.append(cells if any(cells) else [""] * len(rows[0]))
-                lines.append(reader.line_num + bool(named))
+                lines.append(line)
+    except csv.Error as error:
+        raise InputError(
+            f"'{path}', line {line + 1}: cannot be read as {DELIMITERS.get(delimiter, delimiter)}-separated text "
+            f'({error}); close the quotation mark, and double those within a cell: "a ""b"""'
+        ) from None
     while rows and not any(rows[-1]):
         rows.pop()
         lines.pop()

@@ -20,6 +20,8 @@ LARGEST = torch.finfo(torch.float).max
 SUFFIXES = (".csv", ".tsv")
 #: Other names of columns, in lower case.
 SYNONYMS = {"id": ("node", "node_id", "nodeid"), "source": ("from", "src"), "target": ("to", "dst")}
+#: Names that pandas and R give to row numbers.
+ROW_NUMBERS = ("index", "level_0", "X", "X.1", "...1", "rownames")
 #: Columns that Gephi writes besides ``Id``, or ``Source`` and ``Target``.
 GEPHI = ("Type", "Id", "Label", "timeset", "Timeset", "Interval")
 
@@ -134,6 +136,7 @@ class Table:
             return [row[column] for row in self.rows]
         only = len(self.columns) == 1 and re.search(r"[,;\t]", self.columns[0])
         hint = "separate the cells by one character" if only else "add it, or rename a column"
+        hint = "remove the lines above the column names" if self.columns[0].startswith("#") else hint
         available = shown(", ".join(self._original.get(column, column) for column in self.columns[:100]))
         raise InputError(f"'{self.path}' has no column '{name}' (found: {available}); {hint}")
 
@@ -218,8 +221,12 @@ class Table:
             while len(self.columns) > 1 and _is_unnamed(self.columns[0]) and self.columns[0] not in self.ignored:
                 self.columns.pop(0)
                 self.row_names = [row.pop(0) if row else "" for row in self.rows]
+        while len(self.columns) > 1 and self.columns[0] in ROW_NUMBERS and _are_row_numbers(self.rows):
+            name = self.columns.pop(0)
+            self.rows = [row[1:] for row in self.rows]
+            self.notes.append(f"'{self.path}': not used: `{name}`, the numbers of the rows")
         if any(self.row_names):
-            self.notes.append(f"'{self.path}': not used: {what}")
+            self.notes.insert(0, f"'{self.path}': not used: {what}")
 
     def _width_hint(self, row: Sequence[str]) -> str:
         """Returns the remedy for a row with a wrong number of cells."""
@@ -257,6 +264,12 @@ def table_path(folder: Path, name: str) -> Path:
     if len(paths) > 1:
         raise InputError(f"'{folder}' has '{paths[0].name}' and '{paths[1].name}'; remove one")
     return paths[0] if paths else folder / f"{name}.csv"
+
+
+def _are_row_numbers(rows: list[list[str]]) -> bool:
+    """Returns whether the first cells are the numbers of the rows, from 0 or 1."""
+    cells = [row[0] for row in rows if row]
+    return len(cells) > 1 and any(cells == [str(start + row) for row in range(len(rows))] for start in (0, 1))
 
 
 def _is_unnamed(name: str) -> bool:

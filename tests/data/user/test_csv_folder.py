@@ -112,7 +112,7 @@ BAD_NODES = {
     "only a header": ("id,label\n", "has no node"),
     "two delimiters": ("id;label,a\tb\n" + NODES, "line 2: 2 cells expected"),
     "same column twice": (NODES.replace("height", "age"), "two columns called 'age'"),
-    "quotes that do not close": (NODES.replace("cid", '"cid'), "cannot be read as comma-separated"),
+    "quotes that do not close": (NODES.replace("cid", '"cid'), "line 4: cannot be read as comma-separated"),
 }
 BAD_EDGES = {
     "missing column": (EDGES.replace("target", "end"), "edges.csv' has no column 'target' .found: source, end"),
@@ -200,7 +200,7 @@ def test_a_cell_that_is_shown_is_short_and_in_one_line(tmp_path: Path, cell: str
 
 
 def test_a_cell_longer_than_any_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="nodes.csv' cannot be read as comma-separated text .*field larger"):
+    with pytest.raises(ValueError, match="nodes.csv', line 4: cannot be read as comma-separated text .*field larger"):
         load(write(tmp_path, nodes=NODES.replace("cid", "c" * 200_000)))
 
 

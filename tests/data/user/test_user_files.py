@@ -98,6 +98,10 @@ READ = {
     "pandas, whole numbers as decimals": Read(ages("1.0", "2.0", "3.0", "4.0")),
     "R write.csv": Read('"",' + R_TABLE.replace(" ", ","), note="the first column, which has no name"),
     "R write.csv with ids as row names": Read(R_NAMES, note="is read as `id`"),
+    "R, row numbers read back and written again": Read(
+        FRAME.assign(X=range(1, 5))[["X", *FRAME.columns]].to_csv(), note="not used: `X`, the numbers of the rows"
+    ),
+    "pandas reset_index": Read(FRAME.reset_index().to_csv(index=False), note="`index`, the numbers of the rows"),
     "R write.table": Read(R_TABLE, R_EDGES, note="the first cell of each row, for which the header has no name"),
     "R write.table with tabs, without quotes": Read(
         R_TABLE.replace('"', "").replace(" ", "\t"), EDGES.replace(",", "\t"), note="the first cell of each row"
@@ -122,16 +126,19 @@ READ = {
     "a gap": Read(
         ages("1", "2", "", "4", table=SPLIT),
         x=[[1], [2], [1.5], [4]],
-        note="1 missing features are the means of the training part",
+        note="missing features: 1, filled by the mean of the training part",
         options={"impute": "mean"},
     ),
     "words for a gap": Read(
-        ages("NA", "2", "3", "n/a", table=SPLIT), x=[[2], [2], [3], [2]], note="2 missing", options={"impute": "mean"}
+        ages("NA", "2", "3", "n/a", table=SPLIT),
+        x=[[2], [2], [3], [2]],
+        note="features: 2,",
+        options={"impute": "mean"},
     ),
     "a gap in a text": Read(
         ages("a", "b", "", "b", table=SPLIT),
         x=[[1, 0], [0, 1], [0.5, 0.5], [0, 1]],
-        note="2 missing features",
+        note="missing features: 2,",
         options={"impute": "mean"},
     ),
     "a column left out": Read(FRAME.assign(name=IDS).to_csv(index=False), options={"ignore": "name"}),
@@ -203,7 +210,9 @@ REFUSED = {
     ),
     "a comma without quotes": Refused("line 3: 3 cells .*in quotes", NODES.replace("dog,2", "dog, big,2")),
     "a short row": Refused("line 3: 3 cells expected.*complete the row", NODES.replace("bob,dog,2", "bob,dog")),
-    "an open quote": Refused("nodes.csv' cannot be read as comma-separated text", NODES.replace("cid", '"cid')),
+    "an open quote": Refused(
+        "nodes.csv', line 4: cannot be read as comma-separated text .*close the quotation", NODES.replace("cid", '"cid')
+    ),
     "a column without a name": Refused(
         "column 3 has no name; name it in the first", NODES.replace("label,age", "label,")
     ),
@@ -260,6 +269,10 @@ REFUSED = {
         NODES.split("\n")[0] + "".join(f"\nn{k},{'ab'[k % 2]},word {k % 55}" for k in range(110)),
         "source,target\nn0,n1\n",
     ),
+    "lists": Refused(
+        "line 2, column 'age': .*a list.; write one column", ages('"[1, 2]"', '"[3, 4]"', '"[5, 6]"', '"[7, 8]"')
+    ),
+    "a comment above the header": Refused("remove the lines above the column names", "# nodes of 2024\n" + NODES),
     "names": Refused(
         "column 'age': must have words that nodes share .*like names",
         NODES.split("\n")[0] + "".join(f"\nn{k},{'ab'[k % 2]},word {k}" for k in range(20)),
