@@ -136,7 +136,6 @@ class Table:
             return [row[column] for row in self.rows]
         only = len(self.columns) == 1 and re.search(r"[,;\t]", self.columns[0])
         hint = "separate the cells by one character" if only else "add it, or rename a column"
-        hint = "remove the lines above the column names" if self.columns[0].startswith("#") else hint
         available = shown(", ".join(self._original.get(column, column) for column in self.columns[:100]))
         raise InputError(f"'{self.path}' has no column '{name}' (found: {available}); {hint}")
 
@@ -234,6 +233,8 @@ class Table:
         for other, word in DELIMITERS.items():
             if other not in (self.delimiter, " ") and any(other in cell for cell in row) and len(row) == 1:
                 return f"separate its cells by a {separator}, not by a {word}"
+        if len(self.columns) == 1:
+            return "remove the lines above the column names"
         if len(row) > len(self.columns):
             return f'put cells that contain a {separator} in quotes: "..."'
         return "complete the row"
