@@ -62,10 +62,12 @@ def check_graphs(model: torch.nn.Module, dataset: GraphDataset) -> None:
 
 
 def unused_weights(settings: ModelSettings, data: DataSettings, model: torch.nn.Module, dataset: GraphDataset) -> str:
-    """Returns a note on edge weights that the model does not use, else ``""``."""
+    """Returns a note on edge weights or a user's edge attributes that the model does not use, else ``""``."""
+    network, name = _network(model), settings.name
+    if data.is_path and "edge_attr" in dataset.graphs[0] and getattr(network, "edge_attr", None) != "edge_attr":
+        return f"note: {name} does not use `edge_attr` of {dataset.name}; gat uses one number per edge"
     if "edge_weight" not in dataset.graphs[0]:
         return ""
-    network, name = _network(model), settings.name
     if not getattr(network, "uses_edges", True):
         return f"note: {name} uses neither the edges of {dataset.name} nor their weights; gcn uses both"
     if getattr(network, "uses_edge_weight", False):

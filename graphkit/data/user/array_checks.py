@@ -16,6 +16,8 @@ from graphkit.errors import InputError
 
 #: Largest number of splits K in masks ``[N, K]``.
 MAX_SPLITS = 10_000
+#: Largest number of nodes without features that any number of edges may have.
+MAX_BARE_NODES = 2**24
 #: Length limit of a cell or a name in an error message.
 SHOWN = 60
 
@@ -119,6 +121,38 @@ def weights_from(value: Any, num_edges: int, where: str) -> Tensor:
     weight = weight.reshape(-1)
     check_weights(weight, where)
     return weight
+
+
+def edge_attributes_from(value: Any, num_edges: int, where: str) -> Tensor:
+    """Converts and validates ``edge_attr`` as ``[E, D]`` float.
+
+    Raises:
+        InputError: If there is not one row of finite numbers per edge.
+    """
+    rows = floats_from(value, "edge_attr", where)
+    if rows.dim() not in (1, 2) or rows.size(0) != num_edges:
+        raise InputError(
+            f"{where}: `edge_attr` must have one row for each of the {num_edges} edges (got the shape "
+            f"{list(rows.shape)}); correct it"
+        )
+    wrong = (~rows.reshape(num_edges, -1).isfinite()).any(dim=1).nonzero()
+    if wrong.numel():
+        raise InputError(f"{where}: `edge_attr` of edge {int(wrong[0])} must be finite numbers; correct it")
+    return rows.unsqueeze(1) if rows.dim() == 1 else rows
+
+
+def check_node_count(count: int, num_edges: int, where: str) -> int:
+    """Returns a number of nodes that is declared, or the largest id plus one.
+
+    Raises:
+        InputError: If it is too large for the number of edges, which would use up the memory.
+    """
+    if count > max(MAX_BARE_NODES, 100 * num_edges):
+        raise InputError(
+            f"{where} would have {count} nodes, with {num_edges} edges and without features; number the nodes from 0 "
+            "on, or give `x`"
+        )
+    return count
 
 
 def floats_from(value: Any, name: str, where: str) -> Tensor:

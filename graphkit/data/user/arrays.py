@@ -9,6 +9,8 @@ from graphkit.data.single_graph import MASKS
 from graphkit.data.user.array_checks import (
     as_array,
     as_words,
+    check_node_count,
+    edge_attributes_from,
     edges_from,
     features_from,
     masks_from,
@@ -21,9 +23,9 @@ from graphkit.errors import InputError
 from graphkit.registry import unknown_name
 
 #: Arrays of a graph.
-KEYS = ("edge_index", "x", "y", *MASKS, "split", "edge_weight", "node_names", "class_names")
+KEYS = ("edge_index", "x", "y", *MASKS, "split", "edge_weight", "edge_attr", "node_names", "class_names")
 #: Size of an entry in bytes after conversion, by kind; a string becomes a Python object.
-ENTRY_SIZE, STRING_SIZE = {"edge_index": 8, "x": 4, "y": 8, "edge_weight": 4}, 64
+ENTRY_SIZE, STRING_SIZE = {"edge_index": 8, "x": 4, "y": 8, "edge_weight": 4, "edge_attr": 4}, 64
 #: Attributes of a PyG graph without data.
 BOOKKEEPING = ("num_nodes", "batch", "ptr", "n_id", "e_id", "input_id", "batch_size")
 
@@ -82,6 +84,9 @@ def fields_from_arrays(
         edge_weight=(
             weights_from(arrays["edge_weight"], edge_index.size(1), where) if "edge_weight" in arrays else None
         ),
+        edge_attr=(
+            edge_attributes_from(arrays["edge_attr"], edge_index.size(1), where) if "edge_attr" in arrays else None
+        ),
         node_names=names,
         unused=unused,
     )
@@ -89,13 +94,14 @@ def fields_from_arrays(
 
 def _num_nodes(arrays: Mapping[str, Any], where: str) -> int:
     """Returns the number of nodes of a graph without targets."""
-    if isinstance(arrays.get("num_nodes"), int):
-        return arrays["num_nodes"]
-    for name in ("x", "node_names"):
-        if name in arrays:
-            return len(arrays[name])
+    if "x" in arrays:
+        shape = as_array(arrays["x"], "x", where).shape
+        return shape[0] if shape else 0
+    if "node_names" in arrays:
+        return len(as_words(arrays["node_names"], "node_names", where))
     edges = as_array(arrays["edge_index"], "edge_index", where)
-    return int(edges.max()) + 1 if edges.size and edges.dtype.kind in "iu" else 0
+    count = arrays.get("num_nodes", int(edges.max()) + 1 if edges.size and edges.dtype.kind in "iu" else 0)
+    return check_node_count(count, edges.size // 2, where) if isinstance(count, int) else 0
 
 
 def _masks(arrays: Mapping[str, Any], num_nodes: int, where: str) -> tuple[Tensor, Tensor, Tensor] | None:

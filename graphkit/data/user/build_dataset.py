@@ -21,7 +21,8 @@ def build_dataset(
 ) -> GraphDataset:
     """Creates a data set of labeled nodes from one graph.
 
-    Parallel edges are merged by summing their weights. Reverse edges are added unless the graph is directed.
+    Parallel edges are merged: weights are summed, attributes averaged. Reverse edges are added unless the graph is
+    directed.
 
     Args:
         path (Path): The file or folder, which names the data set.
@@ -71,7 +72,8 @@ def attributes_of(fields: Fields, directed: bool | None) -> dict[str, Any]:
     """
     data, columns = _edges(fields, directed), fields.columns
     names = fields.node_names or tuple(map(str, range(fields.num_nodes)))
-    graph = {**fields.graph, "edge_index": data.edge_index, "edge_weight": data.get("edge_weight"), "x": fields.x}
+    graph = {**fields.graph, "edge_index": data.edge_index, "x": fields.x}
+    graph |= {name: data.get(name) for name in ("edge_weight", "edge_attr")}
     if columns is None:
         return {**graph, "num_nodes": fields.num_nodes}
     cells = {name: list(cells) for name, cells in zip(columns.names, columns.cells, strict=True)}
@@ -87,14 +89,17 @@ def _edges(fields: Fields, directed: bool | None) -> Data:
     if not fields.num_nodes:
         raise InputError(f"{fields.where} has no node; a graph needs at least one node in each part of the split")
     check_edges(fields.edge_index, fields.num_nodes, fields.where, own=True)
-    edge_index, weight = _merged(fields)
+    edge_index, weight, attributes = _merged(fields)
     data = Data(edge_index=edge_index, num_nodes=fields.num_nodes)
     if weight is not None:
         data.edge_weight = weight
+    if attributes is not None:
+        data.edge_attr = attributes
     return data if (bool(fields.directed) if directed is None else directed) else Undirected()(data)
 
 
-def _merged(fields: Fields) -> tuple[Tensor, Tensor | None]:
+def _merged(fields: Fields) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """Returns edges, weights and attributes, with the sum of weights and the mean of attributes of parallel edges."""
     edge_index, weight, n = fields.edge_index, fields.edge_weight, fields.num_nodes
     if weight is not None:
         if weight.numel() != edge_index.size(1):
@@ -108,4 +113,9 @@ def _merged(fields: Fields) -> tuple[Tensor, Tensor | None]:
         weight = torch.zeros(key.numel()).index_add_(0, inverse, weight)
         if not bool(weight.isfinite().all()):
             raise InputError(f"{fields.where}: the weights of parallel edges must have a finite sum; scale them down")
-    return torch.stack([key % n, key // n]), weight
+    attributes = fields.edge_attr
+    if attributes is not None:
+        sums = torch.zeros(key.numel(), attributes.size(1), dtype=torch.double)
+        counts = torch.bincount(inverse, minlength=key.numel())
+        attributes = (sums.index_add_(0, inverse, attributes.double()) / counts[:, None]).float()
+    return torch.stack([key % n, key // n]), weight, attributes

@@ -36,6 +36,7 @@ class Fields:
         targets (Targets): Encoded targets of the nodes.
         masks (tuple[Tensor, Tensor, Tensor], optional): Training, validation and test masks ``[N]`` or ``[N, K]``.
         edge_weight (Tensor, optional): ``[E]`` float.
+        edge_attr (Tensor, optional): ``[E, D]`` float.
         node_names (tuple[str, ...]): User-defined node ids, or empty.
         directed (bool, optional): Direction of edges according to the file; ``None`` if unspecified.
         unused (tuple[str, ...]): Names of ignored arrays or attributes.
@@ -51,6 +52,7 @@ class Fields:
     targets: Targets
     masks: tuple[Tensor, Tensor, Tensor] | None = None
     edge_weight: Tensor | None = None
+    edge_attr: Tensor | None = None
     node_names: tuple[str, ...] = ()
     directed: bool | None = None
     unused: tuple[str, ...] = ()

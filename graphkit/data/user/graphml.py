@@ -99,7 +99,9 @@ def fields_of_networkx(
         masks = masks_from_words(parts, where, locate=lambda node: _place(where, names[node], "split"))
     ends = list(graph.edges(data=True))
     edge_index = torch.tensor([[number[u] for u, _, _ in ends], [number[v] for _, v, _ in ends]], dtype=torch.long)
-    unused = sorted(({str(key) for *_, row in ends for key in row} | nested) - {"weight", "id"} - ignored)
+    keys_of_edges = {str(key) for *_, row in ends for key in row}
+    series = [] if "edge_attr" in ignored else _edge_attributes(sorted(keys_of_edges), ends)
+    unused = sorted((keys_of_edges | nested) - {"weight", "id", *series} - ignored)
     return Fields(
         where=where,
         num_nodes=len(names),
@@ -108,6 +110,7 @@ def fields_of_networkx(
         targets=targets,
         masks=masks,
         edge_weight=None if "weight" in ignored else _weights(where, ends),
+        edge_attr=torch.tensor([[float(row[key]) for key in series] for *_, row in ends]) if series else None,
         node_names=tuple(map(str, names)),
         directed=graph.is_directed(),
         unused=tuple(map(shown, unused)),
@@ -150,6 +153,12 @@ def _targets(
     return targets_of_words(
         words, options, "node", where, lambda node, name: _place(where, names[node], columns[name] or name)
     )
+
+
+def _edge_attributes(keys: list[str], ends: list[tuple[Any, Any, dict[str, Any]]]) -> list[str]:
+    """Returns ``edge_attr``, or ``edge_attr_0`` and so on, if every edge has these numbers."""
+    keys = [key for key in keys if key == "edge_attr" or re.fullmatch(r"edge_attr_\d+", key)]
+    return keys if all(_is_finite(row.get(key)) for *_, row in ends for key in keys) else []
 
 
 def _weights(where: str, ends: list[tuple[Any, Any, dict[str, Any]]]) -> Tensor | None:

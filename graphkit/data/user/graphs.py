@@ -18,9 +18,10 @@ from graphkit.data.splits import splits_from_masks, time_split
 from graphkit.data.user.array_checks import (
     as_array,
     as_words,
+    check_node_count,
+    edge_attributes_from,
     edges_from,
     features_from,
-    floats_from,
     shown,
     weights_from,
 )
@@ -172,7 +173,7 @@ def _checked(graph: dict[str, Any], where: str, edge_attr: bool, features: Featu
         count = graph.get("num_nodes", int(ends.max()) + 1 if ends.size and ends.dtype.kind in "iu" else 0)
         if not isinstance(count, int) or count < 1:
             raise InputError(f"{where} must have a node (got `num_nodes` {shown(count)}); leave it out")
-        data = Data(num_nodes=count)
+        data = Data(num_nodes=check_node_count(count, ends.size // 2, where))
     else:
         shape = list(np.shape(graph["x"])) if isinstance(graph["x"], Tensor | np.ndarray) else []
         if len(shape) != 2:
@@ -192,13 +193,7 @@ def _checked(graph: dict[str, Any], where: str, edge_attr: bool, features: Featu
     if "edge_weight" in graph:
         data.edge_weight = weights_from(graph["edge_weight"], data.num_edges, where)
     if edge_attr:
-        attributes = floats_from(graph["edge_attr"], "edge_attr", where)
-        if attributes.dim() not in (1, 2) or attributes.size(0) != data.num_edges:
-            raise InputError(
-                f"{where}: `edge_attr` must have one row for each of the {data.num_edges} edges (got the shape "
-                f"{list(attributes.shape)}); correct it"
-            )
-        data.edge_attr = attributes.unsqueeze(1) if attributes.dim() == 1 else attributes
+        data.edge_attr = edge_attributes_from(graph["edge_attr"], data.num_edges, where)
     return data
 
 

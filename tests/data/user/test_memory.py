@@ -295,3 +295,28 @@ def test_a_restarted_job_goes_on_with_the_graphs_in_its_folder(tmp_path: Path, m
     monkeypatch.delenv("TORCHELASTIC_RUN_ID")
     other = graphkit.fit("gcn", data, epochs=2, split="0.5,0.25,0.25", output=tmp_path / "other")
     assert run.result["test"] == other.result["test"]
+
+
+def test_edge_attributes_of_one_graph_are_merged_and_reversed_with_their_edges(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = social(6)
+    for index, (_, _, row) in enumerate(one.edges(data=True)):
+        row["edge_attr"] = [index, 1.0]
+    networkx.set_node_attributes(one, {node: "ab"[node % 2] for node in one}, "label")
+    data = graphkit.load(one).graphs[0]
+    assert data.edge_attr.shape == (2 * one.number_of_edges(), 2)
+    assert data.edge_attr[:, 0].sort().values.tolist() == sorted([*range(data.num_edges // 2)] * 2)
+    edges = torch.tensor([[0, 0, 1], [1, 1, 2]])
+    twice = Data(
+        x=torch.rand(4, 2), edge_index=edges, edge_attr=torch.tensor([1.0, 3.0, 5.0]), y=torch.tensor([0, 1] * 2)
+    )
+    assert graphkit.load(twice).graphs[0].edge_attr.view(-1).tolist() == [2.0, 2.0, 5.0, 5.0]
+    ring = torch.stack([torch.arange(12), (torch.arange(12) + 1) % 12])
+    large = Data(x=torch.rand(12, 2), edge_index=ring, edge_attr=torch.rand(12), y=torch.arange(12) % 2)
+    capsys.readouterr()
+    assert graphkit.fit("gcn", large, epochs=1, verbose=True, output=tmp_path / "gcn").result["test"]
+    assert "note: gcn does not use `edge_attr`" in "".join(capsys.readouterr())
+    settings = {"model.edge_attr": "edge_attr"}
+    assert graphkit.fit("gat", large, epochs=1, verbose=True, output=tmp_path / "gat", set=settings).result["test"]
+    assert "edge_attr" not in "".join(capsys.readouterr())

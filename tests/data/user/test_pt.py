@@ -147,8 +147,9 @@ def test_loading_leaves_the_allowed_classes_as_they_were(tmp_path: Path) -> None
 def test_what_is_not_used_is_noted(tmp_path: Path) -> None:
     path = tmp_path / "data.pt"
     torch.save(example(edge_attr=torch.ones(3, 2), pos=torch.ones(4, 3)), path)
-    assert load(path).notes == (f"'{path}': not used: `edge_attr`, `pos`",)
-    assert load(path, ignore="edge_attr, pos").notes == ()
+    assert load(path).notes == (f"'{path}': not used: `pos`",) and load(path, ignore="pos").notes == ()
+    assert load(path).graphs[0].edge_attr.shape == (6, 2)
+    assert "edge_attr" not in load(path, ignore="edge_attr").graphs[0]
     content = graphs(6)
     content[3].edge_attr = torch.ones(5, 2)
     torch.save(content, path)
