@@ -1,7 +1,9 @@
 """Predictions of a trained run as arrays, and files of predictions."""
 
+import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,12 +11,10 @@ from typing import Any
 import numpy as np
 
 from graphkit.errors import InputError, MissingPackageError
-from graphkit.files import write_csv, write_json
+from graphkit.files import write_csv, write_text
 
 #: Suffixes of files of predictions.
 SUFFIXES = (".csv", ".json")
-#: Keys of values by name in a row, and the prefix of their columns in a table.
-_BY_NAME = {"predictions": "prediction", "probabilities": "probability", "targets": "target"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -64,39 +64,73 @@ class Predictions:
         ``prediction``, ``probabilities`` and ``target``; or ``predictions`` and ``targets`` by name, for labels and
         regression; or ``id`` and ``problem``. Missing targets are ``None``.
         """
-        columns: dict[str, list[Any]] = {"graph": list(self.graph), "id": list(self.ids), "smiles": list(self.smiles)}
-        columns["split"] = list(self.split)
-        several = self.prediction.ndim > 1
-        columns["predictions" if several else "prediction"] = self._values(self.prediction)
-        columns["probabilities"] = self._values(self.probability)
-        columns["targets" if several else "target"] = self._values(self.target, gaps=True)
-        filled = {name: column for name, column in columns.items() if column}
-        for values in zip(*filled.values(), strict=True):
-            yield dict(zip(filled, values, strict=True))
+        columns = self._ids()
+        for (singular, plural), array in self._arrays().items():
+            values = array.tolist()
+            if array.ndim == 1:
+                columns[singular] = _without_gaps([values])[0] if singular == "target" else values
+            else:
+                values = _without_gaps(values) if singular == "target" else values
+                columns[plural] = [dict(zip(self.names, row, strict=True)) for row in values]
+        for row in zip(*columns.values(), strict=True):
+            yield dict(zip(columns, row, strict=True))
         for item, problem in self.problems.items():
             yield {"id": item, "problem": problem}
 
-    def _values(self, array: np.ndarray | None, gaps: bool = False) -> list[Any]:
-        """Returns a word per item, or numbers by name.
+    def columns(self) -> dict[str, list[Any]]:
+        """Returns the columns of the CSV file; missing values are ``None``.
 
-        With ``gaps``, missing ones are ``None``.
+        They are ``graph``, ``id``, ``smiles``, ``split``, ``prediction`` (or ``prediction_NAME``),
+        ``probability_NAME``, ``target`` (or ``target_NAME``) and ``problem``, without those that are empty.
         """
-        if array is None:
-            return []
-        values = array.tolist()
-        if array.ndim == 1:
-            return [word or None for word in values] if gaps else values
-        if gaps:
-            values = [[None if math.isnan(value) else value for value in row] for row in values]
-        return [dict(zip(self.names, row, strict=True)) for row in values]
+        columns = self._ids()
+        for (singular, _), array in self._arrays().items():
+            values = [array.tolist()] if array.ndim == 1 else array.T.tolist()
+            names = [singular] if array.ndim == 1 else [f"{singular}_{name}" for name in self.names]
+            columns |= dict(zip(names, _without_gaps(values) if singular == "target" else values, strict=True))
+        if self.problems:
+            columns = {name: [*column, *[None] * len(self.problems)] for name, column in columns.items()}
+            columns["id"][len(self) :] = self.problems
+            columns["problem"] = [*[None] * len(self), *self.problems.values()]
+        return columns
+
+    def _ids(self) -> dict[str, list[Any]]:
+        """Returns the columns before the prediction that are not empty."""
+        ids = {"graph": self.graph, "id": self.ids, "smiles": self.smiles, "split": self.split}
+        return {name: list(values) for name, values in ids.items() if values or name == "id"}
+
+    def _arrays(self) -> dict[tuple[str, str], np.ndarray]:
+        """Returns the arrays by their names in a table and in a row."""
+        arrays = {
+            ("prediction", "predictions"): self.prediction,
+            ("probability", "probabilities"): self.probability,
+            ("target", "targets"): self.target,
+        }
+        return {names: array for names, array in arrays.items() if array is not None}
 
     def to_csv(self, path: str | Path) -> None:
-        """Writes a CSV file, see :func:`write_rows`."""
-        _write(path, list(self.rows()), as_json=False)
+        """Writes a CSV file, with six digits of each probability.
+
+        A text that spreadsheets would evaluate as a formula is prefixed, see :func:`graphkit.files.csv_cell`.
+
+        Raises:
+            InputError: If the file cannot be written.
+        """
+        columns = self.columns()
+        for name in [f"probability_{name}" for name in self.names if self.probability is not None]:
+            columns[name] = [None if value is None else f"{value:.6g}" for value in columns[name]]
+        with _writing(path):
+            write_csv(path, columns, zip(*columns.values(), strict=True))
 
     def to_json(self, path: str | Path) -> None:
-        """Writes a JSON file, see :func:`write_rows`."""
-        _write(path, list(self.rows()), as_json=True)
+        """Writes a JSON list of the :meth:`rows`, with ``null`` for numbers that are not finite.
+
+        Raises:
+            InputError: If the file cannot be written.
+        """
+        lines = ",\n".join(json.dumps(finite(row)) for row in self.rows())
+        with _writing(path):
+            write_text(path, f"[\n{lines}\n]\n")
 
     def save(self, path: str | Path) -> None:
         """Writes a CSV or JSON file, by its suffix.
@@ -105,7 +139,7 @@ class Predictions:
             InputError: If the suffix is another one, or the file cannot be written.
         """
         check_output(path)
-        write_rows(path, list(self.rows()))
+        (self.to_json if Path(path).suffix.lower() == ".json" else self.to_csv)(path)
 
     def to_pandas(self) -> Any:
         """Returns a ``pandas.DataFrame`` with the columns of the CSV file.
@@ -117,7 +151,7 @@ class Predictions:
             import pandas
         except ImportError:
             raise MissingPackageError("a DataFrame needs pandas; run: pip install pandas") from None
-        return pandas.DataFrame([_flat(row) for row in self.rows()])
+        return pandas.DataFrame(self.columns())
 
 
 def check_output(output: str | Path) -> None:
@@ -134,58 +168,28 @@ def check_output(output: str | Path) -> None:
         raise InputError(f"the predictions cannot be written to '{output}' ({what}); choose another path")
 
 
-def write_rows(output: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Writes predictions as JSON or CSV, by the suffix of the file.
-
-    JSON contains a list of the rows, with ``null`` for numbers that are not finite. CSV contains a column per name in
-    ``probabilities`` (``probability_NAME``, with six digits), in ``predictions`` (``prediction_NAME``) and in
-    ``targets`` (``target_NAME``). A text that begins with ``=``, ``+``, ``-``, ``@``, a tab or a line end and is no
-    number is prefixed with an apostrophe, since spreadsheets would evaluate it as a formula.
-
-    Args:
-        output: The file.
-        rows: The rows, whose columns may differ.
-
-    Raises:
-        InputError: If the file cannot be written.
-    """
-    _write(output, rows, as_json=Path(output).suffix.lower() == ".json")
+def finite(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a row for JSON, with ``None`` for numbers that are not finite."""
+    return {key: finite(value) if isinstance(value, Mapping) else _finite(value) for key, value in row.items()}
 
 
-def _write(output: str | Path, rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
-    """Writes predictions as JSON or CSV, see :func:`write_rows`."""
+def _finite(value: Any) -> Any:
+    """Returns a value, or ``None`` for a number that is not finite."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _without_gaps(rows: list[Any]) -> list[Any]:
+    """Returns lists of targets with ``None`` for missing ones."""
+    return [[None if value == "" or value != value else value for value in row] for row in rows]
+
+
+@contextmanager
+def _writing(path: str | Path) -> Iterator[None]:
+    """Context in which a file that cannot be written is an error of one line."""
     try:
-        if as_json:
-            write_json(output, [finite(row) for row in rows])
-            return
-        flat = [{key: _short(key, value) for key, value in _flat(row).items()} for row in rows]
-        head = dict.fromkeys(name for row in flat for name in row)
-        write_csv(output, head, ([row.get(name, "") for name in head] for row in flat))
+        yield
     except OSError as error:
         reason = error.strerror or error
         raise InputError(
-            f"the predictions cannot be written to '{output}' ({reason}); free space, or choose another place"
+            f"the predictions cannot be written to '{path}' ({reason}); free space, or choose another place"
         ) from None
-
-
-def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a row with an entry per column of the table."""
-    cells: dict[str, Any] = {}
-    for key, value in row.items():
-        if key in _BY_NAME:
-            cells |= {f"{_BY_NAME[key]}_{name}": number for name, number in value.items()}
-        else:
-            cells[key] = value
-    return cells
-
-
-def _short(column: str, value: Any) -> Any:
-    """Returns a cell, with six digits for a probability."""
-    return f"{value:.6g}" if column.startswith("probability_") and isinstance(value, float) else value
-
-
-def finite(value: Any) -> Any:
-    """Returns values for JSON, with ``None`` for numbers that are not finite."""
-    if isinstance(value, Mapping):
-        return {key: finite(item) for key, item in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value

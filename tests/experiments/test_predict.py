@@ -4,10 +4,11 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from graphkit.experiments import open_run
-from graphkit.experiments.predictions import check_output, write_rows
+from graphkit.experiments import Predictions, open_run
+from graphkit.experiments.predictions import check_output
 from graphkit.files import csv_cell
 from tests.fitting import fit
 
@@ -72,13 +73,15 @@ def test_a_text_that_looks_like_a_formula_is_escaped_and_a_number_is_not(text: o
 
 
 def test_names_of_classes_are_escaped_in_cells_and_what_is_not_finite_is_null_in_json(tmp_path: Path) -> None:
-    rows = [
-        {"id": "=1", "predictions": {"=a": 1}, "probabilities": {"=a": float("nan")}},
+    nan = np.array([[np.nan]])
+    predictions = Predictions(("=1",), np.array([[1]]), nan, nan, ("=a",), problems={"b": "it's -2"})
+    predictions.save(tmp_path / "p.csv")
+    assert list(csv.reader((tmp_path / "p.csv").read_text().splitlines())) == [
+        ["id", "prediction_=a", "probability_=a", "target_=a", "problem"], ["'=1", "1", "nan", "", ""],
+        ["b", "", "", "", "it's -2"],
+    ]  # fmt: skip
+    predictions.save(tmp_path / "p.json")
+    assert json.loads((tmp_path / "p.json").read_text()) == [
+        {"id": "=1", "predictions": {"=a": 1}, "probabilities": {"=a": None}, "targets": {"=a": None}},
         {"id": "b", "problem": "it's -2"},
     ]
-    write_rows(tmp_path / "p.csv", rows)
-    assert list(csv.reader((tmp_path / "p.csv").read_text().splitlines())) == [
-        ["id", "prediction_=a", "probability_=a", "problem"], ["'=1", "1", "nan", ""], ["b", "", "", "it's -2"],
-    ]  # fmt: skip
-    write_rows(tmp_path / "p.json", rows)
-    assert json.loads((tmp_path / "p.json").read_text())[0]["probabilities"] == {"=a": None}

@@ -14,6 +14,7 @@ import torch
 from click.testing import CliRunner, Result
 from torch import Tensor
 from torch_geometric.data import Data
+from torch_geometric.nn import GraphSAGE
 
 import graphkit
 from graphkit.cli.main import main
@@ -496,3 +497,15 @@ def test_a_frame_has_the_columns_of_the_table(fit: Fit) -> None:
     names = ["id", "split", "prediction", "probability_0", "probability_1", "probability_2", "target"]
     assert list(frame.columns) == names and len(frame) == 40
     assert np.array_equal(frame[names[3:6]].to_numpy(dtype=np.float32), predictions.probability)
+
+
+def test_models_of_the_user_predict_on_unseen_graphs(tmp_path: Path) -> None:
+    def make(in_channels: int, out_channels: int) -> torch.nn.Module:
+        return GraphSAGE(in_channels, 8, 2, out_channels)
+
+    for train, new in ((graph(0, 40), graph(1)), (graphs(0, 15, "node"), graphs(30, 4, "node"))):
+        output = tmp_path / type(train).__name__
+        run = graphkit.fit(make, train, epochs=2, output=output, split="0.6,0.2,0.2")
+        expected = by_hand(run, new)
+        assert np.array_equal(run.predict(new).probability, expected)
+        assert np.array_equal(graphkit.open_run(output, make).predict(new).probability, expected)
