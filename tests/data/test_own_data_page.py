@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import networkx
 import pytest
 import torch
 
@@ -23,7 +24,7 @@ def run(block: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_tables(tmp_path: Path) -> None:
-    edges, nodes, labels = TABLES
+    edges, nodes, labels, _ = TABLES
     (tmp_path / "edges.csv").write_text(edges)
     (tmp_path / "nodes.csv").write_text(nodes)
     dataset = load(tmp_path, transforms=["normalize-features", "self-loops"])
@@ -52,6 +53,17 @@ def test_the_list_of_graphs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     dataset = load("graphs.pt")
     assert dataset.task == "graph-classification" and len(dataset.graphs) == 20
     assert torch.cat(list(vars(dataset.splits[0]).values())).numel() == 20
+
+
+def test_the_folder_of_graph_files(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text(TABLES[-1])
+    for number, name in enumerate(("first.graphml", "second.gml", "third.graphml")):
+        graph = networkx.path_graph(3 + number)
+        networkx.set_node_attributes(graph, {node: node / 2 for node in graph}, "size")
+        getattr(networkx, f"write_{name.rpartition('.')[2]}")(graph, tmp_path / name)
+    dataset = load(tmp_path)
+    assert dataset.class_names == ("safe", "toxic") and dataset.graph_names[1] == "second.gml"
+    assert [ids.tolist() for ids in vars(dataset.splits[0]).values()] == [[0], [1], [2]]
 
 
 def test_all_names_are_listed() -> None:

@@ -180,7 +180,8 @@ def derive(name: str) -> dict[str, str]:
     }
     for row in ("link prediction", "heterogeneous graphs"):
         rows[row] = "not yet" if of_graphs else NONE
-    for row in ("files of one graph", "files of many graphs", "tables of molecules (SMILES)", "graphs in memory"):
+    files = ("files of one graph", "files of many graphs", "folders of graph files", "tables of molecules (SMILES)")
+    for row in (*files, "graphs in memory"):
         rows[row] = "yes" if of_graphs else NONE
     rows["files of clips"] = NONE if of_graphs else "yes"
     return rows
