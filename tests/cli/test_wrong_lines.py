@@ -58,7 +58,7 @@ TRAIN --device ''                                        | `device` must be auto
 TRAIN --device mps                                       | `device` must be auto, cpu, cuda or cuda:N
 TRAIN --split 0.9,0.9,0.9                                | must sum to 1
 TRAIN --split 0.5,0.5                                    | must be three numbers
-TRAIN --split a,b,c                                      | must be three numbers
+TRAIN --split a,b,c                                      | must be fractions such as 0.6,0.2,0.2
 TRAIN --split 1,0,0                                      | must hold fractions between 0 and 1
 TRAIN --split nan,0.5,0.5                                | `split` must
 TRAIN --split 0.999998,0.000001,0.000001                 | leaves no
@@ -284,6 +284,18 @@ OWN twiceid                                              | n0
 OWN badsplit                                             | must be train, val, test or empty
 OWN negative                                             | edge_weight
 OWN good --set data.target=nothing                       | nothing
+OWN good --target weight                                 | has no column 'weight'
+OWN good --target label --task regression                | column 'label': must be a finite number
+OWN good --task regresion                                | `data.task` must be one of
+OWN good --metric rmse                                   | unknown metric for node-classification 'rmse'
+OWN good --smiles f                                      | `data.smiles` is an option of your own graphs
+TRAIN --task regression                                  | `data.task` is an option of your own graphs, not of karate
+TRAIN --target age                                       | `data.target` is an option of your own graphs
+TRAIN --smiles smiles                                    | `data.smiles` is an option of your own graphs
+TRAIN --metric mea                                       | unknown metric for node-classification 'mea'
+train --model custom --dataset karate --output out       | give it in Python: graphkit.fit(model, data)
+DISTILL --task regression                                | `data.task` is an option of your own graphs
+STREAM --target age                                      | `data.target` is an option of your own graphs
 OWN good --set data.directed=maybe                       | `data.directed` must be true, false or none, as in the data
 OWN good --set data.lable=x                              | unknown configuration key 'data.lable'
 DISTILL --loss lps                                       | unknown distillation loss 'lps'; did you mean 'lsp'
