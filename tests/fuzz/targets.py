@@ -212,16 +212,32 @@ def read_regression_folder(folder: Path) -> None:
     load_path(folder, task="regression", target="size,age", impute="mean")
 
 
-@target("new-data", csv_folder)
-def read_new_data(folder: Path) -> None:
-    from graphkit.data import load_like
-    from graphkit.data.data_settings import DataSettings
+def predict(seed: Step, name: str = "") -> Step:
+    """Returns a function that predicts for new data with a model of the valid input, and writes the predictions."""
 
-    with tempfile.TemporaryDirectory() as reference:
-        csv_folder(Path(reference))
-        settings = DataSettings(name=reference)
-        training = settings.load(0)
-    load_like(folder, training, settings)
+    def read(folder: Path) -> None:
+        from graphkit.experiments import RunFolder, build_config
+        from graphkit.training.build_model import make_model
+
+        with tempfile.TemporaryDirectory() as reference:
+            seed(Path(reference))
+            data = {"name": f"{reference}/{name}", "split": "0.4,0.3,0.3"}
+            config: Any = build_config("train", {"model": {"name": "gcn"}, "data": data}, recipe="none")
+            run, dataset = RunFolder(Path(reference), config), config.data.load(0)
+            model = make_model(config.model, dataset).eval()
+            result = {"selected_on": "validation", "validation": {"mean": 1.0}, "maximize": True}
+            vars(run).update(dataset=dataset, model=model, result=result)
+            predictions = run.predict(folder / name, "cpu")
+            for suffix in ("csv", "json"):
+                predictions.save(Path(reference, f"predictions.{suffix}"))
+
+    return read
+
+
+target("predict-csv", csv_folder)(predict(csv_folder))
+target("predict-graphml", network())(predict(network(), "g.graphml"))
+target("predict-npz", npz)(predict(npz, "g.npz"))
+target("predict-pt-list", pt_list)(predict(pt_list, "graphs.pt"))
 
 
 def molecules(folder: Path) -> None:
