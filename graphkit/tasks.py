@@ -277,7 +277,7 @@ class Regression(Task):
         self.std = torch.where(varying(y), std, 1.0)
 
     def loss(self, output: Tensor, y: Tensor, among: Tensor | None = None) -> Tensor:
-        """Computes the mean absolute or squared error over the values that are not missing."""
+        """Computes the mean absolute or squared error over the known values."""
         output = widen(output)
         y = y.view_as(output)
         if self.mean is not None and self.std is not None:

@@ -13,9 +13,9 @@ from graphkit.screen import echo, printable
 @click.option("--device", default="auto", help="Device: auto, cpu, cuda or cuda:N. [default: auto]")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def ensemble(runs: tuple[str, ...], device: str, as_json: bool) -> None:
-    """Evaluate the weighted mean of the probabilities, or of the values of a regression, of the run folders RUNS.
+    """Evaluate the weighted mean of the predictions of the run folders RUNS.
 
-    Weights are selected on validation items, or equal for a regression and if there are none. Several seeds are combined seed by seed. A
+    Predictions are probabilities, or the values of a regression. Weights are selected on validation items, or equal for a regression and if there are none. Several seeds are combined seed by seed. A
     typical use is the combination of the four streams of skeleton clips.
 
     \b

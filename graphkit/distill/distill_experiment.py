@@ -126,7 +126,15 @@ class DistillExperiment(Experiment):
             if "test" in undefined_parts(task, dataset, split):
                 raise InputError(f"{task.metric} is undefined on test items {task.undefined}; draw another split")
         children = self._alone.members.values()
-        if self.config.teacher.is_trained:
+        trained = self.config.teacher.is_trained
+        of_teacher = self.open_run(self.config.teacher.run).config.train if trained else self.config.teacher.train
+        metrics = [settings.metric or dataset.metric for settings in (of_teacher, self.config.student.train)]
+        if metrics[0] != metrics[1]:
+            raise InputError(
+                f"teacher and student must have the same metric (got {metrics[0]} and {metrics[1]}); change "
+                "`student.train.metric`"
+            )
+        if trained:
             run = self.open_run(self.config.teacher.run)
             teachers = [load_teacher(run, child, dataset) for child in children]
             teacher, teacher_dataset = teachers[0].model, teachers[0].dataset

@@ -20,11 +20,12 @@ from graphkit.training.run_result import summary
 
 
 def ensemble_runs(runs: Sequence[RunFolder], device: str = "auto") -> dict[str, Any]:
-    """Scores the weighted mean of the probabilities, or of the values of a regression, of several runs.
+    """Scores the weighted mean of the predictions of several runs.
 
-    The weights are fitted on the validation items; they are equal for a regression, and if there are no validation
-    items apart from the test items. Runs may differ in model, settings and stream, but need the same classes and split.
-    If all have the same number of fits, there is an ensemble for each index of the fits, else one of the best fits.
+    Predictions are probabilities, or the values of a regression. The weights are fitted on the validation items; they
+    are equal for a regression, and if there are no validation items apart from the test items. Runs may differ in
+    model, settings and stream, but need the same classes and split. If all have the same number of fits, there is an
+    ensemble for each index of the fits, else one of the best fits.
 
     Args:
         runs (list of RunFolder): At least two completed runs.

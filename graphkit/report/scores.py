@@ -77,7 +77,7 @@ def factor_table(result: dict[str, Any]) -> Table | None:
 
 
 def floor_table(result: dict[str, Any]) -> Table | None:
-    """Returns the table of the test scores of a regression and of trivial predictions; ``None`` for other tasks."""
+    """Returns the table of scores and floors of a regression, else ``None``."""
     floors = result.get("floors")
     if not floors:
         return None

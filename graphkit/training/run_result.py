@@ -309,7 +309,7 @@ def _combine_notes(fits: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _mean_floors(floors: Sequence[Mapping[str, Mapping[str, float | None]]]) -> dict[str, dict[str, float | None]]:
-    """Returns the floors of a regression, each the mean over the fits where it is defined."""
+    """Returns the mean floors of a regression over the fits that define them."""
     scores = {
         name: {metric: summary([fit[name][metric] for fit in floors]) for metric in entry}
         for name, entry in floors[0].items()

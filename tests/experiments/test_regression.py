@@ -188,6 +188,9 @@ def test_methods_for_classes_say_so(graphs: dict[str, str]) -> None:
     assert [entry["name"] for entry in result["networks"]] == ["teacher", "alone", "lsp"] and result["metric"] == "mae"
     with pytest.raises(InputError, match="the loss 'kd' compares labels, and nodes has none; choose another"):
         fit_distill({**config, "losses": {"kd": {}}})
+    other = {"model": {"name": "gcn"}, "train": {"metric": "rmse"}}
+    with pytest.raises(InputError, match="must have the same metric .got mae and rmse.; change `student.train.metric`"):
+        fit_distill({**config, "student": other, "losses": {"lsp": {}}})
     with pytest.raises(InputError, match="needs classes or labels .got the regression 'nodes'."):
         fit_continual({"data": {"name": graphs["nodes"]}, "model": {"name": "gcn"}})
 

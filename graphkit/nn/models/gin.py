@@ -47,7 +47,7 @@ class _Body(PyGGIN):
     """PyG stack of :class:`_GINConv`."""
 
     def init_conv(self, in_channels: Any, out_channels: int, **options: Any) -> GINConv:
-        """Creates a layer; in PyG, the perceptron of the last layer is only as wide as the output."""
+        """Creates a layer with a hidden layer of full width, also before few outputs."""
         channels = [in_channels, self.hidden_channels, out_channels]
         norm = {"norm": self.norm, "norm_kwargs": self.norm_kwargs}
         return _GINConv(PyGMLP(channels, act=self.act, act_first=self.act_first, **norm), **options)
