@@ -4,7 +4,6 @@ import torch
 from torch import Tensor
 
 from graphkit.metrics._checks import check_classes
-from graphkit.metrics.segment_auc import segment_auc
 
 #: Rows whose probabilities are computed at once.
 _ROWS = 65536
@@ -34,11 +33,13 @@ def class_roc_auc(logits: Tensor, y: Tensor) -> float:
     """
     check_classes(logits, y)
     total = torch.cat([rows.double().logsumexp(dim=1) for rows in logits.split(_ROWS)])
-    one = torch.zeros_like(y)
 
     def area(index: int) -> Tensor:
-        probability = (logits[:, index].double() - total).exp()
-        return segment_auc(probability, y == index, one, 1)[0]
+        probability, mask = (logits[:, index].double() - total).exp(), y == index
+        ranks = probability.sort().values
+        below, up_to = (torch.searchsorted(ranks, probability[mask], right=right).sum() for right in (False, True))
+        positives, negatives = mask.sum().double(), (~mask).sum().double()
+        return (below + up_to - positives**2) / (2 * positives * negatives)
 
     areas = torch.stack([area(index) for index in ([1] if logits.size(1) == 2 else range(logits.size(1)))])
     return float("nan") if bool(total.isnan().any() | total.isposinf().any()) else float(areas.nanmean())
