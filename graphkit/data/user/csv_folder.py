@@ -151,5 +151,5 @@ def _target_columns(nodes: Table, ignored: frozenset[str], options: TargetOption
             if name in ignored:
                 raise InputError(f"'{nodes.path}': the target '{shown(name)}' is in data.ignore; take it out")
             if columns.get(name) is None:
-                nodes.require(name)
+                nodes.require(name, "add it, or name another: --set data.target=NAME, in Python target='NAME'")
     return columns

@@ -87,7 +87,7 @@ class Table:
         for name in names:
             if name in self.columns:
                 continue
-            lower = ["" if column in self.ignored else column.lower() for column in self.columns]
+            lower = ["" if column in self.ignored else column.lower().lstrip("# ") for column in self.columns]
             for other in (name.lower(), *SYNONYMS.get(name, ())):
                 if other in lower:
                     index = lower.index(other)
@@ -125,8 +125,12 @@ class Table:
             self.notes.append(f"'{self.path}': not used: {listed}, which Gephi writes")
         return extra
 
-    def require(self, name: str) -> list[str]:
+    def require(self, name: str, remedy: str = "add it, or rename a column") -> list[str]:
         """Returns the cells of a required column, unchanged.
+
+        Args:
+            name (str): The column.
+            remedy (str, optional): Remedy in the error message. (default: ``"add it, or rename a column"``)
 
         Raises:
             InputError: If the column is missing.
@@ -135,9 +139,9 @@ class Table:
             column = self.columns.index(name)
             return [row[column] for row in self.rows]
         only = len(self.columns) == 1 and re.search(r"[,;\t]", self.columns[0])
-        hint = "separate the cells by one character" if only else "add it, or rename a column"
+        remedy = "separate the cells by one character" if only else remedy
         available = shown(", ".join(self._original.get(column, column) for column in self.columns[:100]))
-        raise InputError(f"'{self.path}' has no column '{name}' (found: {available}); {hint}")
+        raise InputError(f"'{self.path}' has no column '{name}' (found: {available}); {remedy}")
 
     def text(self, name: str) -> list[str]:
         """Returns the cells of a column, numbers with a decimal point.

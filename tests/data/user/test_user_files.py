@@ -113,6 +113,7 @@ READ = {
     "spreadsheet, empty columns and rows": Read(NODES.replace("\n", ",,\n") + ",,,,\n,,,,\n", EDGES + ",\n"),
     "weights with decimal commas": Read(NODES, WEIGHTS, note="read as decimal points"),
     "capital column names": Read(NODES.replace("id,label", "ID,Label"), EDGES.replace("source", "Source")),
+    "a mark before the column names": Read("#" + NODES, "# " + EDGES),
     "from and to": Read(NODES, EDGES.replace("source,target", "from,to"), note="'from' is read as `source`"),
     "node and Src": Read(
         NODES.replace("id", "node", 1), EDGES.replace("source", "Src"), note="'Src' is read as `source`"
@@ -160,6 +161,11 @@ def test_tables_are_read(tmp_path: Path, case: str) -> None:
     assert pairs(data) - {(0, 0)} == RING and ((0, 0) in pairs(data)) == (case == "self loops")
     assert dataset.encoder is not None and dataset.encoder.width == dataset.num_features == len(x[0])
     assert note in " ".join(dataset.notes) and bool(note) == bool(dataset.notes), dataset.notes
+
+
+def test_targets_with_decimal_commas(tmp_path: Path) -> None:
+    dataset = load(write(tmp_path, EXCEL.replace("cat", "0,5").replace("dog", "7"), EDGES))
+    assert dataset.task == "node-regression" and dataset.graphs[0].y.view(-1).tolist() == [0.5, 7, 0.5, 7]
 
 
 @pytest.mark.parametrize(
@@ -217,6 +223,9 @@ REFUSED = {
         "column 3 has no name; name it in the first", NODES.replace("label,age", "label,")
     ),
     "the same column twice": Refused("has two columns called 'label'; rename one", NODES.replace("age", "label")),
+    "another name of the classes": Refused(
+        "no column 'label' .found: id, club, age.; .*--set data.target=NAME, in Python", NODES.replace("label", "club")
+    ),
     "an empty id": Refused("line 4, column 'id': must not be empty", NODES.replace("cid", "")),
     "an id twice": Refused("line 5: the id 'ann' is already in line 2", NODES.replace("dan", "ann")),
     "a gap": Refused(
