@@ -23,7 +23,7 @@ from graphkit.continual.continual_config import (
 from graphkit.data import GraphDataset, user
 from graphkit.data.data_settings import DataSettings
 from graphkit.data.loading import option_settings
-from graphkit.data.user import clips
+from graphkit.data.user import clips, molecules
 from graphkit.distill.distill_config import DistillConfig, LossSettings, NetworkSettings, loss_settings_class
 from graphkit.nn.model_settings import ModelSettings, model_options
 from graphkit.registry import (
@@ -227,7 +227,8 @@ def own_data() -> str:
     """Returns the settings of files of the user."""
     of_graphs = table(of_options(user.own_options(), "data.", user._read))
     of_clips = table(of_options(clips.clip_options(), "data.", clips._read))
-    return f"{of_graphs}\n\nA folder of clips:\n\n{of_clips}"
+    of_molecules = table(of_options(molecules.molecule_options(), "data.", molecules._read))
+    return f"{of_graphs}\n\nA table of molecules:\n\n{of_molecules}\n\nA folder of clips:\n\n{of_clips}"
 
 
 def datasets() -> str:

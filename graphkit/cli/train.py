@@ -9,7 +9,9 @@ from graphkit.cli.training_options import training_options
 
 @click.command(short_help="Train a model on a data set.")
 @click.option("--model", help="Model (see `graphkit models`). [default: factorgcn]")
-@click.option("--split", help="Fractions of training, validation and test items, such as 0.6,0.2,0.2.")
+@click.option(
+    "--split", help="Fractions of training, validation and test items, such as 0.6,0.2,0.2; or random or scaffold."
+)
 @click.option("--split-seed", type=int, help="Random seed of the split. [default: 0]")
 @click.option("--stream", help="Input stream of clips: joint, bone, joint-motion or bone-motion. [default: joint]")
 @click.option("--smiles", help="Column of SMILES strings in a table of your molecules.")

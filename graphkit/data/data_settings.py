@@ -30,7 +30,8 @@ class DataSettings(Section):
         root (str, optional): Folder of raw files. (default: ``None``, from the environment, see
             :func:`graphkit.data.load`)
         transforms (list, optional): Transforms by name, in order, see :mod:`graphkit.transforms`.
-        split (str or list[float], optional): Fractions of training, validation and test items. (default: ``None``, the
+        split (str or list[float], optional): Fractions of training, validation and test items; or ``"random"`` or
+            ``"scaffold"`` (molecules), with or without fractions, for one split per seed. (default: ``None``, the
             published split)
         split_seed (int, optional): Random seed of the split. (default: ``0``)
         labels_per_class (int, optional): Number of training nodes per class. (default: ``None``, all)

@@ -11,6 +11,7 @@ import pytest
 from graphkit.continual.continual_config import TaskSettings, strategy_settings_class, stream_options
 from graphkit.data.data_settings import DataSettings
 from graphkit.data.loading import option_settings
+from graphkit.data.user.molecules import molecule_options
 from graphkit.distill.distill_config import loss_settings_class
 from graphkit.nn.model_settings import model_options
 from graphkit.registry import dataset_names, loss_names, model_names, strategy_names
@@ -48,6 +49,7 @@ def test_every_setting_has_a_row(page: str) -> None:
     names |= {f"train.{field.name}" for section in (TrainSettings, TaskSettings) for field in fields(section)}
     names |= {f"data.{field.name}" for field in fields(DataSettings)}
     names |= {f"data.{option}" for name in dataset_names() for option in option_settings(name)}
+    names |= {f"data.{option}" for option in molecule_options()}
     names |= {f"stream.{option}" for option in (*stream_options(), "heads")} | {"protocol", "search"}
     names |= {f"model.{option}" for name in model_names() for option in model_options(name)}
     names |= {f"strategies.{name}.{f.name}" for name in strategy_names() for f in fields(strategy_settings_class(name))}

@@ -77,12 +77,13 @@ def _read(
         path (Path): The file.
         use_split (bool): Reads the column ``split``.
         like (GraphDataset, optional): Training data, for new data. (default: ``None``)
-        smiles (str, optional): Column with the SMILES strings. (default: ``""``, a column such as ``smiles``)
+        smiles (str, optional): Column with the SMILES strings; empty for a column such as ``smiles``. (default:
+            ``""``)
         task (str, optional): Name of the task, or ``"classification"`` or ``"regression"``. (default: ``None``,
             inferred from the targets)
         target (str, optional): Columns with the targets, separated by commas. (default: ``"label"``, or ``y``)
-        id (str, optional): Column with a unique id for each row. (default: ``""``, a column such as ``id`` or ``name``,
-            or the number of the row from 0)
+        id (str, optional): Column with a unique id for each row; empty for a column such as ``id`` or ``name``, or the
+            number of the row from 0. (default: ``""``)
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no file '{path}'; check the path, or give the name of a data set")
