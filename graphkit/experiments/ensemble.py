@@ -104,7 +104,7 @@ def _mixed(probabilities: Tensor, weights: Tensor) -> Tensor:
 
 
 def _probabilities(fits: Sequence[RunFolder], split: str, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Returns the probabilities or values ``[M, B, C]`` of all fits on a split, and the targets."""
+    """Returns probabilities or values ``[M, B, C]`` of all fits, and the targets."""
     outputs = []
     for fit in fits:
         batch_size = fit.config.train.batch_size
