@@ -221,6 +221,11 @@ class UnknownArgument(Bad):
         return super().forward(x, edge_index, batch, 2)
 
 
+class NeedsPositions(Bad):
+    def forward(self, pos: Any) -> Any:
+        return pos
+
+
 class NoNames(Bad):
     def forward(self, *arguments: Any) -> Any:
         return super().forward(*arguments)
@@ -254,6 +259,7 @@ WRONG: dict[str, tuple[Any, str, dict[str, Any], str]] = {
     "readout of nodes": (GCN(34, 8, 2, 4), "karate", {"model.readout": "mean"}, "`model.readout` is for graphs"),
     "tuple": (TwoOutputs(15, 4), "factor-graphs", GRAPHS, "must be one tensor .2, 4.*got tuple"),
     "argument": (UnknownArgument(15, 4), "factor-graphs", GRAPHS, "takes `names`, which the graphs do not have"),
+    "missing attribute": (NeedsPositions(15, 4), "factor-graphs", GRAPHS, "takes `pos`, which the graphs do not have"),
     "no names": (NoNames(15, 4), "factor-graphs", GRAPHS, "must name its arguments"),
     "no gradient": (WithoutGradient(15, 4), "factor-graphs", GRAPHS, "must have gradients of weights"),
     "no copy": (NoCopy(15, 4), "factor-graphs", GRAPHS, "can be copied .*cannot pickle a lock.*give a function"),

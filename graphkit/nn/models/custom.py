@@ -17,8 +17,8 @@ from graphkit.nn.same_graph import SameGraph
 
 #: Attributes of a graph that are targets or parts of a split, and are not passed to a model.
 HIDDEN = ("y", "train_mask", "val_mask", "test_mask", "factor_mask")
-#: Names in messages of the arguments that every graph has.
-_USUAL = "x, edge_index, edge_weight, edge_attr, pos, batch, batch_size, num_nodes or data"
+#: Names of arguments with a fixed meaning.
+USUAL = ("x", "edge_index", "edge_weight", "edge_attr", "pos", "batch", "batch_size", "num_nodes", "data")
 
 
 class CustomModel(GraphModel):
@@ -61,12 +61,11 @@ class CustomModel(GraphModel):
             value = _value(name, data, needed)
             if value is not None:
                 arguments[name] = value
-            elif needed and len(self._arguments) == 1:
+            elif needed and len(self._arguments) == 1 and name not in USUAL:
                 arguments[name] = data.x
             elif needed:
-                called = f"forward of {type(self.module).__name__} takes `{name}`"
-                remedy = "rename it, or give it a default value"
-                raise InputError(f"{called}, which the graphs do not have; expected {_USUAL}; {remedy}")
+                what = f"forward of {type(self.module).__name__} takes `{name}`, which the graphs do not have"
+                raise InputError(f"{what}; expected some of {', '.join(USUAL)}; rename it, or give it a default value")
         batch = data.get("batch")
         return {"arguments": arguments, "batch": batch, "batch_size": None if batch is None else int(data.num_graphs)}
 
