@@ -94,6 +94,21 @@ def csv_folder(folder: Path) -> None:
 target("csv", csv_folder)(load_path)
 
 
+def european_tables(folder: Path) -> None:
+    rows = ["id;a;city;new;label;split"]
+    words = ["train", "train", "val", "test"]
+    for k in range(N):
+        number = f"{X[k, 0]}".replace(".", ",") if k % 4 else ""
+        rows.append(f"n{k};{number};{['Bern', 'Rome'][k % 2]};{['yes', 'no'][k // 2 % 2]};c{Y[k]};{words[PART[k]]}")
+    (folder / "nodes.csv").write_bytes("\n".join(rows).encode("utf-8-sig"))
+    (folder / "edges.tsv").write_text(
+        '"Source"\t"Target"\t"Type"\n' + "".join(f"n{s}\tn{t}\tDirected\n" for s, t in EDGES.T)
+    )
+
+
+target("european-tables", european_tables)(lambda folder: load_path(folder, impute="mean"))
+
+
 def arrays() -> dict[str, np.ndarray]:
     masks = {"train_mask": PART < 2, "val_mask": PART == 2, "test_mask": PART == 3}
     return {"x": X, "edge_index": EDGES, "y": Y, "edge_weight": np.ones(N, "f4"), **masks}
