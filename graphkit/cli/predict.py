@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -30,9 +30,9 @@ def predict(ctx: click.Context, run: str, new: tuple[str, ...], output: str, dev
     and the split subset for the data of the run. With several seeds, the best one on validation is used; with ten
     folds, each graph is predicted by the fold that held it out, and new graphs by the mean over the folds.
 
-    NEW is a file or folder of graphs in a format of training data, which may lack the targets; it is read and
-    transformed as the training data. For a model of clips, NEW are folders or files of skeleton clips: .npy, .csv,
-    .skeleton (NTU RGB+D) or .json (NW-UCLA, Kinetics); RUN may then also be a file of `graphkit export`.
+    NEW is a file or folder of graphs in a format of training data, or several graph files; targets may be absent. It is
+    read and transformed as the training data. For a model of clips, NEW are folders or files of skeleton clips: .npy,
+    .csv, .skeleton (NTU RGB+D) or .json (NW-UCLA, Kinetics); RUN may then also be a file of `graphkit export`.
 
     Clips and molecules that cannot be read are reported on standard error and in the output file; the others are
     predicted, and the exit code is 1.
@@ -58,10 +58,8 @@ def predict(ctx: click.Context, run: str, new: tuple[str, ...], output: str, dev
         predictions = predict_clips(run, new, device)
     else:
         opened = open_run(run)
-        of_graphs = opened.config.model.model_class.reads == "graphs"
-        if of_graphs and len(new) > 1:
-            raise InputError(f"expected one file or folder of new graphs, got {len(new)}; put their files in a folder")
-        predictions = opened.predict((new[0] if of_graphs else new) if new else None, device)
+        paths: Any = new[0] if len(new) == 1 else list(map(Path, new)) or None
+        predictions = opened.predict(paths, device)
     problems = {str(item): problem for item, problem in predictions.problems.items()} if new else {}
     for item, problem in list(problems.items())[:_PROBLEMS]:
         text = problem if f"{item}'" in problem else f"{item}: {problem}"
@@ -86,8 +84,8 @@ def _table(predictions: "Predictions") -> list[str]:
     head = [*(["graph"] if predictions.graph else []), "id"]
     several = predictions.prediction.ndim > 1
     head += [*predictions.names[:_NAMES]] if several else ["prediction", "next"]
-    if predictions.target is not None and not several:
-        head.append("target")
+    has_target = predictions.target is not None and (not several or len(predictions.names) == 1)
+    head += ["target"] if has_target else []
     rows = [[printable(name) for name in head]]
     for index in range(min(len(predictions), _ROWS)):
         cells = [*predictions.graph[index : index + 1], predictions.ids[index]]
@@ -98,7 +96,9 @@ def _table(predictions: "Predictions") -> list[str]:
             best = (-values).argsort(kind="stable")[:2].tolist()
             cells += [f"{predictions.names[column]} {values[column]:.1%}" for column in best]
             cells += [""] * (2 - len(best))
-            cells += [] if predictions.target is None else [str(predictions.target[index])]
+        if has_target:
+            target: Any = predictions.target[index]  # type: ignore[index]
+            cells.append(f"{target[0]:.4g}".replace("nan", "") if several else str(target))
         rows.append([printable(cell) for cell in cells])
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

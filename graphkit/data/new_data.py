@@ -1,6 +1,8 @@
 """Loading of new graphs in the form of the training data of a model."""
 
 import os
+import tempfile
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -27,8 +29,8 @@ def load_like(data: Any, dataset: GraphDataset, settings: DataSettings) -> Graph
     ``directed`` is set, reverse edges are added to a graph if the training data have all of them.
 
     Args:
-        data (str, Path or object): Path of a file or folder, name of a data set, or graphs in memory, see
-            :func:`graphkit.load`.
+        data (str, Path or object): Path of a file or folder, list of paths of graph files, name of a data set, or
+            graphs in memory, see :func:`graphkit.load`.
         dataset (GraphDataset): Training data.
         settings (DataSettings): Settings of the training data.
 
@@ -49,7 +51,9 @@ def load_like(data: Any, dataset: GraphDataset, settings: DataSettings) -> Graph
 
     # The options of the reader of the training data; none for a named data set.
     options = settings.given(*(field.name for field in fields(DataSettings))) if settings.is_path else {}
-    if not isinstance(data, str | os.PathLike):
+    if isinstance(data, list | tuple) and data and all(isinstance(path, Path) for path in data):
+        new = _read_several(data, dataset, options)
+    elif not isinstance(data, str | os.PathLike):
         new = load_object(data, lambda path: _read(path, dataset, options))
     elif is_path(data):
         new = _read(Path(data).expanduser(), dataset, options)
@@ -72,6 +76,34 @@ def _read(path: Path, dataset: GraphDataset, options: dict[str, Any]) -> GraphDa
     if is_open and not dataset.mapped:  # whose edges may exceed the memory
         options = {**options, "directed": not _is_symmetric(dataset.union())}
     return load_own(path, options, use_split=False, like=dataset)
+
+
+def _read_several(paths: Sequence[Path], dataset: GraphDataset, options: dict[str, Any]) -> GraphDataset:
+    """Reads graph files, and their ``labels.csv`` if it is given, as one folder.
+
+    Raises:
+        FileNotFoundError: If a file does not exist.
+        InputError: If a file has another format, or two have the same name.
+    """
+    from graphkit.data.user.graph_folder import is_graph
+    from graphkit.data.user.unread import unread
+
+    with tempfile.TemporaryDirectory() as folder:
+        for path in paths:
+            link = Path(folder, path.name)
+            if not path.exists():
+                raise FileNotFoundError(f"there is no file or folder '{path}'; check the path")
+            if not is_graph(path) and path.name != "labels.csv":
+                raise unread(path)
+            if link.is_symlink():
+                raise InputError(f"expected graph files of different names, got '{path.name}' twice; rename one")
+            link.symlink_to(path.resolve())
+        try:
+            new = _read(Path(folder), dataset, options)
+        except InputError as error:
+            raise type(error)(str(error).replace(f"{folder}{os.sep}", "")) from None
+        notes = tuple(note.replace(f"{folder}{os.sep}", "").replace(folder, "new graphs") for note in new.notes)
+        return new.replace(name="new graphs", notes=notes)
 
 
 def _is_symmetric(data: Data) -> bool:

@@ -53,7 +53,7 @@ def predict_run(run: RunFolder, data: Any = None, device: str = "auto") -> Predi
         fits = [fit for fit in run.fits if fit.config.seed == run.config.seed]
     if data is None:
         return _of_own_data(fits, torch_device)
-    dataset = load_like(data, fits[0].dataset, fits[0].config.data)
+    dataset = load_like(data, _training_data(fits[0]), fits[0].config.data)
     outputs = [_outputs(fit, dataset, _all_items(dataset), torch_device) for fit in fits]
     prediction, value, y = outputs[0]
     if len(outputs) > 1:
@@ -66,6 +66,18 @@ def check_complete(run: RunFolder) -> None:
     """Raises an error for a run without a result."""
     if not run.result:
         raise InputError(f"the run '{run.path}' has not ended; continue it with: graphkit train --resume {run.path}")
+
+
+def _training_data(fit: RunFolder) -> GraphDataset:
+    """Returns the training data of a fit, which define classes and features.
+
+    Raises:
+        FileNotFoundError: If they are gone.
+    """
+    try:
+        return fit.dataset
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"the training data of the run '{fit.path}' define its classes: {error}") from None
 
 
 def _of_own_data(fits: Sequence[RunFolder], device: torch.device) -> Predictions:

@@ -374,7 +374,7 @@ evaluate run other                                       | unexpected extra argu
 predict nowhere                                          | 'nowhere' is not a run folder
 predict stream                                           | is a run of graphkit continual
 predict begun                                            | has not ended
-predict run karate good                                  | expected one file or folder of new graphs, got 2
+predict run karate good                                  | there is no file or folder 'karate'
 predict run --output nowhere/p.csv                       | nowhere/p.csv
 predict run --output good                                | good
 predict run clips.npy                                    | clips.npy

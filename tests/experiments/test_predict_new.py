@@ -243,6 +243,43 @@ def test_files_of_the_command_joined_by_id(fit: Fit, name: str, command: Callabl
         assert table[f"n{node}"]["probability_2"] == f"{expected[node, 2]:.6g}"
 
 
+@pytest.mark.parametrize("level", ["graph", "node"])
+def test_several_graph_files_are_many_graphs(
+    fit: Fit, level: str, command: Callable[..., Result], tmp_path: Path
+) -> None:
+    run = fit("gin", "node" if level == "node" else "graph")
+    new = [without_y(data) for data in graphs(30, 3)]
+    for number, data in enumerate(new):
+        (tmp_path / f"{number}").mkdir()
+        as_pt(data, tmp_path / f"{number}").rename(tmp_path / f"g{number}.pt")
+    expected = run.predict(new)
+    files = [tmp_path / f"g{number}.pt" for number in range(3)]
+    predictions = run.predict(files)
+    assert np.array_equal(predictions.probability, expected.probability)
+    names = tuple(path.name for path in files)
+    assert predictions.ids == (names if level == "graph" else expected.ids)
+    assert predictions.graph == tuple(names[graph] for graph in expected.graph)
+    (tmp_path / "labels.csv").write_text("file,label\ng1,1\n")
+    result = command("predict", run.path, *files, "--output", "new.json")
+    assert result.exit_code == 0, result.output
+    assert [row["id"] for row in json.loads((tmp_path / "new.json").read_text())] == list(predictions.ids)
+    if level == "graph":
+        labeled = run.predict([*files, tmp_path / "labels.csv"])
+        assert dict(zip(labeled.ids, labeled.target, strict=True)) == {"g0.pt": "", "g1.pt": "1", "g2.pt": ""}
+    wrong = (
+        ([*files, Path("no.pt")], "no file or folder 'no.pt'"),
+        ([*files, files[0]], "got 'g0.pt' twice; rename one"),
+    )
+    (tmp_path / "g9.txt").touch()
+    for paths, message in (*wrong, ([*files, tmp_path / "g9.txt"], "g9.txt': files of the format .txt are not read")):
+        with pytest.raises((InputError, FileNotFoundError), match=message):
+            run.predict(paths)
+    torch.save(Data(x=torch.ones(2, 9), edge_index=torch.tensor([[0], [1]])), tmp_path / "g9.pt")
+    with pytest.raises(InputError) as error:
+        run.predict([*files, tmp_path / "g9.pt"])
+    assert "g9.pt" in str(error.value) and "tmp" not in str(error.value)
+
+
 def test_models_of_graphs_on_the_command_line(fit: Fit, command: Callable[..., Result], tmp_path: Path) -> None:
     run, new = fit("gin", "graph"), graphs(30, 8)
     torch.save(new, tmp_path / "new.pt")
@@ -433,10 +470,7 @@ def test_wrong_commands_are_one_line_and_write_nothing(
     (tmp_path / "started" / "config.yaml").write_text((run / "config.yaml").read_text())
     for arguments, message in (
         (("started", "new.npz"), "the run 'started' has not ended; continue it with: graphkit train --resume"),
-        (
-            (run, "new.npz", "narrow.npz"),
-            "expected one file or folder of new graphs, got 2; put their files in a folder",
-        ),
+        ((run, "new.npz", "absent.npz"), "there is no file or folder 'absent.npz'; check the path"),
         ((run, "narrow.npz"), "5 features, as in the training data"),
         ((run, "absent.npz"), "there is no file or folder 'absent.npz'"),
         ((run, "new.npz", "--output", "preds.txt"), "`output` must end in .csv or .json (got 'preds.txt'); rename it"),
@@ -446,6 +480,14 @@ def test_wrong_commands_are_one_line_and_write_nothing(
         result = command("predict", *arguments)
         assert result.exit_code == 2 and message in result.stderr and result.stderr.count("\n") == 1, result.stderr
     assert not list(tmp_path.glob("preds*")) and not list(tmp_path.glob("*.part"))
+
+
+def test_training_data_that_are_gone_are_named(tmp_path: Path) -> None:
+    torch.save(graph(0, 40), tmp_path / "train.pt")
+    run = graphkit.fit("gcn", tmp_path / "train.pt", epochs=1, output=tmp_path / "run", split="0.6,0.2,0.2")
+    (tmp_path / "train.pt").unlink()
+    with pytest.raises(FileNotFoundError, match="the training data of the run '.*run' define its classes: there is no"):
+        graphkit.open_run(run.path).predict(graph(1))
 
 
 def test_own_molecules_join_to_all_rows(command: Callable[..., Result], tmp_path: Path) -> None:
@@ -464,6 +506,7 @@ def test_own_molecules_join_to_all_rows(command: Callable[..., Result], tmp_path
     assert sorted(row["id"] for row in rows) == [f"m{number}" for number in range(10)]
     assert [row["id"] for row in rows if "problem" in row] == ["m1", "m2"]
     assert rows[0]["targets"] == {"logS": 3.5}
+    assert result.stdout.splitlines()[0].split() == ["id", "logS", "target"] and " 3.5\n" in result.stdout
 
 
 def test_the_object(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,7 @@ def holds_graphs(path: Path) -> bool:
         with labels.open("rb") as file:
             if _CLIPS.search(file.read(2**16)):
                 return False
-    return any(map(_is_graph, path.iterdir()))
+    return any(map(is_graph, path.iterdir()))
 
 
 def read_fields(path: Path, ignored: frozenset[str], options: TargetOptions) -> Fields:
@@ -87,7 +87,7 @@ def read_graph_folder(
     Raises:
         InputError: If a file is missing, or its content is invalid.
     """
-    files = sorted(path.name for path in folder.iterdir() if _is_graph(path))
+    files = sorted(path.name for path in folder.iterdir() if is_graph(path))
     path = table_path(folder, "labels")
     table = Table(path, ignored) if path.is_file() else None
     names, notes, split = files, list[str](), dict[str, list[str]]()
@@ -110,7 +110,7 @@ def read_graph_folder(
     return dataset.replace(notes=(*notes, *dataset.notes))
 
 
-def _is_graph(path: Path) -> bool:
+def is_graph(path: Path) -> bool:
     """Returns whether a path is that of a graph file, or of a folder of two tables."""
     if path.name.startswith("."):
         return False
