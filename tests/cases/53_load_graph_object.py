@@ -12,7 +12,7 @@ from graphkit.data import load
 
 graph = Data(x=torch.ones(6, 1), edge_index=torch.tensor([[0, 1], [1, 2]]), y=torch.arange(6) % 2)
 bad = []
-for name, given in (("Data", graph), ("list", [graph, graph])):
+for name, given in (("Data", graph), ("list", [graph] * 6)):
     try:
         load(given)
     except Exception as error:
