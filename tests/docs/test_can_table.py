@@ -181,7 +181,7 @@ def derive(name: str) -> dict[str, str]:
     for row in ("link prediction", "heterogeneous graphs"):
         rows[row] = "not yet" if of_graphs else NONE
     files = ("files of one graph", "files of many graphs", "folders of graph files", "tables of molecules (SMILES)")
-    for row in (*files, "graphs in memory"):
+    for row in (*files, "graphs in memory", "text, boolean and missing features"):
         rows[row] = "yes" if of_graphs else NONE
     rows["files of clips"] = NONE if of_graphs else "yes"
     return rows
