@@ -132,7 +132,7 @@ def _integer(cell: str) -> str:
 
 
 def _whole_numbers(number: dict[str, int]) -> dict[str, int]:
-    """Returns the nodes by id, integers without a decimal point; empty if two nodes have the same."""
+    """Returns the nodes by id without ``.0``; empty if two ids are then equal."""
     plain = {_integer(name): position for name, position in number.items()}
     return plain if len(plain) == len(number) else {}
 

@@ -342,7 +342,7 @@ def _fit(name: str, cells: Sequence[str], columns: Columns) -> Column:
 
 
 def _plain_numbers(cells: Sequence[str]) -> Tensor | None:
-    """Returns cells as numbers; ``None`` if one is missing, not a number or out of range."""
+    """Returns cells as numbers; ``None`` if one is not a finite number."""
     try:
         values = torch.tensor([float(cell) for cell in cells], dtype=torch.double)
     except ValueError:
