@@ -224,7 +224,7 @@ def splits_from_masks(train: Tensor, val: Tensor, test: Tensor) -> tuple[Split, 
 
 
 def time_split(time: Tensor, fractions: Sequence[float], items: Tensor) -> Split:
-    """Splits items by time: the earliest for training, the latest for test; equal times stay together.
+    """Splits items by time, the latest for test; equal times stay together.
 
     Args:
         time (Tensor): ``[num_items]``, time of each item.

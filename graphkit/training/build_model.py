@@ -62,7 +62,7 @@ def check_graphs(model: torch.nn.Module, dataset: GraphDataset) -> None:
 
 
 def unused_weights(settings: ModelSettings, data: DataSettings, model: torch.nn.Module, dataset: GraphDataset) -> str:
-    """Returns a note on edge weights or a user's edge attributes that the model does not use, else ``""``."""
+    """Returns a note on weights or own attributes of edges that are not used."""
     network, name = _network(model), settings.name
     if data.is_path and "edge_attr" in dataset.graphs[0] and getattr(network, "edge_attr", None) != "edge_attr":
         return f"note: {name} does not use `edge_attr` of {dataset.name}; gat uses one number per edge"

@@ -1,4 +1,4 @@
-"""Readers of user data: ``.npz``, ``.graphml``, ``.pt``, CSV, arrays, molecules and clips."""
+"""Readers of user data: graph files, tables, arrays, molecules and clips."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -59,9 +59,9 @@ def build_dataset(
 
 
 def attributes_of(fields: Fields, directed: bool | None) -> dict[str, Any]:
-    """Returns a graph in the form of one of several, see :func:`graphkit.data.user.graphs.dataset_of_graphs`.
+    """Returns a graph in the form of one of several.
 
-    Edges are processed as those of a single graph.
+    See :func:`graphkit.data.user.graphs.dataset_of_graphs`. Edges are processed as those of a single graph.
 
     Args:
         fields (Fields): Content of a file, read without targets.
@@ -81,7 +81,7 @@ def attributes_of(fields: Fields, directed: bool | None) -> dict[str, Any]:
 
 
 def _edges(fields: Fields, directed: bool | None) -> Data:
-    """Returns the edges of a graph: merged, and in both directions unless it is directed.
+    """Returns merged edges, in both directions unless the graph is directed.
 
     Raises:
         InputError: If there is no node, or an edge is invalid.
@@ -99,7 +99,7 @@ def _edges(fields: Fields, directed: bool | None) -> Data:
 
 
 def _merged(fields: Fields) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """Returns edges, weights and attributes, with the sum of weights and the mean of attributes of parallel edges."""
+    """Returns edges, summed weights and averaged attributes of parallel edges."""
     edge_index, weight, n = fields.edge_index, fields.edge_weight, fields.num_nodes
     if weight is not None:
         if weight.numel() != edge_index.size(1):

@@ -21,7 +21,7 @@ FORMATS = {".graphml": "GraphML", ".gexf": "GEXF", ".gml": "GML"}
 
 
 def read_graphml(path: Path, ignored: frozenset[str], options: TargetOptions) -> Fields:
-    """Reads a ``.graphml``, ``.gexf`` or ``.gml`` file, which also determines the direction of edges.
+    """Reads a ``.graphml``, ``.gexf`` or ``.gml`` file, with the direction of edges.
 
     Args:
         path (Path): The file.
@@ -44,7 +44,7 @@ def read_graphml(path: Path, ignored: frozenset[str], options: TargetOptions) ->
 
 
 def _parse_gml(text: str) -> networkx.Graph:
-    """Parses GML: parallel edges are accepted, and nodes without unique labels are named by their ids."""
+    """Parses GML, also with parallel edges and with labels that are not unique."""
     text = re.sub(r"\bgraph\s*\[", "graph [ multigraph 1 ", text, count=1)
     try:
         return networkx.parse_gml(text)
@@ -156,7 +156,7 @@ def _targets(
 
 
 def _edge_attributes(keys: list[str], ends: list[tuple[Any, Any, dict[str, Any]]]) -> list[str]:
-    """Returns ``edge_attr``, or ``edge_attr_0`` and so on, if every edge has these numbers."""
+    """Returns ``edge_attr``, or ``edge_attr_0`` and so on, if all edges have them."""
     keys = [key for key in keys if key == "edge_attr" or re.fullmatch(r"edge_attr_\d+", key)]
     return keys if all(_is_finite(row.get(key)) for *_, row in ends for key in keys) else []
 

@@ -57,7 +57,7 @@ def dataset_of_graphs(
     features: FeatureOptions,
     targets: Targets | None = None,
 ) -> GraphDataset:
-    """Creates a data set from a list of graphs with targets of the graphs or of their nodes.
+    """Creates a data set from a list of graphs with targets of graphs or nodes.
 
     If all graphs have an integer ``time`` and none a split, the split is chronological.
 
@@ -358,7 +358,7 @@ def _array(value: Any, where: str) -> np.ndarray:
 
 
 def _level(rows: Sequence[Any], num_nodes: Sequence[int]) -> Level:
-    """Infers the level of the targets: of nodes if they have one row per node in every graph."""
+    """Infers the level: nodes if there is one row per node in every graph."""
     lengths = [len(row) if isinstance(row, list) or row.ndim else 1 for row in rows]
     return "node" if lengths == list(num_nodes) and any(length > 1 for length in lengths) else "graph"
 
@@ -383,7 +383,7 @@ def _check_rows(row: Any, count: int, level: Level, where: str) -> None:
 
 
 def _time(graphs: Sequence[dict[str, Any]]) -> Tensor | None:
-    """Returns the attribute ``time`` of all graphs ``[G]``, or ``None`` if one has no integer."""
+    """Returns the integers ``time`` of all graphs ``[G]``, or ``None``."""
     values = [graph.get("time") for graph in graphs]
     values = [value.item() if isinstance(value, Tensor) and value.numel() == 1 else value for value in values]
     if not all(type(value) is int and abs(value) < 2**62 for value in values):
@@ -392,7 +392,7 @@ def _time(graphs: Sequence[dict[str, Any]]) -> Tensor | None:
 
 
 def _names(graphs: Sequence[dict[str, Any]], key: str) -> tuple[str, ...]:
-    """Returns the ids of the graphs, empty if one has no word or number, or two have the same."""
+    """Returns the ids of the graphs; empty unless they are unique words or numbers."""
     values = [graph.get(key) for graph in graphs]
     values = [value.item() if isinstance(value, Tensor) and value.numel() == 1 else value for value in values]
     if not all(isinstance(value, str | int) and not isinstance(value, bool) for value in values):

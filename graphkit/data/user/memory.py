@@ -128,7 +128,7 @@ def _tensor(value: Any) -> Any:
 
 
 def _are_arrays(data: tuple[Any, ...]) -> bool:
-    """Returns whether a tuple is ``(x, edge_index, y)``, in which ``y`` may be a list, absent or ``None``."""
+    """Returns whether a tuple is ``(x, edge_index, y)``, with or without ``y``."""
     if len(data) not in (2, 3) or not all(isinstance(array, Tensor | np.ndarray) for array in data[:2]):
         return False
     return len(data) == 2 or isinstance(data[2], Tensor | np.ndarray | list | None)
@@ -167,7 +167,7 @@ def _save_networkx(graph: networkx.Graph, folder: Path, name: str) -> Path:
 
 
 def _plain(graph: networkx.Graph, where: str) -> networkx.Graph:
-    """Returns a networkx graph with text as ids and flat attributes of nodes and edges.
+    """Returns a networkx graph with text as ids and flat attributes.
 
     Raises:
         InputError: If two nodes have the same id as text.
@@ -202,7 +202,9 @@ def _flat(attributes: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _of_networkx(graph: networkx.Graph, where: str) -> dict[str, Any]:
-    """Returns the attributes of one of several networkx graphs; a list of numbers of the graph is a row.
+    """Returns the attributes of one of several networkx graphs.
+
+    A list of numbers of the graph becomes a row.
 
     Raises:
         InputError: If it has no node, or an edge weight is invalid.

@@ -151,10 +151,13 @@ def _smiles_column(table: Table, name: str, new: bool) -> tuple[str, tuple[str, 
     column = _first(table.columns, SMILES_NAMES)
     if column is None:
         listed = shown(", ".join(table.columns[:100]))
-        raise InputError(
-            f"'{table.path}' has no column 'smiles' (found: {listed}); name the column with the SMILES strings: "
-            "--smiles COLUMN, in Python smiles='COLUMN' (a graph is two tables, nodes and edges)"
+        remedy = (
+            "rename the column with the SMILES strings to smiles"
+            if new
+            else "name the column with the SMILES strings: --smiles COLUMN, in Python smiles='COLUMN' (a graph is two "
+            "tables, nodes and edges)"
         )
+        raise InputError(f"'{table.path}' has no column 'smiles' (found: {listed}); {remedy}")
     return column, (f"'{table.path}': the SMILES strings are in the column `{column}`",)
 
 
@@ -206,7 +209,7 @@ def _parse(table: Table, column: str, ids: Sequence[str]) -> tuple[list[Data], l
 def _check_rejected(
     where: str, column: str, rejected: Sequence[Rejected], molecules: int, like: GraphDataset | None
 ) -> None:
-    """Raises an error if there is no molecule, or if training data have fewer molecules than rejected rows.
+    """Raises an error if there are no molecules, or too few in training data.
 
     Raises:
         InputError: If so.
@@ -217,8 +220,8 @@ def _check_rejected(
         first = rejected[0]
         raise InputError(
             f"{where}: {len(rejected)} of {len(rejected) + molecules} rows have no molecule (line {first.line}: "
-            f"'{shown(first.text)}', {first.reason}); is `{shown(column)}` the column with the SMILES strings? Name "
-            "another: --smiles COLUMN"
+            f"'{shown(first.text)}', {first.reason}); is `{shown(column)}` the column with the SMILES strings? "
+            + ("Name another: --smiles COLUMN" if like is None else "Rename another to smiles")
         )
 
 
@@ -258,7 +261,7 @@ def _splits(table: Table, rows: Sequence[int], ids: Sequence[str], targets: Targ
 
 
 def _unseen_note(where: str, encoder: AtomEncoder, x: Tensor) -> tuple[str, ...]:
-    """Returns the note on properties of atoms that the training data do not have, or nothing."""
+    """Returns the note on properties of atoms that the training data lack."""
     names = encoder.unseen(x)
     if not names:
         return ()

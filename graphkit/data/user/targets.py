@@ -115,7 +115,7 @@ class TargetOptions:
         return self.like.class_names or tuple(map(str, range(self.like.num_outputs)))
 
     def kind(self, level: Level, width: int, where: str) -> Kind | None:
-        """Returns the kind of targets that the task asks for, or ``None`` if the data decide.
+        """Returns the kind of targets of the task, or ``None`` if the data decide.
 
         Raises:
             InputError: If the task is one of another level, or of one target and there are several.
@@ -137,7 +137,9 @@ class TargetOptions:
         return kind
 
     def columns(self, available: Sequence[str], series: bool = False) -> dict[str, str | None]:
-        """Returns the column of each output; ``None`` for one that new data lack, empty if there is no target.
+        """Returns the column of each output, or ``None`` if new data lack it.
+
+        The result is empty if there is no target.
 
         Args:
             available (list[str]): Names of the columns or attributes.
@@ -163,7 +165,7 @@ class TargetOptions:
 
 
 def _series(name: str, available: Iterable[str]) -> list[str]:
-    """Returns the attributes of a list of numbers, such as ``y_0`` and ``y_1`` for ``y``."""
+    """Returns the attributes of a list, such as ``y_0`` and ``y_1`` for ``y``."""
     return sorted(other for other in available if other.startswith(f"{name}_") and other[len(name) + 1 :].isdecimal())
 
 
@@ -297,7 +299,9 @@ def targets_of_array(
 
 
 def target_array(arrays: Mapping[str, Any], options: TargetOptions, where: str) -> Any:
-    """Returns the array of the targets, several named ones as columns; ``None`` if new data have none.
+    """Returns the array of the targets, or ``None`` if new data have none.
+
+    Several named arrays become columns.
 
     Args:
         arrays (dict): Arrays, tensors or attributes by name.
@@ -350,7 +354,9 @@ def check_classes(y: Tensor, names: Sequence[str], level: str, where: str) -> No
 
 
 def _checked(targets: Targets, options: TargetOptions, level: str, where: str) -> Targets:
-    """Returns the targets after a check that something can be learned; new data need no targets.
+    """Returns the targets after a check that something can be learned.
+
+    New data need no targets.
 
     Raises:
         InputError: If no item is labeled, there is one class, or a numeric target has one value.
