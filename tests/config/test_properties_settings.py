@@ -50,6 +50,8 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
         return st.sampled_from(args)
     if origin in (list, tuple, Sequence):
         return st.lists(values_of(args[0]), max_size=3)
+    if origin is Mapping:
+        return st.dictionaries(*map(values_of, args), max_size=3)
     plain_values = {
         int: st.integers(1 - 2**63, 2**63 - 1),
         float: st.floats(-MAX_NUMBER, MAX_NUMBER),
