@@ -1,7 +1,9 @@
 """Files as people write them: each is read exactly, or refused in one line that says where and what to do."""
 
+import csv
 import io
 import math
+import random
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -182,6 +184,37 @@ def test_ids_of_all_kinds(tmp_path: Path, ids: tuple[str, ...], in_edges: tuple[
     ring = pandas.DataFrame({"source": in_edges, "target": [*in_edges[1:], in_edges[0]]})
     dataset = load(write(tmp_path, frame.to_csv(index=False), ring.to_csv(index=False)))
     assert dataset.node_names == ids and pairs(dataset.graphs[0]) == RING
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_dialects_of_pandas(tmp_path: Path, seed: int) -> None:
+    draw, rng = random.Random(seed), np.random.default_rng(seed)
+    ids = [f"n {k}" for k in range(12)]
+    words = rng.choice(["Bern", "São Paulo", "x;y", "a,b", 'q"t'], 12)
+    nodes = pandas.DataFrame({"id": ids, "label": ["a", "b, c"] * 6, "size": rng.normal(size=12).round(seed % 4)})
+    nodes = nodes.assign(count=rng.integers(-5, 2000, 12), city=words, new=rng.choice([True, False], 12))
+    nodes.loc[3, "size"] = np.nan
+    separator = draw.choice([",", ";", "\t", "|"])
+    dialect: dict[str, Any] = {
+        "sep": separator,
+        "decimal": "." if separator == "," else draw.choice([".", ","]),
+        "quoting": draw.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]),
+        "encoding": draw.choice(["utf-8", "utf-8-sig", "utf-16"]),
+        "lineterminator": draw.choice(["\n", "\r\n"]),
+        "na_rep": draw.choice(["", "NA", "nan", "NULL"]),
+        "float_format": draw.choice([None, "%.4f", "%.5e"]),
+    }
+    index = draw.choice(["none", "numbers", "ids"])
+    table = nodes.set_index("id").rename_axis(None) if index == "ids" else nodes
+    table.to_csv(tmp_path / "nodes.csv", index=index != "none", **dialect)
+    ring = pandas.DataFrame({"source": ids, "target": [*ids[1:], ids[0]]})
+    ring.to_csv(tmp_path / "edges.csv", index=draw.random() < 0.5, **dialect)
+    dataset = load(tmp_path, impute="mean")
+    assert dataset.encoder is not None
+    expected = nodes.assign(size=nodes["size"].fillna(dataset.encoder.fill[0]))
+    expected = pandas.get_dummies(expected, columns=["city"], prefix_sep="=", dtype=float)[[*dataset.encoder.names]]
+    assert dataset.graphs[0].x.numpy() == pytest.approx(expected.to_numpy(dtype=float), rel=1e-5)
+    assert dataset.node_names == tuple(ids) and dataset.class_names == ("a", "b, c")
 
 
 def test_tab_separated_files_have_their_suffix(tmp_path: Path) -> None:
