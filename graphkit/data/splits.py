@@ -17,7 +17,7 @@ FRACTIONS = (0.8, 0.1, 0.1)
 
 
 def parse_split(split: str | Sequence[float]) -> tuple[str, tuple[float, float, float]]:
-    """Parses a split: a method such as ``"scaffold"`` with or without fractions, or fractions.
+    """Parses a split: fractions, or a method with or without fractions.
 
     Raises:
         InputError: If the method is unknown or the fractions are invalid.
