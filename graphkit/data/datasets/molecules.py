@@ -51,8 +51,8 @@ def molecule_net(request: Request) -> GraphDataset:
     """
     require_rdkit(f"the data set '{request.name}'")
     file = request.source.files[0]
-    content = read_cached(request, lambda raw: _read(raw / file, request.name), "molecules")
-    rows, smiles = content.pop("rows").tolist(), content.pop("smiles")
+    content = read_cached(request, lambda raw: _read(raw / file, request.name), "smiles")
+    rows, smiles, names = content.pop("rows").tolist(), content.pop("smiles"), content.pop("names")
     rejected = tuple(Rejected(*row) for row in content.pop("rejected"))
     graphs = from_content(content)
     encoder = AtomEncoder.fit(graphs.node["x"])
@@ -66,6 +66,7 @@ def molecule_net(request: Request) -> GraphDataset:
         num_features=graphs.node["x"].size(1),
         num_outputs=y.size(1),
         metric="mae" if request.name in REGRESSION else "roc-auc",
+        class_names=tuple(names),
         graph_names=tuple(map(str, rows)),
         citation="Wu et al., MoleculeNet, Chemical Science 2018; random split",
         notes=rejected_note(file, rejected, len(graphs)),
@@ -77,7 +78,8 @@ def molecule_net(request: Request) -> GraphDataset:
 
 def _read(path: Path, name: str) -> dict[str, Any]:
     """Reads the molecules of a table, their rows, and the rows that are skipped."""
-    smiles_column, label_columns = MoleculeNet.names[name][3:]
+    smiles_column, columns = MoleculeNet.names[name][3:]
+    label_columns = columns if isinstance(columns, slice) else slice(columns, columns + 1 or None)
     content: dict[str, list[Any]] = {"graphs": [], "rows": [], "smiles": [], "rejected": []}
     with reading(path), open_text(path) as file:
         lines = csv.reader(file)
@@ -85,7 +87,7 @@ def _read(path: Path, name: str) -> dict[str, Any]:
         for row, cells in enumerate(filter(None, lines)):
             if len(cells) != len(header):
                 raise InputError(f"{path.name}: row {row} must have {len(header)} cells (got {len(cells)})")
-            labels = cells[label_columns] if isinstance(label_columns, slice) else [cells[label_columns]]
+            labels = cells[label_columns]
             smiles = cells[smiles_column].strip()
             data = parse_smiles(smiles)
             if isinstance(data, str):
@@ -98,4 +100,4 @@ def _read(path: Path, name: str) -> dict[str, Any]:
     if not content["graphs"]:
         raise InputError(f"{path.name}: it has no molecule that RDKit can read")
     graphs = as_content(GraphCollection.from_list(content.pop("graphs")))
-    return {**content, "rows": torch.tensor(content["rows"]), **graphs}
+    return {**content, "rows": torch.tensor(content["rows"]), "names": header[label_columns], **graphs}

@@ -65,6 +65,7 @@ def test_features_are_those_of_the_named_data_sets(tmp_path: Path, monkeypatch: 
     assert len(own.graphs) == len(named.graphs) == 23
     assert all(same_graph(own, index, named, index) for index in range(23))
     assert torch.equal(own.graphs.graph["y"], named.graphs.graph["y"])
+    assert own.class_names == named.class_names == ("expt",)
     assert own.rejected == (Rejected("m3", "nonsense", "not a valid SMILES string", 3, 5),)
     assert named.rejected == (Rejected("3", "nonsense", "not a valid SMILES string", 3, 5),)
     assert named.graph_names == tuple(str(row) for row in range(24) if row != 3)
@@ -265,7 +266,9 @@ def test_new_molecules_are_encoded_as_in_training(tmp_path: Path) -> None:
     assert [(row.id, row.text) for row in dataset.rejected] == [("1", "xyz")]
     valued = load_own(path, {"target": "logS"}, like=trained)
     assert torch.equal(valued.graphs.graph["y"], trained.graphs.graph["y"])
-    with pytest.raises(InputError, match="2 of 2 rows have no molecule"):
+    with pytest.raises(InputError, match=r"has no column 'smiles' .found: a.; rename the column"):
+        load_own(write(tmp_path / "a.csv", {"a": ["C"]}), {"target": "logS"}, like=trained)
+    with pytest.raises(InputError, match="2 of 2 rows have no molecule .* Rename another to smiles"):
         load_own(write(tmp_path / "bad.csv", {"smiles": ["x", "y"]}), {"target": "logS"}, like=trained)
 
 
