@@ -123,7 +123,7 @@ class Predictions:
             write_csv(path, columns, zip(*columns.values(), strict=True))
 
     def to_json(self, path: str | Path) -> None:
-        """Writes a JSON list of the :meth:`rows`, with ``null`` for numbers that are not finite.
+        """Writes a JSON list of the :meth:`rows`, with ``null`` for infinite and NaN.
 
         Raises:
             InputError: If the file cannot be written.
