@@ -84,7 +84,8 @@ def floor_table(result: dict[str, Any]) -> Table | None:
     scores = result.get("scores") or {result["metric"]: result["test"]}
     names = list(next(iter(floors.values())))
     rows = [
-        [_FLOORS[key], *(format_value(entry[name], missing="–") for name in names)] for key, entry in floors.items()
+        [_FLOORS.get(key, key), *(format_value(entry.get(name), missing="–") for name in names)]
+        for key, entry in floors.items()
     ]
     rows.insert(0, ["this model", *(spread(scores.get(name)) for name in names)])
     return Table(["test", *(f"{name} {'↑' if maximizes(name) else '↓'}" for name in names)], rows)

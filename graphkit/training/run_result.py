@@ -92,6 +92,7 @@ class FitResult(TaskScores):
 class _CombinedScores(TypedDict, total=False):
     """Keys of :class:`TaskScores` over several fits."""
 
+    floors: dict[str, dict[str, float | None]]
     notes: list[str]
     scores: dict[str, Scores | None]
     classes: list[ClassRow]

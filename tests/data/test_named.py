@@ -56,6 +56,7 @@ def test_chickenpox_weeks_follow_each_other(real: Path) -> None:
     for week in (0, 515):
         now, then = graphs[week], graphs[week + 1]
         assert torch.equal(then.x, torch.cat([now.x[:, 1:], now.y], dim=1)) and int(now.time) == week + 4
+    assert len(dataset.node_names) == 10340 and dataset.node_names[20] == "BACS"
     assert load("chickenpox", real, lags=8).num_features == 8
 
 

@@ -54,7 +54,12 @@ def test_zinc_has_bond_types_as_true_factors(tmp_path: Path) -> None:
 
 def test_chickenpox_has_lags_as_features(tmp_path: Path) -> None:
     folder = raw(tmp_path, "TemporalSignal")
-    content = {"edges": [[0, 1], [1, 0], [1, 1]], "FX": [[float(week), -float(week)] for week in range(14)]}
+    names = {"PEST": 1, "BEKES": 0}
+    content = {
+        "edges": [[0, 1], [1, 0], [1, 1]],
+        "node_ids": names,
+        "FX": [[float(week), -float(week)] for week in range(14)],
+    }
     path = folder / "chickenpox.json"
     path.write_text(json.dumps(content))
     dataset = load("chickenpox", tmp_path, lags=2)
@@ -62,12 +67,14 @@ def test_chickenpox_has_lags_as_features(tmp_path: Path) -> None:
     first = dataset.graphs[0]
     assert (first.x.tolist(), first.y.tolist(), first.time.tolist()) == ([[0, 1], [0, -1]], [[2], [-2]], [2])
     assert first.edge_index.as_subclass(torch.Tensor).tolist() == [[1, 0, 1], [0, 1, 1]]
+    assert dataset.node_names[:3] == ("BEKES", "PEST", "BEKES") and dataset.graph_names[0] == "week 2"
     with pytest.raises(ValueError, match="`data.lags` must be from 1 to 7 for 14 weeks .got 8."):
         load("chickenpox", tmp_path, lags=8)
     for broken, message in (
         ({**content, "FX": content["FX"][:5]}, "`FX` must have a row of cases per week"),
         ({**content, "edges": [[0, 2]]}, "edge 0 joins 0 and 2"),
         ({"edges": []}, "chickenpox.json"),
+        ({**content, "node_ids": {"PEST": 1, "BEKES": 1}}, "`node_ids` must number the 2 columns"),
         ({**content, "FX": [[1.0], [1.0, 2.0]]}, "chickenpox.json"),
     ):
         path.write_text(json.dumps(broken))

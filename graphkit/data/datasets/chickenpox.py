@@ -25,15 +25,15 @@ HELD_OUT = 0.2
 def chickenpox(request: Request, *, lags: int = 4) -> GraphDataset:
     """Loads one graph of 20 counties per week, to predict the cases of the week.
 
-    Features are the cases of the weeks before, the earliest first; ``time`` is the number of the week. Cases are
-    standardized per county, as published. The last 20 % of the weeks are the test set, the 20 % before them the
+    Features are the cases of the weeks before, the earliest first; ``time`` is the number of the week, from 0. Cases
+    are standardized per county, as published. The last 20 % of the weeks are the test set, the 20 % before them the
     validation set.
 
     Args:
         request (Request): Request for the data set.
         lags (int, optional): Number of weeks before. (default: ``4``)
     """
-    cases, edge_index = read_files(request, lambda raw: _read(raw / FILE))
+    cases, edge_index, counties = read_files(request, lambda raw: _read(raw / FILE))
     weeks, nodes = cases.shape
     if not 1 <= lags <= weeks // 2:
         raise InputError(f"`data.lags` must be from 1 to {weeks // 2} for {weeks} weeks (got {lags})")
@@ -57,17 +57,22 @@ def chickenpox(request: Request, *, lags: int = 4) -> GraphDataset:
         num_outputs=1,
         metric="rmse",
         class_names=("cases",),
+        node_names=counties * count,
+        graph_names=tuple(f"week {week}" for week in range(lags, weeks)),
         citation="Rozemberczki et al., Chickenpox Cases in Hungary, 2021 (arXiv 2102.08100); chronological split",
     )
 
 
-def _read(path: Path) -> tuple[Tensor, Tensor]:
-    """Returns the cases ``[weeks, counties]`` and the edges."""
+def _read(path: Path) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+    """Returns the cases ``[weeks, counties]``, the edges and the names of the counties."""
     with reading(path):
         content = json.loads(path.read_text(encoding="utf-8"))
         cases = torch.tensor(content["FX"], dtype=torch.float)
         edge_index = torch.tensor(content["edges"], dtype=torch.long).view(-1, 2).t().contiguous()
+        counties = {int(number): str(name) for name, number in content["node_ids"].items()}
     if cases.dim() != 2 or cases.size(0) < 10:
         raise InputError(f"{path.name}: `FX` must have a row of cases per week (got the shape {list(cases.shape)})")
+    if sorted(counties) != list(range(cases.size(1))):
+        raise InputError(f"{path.name}: `node_ids` must number the {cases.size(1)} columns of `FX` from 0, once each")
     check_edges(edge_index, cases.size(1), path.name)
-    return cases, edge_index
+    return cases, edge_index, tuple(counties[number] for number in sorted(counties))
