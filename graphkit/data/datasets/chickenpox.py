@@ -64,7 +64,7 @@ def chickenpox(request: Request, *, lags: int = 4) -> GraphDataset:
 
 
 def _read(path: Path) -> tuple[Tensor, Tensor, tuple[str, ...]]:
-    """Returns the cases ``[weeks, counties]``, the edges and the names of the counties."""
+    """Returns the cases ``[weeks, counties]``, the edges and the county names."""
     with reading(path):
         content = json.loads(path.read_text(encoding="utf-8"))
         cases = torch.tensor(content["FX"], dtype=torch.float)
