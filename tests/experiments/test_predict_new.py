@@ -552,3 +552,13 @@ def test_models_of_the_user_predict_on_unseen_graphs(tmp_path: Path) -> None:
         expected = by_hand(run, new)
         assert np.array_equal(run.predict(new).probability, expected)
         assert np.array_equal(graphkit.open_run(output, make).predict(new).probability, expected)
+
+
+def test_features_on_disk_are_read_in_batches(tmp_path: Path) -> None:
+    for name, data in (("train", graph(0, 40)), ("new", graph(1))):
+        (tmp_path / name).mkdir()
+        as_arrays(data, tmp_path / name)
+    run = graphkit.fit("gcn", tmp_path / "train" / "arrays", epochs=2, output=tmp_path / "run", split="0.6,0.2,0.2")
+    assert run.dataset.mapped
+    for new in (tmp_path / "new" / "arrays", graph(1), as_npz(graph(1), tmp_path)):
+        np.testing.assert_allclose(run.predict(new).probability, by_hand(run, graph(1)), atol=1e-6)
