@@ -53,6 +53,8 @@ def load_own(
         return load_clips(path, options, use_split)
     if holds_molecules(path):
         return load_molecules(path, options, use_split, like)
+    if like is not None and like.holds != "graphs":
+        raise InputError(f"'{path}' has graphs, and the training data of {like.name} have {like.holds}; give clips")
     options = check_options(path.name, own_options(), options)
     dataset = _read(path, use_split and like is None, like, **options)
     return dataset if like is None else dataset.replace(metric=like.metric)

@@ -149,7 +149,7 @@ class TargetOptions:
             return {}
         many: dict[str, str | None] = {name.removeprefix(PREFIX): name for name in available if name.startswith(PREFIX)}
         names = [other for name in self.names or DEFAULTS for other in _series(name, available if series else ())]
-        first = next((name for name in (*self.names, *names) or DEFAULTS if name in available), None)
+        first = next((name for name in (*(self.names or DEFAULTS), *names) if name in available), None)
         if self.like is None:
             if names and not any(name in available for name in self.names or DEFAULTS):
                 return {name: name for name in names}

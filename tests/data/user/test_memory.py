@@ -145,6 +145,14 @@ def test_lists_are_several_targets_of_nodes_or_graphs() -> None:
     assert len(load_object(social(4), lambda path: load_own(path, {}, like=dataset)).graphs) == 1
 
 
+def test_a_target_is_preferred_to_a_list_that_begins_like_it() -> None:
+    one = social(8)
+    networkx.set_node_attributes(one, {node: "ab"[node % 2] for node in one}, "y")
+    networkx.set_node_attributes(one, {node: float(node) for node in one}, "y_0")
+    dataset = graphkit.load(one)
+    assert dataset.class_names == ("a", "b") and "y_0" in dataset.encoder.names
+
+
 def test_targets_are_named_in_memory_too() -> None:
     one = social(8)
     networkx.set_node_attributes(one, {node: "ab"[node % 2] for node in one}, "club")

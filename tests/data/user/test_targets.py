@@ -149,6 +149,11 @@ def test_new_data_need_no_targets_and_take_the_classes_of_the_training_data(tmp_
     assert new(tmp_path / "g.npz", named).graphs[0].y.tolist() == [2, -1, 0]
 
 
+def test_graphs_are_no_new_data_of_a_model_of_clips(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has graphs, and the training data of synthetic-skeleton have skeleton clips"):
+        new(tables(tmp_path), load("synthetic-skeleton", num_clips=10))
+
+
 def test_new_data_of_a_regression_may_have_some_of_the_targets(tmp_path: Path) -> None:
     dataset = load(tables(tmp_path / "old", price=HALVES, size=HALVES), target="price,size")
     one = new(tables(tmp_path / "new", size=[7] * 12), dataset, target="price,size")
