@@ -9,7 +9,7 @@ _COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d{1,3})?")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+")
 #: Ways to write numbers that are not read, with the remedy; all cells of a column must match.
 _OTHER_WAYS = (
-    (r"\[.*\]|\(.*\)|\{.*\}", "a list", "write one column for each number"),
+    (r"\[.*\]|\(.+[,\s].*\)|\{.*\}", "a list", "write one column for each number"),
     (r"[+-]?\d+(?:[.,]\d+)?\s*%", "a percentage", "write 0.12 or 12 for 12 %"),
     (r"[+-]?[$€£¥]\s*\d[\d.,]*|\d[\d.,]*\s*[$€£¥]", "an amount of money", "write the number alone"),
     (

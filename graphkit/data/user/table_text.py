@@ -15,11 +15,14 @@ DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "spa
 SAMPLE = 2**16
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_INVISIBLE = re.compile("[\ufeff\u200b]")
 _EXCEL = re.compile(r'"?sep=(.)"?\s*\Z')
 
 
 def read_text(path: Path) -> str:
     """Reads a UTF-8 text, or a UTF-16 text with a byte order mark.
+
+    Byte order marks and zero-width spaces are removed.
 
     Raises:
         InputError: If the file has another encoding.
@@ -38,7 +41,7 @@ def read_text(path: Path) -> str:
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise InputError(f"'{path}', line {line}: must be UTF-8 text (got a zero byte); save the table as 'CSV UTF-8'")
-    return text
+    return _INVISIBLE.sub("", text)
 
 
 def find_delimiter(text: str) -> str:

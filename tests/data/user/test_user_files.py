@@ -91,6 +91,7 @@ READ = {
     "all cells in quotes": Read(re.sub(r"[^,\n]+", r'"\g<0>"', NODES), re.sub(r"[^,\n]+", r'"\g<0>"', EDGES)),
     "a comma at the end of each row": Read(NODES.replace("\n", ",\n").replace(",\n", "\n", 1)),
     "byte order mark": Read(b"\xef\xbb\xbf" + NODES.encode(), b"\xef\xbb\xbf" + EDGES.encode()),
+    "invisible characters": Read("\ufeff\ufeff" + NODES.replace("bob", "b\u200bob"), "\ufeff\u200b" + EDGES),
     "pandas with its index": Read(FRAME.to_csv(), PAIRS.to_csv(), note="the first column, which has no name"),
     "pandas, index read back": Read(BACK.to_csv(index=False), note="the first column, which has no name"),
     "pandas, index read back twice": Read(BACK.to_csv(), note="the first column, which has no name"),
