@@ -162,7 +162,10 @@ def _predictions(
         predicted, target = words[prediction.numpy()], words[y.view(-1).numpy()]
         has_target = bool((target != "").any())
     else:
-        predicted, target = prediction.numpy(), y.view(prediction.shape).numpy().astype(float)
+        predicted, target = prediction.numpy(), y.view(prediction.shape).numpy()
+        if dataset.task.endswith("regression"):  # decimal digits of the data: 0.1 instead of the nearest float32
+            target = target.astype(str)
+        target = target.astype(float)
         has_target = not bool(np.isnan(target).all())
     return Predictions(
         ids=ids,
