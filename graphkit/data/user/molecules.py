@@ -68,7 +68,7 @@ def _read(
     *,
     smiles: str = "",
     task: TaskOption | None = None,
-    target: str = "label",
+    target: str = "",
     id: str = "",  # noqa: A002 (the name of the option)
 ) -> GraphDataset:
     """Reads a table of molecules.
@@ -81,7 +81,7 @@ def _read(
             ``""``)
         task (str, optional): Name of the task, or ``"classification"`` or ``"regression"``. (default: ``None``,
             inferred from the targets)
-        target (str, optional): Columns with the targets, separated by commas. (default: ``"label"``, or ``y``)
+        target (str, optional): Columns with the targets, separated by commas. (default: ``""``, ``label`` or ``y``)
         id (str, optional): Column with a unique id for each row; empty for a column such as ``id`` or ``name``, or the
             number of the row from 0. (default: ``""``)
     """

@@ -20,6 +20,7 @@ from graphkit.data.labels import (
     labeled_items,
 )
 from graphkit.data.user.array_checks import as_array, as_words, shown
+from graphkit.data.user.numbers import number_of, other_way
 from graphkit.errors import InputError
 
 #: Values of the option ``task``; the short forms leave the level and the number of targets to the data.
@@ -95,7 +96,7 @@ class TargetOptions:
     def read(cls, target: str, task: str | None, like: GraphDataset | None) -> "TargetOptions":
         """Parses the option ``target``, names separated by commas."""
         names = tuple(dict.fromkeys(name.strip() for name in target.split(",") if name.strip()))
-        return cls(() if names == DEFAULTS[:1] else names, task if like is None else like.task, like)
+        return cls(names, task if like is None else like.task, like)
 
     @property
     def required(self) -> bool:
@@ -412,14 +413,13 @@ def _number(word: str | None, kind: Kind, locate: Callable[[int, str], str], row
     """
     if is_no_label(word, regression=kind == "values"):
         return float("nan")
-    try:
-        value = float(word or "")
-    except ValueError:
-        value = float("nan")
+    value = number_of(word or "")
     if kind == "labels" and value not in (0, 1):
         raise InputError(f"{locate(row, name)} must be 0, 1 or empty (got '{shown(word)}'); correct it")
-    if not abs(value) <= torch.finfo(torch.float).max:
-        raise InputError(f"{locate(row, name)} must be a finite number, or empty (got '{shown(word)}'); correct it")
+    if value is None or not abs(value) <= torch.finfo(torch.float).max:
+        what, remedy = other_way([word or ""]) or ("", "correct it")
+        got = f"'{shown(word)}'" + (f", {what}" if what and value is None else "")
+        raise InputError(f"{locate(row, name)} must be a finite number, or empty (got {got}); {remedy}")
     return value
 
 
@@ -457,10 +457,7 @@ def one_of_defaults(available: Collection[str], options: TargetOptions, where: s
     """Raises an error if two columns could be the target.
 
     Raises:
-        InputError: If ``label`` and ``y`` exist, and no target is named.
+        InputError: If ``label`` and ``y`` exist, and no target is named; ``x`` and ``y`` are coordinates.
     """
-    if not options.names and options.required and all(name in available for name in DEFAULTS):
-        raise InputError(
-            f"{where} has `label` and `y`, one of which is the target; leave the other out: --set data.ignore=y, or "
-            "--set data.target=y --set data.ignore=label"
-        )
+    if not options.names and options.required and all(name in available for name in DEFAULTS) and "x" not in available:
+        raise InputError(f"{where} has `label` and `y`, one of which is the target; name it: --set data.target=label")

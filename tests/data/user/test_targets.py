@@ -89,13 +89,20 @@ BAD = {
     "no value": ({"target": "none", "task": "regression"}, "no node has a label"),
     "one of two without values": ({"target": "label,none"}, "the target 'none' must have two values or more .got none"),
     "some decimals": ({"target": "mixed"}, "line 3, column 'mixed': must be a class, a word or a whole number"),
+    "percentages": ({"target": "share", "task": "regression"}, "got '1 %', a percentage.; write 0.12 or 12 for 12 %"),
     "ignored": ({"ignore": "label"}, "the target 'label' is in data.ignore"),
 }
 
 
 @pytest.mark.parametrize(("options", "message"), BAD.values(), ids=BAD)
 def test_targets_that_do_not_fit_are_one_clear_line(tmp_path: Path, options: dict[str, str], message: str) -> None:
-    columns = {"kind": list("rs") * 6, "far": [1, "inf"] * 6, "same": [3] * 12, "none": [""] * 12}
+    columns = {
+        "kind": list("rs") * 6,
+        "share": ["1 %"] * 12,
+        "far": [1, "inf"] * 6,
+        "same": [3] * 12,
+        "none": [""] * 12,
+    }
     path = tables(tmp_path, label=HALVES, mixed=["a", 0.5] * 6, **columns)
     with pytest.raises(InputError, match=message) as error:
         load(path, **options)
@@ -107,6 +114,9 @@ def test_label_and_y_are_ambiguous(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has `label` and `y`, one of which is the target"):
         load(path)
     assert load(path, target="y", ignore="label").class_names == ("a", "b")
+    assert load(path, target="label").class_names == ("label",) and load(path, target="label").num_features == 3
+    coordinates = tables(tmp_path / "xy", label=list("ab") * 6, x=HALVES, y=HALVES)
+    assert load(coordinates).class_names == ("a", "b") and load(coordinates).num_features == 3
     assert load(tables(tmp_path / "y", y=list("ab") * 6)).class_names == ("a", "b")
 
 
