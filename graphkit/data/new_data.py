@@ -142,7 +142,7 @@ def _check_widths(new: GraphDataset, dataset: GraphDataset) -> None:
             "numbers" if data.num_categories is None else f"categories below {data.num_categories}"
             for data in (dataset, new)
         )
-        raise InputError(f"{new.name}: expected {expected} as features, as in the training data, got {got}")
+        raise InputError(f"{new.name}: expected {expected} as features, as in training, got {got}; give the same kind")
     if new.num_features != dataset.num_features:
         raise InputError(
             f"{new.name}: expected {dataset.num_features} features, as in the training data, got {new.num_features}; "
