@@ -339,7 +339,7 @@ class SkeletonClassification(Classification):
     metrics = ("accuracy", "balanced-accuracy", "macro-f1", "roc-auc", "top-5-accuracy")
 
     def score(self, output: Tensor, y: Tensor, metric: str = "") -> float:
-        """Computes the metric; another metric than that of the task is NaN where there are too few classes."""
+        """Computes the metric; NaN for the top-5 accuracy of fewer than five classes."""
         undefined = metric == "top-5-accuracy" and output.size(1) < 5
         return math.nan if undefined else super().score(output, y, metric)
 

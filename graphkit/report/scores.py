@@ -92,7 +92,10 @@ def floor_table(result: dict[str, Any]) -> Table | None:
 
 
 def score_table(result: dict[str, Any]) -> Table | None:
-    """Returns the table of all metrics on the test items; ``None`` for a single one, or with floors."""
+    """Returns the table of all metrics on the test items, or ``None``.
+
+    There is none for a single metric, or for a result with floors, which has another table.
+    """
     test = result.get("scores", {})
     if len(test) < 2 or result.get("floors"):
         return None

@@ -249,7 +249,7 @@ def _write(path: Path, result: dict[str, Any] | None, fitted: FitResult) -> None
 
 
 def _begin(folder: Path, config: RunConfig, device: torch.device, dataset: GraphDataset, data: dict[str, str]) -> None:
-    """Writes ``config.yaml``, ``rejected.csv`` and ``env.json``, or checks the data of a resumed run.
+    """Writes the files of a new run, or checks the data of a resumed one.
 
     Raises:
         InputError: If the data have changed.

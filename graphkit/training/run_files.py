@@ -147,7 +147,7 @@ def describe(folder: Path, config: RunConfig) -> None:
 
 
 def write_rejected(folder: Path, rejected: Sequence[Rejected]) -> None:
-    """Writes ``rejected.csv``, the rows of the data that are not molecules, if there are any."""
+    """Writes ``rejected.csv``, the rows that are not molecules, if there are any."""
     if rejected:
         rows = ((row.id, row.line, row.text, row.reason) for row in rejected)
         write_csv(folder / REJECTED, ("id", "line", "smiles", "reason"), rows)
