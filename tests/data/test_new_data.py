@@ -33,7 +33,7 @@ def test_one_integer_column_is_the_categories_of_the_training_data() -> None:
         ):
             load_like(graphs(x), trained, OWN)
     categories = graphs([[0.0], [2.0], [1.0]])
-    with pytest.raises(InputError, match="expected numbers as features, as in training, got categories below 3; give the"):
+    with pytest.raises(InputError, match="expected numbers as features, as in training, got categories below 3; give"):
         from graphkit.data.new_data import _check_widths
 
         _check_widths(load_like(categories, trained, OWN), plain)
