@@ -14,7 +14,7 @@ from graphkit.registry import dataset_names, get_dataset, manifest
 #: Suffixes of user data files.
 OWN_SUFFIXES = (".npz", ".pt", ".graphml", ".csv", ".tsv")
 #: Files that identify a folder as user data.
-OWN_FILES = ("edges.csv", "labels.csv", "edge_index.npy", "edge_index.safetensors")
+OWN_FILES = ("edges.csv", "edges.tsv", "labels.csv", "edge_index.npy", "edge_index.safetensors")
 
 
 @dataclass(frozen=True)

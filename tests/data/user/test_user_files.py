@@ -218,9 +218,13 @@ def test_dialects_of_pandas(tmp_path: Path, seed: int) -> None:
     assert dataset.node_names == tuple(ids) and dataset.class_names == ("a", "b, c")
 
 
-def test_tab_separated_files_have_their_suffix(tmp_path: Path) -> None:
+def test_tab_separated_files_have_their_suffix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, NODES.replace(",", "\t"), EDGES.replace(",", "\t"), suffix=".tsv")
     assert load(tmp_path).graphs[0].x.tolist() == load(tmp_path / "nodes.tsv").graphs[0].x.tolist() == AGES
+    monkeypatch.chdir(tmp_path.parent)
+    tmp_path.rename("karate")
+    assert load("karate").node_names == IDS  # not the named data set
+    (tmp_path.parent / "karate").rename(tmp_path)
     write(tmp_path, NODES, None)
     with pytest.raises(ValueError, match=r"has 'nodes.csv' and 'nodes.tsv'; remove one"):
         load(tmp_path)
