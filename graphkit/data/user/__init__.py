@@ -82,8 +82,8 @@ def _read(
             as specified in GraphML, else undirected)
         task (str, optional): Name of the task, or ``"classification"`` or ``"regression"``. (default: ``None``,
             inferred from the targets)
-        target (str, optional): Columns, arrays or attributes with the targets, separated by commas. (default: ``""``,
-            ``label`` or ``y``)
+        target (str, optional): Columns, arrays or attributes with the targets, separated by commas; empty for
+            ``label`` or ``y``. (default: ``""``)
         ignore (str, optional): Columns, arrays or attributes to ignore, separated by commas. (default: ``""``)
         impute (str, optional): ``"mean"`` fills missing features by their mean over the training part of the first
             split; ``"none"`` rejects them. (default: ``"none"``)

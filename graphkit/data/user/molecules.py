@@ -81,7 +81,8 @@ def _read(
             ``""``)
         task (str, optional): Name of the task, or ``"classification"`` or ``"regression"``. (default: ``None``,
             inferred from the targets)
-        target (str, optional): Columns with the targets, separated by commas. (default: ``""``, ``label`` or ``y``)
+        target (str, optional): Columns with the targets, separated by commas; empty for ``label`` or ``y``. (default:
+            ``""``)
         id (str, optional): Column with a unique id for each row; empty for a column such as ``id`` or ``name``, or the
             number of the row from 0. (default: ``""``)
     """
