@@ -75,7 +75,9 @@ def predict(ctx: click.Context, run: str, new: tuple[str, ...], output: str, dev
     else:
         if len(predictions):
             echo("\n".join(_table(predictions)))
-        echo(f"{len(predictions)} predictions written to {output}")
+        count = len(predictions.problems)
+        others = f" and {count} rows without a prediction" if count else ""
+        echo(f"{len(predictions)} predictions{others} written to {output}")
     ctx.exit(1 if problems else 0)
 
 

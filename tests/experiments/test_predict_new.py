@@ -501,7 +501,7 @@ def test_own_molecules_join_to_all_rows(command: Callable[..., Result], tmp_path
     assert result.exit_code == 0, result.output
     result = command("predict", "run", "new.csv", "--output", "new.csv.json")
     assert result.exit_code == 1 and result.stderr.count("Error: ") == 2, result.output
-    assert result.stdout.splitlines()[-1] == "8 predictions written to new.csv.json"
+    assert result.stdout.splitlines()[-1] == "8 predictions and 2 rows without a prediction written to new.csv.json"
     rows = json.loads((tmp_path / "new.csv.json").read_text())
     assert sorted(row["id"] for row in rows) == [f"m{number}" for number in range(10)]
     assert [row["id"] for row in rows if "problem" in row] == ["m1", "m2"]
