@@ -55,7 +55,7 @@ def test_an_option_of_another_type_is_one_clear_line() -> None:
 def test_options_come_with_their_defaults() -> None:
     assert options("factor-graphs") == {"num_graphs": 20000, "num_patterns": 4, "seed": 0}
     assert options("cora") == {}
-    own = {"directed": None, "task": None, "target": "label", "ignore": "", "impute": "none", "features": ""}
+    own = {"directed": None, "task": None, "target": "", "ignore": "", "impute": "none", "features": ""}
     assert options("some/graph.npz") == own
 
 
