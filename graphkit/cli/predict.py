@@ -76,7 +76,7 @@ def predict(ctx: click.Context, run: str, new: tuple[str, ...], output: str, dev
         if len(predictions):
             echo("\n".join(_table(predictions)))
         count = len(predictions.problems)
-        others = f" and {count} rows without a prediction" if count else ""
+        others = f" and {count} row{'s' * (count > 1)} without a prediction" if count else ""
         echo(f"{len(predictions)} predictions{others} written to {output}")
     ctx.exit(1 if problems else 0)
 
