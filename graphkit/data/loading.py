@@ -45,7 +45,8 @@ def load(
             ``.graphml``, ``.gexf``, ``.gml`` or ``.pt`` file, of a table of molecules (``.csv``, ``.tsv``), or of a
             folder with ``edges.csv`` and ``nodes.csv``, with ``edge_index.npy``, ``x.npy`` and ``y.npy``
             (memory-mapped), or with ``labels.csv`` and graph files or clips; or graphs in memory: a PyG ``Data``, a
-            list or ``Dataset`` of them, a networkx graph or a list of them, arrays ``(x, edge_index, y)``, pandas frames ``(nodes, edges)``, or a frame of molecules.
+            list or ``Dataset`` of them, a networkx graph or a list of them, arrays ``(x, edge_index, y)``,
+            pandas frames ``(nodes, edges)``, or a frame of molecules.
         root (str or Path, optional): Folder of raw files in the layout of PyG, which is only read. Downloaded and
             processed files are stored in the cache folder (``GRAPHKIT_CACHE``, by default ``~/.cache/graphkit``).
             (default: the environment variable ``GRAPHKIT_DATA``)

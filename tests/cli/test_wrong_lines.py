@@ -271,7 +271,13 @@ OWN hollow                                               | hollow
 OWN empty.npz                                            | empty.npz
 OWN broken.npz                                           | broken.npz
 OWN broken.graphml                                       | broken.graphml
+OWN broken.gexf                                          | broken.gexf' cannot be read as GEXF
+OWN broken.gml                                           | broken.gml' cannot be read as GML
 OWN broken.pt                                            | broken.pt
+OWN graphs                                               | labels.csv', line 3, column 'file': must name a graph in the
+OWN graphs --set data.target=size                        | labels.csv', line 3, column 'file': must name a graph in the
+OWN unlabeled                                            | no graph has a target
+OWN good --task graph-regression                         | has targets of nodes, which is not 'graph-regression'
 OWN noedges.npz                                          | edge_index
 OWN nolabels.npz                                         | y
 OWN far.npz                                              | 99
@@ -461,7 +467,12 @@ def _write_data(folder: Path) -> None:
     (folder / "hollow").mkdir()
     (folder / "text.txt").write_text("words")
     (folder / "book.xlsx").write_text("words")
-    for name in ("empty.npz", "broken.npz", "broken.graphml", "broken.pt", "clips.npy", "model.onnx"):
+    for name in ("graphs", "unlabeled"):
+        (folder / name).mkdir()
+        (folder / name / "one.gml").write_text("graph [ node [ id 0 size 1 ] node [ id 1 size 2 ] ]")
+    (folder / "graphs" / "labels.csv").write_text("file,label\none,x\ntwo,y\n")
+    broken = ("broken.npz", "broken.graphml", "broken.gexf", "broken.gml", "broken.pt")
+    for name in ("empty.npz", *broken, "clips.npy", "model.onnx"):
         (folder / name).write_bytes(b"" if name.startswith("empty") else b"\x00\x01 no such format \xff" * 9)
     count = np.arange(20)
     arrays = {"edge_index": np.stack([count, count[::-1]]), "x": np.ones((20, 2)), "y": count % 3}
