@@ -18,6 +18,7 @@ from graphkit.data.user.pt import SUFFIXES as PT_SUFFIXES
 from graphkit.data.user.pt import read_pt
 from graphkit.data.user.tables import SUFFIXES
 from graphkit.data.user.targets import TargetOptions, TaskOption
+from graphkit.data.user.unread import REMEDIES, unread
 from graphkit.errors import InputError
 from graphkit.settings import Setting, signature_settings
 
@@ -25,11 +26,17 @@ __all__ = ["load_own", "own_options"]
 
 
 def own_options(path: Path | None = None) -> dict[str, Setting]:
-    """Returns the options for a user's file or folder, with types and defaults."""
+    """Returns the options for a user's file or folder, with types and defaults.
+
+    Raises:
+        InputError: If the file is in a format that is not read.
+    """
     if path is not None and holds_clips(path):
         return clip_options()
     if path is not None and holds_molecules(path):
         return molecule_options()
+    if path is not None and path.suffix.lower() in REMEDIES and path.is_file():
+        raise unread(path)
     return signature_settings(_read, ("path", "use_split", "like"))
 
 
@@ -55,7 +62,7 @@ def load_own(
         return load_molecules(path, options, use_split, like)
     if like is not None and like.holds != "graphs":
         raise InputError(f"'{path}' has graphs, and the training data of {like.name} have {like.holds}; give clips")
-    options = check_options(path.name, own_options(), options)
+    options = check_options(path.name, own_options(path), options)
     dataset = _read(path, use_split and like is None, like, **options)
     return dataset if like is None else dataset.replace(metric=like.metric)
 

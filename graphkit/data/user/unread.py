@@ -8,11 +8,15 @@ _TABLES = "the two tables edges.csv and nodes.csv in one folder"
 _FRAMES = "give the two frames to graphkit.load((nodes, edges)), or write them with to_csv(..., index=False) as"
 _GRAPH = "and give the graph to graphkit.load, or write it with networkx.write_graphml"
 _ARRAYS = "and give the arrays to graphkit.load((x, edge_index, y)), or write them with numpy.savez"
+_SMILES = "write its SMILES strings to a .csv file whose first line names the columns, such as smiles,label"
 _LINES = f"write {_TABLES}; the first line of edges.csv is: source,target"
 
 #: Ways to convert files, by suffix.
 REMEDIES = {
-    **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods", ".numbers"), f"save the sheets as CSV UTF-8: {_TABLES}"),
+    **dict.fromkeys(
+        (".xlsx", ".xls", ".xlsm", ".ods", ".numbers"),
+        f"save the sheets as CSV UTF-8: {_TABLES}, or one table of molecules",
+    ),
     ".parquet": f"read the tables with pandas.read_parquet and {_FRAMES} {_TABLES}",
     **dict.fromkeys((".feather", ".arrow"), f"read the tables with pandas.read_feather and {_FRAMES} {_TABLES}"),
     **dict.fromkeys((".sas7bdat", ".sav", ".dta", ".rds", ".rdata"), f"export the tables as CSV: {_TABLES}"),
@@ -30,6 +34,8 @@ REMEDIES = {
     **dict.fromkeys((".dot", ".gv"), f"read it with networkx.nx_pydot.read_dot {_GRAPH}"),
     ".net": f"read it with networkx.read_pajek {_GRAPH}",
     **dict.fromkeys((".g6", ".graph6"), f"read it with networkx.read_graph6 {_GRAPH}"),
+    **dict.fromkeys((".smi", ".ism", ".can"), _SMILES),
+    **dict.fromkeys((".sdf", ".mol", ".mol2", ".pdb"), f"{_SMILES}, with rdkit.Chem.MolToSmiles"),
     **dict.fromkeys((".gephi", ".cys"), "export the graph as GraphML"),
     **dict.fromkeys(
         (".zip", ".gz", ".tar", ".tgz", ".bz2", ".xz", ".7z"), "unpack it, and give the folder or the file"

@@ -241,6 +241,17 @@ def test_a_wrong_table_is_one_clear_line(tmp_path: Path, case: str) -> None:
     assert "\n" not in str(error.value) and "m.csv" in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [("m.sdf", "with rdkit.Chem.MolToSmiles"), ("m.smi", "write its SMILES strings to a .csv file"), ("m.xlsx", "CSV")],
+)
+def test_other_formats_are_one_clear_line_with_the_way_out(tmp_path: Path, name: str, remedy: str) -> None:
+    (tmp_path / name).write_text("CCO")
+    with pytest.raises(InputError, match=remedy) as error:
+        graphkit.fit("gin", tmp_path / name, smiles="smiles", target="logS", output=tmp_path / "run")
+    assert "\n" not in str(error.value) and "files of the format" in str(error.value)
+
+
 def test_a_missing_file_and_a_missing_package_are_one_clear_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
