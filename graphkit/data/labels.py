@@ -47,6 +47,17 @@ def labeled_items(y: Tensor) -> Tensor:
     return mask if y.dim() == 1 else mask.any(dim=1)
 
 
+def labeled_graphs(y: Tensor, num_nodes: Tensor) -> Tensor:
+    """Returns a mask ``[G]`` of the graphs with a labeled node.
+
+    Args:
+        y (Tensor): Labels of all nodes, see :func:`labeled_items`.
+        num_nodes (Tensor): ``[G]``, number of nodes of each graph.
+    """
+    graph = torch.repeat_interleave(torch.arange(num_nodes.numel()), num_nodes)
+    return torch.zeros(num_nodes.numel()).index_add_(0, graph, labeled_items(y).float()) > 0
+
+
 def classes_of_words(
     words: Sequence[str | None],
     locate: Callable[[int], str] = lambda position: f"label {position}",

@@ -15,7 +15,7 @@ from graphkit.data.collection import GraphCollection
 from graphkit.data.dataset import GraphDataset, Split
 from graphkit.data.dataset_info import DatasetEntry
 from graphkit.data.edges import by_target, plain_edge_index, sorted_edge_index
-from graphkit.data.labels import labeled_items
+from graphkit.data.labels import labeled_graphs, labeled_items
 from graphkit.data.smiles import scaffolds
 from graphkit.data.sources import is_path, resolve_root
 from graphkit.data.splits import PARTS, few_labels, parse_split, random_split, scaffold_split
@@ -134,8 +134,11 @@ def draw_split(dataset: GraphDataset, split: str | Sequence[float], seed: int) -
     """
     method, fractions = parse_split(split)
     y = targets_of(dataset)
-    count = len(dataset.graphs) if y is None else y.size(0)
-    items = labeled_items(y).nonzero().view(-1) if y is not None else torch.arange(count)
+    count, graphs = len(dataset.graphs) if y is None else y.size(0), dataset.collection
+    if y is None and graphs is not None and "y" in graphs.node:
+        items = labeled_graphs(graphs.node["y"], graphs.num_nodes).nonzero().view(-1)
+    else:
+        items = labeled_items(y).nonzero().view(-1) if y is not None else torch.arange(count)
     seeds = range(seed, seed + DRAWS) if method else [seed]
     if method == "scaffold":
         if not dataset.smiles:

@@ -13,7 +13,7 @@ from graphkit.data.checks import check_labeled, check_splits
 from graphkit.data.collection import GraphCollection
 from graphkit.data.dataset import GraphDataset, Split
 from graphkit.data.edges import plain_edge_index
-from graphkit.data.labels import NO_LABEL, labeled_items
+from graphkit.data.labels import NO_LABEL, labeled_graphs, labeled_items
 from graphkit.data.splits import splits_from_masks, time_split
 from graphkit.data.user.array_checks import (
     as_array,
@@ -114,10 +114,7 @@ def dataset_of_graphs(
         level, targets = "node", attributes.targets
     elif targets is None:
         level, targets = _targets(graphs, counts.tolist(), options, where, places)
-    labeled = labeled_items(targets.y)
-    if level == "node":
-        graph_of_node = torch.repeat_interleave(torch.arange(len(graphs)), counts)
-        labeled = torch.zeros(len(graphs)).index_add_(0, graph_of_node, labeled.float()) > 0
+    labeled = labeled_graphs(targets.y, counts) if level == "node" else labeled_items(targets.y)
     (collection.node if level == "node" else collection.graph)["y"] = targets.y
     notes = targets.notes
     if options.required and not bool(labeled.all()):

@@ -164,6 +164,8 @@ def test_nodes_of_many_graphs_have_targets_and_gaps(tmp_path: Path) -> None:
     assert (dataset.task, dataset.level) == ("node-regression", "node")
     assert bool(dataset.graphs[1].y.isnan().all()) and torch.equal(dataset.graphs[2].y, graphs[2].y[:, None])
     assert "1 of 8 graphs have no target, such as graph 1" in dataset.notes[1]
+    drawn = graphkit.load(graphs, split="0.5,0.25,0.25").splits[0]
+    assert sorted(torch.cat([drawn.train, drawn.val, drawn.test]).tolist()) == [0, *range(2, 8)]
     graphs[1].split = "train"
     with pytest.raises(InputError, match="graph 1 is in the train part but has no label"):
         graphkit.load(graphs)
