@@ -1,7 +1,8 @@
 """A graph whose features stay on disk: written block by block, trained on in batches of nodes.
 
 Run it with ``python examples/mapped_features.py``; it takes a few seconds. The features are never in memory as a whole,
-neither here nor while training: only the rows that a batch needs are read. The folder is described in docs/graph_files.md.
+neither here nor while training: only the rows that a batch needs are read. The folder is described in
+docs/graph_files.md.
 """
 
 import sys

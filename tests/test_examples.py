@@ -36,7 +36,7 @@ def test_a_networkx_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     ).mean() > 0.85  # without the edges, a model gets less than half
     assert (tmp_path / "predictions.png").stat().st_size > 10_000
     assert "of the nodes of the new graph are right" in capsys.readouterr().out
-    code = Path(module.__file__ or "").read_text(encoding="utf-8").split('"""', 2)[2].strip().replace("\n\n\n", "\n\n")
+    code = Path(module.__file__ or "").read_text(encoding="utf-8").split('"""', 2)[2].strip()
     assert f"```python\n{code}\n```" in (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
     assert sum(1 for line in code.splitlines() if line.strip()) == 15
 
@@ -99,5 +99,5 @@ def test_a_tracker_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 def test_every_example_is_tested() -> None:
     tested = {"large_graph", "own_path_model", "continual_own_loop", "own_model", "train_in_python", "own_data"}
-    tested |= {"skeleton_deploy", "distill_own_loop", "mapped_features", "two_processes", "own_tracker"}
+    tested |= {"skeleton_deploy", "distill_own_loop", "mapped_features", "two_processes", "own_tracker", "networkx_graph"}
     assert {path.stem for path in EXAMPLES.glob("*.py")} == tested

@@ -1,8 +1,8 @@
 """Test scores of predictions without a network on the data set ``chickenpox``.
 
-Run it with ``GRAPHKIT_DATA=DIR python benchmarks/data/chickenpox_floors.py``: it prints MAE, RMSE and R2 of the training
-mean, of the last value, of the seasonal value (the one 52 weeks before) and of a linear regression on the lags, which
-are fitted on the training weeks.
+Run it with ``GRAPHKIT_DATA=DIR python benchmarks/data/chickenpox_floors.py``: it prints MAE, RMSE and R2 of the
+training mean, of the last value, of the seasonal value (the one 52 weeks before) and of a linear regression on the
+lags, which are fitted on the training weeks.
 """
 
 import torch

@@ -15,8 +15,9 @@ from graphkit.screen import echo, printable
 def ensemble(runs: tuple[str, ...], device: str, as_json: bool) -> None:
     """Evaluate the weighted mean of the predictions of the run folders RUNS.
 
-    Predictions are probabilities, or the values of a regression. Weights are selected on validation items, or equal for a regression and if there are none. Several seeds are combined seed by seed. A
-    typical use is the combination of the four streams of skeleton clips.
+    Predictions are probabilities, or the values of a regression. Weights are selected on validation items; they are
+    equal for a regression, and if there are no validation items. Several seeds are combined seed by seed. A typical use
+    is the combination of the four streams of skeleton clips.
 
     \b
     Example:

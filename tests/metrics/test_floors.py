@@ -56,9 +56,7 @@ def test_there_is_no_last_value_without_time_or_with_other_nodes() -> None:
     del data.graphs.graph["time"]  # type: ignore[attr-defined]
     assert list(regression_floors(data, data.splits[0])) == ["mean"]
     edge = torch.tensor([[0], [1]])
-    graphs = [
-        Data(x=torch.ones(n, 1), edge_index=edge, y=torch.ones(n, 1), time=torch.tensor([n])) for n in (2, 3, 3)
-    ]
+    graphs = [Data(x=torch.ones(n, 1), edge_index=edge, y=torch.ones(n, 1), time=torch.tensor([n])) for n in (2, 3, 3)]
     other = data.replace(graphs=GraphCollection.from_list(graphs))
     assert list(regression_floors(other, other.splits[0])) == ["mean"]
     assert regression_floors(data.replace(task="multilabel-node-classification"), data.splits[0]) == {}
