@@ -99,5 +99,12 @@ def test_a_tracker_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 def test_every_example_is_tested() -> None:
     tested = {"large_graph", "own_path_model", "continual_own_loop", "own_model", "train_in_python", "own_data"}
-    tested |= {"skeleton_deploy", "distill_own_loop", "mapped_features", "two_processes", "own_tracker", "networkx_graph"}
+    tested |= {
+        "skeleton_deploy",
+        "distill_own_loop",
+        "mapped_features",
+        "two_processes",
+        "own_tracker",
+        "networkx_graph",
+    }
     assert {path.stem for path in EXAMPLES.glob("*.py")} == tested
