@@ -51,6 +51,13 @@ def as_array(value: Any, name: str, where: str) -> np.ndarray:
     return value
 
 
+def is_words(value: Any) -> bool:
+    """Returns whether a value is text, or a list or an array of it."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in "US"
+    return isinstance(value, str) or (isinstance(value, list | tuple) and any(isinstance(item, str) for item in value))
+
+
 def as_words(value: Any, name: str, where: str) -> list[str]:
     """Converts an array or a list to strings, one per item.
 

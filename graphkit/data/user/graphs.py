@@ -22,6 +22,7 @@ from graphkit.data.user.array_checks import (
     edge_attributes_from,
     edges_from,
     features_from,
+    is_words,
     shown,
     weights_from,
 )
@@ -80,7 +81,7 @@ def dataset_of_graphs(
     graphs = [{key: value for key, value in graph.items() if value is not None} for graph in graphs]
     graphs = [{key: value for key, value in graph.items() if key not in ignored} for graph in graphs]
     places = [
-        f"'{path / graph[GRAPH_FILE]}'" if GRAPH_FILE in graph else f"{where}, graph {number}"
+        f"'{path / graph[GRAPH_FILE]}'" if isinstance(graph.get(GRAPH_FILE), str) else f"{where}, graph {number}"
         for number, graph in enumerate(graphs)
     ]
     if any("edge_weight" in graph for graph in graphs):  # a graph without edges has no weights
@@ -232,7 +233,7 @@ def _targets(
         level: Level = options.like.level  # type: ignore[assignment]
         count = sum(num_nodes) if level == "node" else len(graphs)
         return level, missing(options, count)
-    words = any(isinstance(value, str | list) and not np.isreal(value).all() for value in values if value is not None)
+    words = any(map(is_words, values))
     rows: list[Any] = [
         as_words(values[number], "y", places[number]) if words else _array(values[number], places[number])
         for number in present
@@ -341,7 +342,7 @@ def _has_attributes(graph: dict[str, Any]) -> bool:
     if not isinstance(cells, dict) or not isinstance(names, list):
         return False
     lists = [*cells.values(), names]
-    return all(
+    return all(isinstance(key, str) for key in cells) and all(
         isinstance(items, list) and len(items) == len(names) and all(isinstance(item, str) for item in items)
         for items in lists
     )

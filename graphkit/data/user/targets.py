@@ -19,7 +19,7 @@ from graphkit.data.labels import (
     label_columns,
     labeled_items,
 )
-from graphkit.data.user.array_checks import as_array, as_words, shown
+from graphkit.data.user.array_checks import as_array, as_words, is_words, shown
 from graphkit.data.user.numbers import number_of, other_way
 from graphkit.errors import InputError
 
@@ -251,8 +251,7 @@ def targets_of_array(
         InputError: If a value does not fit the task, or there is nothing to learn.
     """
     locate = locate or (lambda item: f"{where}: the label of {level} {item} in `y`")
-    words = isinstance(value, list | tuple) and any(isinstance(item, str) for item in value)
-    if words or (isinstance(value, np.ndarray) and value.dtype.kind in "US" and value.squeeze().ndim <= 1):
+    if is_words(value) and (not isinstance(value, np.ndarray) or value.squeeze().ndim <= 1):
         if class_names:
             raise InputError(f"{where}: `y` holds the names of the classes already; remove `class_names`")
         name = options.names[0] if options.names else "y"

@@ -199,3 +199,29 @@ def test_edge_attributes_of_all_graphs_are_kept() -> None:
     graphs[1].edge_attr = torch.rand(3)
     with pytest.raises(InputError, match="graph 1: `edge_attr` must have one row for each of the 2 edges"):
         graphkit.load(graphs)
+
+
+@pytest.mark.parametrize("content", ["words", "numbers", "keys", "short", "deep"])
+def test_hostile_lists_of_graphs_are_one_clear_line(tmp_path: Path, content: str) -> None:
+    graph = {"edge_index": torch.tensor([[0], [1]]), "y": torch.tensor([1.5]), "node_names": ["a", "b"]}
+    attributes: Any = {
+        "words": ["x"],
+        "numbers": {"a": [1, 2]},
+        "keys": {1: ["x", "y"], "b": ["x", "y"]},
+        "short": {"a": ["x"]},
+    }
+    graphs = [
+        Data(**graph, node_attributes=attributes.get(content, {"a": [["x"], ["y"]]}), graph_file=5) for _ in range(3)
+    ]
+    torch.save(graphs, tmp_path / "g.pt")
+    with pytest.raises(InputError) as error:
+        load(tmp_path / "g.pt")
+    assert "\n" not in str(error.value)
+
+
+def test_targets_of_nodes_may_be_words_in_arrays(tmp_path: Path) -> None:
+    for number in range(5):
+        arrays = {"x": np.ones((3, 1)), "edge_index": np.array([[0, 1], [1, 2]])}
+        np.savez(tmp_path / f"{number}.npz", **arrays, y=np.array(["cat", "dog", ""]))
+    dataset = load(tmp_path)
+    assert dataset.class_names == ("cat", "dog") and dataset.graphs[1].y.tolist() == [0, 1, -1]
