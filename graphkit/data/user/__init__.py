@@ -112,7 +112,7 @@ def _read(
     if holds_graphs(path):
         return read_graph_folder(path, ignored, targets, use_split, columns, directed)
     if path.suffix.lower() in PT_SUFFIXES and path.is_file():
-        content = read_pt(path, ignored, targets, use_split, columns)
+        content = read_pt(path, ignored, targets, use_split, columns, directed)
         if isinstance(content, GraphDataset):
             return content
     elif targets.level == "graph" and like is not None:

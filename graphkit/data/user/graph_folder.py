@@ -106,7 +106,7 @@ def read_graph_folder(
     for key, cells in split.items():
         for graph, cell in zip(graphs, cells, strict=False):
             graph[key] = int(cell) if key == "time" and re.fullmatch(r"-?\d{1,18}", cell) else cell
-    dataset = dataset_of_graphs(folder, graphs, ignored, options, use_split, features, targets)
+    dataset = dataset_of_graphs(folder, graphs, ignored, options, use_split, features, directed, targets)
     return dataset.replace(notes=(*notes, *dataset.notes))
 
 

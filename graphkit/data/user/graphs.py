@@ -40,6 +40,7 @@ from graphkit.data.user.targets import (
     targets_of_words,
 )
 from graphkit.errors import InputError
+from graphkit.transforms.undirected import Undirected
 
 ATTRIBUTES = "node_attributes"
 #: Attribute of a graph with the name of its file in a folder.
@@ -56,6 +57,7 @@ def dataset_of_graphs(
     options: TargetOptions,
     use_split: bool,
     features: FeatureOptions,
+    directed: bool | None = None,
     targets: Targets | None = None,
 ) -> GraphDataset:
     """Creates a data set from a list of graphs with targets of graphs or nodes.
@@ -72,6 +74,7 @@ def dataset_of_graphs(
         options (TargetOptions): Selection of the targets.
         use_split (bool): Reads the split of the file.
         features (FeatureOptions): Options of the features.
+        directed (bool, optional): ``False`` adds reverse edges; otherwise edges are not changed. (default: ``None``)
         targets (Targets, optional): Targets of the graphs, instead of those in ``graphs``. (default: ``None``)
 
     Raises:
@@ -100,6 +103,8 @@ def dataset_of_graphs(
     attributes = _attributes(graphs, ignored, options, where, places, of_graphs)
     edge_attr = all("edge_attr" in graph for graph in graphs)
     checked = [_checked(graph, place, edge_attr, features) for graph, place in zip(graphs, places, strict=True)]
+    if directed is False:
+        checked = [Undirected()(data) for data in checked]
     for number, data in enumerate(checked):
         if data.num_features != checked[0].num_features:
             widths = f"{data.num_features}, graph 0 has {checked[0].num_features}"

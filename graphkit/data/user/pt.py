@@ -28,7 +28,12 @@ SAFE = [Data, DataEdgeAttr, DataTensorAttr, HeteroData, *STORAGES, EdgeIndex, Ca
 
 
 def read_pt(
-    path: Path, ignored: frozenset[str], options: TargetOptions, use_split: bool, features: FeatureOptions
+    path: Path,
+    ignored: frozenset[str],
+    options: TargetOptions,
+    use_split: bool,
+    features: FeatureOptions,
+    directed: bool | None,
 ) -> Fields | GraphDataset:
     """Reads a ``torch.save`` file with tensors or PyG graphs; all else is rejected.
 
@@ -38,6 +43,7 @@ def read_pt(
         options (TargetOptions): Selection of the targets.
         use_split (bool): Reads the split of the file, for a list of graphs.
         features (FeatureOptions): Options of the features, for a list of graphs.
+        directed (bool, optional): ``False`` adds reverse edges to a list of graphs.
 
     Raises:
         InputError: If the file is damaged, contains something else, or its content is invalid.
@@ -45,7 +51,7 @@ def read_pt(
     items, several = read_items(path)
     of_graphs = len(items) > 1 or options.level == "graph" or ATTRIBUTES in items[0]
     if of_graphs or (several and _has_one_target(items[0], options)):
-        return dataset_of_graphs(path, items, ignored, options, use_split, features)
+        return dataset_of_graphs(path, items, ignored, options, use_split, features, directed)
     return fields_from_arrays(items[0], f"'{path}'", ignored, options, strict=False)
 
 

@@ -225,3 +225,9 @@ def test_targets_of_nodes_may_be_words_in_arrays(tmp_path: Path) -> None:
         np.savez(tmp_path / f"{number}.npz", **arrays, y=np.array(["cat", "dog", ""]))
     dataset = load(tmp_path)
     assert dataset.class_names == ("cat", "dog") and dataset.graphs[1].y.tolist() == [0, 1, -1]
+
+
+def test_reverse_edges_are_added_to_lists_of_graphs_on_request() -> None:
+    graphs = nodes_of_many()
+    assert graphkit.load(graphs).graphs[2].num_edges == graphkit.load(graphs, directed=True).graphs[2].num_edges == 2
+    assert graphkit.load(graphs, directed=False).graphs[2].num_edges == 4
