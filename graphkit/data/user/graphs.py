@@ -104,7 +104,7 @@ def dataset_of_graphs(
     edge_attr = all("edge_attr" in graph for graph in graphs)
     checked = [_checked(graph, place, edge_attr, features) for graph, place in zip(graphs, places, strict=True)]
     if directed is False:
-        checked = [Undirected()(data) for data in checked]
+        checked = [data if data.is_undirected() else Undirected()(data) for data in checked]
     for number, data in enumerate(checked):
         if data.num_features != checked[0].num_features:
             widths = f"{data.num_features}, graph 0 has {checked[0].num_features}"

@@ -230,4 +230,6 @@ def test_targets_of_nodes_may_be_words_in_arrays(tmp_path: Path) -> None:
 def test_reverse_edges_are_added_to_lists_of_graphs_on_request() -> None:
     graphs = nodes_of_many()
     assert graphkit.load(graphs).graphs[2].num_edges == graphkit.load(graphs, directed=True).graphs[2].num_edges == 2
-    assert graphkit.load(graphs, directed=False).graphs[2].num_edges == 4
+    graphs[1].edge_index = torch.tensor([[0, 1, 0, 1], [1, 0, 1, 0]])  # both directions twice: not changed
+    dataset = graphkit.load(graphs, directed=False)
+    assert dataset.graphs[2].num_edges == dataset.graphs[1].num_edges == 4
