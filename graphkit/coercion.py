@@ -79,6 +79,9 @@ def coerce(name: str, value: Any, hint: Any) -> Any:
     except ValidationError as error:
         problem = _main_problem(error.errors(include_url=False), value)
     must, kind = _requirement(problem)
+    if problem["type"] == "literal_error":
+        kinds = [get_origin(member) for member in get_args(hint)]
+        must += "".join(f", {word}" for kind, word in ((Sequence, "a list"), (Mapping, "a mapping")) if kind in kinds)
     in_list = any(isinstance(step, int) for step in problem["loc"]) or isinstance(value, Mapping)
     if _is_optional(hint) and not in_list:
         third = " or none, as in the data" if name.startswith("data.") else " or none"  # differs from false
@@ -176,7 +179,7 @@ def _in_range(limit: Range, value: Any) -> Any:
 def _read_none(path: bool, value: Any) -> Any:
     """Converts words that denote ``None``; a path may be called ``none``."""
     is_word = isinstance(value, str) and not path and value.strip().lower() in OFF
-    return None if is_word or value == "" else value
+    return None if is_word or (isinstance(value, str) and not value) else value
 
 
 def _without_null(value: str) -> str:
@@ -208,7 +211,8 @@ def _number(value: Any, integer: bool) -> int | float:
 
 
 def _read_list(of_text: bool, value: Any) -> Any:
-    """Converts a value to a list; text may be comma-separated: ``4, 1``."""
+    """Converts a value, an array or a tensor to a list; text may be comma-separated: ``4, 1``."""
+    value = value.tolist() if hasattr(value, "tolist") else value
     if isinstance(value, str):
         items = [item.strip() for item in value.split(",")] if value.strip() else []
         try:

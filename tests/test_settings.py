@@ -3,7 +3,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import pytest
+import torch
 import yaml
 
 from graphkit.coercion import Range, coerce
@@ -92,6 +94,8 @@ def test_yaml_is_limited(text: str, message: str) -> None:
         ("", str | Path | None, None),
         ("0.6,0.2,0.2", str | Sequence[float], "0.6,0.2,0.2"),
         ([0.5, "0.5"], str | Sequence[float], [0.5, 0.5]),
+        (np.array([0.5, 2]), Literal["a"] | Sequence[float] | None, [0.5, 2.0]),
+        (torch.tensor([0.5, 2]), Literal["a"] | Sequence[float] | None, [0.5, 2.0]),
         ({"a": 1}, Any, {"a": 1}),
     ],
 )

@@ -52,7 +52,8 @@ class DataSettings(Section):
         """Creates the settings from a mapping; integers are accepted for text options."""
         hints = {field.name: field.type for field in fields(cls)}
         if foreign := next((key for key in _OF_OWN if key in given and key not in hints), None):
-            what = f"`data.{foreign}` is an option of your own graphs, not of {given.get('name', cls.name)}"
+            owner = "a table of molecules" if foreign == "smiles" else "your own graphs"
+            what = f"`data.{foreign}` is an option of {owner}, not of {given.get('name', cls.name)}"
             raise InputError(f"{what} (got {given[foreign]!r:.80}); leave it out")
         texts = {
             key: str(value) for key, value in given.items() if type(value) is int and hints.get(key) in (str, "str")

@@ -51,8 +51,8 @@ def load_like(data: Any, dataset: GraphDataset, settings: DataSettings) -> Graph
 
     # The options of the reader of the training data; none for a named data set.
     options = settings.given(*(field.name for field in fields(DataSettings))) if settings.is_path else {}
-    if isinstance(data, list | tuple) and data and all(isinstance(path, Path) for path in data):
-        new = _read_several(data, dataset, options)
+    if isinstance(data, list | tuple) and data and all(map(_is_file, data)):
+        new = _read_several([Path(path).expanduser() for path in data], dataset, options)
     elif not isinstance(data, str | os.PathLike):
         new = load_object(data, lambda path: _read(path, dataset, options))
     elif is_path(data):
@@ -65,6 +65,13 @@ def load_like(data: Any, dataset: GraphDataset, settings: DataSettings) -> Graph
     new = _with_removed(new, apply_transform(new.replace(splits=()), build(settings.transforms)))
     _check_widths(new, dataset)
     return new
+
+
+def _is_file(item: Any) -> bool:
+    """Returns whether an item of a list is a path, and no SMILES string."""
+    from graphkit.data.user.graph_folder import SUFFIXES
+
+    return isinstance(item, Path) or (isinstance(item, str) and item.lower().endswith(SUFFIXES))
 
 
 def _read(path: Path, dataset: GraphDataset, options: dict[str, Any]) -> GraphDataset:

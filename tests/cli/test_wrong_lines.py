@@ -294,10 +294,10 @@ OWN good --target weight                                 | has no column 'weight
 OWN good --target label --task regression                | column 'label': must be a finite number
 OWN good --task regresion                                | `data.task` must be one of
 OWN good --metric rmse                                   | unknown metric for node-classification 'rmse'
-OWN good --smiles f                                      | `data.smiles` is an option of your own graphs
+OWN good --smiles f                                      | `data.smiles` is an option of a table of molecules, not of
 TRAIN --task regression                                  | `data.task` is an option of your own graphs, not of karate
 TRAIN --target age                                       | `data.target` is an option of your own graphs
-TRAIN --smiles smiles                                    | `data.smiles` is an option of your own graphs
+TRAIN --smiles smiles                                    | `data.smiles` is an option of a table of molecules
 TRAIN --metric mea                                       | unknown metric for node-classification 'mea'
 train --model custom --dataset karate --output out       | give it in Python: graphkit.fit(model, data)
 DISTILL --task regression                                | `data.task` is an option of your own graphs

@@ -111,7 +111,7 @@ def test_a_weighted_run_with_callbacks_resumes_to_the_same_bits(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("class_weight", "message"),
     [
-        ("balancd", "must be one of balanced, or none (got 'balancd')"),
+        ("balancd", "must be one of balanced, a list, a mapping, or none (got 'balancd')"),
         ([0, 1, 1, 1], "must be positive (got 0)"),
         ([-1, 1, 1, 1], "must be positive (got -1)"),
         ([float("nan"), 1, 1, 1], "must be a number (got nan)"),

@@ -256,6 +256,7 @@ def test_several_graph_files_are_many_graphs(
     files = [tmp_path / f"g{number}.pt" for number in range(3)]
     predictions = run.predict(files)
     assert np.array_equal(predictions.probability, expected.probability)
+    assert run.predict(list(map(str, files))).ids == predictions.ids
     names = tuple(path.name for path in files)
     assert predictions.ids == (names if level == "graph" else expected.ids)
     assert predictions.graph == tuple(names[graph] for graph in expected.graph)

@@ -172,7 +172,8 @@ def test_column_of_molecules(of_shell: Captured, of_fit: Captured, tmp_path: Pat
 
 def test_options_of_own_graphs_are_refused_for_named_data() -> None:
     for name, value in {"task": "regression", "target": "age", "smiles": "smiles"}.items():
-        with pytest.raises(InputError, match=rf"^`data.{name}` is an option of your own graphs, not of karate"):
+        owner = "a table of molecules" if name == "smiles" else "your own graphs"
+        with pytest.raises(InputError, match=rf"^`data.{name}` is an option of {owner}, not of karate"):
             build_config("train", train_layer(dataset="karate", **{name: value}))
 
 

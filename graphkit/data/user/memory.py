@@ -27,6 +27,7 @@ ACCEPTED = (
 #: Ways to convert objects of other packages.
 _REMEDIES = {
     "igraph": "; give graph.to_networkx()",
+    "pandas": "; give series.tolist()",
     "dgl": "; give dgl.to_networkx(graph, node_attrs=[...])",
     "scipy": "; give (x, torch_geometric.utils.from_scipy_sparse_matrix(adjacency)[0], y)",
 }
@@ -76,7 +77,7 @@ def save_object(data: Any, folder: Path, name: str = "data") -> Path:
         graphs = [data[index] for index in range(len(data))]
         if any(isinstance(graph, HeteroData) for graph in graphs):
             return save_object(next(graph for graph in graphs if isinstance(graph, HeteroData)), folder, name)
-        if all(isinstance(graph, str) for graph in graphs):
+        if all(isinstance(graph, str | None) for graph in graphs):
             write_csv(folder / "data.csv", ["id", "smiles"], enumerate(graphs))
             return folder / "data.csv"
         if all(isinstance(graph, networkx.Graph) for graph in graphs):
@@ -85,9 +86,10 @@ def save_object(data: Any, folder: Path, name: str = "data") -> Path:
         if all(isinstance(graph, Data) for graph in graphs):
             return _save([dict(graph.to_dict()) for graph in graphs], folder)
     remedy = _REMEDIES.get(type(data).__module__.partition(".")[0], "")
-    raise InputTypeError(
-        f"`{name}` must be the name or path of a data set, or {ACCEPTED} (got {type(data).__name__}){remedy}"
-    )
+    got = type(data).__name__
+    if isinstance(data, list | tuple):
+        got += " of " + ", ".join(sorted({type(item).__name__ for item in data})) if data else " without items"
+    raise InputTypeError(f"`{name}` must be the name or path of a data set, or {ACCEPTED} (got {got}){remedy}")
 
 
 @contextmanager
@@ -121,8 +123,15 @@ def _save(content: Any, folder: Path) -> Path:
 
 
 def _tensor(value: Any) -> Any:
-    """Copies an array to a tensor; other values are returned unchanged."""
-    if isinstance(value, np.ndarray) and value.dtype.kind in "iufb":
+    """Copies an array of numbers to a tensor, and other arrays and lists of NumPy values to lists of Python values.
+
+    Other values are returned unchanged.
+    """
+    if isinstance(value, np.ndarray) and value.dtype.kind in "OUS":
+        value = value.tolist()
+    if isinstance(value, list):
+        return [item.item() if isinstance(item, np.generic) else item for item in value]
+    if isinstance(value, np.ndarray) and value.dtype.kind in "iufbc":
         return torch.from_numpy(np.array(value))
     return value.detach().clone() if isinstance(value, Tensor) else value
 

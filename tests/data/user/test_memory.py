@@ -177,6 +177,15 @@ def test_arrays_without_targets_are_new_data() -> None:
     assert graphkit.load((x, edge_index, list("ab" * 6))).class_names == ("a", "b")
 
 
+@pytest.mark.parametrize("kind", [str, object, list])
+def test_targets_are_arrays_of_words_or_lists_of_numpy_values(kind: Any) -> None:
+    x, edge_index, y = np.random.rand(12, 3), np.array([range(12), [*range(1, 12), 0]]), np.array(list("ab" * 6))
+    given = list(y) if kind is list else y.astype(kind)
+    assert graphkit.load((x, edge_index, given)).class_names == ("a", "b")
+    assert graphkit.load((x, edge_index, list(np.arange(12) % 2))).class_names == ("0", "1")
+    assert graphkit.load(Data(x=x, edge_index=edge_index, y=given)).class_names == ("a", "b")
+
+
 def test_a_list_of_one_graph_with_a_target_of_its_own_has_graphs_as_items() -> None:
     dataset = graphkit.load(
         [Data(x=x, edge_index=EDGE, y=torch.tensor([k % 2])) for k, x in enumerate(torch.rand(9, 3, 2))]
@@ -195,6 +204,8 @@ def test_events_and_objects_of_other_packages_name_the_way_out() -> None:
         InputTypeError, match="got coo_matrix.; give .x, torch_geometric.utils.from_scipy_sparse_matrix"
     ):
         graphkit.load(scipy.sparse.coo_matrix(np.eye(3)))
+    with pytest.raises(InputTypeError, match="got Series.; give series.tolist"):
+        graphkit.load(pytest.importorskip("pandas").Series(["CCO"]))
 
 
 def test_a_subset_and_a_data_set_on_disk_are_lists(tmp_path: Path) -> None:
@@ -225,8 +236,10 @@ def test_frames_are_tables() -> None:
         (HeteroData(), "must have one type of nodes and edges .got HeteroData.; give `data.to_homogeneous"),
         ([HeteroData(), HeteroData()], "data.to_homogeneous"),
         (3, "`data` must be the name or path of a data set, or a torch_geometric Data"),
-        ([], "`data` must be the name or path"),
-        ([graph(), 3], "`data` must be the name or path"),
+        ([], "`data` must be the name or path.*got list without items"),
+        ([graph(), 3], "`data` must be the name or path.*got list of Data, int"),
+        ((np.ones((12, 3), dtype=object), EDGE, np.arange(12) % 2), "`data`: `x` must be a tensor or an array"),
+        ((np.ones((12, 3)), np.array([[0, 11], [11, 0]]), np.arange(11) % 2), "`data`: `x` must have one row for each"),
         (Data(x=torch.ones(3, 2), edge_index=torch.tensor([[0, 9], [1, 0]]), y=torch.arange(3) % 2), "`data`: edge"),
         (Data(x=torch.ones(3, 2), edge_index=torch.tensor([[0], [1]])), "`data`.*`y`"),
         (networkx.path_graph(3), "`data`: no node has a label in the attribute 'label'"),

@@ -324,8 +324,9 @@ def test_frames_and_lists_of_strings_are_molecules(tmp_path: Path) -> None:
     assert load(frame.iloc[4:], target="logS").graph_names == tuple(map(str, range(4, 24)))
     assert load(frame.set_index("smiles"), target="logS").smiles == tuple(SMILES)
     run = graphkit.fit("gin", frame, target="logS", epochs=1, set={"model.hidden_channels": 4}, output=tmp_path / "run")
-    predictions = run.predict([SMILES[3], "", "CCO"])
-    assert predictions.ids == ("0", "2") and dict(predictions.problems) == {"1": "empty"}
+    for gap in ("", None):
+        predictions = run.predict([SMILES[3], gap, "CCO"])
+        assert predictions.ids == ("0", "2") and dict(predictions.problems) == {"1": "empty"}
     with pytest.raises(InputError, match="`data` has no column 'smiles' .found: logS."):
         load(frame[["logS"]], target="logS")
 
