@@ -7,7 +7,7 @@ import torch
 
 from graphkit.data.user.array_checks import shown
 from graphkit.data.user.encoder import Columns
-from graphkit.data.user.fields import Fields, masks_from_words
+from graphkit.data.user.fields import Fields, absent_note, masks_from_words
 from graphkit.data.user.table_targets import targets_of_table
 from graphkit.data.user.tables import Table, table_path
 from graphkit.data.user.targets import DEFAULTS, TargetOptions, missing, one_of_defaults
@@ -36,9 +36,11 @@ def read_csv_folder(folder: Path, ignored: frozenset[str], options: TargetOption
     if options.like is not None and not path.is_file():
         return replace(_without_nodes(edges, options), directed=directed)
     nodes = Table(path, ignored)
+    written = {*nodes.columns, *edges.columns, *edges.originals}
     nodes.adopt("id", "split", *(options.names or DEFAULTS[:1]))
     nodes.use_row_names("id")
     nodes.leave_out_gephi("id", *(options.names or DEFAULTS))
+    absent = absent_note(f"'{folder}'", ignored - written - set(nodes.columns), options.like is not None)
     ignored = nodes.ignored
     where, ids = f"'{nodes.path}'", nodes.require("id")
     if not ids:
@@ -70,7 +72,7 @@ def read_csv_folder(folder: Path, ignored: frozenset[str], options: TargetOption
         node_names=tuple(ids),
         directed=directed,
         columns=features,
-        notes=(*nodes.notes, *edges.notes),
+        notes=(*nodes.notes, *edges.notes, *absent),
     )
 
 

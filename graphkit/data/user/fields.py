@@ -69,6 +69,12 @@ def unused_note(where: str, unused: Sequence[str]) -> tuple[str, ...]:
     return (f"{where}: not used: {', '.join(f'`{name}`' for name in unused[:10])}{more}",)
 
 
+def absent_note(where: str, names: Iterable[str], new: bool) -> list[str]:
+    """Returns the note that names in ``data.ignore`` do not occur; none for new data."""
+    listed = ", ".join(f"`{shown(name)}`" for name in sorted(names))
+    return [f"{where}: `data.ignore` has names that do not occur: {listed}"] if listed and not new else []
+
+
 def ignore_option(names: Iterable[str], ignored: Iterable[str] = ()) -> str:
     """Returns the option to ignore columns, arrays or attributes, for error messages.
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from graphkit.data.labels import is_no_label
 from graphkit.data.user.array_checks import shown
 from graphkit.data.user.encoder import Columns
-from graphkit.data.user.fields import Fields, masks_from_words
+from graphkit.data.user.fields import Fields, absent_note, masks_from_words
 from graphkit.data.user.targets import DEFAULTS, TargetOptions, Targets, missing, one_of_defaults, targets_of_words
 from graphkit.errors import InputError
 from graphkit.files import PARSER_ERRORS, parsing
@@ -102,6 +102,7 @@ def fields_of_networkx(
     keys_of_edges = {str(key) for *_, row in ends for key in row}
     series = [] if "edge_attr" in ignored else _edge_attributes(sorted(keys_of_edges), ends)
     unused = sorted((keys_of_edges | nested) - {"weight", "id", *series} - ignored)
+    absent = ignored - keys_of_edges - left_out - {*attributes, "label", "weight", "edge_attr"}
     return Fields(
         where=where,
         num_nodes=len(names),
@@ -114,6 +115,7 @@ def fields_of_networkx(
         node_names=tuple(map(str, names)),
         directed=graph.is_directed(),
         unused=tuple(map(shown, unused)),
+        notes=tuple(absent_note(where, absent, options.like is not None)),
         graph={str(key): value for key, value in graph.graph.items() if not _is_nested(value) and key != "mode"},
         columns=Columns(
             names=tuple(keys),

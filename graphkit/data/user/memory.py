@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torch_geometric.data import Data, HeteroData, TemporalData
 
+from graphkit.data.user.arrays import KEYS
 from graphkit.data.user.build_dataset import attributes_of
 from graphkit.data.user.graphml import fields_of_networkx
 from graphkit.data.user.targets import TargetOptions
@@ -64,7 +65,7 @@ def save_object(data: Any, folder: Path, name: str = "data") -> Path:
             "interval, with its number in `time`"
         )
     if isinstance(data, Data):
-        return _save(dict(data.to_dict()), folder)
+        return _save(dict(data.to_dict()), folder, name)
     if isinstance(data, networkx.Graph):
         return _save_networkx(data, folder, name)
     if _is_frame(data):
@@ -72,7 +73,7 @@ def save_object(data: Any, folder: Path, name: str = "data") -> Path:
     if isinstance(data, tuple) and len(data) == 2 and all(map(_is_frame, data)):
         return _save_frames(*data, folder)
     if isinstance(data, tuple) and _are_arrays(data):
-        return _save(dict(zip(("x", "edge_index", "y"), data, strict=False)), folder)
+        return _save(dict(zip(("x", "edge_index", "y"), data, strict=False)), folder, name)
     if isinstance(data, Dataset | Sequence) and not isinstance(data, str) and isinstance(data, Sized) and len(data):
         graphs = [data[index] for index in range(len(data))]
         if any(isinstance(graph, HeteroData) for graph in graphs):
@@ -82,9 +83,10 @@ def save_object(data: Any, folder: Path, name: str = "data") -> Path:
             return folder / "data.csv"
         if all(isinstance(graph, networkx.Graph) for graph in graphs):
             places = [f"`{name}`, graph {number}" for number in range(len(graphs))]
-            return _save([_of_networkx(graph, place) for graph, place in zip(graphs, places, strict=True)], folder)
+            items = [_of_networkx(graph, place) for graph, place in zip(graphs, places, strict=True)]
+            return _save(items, folder, name)
         if all(isinstance(graph, Data) for graph in graphs):
-            return _save([dict(graph.to_dict()) for graph in graphs], folder)
+            return _save([dict(graph.to_dict()) for graph in graphs], folder, name)
     remedy = _REMEDIES.get(type(data).__module__.partition(".")[0], "")
     got = type(data).__name__
     if isinstance(data, list | tuple):
@@ -112,25 +114,52 @@ def without_path(text: str, path: Path, folder: str, name: str) -> str:
     return text.replace(f"'{path}'", f"`{name}`").replace(f"{path}", name).replace(folder, name)
 
 
-def _save(content: Any, folder: Path) -> Path:
+def _save(content: Any, folder: Path, name: str) -> Path:
     """Writes attributes of one graph, or of several, as a ``.pt`` file."""
     path = folder / "data.pt"
     if isinstance(content, list):
-        torch.save([Data(**{key: _tensor(value) for key, value in graph.items()}) for graph in content], path)
+        torch.save([Data(**_attributes(graph, name)) for graph in content], path)
     else:
-        torch.save({key: _tensor(value) for key, value in content.items()}, path)
+        torch.save(_attributes(content, name), path)
     return path
+
+
+def _attributes(graph: dict[str, Any], name: str) -> dict[str, Any]:
+    """Returns the attributes of a graph without Python objects; of others than arrays, the name of the type is kept.
+
+    Raises:
+        InputError: If an array of the graph is an object of another type.
+    """
+    attributes = {key: _tensor(value) for key, value in graph.items()}
+    for key, value in attributes.items():
+        if not _is_plain(value):
+            kind = f"array of {value.dtype}" if isinstance(value, np.ndarray) else type(value).__name__
+            if key in KEYS:
+                raise InputError(f"`{name}`: `{key}` must be a tensor, an array or a list (got {kind}); convert it")
+            attributes[key] = kind
+    return attributes
+
+
+def _is_plain(value: Any) -> bool:
+    """Returns whether a value consists of tensors, numbers and text."""
+    if type(value) in (list, tuple, torch.Size):
+        return all(map(_is_plain, value))
+    if type(value) is dict:
+        return all(_is_plain(item) for pair in value.items() for item in pair)
+    return value is None or isinstance(value, Tensor) or type(value) in (bool, int, float, str)
 
 
 def _tensor(value: Any) -> Any:
     """Copies an array of numbers to a tensor, and other arrays and lists of NumPy values to lists of Python values.
 
-    Other values are returned unchanged.
+    A gap in a list of words is an empty word. Other values are returned unchanged.
     """
-    if isinstance(value, np.ndarray) and value.dtype.kind in "OUS":
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.dtype.kind in "OUS"):
         value = value.tolist()
     if isinstance(value, list):
-        return [item.item() if isinstance(item, np.generic) else item for item in value]
+        value = [item.item() if isinstance(item, np.generic) else item for item in value]
+        has_words = any(isinstance(item, str) for item in value)
+        return ["" if item is None else item for item in value] if has_words else value
     if isinstance(value, np.ndarray) and value.dtype.kind in "iufbc":
         return torch.from_numpy(np.array(value))
     return value.detach().clone() if isinstance(value, Tensor) else value

@@ -78,6 +78,11 @@ class Table:
                     f"(got {len(row)}); {self._width_hint(row)}"
                 )
 
+    @property
+    def originals(self) -> tuple[str, ...]:
+        """Names of renamed columns in the file."""
+        return tuple(self._original.values())
+
     def adopt(self, *names: str) -> None:
         """Renames columns that differ in case or have a usual synonym.
 

@@ -82,6 +82,9 @@ def test_several_labels_per_node(tmp_path: Path) -> None:
 def test_a_label_column_of_another_name_and_columns_to_ignore(tmp_path: Path) -> None:
     nodes = NODES.replace("label", "kind").replace("height", "remark").replace("3.5", "tall")
     dataset = load(write(tmp_path, nodes=nodes), target="kind", ignore="remark")
+    assert dataset.notes == ()
+    noted = load(tmp_path, target="kind", ignore="remark,Remark,wieght")
+    assert noted.notes == (f"'{tmp_path}': `data.ignore` has names that do not occur: `Remark`, `wieght`",)
     assert dataset.num_features == 1 and dataset.class_names == ("cat", "dog")
 
 

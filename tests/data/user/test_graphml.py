@@ -97,6 +97,7 @@ def test_edge_attributes_that_are_not_used_are_noted(tmp_path: Path) -> None:
     graph.edges["a", "b"]["kind"] = "friend"
     path = save(tmp_path, graph)
     assert load(path).notes == (f"'{path}': not used: `kind`",) and load(path, ignore="kind").notes == ()
+    assert load(path, ignore="kind,aeg").notes == (f"'{path}': `data.ignore` has names that do not occur: `aeg`",)
 
 
 def test_entities_are_refused(tmp_path: Path) -> None:

@@ -184,6 +184,22 @@ def test_targets_are_arrays_of_words_or_lists_of_numpy_values(kind: Any) -> None
     assert graphkit.load((x, edge_index, given)).class_names == ("a", "b")
     assert graphkit.load((x, edge_index, list(np.arange(12) % 2))).class_names == ("0", "1")
     assert graphkit.load(Data(x=x, edge_index=edge_index, y=given)).class_names == ("a", "b")
+    several = [Data(x=x, edge_index=edge_index, y=value) for value in given]
+    assert graphkit.load(several).class_names == ("a", "b")
+    assert graphkit.load([Data(x=x, edge_index=edge_index, y=value) for value in np.arange(12) / 7]).level == "graph"
+    with_gap = graphkit.load((x, edge_index, [None, *given[1:]]))
+    assert with_gap.graphs[0].y.tolist()[:2] == [-1, 1]
+
+
+def test_attributes_that_are_python_objects_are_not_used() -> None:
+    data = graph()
+    data.made, data.table = np.datetime64("2020-01-01"), {"a": Path("b")}
+    assert "`made`, `table`" in graphkit.load(data).notes[-1]
+    data.y = data.x = Path("b")
+    with pytest.raises(InputError, match="`data`: `x` must be a tensor, an array or a list .got PosixPath.; convert"):
+        graphkit.load(data)
+    with pytest.raises(InputError, match="`y` must be a tensor, an array or a list .got array of datetime64"):
+        graphkit.load((np.ones((2, 1)), np.array([[0], [1]]), np.array(["2020-01-01"] * 2, dtype="M8[D]")))
 
 
 def test_a_list_of_one_graph_with_a_target_of_its_own_has_graphs_as_items() -> None:
