@@ -1,5 +1,6 @@
 """Loading of new graphs in the form of the training data of a model."""
 
+import csv
 import os
 import tempfile
 from collections.abc import Sequence
@@ -105,6 +106,10 @@ def _read_several(paths: Sequence[Path], dataset: GraphDataset, options: dict[st
             if link.is_symlink():
                 raise InputError(f"expected graph files of different names, got '{path.name}' twice; rename one")
             link.symlink_to(path.resolve())
+        table, names = Path(folder, "labels.csv"), [path.name for path in paths]
+        if not table.exists() and all(name.isprintable() and name == name.strip() for name in names):
+            with table.open("w", encoding="utf-8", newline="") as file:  # keeps the order
+                csv.writer(file).writerows([["file"], *([name] for name in names)])
         try:
             new = _read(Path(folder), dataset, options)
         except InputError as error:

@@ -257,6 +257,10 @@ def test_several_graph_files_are_many_graphs(
     predictions = run.predict(files)
     assert np.array_equal(predictions.probability, expected.probability)
     assert run.predict(list(map(str, files))).ids == predictions.ids
+    (tmp_path / "-g 0,.pt").write_bytes(files[0].read_bytes())
+    turned = run.predict([files[2], tmp_path / "-g 0,.pt"])
+    assert list(dict.fromkeys(turned.graph or turned.ids)) == ["g2.pt", "-g 0,.pt"]
+    assert np.allclose(turned.probability[0], run.predict(files[2]).probability[0], atol=1e-5)
     names = tuple(path.name for path in files)
     assert predictions.ids == (names if level == "graph" else expected.ids)
     assert predictions.graph == tuple(names[graph] for graph in expected.graph)
