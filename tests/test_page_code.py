@@ -68,6 +68,10 @@ def test_continual() -> None:
     assert names["task"].scores(names["model"]).keys() == {"val", "test"}
 
 
+def test_accelerate() -> None:
+    assert len(run_page("accelerate", {})["fast"].convs) == 2
+
+
 def test_operators() -> None:
     weights = run_page("operators", {})["weights"]
     torch.testing.assert_close(weights[2:5].sum(dim=0), torch.ones(8))

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from graphkit.lazy import attach
 from graphkit.nn import models
+from graphkit.nn.accelerate import LayerReport, accelerate
 from graphkit.nn.conv import (
     DynamicEdgeConv,
     FactorGCNConv,
@@ -56,11 +57,13 @@ __all__ = [
     "PackedClips",
     "FusedGATConv",
     "GraphModel",
+    "LayerReport",
     "PathAttention",
     "Projection",
     "SPAGANConv",
     "STInceptionConv",
     "SkeletonModel",
+    "accelerate",
     "attention_cost",
     "discriminator_loss",
     "knn_graph",

@@ -16,4 +16,8 @@ def has_listeners(conv: MessagePassing) -> bool:
         or conv._message_forward_hooks
         or conv._aggregate_forward_pre_hooks
         or conv._aggregate_forward_hooks
+        or conv._message_and_aggregate_forward_pre_hooks
+        or conv._message_and_aggregate_forward_hooks
+        or conv._edge_update_forward_pre_hooks
+        or conv._edge_update_forward_hooks
     )

@@ -4,15 +4,16 @@ Each operator has a PyTorch reference and, if the library was built, a native im
 :func:`backend` returns the implementation in use, :func:`describe` the reason. ``GRAPHKIT_BACKEND=torch`` selects the
 reference; ``GRAPHKIT_CPU=avx2`` or ``base`` restricts the vector instructions of the native code.
 
-With nvcc and a CUDA build of torch, CUDA kernels are built for float32, float64, float16 and bfloat16 (accumulated in
-float32), which are deterministic. They are used on the GPU architectures that they were tested on, see
-:func:`describe`; ``GRAPHKIT_CUDA=1``, set before Python starts, enables them on all. All kernels are tested by
-emulation; **none has run on a GPU yet**, so that CUDA tensors use PyTorch by default. The kernels validate edges or
-segments once per call and synchronize for it. During CUDA graph capture nothing is validated, and invalid rows or node
-ids are ignored.
+With nvcc and a CUDA build of torch, CUDA kernels of all operators but :func:`aggregate` and :func:`shortest_paths` are
+built for float32, float64, float16 and bfloat16 (accumulated in float32), which are deterministic. They are used on the
+GPU architectures that they were tested on, see :func:`describe`; ``GRAPHKIT_CUDA=1``, set before Python starts, enables
+them on all. All kernels are tested by emulation; **none has run on a GPU yet**, so that CUDA tensors use PyTorch by
+default. The kernels validate edges or segments once per call and synchronize for it. During CUDA graph capture nothing
+is validated, and invalid rows or node ids are ignored.
 """
 
 from graphkit.ops._native import OperatorInfo, backend, describe
+from graphkit.ops.aggregate import aggregate
 from graphkit.ops.edge_similarity import edge_similarity
 from graphkit.ops.factor_aggregate import factor_aggregate
 from graphkit.ops.joints import joint_affinity, joint_mix
@@ -26,6 +27,7 @@ from graphkit.ops.temporal_conv3 import temporal_conv3
 
 __all__ = [
     "OperatorInfo",
+    "aggregate",
     "backend",
     "joint_affinity",
     "describe",

@@ -41,7 +41,7 @@ def group_edges(edge_index: Tensor, num_nodes: int, both_ways: bool) -> GroupedE
     """
     if torch.compiler.is_compiling() or not isinstance(edge_index, EdgeIndex):
         return GroupedEdges(*_group(edge_index, num_nodes), None, None)
-    state = (num_nodes, _version(edge_index), _version(edge_index.as_tensor()))
+    state = (num_nodes, *edge_state(edge_index))
     known_state, edges = _known.get(edge_index, (None, None))
     if edges is None or known_state != state:
         edges = GroupedEdges(*_by_target(edge_index, num_nodes), None, None)
@@ -49,6 +49,11 @@ def group_edges(edge_index: Tensor, num_nodes: int, both_ways: bool) -> GroupedE
         edges = GroupedEdges(edges.colptr, edges.row, *_by_source(edge_index, edges))
     _known[edge_index] = (state, edges)
     return edges
+
+
+def edge_state(edge_index: EdgeIndex) -> tuple[int | None, int | None]:
+    """Returns what changes when the edges are changed in place."""
+    return _version(edge_index), _version(edge_index.as_tensor())
 
 
 def _version(tensor: Tensor) -> int | None:

@@ -87,12 +87,18 @@ def has_native(operator: str) -> bool:
     return _LIBRARY.loaded and hasattr(torch.ops.graphkit, operator)
 
 
-def offer(operator: str, cpu_only: bool = False) -> bool:
-    """Registers a public operator for :func:`describe`; returns :func:`has_native`."""
-    _OPERATORS[operator] = has_native(operator)
+def offer(operator: str, cpu_only: bool = False, schema: str = "") -> bool:
+    """Registers a public operator; returns whether its native code exists.
+
+    Args:
+        operator (str): Name of the function.
+        cpu_only (bool, optional): If ``True``, it runs on the CPU wherever its tensors are. (default: ``False``)
+        schema (str, optional): Name in the library; that of the function if empty. (default: ``""``)
+    """
+    _OPERATORS[operator] = has_native(schema or operator)
     if cpu_only:
         _ON_CPU_ONLY.add(operator)
-    elif _CUDA.loaded and _OPERATORS[operator] and has_cuda_kernel(operator):
+    elif _CUDA.loaded and _OPERATORS[operator] and has_cuda_kernel(schema or operator):
         _ON_CUDA.add(operator)
     return _OPERATORS[operator]
 

@@ -40,6 +40,9 @@ def valid(name: str, g: torch.Generator) -> dict[str, Any]:
         "segment_sum": {"x": normal(E, 3), "ptr": ptr},
         "segment_max": {"x": normal(E, 3), "ptr": ptr},
         "segment_softmax": {"x": normal(E, 3), "ptr": ptr},
+        "aggregate": {
+            "x": normal(N, 2, 3), "edge_index": edge_index, "weight": normal(E, 2), "reduce": "mean", "size": (N, N),
+        },
         "factor_aggregate": {"h": normal(N, 2, 3), **scores, "edge_index": edge_index, "norm": None, "gain": 1.0},
         "edge_similarity": {"z": normal(N, 3), "edge_index": edge_index, "kernel": "rbf"},
         "local_structure_divergence": {"student": normal(N, 3), "teacher": normal(N, 4), "edge_index": edge_index},
@@ -57,7 +60,7 @@ def valid(name: str, g: torch.Generator) -> dict[str, Any]:
 
 
 NAMES = (
-    "segment_sum", "segment_max", "segment_softmax", "factor_aggregate", "edge_similarity",
+    "segment_sum", "segment_max", "segment_softmax", "aggregate", "factor_aggregate", "edge_similarity",
     "local_structure_divergence", "path_attention", "shortest_paths", "joint_mix", "joint_affinity", "temporal_conv3",
 )  # fmt: skip
 NUMBERS = (

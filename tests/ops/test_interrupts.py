@@ -23,6 +23,9 @@ def nodes(*shape): return torch.randint(1000, shape)
 def factor_aggregate():  # at one node
     edges = torch.stack([nodes(10_000_000), torch.zeros(10_000_000, dtype=torch.long)])
     return lambda: ops.factor_aggregate(numbers(1000, 512), numbers(1000, 256), numbers(1000, 256), edges)
+def aggregate():
+    edges = nodes(2, 20_000_000)
+    return lambda: ops.aggregate(numbers(1000, 8192), edges, reduce="max")
 def path_attention():
     paths = nodes(16, 1_000_000)
     return lambda: ops.path_attention(numbers(1000, 8, 512), paths, numbers(8, 512), numbers(1000, 8))
@@ -46,7 +49,7 @@ os._exit(0)
 
 @pytest.mark.parametrize(
     ("name", "threads"),
-    [("factor_aggregate", 1), ("path_attention", 2), ("joint_affinity", 1), ("shortest_paths", 2)],
+    [("aggregate", 1), ("factor_aggregate", 1), ("path_attention", 2), ("joint_affinity", 1), ("shortest_paths", 2)],
 )
 def test_a_long_call_stops_before_its_end(native: None, name: str, threads: int) -> None:
     command = [sys.executable, "-c", PROGRAM, name, str(threads)]

@@ -28,6 +28,8 @@ OPERATORS: dict[str, tuple[Function, tuple[Tensor, ...]]] = {
     "segment_max": (lambda x: ops.segment_max(x, PTR)[0], (numbers(4, 2),)),
     "segment_softmax": (lambda x: ops.segment_softmax(x, PTR), (numbers(4, 2),)),
     "edge_similarity": (lambda z: ops.edge_similarity(z, EDGES), (numbers(4, 3),)),
+    "aggregate": (lambda x, w: ops.aggregate(x, EDGES, w, "mean"), (numbers(4, 2, 3), numbers(5, 2))),
+    "aggregate, maximum": (lambda x: ops.aggregate(x, EDGES, reduce="max"), (numbers(4, 3),)),
     "factor_aggregate": (lambda h, s, t: ops.factor_aggregate(h, s, t, EDGES), [numbers(4, d) for d in (3, 2, 2)]),
     "path_attention": (
         lambda h, a, t: ops.path_attention(h, PATHS, a, t),
@@ -89,7 +91,7 @@ def test_transforms(name: str) -> None:
         torch.testing.assert_close(torch.func.vmap(call)(*batches), every)
 
 
-@pytest.mark.parametrize("name", ["segment_softmax", "factor_aggregate", "joint_mix"])
+@pytest.mark.parametrize("name", ["segment_softmax", "aggregate", "factor_aggregate", "joint_mix"])
 def test_compiled_transforms(name: str) -> None:
     function, inputs = OPERATORS[name]
     inputs = tuple(inputs)

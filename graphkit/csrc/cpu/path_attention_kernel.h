@@ -130,15 +130,6 @@ struct Block {
   }
 };
 
-// The maximum of two numbers, or NaN if one is. A select returns its last operand if a comparison fails, so each of the
-// two selects keeps the NaN of one operand, and the results are combined bitwise. A comparison of several conditions
-// would make compilers split wide vectors.
-template <class T, int W>
-GRAPHKIT_INLINE Vector<T, W> largest(Vector<T, W> x, Vector<T, W> y) {
-  const Vector<T, W> keeps_y = x > y ? x : y, keeps_x = y > x ? y : x;
-  return (Vector<T, W>)((Lanes<T, W>)keeps_y | (Lanes<T, W>)keeps_x);
-}
-
 // VB vectors of the pooled features of path `e`, from column `c` on. Propagates NaN.
 template <class T, int W, int VB>
 GRAPHKIT_INLINE void pool(const PathPass<T>& a, int64_t e, int64_t c, Vector<T, W>* x) {

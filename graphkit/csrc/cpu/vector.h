@@ -99,6 +99,15 @@ GRAPHKIT_INLINE Vector<T, W> drop_lanes(Vector<T, W> v, int count) {
   return count == 0 ? v : (Vector<T, W>)((BitsOf<T, W>)v & lanes_from<T, W>(count));
 }
 
+// The maximum of two numbers, or NaN if one is. A select returns its last operand if a comparison fails, so each of the
+// two selects keeps the NaN of one operand, and the results are combined bitwise. A comparison of several conditions
+// would make compilers split wide vectors.
+template <class T, int W>
+GRAPHKIT_INLINE Vector<T, W> largest(Vector<T, W> x, Vector<T, W> y) {
+  const Vector<T, W> keeps_y = x > y ? x : y, keeps_x = y > x ? y : x;
+  return (Vector<T, W>)((BitsOf<T, W>)keeps_y | (BitsOf<T, W>)keeps_x);
+}
+
 constexpr double inverse_factorial(int n) {
   double product = 1.0;
   for (int k = 2; k <= n; ++k) product *= k;

@@ -1,0 +1,336 @@
+import copy
+import pickle
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch_geometric import EdgeIndex, seed_everything
+from torch_geometric.data import Data
+from torch_geometric.explain import Explainer, GNNExplainer
+from torch_geometric.loader import NeighborLoader
+from torch_geometric.nn import (
+    GATConv,
+    GATv2Conv,
+    GCNConv,
+    GINConv,
+    GINEConv,
+    GraphConv,
+    MessagePassing,
+    SAGEConv,
+    to_hetero,
+)
+from torch_geometric.nn.models import GAT, GCN, GIN, GraphSAGE
+from torch_geometric.utils import to_torch_csr_tensor
+
+from graphkit.nn import FusedGATConv, accelerate
+from graphkit.ops import backend
+
+needs_native = pytest.mark.skipif(backend() != "native", reason="the native operators are not in use")
+
+MODELS = {
+    "gcn": lambda: GCN(7, 12, 3, 5, norm="batch_norm", dropout=0.3),
+    "gcn, jk": lambda: GCN(7, 12, 2, 5, jk="cat", improved=True),
+    "gcn, no loops": lambda: GCN(7, 12, 2, 5, add_self_loops=False),
+    "gcn, not normalized": lambda: GCN(7, 12, 2, 5, normalize=False, add_self_loops=False),
+    "gcn, cached": lambda: GCN(7, 12, 2, 5, cached=True),
+    "sage, mean": lambda: GraphSAGE(7, 12, 2, 5, jk="max", norm="layer_norm"),
+    "sage, max": lambda: GraphSAGE(7, 12, 2, 5, aggr="max", project=True),
+    "sage, min": lambda: GraphSAGE(7, 12, 2, 5, aggr="min"),
+    "sage, sum": lambda: GraphSAGE(7, 12, 2, 5, aggr="sum", normalize=True, root_weight=False),
+    "sage, several": lambda: GraphSAGE(7, 12, 2, 5, aggr=["mean", "max"]),
+    "gin": lambda: GIN(7, 12, 2, 5, train_eps=True, norm="batch_norm"),
+    "gat": lambda: GAT(7, 12, 3, 5, heads=4, dropout=0.3),
+    "gat, jk": lambda: GAT(7, 12, 2, 5, heads=2, jk="lstm", residual=True),
+    "gat, no loops": lambda: GAT(7, 12, 2, 5, heads=3, concat=False, add_self_loops=False),
+    "gatv2": lambda: GAT(7, 12, 2, 5, heads=4, v2=True),
+    "gatv2, shared": lambda: GAT(7, 12, 2, 5, heads=2, v2=True, share_weights=True, dropout=0.3),
+}
+
+
+def edges_of(kind: str, nodes: int = 20, seed: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
+    edge_index = torch.randint(nodes, (2, 90), generator=torch.Generator().manual_seed(seed))
+    if kind == "plain":
+        return edge_index
+    if kind == "csr":
+        edge_index = edge_index.flip(0).unique(dim=1)
+        return to_torch_csr_tensor(edge_index, torch.ones(edge_index.size(1), dtype=dtype), size=(nodes, nodes))
+    edge_index = edge_index[:, torch.sort(edge_index[1], stable=True).indices]
+    return EdgeIndex(edge_index, sparse_size=(nodes, nodes), sort_order="col")
+
+
+def outcome(model: nn.Module, *inputs: object) -> list[Tensor]:
+    """Returns the output and the gradients of all parameters and of the first input."""
+    x = inputs[0].detach().requires_grad_() if isinstance(inputs[0], Tensor) else inputs[0]
+    model.zero_grad()
+    seed_everything(1)
+    out = model(x, *inputs[1:])
+    out.backward(torch.linspace(-1, 1, out.numel(), dtype=out.dtype).view(out.shape))
+    grads = [p.grad.clone() for p in model.parameters() if p.grad is not None]
+    return [out.detach(), *grads, *([x.grad] if isinstance(x, Tensor) else [])]
+
+
+def assert_same(model: nn.Module, *inputs: object, dtype: torch.dtype) -> None:
+    tolerance = 1e-5 if dtype == torch.float32 else 1e-10
+    buffers = {name: t.clone() for name, t in model.named_buffers()}
+    theirs = outcome(model, *inputs)
+    model.load_state_dict(buffers, strict=False)
+    ours = outcome(accelerate(model), *inputs)
+    assert len(ours) == len(theirs)
+    for a, b in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance * max(1.0, float(b.abs().max())))
+
+
+@pytest.mark.filterwarnings("ignore:Sparse:UserWarning")
+@pytest.mark.parametrize("kind", ["plain", "EdgeIndex", "csr"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("name", MODELS)
+def test_models_give_the_same_outputs_and_gradients(name, dtype, kind):
+    if kind == "csr" and name.startswith(("gat", "sage, several")):
+        kind = "plain"  # PyG does not take it either
+    seed_everything(0)
+    model = MODELS[name]().to(dtype)
+    x = torch.randn(20, 7, dtype=dtype)
+    for train in (True, False):
+        model.train(train)
+        assert_same(model, x, edges_of(kind, dtype=dtype), dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    "conv",
+    [
+        lambda: GCNConv(7, 5),
+        lambda: GCNConv(7, 5, normalize=False, bias=False),
+        lambda: GraphConv(7, 5),
+        lambda: GraphConv(7, 5, aggr="mean"),
+        lambda: GraphConv(7, 5, aggr="max"),
+    ],
+)
+def test_edge_weights_get_their_gradient(conv, dtype):
+    seed_everything(0)
+    model = conv().to(dtype)
+    weight = torch.rand(90, dtype=dtype)
+    grads = []
+    for layer in (model, accelerate(model)):
+        given = weight.clone().requires_grad_()
+        layer(torch.ones(20, 7, dtype=dtype), edges_of("plain"), given).square().sum().backward()
+        grads.append(given.grad)
+    torch.testing.assert_close(*grads, rtol=1e-4, atol=1e-4)
+    assert_same(model, torch.randn(20, 7, dtype=dtype), edges_of("plain"), weight, dtype=dtype)
+
+
+@pytest.mark.parametrize(
+    "conv",
+    [
+        lambda: SAGEConv((7, 4), 5),
+        lambda: SAGEConv((7, 4), 5, aggr="max"),
+        lambda: GraphConv((7, 4), 5),
+        lambda: GINConv(nn.Linear(7, 5)),
+        lambda: GATConv((7, 4), 5, heads=2, add_self_loops=False),
+        lambda: GATv2Conv((7, 4), 5, heads=2, add_self_loops=False),
+    ],
+)
+def test_bipartite_layers(conv):
+    seed_everything(0)
+    model = conv().double()
+    edge_index = edges_of("plain", 10)
+    target = torch.randn(10, 7 if isinstance(model, GINConv) else 4).double()
+    assert_same(model, (torch.randn(20, 7).double(), target), edge_index, dtype=torch.float64)
+    if not isinstance(model, (GATConv, GATv2Conv)):
+        out = model((torch.ones(20, 7).double(), None), edge_index, size=(20, 10))
+        fused = accelerate(model)((torch.ones(20, 7).double(), None), edge_index, size=(20, 10))
+        torch.testing.assert_close(fused, out)
+
+
+def test_the_copy_shares_parameters_and_the_state_dict():
+    model = GCN(7, 12, 2, 5, norm="batch_norm")
+    fused = accelerate(model)
+    assert type(model.convs[0]) is GCNConv and isinstance(fused.convs[0], GCNConv)
+    assert [id(p) for p in fused.parameters()] == [id(p) for p in model.parameters()]
+    state, other = model.state_dict(), fused.state_dict()
+    assert list(state) == list(other) and all(torch.equal(state[key], other[key]) for key in state)
+    assert accelerate(model, inplace=True) is model and type(model.convs[0]) is type(fused.convs[0])
+    assert accelerate.report(accelerate(fused)) == accelerate.report(fused)
+    x, edge_index = torch.randn(20, 7), edges_of("plain")
+    fused.eval()
+    for again in (copy.deepcopy(fused), pickle.loads(pickle.dumps(fused))):
+        assert type(again.convs[0]) is type(fused.convs[0])
+        torch.testing.assert_close(again(x, edge_index), fused(x, edge_index))
+        assert accelerate.report(again) == accelerate.report(fused)
+
+
+def counts_fused_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Returns a list that gets an entry for each fused call."""
+    import importlib
+
+    module, calls = importlib.import_module("graphkit.nn.accelerate"), []
+    for name in ("aggregate", "sum_over", "_attend"):
+        fused = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *a, f=fused, n=name, **k: calls.append(n) or f(*a, **k))
+    return calls
+
+
+@needs_native
+def test_layers_are_fused_where_they_can_be(monkeypatch):
+    calls = counts_fused_calls(monkeypatch)
+    x, edge_index = torch.randn(20, 7), edges_of("plain")
+    convs = (GCNConv(7, 5), SAGEConv(7, 5), GINConv(nn.Linear(7, 5)), GraphConv(7, 5), GATConv(7, 5), GATv2Conv(7, 5))
+    for count, conv in enumerate(convs, start=1):
+        accelerate(conv)(x, edge_index)
+        assert len(calls) == count
+
+
+class Doubled(SAGEConv):
+    def message(self, x_j: Tensor) -> Tensor:
+        return 2 * x_j
+
+
+def with_hook(conv: MessagePassing) -> MessagePassing:
+    conv.register_message_forward_hook(lambda module, inputs, out: 3 * out)
+    return conv
+
+
+def with_method(conv: MessagePassing) -> MessagePassing:
+    conv.message = lambda x_j: 2 * x_j
+    return conv
+
+
+@needs_native
+@pytest.mark.parametrize(
+    "conv, reason",
+    [
+        (lambda: Doubled(7, 5), "a subclass of SAGEConv"),
+        (lambda: with_hook(SAGEConv(7, 5)), "an explainer or hooks on its messages"),
+        (lambda: with_hook(GCNConv(7, 5)), "an explainer or hooks on its messages"),
+        (lambda: with_method(SAGEConv(7, 5)), "its method message was replaced"),
+        (lambda: SAGEConv(7, 5, aggr="median"), "aggr='median'"),
+        (lambda: SAGEConv(7, 5, flow="target_to_source"), "flow='target_to_source'"),
+        (lambda: GCNConv(7, 5, flow="target_to_source"), "flow='target_to_source'"),
+        (lambda: GCNConv(7, 5, decomposed_layers=5), "decomposed_layers=5"),
+        (lambda: GATConv(7, 5, edge_dim=3), "edge_dim is set"),
+        (lambda: GINEConv(nn.Linear(7, 5), edge_dim=2), "no fused operator for this layer"),
+    ],
+)
+def test_layers_that_cannot_be_fused_use_the_code_of_pyg(monkeypatch, conv, reason):
+    calls = counts_fused_calls(monkeypatch)
+    seed_everything(0)
+    model = conv()
+    fused = accelerate(model)
+    assert [row[2:] for row in accelerate.report(fused)] == [(False, reason)]
+    edge_attr = [torch.randn(90, 2)] if isinstance(model, GINEConv) else []
+    x, edge_index = torch.randn(20, 7), edges_of("plain")
+    torch.testing.assert_close(fused(x, edge_index, *edge_attr), model(x, edge_index, *edge_attr))
+    assert not calls
+
+
+@needs_native
+def test_explainers_see_the_messages(monkeypatch):
+    calls = counts_fused_calls(monkeypatch)
+    seed_everything(0)
+    x, edge_index = torch.randn(20, 7), edges_of("plain")
+    masks = []
+    model = GCN(7, 12, 2, 5)
+    for network in (model, accelerate(model)):
+        seed_everything(2)
+        settings = {"mode": "multiclass_classification", "task_level": "node", "return_type": "raw"}
+        explainer = Explainer(
+            network, GNNExplainer(epochs=5), explanation_type="model", edge_mask_type="object", model_config=settings
+        )
+        masks.append(explainer(x, edge_index).edge_mask)
+    torch.testing.assert_close(*masks)
+    calls.clear()
+    network(x, edge_index)
+    assert len(calls) == 2  # fused again after the explanation
+    accelerate(model.requires_grad_())(x, edge_index)
+    assert len(calls) == 4
+
+
+def test_edges_changed_in_place_and_other_graphs():
+    seed_everything(0)
+    model = GraphSAGE(7, 12, 2, 5).eval()
+    fused = accelerate(model)
+    for make in (lambda seed: edges_of("plain", seed=seed), lambda seed: edges_of("EdgeIndex", seed=seed)):
+        for seed in range(4):  # each edge index is freed: the next one often has its address
+            x, edge_index = torch.randn(20 + seed, 7), make(seed)
+            if isinstance(edge_index, EdgeIndex):
+                x = x[:20]
+            torch.testing.assert_close(fused(x, edge_index), model(x, edge_index))
+            plain = edge_index.as_tensor() if isinstance(edge_index, EdgeIndex) else edge_index
+            plain[0] = plain[0].flip(0)
+            torch.testing.assert_close(fused(x, edge_index), model(x, plain))
+
+
+@pytest.mark.filterwarnings("ignore:Using 'NeighborSampler':UserWarning")
+def test_batches_of_a_neighbor_loader():
+    seed_everything(0)
+    data = Data(x=torch.randn(60, 7), edge_index=torch.randint(60, (2, 400)))
+    for name in ("gcn", "sage, mean", "gin", "gat"):
+        model = MODELS[name]().eval()
+        fused = accelerate(model)
+        try:
+            batches = list(NeighborLoader(data, [4, 4], batch_size=16))
+        except ImportError:
+            pytest.skip("NeighborLoader needs pyg-lib or torch-sparse")
+        for batch in batches:
+            torch.testing.assert_close(
+                fused(batch.x, batch.edge_index), model(batch.x, batch.edge_index), rtol=1e-4, atol=1e-5
+            )
+
+
+def test_heterogeneous_models():
+    seed_everything(0)
+    types = (["a", "b"], [("a", "to", "b"), ("b", "to", "a")])
+    model = to_hetero(GraphSAGE((7, 7), 12, 2, 5), types)
+    x = {"a": torch.randn(20, 7), "b": torch.randn(10, 7)}
+    edges = {types[1][0]: edges_of("plain", 10), types[1][1]: edges_of("plain", 10)}
+    for ours, theirs in zip(accelerate(model)(x, edges).values(), model(x, edges).values(), strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:torch")
+def test_half_precision_and_autocast_use_the_code_of_pyg(monkeypatch):
+    calls = counts_fused_calls(monkeypatch)
+    x, edge_index, model = torch.randn(20, 7), edges_of("plain"), SAGEConv(7, 5)
+    fused = accelerate(model)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        torch.testing.assert_close(fused(x, edge_index), model(x, edge_index))
+    fused, model = accelerate(model).bfloat16(), model.bfloat16()
+    torch.testing.assert_close(fused(x.bfloat16(), edge_index), model(x.bfloat16(), edge_index))
+    assert not calls
+
+
+@pytest.mark.parametrize("conv", [GCNConv, SAGEConv, GATConv, GATv2Conv])
+def test_compiled_layers_use_the_code_of_pyg(conv):
+    x, edge_index, model = torch.randn(20, 7), edges_of("plain"), conv(7, 5)
+    compiled = torch.compile(accelerate(model), backend="eager", fullgraph=conv is SAGEConv)
+    with torch.no_grad():
+        torch.testing.assert_close(compiled(x, edge_index), model(x, edge_index))
+
+
+@needs_native
+def test_layers_that_are_fused_already_are_reported_so():
+    model = nn.ModuleList([FusedGATConv(7, 5), GATConv(7, 5)])
+    assert [row[1:] for row in accelerate.report(accelerate(model))] == [
+        ("FusedGATConv", True, ""),
+        ("GATConv", True, ""),
+    ]
+
+
+def test_lazy_parameters_cannot_be_shared():
+    model = SAGEConv(-1, 5)
+    with pytest.raises(ValueError, match="expected initialized parameters to share, got lazy ones; run the model once"):
+        accelerate(model)
+    x, edge_index = torch.randn(20, 7), edges_of("plain")
+    out = accelerate(model, inplace=True)(x, edge_index)
+    torch.testing.assert_close(accelerate(model)(x, edge_index), out)
+
+
+def test_only_modules_are_taken():
+    with pytest.raises(ValueError, match=r"expected a torch.nn.Module, got str; pass a model or a layer"):
+        accelerate("gcn")
+
+
+def test_sizes_that_do_not_match_get_the_error_of_pyg():
+    edge_index = EdgeIndex(edges_of("plain"), sparse_size=(20, 20))
+    with pytest.raises(ValueError, match="expected size 20"):
+        accelerate(SAGEConv(7, 5))(torch.randn(21, 7), edge_index)
