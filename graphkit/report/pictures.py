@@ -45,10 +45,11 @@ def class_section(run: RunFolder) -> list[Section]:
     if not result.get("confusion"):
         return []
     counts, names = torch.tensor(result["confusion"]), [row["name"] for row in result["classes"]]
-    items = f"test items of {len(run.fits)} runs" if len(run.fits) > 1 else "test items"
-    items += ", last epoch" if result.get("selected_on") == "fold" else ""
+    items = f"the test items of {len(run.fits)} runs" if len(run.fits) > 1 else "the test items"
+    if result.get("selected_on") == "fold":
+        items = "all folds together, last epoch"
     share = float(counts.diagonal().sum() / counts.sum().clamp(min=1))
-    caption = f"Counts over the {items}; {share:.1%} on the diagonal. Shading is the fraction of the true class."
+    caption = f"Counts over {items}; {share:.1%} on the diagonal. Shading is the fraction of the true class."
     figure = draw(run.path, confusion_matrix(counts, names), "confusion", "Confusion matrix", caption)
     return [Section("Classes", [*class_tables(result), figure])]
 
