@@ -211,7 +211,7 @@ def _number(value: Any, integer: bool) -> int | float:
 
 
 def _read_list(of_text: bool, value: Any) -> Any:
-    """Converts a value, an array or a tensor to a list; text may be comma-separated: ``4, 1``."""
+    """Converts a value, an array, a tensor or text such as ``4, 1`` to a list."""
     value = value.tolist() if hasattr(value, "tolist") else value
     if isinstance(value, str):
         items = [item.strip() for item in value.split(",")] if value.strip() else []

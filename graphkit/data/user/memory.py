@@ -125,7 +125,7 @@ def _save(content: Any, folder: Path, name: str) -> Path:
 
 
 def _attributes(graph: dict[str, Any], name: str) -> dict[str, Any]:
-    """Returns the attributes of a graph without Python objects; of others than arrays, the name of the type is kept.
+    """Returns the attributes of a graph, with type names for Python objects.
 
     Raises:
         InputError: If an array of the graph is an object of another type.
@@ -150,7 +150,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _tensor(value: Any) -> Any:
-    """Copies an array of numbers to a tensor, and other arrays and lists of NumPy values to lists of Python values.
+    """Copies numbers to a tensor, and other arrays to lists of Python values.
 
     A gap in a list of words is an empty word. Other values are returned unchanged.
     """
