@@ -13,13 +13,14 @@ from graphkit.experiments.driver import run
 from graphkit.experiments.keywords import train_layer
 from graphkit.experiments.run_folder import RunFolder
 from graphkit.nn.model_settings import CUSTOM
+from graphkit.settings import UNSET
 from graphkit.training.callbacks import Callback
 from graphkit.training.progress import LogProgress, make_progress
 
 
 def fit(
     model: Any = None,
-    data: Any = None,
+    data: Any = UNSET,
     *,
     task: str | None = None,
     target: str | Sequence[str] | None = None,
@@ -95,11 +96,11 @@ def fit(
     """
     with tempfile.TemporaryDirectory() as folder:
         is_own = model is not None and not isinstance(model, str)
-        in_memory = data is not None and not isinstance(data, str | os.PathLike)
+        in_memory = data is not UNSET and not isinstance(data, str | os.PathLike)
         graphs = save_object(data, Path(folder)) if in_memory else None
         layer = train_layer(
             model=CUSTOM if is_own else model,
-            dataset=None if data is None else str(graphs or data),
+            dataset=None if data is UNSET else str(graphs or data),
             task=task,
             target=target,
             smiles=smiles,

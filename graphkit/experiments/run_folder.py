@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from graphkit.experiments.predictions import Predictions
 
 
-@dataclass
+@dataclass(repr=False)
 class ResultFolder:
     """Folder of a run of any command.
 
@@ -37,6 +37,9 @@ class ResultFolder:
     path: Path
     config: RunConfig
     shard: dict[str, Any] | None = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.path)!r}, {self.config.command} on {self.config.data.name})"
 
     @cached_property
     def result(self) -> dict[str, Any]:
@@ -57,7 +60,7 @@ class ResultFolder:
         return cast(Path, _verb("graphkit.report", "report")(self.path))
 
 
-@dataclass
+@dataclass(repr=False)
 class RunFolder(ResultFolder):
     """Folder of a run with models; data and model are loaded at the first access.
 

@@ -90,6 +90,8 @@ def find_clips(paths: Sequence[str | Path]) -> list[Path]:
             files.append(path)
         else:
             raise FileNotFoundError(f"there is no file or folder '{path}'; check the path")
+    if not paths:
+        raise FileNotFoundError("expected files or folders of clips, got none; name at least one")
     if not files:
         where, kinds = ", ".join(f"'{path}'" for path in paths), ", ".join(SUFFIXES)
         raise FileNotFoundError(f"there is no clip in {where}; files of clips end in {kinds}")

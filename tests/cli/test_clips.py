@@ -9,6 +9,7 @@ import pytest
 from click.testing import Result
 
 from graphkit.data import load
+from graphkit.experiments import open_run
 from tests.fitting import fit
 
 Command = Callable[..., Result]
@@ -65,6 +66,11 @@ def test_export_writes_a_file_that_predicts(graphkit: Command, clip_run: Path, c
     assert missing.stderr == "Error: there is no file 'absent.onnx'; write one with graphkit export\n"
     assert graphkit("predict", run, clips).exit_code == 2 and graphkit("predict", "model.pt2").exit_code == 2
     assert len(json.loads(graphkit("predict", run, "--json").stdout)["predictions"]) == 34
+
+
+def test_new_clips_must_be_named(clip_run: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="expected files or folders of clips, got none"):
+        open_run(clip_run).predict([])
 
 
 def test_names_with_control_characters_reach_the_screen_escaped(graphkit: Command, clip_run: Path, clips: Path) -> None:

@@ -19,7 +19,7 @@ import pytest
 import torch
 
 import graphkit
-from graphkit.errors import InputError
+from graphkit.errors import InputError, InputTypeError
 from graphkit.experiments import RunFolder, fit_model
 
 SETTINGS: dict[str, Any] = {"model.hidden_channels": 4}
@@ -125,6 +125,16 @@ def test_package_lists_its_functions() -> None:
     assert {"__version__", "fit", "load", "open_run"} <= set(dir(graphkit))
     with pytest.raises(AttributeError, match="module 'graphkit' has no attribute 'fitt'"):
         graphkit.fitt  # noqa: B018
+
+
+def test_data_are_none_by_mistake_only(tmp_path: Path) -> None:
+    with pytest.raises(InputTypeError, match="`data` must be the name or path .*got NoneType"):
+        graphkit.fit("gcn", None, output=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_has_a_short_description(tmp_path: Path) -> None:
+    assert repr(_fit(tmp_path / "run")) == f"RunFolder('{tmp_path / 'run'}', train on karate)"
 
 
 def test_doctest() -> None:

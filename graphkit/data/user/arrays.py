@@ -72,7 +72,7 @@ def fields_from_arrays(
     if names and len(names) != num_nodes:
         raise InputError(f"{where}: `node_names` must have one entry per node, {num_nodes} in all (got {len(names)})")
     if not num_nodes:
-        raise InputError(f"{where} has no node; a graph needs at least one node in each part of the split")
+        raise InputError(f"{where} has no node; a graph needs at least one node")
     x = features_from(arrays["x"], num_nodes, where, names) if "x" in arrays else None
     edge_index = edges_from(arrays["edge_index"], num_nodes, where)
     return Fields(

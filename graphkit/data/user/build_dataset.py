@@ -87,7 +87,7 @@ def _edges(fields: Fields, directed: bool | None) -> Data:
         InputError: If there is no node, or an edge is invalid.
     """
     if not fields.num_nodes:
-        raise InputError(f"{fields.where} has no node; a graph needs at least one node in each part of the split")
+        raise InputError(f"{fields.where} has no node; a graph needs at least one node")
     check_edges(fields.edge_index, fields.num_nodes, fields.where, own=True)
     edge_index, weight, attributes = _merged(fields)
     data = Data(edge_index=edge_index, num_nodes=fields.num_nodes)

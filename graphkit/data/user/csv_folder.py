@@ -108,6 +108,8 @@ def _edges(edges: Table, number: dict[str, int], nodes: Path) -> tuple[torch.Ten
             if node is None:
                 integers = _whole_numbers(number) if integers is None else integers
                 node = integers.get(_integer(cell))
+            if not cell:
+                raise InputError(f"{edges.locate(row, name)} must not be empty; give the id of a node")
             if node is None:
                 raise InputError(
                     f"{edges.locate(row, name)} there is no node '{shown(cell)}' in '{nodes.name}'; add it there, or "

@@ -76,7 +76,7 @@ def fields_of_networkx(
     """
     names = list(graph.nodes)
     if not names:
-        raise InputError(f"{where} has no node; a graph needs at least one node in each part of the split")
+        raise InputError(f"{where} has no node; a graph needs at least one node")
     nested = {str(key) for _, row in graph.nodes(data=True) for key, value in row.items() if _is_nested(value)}
     left_out = nested
     if names_as_labels and all(row.get("label") in (None, name, str(name)) for name, row in graph.nodes(data=True)):

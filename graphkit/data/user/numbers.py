@@ -11,6 +11,13 @@ _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+")
 _OTHER_WAYS = (
     (r"\[.*\]|\(.+[,\s].*\)|\{.*\}", "a list", "write one column for each number"),
     (r"[+-]?\d+(?:[.,]\d+)?\s*%", "a percentage", "write 0.12 or 12 for 12 %"),
+    (
+        r"[\u2012-\u2015\u2212]\s*\d+(?:[.,]\d+)?",
+        "a number with another minus sign",
+        "write a hyphen before the number",
+    ),
+    (r"\(\d+(?:[.,]\d+)?\)", "a number in parentheses", "write a hyphen before the number if it is negative"),
+    (r"0[xX][0-9a-fA-F]+", "a hexadecimal number", "write decimal digits"),
     (r"[+-]?[$€£¥]\s*\d[\d.,]*|\d[\d.,]*\s*[$€£¥]", "an amount of money", "write the number alone"),
     (
         r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?:[ T].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}(?: .*)?",

@@ -265,7 +265,7 @@ def targets_of_array(
             f"(got {array.dtype} of shape {list(array.shape)}); correct it"
         )
     if not len(array):
-        raise InputError(f"{where} has no {level}; there must be at least one {level} in each part of the split")
+        raise InputError(f"{where} has no {level}; there must be at least one {level}")
     table = array[:, None] if array.ndim == 1 else array
     width = table.shape[1]
     kind = options.kind(level, width, where) or _kind_of_array(table, level)

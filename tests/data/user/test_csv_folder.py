@@ -123,6 +123,7 @@ BAD_EDGES = {
         EDGES.replace("cid,dan", "cid,eve"),
         "line 4, column 'target': there is no node 'eve'",
     ),
+    "empty id": (EDGES.replace("cid,dan", ",dan"), "line 4, column 'source': must not be empty; give the id of a node"),
     "unknown column": ("source,target,wieght\nann,bob,1\n", "unknown column 'wieght'; did you mean 'weight'"),
     "text as weight": ("source,target,weight\nann,bob,x\n", "line 2, column 'weight': must be a number"),
     "empty": ("", "edges.csv' is empty"),
