@@ -333,7 +333,7 @@ REFUSED = {
     "an edge to a missing node": Refused(
         "line 6, column 'target': there is no node 'eve' in 'nodes.csv'", edges=EDGES + "ann,eve\n"
     ),
-    "an edge without an end": Refused("line 6, column 'target': there is no node ''", edges=EDGES + "ann,\n"),
+    "an edge without an end": Refused("line 6, column 'target': must not be empty; give", edges=EDGES + "ann,\n"),
     "edges without a header": Refused(
         "edges.csv' has no column 'source' .found: ann, bob.", edges=EDGES.split("\n", 1)[1]
     ),
