@@ -114,7 +114,8 @@ def read_build(path: Path) -> tuple[str, str]:
 
 def has_cuda_kernel(operator: str) -> bool:
     """Returns whether a loaded library has a CUDA kernel of ``operator``."""
-    return torch._C._dispatch_has_kernel_for_dispatch_key(f"graphkit::{operator}", "CUDA")
+    name = f"graphkit::{operator}"  # a public operator may consist of several native ones
+    return hasattr(torch.ops.graphkit, operator) and torch._C._dispatch_has_kernel_for_dispatch_key(name, "CUDA")
 
 
 @torch.compiler.assume_constant_result
