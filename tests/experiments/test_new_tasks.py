@@ -147,7 +147,7 @@ WRONG: dict[str, dict[str, tuple[Any, str]]] = {
             tables(set={"train.label_smoothing": 0.1}),
             "`train.label_smoothing` is for tasks with one class",
         ),
-        "molecules": (tables(smiles="id"), "`data.smiles` is an option of your own graphs, not of"),
+        "molecules": (tables(smiles="id"), "`data.smiles` is an option of a table of molecules, not of"),
     },
     "graph-regression": {
         "width": (in_memory("graph-regression", {"y": torch.ones(1, 3)}), "graph 3: `y` must have as many entries"),
