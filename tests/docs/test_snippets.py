@@ -94,6 +94,7 @@ def with_python() -> list[Path]:
     return [page for page in PAGES if blocks(page, "python")]
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("page", with_python(), ids=label)
 def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if page.name == "molecules.md":

@@ -272,6 +272,7 @@ def test_half_precision_is_served_by_the_reference(dtype, reduce):
     torch.testing.assert_close(out.double(), aggregate(x, edge_index, weight, reduce), rtol=0.1, atol=0.1)
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("reduce", ["mean", "max"])
 @pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
 def test_compiles_without_a_break(backend, reduce):

@@ -47,6 +47,7 @@ os._exit(0)
 """
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("name", "threads"),
     [("aggregate", 1), ("factor_aggregate", 1), ("path_attention", 2), ("joint_affinity", 1), ("shortest_paths", 2)],
