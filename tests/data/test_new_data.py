@@ -39,6 +39,12 @@ def test_one_integer_column_is_the_categories_of_the_training_data() -> None:
         _check_widths(load_like(categories, trained, OWN), plain)
 
 
+def test_a_table_of_molecules_is_refused_by_a_model_of_graphs(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(InputError, match="read as a table of molecules, and .* karate have graphs; give graphs, such"):
+        load_like(tmp_path / "table.csv", load("karate"), OWN)
+
+
 def test_edge_features_have_the_width_of_the_training_data() -> None:
     trained = load(graphs([[0.0], [2.0], [1.0]], edge_attr=torch.ones(4, 2)))
     assert load_like(graphs([[0.0], [2.0], [1.0]], 3), trained, OWN).graphs[0].get("edge_attr") is None

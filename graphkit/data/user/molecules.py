@@ -89,7 +89,10 @@ def _read(
     if not path.is_file():
         raise FileNotFoundError(f"there is no file '{path}'; check the path, or give the name of a data set")
     if like is not None and not isinstance(like.encoder, AtomEncoder):
-        raise InputError(f"'{path}' has molecules, and the training data of {like.name} have graphs; give graphs")
+        raise InputError(
+            f"'{path}' is read as a table of molecules, and the training data of {like.name} have graphs; give graphs, "
+            "such as a folder with nodes.csv and edges.csv"
+        )
     require_rdkit(f"the table of molecules '{path}'")
     table = Table(path, keep_empty=True)
     where = f"'{path}'"
