@@ -10,7 +10,8 @@ from graphkit.screen import echo
 def report(runs: tuple[str, ...]) -> None:
     """Write an HTML report into each of the run folders RUNS.
 
-    The report is one file with settings, environment, training curves, scores and figures.
+    The report is one file with a verdict, settings, environment, training curves, scores and figures. Each
+    run of train is compared with the other ones on the same data.
 
     \b
     Example:
@@ -19,4 +20,4 @@ def report(runs: tuple[str, ...]) -> None:
     from graphkit.report import report as write_report
 
     for run in runs:
-        echo(f"report: {write_report(run)}")
+        echo(f"report: {write_report(run, [other for other in runs if other != run])}")

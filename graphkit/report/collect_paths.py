@@ -79,6 +79,39 @@ def path_examples(fit: RunFolder) -> list[PathExample]:
     return examples
 
 
+def attention_deviation(fit: RunFolder, count: int) -> float | None:
+    """Returns the mean relative deviation of attention from a uniform one.
+
+    Attention is that within the paths of one length of a node, in the first layer.
+
+    Args:
+        fit (RunFolder): Run of a model that attends to paths.
+        count (int): Number of test nodes, or of nodes of one test graph.
+
+    Returns:
+        The deviation; ``None`` if no node has several paths of one length.
+
+    Raises:
+        NoPicture: If the graph is too large.
+    """
+    model, dataset = cast(SPAGAN, fit.model), fit.dataset
+    ids = fit.split.test if fit.split.test.numel() else fit.split.train
+    data = dataset.graphs[0 if dataset.is_single_graph else int(ids[0])]
+    if data.num_edges > _LARGE:
+        raise NoPicture(f"a graph of {data.num_edges:,} edges is too large (at most {_LARGE:,})")
+    if dataset.is_single_graph:
+        paths = attended(model, dataset, ids[:count].tolist(), fit.config.train.batch_size)
+    else:
+        paths = attended_paths(model, data, list(range(min(int(data.num_nodes or 0), count))))
+    deviations = []
+    for of_node in paths.values():
+        for hops in {path.hops for path in of_node}:
+            attention = [path.attention or 0.0 for path in of_node if path.hops == hops]
+            if len(attention) > 1:
+                deviations += [abs(len(attention) * value - 1) for value in attention]
+    return float(np.mean(deviations)) if deviations else None
+
+
 def _distinct(paths: list[NodePath]) -> int:
     """Returns the number of paths without self paths."""
     return sum(not path.is_self for path in paths)

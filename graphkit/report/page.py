@@ -113,6 +113,7 @@ class Page:
     sections: Sequence[Section]
     tiles: Sequence[Tile] = ()
     warnings: Sequence[str] = ()
+    verdict: Sequence[str] = ()
 
 
 def render(page: Page) -> str:

@@ -1,6 +1,6 @@
 """Report of a run of any command: ``report.html`` and ``figures/``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,9 @@ from graphkit.distill.distill_config import DistillConfig
 from graphkit.distill.distill_result import check_distill_result
 from graphkit.errors import InputError
 from graphkit.experiments import RunFolder, config_of_folder, open_run
+from graphkit.experiments.compare import compare_runs
 from graphkit.files import write_text
-from graphkit.metrics.format_scores import PERCENT
+from graphkit.metrics.format_scores import PERCENT, format_score
 from graphkit.report import collect, scores
 from graphkit.report.continual_report import continual_page
 from graphkit.report.distill_report import distill_page
@@ -31,6 +32,7 @@ from graphkit.report.page import (
 )
 from graphkit.report.pictures import class_section, curves_section, picture_sections
 from graphkit.report.style import require_matplotlib, save_png
+from graphkit.report.verdict import verdict
 from graphkit.training.run_files import read_result
 
 _FACTORS = (
@@ -42,14 +44,16 @@ _FACTORS = (
 )
 
 
-def report(run: RunFolder | str | Path) -> Path:
+def report(run: RunFolder | str | Path, others: Sequence[RunFolder | str | Path] = ()) -> Path:
     """Writes ``report.html`` and the figures in ``figures/`` into a run folder.
 
-    The page contains settings, environment, curves, scores and figures, and needs neither other files nor a network.
-    Figures whose data cannot be loaded are omitted, with the reason.
+    The page contains a verdict, settings, environment, curves, scores and figures, and needs neither other files nor a
+    network. Figures whose data cannot be loaded are omitted, with the reason.
 
     Args:
         run (RunFolder or str or Path): Run of ``train``, ``distill`` or ``continual``, or its folder.
+        others (list, optional): Runs to compare a run of ``train`` with; those on other data are named as not
+            compared. (default: ``()``)
 
     Returns:
         The path of the page.
@@ -61,7 +65,7 @@ def report(run: RunFolder | str | Path) -> Path:
     """
     require_matplotlib()
     path = (run.path if isinstance(run, RunFolder) else Path(run)) / "report.html"
-    build = _page_builder(run)
+    build = _page_builder(run, others)
     try:
         write_text(path, render(build()))
     except FileNotFoundError:
@@ -72,17 +76,17 @@ def report(run: RunFolder | str | Path) -> Path:
     return path
 
 
-def _page_builder(run: RunFolder | str | Path) -> Callable[[], Page]:
+def _page_builder(run: RunFolder | str | Path, others: Sequence[RunFolder | str | Path]) -> Callable[[], Page]:
     """Returns the function that builds the page for the command of a run."""
     if isinstance(run, RunFolder):
-        return partial(run_page, run)
+        return partial(run_page, run, others)
     folder = Path(run)
     config = config_of_folder(folder)
     if config.command == "continual":
         return partial(continual_page, folder, _result(folder, "continual", check_continual_result))
     if isinstance(config, DistillConfig):
         return partial(distill_page, folder, config, _result(folder, "distill", check_distill_result))
-    return partial(run_page, open_run(folder))
+    return partial(run_page, open_run(folder), others)
 
 
 def _result(folder: Path, command: str, check: Callable[[dict[str, Any], Path], object]) -> dict[str, Any]:
@@ -122,8 +126,13 @@ def factor_picture(run: RunFolder | str | Path) -> Path:
     return save_png(figure, run.path / "figures" / "factors.png")
 
 
-def run_page(run: RunFolder) -> Page:
-    """Builds the page of a ``train`` run, and writes the figures."""
+def run_page(run: RunFolder, others: Sequence[RunFolder | str | Path] = ()) -> Page:
+    """Builds the page of a ``train`` run, and writes the figures.
+
+    Args:
+        run (RunFolder): The run.
+        others (list, optional): Runs to compare with. (default: ``()``)
+    """
     result, config = run.result, run.config
     title = f"{config.model.name} on {result.get('dataset', config.data.name)}"
     task = f"{result['task'].replace('-', ' ')}, " if "task" in result else ""
@@ -132,9 +141,17 @@ def run_page(run: RunFolder) -> Page:
         warning = "This run has not ended and has no scores yet. Continue it with graphkit train --resume."
         sections = [*curves_section(run), _reproduce(run), _settings(run)]
         return Page(title, lead, sections, warnings=[warning])
-    sections = [Section("Scores", _scores(run)), *class_section(run), *curves_section(run), *picture_sections(run)]
+    compared, reasons = _comparable(run, others)
+    comparison = [*_comparison(run, compared), *(Note(f"Not compared: {reason}") for reason in reasons)]
+    sections = [
+        Section("Scores", [*_scores(run), *comparison]),
+        *class_section(run),
+        *curves_section(run),
+        *picture_sections(run),
+    ]
     sections += [_reproduce(run), _settings(run)]
-    return Page(title, lead, sections, scores.headline(result), result.get("notes", ()))
+    notes = result.get("notes", ())
+    return Page(title, lead, sections, scores.headline(result), notes, verdict(run, compared))
 
 
 def _scores(run: RunFolder) -> list[Block]:
@@ -150,6 +167,40 @@ def _scores(run: RunFolder) -> list[Block]:
     if len(fits) > 1:
         blocks.append(Folded(f"All {len(fits)} runs", _runs(run), is_open=len(fits) <= 10))
     return blocks
+
+
+def _comparable(run: RunFolder, others: Sequence[RunFolder | str | Path]) -> tuple[list[RunFolder], list[str]]:
+    """Returns the runs that can be compared with a run, and why others cannot."""
+    compared, reasons = [], []
+    for other in others:
+        try:
+            opened = other if isinstance(other, RunFolder) else open_run(other)
+            compare_runs([run, opened])
+            compared.append(opened)
+        except InputError as error:
+            reasons.append(str(error))
+    return compared, reasons
+
+
+def _comparison(run: RunFolder, others: Sequence[RunFolder]) -> list[Block]:
+    """Returns the table of the run and the runs to compare with."""
+    if not others:
+        return []
+    result = compare_runs([run, *others])
+    percent = result["metric"] in PERCENT
+    rows: list[list[Cell]] = []
+    for entry in result["runs"]:
+        test = entry["against_first"]
+        row: list[Cell] = [entry["model"], Path(entry["run"]).name, scores.spread(entry["test"], percent)]
+        if test is None:
+            row += [None, None, None]
+        else:
+            p = None if test["p"] is None else f"{test['p']:.3f}"
+            row += [format_score(test["difference"], percent, sign=True), p, test["pairs"]]
+        rows.append(row)
+    head = ["model", "run", f"test {result['metric']}", "difference", "p", "shared seeds"]
+    note = "Differences to this run over the shared seeds, with a paired t-test; p is not corrected for several tests."
+    return [Table(head, rows, title="Comparison"), Note(note)]
 
 
 def _runs(run: RunFolder) -> Table:

@@ -74,11 +74,11 @@ def test_text_is_escaped_everywhere() -> None:
         Folded(NASTY, Note(NASTY)),
     ]
     assert {type(block) for block in blocks} == set(get_args(Block))
-    text = render(Page(NASTY, NASTY, [Section(NASTY, blocks)], [Tile(NASTY, NASTY, NASTY)], [NASTY]))
+    text = render(Page(NASTY, NASTY, [Section(NASTY, blocks)], [Tile(NASTY, NASTY, NASTY)], [NASTY], [NASTY]))
     tags = check(text)
-    assert "script" not in [tag for tag, _ in tags.seen] and len(fields(Page)) == 5
+    assert "script" not in [tag for tag, _ in tags.seen] and len(fields(Page)) == 6
     assert {name for _, attributes in tags.seen for name in attributes} <= {
-        "alt", "charset", "class", "content", "http-equiv", "lang", "name", "scope", "src",
+        "alt", "aria-label", "charset", "class", "content", "http-equiv", "lang", "name", "scope", "src",
     }  # fmt: skip
 
 
