@@ -11,7 +11,8 @@ from torch_geometric.nn import Linear as PyGLinear
 from torch_geometric.nn.models import GAT as PyGGAT
 
 from graphkit.errors import InputError, InputTypeError
-from graphkit.nn.conv.fused_gat_conv import FusedGATConv, HeadMeanLinear
+from graphkit.nn.accelerate import accelerate
+from graphkit.nn.conv.fused_gat_conv import HeadMeanLinear
 from graphkit.nn.models.baseline import Baseline
 from graphkit.nn.options import check_counts, check_flags, check_shares
 from graphkit.registry import register_model
@@ -35,8 +36,8 @@ class GAT(Baseline):
         residual (bool, optional): If ``True``, every layer but the first adds a linear map of its input, one per head;
             the last layer averages the maps. (default: ``False``)
         bias (bool, optional): If ``False``, the layers have no bias. (default: ``True``)
-        fused (bool, optional): If ``True``, the layers are :class:`~graphkit.nn.FusedGATConv`, with the same results up
-            to rounding. (default: ``False``)
+        fused (bool, optional): If ``False``, the layers are not accelerated; the results are the same up to rounding.
+            See :func:`graphkit.nn.accelerate`. (default: ``True``)
         edge_attr (str, optional): Name of an edge attribute with one number per edge, such as ``"edge_weight"``, that
             the attention takes into account; zero for self loops. (default: ``None``)
         options (optional): Arguments of :class:`Baseline`.
@@ -59,7 +60,7 @@ class GAT(Baseline):
         out_heads: int | None = None,
         residual: bool = False,
         bias: bool = True,
-        fused: bool = False,
+        fused: bool = True,
         edge_attr: str | None = None,
         **options: Any,
     ) -> None:
@@ -85,14 +86,13 @@ class GAT(Baseline):
             last = cast(GATConv, convs[-1])
             widths = (cast(int, last.in_channels), last.out_channels)
             convs[-1] = GATConv(*widths, heads=out_heads, concat=False, dropout=last.dropout, **of_convs)
-        if fused:
-            for index, conv in enumerate(convs):
-                convs[index] = _fused(conv, of_convs)
         for index in range(1, len(convs)) if residual else ():
             convs[index] = _with_residual(cast(GATConv, convs[index]))
         if attention_dropout is not None:
             for conv in convs:
                 cast(GATConv, conv).dropout = attention_dropout
+        if fused:
+            accelerate(self.body, inplace=True)
 
     def inputs(self, data: Data) -> dict[str, Any]:
         """Returns the arguments of ``forward``, with the edge attribute if it is set."""
@@ -116,15 +116,6 @@ class GAT(Baseline):
     ) -> torch.nn.Module:
         """Creates the stack of PyG layers; the output layer averages its heads."""
         return PyGGAT(in_channels, hidden, num_layers, out_channels, dropout=dropout, norm=norm, **options)
-
-
-def _fused(conv: torch.nn.Module, options: dict[str, Any]) -> FusedGATConv:
-    """Returns the fused layer of the same widths."""
-    if not isinstance(conv, GATConv):
-        raise InputError(f"`fused` is for layers of GAT (got {type(conv).__name__}); leave it out")
-    return FusedGATConv(
-        conv.in_channels, conv.out_channels, heads=conv.heads, concat=conv.concat, dropout=conv.dropout, **options
-    )
 
 
 def _with_residual(conv: GATConv) -> GATConv:

@@ -5,16 +5,19 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch_geometric import EdgeIndex
 from torch_geometric.data import Data
 from torch_geometric.nn import GCNConv
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 from torch_geometric.nn.models import GCN as PyGGCN
 
 from graphkit.errors import InputError
+from graphkit.nn.accelerate import accelerate
 from graphkit.nn.degree import check_edge_weight, in_degree
 from graphkit.nn.models.baseline import Baseline
 from graphkit.nn.models.graph_model import ReceptiveField
 from graphkit.nn.same_graph import SameGraph
+from graphkit.ops._native import has_native, serves
 from graphkit.registry import register_model
 
 #: Edges per chunk.
@@ -126,7 +129,7 @@ class GCN(Baseline):
 
 
 class _Body(PyGGCN):
-    """PyG stack of GCN layers that normalizes edges once.
+    """PyG stack of GCN layers, accelerated, that normalizes given edge weights once.
 
     The options are those of :class:`torch_geometric.nn.GCNConv`.
     """
@@ -140,19 +143,26 @@ class _Body(PyGGCN):
         normalize: bool = True,
         **options: Any,
     ) -> None:
-        super().__init__(*widths, normalize=False, **options)
         if add_self_loops and not normalize:
             raise InputError("expected `normalize` to be true if `add_self_loops` is, got false; leave one of them out")
         self.improved, self.cached, self.normalize = improved, cached and normalize, normalize
         self.add_self_loops = normalize if add_self_loops is None else add_self_loops
+        super().__init__(*widths, normalize=normalize, add_self_loops=self.add_self_loops, **options)
         self._kept: tuple[SameGraph, Tensor, Tensor] | None = None
+        accelerate(self, inplace=True)
 
     def forward(  # type: ignore[override]
         self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None, *, normalized: bool = False
     ) -> Tensor:
         """Returns the outputs of the nodes; ``normalized`` weights are used unchanged."""
-        if self.normalize and not normalized:
+        fused = _is_fused(x)
+        by_node = fused and edge_weight is None and not normalized and not self.cached
+        if self.normalize and not normalized and not by_node:
             edge_index, edge_weight = self._normalize(x, edge_index, edge_weight)
+        if fused and not by_node and type(edge_index) is Tensor:  # all layers share the groups of an EdgeIndex
+            edge_index = EdgeIndex(edge_index, sparse_size=(x.size(0), x.size(0)))
+        for conv in self.convs:  # fused layers without weights normalize by node, in the aggregation
+            conv.normalize = self.normalize and by_node
         return super().forward(x, edge_index, edge_weight)
 
     def _normalize(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -165,6 +175,13 @@ class _Body(PyGGCN):
         if self.cached:
             self._kept = (SameGraph(edge_index, edge_weight, num_nodes), *edges)
         return edges
+
+
+def _is_fused(x: Tensor) -> bool:
+    """Returns whether accelerated layers use the fused operator for these features."""
+    if torch.compiler.is_compiling() or torch.is_autocast_enabled(x.device.type):
+        return False
+    return has_native("aggregate_sum") and serves(x, "aggregate")
 
 
 def _normalized(data: Data, one_loop: bool) -> tuple[Tensor, Tensor]:

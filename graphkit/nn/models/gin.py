@@ -9,8 +9,11 @@ from torch_geometric.nn import MLP as PyGMLP
 from torch_geometric.nn import GINConv
 from torch_geometric.nn.models import GIN as PyGGIN
 
+from graphkit.nn.hooks import has_listeners
 from graphkit.nn.models.baseline import Baseline
+from graphkit.ops import aggregate
 from graphkit.ops._segments import widen
+from graphkit.ops.aggregate import REDUCTIONS
 from graphkit.registry import register_model
 
 
@@ -54,9 +57,9 @@ class _Body(PyGGIN):
 
 
 class _GINConv(GINConv):
-    """GIN layer that sums in float32 at least.
+    """GIN layer on the fused operator :func:`graphkit.ops.aggregate`.
 
-    Large sums saturate in half precision.
+    It sums in float32 at least, since large sums saturate in half precision, and takes sparse features.
     """
 
     def forward(self, x: Any, edge_index: Any, size: Any = None) -> Tensor:
@@ -64,11 +67,19 @@ class _GINConv(GINConv):
 
         Sparse features are projected before they are summed.
         """
-        if not isinstance(x, Tensor) or x.layout == torch.strided:
+        if not isinstance(x, Tensor) or size is not None:
             return super().forward(x, edge_index, size)
         first = self.nn.lins[0]
-        h = x @ first.weight.t()
-        out = self.propagate(edge_index, x=(h, h), size=size) + (1 + self.eps) * h
+        h = x if x.layout == torch.strided else x @ first.weight.t()
+        reduce = "sum" if self.aggr == "add" else self.aggr
+        fits = reduce in REDUCTIONS and self.flow == "source_to_target" and not has_listeners(self)
+        if fits and isinstance(edge_index, Tensor) and edge_index.layout == torch.strided:
+            out = aggregate(h, edge_index, reduce=reduce)
+        else:
+            out = self.propagate(edge_index, x=(h, h))
+        out = out + (1 + self.eps) * h
+        if h is x:
+            return self.nn(out)
         return _after_product(self.nn, out if first.bias is None else out + first.bias)
 
     # PyG parses these hints and does not support `X | None`.

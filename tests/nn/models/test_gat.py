@@ -1,6 +1,7 @@
 import pytest
 import torch
 from torch_geometric.data import Data
+from torch_geometric.nn import GATConv, GATv2Conv
 
 from graphkit.nn import GraphModel
 from graphkit.registry import get_model
@@ -55,8 +56,8 @@ def test_the_networks_of_the_distillation_paper_have_as_many_parameters_as_publi
 
 
 def test_fused_layers_and_residuals_give_what_plain_layers_give() -> None:
-    plain = make(num_layers=3, residual=True, out_heads=3)
-    fused = make(num_layers=3, residual=True, out_heads=3, fused=True)
+    plain = make(num_layers=3, residual=True, out_heads=3, fused=False)
+    fused = make(num_layers=3, residual=True, out_heads=3)
     assert [conv.res is not None for conv in plain.body.convs] == [False, True, True]
     fused.load_state_dict(plain.state_dict())
     inputs = plain.inputs(graph())
@@ -65,9 +66,9 @@ def test_fused_layers_and_residuals_give_what_plain_layers_give() -> None:
     last, x = plain.body.convs[-1], torch.randn(4, 8)
     per_head = torch.stack([x @ weight.t() for weight in last.res.weight])
     torch.testing.assert_close(last.res(x), per_head.mean(dim=0))
-    assert make(fused=True, edge_attr="edge_length").body.convs[0].lin_edge is not None
+    assert make(edge_attr="edge_length").body.convs[0].lin_edge is not None
 
 
-def test_fused_is_for_gat_only() -> None:
-    with pytest.raises(ValueError, match="`fused` is for layers of GAT .got GATv2Conv.; leave it out"):
-        make(fused=True, v2=True)
+def test_fused_layers_are_the_default_of_both_kinds_of_attention() -> None:
+    assert all(type(conv) not in (GATConv, GATv2Conv) for v2 in (False, True) for conv in make(v2=v2).body.convs)
+    assert [type(conv) for conv in make(fused=False).body.convs] == [GATConv, GATConv]
