@@ -28,8 +28,12 @@ __global__ void __launch_bounds__(kSegmentThreads)
     State state;
     state.clear();
     if (is_inside) {
-#pragma unroll 4
-      for (int64_t row = unit.begin + y; row < unit.end; row += down) op.add(state, unit.group, row, d);
+      int64_t row = unit.begin + y;
+      for (; row + 3 * down < unit.end; row += 4 * down) {  // no branch between the loads of four rows
+#pragma unroll
+        for (int k = 0; k < 4; ++k) op.add(state, unit.group, row + k * down, d);
+      }
+      for (; row < unit.end; row += down) op.add(state, unit.group, row, d);
     }
     for (int distance = across; distance < team; distance *= 2) state.merge(state.of_lane(distance));
     if (!is_inside) continue;

@@ -61,6 +61,16 @@ Groups check_groups(const Tensor& ptr, int64_t rows, int64_t longest, const OnDe
   return groups;
 }
 
+NodeEdges trust_neighbors(const Tensor& ptr, const Tensor& neighbors, int64_t nodes, const Tensor& x, int64_t places) {
+  STD_TORCH_CHECK(is_on_device(neighbors) && neighbors.scalar_type() == ScalarType::Int && neighbors.dim() == 2 &&
+                      (neighbors.size(1) == 1 || neighbors.size(1) == 2) && neighbors.is_contiguous(),
+                  "`neighbors` must be contiguous int32 [E, 1] or [E, 2] on the CUDA device");
+  const int64_t rows = x.size(0) == 0 || places == 0 ? 0 : neighbors.size(0);
+  const Groups groups = trust_groups(ptr, rows, kLongestGroup);
+  STD_TORCH_CHECK(groups.count == nodes, "`ptr` must hold one number more than there are nodes");
+  return {groups, neighbors.const_data_ptr<int32_t>(), neighbors.size(1), x.size(0), places, x.size(1), x.size(2)};
+}
+
 Indices indices_of(const Tensor& index, int64_t bound) {
   const bool wide = index.scalar_type() == ScalarType::Long;
   STD_TORCH_CHECK(is_on_device(index) && index.is_contiguous() && (wide || index.scalar_type() == ScalarType::Int),

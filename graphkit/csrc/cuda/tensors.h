@@ -2,6 +2,7 @@
 #pragma once
 
 #include "groups.h"
+#include "neighbors.h"
 #include "numbers.h"
 
 #include <torch/csrc/stable/accelerator.h>
@@ -55,6 +56,10 @@ int64_t row_width(const Tensor& x);
 Groups check_groups(const Tensor& ptr, int64_t rows, int64_t longest, const OnDeviceOf& on,
                     const Indices* first = nullptr, const Indices* second = nullptr);
 Groups trust_groups(const Tensor& ptr, int64_t rows, int64_t longest);
+
+// Edges of `nodes` nodes as group_neighbors returns them; `x` [M, H, C] has the features of the nodes at the other ends.
+// Validates shapes only: the numbers were validated when the edges were grouped, and kernels are safe for any.
+NodeEdges trust_neighbors(const Tensor& ptr, const Tensor& neighbors, int64_t nodes, const Tensor& x, int64_t places);
 
 // Contiguous numbers that must be from 0 to bound - 1: int64, or int32.
 Indices indices_of(const Tensor& index, int64_t bound);
