@@ -8,6 +8,7 @@ bottom up: :mod:`graphkit.ops` (operators), :mod:`graphkit.nn` (layers and model
 :mod:`graphkit.export` and :mod:`graphkit.cli`. Each is imported when it is used, so that ``import graphkit`` is fast.
 """
 
+import logging
 from typing import TYPE_CHECKING
 
 from graphkit.lazy import attach
@@ -28,3 +29,5 @@ __getattr__, __dir__ = attach(
         "open_run": "graphkit.experiments",
     },
 )
+
+logging.getLogger("graphkit").addHandler(logging.NullHandler())  # a program decides what is printed

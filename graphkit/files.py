@@ -10,14 +10,17 @@ import os
 import pickle
 import re
 import secrets
+import shutil
 import struct
+import sys
+import time
 import tokenize
 import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from graphkit.errors import InputError
@@ -181,11 +184,37 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
         try:
             os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))
             write(temporary)
-            with open(temporary, "rb") as file:
+            with open(temporary, "r+b") as file:  # Windows synchronizes only files that are open for writing
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
+            _replace(temporary, path)
         finally:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # on Windows, a file that is memory-mapped; the next write removes it
+                temporary.unlink(missing_ok=True)
+
+
+def _replace(source: Path, target: Path) -> None:
+    """Renames a file; on Windows, waits up to a second for readers of the target."""
+    for attempt in range(10):
+        try:
+            return os.replace(source, target)
+        except PermissionError:  # Windows does not replace a file that another process has open
+            if sys.platform != "win32" or target.is_dir() or attempt == 9:
+                raise
+            time.sleep(0.1)
+
+
+def link_or_copy(source: Path, link: Path) -> None:
+    """Creates a symbolic link to a file or folder, or a copy where there are no links.
+
+    File systems without symbolic links, and Windows without the right to create them, get a copy.
+    """
+    try:
+        link.symlink_to(source.resolve(), target_is_directory=source.is_dir())
+    except (OSError, NotImplementedError):
+        if source.is_dir():
+            shutil.copytree(source, link)
+        else:
+            shutil.copyfile(source, link)
 
 
 def unfinished(path: Path) -> str:
@@ -202,8 +231,8 @@ def unfinished(path: Path) -> str:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Writes a text file atomically, in UTF-8."""
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    """Writes a text file atomically, in UTF-8 and without translated line ends."""
+    write_atomically(path, lambda temporary: temporary.write_bytes(text.encode("utf-8")))
 
 
 def write_json(path: str | Path, content: Any) -> None:
@@ -288,7 +317,7 @@ def check_zip(path: str | Path) -> None:
         raise InputError(f"'{path}' is damaged ('{damaged}' does not match its checksum); fetch or write it again")
     for name in names:
         parts = PurePosixPath(name.replace("\\", "/"))
-        if parts.is_absolute() or ".." in parts.parts or (parts.parts and parts.parts[0].endswith(":")):
+        if parts.is_absolute() or ".." in parts.parts or any(PureWindowsPath(part).drive for part in parts.parts):
             raise InputError(
                 f"'{path}' has the unsafe member '{name}', a path outside of the target folder; use another archive"
             )

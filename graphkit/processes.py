@@ -3,6 +3,7 @@
 import hashlib
 import os
 import socket
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def alive(process: int, since: str = "") -> bool:
         since (str, optional): Start time of the process from :func:`started`, to detect reuse of the id.
             (default: ``""``)
     """
-    if os.name != "posix":
+    if sys.platform == "win32":  # where os.kill ends a process
         return True
     try:
         os.kill(process, 0)

@@ -1,7 +1,10 @@
 """Terminal output with escaped control characters."""
 
+import logging
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 #: Control characters (C0, DEL, C1), bidirectional marks, other line ends, lone surrogates, tags.
@@ -32,6 +35,31 @@ def echo(text: object = "", err: bool = False) -> None:
     encoding = getattr(sys.stderr if err else sys.stdout, "encoding", None) or "utf-8"
     safe = printable(text, lines=True).encode(encoding, "backslashreplace").decode(encoding)
     click.echo(safe, err=err)
+
+
+class _NoteHandler(logging.Handler):
+    """Handler that prints messages on standard error; warnings begin with ``note:``."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Prints a message."""
+        echo(f"{'note: ' if record.levelno >= logging.WARNING else ''}{record.getMessage()}", err=True)
+
+
+@contextmanager
+def showing_notes() -> Iterator[None]:
+    """Context that prints the messages of the data readers on standard error.
+
+    These are downloads, and files that are not the published ones.
+    """
+    logger, handler = logging.getLogger("graphkit.data"), _NoteHandler()
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def shown(value: Any) -> str:

@@ -1,11 +1,17 @@
+import ast
 import json
+import logging
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from graphkit.cli.main import main
-from graphkit.screen import printable
+from graphkit.screen import printable, showing_notes
+
+PACKAGE = Path(__file__).parent.parent / "graphkit"
+#: Files that print: the commands, the progress displays that are asked for, and generators that are run by hand.
+PRINTING = ("cli/", "testing/", "screen.py", "training/progress.py")
 
 
 @pytest.mark.parametrize(
@@ -33,3 +39,42 @@ def test_names_cannot_write_lines_or_escapes(tmp_path: Path) -> None:
     assert "\x1b" not in shown and "\x07" not in shown and "two\\u000alines" in shown
     wrong = CliRunner().invoke(main, ["train", "--dataset", "x\x1b[31m\u202ered.npz"])
     assert wrong.exit_code == 2 and "x\\u001b[31m\\u202ered.npz" in wrong.stderr and "\x1b" not in wrong.stderr
+
+
+def printing(tree: ast.AST) -> list[int]:
+    """Returns the lines that print or warn."""
+    calls = ("print", "echo", "click.echo", "click.secho", "tqdm", "tqdm.write", "warnings.warn", "pprint")
+    streams = ("sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__")
+    lines = []
+    for node in ast.walk(tree):
+        called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+        stream = called.rpartition(".")[0] in streams and called.endswith((".write", ".writelines"))
+        lines += [node.lineno] if called in calls or stream else []
+    return lines
+
+
+def test_only_commands_and_progress_displays_print() -> None:
+    wrong = {}
+    for path in PACKAGE.rglob("*.py"):
+        name = path.relative_to(PACKAGE).as_posix()
+        if not name.startswith(PRINTING):
+            wrong[name] = printing(ast.parse(path.read_text(encoding="utf-8")))
+    assert not {name: lines for name, lines in wrong.items() if lines}
+
+
+@pytest.mark.parametrize("code", ["print(x)", "warnings.warn(x)", "sys.stderr.write(x)", "tqdm(x)", "echo(x)"])
+def test_the_check_sees_what_prints(code: str) -> None:
+    assert printing(ast.parse(code)) and not printing(ast.parse(f"logger.info({code.partition('(')[2]}"))
+
+
+def test_notes_are_logged_and_printed_on_request_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    logger = logging.getLogger("graphkit.data")
+    level, count = logger.level, len(logger.handlers)
+    logger.warning("a\x1bb")
+    assert capsys.readouterr() == ("", "")
+    with showing_notes():
+        logger.warning("a\x1bb")
+        logger.info("downloading")
+    logger.warning("c")
+    assert capsys.readouterr() == ("", "note: a\\u001bb\ndownloading\n")
+    assert (logger.level, len(logger.handlers)) == (level, count)

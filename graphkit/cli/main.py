@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from graphkit.errors import InputError
-from graphkit.screen import echo, printable
+from graphkit.screen import echo, printable, showing_notes
 from graphkit.version import __version__
 
 #: Length limit of an error message.
@@ -154,3 +154,4 @@ def main() -> None:
         os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
         if "TORCHELASTIC_RUN_ID" in os.environ:  # silences a warning of DDP in phases that use all parameters
             os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    click.get_current_context().with_resource(showing_notes())

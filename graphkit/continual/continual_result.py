@@ -1,7 +1,6 @@
 """Result of a continual run: scores by strategy, over all seeds."""
 
 from collections.abc import Mapping, Sequence
-from math import isfinite
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any, Literal, TypedDict, get_args
@@ -11,6 +10,7 @@ from graphkit.continual.stream import StreamProtocol
 from graphkit.data import GraphDataset
 from graphkit.errors import InputError
 from graphkit.tasks import maximizes
+from graphkit.training.environment import rounded_mb
 from graphkit.training.run_result import REMEDY, Count, NotEmpty, NotNegative, Scores, check_result, summary
 
 #: Definition of the scores, stored in every result.
@@ -167,7 +167,7 @@ def combine_continual(
         "seeds": sorted({fit["seed"] for fit in fits}),
         "parameters": fits[0]["parameters"],
         "seconds": sum(fit["seconds"] for fit in fits),
-        "peak_memory_mb": round(peak_memory, 1) if isfinite(peak_memory) else None,
+        "peak_memory_mb": rounded_mb(peak_memory),
         "run": str(folder),
     }
 

@@ -92,7 +92,6 @@ def write_folder(
         write_array(private / "x.npy", _finite(chain([first], blocks)), shape, np.float32)
         for name, array in small.items():
             write_array(private / f"{name}.npy", rows_at_a_time(array), array.shape, array.dtype)
-        private.chmod(0o755)
         try:
             os.rename(private, folder)
         except OSError as error:

@@ -17,6 +17,7 @@ from graphkit.data.edges import plain_edge_index
 from graphkit.data.loading import apply_transform, load_object
 from graphkit.data.sources import is_path, resolve_root
 from graphkit.errors import InputError
+from graphkit.files import link_or_copy
 from graphkit.registry import get_dataset
 
 #: Attributes whose width must be that of the training data.
@@ -96,16 +97,16 @@ def _read_several(paths: Sequence[Path], dataset: GraphDataset, options: dict[st
     from graphkit.data.user.graph_folder import is_graph
     from graphkit.data.user.unread import unread
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # Windows keeps memory-mapped files
         for path in paths:
             link = Path(folder, path.name)
             if not path.exists():
                 raise FileNotFoundError(f"there is no file or folder '{path}'; check the path")
             if not is_graph(path) and path.name != "labels.csv":
                 raise unread(path)
-            if link.is_symlink():
+            if os.path.lexists(link):
                 raise InputError(f"expected graph files of different names, got '{path.name}' twice; rename one")
-            link.symlink_to(path.resolve())
+            link_or_copy(path, link)
         table, names = Path(folder, "labels.csv"), [path.name for path in paths]
         if not table.exists() and all(name.isprintable() and name == name.strip() for name in names):
             with table.open("w", encoding="utf-8", newline="") as file:  # keeps the order

@@ -3,9 +3,8 @@
 import contextlib
 import hashlib
 import io
+import logging
 import os
-import shutil
-import sys
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -19,10 +18,10 @@ import torch_geometric
 from graphkit.data.download import fetch_files, private_folder, publish, socket_timeout, unreachable_host
 from graphkit.data.sources import Request, Source, cache_folder, candidates, find_raw
 from graphkit.errors import InputError
-from graphkit.files import write_atomically
-from graphkit.screen import printable
+from graphkit.files import link_or_copy, write_atomically
 
 T = TypeVar("T")
+logger = logging.getLogger("graphkit.data")
 #: Version of the cache format.
 CACHE_FORMAT = 1
 #: SHA-256 digests of the published raw files.
@@ -42,7 +41,7 @@ def missing_files(request: Request, reason: str = "") -> FileNotFoundError:
 def read_files(request: Request, reader: Callable[[Path], T]) -> T:
     """Finds or downloads the raw files of a data set, verifies and reads them.
 
-    Pickles with a wrong digest are rejected; for other files a warning is printed.
+    Pickles with a wrong digest are rejected; for other files a warning is logged.
 
     Args:
         request (Request): Requested data set.
@@ -99,8 +98,8 @@ def _digest(path: Path) -> str:
 
 @cache
 def _note(text: str) -> None:
-    """Prints a line once per process."""
-    print(f"note: {printable(text)}", file=sys.stderr)
+    """Logs a warning once per process."""
+    logger.warning("%s", text)
 
 
 def read_cached(request: Request, reader: Callable[[Path], dict[str, Any]], key: str = "data") -> dict[str, Any]:
@@ -149,7 +148,9 @@ def read_raw(request: Request, reader: Callable[[str], T]) -> T:
     stage = cache_folder() / "processed" / f"{request.name}-{_fingerprint(request, raw)}"
     if not stage.is_dir():
         with private_folder(stage.parent) as folder:
-            _link(raw, folder / request.source.raw)
+            link = folder / request.source.raw
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link_or_copy(raw, link)
             _read(request, raw, reader, folder)
             publish(folder, stage)
     return _read(request, raw, reader, stage)
@@ -186,14 +187,6 @@ def _fingerprint(request: Request, raw: Path) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def _link(raw: Path, link: Path) -> None:
-    link.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        link.symlink_to(raw.resolve(), target_is_directory=True)
-    except OSError:  # file systems without symbolic links
-        shutil.copytree(raw, link)
-
-
 def _download(request: Request, reader: Callable[[str], Any] | None = None) -> Path:
     source = request.source
     if os.environ.get("GRAPHKIT_OFFLINE"):
@@ -204,7 +197,7 @@ def _download(request: Request, reader: Callable[[str], Any] | None = None) -> P
     if host:
         raise missing_files(request, f" ({host} cannot be reached from here)")
     target = cache_folder() / "raw" / source.folder / source.raw
-    print(f"downloading '{request.name}' from {source.address} to {printable(target)}", file=sys.stderr)
+    logger.info("downloading '%s' from %s to %s", request.name, source.address, target)
     try:
         with socket_timeout(), private_folder(cache_folder() / "raw") as folder:
             raw = folder / source.raw

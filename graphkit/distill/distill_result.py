@@ -13,7 +13,7 @@ from graphkit.distill.distill_config import ALONE, TEACHER, DistillConfig
 from graphkit.distill.load_teacher import TrainedRun
 from graphkit.errors import InputError
 from graphkit.training.cpu_settings import cpu_settings, sensible_threads
-from graphkit.training.environment import pick_device
+from graphkit.training.environment import pick_device, rounded_mb
 from graphkit.training.run_result import REMEDY, Count, NotEmpty, NotNegative, Scores, against, check_result
 
 #: Forward passes of each network, in turn with the others, in a measurement of latency.
@@ -116,7 +116,7 @@ def combine_distill(
         **{key: best[key] for key in ("test", "validation", "selected_on", "parameters")},
         "seeds": alone.result["seeds"],
         "seconds": sum(run.result["seconds"] for run in trained),
-        "peak_memory_mb": round(peak_memory, 1),
+        "peak_memory_mb": rounded_mb(peak_memory),
         "run": str(folder),
     }
 

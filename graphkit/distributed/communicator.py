@@ -4,6 +4,7 @@ import atexit
 import hashlib
 import os
 import re
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -202,6 +203,8 @@ def _meeting_place() -> dict[str, Any]:
     uses a different key prefix.
     """
     of = os.environ.get
+    if sys.platform == "win32":  # PyTorch's default picks a store that its build for Windows has
+        return {}
     if of("TORCHELASTIC_USE_AGENT_STORE") != "True" or of("LOCAL_WORLD_SIZE") != of("WORLD_SIZE"):
         return {}
     store = dist.TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), timeout=_PATIENCE)

@@ -1,6 +1,7 @@
 """Library of native operators: loading, availability and dispatch."""
 
 import os
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,6 +62,8 @@ def _load() -> _Library:
 
     rebuild = f"install a C++ compiler and torch >= 2.10, then {_AGAIN}"
     paths = sorted(_folder().glob("_C*.so"))
+    if not paths and sys.platform == "win32":
+        return _Library(False, "native operators are not built on Windows", "use Linux, macOS or WSL 2")
     if not paths:
         return _Library(False, "the native operators were not built when graphkit was installed", rebuild)
     try:

@@ -60,8 +60,12 @@ def gather_clips(clips: Iterable[Clip]) -> ClipStore:
     """
     with tempfile.TemporaryDirectory(prefix="graphkit-") as folder:
         write_store(Path(folder), clips)
-        store = open_store(Path(folder))
-        return replace(store, x=store.x.clone())
+        return _in_memory(open_store(Path(folder)))
+
+
+def _in_memory(store: ClipStore) -> ClipStore:
+    """Returns a store without memory-mapped files, so that Windows can delete them."""
+    return replace(store, x=store.x.clone())
 
 
 def write_store(folder: Path, clips: Iterable[Clip]) -> None:

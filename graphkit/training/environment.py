@@ -3,6 +3,7 @@
 import os
 import platform
 import sys
+from math import isfinite
 from typing import Any
 
 import numpy
@@ -62,12 +63,17 @@ def pick_device(name: str) -> torch.device:
 
 
 def peak_memory_mb(device: torch.device) -> float:
-    """Returns the peak memory in MiB, of the GPU for CUDA, else of the process."""
+    """Returns the peak memory of process or GPU in MiB; NaN if unknown."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
-    try:
-        import resource
-    except ImportError:  # not available on Windows
+    if sys.platform == "win32":
         return float("nan")
+    import resource
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def rounded_mb(peak: float) -> float | None:
+    """Rounds a peak memory in MiB for a result file; ``None`` for NaN."""
+    return round(peak, 1) if isfinite(peak) else None

@@ -16,6 +16,7 @@ from graphkit.errors import InputError
 from graphkit.files import read_json
 from graphkit.metrics import class_scores, fold_curve, paired_test
 from graphkit.tasks import maximizes
+from graphkit.training.environment import rounded_mb
 from graphkit.training.train_config import TrainConfig
 
 T = TypeVar("T")
@@ -242,7 +243,7 @@ def combine(
         "seeds": sorted({fit["seed"] for fit in fits}),
         "parameters": fits[0]["parameters"],
         "seconds": sum(fit["seconds"] for fit in fits),
-        "peak_memory_mb": round(peak_memory, 1) if isfinite(peak_memory) else None,
+        "peak_memory_mb": rounded_mb(peak_memory),
         "run": str(folder),
     }
 

@@ -99,7 +99,8 @@ def _read(request: Request, root: str, actions: int, bodies: str) -> ClipStore:
     store, raw = Path(root, "store"), Path(root, request.source.raw)
     if not (store / "index.npz").is_file():
         store.mkdir(exist_ok=True)
-        names = [name for path in map(raw.joinpath, MISSING) if path.is_file() for name in path.read_text().split()]
+        lists = [path.read_text(encoding="utf-8") for path in map(raw.joinpath, MISSING) if path.is_file()]
+        names = [name for text in lists for name in text.split()]
         folders = [path for path in (raw / FOLDER, raw / f"{FOLDER}120") if path.is_dir()]
         write_store(store, (clip for folder in folders for clip in read_ntu(folder, names, actions, bodies=bodies)))
     return open_store(store)
