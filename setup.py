@@ -7,12 +7,13 @@ works all the same, on plain PyTorch.
 
 There are two libraries: `_C` for the CPU and, beside a CUDA build of torch and where nvcc is found, `_cuda`. Neither
 needs the other to be built. `_cuda` is bound to one major version of CUDA: it is for the machine that builds it, and a
-wheel that holds it has a build tag such as `1cu13` in its name. Wheels to hand on are built with GRAPHKIT_BUILD_CUDA=0.
+wheel that holds it has a build tag such as `1cu13` in its name. `make dist` builds the wheels to hand on, without it.
 
 In the environment:
 
     CUDA_HOME             where CUDA lies, if nvcc is not on the PATH
     TORCH_CUDA_ARCH_LIST  for which GPUs, as "8.0 9.0+PTX"; by default those that are seen, or else one per generation
+    GRAPHKIT_BUILD_NATIVE 0: neither library, for a wheel of Python files; 1: a failure to build `_C` is an error
     GRAPHKIT_BUILD_CUDA   0: never, 1: also beside a torch without CUDA, only: nothing else, and a failure is an error
     GRAPHKIT_SANITIZE     1: `_C` for tests, with the address and the undefined-behaviour sanitizer
 """
@@ -202,9 +203,14 @@ def cuda_sources(torch: Torch) -> list[str]:
 
 def extensions() -> list[Extension]:
     """Returns the libraries that can be built: both, one, or none."""
+    native = os.environ.get("GRAPHKIT_BUILD_NATIVE", "")
+    if native == "0":
+        return []
     torch = find_torch()
     if torch is None or sys.platform == "win32":
         reason = "there is no torch >= 2.10 in this environment" if torch is None else "Windows is not supported"
+        if native == "1":
+            raise CompileError(f"GRAPHKIT_BUILD_NATIVE=1, but {reason}; install torch, and build without isolation")
         say(f"native operators are not built, since {reason}; PyTorch serves instead")
         return []
     sanitize = os.environ.get("GRAPHKIT_SANITIZE") == "1"
@@ -222,7 +228,7 @@ def extensions() -> list[Extension]:
         extra_link_args=sanitizers if sanitize else ["-Wl,-s"] if sys.platform == "linux" else [],
         language="c++",
         py_limited_api=True,
-        optional=not sanitize,
+        optional=not sanitize and native != "1",
     )
     only_cuda = os.environ.get("GRAPHKIT_BUILD_CUDA") == "only"
     cuda = Extension(

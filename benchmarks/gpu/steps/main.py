@@ -71,7 +71,7 @@ class Report:
 
 def now() -> str:
     """Returns the time of day."""
-    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 def write(path: Path, content: Row) -> None:
