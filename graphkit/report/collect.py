@@ -60,6 +60,15 @@ def test_values(run: RunFolder) -> tuple[Tensor, Tensor]:
     return torch.cat(predictions), torch.cat(targets)
 
 
+def class_outputs(fit: RunFolder) -> tuple[Tensor, Tensor, Tensor]:
+    """Returns outputs ``[B, C]``, probabilities ``[B, C]`` and classes ``[B]`` of the test items of a fit."""
+    batch_size = fit.config.train.batch_size
+    nodes = node_loader(fit.model, fit.dataset, batch_size)
+    batches = Batches(fit.dataset, fit.split.test, batch_size, torch.device("cpu"), nodes=nodes)
+    output, y = collect(fit.model, batches)
+    return output.float(), fit_task(fit.dataset, fit.split, fit.config.train).predict(output)[1].float(), y
+
+
 def true_examples(fit: RunFolder) -> list[FactorExample]:
     """Returns three test graphs with their true patterns and matched factors.
 

@@ -123,7 +123,7 @@ def _searched(result: dict[str, Any], percent: bool) -> Table:
 def performance_matrices(matrices: Mapping[str, Matrix], percent: bool = False) -> "Figure":
     """Draws one heat map per strategy: scores on tasks (columns) after tasks (rows).
 
-    All maps have the same color scale, from the lowest to the highest score.
+    The color scale is that of all scores, from 0 to 1 or 100 %.
 
     Args:
         matrices (dict): Performance matrices by strategy, with ``None`` for missing scores.
@@ -137,7 +137,7 @@ def performance_matrices(matrices: Mapping[str, Matrix], percent: bool = False) 
     if not finite or not sum(values.size for values in finite):
         raise InputError("a heat map needs at least one score (got none)")
     scale = 100 if percent else 1
-    low, high = (scale * function(np.concatenate(finite)) for function in (np.min, np.max))
+    close = scale * np.ptp(np.concatenate(finite)) < 10  # integers would not distinguish the scores
     with style():
         from matplotlib.colors import LinearSegmentedColormap, to_rgba
 
@@ -152,8 +152,8 @@ def performance_matrices(matrices: Mapping[str, Matrix], percent: bool = False) 
         image = None
         for axis, (name, array) in zip(axes, arrays.items(), strict=False):
             shown = scale * array
-            image = axis.imshow(shown, cmap=colors, vmin=low, vmax=max(high, low + 1e-9), interpolation="nearest")
-            _numbers(axis, shown, low, high, percent)
+            image = axis.imshow(shown, cmap=colors, vmin=0, vmax=scale, interpolation="nearest")
+            _numbers(axis, shown, close, percent)
             ticks = list(range(0, array.shape[0], 1 if array.shape[0] <= _ANNOTATED else 10))
             axis.set_xticks(ticks, [str(tick + 1) for tick in ticks])
             axis.set_yticks(ticks, [str(tick + 1) for tick in ticks])
@@ -175,16 +175,15 @@ def _learned(matrix: Matrix) -> np.ndarray:
     return array
 
 
-def _numbers(axis: Any, shown: np.ndarray, low: float, high: float, percent: bool) -> None:
-    """Prints the scores in the cells, if there is room."""
+def _numbers(axis: Any, shown: np.ndarray, close: bool, percent: bool) -> None:
+    """Prints the scores in the cells, if there is room; with a decimal if they are close to each other."""
     if shown.shape[0] > _ANNOTATED:
         return
     size = 8 if shown.shape[0] <= 6 else 5.5
-    close = high - low < 10 and shown.shape[0] <= 6  # integers would not distinguish the scores
-    digits = (1 if close else 0) if percent else 2
+    digits = int(close and shown.shape[0] <= 6) if percent else 2
     for (row, column), value in np.ndenumerate(shown):
         if np.isfinite(value):
-            dark = (value - low) / max(high - low, 1e-9) > 0.6
+            dark = value > (60 if percent else 0.6)
             text = f"{value:.{digits}f}"
             axis.text(column, row, text, ha="center", va="center", fontsize=size, color="white" if dark else INK)
 
@@ -201,7 +200,7 @@ def performance_over_tasks(matrices: Mapping[str, Matrix], metric: str = "score"
     with style():
         from matplotlib.ticker import MaxNLocator
 
-        figure = new_figure(9.2, 3.3)
+        figure = new_figure(10.8, 3.3)
         axes = figure.subplots(1, 2)
         for number, (name, matrix) in enumerate(matrices.items()):
             color, line = SERIES[number % len(SERIES)], "-" if number < len(SERIES) else "--"

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from statistics import stdev
 from typing import TYPE_CHECKING, Any
 
 from graphkit.errors import InputError
@@ -10,6 +11,9 @@ from graphkit.report.style import INK, LINE, MUTED, SERIES, new_figure, style
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+#: Largest number of runs that are drawn as lines; more are drawn as a band.
+LINES = 5
 
 Rows = Sequence[dict[str, Any]]
 
@@ -41,7 +45,7 @@ def training_curves(
     with style():
         from matplotlib.ticker import MaxNLocator
 
-        figure = new_figure(9.2 if scored else 5.0, 3.1)
+        figure = new_figure(10.8 if scored else 5.0, 3.1)
         axes = figure.subplots(1, 2 if scored else 1, squeeze=False)[0]
         _draw(axes[0], [_series(rows, "loss") for rows in runs], SERIES[0], "training")
         _draw(axes[0], [_series(rows, "validation_loss") for rows in runs], SERIES[1], held_out)
@@ -71,18 +75,23 @@ def _series(rows: Rows, key: str, scale: float = 1) -> tuple[list[float], list[f
 
 
 def _draw(axis: "Axes", curves: Sequence[tuple[list[float], list[float]]], color: str, label: str) -> None:
-    """Draws thin lines for the runs and a thick line for their mean."""
+    """Draws the mean of the runs as a thick line, with one line each or, for many, a band of one deviation."""
     curves = [curve for curve in curves if curve[0]]
     if not curves:
         return
     if len(curves) == 1:
         axis.plot(*curves[0], color=color, linewidth=1.5, label=label)
         return
-    for curve in curves:
-        axis.plot(*curve, color=color, linewidth=0.7, alpha=0.35)
+    if len(curves) <= LINES:
+        for curve in curves:
+            axis.plot(*curve, color=color, linewidth=0.7, alpha=0.35)
     values = [dict(zip(*curve, strict=True)) for curve in curves]
     shared = [epoch for epoch in curves[0][0] if all(epoch in value for value in values)]
     mean = [sum(value[epoch] for value in values) / len(values) for epoch in shared]
+    if len(curves) > LINES:
+        deviation = [stdev(value[epoch] for value in values) for epoch in shared]
+        low, high = ([m + sign * d for m, d in zip(mean, deviation, strict=True)] for sign in (-1, 1))
+        axis.fill_between(shared, low, high, color=color, alpha=0.18, linewidth=0)
     axis.plot(shared, mean, color=color, linewidth=1.8, label=f"{label} (mean of {len(curves)})")
 
 

@@ -1,5 +1,8 @@
 """Report page: typed content, and its rendering as one self-contained HTML file."""
 
+import base64
+import csv
+import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from graphkit.report.no_picture import NoPicture
-from graphkit.report.style import inline_svg, save_png
+from graphkit.report.style import inline_svg, save_png, svg_text
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -48,12 +51,20 @@ class Table:
         columns = range(1, len(self.head)) if self.rows else ()
         return {column for column in columns if all(_is_number(row[column]) for row in self.rows)}
 
+    def csv_url(self) -> str:
+        """Returns a ``data:`` URL with the table as CSV; empty without a head."""
+        if not any(self.head):
+            return ""
+        text = io.StringIO()
+        csv.writer(text).writerows([self.head, *(["" if cell is None else cell for cell in row] for row in self.rows)])
+        return _data_url("text/csv;charset=utf-8", text.getvalue())
+
 
 @dataclass(frozen=True)
 class Columns:
-    """Titled tables in columns."""
+    """Tables and figures in columns."""
 
-    tables: Sequence[Table]
+    blocks: "Sequence[Table | Figure]"
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,7 @@ class Figure:
         source (str, optional): URL of the image, if there is no ``svg``. (default: ``""``)
         label (str, optional): Text alternative of the image. (default: ``""``)
         wide (bool, optional): The SVG scrolls on a small screen instead of shrinking. (default: ``False``)
+        file_url (str, optional): ``data:`` URL of the figure as an SVG file. (default: ``""``)
     """
 
     caption: str
@@ -73,6 +85,7 @@ class Figure:
     source: str = ""
     label: str = ""
     wide: bool = False
+    file_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,7 +143,8 @@ def draw(
 ) -> Figure:
     """Saves a figure as ``figures/<name>.png``, and returns it as inline SVG."""
     save_png(figure, folder / "figures" / f"{name}.png")
-    return Figure(caption, Markup(inline_svg(figure, name, label)), wide=wide)
+    url = _data_url("image/svg+xml", svg_text(figure))
+    return Figure(caption, Markup(inline_svg(figure, name, label)), wide=wide, file_url=url)
 
 
 def attempt(make: Callable[..., Sequence[Block]], *args: Any) -> Sequence[Block]:
@@ -151,6 +165,11 @@ def reproduce(folder: Path, command: str, environment: Mapping[str, object] | No
     config = (folder / "config.yaml").read_text(encoding="utf-8")
     blocks: list[Block] = [Code(command), Folded("config.yaml", Code(config))]
     return [*blocks, Folded("environment", settings_table(environment))] if environment else blocks
+
+
+def _data_url(kind: str, text: str) -> str:
+    """Returns a ``data:`` URL of a text."""
+    return f"data:{kind};base64,{base64.b64encode(text.encode()).decode('ascii')}"
 
 
 def _is_number(cell: Cell) -> bool:

@@ -8,14 +8,16 @@ import torch
 from graphkit.experiments import RunFolder
 from graphkit.metrics.format_scores import PERCENT
 from graphkit.report import collect, collect_clips, collect_paths
+from graphkit.report.class_outputs import POINTS as OUTPUTS
+from graphkit.report.class_outputs import calibration, class_outputs_picture
 from graphkit.report.classes import class_tables
 from graphkit.report.clips import clip_animation, clip_strip, learned_graphs_picture
 from graphkit.report.confusion import confusion_matrix
 from graphkit.report.correlation import block_contrast, correlation_maps
-from graphkit.report.curves import training_curves
+from graphkit.report.curves import LINES, training_curves
 from graphkit.report.factors import coefficient_histograms, factor_graphs, found_beside_true
 from graphkit.report.no_picture import NoPicture, loading
-from graphkit.report.page import Block, Cell, Figure, Folded, Note, Section, Table, attempt, draw
+from graphkit.report.page import Block, Cell, Columns, Figure, Folded, Note, Section, Table, attempt, draw
 from graphkit.report.path_figures import attended_paths_picture
 from graphkit.report.regression import POINTS, TARGETS, predicted_values
 
@@ -30,7 +32,8 @@ def curves_section(run: RunFolder) -> list[Section]:
     epochs = [] if fold and len(result["seeds"]) > 1 else result.get("epochs", [])
     metric = result.get("metric", "score")
     figure = training_curves(runs, metric, epochs, "held-out fold" if fold else "validation", metric in PERCENT)
-    caption = "Thin lines are single runs. " if len(runs) > 1 else ""
+    lines = "Thin lines are single runs. " if len(runs) <= LINES else "Bands are one standard deviation over the runs. "
+    caption = lines if len(runs) > 1 else ""
     if any(row.get("phase", 1) != 1 for row in runs[0]):
         caption += "Dotted lines separate the phases of training. "
     if run.config.model.model_class.has_penalty:
@@ -51,7 +54,9 @@ def class_section(run: RunFolder) -> list[Section]:
     share = float(counts.diagonal().sum() / counts.sum().clamp(min=1))
     caption = f"Counts over {items}; {share:.1%} on the diagonal. Shading is the fraction of the true class."
     figure = draw(run.path, confusion_matrix(counts, names), "confusion", "Confusion matrix", caption)
-    return [Section("Classes", [*class_tables(result), figure])]
+    first, *others = class_tables(result)
+    assert isinstance(first, Table)
+    return [Section("Classes", [Columns([first, figure]), *others])]
 
 
 def picture_sections(run: RunFolder) -> list[Section]:
@@ -74,9 +79,30 @@ def picture_sections(run: RunFolder) -> list[Section]:
         parts.append(Section("Clips", attempt(_clips, run)))
         if run.best.model.returns_joint_attention:
             parts.append(Section("Learned graphs", attempt(_learned, run)))
+    if run.result.get("confusion"):
+        parts.insert(0, Section("Confidence", attempt(_confidence, run)))
     if dataset.task.endswith("regression") and run.result.get("test"):
         parts.append(Section("Predicted values", attempt(_values, run)))
     return parts
+
+
+def _confidence(run: RunFolder) -> list[Block]:
+    """Draws the calibration and the outputs of the test items of a classification."""
+    fit = run.best
+    output, probability, y = collect.class_outputs(fit)
+    if y.numel() < 2 or output.size(1) < 2:
+        raise NoPicture("it needs two test items and two classes at least")
+    result = calibration(probability, y)
+    which = "" if fit.path == run.path else f" of {fit.path.name}"
+    caption = (
+        f"Test items{which}. Left: accuracy of the items with similar confidence, with their number; the expected "
+        f"calibration error is {result.error:.1%}. Right: the outputs of the model on their first two principal "
+        "components, colored by true class."
+    )
+    if y.numel() > OUTPUTS:
+        caption += f" {OUTPUTS:,} of {y.numel():,} items."
+    figure = class_outputs_picture(output, result, y, fit.dataset.class_names)
+    return [draw(run.path, figure, "confidence", "Calibration, and outputs of the test items", caption, wide=True)]
 
 
 def _true_factors(run: RunFolder) -> list[Block]:

@@ -92,6 +92,15 @@ def save_png(figure: "Figure", path: str | Path) -> Path:
     return path
 
 
+def svg_text(figure: "Figure", transparent: bool = False) -> str:
+    """Renders a figure as the text of an SVG file, which is the same each time."""
+    buffer = io.StringIO()
+    with style():
+        options: dict[str, Any] = {"transparent": True} if transparent else {"facecolor": "white"}
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, **options)
+    return buffer.getvalue()
+
+
 def inline_svg(figure: "Figure", name: str, label: str) -> str:
     """Renders a figure as an ``<svg>`` element with the colors of the page.
 
@@ -102,10 +111,7 @@ def inline_svg(figure: "Figure", name: str, label: str) -> str:
     """
     from html import escape
 
-    buffer = io.StringIO()
-    with style():
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    text = buffer.getvalue()
+    text = svg_text(figure, transparent=True)
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'\bid="', f'id="{name}-', text)

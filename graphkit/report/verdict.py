@@ -68,12 +68,13 @@ def _difference(run: RunFolder, other: RunFolder) -> str:
     if test is None:
         return f"No seed is shared with {name}: the two runs cannot be compared."
     gain = test["difference"] if result["maximize"] else -test["difference"]
-    change = f"{'gain' if gain >= 0 else 'loss'} against {name}: {format_score(abs(gain), percent)}"
+    points = " points" if percent else ""
+    change = f"{'Gain' if gain >= 0 else 'Loss'} against {name}: {format_score(abs(gain), percent)}{points}"
     pairs = f"{test['pairs']} shared seed{'' if test['pairs'] == 1 else 's'}"
     if test["p"] is None:
-        return f"{change}, {pairs}: no claim.".capitalize()
+        return f"{change}, {pairs}: no claim."
     claim = "significant" if test["p"] < _LEVEL else "not significant"
-    return f"{change}, p = {test['p']:.3f}, {pairs}: {claim} at the level {_LEVEL:g}.".capitalize()
+    return f"{change}, p = {test['p']:.3f}, {pairs}: {claim} at the level {_LEVEL:g}."
 
 
 def _trivial(run: RunFolder) -> list[str]:
@@ -138,8 +139,9 @@ def _factors(run: RunFolder) -> list[str]:
         ]
     off = [str(factor) for factor in range(count) if values[:, factor].max() < 0.01]
     if off:
-        named, verb = ("Factors ", "have") if len(off) > 1 else ("Factor ", "has")
-        statements.append(f"{named}{', '.join(off)} of the first layer {verb} no edges (coefficients below 0.01).")
+        named, verb = ("Factors", "have") if len(off) > 1 else ("Factor", "has")
+        listed = ", ".join(off[:-1]) + f" and {off[-1]}" if len(off) > 1 else off[0]
+        statements.append(f"{named} {listed} of the first layer {verb} no edges (coefficients below 0.01).")
     return statements
 
 

@@ -111,7 +111,7 @@ def test_the_report_of_a_run_on_clips(tmp_path: Path) -> None:
     assert "block 2" in text and not re.search(r"""(?:src|href)=["'](?!#|data:)""", text)
     names = sorted(file.name for file in (tmp_path / "run" / "figures").iterdir())
     assert "Counts over the test items" in text
-    assert names == ["clips.gif", "clips.png", "confusion.png", "curves.png", "graphs.png"]
+    assert names == ["clips.gif", "clips.png", "confidence.png", "confusion.png", "curves.png", "graphs.png"]
 
 
 def test_of_many_clips_only_some_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ def test_a_map_for_each_strategy_on_one_scale() -> None:
     first, second = figure.axes[:2]
     assert first.get_title() == "twp" and texts(first) == ["90", "80", "85", "70", "81", "88"]  # not of tasks to come
     assert texts(second) == ["90", "91", "92"]
-    assert first.images[0].get_clim() == second.images[0].get_clim() == (70, 92)
+    assert first.images[0].get_clim() == second.images[0].get_clim() == (0, 100)
 
 
 def test_maps_of_many_tasks_have_no_numbers() -> None:

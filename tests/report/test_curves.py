@@ -53,3 +53,12 @@ def test_a_line_stands_between_two_phases() -> None:
         assert [line.get_xdata() for line in axis.get_lines() if line.get_linestyle() == ":"] == [[2.5, 2.5]]
     plain = training_curves([rows([0.1, 0.5, 0.9])])
     assert not [line for axis in plain.axes for line in axis.get_lines() if line.get_linestyle() == ":"]
+
+
+def test_many_runs_are_a_band_of_one_deviation() -> None:
+    figure = training_curves([rows([0.1 * number, 0.5]) for number in range(6)], "accuracy")
+    axis = figure.axes[1]
+    assert len(axis.get_lines()) == 1
+    band = axis.collections[0].get_datalim(axis.transData)
+    mean, deviation = 0.25, (sum((0.1 * number - 0.25) ** 2 for number in range(6)) / 5) ** 0.5
+    assert [band.y0, band.y1] == pytest.approx([mean - deviation, 0.5])

@@ -1,3 +1,4 @@
+import base64
 from dataclasses import fields
 from html.parser import HTMLParser
 from typing import get_args
@@ -78,8 +79,16 @@ def test_text_is_escaped_everywhere() -> None:
     tags = check(text)
     assert "script" not in [tag for tag, _ in tags.seen] and len(fields(Page)) == 6
     assert {name for _, attributes in tags.seen for name in attributes} <= {
-        "alt", "aria-label", "charset", "class", "content", "http-equiv", "lang", "name", "scope", "src",
+        "alt", "aria-label", "charset", "class", "content", "download", "href", "http-equiv", "lang", "name", "scope",
+        "src",
     }  # fmt: skip
+
+
+def test_tables_are_files_too() -> None:
+    url = Table(["a", "b, c"], [["x", 1], ["é", None]]).csv_url()
+    assert url.startswith("data:text/csv;charset=utf-8;base64,")
+    assert base64.b64decode(url.partition("base64,")[2]).decode() == 'a,"b, c"\r\nx,1\r\né,\r\n'
+    assert settings_table({"a": 1}).csv_url() == ""
 
 
 def test_text_that_is_svg_is_escaped_unless_it_is_marked() -> None:

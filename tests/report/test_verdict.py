@@ -85,7 +85,7 @@ def test_uniform_attention(tmp_path: Path) -> None:
 
 def test_reports_of_several_runs_compare_them(plain_run: Path, node_run: Path, factor_run: Path) -> None:
     text = report(plain_run, [node_run, factor_run]).read_text(encoding="utf-8")
-    assert re.search(r"<li>(Gain|Loss) against factorgcn: \d+\.\d+, 1 shared seed: no claim.</li>", text)
+    assert re.search(r"<li>(Gain|Loss) against factorgcn: \d+\.\d+ points, 1 shared seed: no claim.</li>", text)
     assert "<h3>Comparison</h3>" in text and "Not compared: the runs" in text
     assert "Comparison" not in report(plain_run).read_text(encoding="utf-8")
 
@@ -96,6 +96,8 @@ def test_paired_differences(plain_run: Path, node_run: Path) -> None:
         test = {"mean": sum(scores) / 3, "std": 0.01, "runs": scores}
         run.result = {**run.result, "test": test, "seeds": [0, 1, 2]}
     statement = next(text for text in verdict(first, [other]) if "factorgcn" in text)
-    assert re.fullmatch(r"Gain against factorgcn: 10\.00, p = 0\.00\d, 3 shared seeds: significant at .*", statement)
+    assert re.fullmatch(
+        r"Gain against factorgcn: 10\.00 points, p = 0\.00\d, 3 shared seeds: significant at .*", statement
+    )
     other.result["test"]["runs"] = [0.9, 0.7, 0.83]
     assert "not significant" in verdict(first, [other])[0]
