@@ -1,8 +1,8 @@
 """Gradient projections of GEM and A-GEM."""
 
 import numpy as np
+import scipy
 import torch
-from scipy.optimize import nnls
 from torch import Tensor
 
 from graphkit.errors import InputError
@@ -97,7 +97,7 @@ def _nonnegative_least_squares(matrix: np.ndarray, target: np.ndarray) -> np.nda
     If the solver of SciPy fails, coordinate descent is used.
     """
     try:
-        return nnls(matrix, target, maxiter=max(100, 30 * matrix.shape[1]))[0]
+        return scipy.optimize.nnls(matrix, target, maxiter=max(100, 30 * matrix.shape[1]))[0]
     except (RuntimeError, ValueError, np.linalg.LinAlgError):
         gram, product = matrix.T @ matrix, matrix.T @ target
         v = np.zeros(matrix.shape[1])

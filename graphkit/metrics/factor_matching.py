@@ -1,8 +1,8 @@
 """Matching of factors to true patterns, per graph or fixed for all graphs."""
 
 import numpy as np
+import scipy
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from graphkit.metrics.edit_distance import EditDistances
@@ -32,7 +32,7 @@ def assign_factors(edits: EditDistances, seed: int = 0) -> Tensor:
         patterns = presence[graph].nonzero()[0]
         patterns = patterns[priority[graph, patterns].argsort()]
         cost = _with_empty_graphs(distance[graph, patterns], size[graph, patterns])
-        rows, columns = linear_sum_assignment(cost)
+        rows, columns = scipy.optimize.linear_sum_assignment(cost)
         real = columns < num_factors
         result[graph, patterns[rows[real]]] = permutation[graph, columns[real]]
     return assignment.to(edits.distance.device)
@@ -69,7 +69,7 @@ def fixed_matching(edits: EditDistances) -> Tensor:
     total = (edits.distance * weight.unsqueeze(2)).sum(dim=0).cpu().numpy()
     size = (edits.size * weight).sum(dim=0).cpu().numpy()
     matching = torch.full((total.shape[0],), -1, dtype=torch.long)
-    for pattern, factor in zip(*linear_sum_assignment(_with_empty_graphs(total, size)), strict=True):
+    for pattern, factor in zip(*scipy.optimize.linear_sum_assignment(_with_empty_graphs(total, size)), strict=True):
         if factor < total.shape[1]:
             matching[pattern] = int(factor)
     return matching.to(edits.distance.device)

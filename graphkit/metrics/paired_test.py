@@ -5,7 +5,7 @@ from math import isfinite
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from graphkit.errors import InputError
 
@@ -69,6 +69,6 @@ def paired_test(first: Sequence[float], second: Sequence[float]) -> PairedTest:
     # The deviation of equal differences consists of rounding errors only.
     if std is not None and std > 1e-12 * float(np.abs(difference).max()):
         t = float(difference.mean()) / (std / difference.size**0.5)
-        p = float(2 * stats.t.sf(abs(t), difference.size - 1))
+        p = float(2 * scipy.stats.t.sf(abs(t), difference.size - 1))
     wins, losses = int((difference > 0).sum()), int((difference < 0).sum())
     return PairedTest(float(difference.mean()), std, t, p, difference.size, wins, losses)

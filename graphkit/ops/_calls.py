@@ -12,6 +12,22 @@ _LONG = 2**14  # numbers in a tensor: smaller calls are too short to be interrup
 _INTERRUPTED = "interrupted by a signal"  # message of the native code
 
 
+def register_fake(operator: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorates the fake kernel of an operator of the native library.
+
+    PyTorch searches for the module of its caller, which takes milliseconds per file: here it is one file for all.
+
+    Args:
+        operator (str): Name of the operator.
+    """
+
+    def register(kernel: Callable[..., Any]) -> Callable[..., Any]:
+        torch.library.register_fake(f"graphkit::{operator}", kernel)
+        return kernel
+
+    return register
+
+
 def takes_plain_derivatives() -> bool:
     """Returns whether derivatives are computed by plain reverse mode.
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphkit.ops._calls import call_native, takes_plain_derivatives
+from graphkit.ops._calls import call_native, register_fake, takes_plain_derivatives
 from graphkit.ops._edges import check_node_ids
 from graphkit.ops._native import has_native, serves
 
@@ -106,11 +106,11 @@ def _double_backward(ctx: Any, v: Tensor) -> tuple[Tensor | None, ...]:
 
 if _NATIVE:
 
-    @torch.library.register_fake("graphkit::edge_similarity")
+    @register_fake("edge_similarity")
     def _fake(z: Tensor, source: Tensor, target: Tensor, measure: int) -> Tensor:
         return z.new_empty(source.shape)
 
-    @torch.library.register_fake("graphkit::edge_similarity_backward")
+    @register_fake("edge_similarity_backward")
     def _backward_fake(grad: Tensor, z: Tensor, source: Tensor, target: Tensor, measure: int) -> Tensor:
         return z.new_empty(z.shape)
 

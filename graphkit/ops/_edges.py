@@ -9,7 +9,7 @@ from torch_geometric import EdgeIndex
 
 from graphkit.errors import InputError
 from graphkit.ops._arguments import INDEX_TYPES, check_tensors, describe, has_values
-from graphkit.ops._calls import call_native
+from graphkit.ops._calls import call_native, register_fake
 from graphkit.ops._native import has_native
 
 
@@ -83,11 +83,11 @@ def _group(edge_index: Tensor, num_nodes: int) -> tuple[Tensor, Tensor]:
 
 if has_native("group_edges"):
 
-    @torch.library.register_fake("graphkit::group_edges")
+    @register_fake("group_edges")
     def _group_edges_fake(index: Tensor, other: Tensor, num_nodes: int) -> tuple[Tensor, Tensor]:
         return index.new_empty(num_nodes + 1), index.new_empty(index.size(0))
 
-    @torch.library.register_fake("graphkit::transpose_edges")
+    @register_fake("transpose_edges")
     def _transpose_edges_fake(ptr: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
         return ptr.new_empty(ptr.size(0)), other.new_empty(other.size(0))
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 from torch_geometric import EdgeIndex
 
-from graphkit.ops._calls import call_native
+from graphkit.ops._calls import call_native, register_fake
 from graphkit.ops._edges import edge_state
 from graphkit.ops._native import has_native
 
@@ -92,7 +92,7 @@ def _group(edge_index: Tensor, num_sources: int, num_targets: int, loops: int, p
 
 if has_native("group_neighbors"):
 
-    @torch.library.register_fake("graphkit::group_neighbors")
+    @register_fake("group_neighbors")
     def _group_fake(
         target: Tensor, source: Tensor, num_targets: int, num_sources: int, loops: int, places: bool
     ) -> tuple[Tensor, Tensor]:
@@ -100,6 +100,6 @@ if has_native("group_neighbors"):
         rows = target.new_empty(target.size(0) + extra, 2 if places else 1, dtype=torch.int32)
         return target.new_empty(num_targets + 1), rows
 
-    @torch.library.register_fake("graphkit::transpose_neighbors")
+    @register_fake("transpose_neighbors")
     def _transpose_fake(ptr: Tensor, neighbors: Tensor, num_other: int) -> tuple[Tensor, Tensor]:
         return ptr.new_empty(num_other + 1), neighbors.new_empty(neighbors.shape)

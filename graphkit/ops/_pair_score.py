@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import leaky_relu
 
-from graphkit.ops._calls import call_native
+from graphkit.ops._calls import call_native, register_fake
 from graphkit.ops._native import has_native
 from graphkit.ops._neighbors import Neighbors, transposed
 
@@ -83,13 +83,13 @@ def _double_backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
 
 if has_native("pair_score"):
 
-    @torch.library.register_fake("graphkit::pair_score")
+    @register_fake("pair_score")
     def _fake(
         source: Tensor, target: Tensor, att: Tensor, slope: float, ptr: Tensor, neighbors: Tensor, *edges: Any
     ) -> Tensor:
         return source.new_empty(neighbors.size(0), source.size(1))
 
-    @torch.library.register_fake("graphkit::pair_score_backward")
+    @register_fake("pair_score_backward")
     def _backward_fake(
         grad: Tensor, source: Tensor, target: Tensor, att: Tensor, *edges: Any
     ) -> tuple[Tensor, Tensor, Tensor]:

@@ -9,7 +9,7 @@ from torch_geometric import EdgeIndex
 
 from graphkit.errors import InputError
 from graphkit.ops._arguments import FLOAT_TYPES, check_tensors, describe, is_whole
-from graphkit.ops._calls import call_native
+from graphkit.ops._calls import call_native, register_fake
 from graphkit.ops._edges import check_edges, check_node_ids
 from graphkit.ops._native import offer, serves
 from graphkit.ops._neighbors import Neighbors, group_neighbors, transposed
@@ -207,7 +207,7 @@ def _match_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
 
 if _NATIVE:
 
-    @torch.library.register_fake("graphkit::aggregate_sum")
+    @register_fake("aggregate_sum")
     def _sum_fake(
         x: Tensor,
         weight: Tensor | None,
@@ -219,7 +219,7 @@ if _NATIVE:
     ) -> Tensor:
         return x.new_empty(ptr.size(0) - 1, *x.shape[1:])
 
-    @torch.library.register_fake("graphkit::aggregate_dot")
+    @register_fake("aggregate_dot")
     def _dot_fake(
         own: Tensor,
         x: Tensor,
@@ -231,7 +231,7 @@ if _NATIVE:
     ) -> Tensor:
         return x.new_empty(neighbors.size(0), x.size(1))
 
-    @torch.library.register_fake("graphkit::aggregate_max")
+    @register_fake("aggregate_max")
     def _max_fake(
         x: Tensor,
         ptr: Tensor,
@@ -243,7 +243,7 @@ if _NATIVE:
         nodes = ptr.size(0) - 1
         return x.new_empty(nodes, *x.shape[1:]), x.new_empty(nodes if counts else 0, *x.shape[1:])
 
-    @torch.library.register_fake("graphkit::aggregate_match")
+    @register_fake("aggregate_match")
     def _match_fake(x: Tensor, key: Tensor, own: Tensor, *edges: Any) -> Tensor:
         return own.new_empty(own.shape)
 

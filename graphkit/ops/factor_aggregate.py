@@ -7,7 +7,7 @@ from torch import Tensor
 
 from graphkit.errors import InputError
 from graphkit.ops._arguments import FLOAT_TYPES, check_number, check_tensors, describe
-from graphkit.ops._calls import call_native
+from graphkit.ops._calls import call_native, register_fake
 from graphkit.ops._edges import check_edge_values, check_edges, check_node_ids, group_edges
 from graphkit.ops._native import offer, serves
 
@@ -120,7 +120,7 @@ def _double_backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
 
 if _NATIVE:
 
-    @torch.library.register_fake("graphkit::factor_aggregate")
+    @register_fake("factor_aggregate")
     def _fake(
         h: Tensor,
         source: Tensor,
@@ -133,7 +133,7 @@ if _NATIVE:
     ) -> Tensor:
         return h.new_empty(h.size(0), source.size(1), h.size(-1))
 
-    @torch.library.register_fake("graphkit::factor_aggregate_backward")
+    @register_fake("factor_aggregate_backward")
     def _backward_fake(
         grad: Tensor, h: Tensor, source: Tensor, target: Tensor, *edges_and_gain: Any
     ) -> tuple[Tensor, Tensor, Tensor]:

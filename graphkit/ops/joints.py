@@ -7,7 +7,7 @@ from torch import Tensor
 
 from graphkit.errors import InputError
 from graphkit.ops._arguments import check_flags, describe
-from graphkit.ops._calls import call_native
+from graphkit.ops._calls import call_native, register_fake
 from graphkit.ops._clips import (
     check_companion,
     check_floats,
@@ -131,7 +131,7 @@ def _backward_mix(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
 
 if _NATIVE_MIX:
 
-    @torch.library.register_fake("graphkit::joint_mix")
+    @register_fake("joint_mix")
     def _fake_mix(x: Tensor, weight: Tensor, ptr: Tensor, bias: Tensor | None, rectify: bool) -> Tensor:
         return x.new_empty(x.shape)
 
@@ -213,7 +213,7 @@ def _backward_compare(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
 
 if _NATIVE_COMPARE:
 
-    @torch.library.register_fake("graphkit::joint_affinity")
+    @register_fake("joint_affinity")
     def _fake_compare(a: Tensor, b: Tensor, ptr: Tensor) -> Tensor:
         return a.new_empty(ptr.size(0) - 1, a.size(2), a.size(1), a.size(1), dtype=sum_type(a))
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from graphkit.errors import InputError
 from graphkit.ops._arguments import check_flags
-from graphkit.ops._calls import call_native
+from graphkit.ops._calls import call_native, register_fake
 from graphkit.ops._edges import check_edge_values, check_edges, check_node_ids, group_edges
 from graphkit.ops._native import offer, serves
 from graphkit.ops._segments import segment_ids, widen
@@ -172,11 +172,11 @@ def _double_backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
 
 if _NATIVE:
 
-    @torch.library.register_fake("graphkit::local_structure_divergence")
+    @register_fake("local_structure_divergence")
     def _fake(p: Tensor, q: Tensor, ptr: Tensor) -> Tensor:
         return p.new_empty(ptr.size(0) - 1)
 
-    @torch.library.register_fake("graphkit::local_structure_divergence_backward")
+    @register_fake("local_structure_divergence_backward")
     def _backward_fake(grad: Tensor, p: Tensor, q: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor]:
         return p.new_empty(p.shape), q.new_empty(q.shape)
 

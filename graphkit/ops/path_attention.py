@@ -16,7 +16,7 @@ from graphkit.ops._arguments import (
     check_tensors,
     describe,
 )
-from graphkit.ops._calls import call_native
+from graphkit.ops._calls import call_native, register_fake
 from graphkit.ops._edges import check_node_ids
 from graphkit.ops._native import offer, serves
 from graphkit.ops._segments import widen
@@ -200,11 +200,11 @@ def _double_backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
 
 if _NATIVE:
 
-    @torch.library.register_fake("graphkit::group_paths")
+    @register_fake("group_paths")
     def _group_paths_fake(path_index: Tensor, num_nodes: int) -> tuple[Tensor, Tensor]:
         return path_index.new_empty(num_nodes + 1), path_index.new_empty(path_index.shape, dtype=torch.int32)
 
-    @torch.library.register_fake("graphkit::path_attention")
+    @register_fake("path_attention")
     def _fake(
         h: Tensor,
         att: Tensor,
@@ -220,7 +220,7 @@ if _NATIVE:
         alpha = h.new_empty(paths.size(1) if attention else 0, heads)
         return h.new_empty(h.shape), alpha, widen(h).new_empty(2, h.size(0), heads)
 
-    @torch.library.register_fake("graphkit::path_attention_backward")
+    @register_fake("path_attention_backward")
     def _backward_fake(
         grad: Tensor,
         grad_alpha: Tensor | None,

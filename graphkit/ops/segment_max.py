@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphkit.ops._calls import call_native
+from graphkit.ops._calls import call_native, register_fake
 from graphkit.ops._native import offer, serves
 from graphkit.ops._segments import check_ptr_values, check_segments, segment_ids
 from graphkit.ops.segment_sum import segment_sum_reference
@@ -96,7 +96,7 @@ def _backward(ctx: Any, grad: Tensor, _: Tensor | None) -> tuple[Tensor, None]:
 
 if _NATIVE:
 
-    @torch.library.register_fake("graphkit::segment_max")
+    @register_fake("segment_max")
     def _fake(x: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor]:
         shape = (ptr.size(0) - 1, *x.shape[1:])
         return x.new_empty(shape), ptr.new_empty(shape)

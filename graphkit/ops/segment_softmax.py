@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphkit.ops._calls import call_native
+from graphkit.ops._calls import call_native, register_fake
 from graphkit.ops._native import offer, serves
 from graphkit.ops._segments import check_ptr_values, check_segments, segment_ids, widen
 from graphkit.ops.segment_sum import segment_sum_reference
@@ -97,11 +97,11 @@ def _double_backward(ctx: Any, v: Tensor) -> tuple[Tensor, Tensor, None]:
 
 if _NATIVE:
 
-    @torch.library.register_fake("graphkit::segment_softmax")
+    @register_fake("segment_softmax")
     def _fake(x: Tensor, ptr: Tensor) -> Tensor:
         return x.new_empty(x.shape)
 
-    @torch.library.register_fake("graphkit::segment_softmax_backward")
+    @register_fake("segment_softmax_backward")
     def _backward_fake(grad: Tensor, out: Tensor, ptr: Tensor) -> Tensor:
         return out.new_empty(out.shape)
 

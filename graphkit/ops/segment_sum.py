@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphkit.ops._calls import call_native
+from graphkit.ops._calls import call_native, register_fake
 from graphkit.ops._native import offer, serves
 from graphkit.ops._segments import check_ptr_values, check_segments, segment_ids, widen
 
@@ -80,11 +80,11 @@ def _expand_backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
 
 if _NATIVE:
 
-    @torch.library.register_fake("graphkit::segment_sum")
+    @register_fake("segment_sum")
     def _sum_fake(x: Tensor, ptr: Tensor) -> Tensor:
         return x.new_empty(ptr.size(0) - 1, *x.shape[1:])
 
-    @torch.library.register_fake("graphkit::segment_expand")
+    @register_fake("segment_expand")
     def _expand_fake(x: Tensor, ptr: Tensor, num_rows: int) -> Tensor:
         return x.new_empty(num_rows, *x.shape[1:])
 

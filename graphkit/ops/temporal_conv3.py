@@ -7,7 +7,7 @@ from torch import Tensor
 
 from graphkit.errors import InputError
 from graphkit.ops._arguments import check_flags
-from graphkit.ops._calls import call_native
+from graphkit.ops._calls import call_native, register_fake
 from graphkit.ops._clips import (
     check_companion,
     check_floats,
@@ -136,11 +136,11 @@ def _transposed_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
 
 if _NATIVE:
 
-    @torch.library.register_fake("graphkit::temporal_conv3")
+    @register_fake("temporal_conv3")
     def _fake(x: Tensor, ptr: Tensor, bias: Tensor | None, rectify: bool) -> Tensor:
         return x.new_empty(x.size(0), x.size(1), 2, x.size(4))
 
-    @torch.library.register_fake("graphkit::temporal_conv3_transposed")
+    @register_fake("temporal_conv3_transposed")
     def _transposed_fake(grad: Tensor, ptr: Tensor) -> Tensor:
         return grad.new_empty(grad.size(0), grad.size(1), 2, 3, grad.size(3))
 

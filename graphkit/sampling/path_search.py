@@ -3,9 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 import torch
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import dijkstra
 from torch import Tensor
 
 from graphkit.ops import shortest_paths
@@ -107,8 +106,10 @@ class PathSearch:
         again = np.zeros(order.size, dtype=bool)  # duplicates of parallel edges, except the cheapest
         again[1:] = (np.diff(target[order]) == 0) & (np.diff(other[order]) == 0)
         order = order[~again]
-        graph = csr_array((value[order], (other[order], target[order])), shape=(dearest.numel(), dearest.numel()))
-        leaving = dijkstra(graph, indices=local(region.outermost).numpy(), min_only=True)
+        graph = scipy.sparse.csr_array(
+            (value[order], (other[order], target[order])), shape=(dearest.numel(), dearest.numel())
+        )
+        leaving = scipy.sparse.csgraph.dijkstra(graph, indices=local(region.outermost).numpy(), min_only=True)
         return dearest < torch.from_numpy(leaving) * (1 - _ROUNDING)
 
 

@@ -1,9 +1,8 @@
 """Largest connected component of every graph."""
 
 import numpy as np
+import scipy
 import torch
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from torch_geometric.data import Data
 
 from graphkit.nn.attribute_level import attribute_level
@@ -24,8 +23,10 @@ class LargestComponent:
         num_nodes, edge_index = int(data.num_nodes or 0), plain_edge_index(data)
         batch = data.batch if "batch" in data else torch.zeros(num_nodes, dtype=torch.long)
         ones = np.ones(edge_index.size(1), dtype=np.int8)
-        adjacency = coo_array((ones, (edge_index[0].numpy(), edge_index[1].numpy())), shape=(num_nodes, num_nodes))
-        label = torch.from_numpy(connected_components(adjacency, directed=False)[1]).long()
+        adjacency = scipy.sparse.coo_array(
+            (ones, (edge_index[0].numpy(), edge_index[1].numpy())), shape=(num_nodes, num_nodes)
+        )
+        label = torch.from_numpy(scipy.sparse.csgraph.connected_components(adjacency, directed=False)[1]).long()
         size = torch.bincount(label)
         # Rank of each node: larger for larger components, and for earlier ones among equals.
         rank = (size * (size.numel() + 1) - torch.arange(size.numel()))[label]

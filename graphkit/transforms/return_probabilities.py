@@ -1,8 +1,8 @@
 """Return probabilities of random walks as structural node features."""
 
 import numpy as np
+import scipy
 import torch
-from scipy.sparse import csr_array
 from torch import Tensor
 from torch_geometric.data import Data
 
@@ -96,7 +96,7 @@ def _dense(graph: Tensor, row: Tensor, column: Tensor, weight: Tensor, sizes: Te
 
 def _by_columns(row: Tensor, column: Tensor, weight: Tensor, size: int, k: int) -> Tensor:
     """Returns the probabilities of a large graph, in blocks of start nodes."""
-    step = csr_array((weight.numpy(), (column.numpy(), row.numpy())), shape=(size, size))
+    step = scipy.sparse.csr_array((weight.numpy(), (column.numpy(), row.numpy())), shape=(size, size))
     result = np.empty((size, k), dtype=step.dtype)
     for start in range(0, size, COLUMNS):
         ids = np.arange(start, min(start + COLUMNS, size))

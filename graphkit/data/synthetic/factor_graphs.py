@@ -1,6 +1,7 @@
 """Synthetic data of the FactorGCN paper: graphs that are sums of patterns."""
 
-import networkx
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
@@ -10,13 +11,18 @@ from graphkit.data.dataset_info import Request, Source, dataset
 from graphkit.data.splits import position_split
 from graphkit.errors import InputError
 
+if TYPE_CHECKING:
+    import networkx
+
 NUM_NODES = 15
 PATTERNS = ("bipartite-2-3", "house-x", "ternary-tree", "grid-3-3", "cube", "octahedron")
 CITATION = "generated: Yang et al., Factorizable Graph Convolutional Networks, NeurIPS 2020 (arXiv 2010.05421)"
 
 
-def pattern_graphs() -> tuple[networkx.Graph, ...]:
+def pattern_graphs() -> "tuple[networkx.Graph, ...]":
     """Returns the six patterns in the order of the paper's code."""
+    import networkx
+
     return (
         networkx.complete_bipartite_graph(2, 3),
         networkx.house_x_graph(),

@@ -2,9 +2,8 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import networkx
 import torch
 from torch import Tensor
 
@@ -15,6 +14,9 @@ from graphkit.data.user.fields import Fields, absent_note, masks_from_words
 from graphkit.data.user.targets import DEFAULTS, TargetOptions, Targets, missing, one_of_defaults, targets_of_words
 from graphkit.errors import InputError
 from graphkit.files import PARSER_ERRORS, parsing
+
+if TYPE_CHECKING:
+    import networkx
 
 #: Names of the formats by suffix.
 FORMATS = {".graphml": "GraphML", ".gexf": "GEXF", ".gml": "GML"}
@@ -31,6 +33,8 @@ def read_graphml(path: Path, ignored: frozenset[str], options: TargetOptions) ->
     Raises:
         InputError: If the file is damaged or its content is invalid.
     """
+    import networkx
+
     kind = FORMATS[path.suffix.lower()]
     content = path.read_bytes()
     if kind != "GML" and b"<!ENTITY" in content:
@@ -43,8 +47,10 @@ def read_graphml(path: Path, ignored: frozenset[str], options: TargetOptions) ->
     return fields_of_networkx(graph, f"'{path}'", ignored, options, names_as_labels=kind != "GraphML")
 
 
-def _parse_gml(text: str) -> networkx.Graph:
+def _parse_gml(text: str) -> "networkx.Graph":
     """Parses GML, also with parallel edges and with labels that are not unique."""
+    import networkx
+
     text = re.sub(r"\bgraph\s*\[", "graph [ multigraph 1 ", text, count=1)
     try:
         return networkx.parse_gml(text)
@@ -55,7 +61,7 @@ def _parse_gml(text: str) -> networkx.Graph:
 
 
 def fields_of_networkx(
-    graph: networkx.Graph,
+    graph: "networkx.Graph",
     where: str,
     ignored: frozenset[str],
     options: TargetOptions,

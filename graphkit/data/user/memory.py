@@ -1,11 +1,11 @@
 """Conversion of graphs in memory to files for the readers of this package."""
 
+import sys
 from collections.abc import Iterator, Sequence, Sized
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import networkx
 import numpy as np
 import torch
 from torch import Tensor
@@ -18,6 +18,9 @@ from graphkit.data.user.graphml import fields_of_networkx
 from graphkit.data.user.targets import TargetOptions
 from graphkit.errors import InputError, InputTypeError
 from graphkit.files import write_csv
+
+if TYPE_CHECKING:
+    import networkx
 
 ACCEPTED = (
     "a torch_geometric Data, a list or Dataset of them, a networkx graph or a list of them, a tuple of arrays "
@@ -66,7 +69,7 @@ def save_object(data: Any, folder: Path, name: str = "data") -> Path:
         )
     if isinstance(data, Data):
         return _save(dict(data.to_dict()), folder, name)
-    if isinstance(data, networkx.Graph):
+    if _is_networkx(data):
         return _save_networkx(data, folder, name)
     if _is_frame(data):
         return _save_molecules(data, folder)
@@ -81,7 +84,7 @@ def save_object(data: Any, folder: Path, name: str = "data") -> Path:
         if all(isinstance(graph, str | None) for graph in graphs):
             write_csv(folder / "data.csv", ["id", "smiles"], enumerate(graphs))
             return folder / "data.csv"
-        if all(isinstance(graph, networkx.Graph) for graph in graphs):
+        if all(map(_is_networkx, graphs)):
             places = [f"`{name}`, graph {number}" for number in range(len(graphs))]
             items = [_of_networkx(graph, place) for graph, place in zip(graphs, places, strict=True)]
             return _save(items, folder, name)
@@ -194,8 +197,15 @@ def _save_molecules(table: Any, folder: Path) -> Path:
     return path
 
 
-def _save_networkx(graph: networkx.Graph, folder: Path, name: str) -> Path:
+def _is_networkx(data: Any) -> bool:
+    """Returns whether data are a networkx graph, without importing networkx."""
+    return "networkx" in sys.modules and isinstance(data, sys.modules["networkx"].Graph)
+
+
+def _save_networkx(graph: "networkx.Graph", folder: Path, name: str) -> Path:
     """Writes a networkx graph as GraphML; lists of numbers become several attributes."""
+    import networkx
+
     path, plain = folder / "data.graphml", _plain(graph, f"`{name}`")
     try:
         networkx.write_graphml(plain, path)
@@ -204,12 +214,14 @@ def _save_networkx(graph: networkx.Graph, folder: Path, name: str) -> Path:
     return path
 
 
-def _plain(graph: networkx.Graph, where: str) -> networkx.Graph:
+def _plain(graph: "networkx.Graph", where: str) -> "networkx.Graph":
     """Returns a networkx graph with text as ids and flat attributes.
 
     Raises:
         InputError: If two nodes have the same id as text.
     """
+    import networkx
+
     kinds = {
         (False, False): networkx.Graph,
         (True, False): networkx.DiGraph,
@@ -239,7 +251,7 @@ def _flat(attributes: dict[Any, Any]) -> dict[str, Any]:
     return flat
 
 
-def _of_networkx(graph: networkx.Graph, where: str) -> dict[str, Any]:
+def _of_networkx(graph: "networkx.Graph", where: str) -> dict[str, Any]:
     """Returns the attributes of one of several networkx graphs.
 
     A list of numbers of the graph becomes a row.
