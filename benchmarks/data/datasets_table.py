@@ -2,22 +2,23 @@
 
 Run it with ``GRAPHKIT_DATA=DIR python benchmarks/data/datasets_table.py``: it prints the rows of
 ``docs/datasets.md`` for the data sets that are at hand (molecules need rdkit). "Stored" is what the raw files list,
-"used" what ``graphkit.data.load`` returns.
+"used" what ``graphkit.data.load`` returns. With ``--sources`` it prints the table of ``docs/dataset_sources.md``.
 """
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from graphkit.data import GraphCollection, GraphDataset, list_datasets, load
+from graphkit.data import GraphCollection, GraphDataset, describe_dataset, list_datasets, load
 from graphkit.data.datasets.heterophilous import TASKS as HETEROPHILOUS
 from graphkit.data.edges import plain_edge_index
 from graphkit.data.loading import resolve_root
 from graphkit.data.raw_tables import read_npz, read_table
 from graphkit.data.unpickle import read_pickle
-from graphkit.registry import get_dataset
+from graphkit.registry import dataset_names, get_dataset
 
 GENERATED = ("karate", "sbm-continual", "path-signal", "sbm-multilabel", "factor-graphs")
 HEADER = (
@@ -105,8 +106,31 @@ def at_hand(root: Path | None) -> list[str]:
     return [*(name for name in names if name not in ("pattern",)), *GENERATED]
 
 
+def source_rows() -> list[str]:
+    """Returns the rows of all data sets that are not generated: address, license, citation, size and checksums."""
+    rows = ["| data set | license | citation | size | SHA-256 | address |", "|" + "---|" * 6]
+    for name in dataset_names():
+        facts = describe_dataset(name)
+        if facts["license"] is None:
+            continue
+        size = "–" if facts["bytes"] is None else f"{facts['bytes'] / 1e6:,.2f} MB"
+        count = len(facts["sha256"])
+        address = facts["address"]
+        address = f"<{address}>" if address.startswith("https://") and " " not in address else address
+        cells = (f"`{name}`", facts["license"], facts["citation"], size, _files(count), address)
+        rows.append("| " + " | ".join(cells) + " |")
+    return rows
+
+
+def _files(count: int) -> str:
+    return "–" if not count else "1 file" if count == 1 else f"{count} files"
+
+
 def main() -> None:
     """Prints the table."""
+    if "--sources" in sys.argv[1:]:
+        print("\n".join(source_rows()))
+        return
     root = resolve_root(None)
     print("| " + " | ".join(HEADER) + " |")
     print("|" + "---|" * len(HEADER))

@@ -1,37 +1,52 @@
 """Command ``graphkit datasets``."""
 
+import json
 from typing import Any
 
 import click
 
-from graphkit.registry import canonical_dataset, dataset_names, manifest, unknown_name
+from graphkit.errors import InputError
+from graphkit.registry import dataset_names, manifest
 from graphkit.screen import echo
 
 
 @click.command(short_help="List data sets or the options of one.")
 @click.argument("name", required=False)
 @click.option("--root", type=click.Path(), help="Folder of raw files. [default: $GRAPHKIT_DATA, else the cache folder]")
-def datasets(name: str | None, root: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print origin, license, citation, size and checksums as JSON.")
+def datasets(name: str | None, root: str | None, as_json: bool) -> None:
     """List data sets and whether their raw files are present, or the options of NAME.
+
+    With --json, print where data sets come from: address, license, citation, size and checksums of the files.
 
     \b
     Examples:
       graphkit datasets
       graphkit datasets factor-graphs
+      graphkit datasets cora --json
     """
     from graphkit import data
 
+    if as_json and name is not None and data.is_path(name):
+        raise InputError(f"expected the name of a data set with --json, got the path {name!r}; leave out --json")
+    if as_json:
+        rows = [data.describe_dataset(key, root) for key in (dataset_names() if name is None else [name])]
+        echo(json.dumps(rows if name is None else {**rows[0], "options": settings(rows[0]["name"])}))
+        return
     if name is None:
         for row in data.list_datasets(root):
             echo(f"{row.name:<16} {'here' if row.available else '-':<5} {row.task:<32} {row.origin}")
         return
-    listed: dict[str, Any] = {}
     if not data.is_path(name):
-        listed, names, name = manifest().get("data set", {}), dataset_names(), canonical_dataset(name)
-        if name not in names:
-            raise unknown_name("data set", name, names)
-    for option, default in (listed.get(name) or describe(name))["settings"].items():
+        name = data.describe_dataset(name, root)["name"]
+    for option, default in settings(name).items():
         echo(f"data.{option:<20} {default}")
+
+
+def settings(name: str) -> dict[str, str]:
+    """Returns the options of a data set by its canonical name, or of a user's file, with defaults as text."""
+    listed = manifest().get("data set", {})
+    return (listed[name] if name in listed else describe(name))["settings"]
 
 
 def describe(name: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from graphkit.data.loading import load, option_settings, options
     from graphkit.data.new_data import load_like
     from graphkit.data.skeleton_dataset import SkeletonDataset
-    from graphkit.data.sources import DatasetRow, is_path, list_datasets
+    from graphkit.data.sources import DatasetRow, describe_dataset, is_path, list_datasets
 
 __all__ = [
     "DatasetRow",
@@ -21,6 +21,7 @@ __all__ = [
     "GraphDataset",
     "SkeletonDataset",
     "Split",
+    "describe_dataset",
     "list_datasets",
     "is_path",
     "load",
@@ -38,6 +39,7 @@ _MODULES = {
     "GraphDataset": "dataset",
     "SkeletonDataset": "skeleton_dataset",
     "Split": "dataset",
+    "describe_dataset": "sources",
     "is_path": "sources",
     "list_datasets": "sources",
     "load": "loading",

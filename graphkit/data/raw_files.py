@@ -8,7 +8,6 @@ import os
 import warnings
 from collections.abc import Callable
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +15,7 @@ import torch
 import torch_geometric
 
 from graphkit.data.download import fetch_files, private_folder, publish, socket_timeout, unreachable_host
-from graphkit.data.sources import Request, Source, cache_folder, candidates, find_raw
+from graphkit.data.sources import Request, Source, cache_folder, candidates, find_raw, published_digests
 from graphkit.errors import InputError
 from graphkit.files import link_or_copy, write_atomically
 
@@ -24,8 +23,6 @@ T = TypeVar("T")
 logger = logging.getLogger("graphkit.data")
 #: Version of the cache format.
 CACHE_FORMAT = 1
-#: SHA-256 digests of the published raw files.
-TABLE = "published.sha256"
 
 
 def missing_files(request: Request, reason: str = "") -> FileNotFoundError:
@@ -66,16 +63,6 @@ def read_files(request: Request, reader: Callable[[Path], T]) -> T:
         ) from error
 
 
-@cache
-def digests() -> dict[str, frozenset[str]]:
-    """Returns the SHA-256 digests by relative path, with both kinds of line ends."""
-    by_path: dict[str, set[str]] = {}
-    for line in resources.files("graphkit.data").joinpath(TABLE).read_text(encoding="ascii").splitlines():
-        digest, path = line.split("  ", 1)
-        by_path.setdefault(path, set()).add(digest)
-    return {path: frozenset(values) for path, values in by_path.items()}
-
-
 def changed_files(source: Source, raw: Path) -> list[str]:
     """Returns the raw files whose digest differs from the published one.
 
@@ -83,9 +70,8 @@ def changed_files(source: Source, raw: Path) -> list[str]:
         source (Source): Source of the data set.
         raw (Path): Folder of the raw files.
     """
-    prefix = f"{Path(source.folder, source.raw).as_posix()}/"
-    expected = {path.removeprefix(prefix): values for path, values in digests().items() if path.startswith(prefix)}
-    return [name for name, values in expected.items() if (raw / name).is_file() and _digest(raw / name) not in values]
+    expected = published_digests(source).items()
+    return [name for name, values in expected if (raw / name).is_file() and _digest(raw / name) not in values]
 
 
 def _digest(path: Path) -> str:

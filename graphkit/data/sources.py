@@ -6,20 +6,30 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from functools import cache
+from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from graphkit.errors import InputTypeError
-from graphkit.registry import dataset_names, get_dataset, manifest
+from graphkit.registry import canonical_dataset, dataset_names, get_dataset, manifest, unknown_name
 
+#: SHA-256 digests of the published raw files.
+DIGESTS = "published.sha256"
 #: Suffixes of user data files.
 OWN_SUFFIXES = (".npz", ".pt", ".graphml", ".csv", ".tsv")
 #: Files that identify a folder as user data.
 OWN_FILES = ("edges.csv", "edges.tsv", "labels.csv", "edge_index.npy", "edge_index.safetensors")
 
 
+#: License of data whose source states none.
+NO_LICENSE = "none stated"
+#: License of data in a repository with that license, which need not cover them.
+REPOSITORY_MIT = "MIT (of the repository)"
+
+
 @dataclass(frozen=True)
 class Source:
-    """Location of the raw files of a data set, below the root and on the web.
+    """Origin of a data set: its raw files, below the root and on the web, license and citation.
 
     Args:
         folder (str, optional): Root folder of PyG's loader below the data root, such as ``"Planetoid"``. (default:
@@ -31,6 +41,10 @@ class Source:
         urls (tuple[str, ...]): Download URLs of ``.zip`` archives and single files. (default: empty; the reader may
             download)
         pickled (bool, optional): Files are pickles, which are rejected if their digest is wrong. (default: ``False``)
+        citation (str, optional): Publication or origin. (default: ``""``)
+        license (str, optional): License that the source states, or :data:`NO_LICENSE`; empty for generated data.
+            (default: ``""``)
+        num_bytes (int, optional): Size of the required raw files. (default: ``None``, unknown)
     """
 
     folder: str = ""
@@ -40,6 +54,9 @@ class Source:
     optional: bool = False
     urls: tuple[str, ...] = ()
     pickled: bool = False
+    citation: str = ""
+    license: str = ""
+    num_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +66,25 @@ class Request:
     name: str
     source: Source
     root: Path | None = None
+
+
+@cache
+def _digests() -> dict[str, frozenset[str]]:
+    by_path: dict[str, set[str]] = {}
+    for line in resources.files("graphkit.data").joinpath(DIGESTS).read_text(encoding="ascii").splitlines():
+        digest, path = line.split("  ", 1)
+        by_path.setdefault(path, set()).add(digest)
+    return {path: frozenset(values) for path, values in by_path.items()}
+
+
+def published_digests(source: Source) -> dict[str, frozenset[str]]:
+    """Returns the SHA-256 digests of published raw files by name.
+
+    A text file has two digests, one for each kind of line ends, if it is published with CRLF. Files whose digest is not
+    on record are missing.
+    """
+    prefix = f"{Path(source.folder, source.raw).as_posix()}/"
+    return {path.removeprefix(prefix): values for path, values in _digests().items() if path.startswith(prefix)}
 
 
 @dataclass(frozen=True)
@@ -81,17 +117,56 @@ def list_datasets(root: str | os.PathLike[str] | None = None) -> list[DatasetRow
         >>> "cora" in [row.name for row in list_datasets()]
         True
     """
-    folder = resolve_root(root)
-    listed, rows = manifest().get("data set", {}), []
+    folder, rows = resolve_root(root), []
     for name in dataset_names():
-        if name in listed:
-            task, source = listed[name]["task"], Source(**listed[name]["source"])
-        else:
-            entry = get_dataset(name)
-            task, source = entry.task, entry.source
+        task, source = _task_and_source(name)
         available = source.optional or find_raw(Request(name, source, folder)) is not None
         rows.append(DatasetRow(name, task, source.address, available))
     return rows
+
+
+def _task_and_source(name: str) -> tuple[str, Source]:
+    listed = manifest().get("data set", {})
+    if name in listed:
+        return listed[name]["task"], Source(**listed[name]["source"])
+    entry = get_dataset(name)
+    return entry.task, entry.source
+
+
+def describe_dataset(name: str, root: str | os.PathLike[str] | None = None) -> dict[str, Any]:
+    """Returns address, license, citation, size and checksums of a named data set.
+
+    Args:
+        name (str): Registered name.
+        root (str or Path, optional): Folder of raw files. (default: ``GRAPHKIT_DATA``)
+
+    Returns:
+        A dictionary for JSON. ``license`` is ``"none stated"`` if the source states none, and ``None`` for generated
+        data; ``bytes`` is ``None`` if the size is unknown; ``sha256`` has the files whose digests are on record.
+
+    Raises:
+        InputError: If the name is unknown.
+
+    Example:
+        >>> describe_dataset("cora")["license"]
+        'MIT (of the repository)'
+    """
+    name = canonical_dataset(name)
+    if name not in dataset_names():
+        raise unknown_name("data set", name, dataset_names())
+    task, source = _task_and_source(name)
+    return {
+        "name": name,
+        "task": task,
+        "address": source.address,
+        "license": source.license or None,
+        "citation": source.citation or source.address,
+        "bytes": source.num_bytes,
+        "sha256": {file: sorted(values) for file, values in published_digests(source).items()},
+        "folder": Path(source.folder, source.raw).as_posix() if source.files else None,
+        "files": list(source.files),
+        "available": source.optional or find_raw(Request(name, source, resolve_root(root))) is not None,
+    }
 
 
 def is_path(name_or_path: str | os.PathLike[str]) -> bool:

@@ -11,8 +11,8 @@ from graphkit.cli import datasets, models
 from graphkit.files import write_atomically
 from graphkit.registry import MANIFEST, REGISTRIES, get_dataset
 
-#: Fields of a data source that determine whether its raw files are present.
-SOURCE = ("folder", "raw", "files", "address", "optional")
+#: Fields of a data source that are listed.
+SOURCE = ("folder", "raw", "files", "address", "optional", "citation", "license", "num_bytes")
 
 
 def build_manifest() -> dict[str, dict[str, dict[str, Any]]]:

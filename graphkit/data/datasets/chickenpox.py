@@ -12,11 +12,21 @@ from graphkit.data.dataset import GraphDataset, Split
 from graphkit.data.dataset_info import Request, Source, dataset
 from graphkit.data.raw_files import read_files
 from graphkit.data.raw_tables import reading
+from graphkit.data.sources import REPOSITORY_MIT
 from graphkit.errors import InputError
 
 FILE = "chickenpox.json"
 ADDRESS = f"https://raw.githubusercontent.com/benedekrozemberczki/pytorch_geometric_temporal/master/dataset/{FILE}"
-SOURCE = Source("TemporalSignal", "", (FILE,), ADDRESS, urls=(ADDRESS,))
+SOURCE = Source(
+    "TemporalSignal",
+    "",
+    (FILE,),
+    ADDRESS,
+    urls=(ADDRESS,),
+    citation="Rozemberczki et al., Chickenpox Cases in Hungary, 2021 (arXiv 2102.08100)",
+    license=REPOSITORY_MIT,
+    num_bytes=220_340,
+)
 #: Fraction of the weeks in the test set, and in the validation set before it.
 HELD_OUT = 0.2
 
@@ -59,7 +69,7 @@ def chickenpox(request: Request, *, lags: int = 4) -> GraphDataset:
         class_names=("cases",),
         node_names=counties * count,
         graph_names=tuple(f"week {week}" for week in range(lags, weeks)),
-        citation="Rozemberczki et al., Chickenpox Cases in Hungary, 2021 (arXiv 2102.08100); chronological split",
+        citation=f"{request.source.citation}; chronological split",
     )
 
 

@@ -12,6 +12,7 @@ from graphkit.data.dataset_info import Request, Source, dataset
 from graphkit.data.raw_files import read_files
 from graphkit.data.raw_tables import csr_entries, dense_from_csr, read_npz
 from graphkit.data.single_graph import from_masks
+from graphkit.data.sources import REPOSITORY_MIT
 from graphkit.errors import InputError
 
 SHCHUR = "https://github.com/shchur/gnn-benchmark/raw/master/data/npz/"
@@ -19,20 +20,25 @@ GRAPH2GAUSS = "https://github.com/abojchevski/graph2gauss/raw/master/data/"
 CSR = ("data", "indices", "indptr", "shape")
 
 
-def _source(folder: str, raw: str, base: str, name: str) -> Source:
-    return Source(folder, f"{raw}/raw", (name,), f"{base}{name}", urls=(f"{base}{name}",))
+def _source(folder: str, raw: str, base: str, name: str, citation: str) -> Source:
+    address = f"{base}{name}"
+    return Source(folder, f"{raw}/raw", (name,), address, urls=(address,), citation=citation, license=REPOSITORY_MIT)
+
+
+BOJCHEVSKI = "Bojchevski and Günnemann, Graph2Gauss, ICLR 2018"
+SHCHUR_ET_AL = "Shchur et al., Pitfalls of GNN Evaluation, 2018"
 
 
 CITATION_FULL = {
-    name: _source("CitationFull", stem, GRAPH2GAUSS, f"{stem}.npz")
+    name: _source("CitationFull", stem, GRAPH2GAUSS, f"{stem}.npz", BOJCHEVSKI)
     for name, stem in (("cora-full", "cora"), ("cora-ml", "cora_ml"))
 }
 AMAZON = {
-    name: _source("Amazon", name.capitalize(), SHCHUR, f"amazon_electronics_{name}.npz")
+    name: _source("Amazon", name.capitalize(), SHCHUR, f"amazon_electronics_{name}.npz", SHCHUR_ET_AL)
     for name in ("computers", "photo")
 }
 COAUTHOR = {
-    name: _source("Coauthor", folder, SHCHUR, f"ms_academic_{stem}.npz")
+    name: _source("Coauthor", folder, SHCHUR, f"ms_academic_{stem}.npz", SHCHUR_ET_AL)
     for name, folder, stem in (("cs", "CS", "cs"), ("physics", "Physics", "phy"))
 }
 
@@ -40,24 +46,24 @@ COAUTHOR = {
 @dataset(CITATION_FULL, task="node-classification")
 def citation_full(request: Request) -> GraphDataset:
     """Loads a full citation graph (Cora or Cora-ML), without a published split."""
-    return _load(request, "Bojchevski and Günnemann, Graph2Gauss, ICLR 2018; no published split")
+    return _load(request)
 
 
 @dataset(AMAZON, task="node-classification")
 def amazon(request: Request) -> GraphDataset:
     """Loads an Amazon co-purchase graph, without a published split."""
-    return _load(request, "Shchur et al., Pitfalls of GNN Evaluation, 2018; no published split")
+    return _load(request)
 
 
 @dataset(COAUTHOR, task="node-classification")
 def coauthor(request: Request) -> GraphDataset:
     """Loads a co-author graph, without a published split."""
-    return _load(request, "Shchur et al., Pitfalls of GNN Evaluation, 2018; no published split")
+    return _load(request)
 
 
-def _load(request: Request, citation: str) -> GraphDataset:
+def _load(request: Request) -> GraphDataset:
     data = read_files(request, lambda raw: _read(raw / request.source.files[0]))
-    return from_masks(request.name, data, citation)
+    return from_masks(request.name, data, f"{request.source.citation}; no published split")
 
 
 def _read(path: Path) -> Data:

@@ -14,39 +14,53 @@ from graphkit.data.dataset_info import Request, Source, dataset
 from graphkit.data.raw_files import read_files
 from graphkit.data.raw_tables import check_dense, open_text, read_npz, read_table, reading
 from graphkit.data.single_graph import MASKS, bool_mask, from_masks
+from graphkit.data.sources import NO_LICENSE
 from graphkit.errors import InputError
 
 ADDRESS = "https://raw.githubusercontent.com/graphdml-uiuc-jlu/geom-gcn/master"
 FEATURES, EDGES = "out1_node_feature_label.txt", "out1_graph_edges.txt"
-CITATION = "Pei et al., Geom-GCN, ICLR 2020; ten published splits"
 NUM_SPLITS = 10
+NUM_BYTES = {"actor": 573_722, "texas": 633_691, "wisconsin": 867_545}
 
 
-def _source(folder: str, raw: str, stem: str) -> Source:
+def _source(name: str, folder: str, raw: str, stem: str) -> Source:
     splits = tuple(f"{stem}_split_0.6_0.2_{k}.npz" for k in range(NUM_SPLITS))
     tables = tuple(f"{ADDRESS}/new_data/{stem}/{name}" for name in (FEATURES, EDGES))
     urls = (*tables, *(f"{ADDRESS}/splits/{name}" for name in splits))
-    return Source(folder, raw, (FEATURES, EDGES, *splits), ADDRESS, urls=urls)
+    return Source(
+        folder,
+        raw,
+        (FEATURES, EDGES, *splits),
+        ADDRESS,
+        urls=urls,
+        citation="Pei et al., Geom-GCN, ICLR 2020",
+        license=NO_LICENSE,
+        num_bytes=NUM_BYTES.get(name),
+    )
 
 
-WEBKB = {name: _source("WebKB", f"{name}/raw", name) for name in ("texas", "wisconsin", "cornell")}
+WEBKB = {name: _source(name, "WebKB", f"{name}/raw", name) for name in ("texas", "wisconsin", "cornell")}
 
 
 @dataset(WEBKB, task="node-classification")
 def webkb(request: Request) -> GraphDataset:
     """Loads the directed web graph of a university, with ten splits of 48/32/20 %."""
     data = read_files(request, lambda raw: _read(raw, request.name, listed=False))
-    return from_masks(request.name, data, CITATION)
+    return from_masks(request.name, data, f"{request.source.citation}; ten published splits")
 
 
-@dataset({"actor": _source("Actor", "raw", "film")}, task="node-classification")
+@dataset({"actor": _source("actor", "Actor", "raw", "film")}, task="node-classification")
 def actor(request: Request) -> GraphDataset:
     """Loads the directed graph of actors on Wikipedia, with ten splits of 48/32/20 %.
 
     Most edges are listed in one direction only, as in the published code. The transform ``undirected`` adds reverse
     edges.
     """
-    return from_masks(request.name, read_files(request, lambda raw: _read(raw, "film", listed=True)), CITATION)
+    return from_masks(
+        request.name,
+        read_files(request, lambda raw: _read(raw, "film", listed=True)),
+        f"{request.source.citation}; ten published splits",
+    )
 
 
 def _read(raw: Path, stem: str, listed: bool) -> Data:

@@ -12,6 +12,7 @@ from graphkit.data.dataset_info import Request, Source, dataset
 from graphkit.data.raw_files import read_files
 from graphkit.data.raw_tables import read_npz
 from graphkit.data.single_graph import MASKS, bool_mask, from_masks
+from graphkit.data.sources import REPOSITORY_MIT
 from graphkit.errors import InputError
 
 BINARY = ("minesweeper", "tolokers", "questions")
@@ -22,7 +23,16 @@ ARRAYS = ("node_features", "node_labels", "edges", "train_masks", "val_masks", "
 def _source(name: str) -> Source:
     stem = name.replace("-", "_")
     address = f"https://github.com/yandex-research/heterophilous-graphs/raw/main/data/{stem}.npz"
-    return Source("HeterophilousGraphDataset", f"{stem}/raw", (f"{stem}.npz",), address, urls=(address,))
+    return Source(
+        "HeterophilousGraphDataset",
+        f"{stem}/raw",
+        (f"{stem}.npz",),
+        address,
+        urls=(address,),
+        citation="Platonov et al., A critical look at the evaluation of GNNs under heterophily, ICLR 2023",
+        license=REPOSITORY_MIT,
+        num_bytes=135_045 if name == "minesweeper" else None,
+    )
 
 
 TASKS = {
@@ -38,8 +48,7 @@ def heterophilous(request: Request) -> GraphDataset:
     Binary data sets are evaluated by ROC-AUC, as published, and therefore have one binary label per node.
     """
     data = read_files(request, lambda raw: _read(raw / request.source.files[0]))
-    citation = "Platonov et al., A critical look at the evaluation of GNNs under heterophily, ICLR 2023; ten splits"
-    dataset = from_masks(request.name, data, citation)
+    dataset = from_masks(request.name, data, f"{request.source.citation}; ten splits")
     if request.name in MULTICLASS:
         return dataset
     graph = dataset.graphs[0]

@@ -9,13 +9,21 @@ from graphkit.data.dataset import Split
 from graphkit.data.dataset_info import Request, Source, dataset
 from graphkit.data.raw_files import missing_files, read_raw
 from graphkit.data.skeleton_dataset import SkeletonDataset
+from graphkit.data.sources import NO_LICENSE
 from graphkit.errors import InputError
 from graphkit.registry import get_layout
 from graphkit.skeleton import ClipStore, open_store, write_store
 from graphkit.skeleton.readers.kinetics import NUM_ACTIONS, read_kinetics
 
 TRAIN, TEST = "kinetics_train", "kinetics_val"
-SOURCE = Source("", "Kinetics-Skeleton", (TRAIN, TEST), "https://github.com/yysijie/st-gcn (kinetics-skeleton.zip)")
+SOURCE = Source(
+    "",
+    "Kinetics-Skeleton",
+    (TRAIN, TEST),
+    "https://github.com/yysijie/st-gcn (kinetics-skeleton.zip)",
+    citation="Kay et al., Kinetics, 2017; poses of Yan et al., ST-GCN, AAAI 2018",
+    license=NO_LICENSE,
+)
 
 
 @dataset({"kinetics-skeleton": SOURCE}, task="skeleton-classification")
@@ -49,7 +57,7 @@ def kinetics_skeleton(
         num_outputs=NUM_ACTIONS,
         metric="accuracy",
         protocol="test" if validation == "test" else "validation",
-        citation="Kay et al., Kinetics, 2017; poses of Yan et al., ST-GCN, AAAI 2018",
+        citation=request.source.citation,
         layout=layout,
         num_persons=store.x.size(1),
     )

@@ -14,10 +14,12 @@ from graphkit.data.datasets.published_parts import as_content, from_content
 from graphkit.data.raw_files import read_cached
 from graphkit.data.raw_tables import open_text, reading
 from graphkit.data.smiles import AtomEncoder, parse_smiles, rejected_note, require_rdkit
+from graphkit.data.sources import NO_LICENSE
 from graphkit.errors import InputError
 
 REGRESSION = ("esol", "freesolv", "lipo")
 CLASSIFICATION = ("pcba", "muv", "hiv", "bace", "bbbp", "tox21", "toxcast", "sider", "clintox")
+NUM_BYTES = {"esol": 96_699, "freesolv": 32_060, "bbbp": 146_692, "tox21": 525_119}
 SOURCES = {
     name: Source(
         "MoleculeNet",
@@ -25,6 +27,9 @@ SOURCES = {
         (f"{MoleculeNet.names[name][2]}.csv",),
         MoleculeNet.url.format(MoleculeNet.names[name][1]),
         urls=(MoleculeNet.url.format(MoleculeNet.names[name][1]),),
+        citation="Wu et al., MoleculeNet, Chemical Science 2018",
+        license=NO_LICENSE,
+        num_bytes=NUM_BYTES.get(name),
     )
     for name in (*REGRESSION, *CLASSIFICATION)
 }
@@ -68,7 +73,7 @@ def molecule_net(request: Request) -> GraphDataset:
         metric="mae" if request.name in REGRESSION else "roc-auc",
         class_names=tuple(names),
         graph_names=tuple(map(str, rows)),
-        citation="Wu et al., MoleculeNet, Chemical Science 2018; random split",
+        citation=f"{request.source.citation}; random split",
         notes=rejected_note(file, rejected, len(graphs)),
         smiles=tuple(smiles),
         rejected=rejected,

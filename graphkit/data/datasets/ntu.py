@@ -25,7 +25,9 @@ TRAINING_SUBJECTS = (
     + (91, 92, 93, 94, 95, 97, 98, 100, 103)
 )
 NAMES = ("ntu60-xsub", "ntu60-xview", "ntu120-xsub", "ntu120-xset")
-SOURCES = {name: Source("", "NTU-RGB-D", (FOLDER,), ADDRESS) for name in NAMES}
+CITATION = "Shahroudy et al., NTU RGB+D, CVPR 2016; Liu et al., NTU RGB+D 120, TPAMI 2019"
+LICENSE = "on request, for academic research that is not commercial"
+SOURCES = {name: Source("", "NTU-RGB-D", (FOLDER,), ADDRESS, citation=CITATION, license=LICENSE) for name in NAMES}
 
 
 @dataset(SOURCES, task="skeleton-classification")
@@ -88,7 +90,7 @@ def ntu(
         metric="accuracy",
         protocol=protocol,
         class_names=tuple(f"A{number:03d}" for number in range(1, actions + 1)),  # as in the file names
-        citation="Shahroudy et al., NTU RGB+D, CVPR 2016; Liu et al., NTU RGB+D 120, TPAMI 2019",
+        citation=CITATION,
         layout=layout,
         num_persons=2,
     )

@@ -9,13 +9,21 @@ from graphkit.data.dataset_info import Request, Source, dataset
 from graphkit.data.raw_files import read_raw
 from graphkit.data.recordings import prepared_clips
 from graphkit.data.skeleton_dataset import SkeletonDataset
+from graphkit.data.sources import NO_LICENSE
 from graphkit.data.validation_split import held_out_split, subject_numbers
 from graphkit.registry import get_layout
 from graphkit.skeleton import ClipStore, open_store, write_store
 from graphkit.skeleton.readers.nw_ucla import ACTIONS, read_nw_ucla
 
 ARCHIVE = "all_sqe.zip"
-SOURCE = Source("", "NW-UCLA", (ARCHIVE,), "https://www.dropbox.com/s/10pcm4pksjy6mkq/all_sqe.zip?dl=1")
+SOURCE = Source(
+    "",
+    "NW-UCLA",
+    (ARCHIVE,),
+    "https://www.dropbox.com/s/10pcm4pksjy6mkq/all_sqe.zip?dl=1",
+    citation="Wang et al., Cross-View Action Modeling, Learning and Recognition, CVPR 2014",
+    license=NO_LICENSE,
+)
 
 
 @dataset({"nw-ucla": SOURCE}, task="skeleton-classification")
@@ -64,7 +72,7 @@ def nw_ucla(
         metric="accuracy",
         protocol=protocol,
         class_names=tuple(ACTIONS.values()),
-        citation="Wang et al., Cross-View Action Modeling, Learning and Recognition, CVPR 2014; camera 3 tests",
+        citation=f"{request.source.citation}; camera 3 tests",
         layout=layout,
         num_persons=store.x.size(1),
     )

@@ -22,24 +22,27 @@ from graphkit.data.smiles import AtomEncoder
 from graphkit.errors import InputError
 
 ADDRESS = "https://snap.stanford.edu/ogb/data"
-CITATION = "Hu et al., Open Graph Benchmark, NeurIPS 2020; published split"
+CITATION = "Hu et al., Open Graph Benchmark, NeurIPS 2020"
 GRAPH_TABLES = ("edge", "num-node-list", "num-edge-list", "node-feat")
 SPLIT_PARTS = ("train", "valid", "test")
 
 
-def _source(folder: str, tables: tuple[str, ...], split: str, address: str) -> Source:
+def _source(folder: str, tables: tuple[str, ...], split: str, address: str, license: str) -> Source:  # noqa: A002
     raw = tuple(f"raw/{table}.csv.gz" for table in (*GRAPH_TABLES, *tables))
     ids = tuple(f"split/{split}/{subset}.csv.gz" for subset in SPLIT_PARTS)
-    return Source("", folder, raw + ids, f"{ADDRESS}/{address}", urls=(f"{ADDRESS}/{address}",))
+    address = f"{ADDRESS}/{address}"
+    return Source("", folder, raw + ids, address, urls=(address,), citation=CITATION, license=license)
 
 
 NODE_SOURCES = {
-    "ogbn-arxiv": _source("ogbn_arxiv", ("node-label",), "time", "nodeproppred/arxiv.zip"),
-    "ogbn-products": _source("ogbn_products", ("node-label",), "sales_ranking", "nodeproppred/products.zip"),
+    "ogbn-arxiv": _source("ogbn_arxiv", ("node-label",), "time", "nodeproppred/arxiv.zip", "ODC-BY"),
+    "ogbn-products": _source(
+        "ogbn_products", ("node-label",), "sales_ranking", "nodeproppred/products.zip", "Amazon license"
+    ),
 }
 GRAPH_SOURCES = {
     "ogbg-molhiv": _source(
-        "ogbg_molhiv", ("edge-feat", "graph-label"), "scaffold", "graphproppred/csv_mol_download/hiv.zip"
+        "ogbg_molhiv", ("edge-feat", "graph-label"), "scaffold", "graphproppred/csv_mol_download/hiv.zip", "MIT"
     )
 }
 
@@ -118,7 +121,7 @@ def ogbn(request: Request) -> GraphDataset:
         num_features=table["node-feat"].size(1),
         num_outputs=num_classes,
         metric="accuracy",
-        citation=CITATION,
+        citation=f"{CITATION}; published split",
     )
 
 
@@ -146,5 +149,5 @@ def ogbg(request: Request) -> GraphDataset:
         num_features=graphs.node["x"].size(1),
         num_outputs=table["graph-label"].size(1),
         metric="roc-auc",
-        citation=CITATION,
+        citation=f"{CITATION}; published split",
     )

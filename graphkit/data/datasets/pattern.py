@@ -14,6 +14,7 @@ from graphkit.data.dataset_info import Request, Source, dataset
 from graphkit.data.datasets.published_parts import PARTS, read_parts
 from graphkit.data.raw_files import find_raw
 from graphkit.data.raw_tables import reading
+from graphkit.data.sources import REPOSITORY_MIT
 from graphkit.data.splits import position_split
 from graphkit.errors import InputError
 from graphkit.files import check_zip, is_zip
@@ -27,10 +28,11 @@ SOURCE = Source(
     optional=True,
     urls=(ADDRESS,),
     pickled=True,
+    citation="Dwivedi et al., Benchmarking Graph Neural Networks, 2020 (PATTERN)",
+    license=REPOSITORY_MIT,
 )
 NUM_VALUES = 3  # number of values of the node feature
 PATTERN_SIZE, NUM_PATTERNS = 20, 100
-PUBLISHED = "Dwivedi et al., Benchmarking Graph Neural Networks, 2020 (PATTERN)"
 
 
 def generate(num_graphs: int, seed: int) -> GraphCollection:
@@ -85,12 +87,12 @@ def pattern(request: Request, *, num_graphs: int = 1400, seed: int = 0, publishe
     """
     if published or find_raw(request) is not None:
         graphs, split = read_parts(request, lambda raw, subset: _read(raw / SOURCE.files[0], subset))
-        citation = f"{PUBLISHED}; published graphs and split"
+        citation = f"{SOURCE.citation}; published graphs and split"
     else:
         if num_graphs < 7:
             raise InputError(f"`num_graphs` must be at least 7, so that no part is empty (got {num_graphs})")
         graphs, split = generate(num_graphs, seed), position_split(num_graphs, (5 / 7, 1 / 7, 1 / 7))
-        citation = f"generated with seed {seed}, not the published graphs; after {PUBLISHED}"
+        citation = f"generated with seed {seed}, not the published graphs; after {SOURCE.citation}"
     return GraphDataset(
         name=request.name,
         task="node-classification",

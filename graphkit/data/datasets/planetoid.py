@@ -15,6 +15,7 @@ from graphkit.data.labels import NO_LABEL
 from graphkit.data.raw_files import read_files
 from graphkit.data.raw_tables import check_dense, read_table
 from graphkit.data.single_graph import from_masks
+from graphkit.data.sources import REPOSITORY_MIT
 from graphkit.data.unpickle import as_array, read_pickle
 from graphkit.errors import InputError
 
@@ -22,12 +23,23 @@ SPELLING = {"cora": "Cora", "citeseer": "CiteSeer", "pubmed": "PubMed"}
 PARTS = ("x", "tx", "allx", "y", "ty", "ally", "graph", "test.index")
 ADDRESS = "https://github.com/kimiyoung/planetoid/raw/master/data"
 NUM_VALIDATION = 500
+NUM_BYTES = {"cora": 572_444, "citeseer": 1_036_188}
 
 
 def _source(name: str) -> Source:
     names = tuple(f"ind.{name}.{suffix}" for suffix in PARTS)
     urls = tuple(f"{ADDRESS}/{file}" for file in names)
-    return Source("Planetoid", f"{SPELLING[name]}/raw", names, ADDRESS, urls=urls, pickled=True)
+    return Source(
+        "Planetoid",
+        f"{SPELLING[name]}/raw",
+        names,
+        ADDRESS,
+        urls=urls,
+        pickled=True,
+        citation="Yang et al., Revisiting Semi-Supervised Learning with Graph Embeddings, ICML 2016",
+        license=REPOSITORY_MIT,
+        num_bytes=NUM_BYTES.get(name),
+    )
 
 
 @dataset({name: _source(name) for name in SPELLING}, task="node-classification")
@@ -40,8 +52,7 @@ def planetoid(request: Request) -> GraphDataset:
     dictionaries are read.
     """
     data = read_files(request, lambda raw: _read(raw, f"ind.{request.name}"))
-    citation = "Yang et al., Revisiting Semi-Supervised Learning with Graph Embeddings, ICML 2016; public split"
-    return from_masks(request.name, data, citation)
+    return from_masks(request.name, data, f"{request.source.citation}; public split")
 
 
 def _read(raw: Path, stem: str) -> Data:

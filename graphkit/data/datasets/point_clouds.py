@@ -17,20 +17,39 @@ from graphkit.data.dataset import GraphDataset, Split
 from graphkit.data.dataset_info import Request, Source, dataset
 from graphkit.data.raw_files import read_cached
 from graphkit.data.raw_tables import open_text, reading
+from graphkit.data.sources import NO_LICENSE
 from graphkit.data.splits import stratified_folds
 from graphkit.errors import InputError
 
 SHAPES = "https://github.com/Yannick-S/geometric_shapes/raw/master/raw.zip"
 MODELNET_10, MODELNET_40 = (ModelNet.urls[size].replace("http://", "https://") for size in ("10", "40"))
+
+
+def _modelnet(folder: str, classes: tuple[str, ...], address: str) -> Source:
+    return Source(
+        folder,
+        "raw",
+        classes,
+        address,
+        urls=(address,),
+        citation="Wu et al., 3D ShapeNets, CVPR 2015",
+        license="for academic research; the authors of the shapes hold the copyright",
+    )
+
+
 SOURCES = {
-    "geometric-shapes": Source("GeometricShapes", "raw", ("2d_circle",), SHAPES, urls=(SHAPES,)),
-    "modelnet10": Source("ModelNet10", "raw", ("bathtub", "toilet"), MODELNET_10, urls=(MODELNET_10,)),
-    "modelnet40": Source("ModelNet40", "raw", ("airplane", "xbox"), MODELNET_40, urls=(MODELNET_40,)),
-}
-CITATIONS = {
-    "geometric-shapes": "Steppuhn, geometric shapes; the meshes of the test are those of the training",
-    "modelnet10": "Wu et al., 3D ShapeNets, CVPR 2015",
-    "modelnet40": "Wu et al., 3D ShapeNets, CVPR 2015",
+    "geometric-shapes": Source(
+        "GeometricShapes",
+        "raw",
+        ("2d_circle",),
+        SHAPES,
+        urls=(SHAPES,),
+        citation="Steppuhn, geometric shapes; the meshes of the test are those of the training",
+        license=NO_LICENSE,
+        num_bytes=915_574,
+    ),
+    "modelnet10": _modelnet("ModelNet10", ("bathtub", "toilet"), MODELNET_10),
+    "modelnet40": _modelnet("ModelNet40", ("airplane", "xbox"), MODELNET_40),
 }
 
 
@@ -65,7 +84,7 @@ def point_clouds(request: Request, *, num_points: int = 1024, copies: int = 0, s
         num_features=3,
         num_outputs=int(y.max()) + 1,
         metric="accuracy",
-        citation=f"{CITATIONS[request.name]}; {num_points} points a cloud, seed {seed}",
+        citation=f"{request.source.citation}; {num_points} points a cloud, seed {seed}",
     )
 
 

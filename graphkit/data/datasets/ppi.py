@@ -14,6 +14,7 @@ from graphkit.data.dataset import GraphDataset
 from graphkit.data.dataset_info import Request, Source, dataset
 from graphkit.data.datasets.published_parts import read_parts
 from graphkit.data.raw_tables import read_npy, reading
+from graphkit.data.sources import NO_LICENSE
 from graphkit.errors import InputError
 
 TABLES = ("feats.npy", "graph_id.npy", "graph.json", "labels.npy")
@@ -25,6 +26,8 @@ SOURCE = Source(
     tuple(f"{name}_{table}" for name in PARTS.values() for table in TABLES),
     ADDRESS,
     urls=(ADDRESS,),
+    citation="Hamilton et al., GraphSAGE, NeurIPS 2017",
+    license=NO_LICENSE,
 )
 
 
@@ -43,7 +46,7 @@ def ppi(request: Request) -> GraphDataset:
         num_features=graphs.node["x"].size(1),
         num_outputs=graphs.node["y"].size(1),
         metric="micro-f1",
-        citation="Hamilton et al., GraphSAGE, NeurIPS 2017; 20, 2 and 2 graphs as published",
+        citation=f"{request.source.citation}; 20, 2 and 2 graphs as published",
     )
 
 

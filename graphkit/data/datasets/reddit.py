@@ -13,20 +13,32 @@ from graphkit.data.dataset_info import Request, Source, dataset
 from graphkit.data.raw_files import read_files
 from graphkit.data.raw_tables import read_npz
 from graphkit.data.single_graph import MASKS, from_masks
+from graphkit.data.sources import NO_LICENSE
 from graphkit.errors import InputError
 
 ADDRESS = "https://data.dgl.ai/dataset/reddit.zip"
 DATA, GRAPH = "reddit_data.npz", "reddit_graph.npz"
 
 
-@dataset({"reddit": Source("Reddit", "raw", (DATA, GRAPH), ADDRESS, urls=(ADDRESS,))}, task="node-classification")
+SOURCE = Source(
+    "Reddit",
+    "raw",
+    (DATA, GRAPH),
+    ADDRESS,
+    urls=(ADDRESS,),
+    citation="Hamilton et al., GraphSAGE, NeurIPS 2017",
+    license=NO_LICENSE,
+)
+
+
+@dataset({"reddit": SOURCE}, task="node-classification")
 def reddit(request: Request) -> GraphDataset:
     """Loads the graph of 232,965 posts with the published split by day.
 
     Loading needs about 10 GB of memory.
     """
     data = read_files(request, _read)
-    return from_masks(request.name, data, "Hamilton et al., GraphSAGE, NeurIPS 2017; published split by day")
+    return from_masks(request.name, data, f"{request.source.citation}; published split by day")
 
 
 def _read(raw: Path) -> Data:

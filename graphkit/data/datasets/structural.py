@@ -14,6 +14,7 @@ from graphkit.data.dataset_info import Request, Source, dataset
 from graphkit.data.raw_files import read_files
 from graphkit.data.raw_tables import check_dense, read_table
 from graphkit.data.single_graph import from_masks
+from graphkit.data.sources import NO_LICENSE, REPOSITORY_MIT
 from graphkit.errors import InputError
 
 SNAP = "https://snap.stanford.edu/data"
@@ -22,7 +23,16 @@ STRUC2VEC = "https://github.com/leoribeiro/struc2vec/raw/master/graph"
 
 def _airports(name: str) -> Source:
     names = f"{name}-airports.edgelist", f"labels-{name}-airports.txt"
-    return Source("Airports", f"{name}/raw", names, STRUC2VEC, urls=tuple(f"{STRUC2VEC}/{file}" for file in names))
+    return Source(
+        "Airports",
+        f"{name}/raw",
+        names,
+        STRUC2VEC,
+        urls=tuple(f"{STRUC2VEC}/{file}" for file in names),
+        citation="Ribeiro et al., struc2vec, KDD 2017",
+        license=REPOSITORY_MIT,
+        num_bytes={"usa": 172_719, "europe": 42_302}.get(name),
+    )
 
 
 AIRPORTS = {f"airports-{name}": _airports(name) for name in ("usa", "europe", "brazil")}
@@ -33,6 +43,14 @@ EMAIL = Source(
     EMAIL_FILES,
     f"{SNAP}/email-Eu-core.txt.gz",
     urls=tuple(f"{SNAP}/{name}.gz" for name in EMAIL_FILES),
+    citation="Leskovec et al., SNAP, email-Eu-core",
+    license=NO_LICENSE,
+    num_bytes=225_807,
+)
+KARATE = Source(
+    address="comes with PyTorch Geometric",
+    citation="Zachary, 1977; communities of Kipf and Welling, ICLR 2017",
+    license=NO_LICENSE,
 )
 
 
@@ -43,7 +61,7 @@ def airports(request: Request) -> GraphDataset:
     Features are one-hot node ids. Edges are undirected, as in struc2vec. Node names are the airport ids of the files.
     """
     data, names = read_files(request, lambda raw: _read_airports(*(raw / name for name in request.source.files)))
-    dataset = from_masks(request.name, data, "Ribeiro et al., struc2vec, KDD 2017; no published split")
+    dataset = from_masks(request.name, data, f"{request.source.citation}; no published split")
     return dataset.replace(node_names=names)
 
 
@@ -65,7 +83,7 @@ def _read_airports(edges: Path, labels: Path) -> tuple[Data, tuple[str, ...]]:
 def email_eu_core(request: Request) -> GraphDataset:
     """Loads the directed e-mail network of 42 departments, with one-hot node ids."""
     data = read_files(request, lambda raw: _read_email(*(raw / name for name in EMAIL_FILES)))
-    return from_masks(request.name, data, "Leskovec et al., SNAP, email-Eu-core; no published split")
+    return from_masks(request.name, data, f"{request.source.citation}; no published split")
 
 
 def _read_email(edges: Path, labels: Path) -> Data:
@@ -84,7 +102,7 @@ def _identity(size: int, path: Path) -> torch.Tensor:
     return torch.eye(size)
 
 
-@dataset({"karate": Source(address="comes with PyTorch Geometric")}, task="node-classification")
+@dataset({"karate": KARATE}, task="node-classification")
 def karate(request: Request) -> GraphDataset:
     """Loads the karate club: 34 nodes in four communities, with one-hot node ids."""
-    return from_masks(request.name, KarateClub()[0], "Zachary, 1977; communities of Kipf and Welling, ICLR 2017")
+    return from_masks(request.name, KarateClub()[0], request.source.citation)

@@ -12,6 +12,7 @@ from graphkit.data.dataset import GraphDataset
 from graphkit.data.dataset_info import Request, Source, dataset
 from graphkit.data.datasets.published_parts import read_graphs
 from graphkit.data.raw_tables import one_hot, read_table
+from graphkit.data.sources import NO_LICENSE
 from graphkit.data.splits import stratified_folds
 from graphkit.errors import InputError
 from graphkit.transforms.degree import Degree
@@ -27,6 +28,7 @@ SPELLING = {
     "collab": "COLLAB",
 }
 DEGREE_WIDTH = {"imdb-binary": 150, "imdb-multi": 150, "collab": 500}  # data sets without node labels
+NUM_BYTES = {"mutag": 95_653, "imdb-binary": 4_674_936, "proteins": 2_281_831}
 SOURCES = {
     name: Source(
         "TUDataset",
@@ -37,6 +39,9 @@ SOURCES = {
         ),
         f"{ADDRESS}/{spelling}.zip",
         urls=(f"{ADDRESS}/{spelling}.zip",),
+        citation="Morris et al., TUDataset, 2020 (chrsmrrs.github.io/datasets)",
+        license=NO_LICENSE,
+        num_bytes=NUM_BYTES.get(name),
     )
     for name, spelling in SPELLING.items()
 }
@@ -67,7 +72,7 @@ def tu(request: Request, *, attributes: bool = False) -> GraphDataset:
         num_outputs=int(torch.unique(y).numel()),
         metric="accuracy",
         protocol="fold",
-        citation="Morris et al., TUDataset, 2020 (chrsmrrs.github.io/datasets); ten stratified folds, seed 0",
+        citation=f"{request.source.citation}; ten stratified folds, seed 0",
     )
 
 

@@ -10,6 +10,7 @@ from graphkit.data.dataset import GraphDataset
 from graphkit.data.dataset_info import Request, Source, dataset
 from graphkit.data.datasets.published_parts import PARTS, read_parts
 from graphkit.data.raw_tables import open_text, reading
+from graphkit.data.sources import REPOSITORY_MIT
 from graphkit.data.unpickle import as_tensor, read_pickle
 from graphkit.errors import InputError
 
@@ -23,6 +24,8 @@ SOURCE = Source(
     ADDRESS,
     urls=(ADDRESS, *(f"{INDEX}/{name}.index" for name in PARTS)),
     pickled=True,
+    citation="Dwivedi et al., Benchmarking Graph Neural Networks, 2020 (ZINC)",
+    license=REPOSITORY_MIT,
 )
 
 
@@ -49,7 +52,7 @@ def zinc(request: Request, *, subset: bool = True) -> GraphDataset:
         num_outputs=1,
         metric="mae",
         num_categories=NUM_ATOM_TYPES,
-        citation="Dwivedi et al., Benchmarking Graph Neural Networks, 2020 (ZINC); published split",
+        citation=f"{request.source.citation}; published split",
     )
 
 
