@@ -10,20 +10,20 @@ from torch_geometric.explain import Explainer, GNNExplainer
 from torch_geometric.loader import NeighborLoader
 from torch_geometric.nn import (
     GATConv,
+    GatedGraphConv,
     GATv2Conv,
     GCNConv,
     GINConv,
-    GINEConv,
     GraphConv,
     MessagePassing,
     SAGEConv,
     to_hetero,
 )
 from torch_geometric.nn.models import GAT, GCN, GIN, GraphSAGE
-from torch_geometric.utils import to_torch_csr_tensor
 
 from graphkit.nn import FusedGATConv, accelerate
 from graphkit.ops import backend
+from tests.nn.accelerated import NativeCalls, assert_same, edges_of
 
 needs_native = pytest.mark.skipif(backend() != "native", reason="the native operators are not in use")
 
@@ -45,39 +45,6 @@ MODELS = {
     "gatv2": lambda: GAT(7, 12, 2, 5, heads=4, v2=True),
     "gatv2, shared": lambda: GAT(7, 12, 2, 5, heads=2, v2=True, share_weights=True, dropout=0.3),
 }
-
-
-def edges_of(kind: str, nodes: int = 20, seed: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
-    edge_index = torch.randint(nodes, (2, 90), generator=torch.Generator().manual_seed(seed))
-    if kind == "plain":
-        return edge_index
-    if kind == "csr":
-        edge_index = edge_index.flip(0).unique(dim=1)
-        return to_torch_csr_tensor(edge_index, torch.ones(edge_index.size(1), dtype=dtype), size=(nodes, nodes))
-    edge_index = edge_index[:, torch.sort(edge_index[1], stable=True).indices]
-    return EdgeIndex(edge_index, sparse_size=(nodes, nodes), sort_order="col")
-
-
-def outcome(model: nn.Module, *inputs: object) -> list[Tensor]:
-    """Returns the output and the gradients of all parameters and of the first input."""
-    x = inputs[0].detach().requires_grad_() if isinstance(inputs[0], Tensor) else inputs[0]
-    model.zero_grad()
-    seed_everything(1)
-    out = model(x, *inputs[1:])
-    out.backward(torch.linspace(-1, 1, out.numel(), dtype=out.dtype).view(out.shape))
-    grads = [p.grad.clone() for p in model.parameters() if p.grad is not None]
-    return [out.detach(), *grads, *([x.grad] if isinstance(x, Tensor) else [])]
-
-
-def assert_same(model: nn.Module, *inputs: object, dtype: torch.dtype) -> None:
-    tolerance = 1e-5 if dtype == torch.float32 else 1e-10
-    buffers = {name: t.clone() for name, t in model.named_buffers()}
-    theirs = outcome(model, *inputs)
-    model.load_state_dict(buffers, strict=False)
-    ours = outcome(accelerate(model), *inputs)
-    assert len(ours) == len(theirs)
-    for a, b in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance * max(1.0, float(b.abs().max())))
 
 
 @pytest.mark.filterwarnings("ignore:Sparse:UserWarning")
@@ -159,25 +126,13 @@ def test_the_copy_shares_parameters_and_the_state_dict():
         assert accelerate.report(again) == accelerate.report(fused)
 
 
-def counts_fused_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Returns a list that gets an entry for each fused call."""
-    import importlib
-
-    module, calls = importlib.import_module("graphkit.nn.accelerate"), []
-    for name in ("aggregate", "sum_over", "_attend"):
-        fused = getattr(module, name)
-        monkeypatch.setattr(module, name, lambda *a, f=fused, n=name, **k: calls.append(n) or f(*a, **k))
-    return calls
-
-
 @needs_native
-def test_layers_are_fused_where_they_can_be(monkeypatch):
-    calls = counts_fused_calls(monkeypatch)
+def test_layers_are_fused_where_they_can_be():
     x, edge_index = torch.randn(20, 7), edges_of("plain")
-    convs = (GCNConv(7, 5), SAGEConv(7, 5), GINConv(nn.Linear(7, 5)), GraphConv(7, 5), GATConv(7, 5), GATv2Conv(7, 5))
-    for count, conv in enumerate(convs, start=1):
-        accelerate(conv)(x, edge_index)
-        assert len(calls) == count
+    for conv in (GCNConv(7, 5), SAGEConv(7, 5), GINConv(nn.Linear(7, 5)), GraphConv(7, 5), GATConv(7, 5)):
+        with NativeCalls() as calls:
+            accelerate(conv)(x, edge_index)
+        assert len(calls.names) == 1
 
 
 class Doubled(SAGEConv):
@@ -207,25 +162,23 @@ def with_method(conv: MessagePassing) -> MessagePassing:
         (lambda: SAGEConv(7, 5, flow="target_to_source"), "flow='target_to_source'"),
         (lambda: GCNConv(7, 5, flow="target_to_source"), "flow='target_to_source'"),
         (lambda: GCNConv(7, 5, decomposed_layers=5), "decomposed_layers=5"),
-        (lambda: GATConv(7, 5, edge_dim=3), "edge_dim is set"),
-        (lambda: GINEConv(nn.Linear(7, 5), edge_dim=2), "no fused operator for this layer"),
+        (lambda: GATv2Conv(7, 5, edge_dim=3), "edge_dim is set"),
+        (lambda: GatedGraphConv(7, 2), "no fused operator for this layer"),
     ],
 )
-def test_layers_that_cannot_be_fused_use_the_code_of_pyg(monkeypatch, conv, reason):
-    calls = counts_fused_calls(monkeypatch)
+def test_layers_that_cannot_be_fused_use_the_code_of_pyg(conv, reason):
     seed_everything(0)
     model = conv()
     fused = accelerate(model)
     assert [row[2:] for row in accelerate.report(fused)] == [(False, reason)]
-    edge_attr = [torch.randn(90, 2)] if isinstance(model, GINEConv) else []
     x, edge_index = torch.randn(20, 7), edges_of("plain")
-    torch.testing.assert_close(fused(x, edge_index, *edge_attr), model(x, edge_index, *edge_attr))
-    assert not calls
+    with NativeCalls() as calls:
+        torch.testing.assert_close(fused(x, edge_index), model(x, edge_index))
+    assert not calls.names
 
 
 @needs_native
-def test_explainers_see_the_messages(monkeypatch):
-    calls = counts_fused_calls(monkeypatch)
+def test_explainers_see_the_messages():
     seed_everything(0)
     x, edge_index = torch.randn(20, 7), edges_of("plain")
     masks = []
@@ -238,11 +191,11 @@ def test_explainers_see_the_messages(monkeypatch):
         )
         masks.append(explainer(x, edge_index).edge_mask)
     torch.testing.assert_close(*masks)
-    calls.clear()
-    network(x, edge_index)
-    assert len(calls) == 2  # fused again after the explanation
-    accelerate(model.requires_grad_())(x, edge_index)
-    assert len(calls) == 4
+    with NativeCalls() as calls:
+        network(x, edge_index)
+        assert len(calls.names) == 2  # fused again after the explanation
+        accelerate(model.requires_grad_())(x, edge_index)
+    assert len(calls.names) == 4
 
 
 def test_edges_changed_in_place_and_other_graphs():
@@ -288,15 +241,15 @@ def test_heterogeneous_models():
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:torch")
-def test_half_precision_and_autocast_use_the_code_of_pyg(monkeypatch):
-    calls = counts_fused_calls(monkeypatch)
+def test_half_precision_and_autocast_use_the_code_of_pyg():
     x, edge_index, model = torch.randn(20, 7), edges_of("plain"), SAGEConv(7, 5)
     fused = accelerate(model)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        torch.testing.assert_close(fused(x, edge_index), model(x, edge_index))
-    fused, model = accelerate(model).bfloat16(), model.bfloat16()
-    torch.testing.assert_close(fused(x.bfloat16(), edge_index), model(x.bfloat16(), edge_index))
-    assert not calls
+    with NativeCalls() as calls:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            torch.testing.assert_close(fused(x, edge_index), model(x, edge_index))
+        fused, model = accelerate(model).bfloat16(), model.bfloat16()
+        torch.testing.assert_close(fused(x.bfloat16(), edge_index), model(x.bfloat16(), edge_index))
+    assert not calls.names
 
 
 @pytest.mark.parametrize("conv", [GCNConv, SAGEConv, GATConv, GATv2Conv])
