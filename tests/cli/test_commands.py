@@ -41,6 +41,17 @@ def test_help_does_not_wait_for_torch() -> None:
     assert done.stdout.splitlines()[-1] == "False" and "recipes" in done.stdout
 
 
+def test_training_starts_with_few_imports_besides_those_of_pyg() -> None:
+    code = (
+        "import sys, torch, torch_geometric; before = set(sys.modules); import graphkit.cli.running\n"
+        "import graphkit.experiments; print(*set(sys.modules) - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "graphkit.training.trainer" in done.stdout.split()
+    slow = {"matplotlib", "networkx", "pandas", "ray", "rdkit", "scipy.optimize", "scipy.sparse", "scipy.stats"}
+    assert not slow & set(done.stdout.split())
+
+
 def test_an_unknown_command_offers_the_closest_one(graphkit: Command) -> None:
     result = graphkit("trian")
     assert result.exit_code == 2 and "unknown command 'trian'; did you mean 'train'?" in result.stderr
