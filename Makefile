@@ -1,4 +1,4 @@
-# Each target sets up what it needs: `make demo` and `make test` work from a fresh clone with Python >= 3.10 and, for
+# Each target sets up what it needs: `make demo` and `make test` work from a fresh clone with Python >= 3.11 and, for
 # the native operators, a C++ compiler. Nothing is installed outside .venv.
 #
 #   make demo PYTHON=python3.12        another interpreter for a new .venv
@@ -9,11 +9,11 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help gpu-dry-run demo test test-all test-slow fuzz lint manifest docs bench cuda emulate sanitize clean distclean FORCE
+.PHONY: help gpu-dry-run demo test test-all test-slow fuzz lint manifest docs bench dist matrix cuda emulate sanitize clean distclean FORCE
 
 # The first interpreter that is new enough and can make an environment; only asked for when there is none yet.
-CANDIDATES := python3.13 python3.12 python3.11 python3.10 python3
-CAN_MAKE_VENV := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))
+CANDIDATES := python3.13 python3.12 python3.11 python3
+CAN_MAKE_VENV := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 PYTHON ?=
 
 PY := .venv/bin/python
@@ -32,6 +32,8 @@ help:
 	@echo "make manifest   write graphkit/manifest.json, after a model, data set, loss, strategy or layout has changed"
 	@echo "make docs       the documentation, in docs/_build/html; a warning is an error"
 	@echo "make bench      every benchmark: prints tables, writes JSON"
+	@echo "make dist       the source distribution and both wheels, in dist/, with checks (minutes)"
+	@echo "make matrix     test the wheels of make dist with other versions of Python, torch and PyG (ARGS=3.13; an hour)"
 	@echo "make cuda       compile the CUDA kernels, without a GPU, where there is nvcc"
 	@echo "make gpu-dry-run  run the script that tests and measures the CUDA kernels, on the CPU with tiny sizes"
 	@echo "make emulate    test the CUDA operators on an emulated GPU"
@@ -72,6 +74,28 @@ docs: .venv/.stamp-docs
 
 bench: .venv/.stamp-package
 	@set -e; for file in $(sort $(wildcard benchmarks/*/*.py)); do echo "== $$file"; $(PY) "$$file"; done
+
+# Both wheels are built from the source distribution. The native one holds none of torch's libraries: it uses those of the
+# installed torch. Its tag says for which C libraries it is: at least that of this machine, see docs/support.md.
+WHEEL := $(PIP) wheel -q --no-deps --no-build-isolation
+dist: .venv/.stamp-release .venv/.stamp-test
+	@rm -rf dist build/dist
+	@$(PY) -m build -q --no-isolation --sdist > /dev/null
+	@GRAPHKIT_BUILD_NATIVE=0 $(WHEEL) -w dist/pure dist/*.tar.gz
+	@GRAPHKIT_BUILD_NATIVE=1 GRAPHKIT_BUILD_CUDA=0 $(WHEEL) -w build/dist dist/*.tar.gz
+	@if [ "$$(uname)" = Linux ]; then \
+	    PATH="$$PWD/.venv/bin:$$PATH" $(PY) -m auditwheel repair --exclude 'libtorch*' --exclude 'libc10*' \
+	        -w dist build/dist/*.whl; \
+	else \
+	    cp build/dist/*.whl dist; \
+	fi
+	@$(PY) -m abi3audit --strict dist/*.whl
+	@$(PY) -m twine check --strict dist/*.tar.gz dist/*.whl dist/pure/*.whl
+	@GRAPHKIT_DIST=dist $(PY) -m pytest -n 0 -m extended tests/test_dist.py
+	@ls -l dist/*.* dist/pure/*
+
+matrix: .venv/.stamp-release
+	@$(PY) tests/matrix.py $(ARGS)
 
 # Two generations of GPUs stand for all. The library is loaded, to see that its kernels find their operators, and not run.
 BUILD_CUDA := TORCH_CUDA_ARCH_LIST="8.0 9.0" GRAPHKIT_BUILD_CUDA=only $(PY) setup.py -q build_ext
@@ -126,13 +150,13 @@ distclean: clean
 # start, an earlier installation was killed in the middle, and the environment is made anew rather than trusted.
 
 .venv/.place: FORCE
-	@if [ -e .venv/.busy ] || ! $(PY) -c 'import pip, sys; sys.exit(sys.version_info < (3, 10))' 2> /dev/null; then \
+	@if [ -e .venv/.busy ] || ! $(PY) -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; then \
 	    python="$(PYTHON)"; \
 	    for candidate in $(CANDIDATES); do \
 	        [ -z "$$python" ] && "$$candidate" -c '$(CAN_MAKE_VENV)' 2> /dev/null && python="$$candidate"; \
 	    done; \
 	    if ! "$${python:-false}" -c '$(CAN_MAKE_VENV)'; then \
-	        echo "graphkit needs Python >= 3.10 with venv and ensurepip (on Debian: apt install python3-venv);" \
+	        echo "graphkit needs Python >= 3.11 with venv and ensurepip (on Debian: apt install python3-venv);" \
 	             "say which with PYTHON=/path/to/python" >&2; \
 	        exit 1; \
 	    fi; \

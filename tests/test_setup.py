@@ -1,12 +1,11 @@
 """What setup.py decides: which libraries are built, for which GPUs, and that a failure costs no more than itself.
 
-And what setup.cfg and MANIFEST.in decide: the files and the requirements of what is handed on.
+And the requirements in setup.cfg. tests/test_dist.py compares the files of what is handed on.
 """
 
 import ast
 import importlib.util
 import re
-import subprocess
 import sys
 from configparser import ConfigParser
 from pathlib import Path
@@ -15,7 +14,6 @@ from types import ModuleType
 import pytest
 import setuptools
 from setuptools import Distribution
-from setuptools.command.egg_info import FileList
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -23,7 +21,14 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     """setup.py, as far as it does nothing yet, in an environment with a torch that the test may change."""
-    for name in ("CUDA_HOME", "CUDA_PATH", "TORCH_CUDA_ARCH_LIST", "GRAPHKIT_BUILD_CUDA", "GRAPHKIT_SANITIZE"):
+    for name in (
+        "CUDA_HOME",
+        "CUDA_PATH",
+        "TORCH_CUDA_ARCH_LIST",
+        "GRAPHKIT_BUILD_NATIVE",
+        "GRAPHKIT_BUILD_CUDA",
+        "GRAPHKIT_SANITIZE",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(setuptools, "setup", lambda **_: None)
     monkeypatch.chdir(ROOT)
@@ -109,8 +114,19 @@ def test_wishes(script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert names(script) == ["graphkit._cuda"] and not script.extensions()[0].optional
     monkeypatch.setenv("GRAPHKIT_BUILD_CUDA", "0")
     assert names(script) == ["graphkit._C"]
+    monkeypatch.setenv("GRAPHKIT_BUILD_NATIVE", "1")
+    assert names(script) == ["graphkit._C"] and not script.extensions()[0].optional
+    monkeypatch.setenv("GRAPHKIT_BUILD_NATIVE", "0")
+    assert names(script) == []
+    monkeypatch.delenv("GRAPHKIT_BUILD_NATIVE")
     monkeypatch.setenv("GRAPHKIT_SANITIZE", "1")
     assert "-fsanitize=address,undefined" in script.extensions()[0].extra_compile_args
+
+
+def test_native_wheel_is_not_built_without_torch(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAPHKIT_BUILD_NATIVE", "1")
+    with pytest.raises(script.CompileError, match="there is no torch >= 2.10 in this environment; install torch"):
+        script.extensions()
 
 
 def test_without_nvcc_a_line_says_so(
@@ -163,33 +179,6 @@ def test_a_compiler_that_fails_costs_the_cuda_kernels_only(
     cuda.optional = False
     with pytest.raises(script.CompileError, match="the CUDA kernels were not built"):
         command.build_extension(cuda)
-
-
-def test_a_wheel_has_every_file_of_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
-    distribution = Distribution({"script_name": "setup.py"})
-    distribution.parse_config_files(["setup.cfg"])
-    build = distribution.get_command_obj("build_py")
-    build.ensure_finalized()
-    modules = {Path(file) for _, _, file in build.find_all_modules()}
-    data = {Path(folder, name) for _, folder, _, names in build.data_files for name in names}
-    files = {path for path in Path("graphkit").rglob("*") if path.is_file()}
-    files = {path for path in files if path.suffix != ".so" and not {"__pycache__", "csrc"} & set(path.parts)}
-    assert not files - modules - data
-
-
-def test_a_source_distribution_has_every_file_under_git() -> None:
-    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
-    if done.returncode != 0:
-        pytest.skip("needs a git checkout")
-    tracked = [path for path in done.stdout.splitlines() if not re.match(r"\.|graphkit/(?!csrc/)", path)]  # see above
-    files = FileList()
-    files.allfiles = tracked
-    for line in (ROOT / "MANIFEST.in").read_text(encoding="utf-8").splitlines():
-        if line and not line.startswith("#"):
-            files.process_template_line(line)
-    by_default = {"LICENSE", "MANIFEST.in", "README.md", "pyproject.toml", "setup.cfg", "setup.py"}
-    assert not [path for path in tracked if path not in by_default and path not in files.files]
 
 
 def test_every_import_of_the_package_is_a_requirement() -> None:
