@@ -29,7 +29,7 @@ REPOSITORY_MIT = "MIT (of the repository)"
 
 @dataclass(frozen=True)
 class Source:
-    """Origin of a data set: its raw files, below the root and on the web, license and citation.
+    """Origin of a data set: raw files, address, license and citation.
 
     Args:
         folder (str, optional): Root folder of PyG's loader below the data root, such as ``"Planetoid"``. (default:
