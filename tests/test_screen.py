@@ -49,7 +49,8 @@ def printing(tree: ast.AST) -> list[int]:
     for node in ast.walk(tree):
         called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
         stream = called.rpartition(".")[0] in streams and called.endswith((".write", ".writelines"))
-        lines += [node.lineno] if called in calls or stream else []
+        deprecated = called == "warnings.warn" and "DeprecationWarning" in ast.unparse(node)
+        lines += [node.lineno] if (called in calls or stream) and not deprecated else []
     return lines
 
 
@@ -65,6 +66,7 @@ def test_only_commands_and_progress_displays_print() -> None:
 @pytest.mark.parametrize("code", ["print(x)", "warnings.warn(x)", "sys.stderr.write(x)", "tqdm(x)", "echo(x)"])
 def test_the_check_sees_what_prints(code: str) -> None:
     assert printing(ast.parse(code)) and not printing(ast.parse(f"logger.info({code.partition('(')[2]}"))
+    assert not printing(ast.parse("warnings.warn(x, DeprecationWarning, stacklevel=2)"))
 
 
 def test_notes_are_logged_and_printed_on_request_alone(capsys: pytest.CaptureFixture[str]) -> None:
