@@ -110,7 +110,7 @@ def _class_of(conv: MessagePassing) -> type[MessagePassing]:
 def _why_not(conv: MessagePassing) -> str:
     """Returns why a layer uses PyG's own code for all inputs; empty if it does not."""
     cls = _class_of(conv)
-    if cls not in FUSED and not isinstance(conv, FusedGATConv):
+    if cls not in FUSED and not isinstance(conv, (FusedGATConv, FusedLayer)):
         base = next((layer.__name__ for layer in FUSED if isinstance(conv, layer)), None)
         return "no fused operator for this layer" if base is None else f"a subclass of {base}"
     if not has_native("aggregate_sum"):
@@ -118,9 +118,9 @@ def _why_not(conv: MessagePassing) -> str:
     methods = _replaced(conv)
     if methods:
         return f"its method {methods[0]} was replaced"
-    if cls not in FUSED:
-        return unusual_state(conv)
-    return FUSED[cls].unusual(conv)
+    if isinstance(conv, FusedLayer):
+        return conv.unusual(conv)
+    return FUSED[cls].unusual(conv) if cls in FUSED else unusual_state(conv)
 
 
 def _replaced(conv: MessagePassing) -> list[str]:

@@ -89,6 +89,7 @@ class FusedGATConv(FusedLayer, GATConv):
     """`GATConv` on fused operators."""
 
     rows = False
+    maps_first = True
 
     def forward(  # type: ignore[override]
         self, x: Any, edge_index: Any, edge_attr: Any = None, size: Any = None, return_attention_weights: Any = None
@@ -107,7 +108,7 @@ class FusedGATConv(FusedLayer, GATConv):
         term = None if target is None else (from_target * self.att_dst).sum(dim=-1)
         if shared and edge_attr is None and term is not None:
             return _finish(self, target, _attend(self, from_source, term, edge_index))
-        attention = Attention(self, edge_index, edge_attr, sizes, source)
+        attention = Attention(self, edge_index, edge_attr, sizes, from_source)
         scores = _sum_of_ends((from_source * self.att_src).sum(dim=-1), term, attention, sizes[1])
         if attention.edge_attr is not None and self.lin_edge is not None:
             maps = self.lin_edge.weight.view(*shape[1:], -1)
@@ -147,6 +148,7 @@ class FusedGATv2Conv(FusedLayer, GATv2Conv):
     """`GATv2Conv` on fused operators."""
 
     rows = False
+    maps_first = True
 
     @classmethod
     def unusual(cls, conv: Any) -> str:
@@ -164,7 +166,7 @@ class FusedGATv2Conv(FusedLayer, GATv2Conv):
         from_source = self.lin_l(source).view(shape)
         shared = self.share_weights and isinstance(x, Tensor)
         from_target = from_source if shared else self.lin_r(target).view(shape)
-        attention = Attention(self, edge_index, None, sizes, source)
+        attention = Attention(self, edge_index, None, sizes, from_source)
         scores = pair_score(from_source, from_target, self.att[0], self.negative_slope, attention.neighbors)
         return _finish(self, target, attention(scores, from_source))
 

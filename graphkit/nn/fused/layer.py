@@ -27,6 +27,7 @@ class FusedLayer(MessagePassing):
     reductions: tuple[str, ...] = SUMS
     rows = True  # whether a message is the row of the source, scaled by an argument of `propagate` if that is given
     weight = "edge_weight"  # name of this argument
+    maps_first = False  # whether a linear map comes first, so that features may be sparse
 
     def propagate(self, edge_index: Any, size: Any = None, **kwargs: Any) -> Tensor:
         """Aggregates the messages, fused if possible."""
@@ -78,7 +79,8 @@ def fits(conv: FusedLayer, x: Any, edge_index: Any) -> bool:
         isinstance(x, Tensor)
         and isinstance(edge_index, Tensor)
         and x.dim() == 2
-        and x.layout == edge_index.layout == torch.strided
+        and (x.layout == torch.strided or conv.maps_first)
+        and edge_index.layout == torch.strided
         and edge_index.dim() == 2
         and edge_index.size(0) == 2
         and edge_index.dtype in (torch.int64, torch.int32)

@@ -92,14 +92,18 @@ def _takes(conv: FusedLayer, x: Any, edge_index: Any, weight: Any) -> bool:
 class FusedGCNConv(FusedLayer, GCNConv):
     """`GCNConv` on fused operators."""
 
+    maps_first = True
+
     def forward(self, x: Any, edge_index: Any, edge_weight: Tensor | None = None) -> Tensor:
         """Returns the output features of the nodes."""
         if not _takes(self, x, edge_index, edge_weight):
             return super().forward(x, edge_index, edge_weight)
-        sums = _sums_of(self, edge_index, edge_weight, x, self.add_self_loops)
-        if is_plain(self.lin):
+        fuses = x.layout == torch.strided and is_plain(self.lin)
+        h = x if fuses else self.lin(x)
+        sums = _sums_of(self, edge_index, edge_weight, h, self.add_self_loops)
+        if fuses:
             return map_sums(x, sums, self.lin.weight, self.bias)
-        out = sums(self.lin(x))
+        out = sums(h)
         return out if self.bias is None else out + self.bias
 
 

@@ -10,7 +10,7 @@ from torch_geometric.nn import MessagePassing
 from torch_geometric.nn.models import GAT, GCN
 
 from graphkit.data.edges import sorted_edge_index
-from graphkit.nn import GraphModel
+from graphkit.nn import GraphModel, accelerate
 from graphkit.ops import backend
 from graphkit.registry import get_model
 from graphkit.sampling import NeighborLoader
@@ -52,10 +52,20 @@ def results(model: torch.nn.Module, inputs: dict[str, Any]) -> list[Tensor]:
 @pytest.mark.parametrize("name, weighted", [("gcn", False), ("gcn", True), ("gin", False), ("gat", False)])
 def test_no_row_of_features_per_edge_is_made(name: str, weighted: bool) -> None:
     data = graph(edge_weight=torch.rand(120, dtype=torch.float64)) if weighted else graph()
+    assert all(row.fused for row in accelerate.report(make(name)))
     for training in (True, False):
         used = operators(make(name).train(training), data)
         assert used & {"graphkit::aggregate_sum", "graphkit::path_attention"}
         assert not used & {"aten::index_add_", "aten::scatter_add_", "aten::scatter_reduce"} or weighted
+
+
+@needs_native
+@pytest.mark.filterwarnings("ignore:Sparse CSR")
+@pytest.mark.parametrize("name, options", [("gcn", {}), ("gat", {}), ("gat", {"v2": True}), ("gin", {})])
+def test_sparse_features_are_mapped_and_then_aggregated_by_the_fused_operators(name: str, options: dict) -> None:
+    model, data = make(name, **options), graph()
+    data.x = data.x.to_sparse_csr()
+    assert not operators(model, data) & {"aten::index_add_", "aten::scatter_add_", "aten::scatter_reduce"}
 
 
 @needs_native
