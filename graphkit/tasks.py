@@ -12,11 +12,14 @@ from torch import Tensor
 from graphkit.errors import InputError
 from graphkit.metrics import (
     accuracy,
+    average_precision,
     balanced_accuracy,
     class_roc_auc,
     class_weights,
+    hits_at,
     macro_f1,
     mae,
+    mean_reciprocal_rank,
     micro_f1,
     r2,
     rmse,
@@ -30,6 +33,7 @@ from graphkit.registry import unknown_name
 __all__ = [
     "GraphClassification",
     "GraphRegression",
+    "LinkPrediction",
     "MultiLabelNodeClassification",
     "MultiTaskGraphClassification",
     "NodeClassification",
@@ -344,11 +348,64 @@ class SkeletonClassification(Classification):
         return math.nan if undefined else super().score(output, y, metric)
 
 
+class LinkPrediction(Task):
+    """Prediction of edges with binary cross-entropy.
+
+    Targets are ``[B, 2]`` int64: 1 for an edge and 0 for none, and the group, see
+    :class:`~graphkit.data.link_dataset.LinkDataset`. Outputs are logits ``[B]``. Metrics are those of edges against
+    random negatives; ``"hard-..."`` those of each edge against the hard negatives of its group.
+    """
+
+    name = "link-prediction"
+    metrics = ("roc-auc", "average-precision", "mrr", "hits@10", "hits@50", "hard-mrr", "hard-hits@10")
+    undefined: ClassVar[str] = "which have no hard negatives"
+
+    def loss(self, output: Tensor, y: Tensor, among: Tensor | None = None) -> Tensor:
+        """Computes the mean binary cross-entropy of edges and random negatives."""
+        mask = _random_pairs(y)
+        if not bool(mask.any()):
+            return output.sum() * 0  # zero loss with zero gradients
+        output = widen(output)
+        labels = y[mask, 0].to(output.dtype)
+        return torch.nn.functional.binary_cross_entropy_with_logits(output[mask], labels)
+
+    def weight(self, y: Tensor) -> int:
+        """Returns the number of edges and random negatives."""
+        return int(_random_pairs(y).sum())
+
+    def predict(self, output: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the predicted labels ``[B]`` and the probabilities of an edge ``[B]``."""
+        return (output > 0).long(), output.sigmoid()
+
+    def score(self, output: Tensor, y: Tensor, metric: str = "") -> float:
+        """Computes a metric of edges against random or hard negatives."""
+        name, hard = (metric or self.metric).removeprefix("hard-"), (metric or self.metric).startswith("hard-")
+        mask = y[:, 1] >= 0 if hard else _random_pairs(y)
+        scores, labels, group = output[mask].double(), y[mask, 0] == 1, y[mask, 1] if hard else None
+        if name == "roc-auc":
+            return roc_auc(scores, labels.double()) if labels.numel() else math.nan
+        if name == "average-precision":
+            return average_precision(scores, labels)
+        if name == "mrr":
+            return mean_reciprocal_rank(scores, labels, group)
+        return hits_at(scores, labels, int(name.removeprefix("hits@")), group)
+
+    def has_score(self, y: Tensor) -> bool:
+        """Returns whether there are hard negatives, if the metric needs them."""
+        return not self.metric.startswith("hard-") or bool(((y[:, 0] == 0) & (y[:, 1] >= 0)).any())
+
+
+def _random_pairs(y: Tensor) -> Tensor:
+    """Returns the mask of edges and random negatives."""
+    return (y[:, 0] == 1) | (y[:, 1] < 0)
+
+
 _TASKS: dict[str, type[Task]] = {
     task.name: task
     for task in (
         GraphClassification,
         GraphRegression,
+        LinkPrediction,
         MultiLabelNodeClassification,
         MultiTaskGraphClassification,
         NodeClassification,

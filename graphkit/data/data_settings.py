@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from graphkit.coercion import Range
 from graphkit.data.dataset import GraphDataset
-from graphkit.data.loading import is_path, load, option_settings
+from graphkit.data.link_dataset import LINK_SPLIT
+from graphkit.data.loading import LINKS, is_path, load, option_settings
+from graphkit.data.splits import parse_split
 from graphkit.errors import InputError
 from graphkit.settings import UNSET, Section, section_class
 
@@ -82,6 +84,13 @@ class DataSettings(Section):
         """Returns the cache key of the data for a seed."""
         return self.without_fold(), seed if self.is_drawn else None
 
+    def load_options(self, seed: int) -> dict[str, Any]:
+        """Returns the keyword arguments of :func:`graphkit.load` for a seed."""
+        options = self.given(*_OF_RUN)
+        if getattr(self, "seed", 0) in (None, UNSET):
+            options["seed"] = seed
+        return options
+
     def load(self, seed: int) -> GraphDataset:
         """Loads the data set; generated data use ``seed`` unless their options set one.
 
@@ -89,23 +98,54 @@ class DataSettings(Section):
             InputError: If the data are invalid, or ``fold`` does not exist.
             FileNotFoundError: If raw files are missing.
         """
-        options = self.given(*_OF_RUN)
-        if self.is_drawn:
-            options["seed"] = seed
-        dataset = load(self.name, **options)
+        dataset = load(self.name, **self.load_options(seed))
         if self.fold is not None and self.fold >= len(dataset.splits):
             limit = len(dataset.splits)
             raise InputError(f"`data.fold` must be below {limit}, the number of splits (got {self.fold})")
         return dataset
 
 
-def data_settings_class(name: str) -> type[DataSettings]:
+@dataclass(frozen=True)
+class LinkDataSettings(DataSettings):
+    """Section ``data`` of a configuration of link prediction.
+
+    Args:
+        task (str, optional): ``"link-prediction"``.
+        split (str or list[float], optional): Fractions of training, validation and test edges; after ``"random:"``,
+            each seed has its own split, with the seed ``split_seed`` plus that of the run.
+            (default: ``None``, ``"random:0.85,0.05,0.1"``)
+        hard_negatives (int, optional): Number of negatives with many common neighbors that each validation and test
+            edge is ranked among; HeaRT has 500. (default: ``100``)
+    """
+
+    task: Literal["link-prediction"] = "link-prediction"
+    hard_negatives: Annotated[int, Range(0, 10_000)] = 100
+
+    @property
+    def is_drawn(self) -> bool:
+        """``True`` if data or split depend on the seed of the run."""
+        return super().is_drawn or parse_split(LINK_SPLIT if self.split is None else self.split)[0] == "random"
+
+    def load_options(self, seed: int) -> dict[str, Any]:
+        """Returns the keyword arguments of :func:`graphkit.load` for a seed."""
+        options = super().load_options(seed)
+        if self.is_drawn:
+            options["split_seed"] = self.split_seed + seed
+        return options
+
+
+def data_settings_class(name: str, task: Any = None) -> type[DataSettings]:
     """Returns the settings class of a data set, with the options of its source.
 
     Args:
         name (str): Registered name or path.
+        task (str, optional): Task. (default: ``None``, that of the data)
 
     Raises:
         InputError: If the data set does not exist.
     """
-    return section_class("DataSourceSettings", DataSettings, option_settings(name))
+    options = option_settings(name)
+    if task != LINKS:
+        return section_class("DataSourceSettings", DataSettings, options)
+    options = {key: setting for key, setting in options.items() if key not in ("task", "target")}
+    return section_class("LinkSourceSettings", LinkDataSettings, options)

@@ -25,6 +25,7 @@ TASKS = (
     "node-regression",
     "graph-regression",
     "skeleton-classification",
+    "link-prediction",
 )
 #: Attributes that models and losses use.
 ATTRIBUTES = ("x", "pos", "edge_index", "edge_weight", "edge_attr", "y")
@@ -196,6 +197,10 @@ class GraphDataset:
             return self.replace(graphs=(data,))
         graphs = GraphCollection.from_union(data.to("cpu"), len(self.collection), like=self.collection)
         return self.replace(graphs=graphs)
+
+    def selection_items(self, ids: Tensor, metric: str) -> Tensor:
+        """Returns the validation items that a metric needs."""
+        return ids
 
     def targets(self) -> Tensor:
         """Returns the targets of all nodes or graphs, one row each."""

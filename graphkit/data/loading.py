@@ -16,6 +16,7 @@ from graphkit.data.dataset import GraphDataset, Split
 from graphkit.data.dataset_info import DatasetEntry
 from graphkit.data.edges import by_target, plain_edge_index, sorted_edge_index
 from graphkit.data.labels import labeled_graphs, labeled_items
+from graphkit.data.link_dataset import split_links
 from graphkit.data.smiles import scaffolds
 from graphkit.data.sources import is_path, resolve_root
 from graphkit.data.splits import PARTS, few_labels, parse_split, random_split, scaffold_split
@@ -24,6 +25,8 @@ from graphkit.nn.attribute_level import attribute_level
 from graphkit.registry import get_dataset
 from graphkit.settings import Setting
 
+#: Task whose items are pairs of nodes.
+LINKS = "link-prediction"
 #: Number of drawn splits for ``labels_per_class`` and for a split with a method.
 DRAWS = 10
 
@@ -71,6 +74,8 @@ def load(
         >>> data.num_features, data.num_outputs
         (34, 4)
     """
+    links = options.get("task") == LINKS
+    link_options = {"hard": options.pop("hard_negatives")} if links and "hard_negatives" in options else {}
     if split is not None:
         parse_split(split)  # fails before the data are read
     from graphkit.data.user import load_own
@@ -78,13 +83,22 @@ def load(
 
     transform = build(transforms)
     if not isinstance(data, str | os.PathLike):
-        dataset, default_split = load_object(data, lambda path: load_own(path, options, split is None)), ""
+        use_split = split is None and not links
+        dataset, default_split = load_object(data, lambda path: load_own(path, options, use_split)), ""
     elif is_path(data):
         path = Path(data).expanduser()
-        dataset, default_split = load_own(path, options, use_split=split is None), ""
+        dataset, default_split = load_own(path, options, use_split=split is None and not links), ""
     else:
         entry: DatasetEntry = get_dataset(str(data))
+        if links:
+            options.pop("task")
         dataset, default_split = entry(resolve_root(root), options), entry.default_split
+    if links:
+        if labels_per_class is not None:
+            raise InputError(
+                f"`labels_per_class` is for nodes of one class each (got {labels_per_class} for {LINKS}); leave it out"
+            )
+        return apply_transform(split_links(dataset, split, split_seed, **link_options), transform)
     if split is not None or not dataset.splits:
         default_split = default_split or ("random" if dataset.smiles else "0.6,0.2,0.2")
         dataset = draw_split(dataset, split if split is not None else default_split, split_seed)
@@ -101,7 +115,7 @@ def load_object(data: Any, read: Callable[[Path], GraphDataset]) -> GraphDataset
     """Loads graphs in memory through the reader of a file, with the same validation."""
     from graphkit.data.user.memory import naming, save_object, without_path
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # Windows keeps memory-mapped files
         path = save_object(data, Path(folder))
         with naming(path, folder, "data"):
             dataset = read(path)
@@ -157,6 +171,8 @@ def draw_split(dataset: GraphDataset, split: str | Sequence[float], seed: int) -
 
 def targets_of(dataset: GraphDataset) -> torch.Tensor | None:
     """Returns the labels of the split items; ``None`` for graphs of labeled nodes."""
+    if dataset.level == "link":
+        return dataset.targets()
     if isinstance(dataset.graphs, ClipCollection):
         return dataset.graphs.y
     if dataset.level == "node":
@@ -226,6 +242,11 @@ def apply_transform(dataset: GraphDataset, transform: Any) -> GraphDataset:
         kept = data.n_id
         del data["n_id"]
         if kept.numel() != num_nodes:
+            if dataset.level == "link":
+                raise InputError(
+                    f"expected transforms that keep all nodes for link-prediction, got {kept.numel()} of {num_nodes} "
+                    "nodes; leave out the one that removes nodes"
+                )
             dataset = _keep_nodes(dataset, kept, num_nodes)
     return dataset.replace(graphs=(sort_edges(data),), num_features=data.num_features or dataset.num_features)
 

@@ -11,6 +11,7 @@ from graphkit.coercion import coerce
 from graphkit.config.layers import Layer, merge, parse_setting, read_config
 from graphkit.config.recipes import continual_recipe, distill_recipe, find_recipe, train_recipe
 from graphkit.continual.continual_config import ContinualConfig, chosen_strategies
+from graphkit.data.loading import LINKS
 from graphkit.distill.distill_config import DistillConfig, StudentConfig, chosen_losses
 from graphkit.errors import InputError
 from graphkit.experiments.keywords import loss_layer
@@ -171,6 +172,8 @@ def teacher_of(given: Mapping[str, Any]) -> TrainConfig | None:
 def _train(given: dict[str, Any], recipe: str | None) -> TrainConfig:
     """Returns the configuration of ``graphkit train``."""
     model, dataset = given.get("model", {}).get("name"), given.get("data", {}).get("name")
+    if recipe is None and given.get("data", {}).get("task") == LINKS:
+        recipe = NO_RECIPE
     if recipe is None:
         wanted = "factorgcn" if model is None else model, "factor-graphs" if dataset is None else dataset
         recipe = find_recipe(*map(str, wanted)) or NO_RECIPE

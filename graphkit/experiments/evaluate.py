@@ -7,12 +7,11 @@ import torch
 
 from graphkit.experiments.run_folder import RunFolder
 from graphkit.metrics.extra_metrics import extra_metrics
-from graphkit.metrics.floors import regression_floors
 from graphkit.training.batches import Batches
 from graphkit.training.build_model import init_model
 from graphkit.training.cpu_settings import cpu_settings, sensible_threads
 from graphkit.training.environment import peak_memory_mb, pick_device
-from graphkit.training.final_scores import final_scores
+from graphkit.training.final_scores import final_scores, floor_scores
 from graphkit.training.fit_task import fit_task
 from graphkit.training.loop import collect, evaluate
 from graphkit.training.node_batches import node_loader
@@ -56,7 +55,8 @@ def _evaluate_fit(fit: RunFolder, device: torch.device) -> FitResult:
             batches = Batches(dataset, split.test, batch_size, device, nodes=nodes)
             scores = final_scores(task, *collect(model, batches), dataset)
         if split.val.numel():
-            validation = evaluate(model, task, Batches(dataset, split.val, batch_size, device, nodes=nodes))[1]
+            held_out = dataset.selection_items(split.val, task.metric)
+            validation = evaluate(model, task, Batches(dataset, held_out, batch_size, device, nodes=nodes))[1]
         extras = extra_metrics(model, untrained, dataset, split)
     return {
         **scores,
@@ -65,7 +65,7 @@ def _evaluate_fit(fit: RunFolder, device: torch.device) -> FitResult:
         "epoch": fit.result["epochs"][0] if fit.result else None,
         "curve": None,
         "extras": extras,
-        "floors": regression_floors(dataset, split),
+        "floors": floor_scores(task, dataset, split),
         "seed": fit.config.seed,
         "fold": fit.config.data.fold,
         "parameters": sum(p.numel() for p in model.parameters()),

@@ -1,6 +1,7 @@
 """Metrics of predictions, factors and continual learning, as pure functions."""
 
 from graphkit.metrics.accuracy import accuracy
+from graphkit.metrics.average_precision import average_precision
 from graphkit.metrics.balanced_accuracy import balanced_accuracy
 from graphkit.metrics.class_roc_auc import class_roc_auc
 from graphkit.metrics.class_scores import ClassScores, class_scores
@@ -19,6 +20,7 @@ from graphkit.metrics.factor_matching import assign_factors, fixed_ged, fixed_ma
 from graphkit.metrics.factors import FactorScores, c_score, factor_scores
 from graphkit.metrics.feature_correlation import feature_correlation
 from graphkit.metrics.fold_curve import FoldScore, fold_curve
+from graphkit.metrics.link_ranks import hits_at, link_ranks, mean_reciprocal_rank
 from graphkit.metrics.macro_f1 import macro_f1
 from graphkit.metrics.mae import mae
 from graphkit.metrics.micro_f1 import micro_f1
@@ -42,6 +44,7 @@ __all__ = [
     "assign_factors",
     "average_forgetting",
     "average_performance",
+    "average_precision",
     "balanced_accuracy",
     "c_score",
     "class_roc_auc",
@@ -57,9 +60,12 @@ __all__ = [
     "fold_curve",
     "forgetting",
     "forward_transfer",
+    "hits_at",
     "learning_accuracy",
+    "link_ranks",
     "macro_f1",
     "mae",
+    "mean_reciprocal_rank",
     "matched_ged",
     "micro_f1",
     "mixture_weights",

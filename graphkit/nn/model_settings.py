@@ -11,11 +11,15 @@ import torch
 
 from graphkit.coercion import Range
 from graphkit.errors import InputError
+from graphkit.nn.link_decoders import make_decoder
 from graphkit.nn.models.custom import CustomModel, check_custom, make_custom, source_name
 from graphkit.nn.models.graph_model import GraphModel
+from graphkit.nn.models.link_model import LinkModel
 from graphkit.registry import get_model
 from graphkit.settings import UNSET, Section, Setting, check_keys, section_class, signature_settings
 
+#: Options of the decoder of link prediction, and the default width of embeddings.
+LINK_OPTIONS, CHANNELS = ("decoder", "embedding_channels"), 64
 #: Name of all models of the user.
 CUSTOM = "custom"
 #: Largest width and depth of a model.
@@ -34,10 +38,15 @@ class ModelSettings(Section):
 
     Args:
         name (str, optional): Registered name of the model. (default: ``"factorgcn"``)
+        decoder (str, optional): For link prediction, the score of two nodes from their embeddings: ``"dot"``,
+            ``"mlp"`` or ``"distance"``. (default: ``"dot"``)
+        embedding_channels (int, optional): For link prediction, width of the embeddings. (default: ``64``)
     """
 
     section: ClassVar[str] = "model"
     name: str = "factorgcn"
+    decoder: Literal["dot", "mlp", "distance"] = UNSET
+    embedding_channels: Annotated[int, Range(1, WIDEST)] = UNSET
 
     @property
     def model_class(self) -> Any:
@@ -45,8 +54,27 @@ class ModelSettings(Section):
         return get_model(self.name)
 
     def make(self, dataset: Any) -> GraphModel:
-        """Creates the model with the widths of a data set and the options that are set."""
-        return self.model_class.from_data(dataset, **self.given("name"))
+        """Creates the model with the widths of a data set and the options that are set.
+
+        For link prediction, the model of the nodes is the encoder of a :class:`LinkModel`.
+
+        Raises:
+            InputError: If there are options of a decoder for another task.
+        """
+        options = self.given("name")
+        links = {name: options.pop(name) for name in LINK_OPTIONS if name in options}
+        if dataset.level == "link":
+            channels = links.get("embedding_channels", CHANNELS)
+            decoder = make_decoder(links.get("decoder", "dot"), channels, dataset.directed)
+            return LinkModel(self.make_network(dataset.of_nodes(channels), options), decoder)
+        if links:
+            name, value = next(iter(links.items()))
+            raise InputError(f"`model.{name}` is for link-prediction (got {value} for {dataset.task}); leave it out")
+        return self.make_network(dataset, options)
+
+    def make_network(self, dataset: Any, options: Mapping[str, Any]) -> GraphModel:
+        """Creates the model of the nodes or graphs."""
+        return self.model_class.from_data(dataset, **options)
 
     def size(self, dataset: Any) -> int:
         """Returns the size of the weights in bytes, without allocation."""
@@ -89,12 +117,12 @@ class CustomSettings(ModelSettings):
     @classmethod
     def read(cls, given: Mapping[str, Any]) -> "CustomSettings":
         """Creates the section from a mapping."""
-        check_keys(cls.section, given, ("name", "class", "readout"))
+        check_keys(cls.section, given, ("name", "class", "readout", *LINK_OPTIONS))
         return cls(**{"class_name" if key == "class" else key: value for key, value in given.items()})
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the settings as plain Python values, without the object."""
-        values = {"name": self.name, "class": self.class_name}
+        values = {"name": self.name, "class": self.class_name, **self.given("name", "class_name", "readout", "source")}
         return values if self.readout is None else {**values, "readout": self.readout}
 
     @property
@@ -102,7 +130,7 @@ class CustomSettings(ModelSettings):
         """Class of the model."""
         return type(self.source) if isinstance(self.source, GraphModel) else CustomModel
 
-    def make(self, dataset: Any) -> GraphModel:
+    def make_network(self, dataset: Any, options: Mapping[str, Any]) -> GraphModel:
         """Creates the model from the object.
 
         Raises:
@@ -125,6 +153,8 @@ class CustomSettings(ModelSettings):
 
     def check(self, model: GraphModel, dataset: Any, batch_size: int | None) -> None:
         """Checks the outputs of the model with one batch."""
+        if dataset.level == "link":
+            model, dataset = model.network, dataset.of_nodes(self.given().get("embedding_channels", CHANNELS))  # type: ignore[assignment]
         check_custom(model, dataset, batch_size)
 
     def bind(self, source: Any) -> "CustomSettings":

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from copy import copy
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
 from graphkit.data import GraphDataset
+from graphkit.data.link_dataset import LinkDataset
 from graphkit.sampling import ClipLoader, GraphLoader, NodeLoader, RankSlice
+from graphkit.sampling.link_loader import LinkLoader
 from graphkit.sampling.rank_slice import is_padding
 
 #: Default number of graphs in a batch.
@@ -54,7 +56,10 @@ class Batches:
         self._graph: Data | None = None
         self._loader: GraphLoader | None = None
         self._nodes: NodeLoader | None = None
-        if nodes is not None:
+        self._links: LinkLoader | None = None
+        if dataset.level == "link":
+            self._links = LinkLoader(cast(LinkDataset, dataset), ids, batch_size, generator, nodes, share)
+        elif nodes is not None:
             self._nodes = nodes.over(ids, generator is not None, generator, share)
         elif dataset.is_single_graph:
             self.ids = share.of(ids).to(device)
@@ -67,7 +72,10 @@ class Batches:
             self._loader = GraphLoader(dataset.graphs, ids, batch_size, shuffle, generator, share, dataset.sizes)
 
     def __iter__(self) -> Iterator[tuple[Data, Tensor | None]]:
-        if self._nodes is not None:
+        if self._links is not None:
+            for batch in self._links:
+                yield batch.to(self.device), self._none if is_padding(batch) else None
+        elif self._nodes is not None:
             for batch in self._nodes:
                 count = 0 if is_padding(batch) else batch.batch_size
                 yield batch.to(self.device), torch.arange(count, device=self.device)

@@ -1,9 +1,14 @@
 """Scores of a fit on its test items."""
 
+from typing import cast
+
 from torch import Tensor
 
-from graphkit.data import GraphDataset
+from graphkit.data import GraphDataset, Split
+from graphkit.data.link_dataset import LinkDataset
 from graphkit.metrics.confusion_counts import logits_confusion
+from graphkit.metrics.floors import regression_floors
+from graphkit.metrics.link_floors import link_heuristics
 from graphkit.tasks import Classification, Task
 from graphkit.training.run_result import TaskScores, class_rows
 
@@ -24,3 +29,16 @@ def final_scores(task: Task, output: Tensor, y: Tensor, dataset: GraphDataset) -
         result["classes"] = class_rows(confusion, count, names)
         result["confusion"] = confusion.tolist()
     return result
+
+
+def floor_scores(task: Task, dataset: GraphDataset, split: Split) -> dict[str, dict[str, float | None]]:
+    """Computes the test scores of predictions without training, by name and metric.
+
+    They are :func:`~graphkit.metrics.floors.regression_floors`, or
+    :func:`~graphkit.metrics.link_floors.link_heuristics` of links; empty for other tasks.
+    """
+    if dataset.level != "link":
+        return regression_floors(dataset, split)
+    links = cast(LinkDataset, dataset)
+    scores = link_heuristics(links.graphs[0], links.pairs[:, split.test])
+    return {name: task.scores(score, links.labels[split.test]) for name, score in scores.items()}

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from graphkit.coercion import Range, coerce
 from graphkit.data.data_settings import DataSettings, data_settings_class
+from graphkit.data.loading import LINKS
 from graphkit.errors import InputError
 from graphkit.nn.model_settings import ModelSettings, model_settings_class
 from graphkit.sampling.node_loader import check_neighbors
@@ -185,7 +186,7 @@ class TrainConfig(RunConfig):
         check_sections(cls, given)
         sections = {
             "model": read_model(given.get("model", {})),
-            "data": read_data(given.get("data", {})),
+            "data": read_data(given.get("data", {}), links=True),
             "train": TrainSettings.read(given.get("train", {})),
         }
         return cls(**{**given, **sections})
@@ -197,8 +198,14 @@ def read_model(given: Mapping[str, Any], default: str = ModelSettings.name) -> M
     return model_settings_class(name).read({**given, "name": name})
 
 
-def read_data(given: Mapping[str, Any], default: str = DataSettings.name) -> DataSettings:
-    """Returns the settings of a data set from a mapping."""
+def read_data(given: Mapping[str, Any], default: str = DataSettings.name, links: bool = False) -> DataSettings:
+    """Returns the settings of a data set from a mapping.
+
+    Raises:
+        InputError: If the task is link-prediction, unless ``links``.
+    """
+    if given.get("task") == LINKS and not links:
+        raise InputError(f"`data.task` must be a task of nodes or graphs here (got {LINKS}); use graphkit train")
     name = given.get("name", default)
     name = coerce("data.name", str(name) if type(name) is int else name, str)
-    return data_settings_class(name).read({**given, "name": name})
+    return data_settings_class(name, given.get("task")).read({**given, "name": name})

@@ -13,7 +13,6 @@ from graphkit.data import GraphDataset
 from graphkit.distributed.communicator import get_communicator
 from graphkit.errors import InputError
 from graphkit.metrics.extra_metrics import extra_metrics
-from graphkit.metrics.floors import regression_floors
 from graphkit.nn import GraphModel
 from graphkit.training.batches import Batches
 from graphkit.training.build_model import init_model, unused_weights
@@ -30,7 +29,7 @@ from graphkit.training.checkpoint import (
 )
 from graphkit.training.cpu_settings import cpu_settings, sensible_threads
 from graphkit.training.early_stopping import EarlyStopping
-from graphkit.training.final_scores import final_scores
+from graphkit.training.final_scores import final_scores, floor_scores
 from graphkit.training.fingerprint import check_origin, fingerprint
 from graphkit.training.fit_task import fit_task
 from graphkit.training.gradient_stepper import GradientStepper
@@ -142,6 +141,7 @@ class Trainer:
         self.test_batches = batches(self.split.test) if self.split.test.numel() else None
         # Under the ten-fold protocol, the held-out fold has the validation curve.
         held_out = self.split.test if dataset.protocol == "fold" else self.split.val
+        held_out = dataset.selection_items(held_out, self.task.metric)
         self.val_batches = batches(held_out) if held_out.numel() else None
 
     @property
@@ -306,7 +306,7 @@ class Trainer:
             "fold": self.config.data.fold,
             "curve": self._curve() if self.dataset.protocol == "fold" else None,
             "extras": extra_metrics(self.model, untrained, self.dataset, self.split),
-            "floors": regression_floors(self.dataset, self.split),
+            "floors": floor_scores(self.task, self.dataset, self.split),
             "notes": notes,
             **scores,
         }

@@ -11,11 +11,13 @@ from torch_geometric.data import Batch, Data, HeteroData
 
 from graphkit.data import GraphDataset, Split, load
 from graphkit.data.dataset import TASKS
+from graphkit.data.link_dataset import LinkDataset, split_links
 from graphkit.errors import InputError
 from graphkit.export.plain import plain_form
 from graphkit.nn import GraphModel
 from graphkit.nn.model_settings import model_settings_class
 from graphkit.registry import get_model, model_names
+from graphkit.sampling.link_loader import LinkLoader
 from graphkit.tasks import make_task
 from graphkit.training.build_model import make_model
 from graphkit.training.fit_task import fit_task
@@ -29,6 +31,7 @@ GRAPH_TASKS = {
     "graph classification": "graph-classification",
     "several yes-or-no targets per graph": "multitask-graph-classification",
     "graph regression": "graph-regression",
+    "link prediction": "link-prediction",
 }
 CLIP_TASK = "skeleton-classification"
 NONE = "–"
@@ -70,6 +73,14 @@ def dataset(task: str = "node-classification") -> GraphDataset:
     return GraphDataset("tiny", task, (data,), (split,), num_features=4, num_outputs=outputs, metric="")
 
 
+def links() -> LinkDataset:
+    """Returns the split edges of a directed graph."""
+    nodes = torch.arange(12)
+    edges = torch.cat([torch.stack([nodes, nodes.roll(-step)]) for step in (1, 2, 3)], dim=1)
+    data = Data(x=torch.randn(12, 4, generator=torch.Generator().manual_seed(0)), edge_index=edges, num_nodes=12)
+    return split_links(GraphDataset("tiny", "", (data,), (), num_features=4, num_outputs=0, metric=""))
+
+
 def model(name: str, data: GraphDataset, **options: Any) -> GraphModel:
     """Returns a model in evaluation mode."""
     torch.manual_seed(0)
@@ -88,12 +99,14 @@ def is_refused(function: Callable[[], object]) -> bool:
 
 def learns(name: str, task: str) -> str:
     """Returns whether a model makes outputs of which the loss of a task has gradients."""
-    data = dataset(task)
+    data = links() if task == "link-prediction" else dataset(task)
     if is_refused(lambda: model(name, data)):
         return NONE
     network, batch = model(name, data), data.graphs[0]
+    if isinstance(data, LinkDataset):
+        (batch,) = LinkLoader(data, data.splits[0].train, 8, torch.Generator().manual_seed(0))
     out = network(**network.inputs(batch))
-    assert out.shape == (len(batch.y), data.num_outputs)
+    assert out.shape == ((len(batch.y),) if isinstance(data, LinkDataset) else (len(batch.y), data.num_outputs))
     make_task(task).loss(out, batch.y).backward()
     assert any(parameter.grad is not None for parameter in network.parameters())
     return "yes"
@@ -178,8 +191,7 @@ def derive(name: str) -> dict[str, str]:
         "class weights": class_weights(dataset() if of_graphs else clips),
         "CPU": "yes",
     }
-    for row in ("link prediction", "heterogeneous graphs"):
-        rows[row] = "not yet" if of_graphs else NONE
+    rows["heterogeneous graphs"] = "not yet" if of_graphs else NONE
     files = ("files of one graph", "files of many graphs", "folders of graph files", "tables of molecules (SMILES)")
     for row in (*files, "graphs in memory", "text, boolean and missing features"):
         rows[row] = "yes" if of_graphs else NONE

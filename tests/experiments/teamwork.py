@@ -27,6 +27,24 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "data": {"name": "sbm-200k", "num_nodes": 302, "num_edges": 900, "num_classes": 3, "seed": 0},
         "train": {**SGD, "epochs": 5, "batch_size": 5},
     },
+    "links-whole": {
+        "model": {"name": "gcn", "hidden_channels": 8, "embedding_channels": 4, "decoder": "mlp"},
+        "data": {"name": "karate", "task": "link-prediction", "hard_negatives": 7},
+        "train": {**SGD, "epochs": 5},
+    },
+    "links-batches": {
+        "model": {"name": "gat", "hidden_channels": 8, "heads": 2, "embedding_channels": 4, "dropout": 0.0},
+        "data": {
+            "name": "sbm-200k",
+            "num_nodes": 302,
+            "num_edges": 900,
+            "num_classes": 3,
+            "seed": 0,
+            "task": "link-prediction",
+            "hard_negatives": 5,
+        },
+        "train": {**SGD, "epochs": 3, "batch_size": 50},
+    },
     "graphs": {
         "model": {"name": "factorgcn", "hidden_channels": 8, "dropout": 0.0, "batch_norm": True},
         "data": GRAPHS,
@@ -93,21 +111,13 @@ CLIPS = {  # what is compared are outputs of clips, which have different numbers
     },
     "losses": {"kd": {"weight": 20.0}},
 }
-CONTINUAL = {
-    "data": {"name": "karate"},
-    "model": {"name": "gcn", "hidden_channels": 4},
-    "stream": {"per_task": 2},
-    "train": {"epochs": 4},
-    "strategies": {"fine-tune": {}, "ewc": {}},
-    "seeds": 2,
-}
 
 
 def work(rank: int, world: int, folder: Path, port: int) -> None:
     """Trains every configuration as one of ``world`` processes."""
     import torch
 
-    from tests.fitting import fit, fit_continual, fit_distill
+    from tests.fitting import fit, fit_distill
 
     torch.set_num_threads(1)
     os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(world))
@@ -122,7 +132,6 @@ def work(rank: int, world: int, folder: Path, port: int) -> None:
         if world < 3:
             fit_distill(DISTILL, folder / str(world) / "distill")
             fit_distill(CLIPS, folder / str(world) / "distill-clips")
-            fit_continual(CONTINUAL, folder / str(world) / "continual")
         if world == 2:
             run_with_callbacks(rank, folder / "2")
         if world > 1:

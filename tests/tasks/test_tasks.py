@@ -12,6 +12,8 @@ NAN = math.nan
 @pytest.mark.parametrize("name", TASKS)
 def test_every_task_has_a_loss_and_a_metric(name: str) -> None:
     task = make_task(name)
+    if name == "link-prediction":
+        pytest.skip("its targets are pairs")
     output = torch.randn(6, 3, requires_grad=True)
     y = torch.randint(3, (6,)) if "multi" not in name and "class" in name else torch.randint(2, (6, 3)).float()
     if "regression" in name:
@@ -99,3 +101,20 @@ def test_unknown_names_are_refused() -> None:
         make_task("node-clasification")
     with pytest.raises(ValueError, match="unknown metric for graph-regression 'accuracy'"):
         make_task("graph-regression", "accuracy")
+
+
+def test_links_are_ranked_among_random_and_hard_negatives() -> None:
+    task = make_task("link-prediction")
+    output = torch.tensor([2.0, 1.0, 0.0, 1.5, 3.0, -1.0], requires_grad=True)
+    y = torch.tensor([[1, 0], [1, 1], [0, -1], [0, -1], [0, 0], [0, 1]])  # two edges, two random and two hard negatives
+    loss = task.loss(output, y)
+    expected = torch.nn.functional.binary_cross_entropy_with_logits(output[:4], torch.tensor([1.0, 1, 0, 0]))
+    assert float(loss.detach()) == pytest.approx(float(expected.detach())) and task.weight(y) == 4
+    scores = task.scores(output.detach(), y)
+    assert scores["roc-auc"] == 0.75 and scores["mrr"] == 0.75 and scores["hits@10"] == 1.0
+    assert scores["hard-mrr"] == 0.75  # second among the negatives of its group, and first
+    assert make_task("link-prediction", "hard-mrr").has_score(y)
+    assert not make_task("link-prediction", "hard-mrr").has_score(y[:4])
+    assert task.scores(output.detach()[:4], y[:4])["hard-mrr"] is None
+    probability = task.predict(output.detach())[1]
+    torch.testing.assert_close(probability, output.detach().sigmoid())

@@ -17,7 +17,7 @@ from graphkit.data.user.molecules import holds_molecules, load_molecules, molecu
 from graphkit.data.user.pt import SUFFIXES as PT_SUFFIXES
 from graphkit.data.user.pt import read_pt
 from graphkit.data.user.tables import SUFFIXES
-from graphkit.data.user.targets import TargetOptions, TaskOption
+from graphkit.data.user.targets import DEFAULTS, TargetOptions, TaskOption
 from graphkit.data.user.unread import REMEDIES, unread
 from graphkit.errors import InputError
 from graphkit.settings import Setting, signature_settings
@@ -103,6 +103,8 @@ def _read(
         path = path.parent
     ignored = frozenset(name.strip() for name in ignore.split(",") if name.strip())
     targets, columns = TargetOptions.read(target, task, like), FeatureOptions.read(features, impute, like)
+    if task == "link-prediction":  # the usual targets are no features
+        targets, ignored = TargetOptions(unlabeled=True), ignored | {*DEFAULTS}
     if holds_arrays(path):
         if directed is False:
             raise InputError(f"'{path}' has preprocessed edges; write it again with graphkit.data.write_folder")

@@ -33,6 +33,7 @@ TaskOption = Literal[
     "graph-regression",
     "classification",
     "regression",
+    "link-prediction",
 ]
 Level = Literal["node", "graph"]
 #: Kinds of targets: one class per item, binary labels, or numbers.
@@ -72,7 +73,7 @@ class Targets(NamedTuple):
     @property
     def metric(self) -> str:
         """Default metric of the task."""
-        return TASKS[_KIND[self.task]][1]
+        return TASKS[_KIND[self.task]][1] if self.task else ""
 
 
 @dataclass(frozen=True)
