@@ -4,6 +4,7 @@ import importlib
 import os
 import sys
 import time
+import warnings
 from typing import Any
 
 import click
@@ -154,4 +155,6 @@ def main() -> None:
         os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
         if "TORCHELASTIC_RUN_ID" in os.environ:  # silences a warning of DDP in phases that use all parameters
             os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    # PyG scripts some of its classes on import, and torch >= 2.15 warns of that.
+    warnings.filterwarnings("ignore", "`torch.jit.script", FutureWarning)
     click.get_current_context().with_resource(showing_notes())

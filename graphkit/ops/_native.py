@@ -1,6 +1,7 @@
 """Library of native operators: loading, availability and dispatch."""
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,8 @@ from graphkit.ops._calls import takes_plain_derivatives
 from graphkit.ops._cuda import CUDA_TYPES, CudaLibrary, architecture, has_cuda_kernel, load_cuda, seen_architecture
 
 NATIVE_TYPES = (torch.float32, torch.float64)
+#: Oldest torch with the stable interface that the library uses.
+OLDEST_TORCH = (2, 10)
 
 
 class OperatorInfo(NamedTuple):
@@ -66,6 +69,9 @@ def _load() -> _Library:
         return _Library(False, "native operators are not built on Windows", "use Linux, macOS or WSL 2")
     if not paths:
         return _Library(False, "the native operators were not built when graphkit was installed", rebuild)
+    if tuple(map(int, re.findall(r"\d+", torch.__version__)[:2])) < OLDEST_TORCH:
+        reason = f"native operators need torch >= {'.'.join(map(str, OLDEST_TORCH))} (this is {torch.__version__})"
+        return _Library(False, reason, "upgrade torch")
     try:
         torch.ops.load_library(str(paths[0]))
     except (OSError, RuntimeError) as error:

@@ -81,6 +81,11 @@ def test_a_library_that_does_not_load_is_remembered(monkeypatch, tmp_path):
     assert library.reason.startswith("_C.abi3.so does not load")
     assert "pip install" in library.remedy
 
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "__version__", "2.9.1+cpu")
+        library = _native._load()
+        assert library[1:] == ("native operators need torch >= 2.10 (this is 2.9.1+cpu)", "upgrade torch")
+
     (tmp_path / "_C.abi3.so").unlink()
     assert "not built" in _native._load().reason
 
