@@ -144,6 +144,13 @@ def test_which_operators_passed(script: ModuleType, tmp_path: Path) -> None:
 
     machine.dry = False
     assert passed() == ["segment_sum", "joint_mix"]
+    report.about["kernels"] += ["aggregate", "factor_aggregate"]  # a name that is in another one
+    report.rows.append({"unit": "tests/test_x.py::test_y[factor_aggregate]", "status": "ok"})
+    assert passed() == ["segment_sum", "joint_mix", "factor_aggregate"]
+    report.rows.append({"unit": "tests/test_x.py::test_y[aggregate_sum]", "status": "ok"})
+    report.rows.append({"unit": "tests/test_x.py::test_z[factor_aggregate]", "status": "failed"})
+    assert passed() == ["segment_sum", "joint_mix", "aggregate"]
+    report.rows.append({"unit": "tests/test_x.py::test_y[aggregate_max]", "status": "failed"})
     report.rows.append({"unit": "tests/test_x.py::test_y[joint_mix]", "status": "not run"})
     assert passed() == ["segment_sum"]
     report.rows.append({"unit": "memcheck", "status": "not run"})  # where the tool is absent

@@ -318,7 +318,7 @@ class Machine:
             name
             for name in names
             if not any(concerns(unit, name, names) for unit in wrong)
-            and any(name in row["unit"] and row["status"] in ("ok", "dry run") for row in tests)
+            and any(names_operator(row["unit"], name, names) and row["status"] in ("ok", "dry run") for row in tests)
         ]
         common = {
             "architecture": about.get("architecture"),
@@ -332,7 +332,15 @@ class Machine:
 
 def concerns(unit: str, name: str, names: list[str]) -> bool:
     """Returns whether a test counts for an operator: it names it, or names none."""
-    return name in unit or not any(other in unit for other in names)
+    return names_operator(unit, name, names) or not any(other in unit for other in names)
+
+
+def names_operator(unit: str, name: str, names: list[str]) -> bool:
+    """Returns whether a test names an operator: its name on its own, and not in that of another one."""
+    for other in names:
+        if name in other and name != other:
+            unit = unit.replace(other, "")
+    return name in unit
 
 
 def messages(reader: int, until: list[float]) -> Iterator[Row | None]:

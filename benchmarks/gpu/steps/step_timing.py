@@ -1,7 +1,7 @@
 """Step 3: milliseconds of every operator and its gradients, beside the forms in use elsewhere.
 
 Least bytes: each input read once, each result written once, in the backward pass the gradients too. Indices count with
-8 bytes. Where rows are gathered, they count once however often they are read.
+8 bytes, or 4 where an operator keeps them so. Where rows are gathered, they count once however often they are read.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,6 +16,7 @@ from torch_geometric import EdgeIndex
 from torch_geometric.utils import scatter, softmax
 
 from graphkit import ops
+from graphkit.ops.aggregate import aggregate_reference
 from graphkit.ops.factor_aggregate import factor_aggregate_reference
 from graphkit.ops.joints import joint_affinity_reference, joint_mix_reference
 from graphkit.ops.local_structure_divergence import local_structure_divergence_reference
@@ -95,6 +96,31 @@ def segments(operator: str, dtype: torch.dtype) -> Case:
 def first(out: Tensor | tuple[Tensor, Tensor]) -> Tensor:
     """Returns the result, of operators that return something beside it."""
     return out[0] if isinstance(out, tuple) else out
+
+
+def neighbors(operator: str, dtype: torch.dtype) -> Case:
+    """Returns a graph with ten edges to a node and features of width 64, with weights for sums."""
+    reduce = operator.removeprefix("aggregate_")
+    nodes, width = rows(400_000, 50), 64
+    edges = sorted_edges(10 * nodes, nodes)
+    edge_index = EdgeIndex(edges, sparse_size=(nodes, nodes), sort_order="col")  # grouped once, as in training
+    inputs = [normal(nodes, width, dtype=dtype)]
+    if reduce == "sum":
+        inputs.append(normal(edges.size(1), dtype=dtype))
+
+    def usual(x: Tensor, *weight: Tensor) -> Tensor:
+        messages = x.index_select(0, edges[0])
+        return scatter(messages * weight[0].view(-1, 1) if weight else messages, edges[1], 0, nodes, reduce)
+
+    forms: dict[str, Form] = {
+        "ours": lambda x, *w: ops.aggregate(x, edge_index, *w, reduce=reduce),
+        "usual": usual,
+        "compiled": lambda x, *w: aggregate_reference(x, edges, w[0] if w else None, reduce, nodes),
+    }
+    # A node and, for the weight, a place of 4 bytes for each edge. Maxima are read again, with their number.
+    again = 2 * nodes * width * inputs[0].element_size() if reduce == "max" else 0
+    least = (8 if reduce == "sum" else 4) * edges.size(1)
+    return Case(inputs, forms, least, least * (2 if reduce == "sum" else 1) + again)
 
 
 def factors(dtype: torch.dtype) -> Case:
@@ -225,6 +251,9 @@ CASES: dict[str, Callable[[torch.dtype], Case]] = {
     "segment_sum": lambda dtype: segments("segment_sum", dtype),
     "segment_max": lambda dtype: segments("segment_max", dtype),
     "segment_softmax": lambda dtype: segments("segment_softmax", dtype),
+    "aggregate_sum": lambda dtype: neighbors("aggregate_sum", dtype),
+    "aggregate_mean": lambda dtype: neighbors("aggregate_mean", dtype),
+    "aggregate_max": lambda dtype: neighbors("aggregate_max", dtype),
     "factor_aggregate": factors,
     "path_attention": paths,
     "edge_similarity": similarities,

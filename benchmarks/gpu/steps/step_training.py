@@ -10,10 +10,12 @@ from plain_stigcn import PlainSTIGCN
 from reporting import DEVICE, DRY, Reporter, Row
 from torch import Tensor
 from torch.nn import functional as F
+from torch_geometric import EdgeIndex
 from torch_geometric.data import Data
+from torch_geometric.nn import models
 
 from graphkit.data import load
-from graphkit.nn import GAT, GCN, GIN, SPAGAN, STIGCN, FactorGCN
+from graphkit.nn import GAT, GCN, GIN, SPAGAN, STIGCN, FactorGCN, accelerate
 from graphkit.ops import _native
 
 #: What is called in a training step, and the targets of its outputs.
@@ -35,6 +37,18 @@ def of_nodes(make: Callable[[], Any]) -> Job:
     """Returns a model that classifies the nodes of a random graph."""
     model, data = make(), random_graph(200 if DRY else 100_000)
     return model, model.inputs(data), data.y
+
+
+def accelerated(make: Callable[..., torch.nn.Module], **options: Any) -> Job:
+    """Returns a model of PyG on fused operators, and a random graph whose edges are grouped once.
+
+    With the operators of PyTorch it is PyG's own code that runs.
+    """
+    data = random_graph(200 if DRY else 100_000)
+    nodes = data.num_nodes
+    edge_index = EdgeIndex(data.edge_index, sparse_size=(nodes, nodes), sort_order="col")
+    model = accelerate(make(128, 64, num_layers=2, out_channels=10, **options))
+    return model, {"x": data.x, "edge_index": edge_index}, data.y
 
 
 def spagan() -> Job:
@@ -72,6 +86,11 @@ JOBS: dict[str, Callable[[], Job]] = {
     "factorgcn": factorgcn,
     "gcn": partial(of_nodes, lambda: GCN(128, 10)),
     "gin": partial(of_nodes, lambda: GIN(128, 10)),
+    "PyG's GCN": partial(accelerated, models.GCN),
+    "PyG's GraphSAGE": partial(accelerated, models.GraphSAGE),
+    "PyG's GIN": partial(accelerated, models.GIN),
+    "PyG's GAT": partial(accelerated, models.GAT, heads=8),
+    "PyG's GATv2": partial(accelerated, models.GAT, heads=8, v2=True),
 }
 
 
@@ -123,6 +142,8 @@ def run(reporter: Reporter) -> None:
                 if name != "stigcn":
                     continue
                 job = partial(stigcn, plain=True)
+            if name.startswith("PyG's") and form in ("bfloat16", "compiled"):
+                continue  # PyG's own code runs under autocast and when it is compiled
             if DRY and form == "compiled" and name != "gcn":
                 continue  # compiling for the CPU takes a minute for some
             units[f"{name} {form}"] = partial(measure, name, form, job)

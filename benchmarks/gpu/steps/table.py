@@ -96,7 +96,7 @@ def training_lines(rows: list[Row]) -> Iterator[str]:
         if "steps_per_second" in row:
             peak = f"{row['peak_mb']:.0f} MB" if row["peak_mb"] is not None else "-"
             clips = f"{row['clips_per_second']:10.1f} clips/s" if "clips_per_second" in row else ""
-            yield f"{row['model']:<10} {row['form']:<32} {row['steps_per_second']:9.2f} steps/s {peak:>10} {clips}"
+            yield f"{row['model']:<15} {row['form']:<32} {row['steps_per_second']:9.2f} steps/s {peak:>10} {clips}"
 
 
 LINES = {"tests": test_lines, "timing": timing_lines, "training": training_lines}

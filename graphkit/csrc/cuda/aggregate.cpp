@@ -22,7 +22,7 @@ void check_like(const char* name, const Tensor& t, ScalarType type, std::initial
   bool fits = is_on_device(t) && t.scalar_type() == type && t.dim() == int64_t(sizes.size());
   int64_t k = 0;
   for (int64_t size : sizes) fits = fits && t.size(k++) == size;
-  STD_TORCH_CHECK(fits, "`", name, "` must have the device of `x` and its type, float32 for factors of 16-bit features, "
+  STD_TORCH_CHECK(fits, "`", name, "` must have the device of `x`, its type (float32 for factors of 16-bit features) ",
                   "and fit its shape and the edges");
 }
 

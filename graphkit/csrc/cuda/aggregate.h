@@ -23,8 +23,8 @@ const char* graphkit_aggregate_sum(int type, const NodeEdges* edges, const NodeS
 const char* graphkit_aggregate_max(int type, const NodeEdges* edges, const void* x, void* out, void* count,
                                    void* part_max, void* part_count, void* stream);
 
-// out[i] = sum over e of x[j] where key[j] equals own[i], else 0; with `deviation` of x[j] (own[i] - key[j]). `parts` is
-// room for [slots, H, C] sums.
+// out[i] = sum over e of x[j] where key[j] equals own[i], else 0; with `deviation` of x[j] (own[i] - key[j]). `parts`
+// is room for [slots, H, C] sums.
 const char* graphkit_aggregate_compare(int type, bool deviation, const NodeEdges* edges, const void* x, const void* key,
                                        const void* own, void* out, void* parts, void* stream);
 

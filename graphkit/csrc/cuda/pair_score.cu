@@ -111,8 +111,9 @@ const char* graphkit_pair_score(int type, const NodeEdges* edges, const void* ow
                           static_cast<T*>(out),
                           Wide<T>(slope),
                           edges->heads * edges->width};
-    return is_packed<T>(edges->width, op.own, op.other, op.att) ? run_scores<PairScore<T>, kWidest<T>>(*edges, op, stream)
-                                                                : run_scores<PairScore<T>, 1>(*edges, op, stream);
+    const bool packed = is_packed<T>(edges->width, op.own, op.other, op.att);
+    return packed ? run_scores<PairScore<T>, kWidest<T>>(*edges, op, stream)
+                  : run_scores<PairScore<T>, 1>(*edges, op, stream);
   });
 }
 

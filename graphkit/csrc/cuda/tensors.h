@@ -57,7 +57,7 @@ Groups check_groups(const Tensor& ptr, int64_t rows, int64_t longest, const OnDe
                     const Indices* first = nullptr, const Indices* second = nullptr);
 Groups trust_groups(const Tensor& ptr, int64_t rows, int64_t longest);
 
-// Edges of `nodes` nodes as group_neighbors returns them; `x` [M, H, C] has the features of the nodes at the other ends.
+// Edges of `nodes` nodes as group_neighbors returns them; `x` [M, H, C] holds the features of the other ends.
 // Validates shapes only: the numbers were validated when the edges were grouped, and kernels are safe for any.
 NodeEdges trust_neighbors(const Tensor& ptr, const Tensor& neighbors, int64_t nodes, const Tensor& x, int64_t places);
 
