@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 from torch_geometric import EdgeIndex
+from torch_geometric.data import Data
 
 from graphkit.nn.edge_key import edge_key
 
@@ -30,3 +31,10 @@ def plain_edge_index(edge_index: Tensor | None) -> Tensor:
     if edge_index is None:
         return torch.empty(2, 0, dtype=torch.long)
     return edge_index.as_tensor() if isinstance(edge_index, EdgeIndex) else edge_index
+
+
+def is_symmetric(data: Data) -> bool:
+    """Returns whether a graph has the reverse of each edge."""
+    source, target = plain_edge_index(data.edge_index)
+    count = int(data.num_nodes or 0)
+    return torch.equal((source * count + target).sort().values, (target * count + source).sort().values)

@@ -8,12 +8,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch_geometric.data import Data
-
 from graphkit.data.data_settings import DataSettings
 from graphkit.data.dataset import GraphDataset, Rejected
-from graphkit.data.edges import plain_edge_index
+from graphkit.data.edges import is_symmetric
 from graphkit.data.loading import apply_transform, load_object
 from graphkit.data.sources import is_path, resolve_root
 from graphkit.errors import InputError
@@ -83,7 +80,7 @@ def _read(path: Path, dataset: GraphDataset, options: dict[str, Any]) -> GraphDa
 
     is_open = "directed" in own_options(path) and options.get("directed") is None and not holds_arrays(path)
     if is_open and not dataset.mapped:  # whose edges may exceed the memory
-        options = {**options, "directed": not _is_symmetric(dataset.union())}
+        options = {**options, "directed": not is_symmetric(dataset.union())}
     return load_own(path, options, use_split=False, like=dataset)
 
 
@@ -117,13 +114,6 @@ def _read_several(paths: Sequence[Path], dataset: GraphDataset, options: dict[st
             raise type(error)(str(error).replace(f"{folder}{os.sep}", "")) from None
         notes = tuple(note.replace(f"{folder}{os.sep}", "").replace(folder, "new graphs") for note in new.notes)
         return new.replace(name="new graphs", notes=notes)
-
-
-def _is_symmetric(data: Data) -> bool:
-    """Returns whether a graph has the reverse of each edge."""
-    source, target = plain_edge_index(data.edge_index)
-    count = int(data.num_nodes or 0)
-    return torch.equal((source * count + target).sort().values, (target * count + source).sort().values)
 
 
 def _check_items(new: GraphDataset, dataset: GraphDataset) -> None:

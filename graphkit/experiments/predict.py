@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from graphkit.data import GraphDataset, load_like
+from graphkit.data.schema import SCHEMA, Schema
 from graphkit.errors import InputError
 from graphkit.experiments.predictions import Predictions
 from graphkit.experiments.run_folder import RunFolder
@@ -53,7 +54,8 @@ def predict_run(run: RunFolder, data: Any = None, device: str = "auto") -> Predi
         fits = [fit for fit in run.fits if fit.config.seed == run.config.seed]
     if data is None:
         return _of_own_data(fits, torch_device)
-    dataset = load_like(data, _training_data(fits[0]), fits[0].config.data)
+    fits = [_with_schema(fit) for fit in fits]
+    dataset = load_like(data, fits[0].dataset, fits[0].config.data)
     outputs = [_outputs(fit, dataset, _all_items(dataset), torch_device) for fit in fits]
     prediction, value, y = outputs[0]
     if len(outputs) > 1:
@@ -68,14 +70,18 @@ def check_complete(run: RunFolder) -> None:
         raise InputError(f"the run '{run.path}' has not ended; continue it with: graphkit train --resume {run.path}")
 
 
-def _training_data(fit: RunFolder) -> GraphDataset:
-    """Returns the training data of a fit, which define classes and features.
+def _with_schema(fit: RunFolder) -> RunFolder:
+    """Returns a fit with a data set of the schema of its training data, which need not be there.
+
+    Fits of earlier versions have no schema; they load the training data.
 
     Raises:
-        FileNotFoundError: If they are gone.
+        FileNotFoundError: If there is neither a schema nor the training data.
     """
+    if (fit.path / SCHEMA).is_file():
+        return fit.with_dataset(Schema.read(fit.path / SCHEMA).dataset())
     try:
-        return fit.dataset
+        return fit.with_dataset(fit.dataset)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"the training data of the run '{fit.path}' define its classes: {error}") from None
 

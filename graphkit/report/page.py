@@ -143,8 +143,9 @@ def draw(
 ) -> Figure:
     """Saves a figure as ``figures/<name>.png``, and returns it as inline SVG."""
     save_png(figure, folder / "figures" / f"{name}.png")
-    url = _data_url("image/svg+xml", svg_text(figure))
-    return Figure(caption, Markup(inline_svg(figure, name, label)), wide=wide, file_url=url)
+    text = svg_text(figure)
+    url = _data_url("image/svg+xml", text)
+    return Figure(caption, Markup(inline_svg(figure, name, label, text)), wide=wide, file_url=url)
 
 
 def attempt(make: Callable[..., Sequence[Block]], *args: Any) -> Sequence[Block]:

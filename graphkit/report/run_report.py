@@ -150,8 +150,7 @@ def run_page(run: RunFolder, others: Sequence[RunFolder | str | Path] = ()) -> P
         *picture_sections(run),
     ]
     sections += [_reproduce(run), _settings(run)]
-    notes = result.get("notes", ())
-    return Page(title, lead, sections, scores.headline(result), notes, verdict(run, compared))
+    return Page(title, lead, sections, scores.headline(result), verdict=verdict(run, compared))
 
 
 def _scores(run: RunFolder) -> list[Block]:

@@ -89,30 +89,31 @@ def save_png(figure: "Figure", path: str | Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with style():
         write_atomically(path, lambda temporary: figure.savefig(temporary, format="png", dpi=170, facecolor="white"))
+    figure.set_layout_engine(None)  # computed once, for all formats
     return path
 
 
-def svg_text(figure: "Figure", transparent: bool = False) -> str:
+def svg_text(figure: "Figure") -> str:
     """Renders a figure as the text of an SVG file, which is the same each time."""
     buffer = io.StringIO()
     with style():
-        options: dict[str, Any] = {"transparent": True} if transparent else {"facecolor": "white"}
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, **options)
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, facecolor="white")
     return buffer.getvalue()
 
 
-def inline_svg(figure: "Figure", name: str, label: str) -> str:
+def inline_svg(figure: "Figure", name: str, label: str, text: str = "") -> str:
     """Renders a figure as an ``<svg>`` element with the colors of the page.
 
     Args:
         figure (Figure): The figure.
         name (str): Prefix of all ids in the SVG, unique on the page.
         label (str): Text alternative.
+        text (str, optional): Result of :func:`svg_text`; rendered if empty. (default: ``""``)
     """
     from html import escape
 
-    text = svg_text(figure, transparent=True)
-    text = text[text.index("<svg") :]
+    text = text or svg_text(figure)
+    text = text[text.index("<svg") :].replace('style="fill: #ffffff', 'style="fill: none', 1)  # the background
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'\bid="', f'id="{name}-', text)
     text = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{name}-", text)

@@ -26,8 +26,8 @@ _LEVEL = 0.05
 def verdict(run: RunFolder, others: Sequence[RunFolder] = ()) -> list[str]:
     """Returns short statements on what the result of a run supports.
 
-    They cover the number of seeds, differences to other runs, trivial predictions, the number of epochs, equal factors
-    and uniform attention. A check whose data cannot be loaded makes no statement.
+    They cover the number of seeds, differences to other runs, the notes of the training, trivial predictions, equal
+    factors and uniform attention. A check whose data cannot be loaded makes no statement.
 
     Args:
         run (RunFolder): A completed run.
@@ -37,7 +37,8 @@ def verdict(run: RunFolder, others: Sequence[RunFolder] = ()) -> list[str]:
         InputError: If a run cannot be compared, see :func:`~graphkit.experiments.compare_runs`.
     """
     statements = [*_seeds(run.result), *(_difference(run, other) for other in others)]
-    for check in (_trivial, _epochs, _factors, _attention):
+    statements += [f"{note[:1].upper()}{note[1:]}." for note in run.result.get("notes", ())]
+    for check in (_trivial, _factors, _attention):
         statements += _attempt(check, run)
     return statements
 
@@ -101,20 +102,6 @@ def _trivial(run: RunFolder) -> list[str]:
                 both = f"{metric} {format_score(scores['mean'], percent)} against {format_score(value, percent)}"
                 statements.append(f"No better than the floor “{name.replace('-', ' ')}”: {both}.")
     return statements
-
-
-def _epochs(run: RunFolder) -> list[str]:
-    """Returns the statement on a best epoch that is the last one."""
-    if run.result["selected_on"] == "last epoch":
-        return []
-    fits, epochs = run.fits, run.result["epochs"]
-    chosen = epochs if len(epochs) == len(fits) else [epochs[0]] * len(fits)  # all folds of a seed have one epoch
-    last = [rows[-1]["epoch"] for rows in (fit.metrics for fit in fits) if rows]
-    count = sum(epoch == end for epoch, end in zip(chosen, last, strict=False))
-    if not count:
-        return []
-    which = "The best epoch" if len(fits) == 1 else f"The best epoch of {count} of {len(fits)} runs"
-    return [f"{which} is the last one: train longer, with --epochs {2 * run.config.train.epochs}."]
 
 
 def _factors(run: RunFolder) -> list[str]:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from graphkit.data import GraphDataset
+from graphkit.data.schema import SCHEMA, Schema
 from graphkit.distributed.communicator import get_communicator
 from graphkit.errors import InputError
 from graphkit.metrics.extra_metrics import extra_metrics
@@ -294,6 +295,8 @@ class Trainer:
             self.progress.say(f"note: {note}")
         save_weights(self.folder / "model.safetensors", self.model.state_dict())
         save_table(self.folder / "metrics.csv", COLUMNS, self.rows)
+        if self.dataset.holds == "graphs" and self.task.name != "link-prediction":  # which predicts on its own graph
+            Schema.of(self.dataset, self.split).write(self.folder / SCHEMA)
         seed_everything(self.config.seed)
         untrained = init_model(self.config.model, self.dataset, self.split).to(next(self.model.parameters()).device)
         return {
