@@ -31,7 +31,7 @@ class GroupedEdges(NamedTuple):
 
 # Cache of the groups of an `EdgeIndex`, which the layers of a model share. Plain tensors are not cached: changes
 # through a NumPy array that shares their memory cannot be detected.
-_known: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+_groups: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
 
 
 def group_edges(edge_index: Tensor, num_nodes: int, both_ways: bool) -> GroupedEdges:
@@ -42,12 +42,12 @@ def group_edges(edge_index: Tensor, num_nodes: int, both_ways: bool) -> GroupedE
     if torch.compiler.is_compiling() or not isinstance(edge_index, EdgeIndex):
         return GroupedEdges(*_group(edge_index, num_nodes), None, None)
     state = (num_nodes, *edge_state(edge_index))
-    known_state, edges = _known.get(edge_index, (None, None))
-    if edges is None or known_state != state:
-        edges = GroupedEdges(*_by_target(edge_index, num_nodes), None, None)
+    old_state, edges = _groups.get(edge_index, (None, None))
+    if edges is None or old_state != state or None in state:
+        edges = GroupedEdges(*_group(edge_index.as_tensor(), num_nodes), None, None)
     if both_ways and edges.rowptr is None:
         edges = GroupedEdges(edges.colptr, edges.row, *_by_source(edge_index, edges))
-    _known[edge_index] = (state, edges)
+    _groups[edge_index] = (state, edges)
     return edges
 
 
@@ -59,15 +59,6 @@ def edge_state(edge_index: EdgeIndex) -> tuple[int | None, int | None]:
 def _version(tensor: Tensor) -> int | None:
     """Returns the version counter of a tensor."""
     return None if tensor.is_inference() else tensor._version
-
-
-def _by_target(edge_index: EdgeIndex, num_nodes: int) -> tuple[Tensor, Tensor]:
-    """Returns the edges by target, from PyG's cache if possible."""
-    if edge_index.is_sorted_by_col:
-        colptr = getattr(edge_index, "_indptr", None)
-        if colptr is not None and colptr.numel() == num_nodes + 1:
-            return colptr.long().contiguous(), edge_index.as_tensor()[0].long().contiguous()
-    return _group(edge_index.as_tensor(), num_nodes)
 
 
 def _by_source(edge_index: EdgeIndex, edges: GroupedEdges) -> tuple[Tensor, Tensor]:

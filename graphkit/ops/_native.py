@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 
 from graphkit.errors import InputError
+from graphkit.ops._arguments import FLOAT_TYPES
 from graphkit.ops._calls import takes_plain_derivatives
 from graphkit.ops._cuda import CUDA_TYPES, CudaLibrary, architecture, has_cuda_kernel, load_cuda, seen_architecture
 
@@ -163,11 +164,12 @@ def _on_cuda(operator: str, seen: str | None) -> tuple[str, str, str]:
     return "torch", f"its kernels are tested on {tested}, not on {seen or 'any device that is seen'}", _CUDA.remedy
 
 
-def serves(tensor: torch.Tensor, operator: str = "") -> bool:
+def serves(tensor: torch.Tensor, operator: str = "", half: bool = False) -> bool:
     """Returns whether native kernels support the dtype and device of ``tensor``.
 
     CUDA kernels must be loaded, exist for ``operator``, and be enabled or tested on the architecture of the device.
-    Returns false if derivatives are not computed by plain reverse mode.
+    Returns false if derivatives are not computed by plain reverse mode. CPU kernels support float16 and bfloat16 only
+    if ``half``.
     """
     if not takes_plain_derivatives():
         return False
@@ -175,4 +177,4 @@ def serves(tensor: torch.Tensor, operator: str = "") -> bool:
         if operator not in _ON_CUDA or tensor.dtype not in CUDA_TYPES:
             return False
         return _CUDA.asked or (operator, architecture(tensor.device.index)) in _CUDA.tested
-    return tensor.device.type == "cpu" and tensor.dtype in NATIVE_TYPES
+    return tensor.device.type == "cpu" and tensor.dtype in (FLOAT_TYPES if half else NATIVE_TYPES)

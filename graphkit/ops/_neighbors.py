@@ -35,9 +35,12 @@ class Neighbors(NamedTuple):
         return self.ptr.diff()
 
 
-# Cache of the groups of an `EdgeIndex`, which the layers of a model share. It lives as long as the `EdgeIndex` does.
-# Plain tensors are not cached: changes through a NumPy array that shares their memory cannot be detected.
-_known: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+# Cache of the groups of an `EdgeIndex`, which the layers of a model share. It is tied to the object, not to an address,
+# and freed with it. Attributes of the tensor would be copied by `copy.deepcopy`, to which edges of another version may
+# belong, and written by `torch.save`. PyG's cache (`_indptr`, `_T_perm`) is not used: it stays as it is when the edges
+# change in place, and grouping edges that are sorted takes little longer than reading them. Plain tensors are not
+# cached: changes through a NumPy array that shares their memory cannot be detected.
+_groups: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
 
 
 def group_neighbors(
@@ -65,8 +68,8 @@ def group_neighbors(
     if torch.compiler.is_compiling() or not isinstance(edge_index, EdgeIndex):
         return _group(edge_index, num_sources, num_targets, loops, places)
     state = edge_state(edge_index)
-    old_state, groups = _known.get(edge_index, (None, {}))
-    if old_state != state:
+    old_state, groups = _groups.get(edge_index, (None, {}))
+    if old_state != state or None in state:
         groups = {}
     key = (num_sources, num_targets, loops, places)
     edges = groups.get(key)
@@ -75,7 +78,7 @@ def group_neighbors(
     if both_ways and edges.other_ptr is None:
         edges = Neighbors(edges.ptr, edges.rows, *transposed(edges.ptr, edges.rows, num_sources))
     groups[key] = edges
-    _known[edge_index] = (state, groups)
+    _groups[edge_index] = (state, groups)
     return edges
 
 

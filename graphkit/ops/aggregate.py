@@ -11,12 +11,16 @@ from graphkit.errors import InputError
 from graphkit.ops._arguments import FLOAT_TYPES, check_tensors, describe, is_whole
 from graphkit.ops._calls import call_native, register_fake
 from graphkit.ops._edges import check_edges, check_node_ids
-from graphkit.ops._native import offer, serves
+from graphkit.ops._native import has_native, offer, serves
 from graphkit.ops._neighbors import Neighbors, group_neighbors, transposed
 from graphkit.ops._segments import widen
+from graphkit.ops.segment_softmax import segment_softmax
 
 _NATIVE = offer("aggregate", schema="aggregate_sum")
+_COMPLETE = has_native("move_rows")  # not in older builds: 16-bit features, softmax and standard deviation
 REDUCTIONS = ("sum", "mean", "max", "min")
+_ALL = (*REDUCTIONS, "softmax", "std")
+_LEAST_VARIANCE = 1e-5
 
 
 def aggregate(
@@ -37,8 +41,9 @@ def aggregate(
             target at every call; the groups of a :class:`torch_geometric.EdgeIndex` are kept as long as it is.
         weight (Tensor, optional): Weight :math:`w` of each edge, or of each edge and head; 1 if ``None``.
             (default: ``None``)
-        reduce (str, optional): Reduction :math:`\bigoplus`: ``"sum"``, ``"mean"``, ``"max"`` or ``"min"``.
-            (default: ``"sum"``)
+        reduce (str, optional): Reduction :math:`\bigoplus`: ``"sum"``, ``"mean"``, ``"max"``, ``"min"``, ``"std"`` or
+            ``"softmax"``. The last one sums with the softmax of ``weight`` over the in-edges of each node, and needs
+            ``weight``: attention scores. (default: ``"sum"``)
         size (tuple[int, int], optional): Number of source and of target nodes; both are ``N`` if ``None``.
             (default: ``None``)
 
@@ -56,9 +61,13 @@ def aggregate(
         [0.0, 1.0, 5.0]
 
     Notes:
-        - The native code (float32 and float64 on the CPU) makes no tensor with a row per edge and is deterministic for
-          any number of threads. Weighted maxima and minima, other types and CUDA tensors use PyTorch, which accumulates
-          float16 and bfloat16 in float32.
+        - The native code (float types on the CPU) makes no tensor with a row of features per edge and is deterministic
+          for any number of threads. It reads float16 and bfloat16 as they are, and accumulates in float32. Weighted
+          maxima, minima and standard deviations use PyTorch, and CUDA tensors without a tested kernel.
+        - The standard deviation is that of :class:`torch_geometric.nn.StdAggregation`: :math:`\sqrt{v}`, or 0 with a
+          gradient of 0 where the variance :math:`v` is at most :math:`10^{-5}`. Here :math:`v` is the mean of
+          :math:`(w_e \mathbf{x}_j - \mathbf{m}_i)^2`; PyG's is the difference of two means, which is less exact for
+          features far from 0.
         - ``x`` and ``weight`` are differentiable any number of times. The gradient of a maximum or minimum is divided
           evenly between equal messages.
         - NaN affects the nodes that it is aggregated to only; a maximum or minimum with NaN is NaN.
@@ -78,7 +87,10 @@ def aggregate(
 
 
 def _aggregate(x: Tensor, edge_index: Tensor, weight: Tensor | None, reduce: str, num_targets: int) -> Tensor:
-    if not (_NATIVE and serves(x, "aggregate")) or (weight is not None and reduce in ("max", "min")):
+    native = _NATIVE and serves(x, "aggregate", half=_COMPLETE) and (reduce in REDUCTIONS or _COMPLETE)
+    if reduce == "std":
+        native = native and x.device.type == "cpu"
+    if not native or (weight is not None and reduce in ("max", "min", "std")):
         if edge_index.device.type == "cpu":  # indexing on a GPU validates the ids
             check_ends(edge_index, x.size(0), num_targets)
         return aggregate_reference(x, edge_index, weight, reduce, num_targets)
@@ -88,11 +100,26 @@ def _aggregate(x: Tensor, edge_index: Tensor, weight: Tensor | None, reduce: str
     if reduce in ("max", "min"):
         out = max_over(rows if reduce == "max" else -rows, neighbors)
         out = out if reduce == "max" else -out
+    elif reduce == "std":
+        out = _root(call_native(torch.ops.graphkit.aggregate_variance, widen(rows), *neighbors)[0]).to(x.dtype)
     else:
-        share = neighbors.degrees().clamp(min=1).to(x.dtype).reciprocal() if reduce == "mean" else None
+        share = neighbors.degrees().clamp(min=1).to(_wide(x)).reciprocal() if reduce == "mean" else None
         factors = weight if weight is None or weight.dim() == 2 else weight.unsqueeze(1)
+        if reduce == "softmax":
+            assert factors is not None
+            factors = softmax_over(factors, neighbors)
         out = sum_over(rows, neighbors, factors, own_scale=share)
     return out.view(num_targets, *x.shape[1:])
+
+
+def _wide(x: Tensor) -> torch.dtype:
+    """Returns the type of sums."""
+    return torch.float32 if x.dtype in (torch.float16, torch.bfloat16) else x.dtype
+
+
+def _root(variance: Tensor) -> Tensor:
+    """Returns the standard deviation, and 0 for variances too small for a sound gradient."""
+    return torch.where(variance <= _LEAST_VARIANCE, 0.0, variance.clamp(min=_LEAST_VARIANCE).sqrt())
 
 
 def sum_over(
@@ -108,12 +135,28 @@ def sum_over(
     Args:
         x (Tensor): Features ``[N, H, C]``.
         neighbors (Neighbors): Grouped edges.
-        weight (Tensor, optional): Weights ``[E, H]``; they need the places of the edges. (default: ``None``)
+        weight (Tensor, optional): Weights ``[E, H]``; they need the places of the edges. They and the factors may
+            have the type of sums, float32 for 16-bit features. (default: ``None``)
         other_scale (Tensor, optional): Factor ``[N]`` of the sources, not differentiable. (default: ``None``)
         own_scale (Tensor, optional): Factor ``[M]`` of the targets, not differentiable. (default: ``None``)
         loop (float, optional): Weight of one more edge from each node to itself. (default: ``0.0``)
     """
+    weight, other_scale, own_scale = (None if t is None else t.to(_wide(x)) for t in (weight, other_scale, own_scale))
     return call_native(torch.ops.graphkit.aggregate_sum, x, weight, other_scale, own_scale, loop, *neighbors)
+
+
+def softmax_over(score: Tensor, neighbors: Neighbors) -> Tensor:
+    """Returns the softmax over the in-edges of each node of scores ``[E, H]``, in their order and the type of sums."""
+    grouped = _move_rows(widen(score), neighbors.rows, back=False)
+    return _move_rows(segment_softmax(grouped, neighbors.ptr), neighbors.rows, back=True)
+
+
+def _move_rows(x: Tensor, rows: Tensor, back: bool) -> Tensor:
+    """Returns rows by place in the order of the groups, or the other way around if ``back``."""
+    if x.device.type == "cpu":
+        return call_native(torch.ops.graphkit.move_rows, x, rows, back)
+    places = rows[:, 1].long()
+    return torch.zeros_like(x).index_copy(0, places, x) if back else x.index_select(0, places)
 
 
 def max_over(x: Tensor, neighbors: Neighbors) -> Tensor:
@@ -125,6 +168,9 @@ def max_over(x: Tensor, neighbors: Neighbors) -> Tensor:
 def aggregate_reference(x: Tensor, edge_index: Tensor, weight: Tensor | None, reduce: str, num_targets: int) -> Tensor:
     """Computes the aggregation in plain PyTorch."""
     row, col = edge_index[0].long(), edge_index[1].long()
+    if reduce == "softmax":
+        assert weight is not None
+        weight, reduce = _softmax_reference(widen(weight), col, num_targets), "sum"
     messages = widen(x).index_select(0, row)
     if weight is not None:
         messages = messages * widen(weight).view(*weight.shape, *[1] * (x.dim() - weight.dim()))
@@ -132,12 +178,25 @@ def aggregate_reference(x: Tensor, edge_index: Tensor, weight: Tensor | None, re
     if reduce == "sum":
         return messages.new_zeros(shape).index_add(0, col, messages).to(x.dtype)
     degrees = messages.new_zeros(num_targets).index_add(0, col, messages.new_ones(col.size(0))).view(-1, *ones)
-    if reduce == "mean":
-        return (messages.new_zeros(shape).index_add(0, col, messages) / degrees.clamp(min=1)).to(x.dtype)
+    if reduce in ("mean", "std"):
+        mean = messages.new_zeros(shape).index_add(0, col, messages) / degrees.clamp(min=1)
+        if reduce == "mean":
+            return mean.to(x.dtype)
+        squares = (messages - mean.index_select(0, col)).square()
+        return _root(messages.new_zeros(shape).index_add(0, col, squares) / degrees.clamp(min=1)).to(x.dtype)
     # Not from zeros: PyTorch divides the gradient between equal messages and an equal initial number.
     start = messages.new_full(shape, -math.inf if reduce == "max" else math.inf)
     out = start.scatter_reduce(0, col.view(-1, *ones).expand_as(messages), messages, f"a{reduce}", include_self=False)
     return torch.where(degrees == 0, 0, out).to(x.dtype)
+
+
+def _softmax_reference(score: Tensor, col: Tensor, num_targets: int) -> Tensor:
+    """Returns the softmax of scores over edges with the same target."""
+    columns = col.view(-1, *[1] * (score.dim() - 1)).expand_as(score)
+    shape = (num_targets, *score.shape[1:])
+    highest = score.new_zeros(shape).scatter_reduce(0, columns, score.detach(), "amax", include_self=False)
+    weights = torch.exp(score - highest.index_select(0, col))
+    return weights / weights.new_zeros(shape).index_add(0, col, weights).index_select(0, col)
 
 
 def _setup_sum(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -205,6 +264,52 @@ def _match_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     return call_native(match, grad, own, key, other_ptr, other_rows, ptr, rows), *[None] * 6
 
 
+def _setup_variance(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    x, *edges = inputs
+    ctx.set_materialize_grads(False)
+    ctx.save_for_backward(x, output[1], *edges)
+
+
+def _variance_backward(ctx: Any, grad: Tensor | None, grad_mean: Tensor | None) -> tuple[Tensor | None, ...]:
+    x, mean, ptr, rows, *other = ctx.saved_tensors
+    edges = _other_way(ptr, rows, tuple(other), x.size(0))
+    share = ptr.diff().clamp(min=1).to(x.dtype).reciprocal().view(-1, 1, 1)
+    grad_x = None
+    if grad is not None:
+        deviation = torch.ops.graphkit.aggregate_deviation
+        grad_x = call_native(deviation, 2 * share * grad, mean, x, *edges)
+    if grad_mean is not None:
+        by_mean = sum_over(share * grad_mean, edges)
+        grad_x = by_mean if grad_x is None else grad_x + by_mean
+    return grad_x, *[None] * 4
+
+
+def _setup_deviation(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs)
+
+
+def _deviation_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    x, key, own, *edges = ctx.saved_tensors
+    neighbors, other_way = Neighbors(*edges), Neighbors(*edges[2:], *edges[:2])
+    by_x = by_key = by_own = None
+    if ctx.needs_input_grad[0]:
+        by_x = -call_native(torch.ops.graphkit.aggregate_deviation, grad, own, key, *other_way)
+    if ctx.needs_input_grad[1]:
+        by_key = -x * sum_over(grad, other_way)
+    if ctx.needs_input_grad[2]:
+        by_own = grad * sum_over(x, neighbors)
+    return by_x, by_key, by_own, *[None] * 4
+
+
+def _setup_move(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    _, rows, ctx.back = inputs
+    ctx.save_for_backward(rows)
+
+
+def _move_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    return _move_rows(grad, *ctx.saved_tensors, back=not ctx.back), None, None
+
+
 if _NATIVE:
 
     @register_fake("aggregate_sum")
@@ -229,7 +334,7 @@ if _NATIVE:
         neighbors: Tensor,
         *edges: Any,
     ) -> Tensor:
-        return x.new_empty(neighbors.size(0), x.size(1))
+        return x.new_empty(neighbors.size(0), x.size(1), dtype=_wide(x))
 
     @register_fake("aggregate_max")
     def _max_fake(
@@ -251,6 +356,26 @@ if _NATIVE:
     torch.library.register_autograd("graphkit::aggregate_dot", _dot_backward, setup_context=_setup_dot)
     torch.library.register_autograd("graphkit::aggregate_max", _max_backward, setup_context=_setup_max)
     torch.library.register_autograd("graphkit::aggregate_match", _match_backward, setup_context=_setup_match)
+
+
+if _COMPLETE:
+    register_fake("aggregate_deviation")(_match_fake)
+
+    @register_fake("aggregate_variance")
+    def _variance_fake(x: Tensor, ptr: Tensor, *edges: Any) -> tuple[Tensor, Tensor]:
+        shape = (ptr.size(0) - 1, *x.shape[1:])
+        return x.new_empty(shape), x.new_empty(shape)
+
+    @register_fake("move_rows")
+    def _move_fake(x: Tensor, neighbors: Tensor, back: bool) -> Tensor:
+        return x.new_empty(x.shape)
+
+    for name, backward, setup in (
+        ("aggregate_variance", _variance_backward, _setup_variance),
+        ("aggregate_deviation", _deviation_backward, _setup_deviation),
+        ("move_rows", _move_backward, _setup_move),
+    ):
+        torch.library.register_autograd(f"graphkit::{name}", backward, setup_context=setup)
 
 
 def check_ends(edge_index: Tensor, num_sources: int, num_targets: int) -> None:
@@ -277,8 +402,10 @@ def _check(
     if x.dim() not in (2, 3) or x.dtype not in FLOAT_TYPES:
         raise InputError(f"`x` must be a float tensor [N, C] or [N, H, C] (got {describe(x)})")
     check_edges(edge_index, x.device)
-    if reduce not in REDUCTIONS:
-        raise InputError(f"`reduce` must be {', '.join(map(repr, REDUCTIONS[:-1]))} or 'min' (got {reduce!r})")
+    if reduce not in _ALL:
+        raise InputError(f"`reduce` must be {', '.join(map(repr, _ALL[:-1]))} or {_ALL[-1]!r} (got {reduce!r})")
+    if reduce == "softmax" and weight is None:
+        raise InputError("`weight` must hold the scores of a softmax (got None); use reduce='mean' for equal weights")
     if weight is not None:
         edges = edge_index.size(1)
         per_head = weight.dim() == 2 and x.dim() == 3 and weight.size(1) == x.size(1)

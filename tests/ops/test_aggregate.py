@@ -1,16 +1,21 @@
+import copy
 import math
+import pickle
 
 import pytest
 import torch
 from torch import Tensor
 from torch_geometric import EdgeIndex
+from torch_geometric.nn import StdAggregation
 from torch_geometric.utils import scatter
 
 from graphkit.ops import aggregate
 from graphkit.ops._neighbors import DROP, KEEP, REPLACE, Neighbors, group_neighbors
 from graphkit.ops.aggregate import aggregate_reference, max_over, sum_over
 
-REDUCTIONS = ["sum", "mean", "max", "min"]
+REDUCTIONS = ["sum", "mean", "max", "min", "softmax", "std"]
+HALVES = [torch.bfloat16, torch.float16]
+UNWEIGHTED = ("max", "min", "std")  # natively
 # Sources, targets, edges, heads (0: none), width. Widths around those of vectors.
 SIZES = [
     (7, 7, 20, 0, 1),
@@ -44,6 +49,10 @@ def make(
 def by_hand(x: Tensor, weight: Tensor | None, edge_index: Tensor, reduce: str, targets: int) -> Tensor:
     """The definition, node by node."""
     out = x.new_zeros(targets, *x.shape[1:])
+    if reduce == "softmax":
+        weight, reduce = weight.clone(), "sum"
+        for i in range(targets):
+            weight[edge_index[1] == i] = weight[edge_index[1] == i].softmax(0)
     for i in range(targets):
         messages = []
         for e, (j, k) in enumerate(edge_index.t().tolist()):
@@ -52,7 +61,11 @@ def by_hand(x: Tensor, weight: Tensor | None, edge_index: Tensor, reduce: str, t
                 messages.append((factor * x[j]).view(x.shape[1:]))
         if messages:
             rows = torch.stack(messages)
-            out[i] = getattr(rows, f"a{reduce}" if reduce in ("max", "min") else reduce)(dim=0)
+            if reduce == "std":
+                variance = (rows - rows.mean(dim=0)).square().mean(dim=0)
+                out[i] = torch.where(variance > 1e-5, variance.sqrt(), 0)
+            else:
+                out[i] = getattr(rows, f"a{reduce}" if reduce in ("max", "min") else reduce)(dim=0)
     return out
 
 
@@ -66,7 +79,7 @@ def gradients(call, tensors: tuple[Tensor, ...], factor: Tensor) -> list[Tensor]
 @pytest.mark.parametrize("size", SIZES)
 def test_reference_and_operator_follow_the_definition(size, weighted, reduce):
     x, weight, edge_index = make(*size)
-    given = weight if weighted else None
+    given = weight if weighted or reduce == "softmax" else None
     expected = by_hand(x, given, edge_index, reduce, size[1])
     out = aggregate(x, edge_index, given, reduce, size[:2])
     torch.testing.assert_close(out, expected, rtol=1e-12, atol=1e-12)
@@ -79,7 +92,7 @@ def test_reference_and_operator_follow_the_definition(size, weighted, reduce):
 @pytest.mark.parametrize("size", SIZES)
 def test_native_equals_reference(native, size, dtype, tolerance, reduce):
     x, weight, edge_index = make(*size, dtype)
-    tensors = (x,) if reduce in ("max", "min") else (x, weight)
+    tensors = (x,) if reduce in UNWEIGHTED else (x, weight)
     factor = torch.randn(size[1], *x.shape[1:], dtype=dtype)
     results = []
     for call, t in ((aggregate, dtype), (aggregate_reference, torch.float64)):
@@ -113,18 +126,35 @@ def test_maxima_share_their_gradient_as_in_pyg():
         torch.testing.assert_close(ours, theirs)
 
 
+@pytest.mark.parametrize("shift", [0.0, 3.0])
+def test_standard_deviation_and_gradient_are_those_of_pyg(shift):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(30, 5, generator=generator, dtype=torch.float64) + shift
+    x[:, 2] *= 1e-3  # variances below the least
+    edge_index = torch.randint(30, (2, 90), generator=generator)
+    factor = torch.randn(30, 5, generator=generator, dtype=torch.float64)
+    ours = lambda x: aggregate(x, edge_index, reduce="std")  # noqa: E731
+    theirs = lambda x: StdAggregation()(x[edge_index[0]], edge_index[1], dim_size=30)  # noqa: E731
+    torch.testing.assert_close(ours(x), theirs(x), rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(gradients(ours, (x,), factor), gradients(theirs, (x,), factor), rtol=1e-9, atol=1e-9)
+    large = (x.float() + 1e4).requires_grad_()  # squares of these cancel
+    out = aggregate(large, edge_index, reduce="std")
+    expected = aggregate(large.detach().double(), edge_index, reduce="std")
+    torch.testing.assert_close(out.double(), expected, rtol=1e-2, atol=5e-3)
+
+
 @pytest.mark.parametrize("reduce", REDUCTIONS)
 def test_nan_stays_where_it_is(reduce):
-    x, _, edge_index = make(6, 6, 30, 0, 4)
+    x, weight, edge_index = make(6, 6, 30, 0, 4)
     x[3, 1] = math.nan
-    out = aggregate(x, edge_index, reduce=reduce)
+    out = aggregate(x, edge_index, weight if reduce == "softmax" else None, reduce)
     hit = torch.zeros(6, 4, dtype=torch.bool)
     hit[edge_index[1, edge_index[0] == 3], 1] = True
     assert bool(hit.any()) and torch.equal(out.isnan(), hit)
 
 
 @pytest.mark.parametrize("heads", [0, 2])
-@pytest.mark.parametrize("reduce", ["sum", "mean"])
+@pytest.mark.parametrize("reduce", ["sum", "mean", "softmax"])
 def test_gradcheck_once_and_twice(reduce, heads):
     x, weight, edge_index = make(5, 4, 14, heads, 3)
     inputs = (x.requires_grad_(), weight.requires_grad_())
@@ -136,8 +166,8 @@ def test_gradcheck_once_and_twice(reduce, heads):
     assert torch.autograd.gradgradcheck(call, inputs)
 
 
-@pytest.mark.parametrize("reduce", ["max", "min"])
-def test_gradcheck_of_distinct_maxima(reduce):
+@pytest.mark.parametrize("reduce", ["max", "min", "std"])
+def test_gradcheck_of_distinct_features(reduce):
     x = torch.randperm(15).double().view(5, 3).requires_grad_()
     edge_index = make(5, 4, 14, 0, 3)[2]
     assert torch.autograd.gradcheck(lambda x: aggregate(x, edge_index, None, reduce, (5, 4)), (x,))
@@ -163,6 +193,17 @@ def test_opcheck(native, size):
         torch.library.opcheck(ops.aggregate_sum.default, (x, weight, by_source, by_target, 0.0, *edges))
         torch.library.opcheck(ops.aggregate_sum.default, (x, None, None, None, 0.0, *edges))
         torch.library.opcheck(ops.aggregate_max.default, (x, *edges, True))
+        torch.library.opcheck(ops.aggregate_variance.default, (x, *edges))
+    deviation = (grad, grad.detach().clone().requires_grad_(), x, *other, *one_way[:2])
+    torch.library.opcheck(ops.aggregate_deviation.default, deviation)
+    for back in (False, True):
+        torch.library.opcheck(ops.move_rows.default, (weight, one_way.rows, back))
+    for dtype in (torch.float16, torch.bfloat16):
+        narrow, wide = x.detach().to(dtype).requires_grad_(), weight.detach().float().requires_grad_()
+        scales = (by_source.float(), by_target.float())
+        torch.library.opcheck(ops.aggregate_sum.default, (narrow, wide, *scales, 0.0, *both))
+        torch.library.opcheck(ops.aggregate_max.default, (narrow, *both, True))
+        torch.library.opcheck(ops.aggregate_dot.default, (grad.detach().to(dtype), narrow, *scales, *both))
     torch.library.opcheck(ops.aggregate_dot.default, (grad, x, by_source, by_target, *both))
     torch.library.opcheck(ops.aggregate_match.default, (grad, grad.detach(), x.detach(), *other, *one_way[:2]))
 
@@ -170,7 +211,7 @@ def test_opcheck(native, size):
 @pytest.mark.parametrize("reduce", REDUCTIONS)
 def test_two_runs_and_any_number_of_threads_give_the_same_bits(native, reduce):
     x, weight, edge_index = make(3000, 3000, 20000, 0, 24, torch.float32)
-    tensors = (x,) if reduce in ("max", "min") else (x, weight)
+    tensors = (x,) if reduce in UNWEIGHTED else (x, weight)
     factor = torch.randn(3000, 24)
     threads = torch.get_num_threads()
     results = []
@@ -192,7 +233,7 @@ def test_two_runs_and_any_number_of_threads_give_the_same_bits(native, reduce):
 def test_order_of_edges_layout_and_integer_type_do_not_matter(reduce):
     x, weight, edge_index = make(12, 12, 60, 2, 6)
     expected = aggregate(x, edge_index, weight, reduce)
-    order = torch.randperm(60)
+    order = torch.randperm(60, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(aggregate(x, edge_index[:, order], weight[order], reduce), expected)
     torch.testing.assert_close(aggregate(x, edge_index.int(), weight, reduce), expected)
     strided = torch.stack([edge_index[0], edge_index[1]], dim=1).t()
@@ -226,6 +267,25 @@ def test_edges_changed_in_place_or_at_the_address_of_others_are_grouped_anew():
     for seed in range(20):  # each tensor is freed: the next one often has its address
         edges = torch.randint(9, (2, 50), generator=torch.Generator().manual_seed(seed))
         torch.testing.assert_close(aggregate(x, edges, weight), by_hand(x, weight, edges, "sum", 9))
+
+
+def test_groups_are_those_of_the_object_and_not_of_pyg_or_a_copy(native):
+    x, weight, edge_index = make(9, 9, 50, 0, 4)
+    edge_index = edge_index[:, edge_index[1].argsort(stable=True)]
+    edges = EdgeIndex(edge_index.clone(), sparse_size=(9, 9), sort_order="col").fill_cache_()
+    edges.as_tensor()[1, -1] = edges.as_tensor()[1, -2]  # still sorted; PyG's pointers are those of before
+    edges.as_tensor()[1, 0] = 0
+    expected = by_hand(x, weight, edges.as_tensor(), "sum", 9)
+    torch.testing.assert_close(aggregate(x, edges, weight), expected)
+    for other in (copy.deepcopy(edges), edges.clone(), pickle.loads(pickle.dumps(edges)), edges.sort_by("row").values):
+        other.as_tensor()[0] = 5
+        torch.testing.assert_close(aggregate(x, other, weight), by_hand(x, weight, other.as_tensor(), "sum", 9))
+        torch.testing.assert_close(aggregate(x, edges, weight), by_hand(x, weight, edges.as_tensor(), "sum", 9))
+    with torch.inference_mode():  # tensors without a version
+        edges = EdgeIndex(edge_index.clone(), sparse_size=(9, 9))
+        aggregate(x, edges, weight)
+        edges.as_tensor()[0] = 5
+        torch.testing.assert_close(aggregate(x, edges, weight), by_hand(x, weight, edges.as_tensor(), "sum", 9))
 
 
 def loops_of(neighbors: Neighbors) -> list[tuple[int, ...]]:
@@ -263,24 +323,60 @@ def test_scales_and_loops_of_nodes(native):
     torch.testing.assert_close(gradients(ours, (x, weight), factor), gradients(theirs, (x, weight), factor))
 
 
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("dtype", HALVES)
 @pytest.mark.parametrize("reduce", REDUCTIONS)
-def test_half_precision_is_served_by_the_reference(dtype, reduce):
-    x, weight, edge_index = make(6, 6, 20, 0, 4)
-    out = aggregate(x.to(dtype), edge_index, weight.to(dtype), reduce)
-    assert out.dtype == dtype
-    torch.testing.assert_close(out.double(), aggregate(x, edge_index, weight, reduce), rtol=0.1, atol=0.1)
+@pytest.mark.parametrize("size", SIZES[2:7])
+def test_half_precision_is_rounded_once(native, size, reduce, dtype):
+    x, weight, edge_index = make(*size)
+    x, weight = x.to(dtype), weight.to(dtype)
+    tensors = (x,) if reduce in UNWEIGHTED else (x, weight)
+    factor = torch.randn(size[1], *x.shape[1:]).to(dtype)
+    results = []
+    for kind in (dtype, torch.float64):
+
+        def run(x, weight=None):
+            return aggregate(x, edge_index, weight, reduce, size[:2])
+
+        inputs = tuple(t.to(kind) for t in tensors)
+        results.append([run(*inputs), *gradients(run, inputs, factor.to(kind))])
+    # The gradient of a result passes through roundings of its own: those of the result's gradient, and of the count.
+    rounding = torch.finfo(dtype).eps
+    for k, (ours, expected) in enumerate(zip(*results, strict=True)):
+        assert ours.dtype == dtype
+        tolerance = rounding if k == 0 else 4 * rounding
+        torch.testing.assert_close(
+            ours.double(), expected, rtol=tolerance, atol=tolerance * float(expected.abs().max())
+        )
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+def test_every_half_number_is_read_and_written(native, dtype):
+    x = torch.arange(-(2**15), 2**15, dtype=torch.int16).view(dtype).view(-1, 64)
+    nodes = torch.arange(x.size(0))
+    out = aggregate(x, torch.stack([nodes, nodes]))
+    assert torch.equal(out.isnan(), x.isnan()) and torch.equal(out[~x.isnan()], x[~x.isnan()])
+    other = x.view(-1)[torch.randperm(x.numel(), generator=torch.Generator().manual_seed(0))].view_as(x)
+    both = aggregate(torch.cat([x, other]), torch.stack([torch.arange(2 * nodes.numel()), nodes.repeat(2)]), size=None)
+    expected = (x.float() + other.float()).to(dtype)
+    torch.testing.assert_close(both[: nodes.numel()], expected, rtol=0, atol=0, equal_nan=True)
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+def test_half_sums_are_accumulated_in_float32(dtype):
+    edges = torch.stack([torch.zeros(1000, dtype=torch.int64), torch.ones(1000, dtype=torch.int64)])
+    assert aggregate(torch.ones(2, 3, dtype=dtype), edges)[1].tolist() == [1000.0] * 3
+    assert aggregate(torch.ones(2, 3, dtype=dtype), edges, torch.ones(1000, dtype=dtype))[1].tolist() == [1000.0] * 3
 
 
 @pytest.mark.extended
-@pytest.mark.parametrize("reduce", ["mean", "max"])
+@pytest.mark.parametrize("reduce", ["mean", "max", "softmax", "std"])
 @pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
 def test_compiles_without_a_break(backend, reduce):
     x, weight, edge_index = make(8, 8, 30, 2, 4)
     x, weight = x.requires_grad_(), weight.requires_grad_()
 
     def call(x: Tensor, weight: Tensor, edge_index: Tensor) -> Tensor:
-        return torch.tanh(aggregate(x * weight.sum(), edge_index, weight if reduce == "mean" else None, reduce))
+        return torch.tanh(aggregate(x * weight.sum(), edge_index, None if reduce in UNWEIGHTED else weight, reduce))
 
     compiled = torch.compile(call, fullgraph=True, backend=backend, dynamic=backend == "aot_eager")
     for count in (30, 17) if backend == "aot_eager" else (30,):
@@ -293,10 +389,11 @@ def test_compiles_without_a_break(backend, reduce):
         )
 
 
-def test_exports_with_any_number_of_nodes_and_edges():
+@pytest.mark.parametrize("reduce", ["sum", "max", "softmax", "std"])
+def test_exports_with_any_number_of_nodes_and_edges(reduce):
     class Module(torch.nn.Module):
         def forward(self, x: Tensor, weight: Tensor, edge_index: Tensor) -> Tensor:
-            return aggregate(x, edge_index, weight)
+            return aggregate(x, edge_index, None if reduce in UNWEIGHTED else weight, reduce)
 
     nodes, edges = torch.export.Dim("nodes", min=2), torch.export.Dim("edges", min=2)
     shapes = ({0: nodes}, {0: edges}, {1: edges})
@@ -319,7 +416,8 @@ def test_exports_with_any_number_of_nodes_and_edges():
         ({"size": (4, 2)}, r"`edge_index\[1\]` must hold node ids from 0 to 1"),
         ({"size": (3, 4)}, r"`size` must begin with the number of rows of `x`, 4 \(got 3\)"),
         ({"size": 4}, "`size` must be two numbers"),
-        ({"reduce": "median"}, r"`reduce` must be 'sum', 'mean', 'max' or 'min' \(got 'median'\)"),
+        ({"reduce": "median"}, r"`reduce` must be 'sum', 'mean', 'max', 'min', 'softmax' or 'std' \(got 'median'\)"),
+        ({"reduce": "softmax", "weight": None}, r"`weight` must hold the scores of a softmax \(got None\)"),
     ],
 )
 def test_mistakes_get_one_clear_line(change, message):

@@ -1,8 +1,8 @@
 // Skeleton clips: concatenated frames of sequences, joints within frames, channel groups within joints.
 #pragma once
 
-#include "bfloat16.h"
-#include "edges.h"
+#include "half.h"
+#include "dispatch.h"
 
 #include <optional>
 #include <vector>

@@ -1,6 +1,6 @@
 // edge_similarity on the CPU: schemas, validation and the order of the edges.
+#include "dispatch.h"
 #include "edge_similarity_kernel.h"
-#include "edges.h"
 
 #include <vector>
 
@@ -66,7 +66,7 @@ void forward(const Tensor& z, const Ends& ends, int64_t measure, Tensor& out) {
   a.order = order.empty() ? nullptr : order.data();
   a.out = out.mutable_data_ptr<T>();
   with_measure(measure, [&](auto m) {
-    auto* kernel = similarity_kernel<T, Similarity<m()>, SimilarityPass<T>>();
+    auto* kernel = select_kernel<Similarity<m()>, T, const SimilarityPass<T>&, int64_t, int64_t>();
     const int64_t block = kWorthAThread / (a.width + 8) + 1;  // edges
     torch::stable::parallel_for(0, ends.count, block, [&](int64_t first, int64_t last) {
       for (; first < last && !a.interrupt.came(); first += block) kernel(a, first, std::min(first + block, last));
@@ -101,8 +101,7 @@ void backward(const Tensor& grad, const Tensor& z, const Ends& ends, int64_t mea
   a.weight = weight.data();
   a.out = out.mutable_data_ptr<T>();
   with_measure(measure, [&](auto m) {
-    auto* kernel = similarity_kernel<T, Gradient<m()>, GradientPass<T>>();
-    for_groups(a.interrupt, a.ptr, num_nodes, a.width + 8, [&](int64_t first, int64_t last) { kernel(a, first, last); });
+    run_nodes<Gradient<m()>, T>(a, num_nodes, a.width + 8);
   });
 }
 
@@ -110,7 +109,7 @@ Tensor edge_similarity(const Tensor& z, const Tensor& source, const Tensor& targ
   check(z, source, target);
   const Ends ends(source, target, z.size(0));
   const Tensor x = torch::stable::contiguous(z);
-  Tensor out = torch::stable::new_empty(x, {ends.count});
+  Tensor out = empty_result(x, {ends.count});
   if (x.scalar_type() == ScalarType::Float) forward<float>(x, ends, measure, out);
   else forward<double>(x, ends, measure, out);
   return out;
@@ -124,7 +123,7 @@ Tensor edge_similarity_backward(const Tensor& grad, const Tensor& z, const Tenso
                   "`grad` must be [E], of the type and device of `z`");
   const Ends ends(source, target, z.size(0));
   const Tensor g = torch::stable::contiguous(grad), x = torch::stable::contiguous(z);
-  Tensor out = torch::stable::new_empty(x, x.sizes());
+  Tensor out = empty_result(x, x.sizes());
   if (x.scalar_type() == ScalarType::Float) backward<float>(g, x, ends, measure, out);
   else backward<double>(g, x, ends, measure, out);
   return out;

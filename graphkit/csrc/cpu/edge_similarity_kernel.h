@@ -153,32 +153,4 @@ struct Gradient {
   }
 };
 
-// A pass, compiled for every instruction set. P has run<T, B>(pass, first, last), where B is the bytes of a vector.
-#if defined(__x86_64__)
-template <class T, class P, class A>
-GRAPHKIT_AVX512 void similarity_avx512(const A& a, int64_t first, int64_t last) {
-  P::template run<T, 64>(a, first, last);
-}
-
-template <class T, class P, class A>
-GRAPHKIT_AVX2 void similarity_avx2(const A& a, int64_t first, int64_t last) {
-  P::template run<T, 32>(a, first, last);
-}
-#endif
-
-template <class T, class P, class A>
-void similarity_base(const A& a, int64_t first, int64_t last) {
-  P::template run<T, 16>(a, first, last);
-}
-
-template <class T, class P, class A>
-auto similarity_kernel() {
-  auto* kernel = similarity_base<T, P, A>;
-#if defined(__x86_64__)
-  if (machine() == Machine::kAvx512) kernel = similarity_avx512<T, P, A>;
-  if (machine() == Machine::kAvx2) kernel = similarity_avx2<T, P, A>;
-#endif
-  return kernel;
-}
-
 }  // namespace graphkit

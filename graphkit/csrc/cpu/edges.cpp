@@ -39,8 +39,8 @@ std::tuple<Tensor, Tensor> group_edges(const Tensor& index, const Tensor& other,
   STD_TORCH_CHECK(all_below(from, num_edges, num_nodes) && all_below(end, num_edges, num_nodes),
                   "an edge names a node that does not exist");
 
-  Tensor ptr = torch::stable::new_empty(key, {num_nodes + 1});
-  Tensor grouped = torch::stable::new_empty(key, {num_edges});
+  Tensor ptr = empty_result(key, {num_nodes + 1});
+  Tensor grouped = empty_result(key, {num_edges});
   int64_t* starts = ptr.mutable_data_ptr<int64_t>();
   int64_t* to = grouped.mutable_data_ptr<int64_t>();
   count_edges({from}, num_edges, starts, num_nodes);
@@ -64,8 +64,8 @@ std::tuple<Tensor, Tensor> transpose_edges(const Tensor& ptr, const Tensor& othe
   const int64_t* starts = old_ptr.const_data_ptr<int64_t>();
   const int64_t* index = old_other.const_data_ptr<int64_t>();
 
-  Tensor new_ptr = torch::stable::new_empty(old_ptr, {num_nodes + 1});
-  Tensor new_other = torch::stable::new_empty(old_other, {old_other.size(0)});
+  Tensor new_ptr = empty_result(old_ptr, {num_nodes + 1});
+  Tensor new_other = empty_result(old_other, {old_other.size(0)});
   int64_t* new_starts = new_ptr.mutable_data_ptr<int64_t>();
   int64_t* to = new_other.mutable_data_ptr<int64_t>();
   count_edges({index}, old_other.size(0), new_starts, num_nodes);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "interrupt.h"
+#include "memory.h"
 
 #include <torch/csrc/stable/library.h>
 #include <torch/csrc/stable/ops.h>

@@ -1,5 +1,5 @@
 // factor_aggregate on the CPU: schemas, checks, and one compiled kernel per type, pass and layout of the features.
-#include "edges.h"
+#include "dispatch.h"
 #include "factor_aggregate_kernel.h"
 
 #include <optional>
@@ -8,32 +8,17 @@
 namespace graphkit {
 namespace {
 
-#if defined(__x86_64__)
-template <class T, bool Shared, Pass P>
-GRAPHKIT_AVX512 void avx512(const FactorPass<T>& a, int64_t first, int64_t last) {
-  all_factors<T, 64, Shared, P>(a, first, last);
-}
-
-template <class T, bool Shared, Pass P>
-GRAPHKIT_AVX2 void avx2(const FactorPass<T>& a, int64_t first, int64_t last) {
-  all_factors<T, 32, Shared, P>(a, first, last);
-}
-#endif
-
-template <class T, bool Shared, Pass P>
-void base(const FactorPass<T>& a, int64_t first, int64_t last) {
-  all_factors<T, 16, Shared, P>(a, first, last);
-}
+template <bool Shared, Pass P>
+struct AllFactors {
+  template <class T, int B>
+  static GRAPHKIT_INLINE void run(const FactorPass<T>& a, int64_t first, int64_t last) {
+    all_factors<T, B, Shared, P>(a, first, last);
+  }
+};
 
 template <class T, bool Shared, Pass P>
 void run(const FactorPass<T>& a, int64_t num_nodes) {
-  auto* kernel = base<T, Shared, P>;
-#if defined(__x86_64__)
-  if (machine() == Machine::kAvx512) kernel = avx512<T, Shared, P>;
-  if (machine() == Machine::kAvx2) kernel = avx2<T, Shared, P>;
-#endif
-  for_groups(a.interrupt, a.ptr, num_nodes, a.factors * (a.width + 8),
-             [&](int64_t first, int64_t last) { kernel(a, first, last); });
+  run_nodes<AllFactors<Shared, P>, T>(a, num_nodes, a.factors * (a.width + 8));
 }
 
 struct Shapes {
@@ -108,7 +93,7 @@ Tensor factor_aggregate(const Tensor& h, const Tensor& source, const Tensor& tar
   check_groups(colptr, row, s.nodes);
   const Tensor x = torch::stable::contiguous(h);
   const Tensor from = torch::stable::contiguous(source), to = torch::stable::contiguous(target);
-  Tensor out = torch::stable::new_empty(x, {s.nodes, s.factors, s.width});
+  Tensor out = empty_result(x, {s.nodes, s.factors, s.width});
   if (x.scalar_type() == ScalarType::Float) forward<float>(s, x, from, to, colptr, row, gain, out);
   else forward<double>(s, x, from, to, colptr, row, gain, out);
   return out;
@@ -126,9 +111,9 @@ std::tuple<Tensor, Tensor, Tensor> factor_aggregate_backward(const Tensor& grad,
   check_groups(rowptr, col, s.nodes);
   const Tensor g = torch::stable::contiguous(grad), x = torch::stable::contiguous(h);
   const Tensor from = torch::stable::contiguous(source), to = torch::stable::contiguous(target);
-  Tensor grad_h = torch::stable::new_empty(x, x.sizes());
-  Tensor grad_source = torch::stable::new_zeros(x, {s.nodes, s.factors});
-  Tensor grad_target = torch::stable::new_zeros(x, {s.nodes, s.factors});
+  Tensor grad_h = empty_result(x, x.sizes());
+  Tensor grad_source = zero_result(x, {s.nodes, s.factors});
+  Tensor grad_target = zero_result(x, {s.nodes, s.factors});
   if (x.scalar_type() == ScalarType::Float) {
     backward<float>(s, g, x, from, to, colptr, row, rowptr, col, gain, grad_h, grad_source, grad_target);
   } else {

@@ -71,22 +71,12 @@ GRAPHKIT_INLINE void sequences(const ComparePass<S>& p, int64_t first, int64_t l
   }
 }
 
-#if defined(__x86_64__)
-template <class S>
-GRAPHKIT_AVX512 void avx512(const ComparePass<S>& p, int64_t first, int64_t last) {
-  sequences<S, 64>(p, first, last);
-}
-
-template <class S>
-GRAPHKIT_AVX2 void avx2(const ComparePass<S>& p, int64_t first, int64_t last) {
-  sequences<S, 32>(p, first, last);
-}
-#endif
-
-template <class S>
-void base(const ComparePass<S>& p, int64_t first, int64_t last) {
-  sequences<S, 16>(p, first, last);
-}
+struct Sequences {
+  template <class S, int B>
+  static GRAPHKIT_INLINE void run(const ComparePass<S>& p, int64_t first, int64_t last) {
+    sequences<S, B>(p, first, last);
+  }
+};
 
 template <class S>
 void run(const Tensor& a, const Tensor& b, const Tensor& ptr, Tensor& out) {
@@ -95,13 +85,7 @@ void run(const Tensor& a, const Tensor& b, const Tensor& ptr, Tensor& out) {
   p.out = out.mutable_data_ptr<Computed<S>>();
   p.ptr = ptr.const_data_ptr<int64_t>();
   p.joints = a.size(1), p.groups = a.size(2), p.width = a.size(3);
-  auto* kernel = base<S>;
-#if defined(__x86_64__)
-  if (machine() == Machine::kAvx512) kernel = avx512<S>;
-  if (machine() == Machine::kAvx2) kernel = avx2<S>;
-#endif
-  for_groups(p.interrupt, p.ptr, ptr.size(0) - 1, p.joints * p.joints * p.groups * (p.width + 1) / 8,
-             [&](int64_t first, int64_t last) { kernel(p, first, last); });
+  run_nodes<Sequences, S>(p, ptr.size(0) - 1, p.joints * p.joints * p.groups * (p.width + 1) / 8);
 }
 
 Tensor joint_affinity(const Tensor& a, const Tensor& b, const Tensor& ptr) {
@@ -112,7 +96,7 @@ Tensor joint_affinity(const Tensor& a, const Tensor& b, const Tensor& ptr) {
   const Tensor starts = torch::stable::contiguous(ptr);
   check_sequences(starts, a.size(0));
   const Tensor left = with_rows_together(a), right = with_rows_together(b);
-  Tensor out = torch::stable::new_zeros(a, {starts.size(0) - 1, a.size(2), a.size(1), a.size(1)}, sum_type(a));
+  Tensor out = zero_result(a, {starts.size(0) - 1, a.size(2), a.size(1), a.size(1)}, sum_type(a));
   GRAPHKIT_FOR_STORED(a, run, left, right, starts, out);
   return out;
 }

@@ -72,22 +72,12 @@ GRAPHKIT_INLINE void sequences(const MixPass<S>& a, int64_t first, int64_t last)
   }
 }
 
-#if defined(__x86_64__)
-template <class S>
-GRAPHKIT_AVX512 void avx512(const MixPass<S>& a, int64_t first, int64_t last) {
-  sequences<S, 64>(a, first, last);
-}
-
-template <class S>
-GRAPHKIT_AVX2 void avx2(const MixPass<S>& a, int64_t first, int64_t last) {
-  sequences<S, 32>(a, first, last);
-}
-#endif
-
-template <class S>
-void base(const MixPass<S>& a, int64_t first, int64_t last) {
-  sequences<S, 16>(a, first, last);
-}
+struct Sequences {
+  template <class S, int B>
+  static GRAPHKIT_INLINE void run(const MixPass<S>& a, int64_t first, int64_t last) {
+    sequences<S, B>(a, first, last);
+  }
+};
 
 template <class S>
 void run(const Tensor& x, const Tensor& weight, const Tensor& ptr, const std::optional<Tensor>& bias, bool rectify,
@@ -102,13 +92,7 @@ void run(const Tensor& x, const Tensor& weight, const Tensor& ptr, const std::op
   a.out = static_cast<S*>(out.mutable_data_ptr());
   a.ptr = ptr.const_data_ptr<int64_t>();
   a.joints = x.size(1), a.groups = x.size(2), a.width = x.size(3);
-  auto* kernel = base<S>;
-#if defined(__x86_64__)
-  if (machine() == Machine::kAvx512) kernel = avx512<S>;
-  if (machine() == Machine::kAvx2) kernel = avx2<S>;
-#endif
-  for_groups(a.interrupt, a.ptr, ptr.size(0) - 1, a.joints * a.joints * a.groups * (a.width + 1) / 8,
-             [&](int64_t first, int64_t last) { kernel(a, first, last); });
+  run_nodes<Sequences, S>(a, ptr.size(0) - 1, a.joints * a.joints * a.groups * (a.width + 1) / 8);
 }
 
 // `weight` and `bias` [K, D] have the accumulation type of `x`. `rectify` applies a ReLU.
@@ -127,7 +111,7 @@ Tensor joint_mix(const Tensor& x, const Tensor& weight, const Tensor& ptr, const
   STD_TORCH_CHECK(weight.size(0) == 1 || weight.size(0) == starts.size(0) - 1,
                   "`weight` must hold the matrices of every sequence, or of one for all");
   const Tensor rows = with_rows_together(x), matrices = torch::stable::contiguous(weight);
-  Tensor out = torch::stable::new_empty(x, x.sizes());
+  Tensor out = empty_result(x, x.sizes());
   GRAPHKIT_FOR_STORED(x, run, rows, matrices, starts, bias, rectify, out);
   return out;
 }

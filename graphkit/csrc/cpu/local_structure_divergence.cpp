@@ -7,8 +7,7 @@
 //
 // so no probability is stored and no logarithm computed per edge. All computation is in float64: the divergence of
 // similar structures is a small difference of large sums, and scalars per edge cost little compared to the features.
-#include "edges.h"
-#include "vector.h"
+#include "dispatch.h"
 
 #include <cmath>
 #include <tuple>
@@ -107,31 +106,16 @@ GRAPHKIT_INLINE void nodes(const DivergencePass<T>& a, int64_t first, int64_t la
   }
 }
 
-#if defined(__x86_64__)
-template <class T>
-GRAPHKIT_AVX512 void avx512(const DivergencePass<T>& a, int64_t first, int64_t last) {
-  nodes<T, 64>(a, first, last);
-}
-
-template <class T>
-GRAPHKIT_AVX2 void avx2(const DivergencePass<T>& a, int64_t first, int64_t last) {
-  nodes<T, 32>(a, first, last);
-}
-#endif
-
-template <class T>
-void base(const DivergencePass<T>& a, int64_t first, int64_t last) {
-  nodes<T, 16>(a, first, last);
-}
+struct Nodes {
+  template <class T, int B>
+  static GRAPHKIT_INLINE void run(const DivergencePass<T>& a, int64_t first, int64_t last) {
+    nodes<T, B>(a, first, last);
+  }
+};
 
 template <class T>
 void run(const DivergencePass<T>& a, int64_t num_nodes) {
-  auto* kernel = base<T>;
-#if defined(__x86_64__)
-  if (machine() == Machine::kAvx512) kernel = avx512<T>;
-  if (machine() == Machine::kAvx2) kernel = avx2<T>;
-#endif
-  for_groups(a.interrupt, a.ptr, num_nodes, kWorkPerEdge, [&](int64_t first, int64_t last) { kernel(a, first, last); });
+  run_nodes<Nodes, T>(a, num_nodes, kWorkPerEdge);
 }
 
 void check(const Tensor& p, const Tensor& q, const Tensor& ptr) {
@@ -181,7 +165,7 @@ Tensor local_structure_divergence(const Tensor& p, const Tensor& q, const Tensor
   const Tensor x = torch::stable::contiguous(p), y = torch::stable::contiguous(q);
   const Tensor starts = torch::stable::contiguous(ptr);
   check_ptr(starts, x.size(0));
-  Tensor out = torch::stable::new_empty(x, {starts.size(0) - 1});
+  Tensor out = empty_result(x, {starts.size(0) - 1});
   if (x.scalar_type() == ScalarType::Float) forward<float>(x, y, starts, out);
   else forward<double>(x, y, starts, out);
   return out;
@@ -197,7 +181,7 @@ std::tuple<Tensor, Tensor> local_structure_divergence_backward(const Tensor& gra
   const Tensor x = torch::stable::contiguous(p), y = torch::stable::contiguous(q);
   const Tensor starts = torch::stable::contiguous(ptr);
   check_ptr(starts, x.size(0));
-  Tensor grad_p = torch::stable::new_empty(x, x.sizes()), grad_q = torch::stable::new_empty(x, x.sizes());
+  Tensor grad_p = empty_result(x, x.sizes()), grad_q = empty_result(x, x.sizes());
   if (x.scalar_type() == ScalarType::Float) backward<float>(g, x, y, starts, grad_p, grad_q);
   else backward<double>(g, x, y, starts, grad_p, grad_q);
   return {grad_p, grad_q};

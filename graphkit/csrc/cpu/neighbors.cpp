@@ -63,8 +63,8 @@ std::tuple<Tensor, Tensor> group_neighbors(const Tensor& target, const Tensor& s
                   "an edge names a node that does not exist");
 
   const int64_t rows = count + (loops == kReplace ? common : 0);
-  Tensor ptr = torch::stable::new_empty(key, {num_targets + 1});
-  Tensor neighbors = torch::stable::new_empty(key, {rows, 1 + places}, ScalarType::Int);
+  Tensor ptr = empty_result(key, {num_targets + 1});
+  Tensor neighbors = empty_result(key, {rows, 1 + places}, ScalarType::Int);
   std::vector<int32_t> next(num_targets, 0);
   in_blocks(Interrupt(), count, [&](int64_t first, int64_t last) {
     if (loops == kKeep) {
@@ -100,8 +100,8 @@ std::tuple<Tensor, Tensor> transpose_neighbors(const Tensor& ptr, const Tensor& 
   const int64_t* starts = ptr.const_data_ptr<int64_t>();
   const int32_t* rows = neighbors.const_data_ptr<int32_t>();
   const int64_t stride = neighbors.size(1);
-  Tensor new_ptr = torch::stable::new_empty(ptr, {num_other + 1});
-  Tensor new_neighbors = torch::stable::new_empty(neighbors, {neighbors.size(0), stride});
+  Tensor new_ptr = empty_result(ptr, {num_other + 1});
+  Tensor new_neighbors = empty_result(neighbors, {neighbors.size(0), stride});
   std::vector<int32_t> next(num_other, 0);
   in_blocks(Interrupt(), starts[num_own], [&](int64_t first, int64_t last) {
     for (int64_t e = first; e < last; ++e) ++next[rows[e * stride]];

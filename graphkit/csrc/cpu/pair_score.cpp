@@ -27,15 +27,6 @@ struct PairPass {
   Interrupt interrupt;
 };
 
-template <class T>
-GRAPHKIT_INLINE void prefetch_others(const PairPass<T>& a, int64_t& next, int64_t until, int64_t last) {
-  const int64_t row = a.heads * a.width, stop = std::min(until, last);
-  for (; next < stop; ++next) {
-    const T* from = a.other + a.neighbors[2 * next] * row;
-    for (int64_t d = 0; d < row; d += int64_t(64 / sizeof(T))) __builtin_prefetch(from + d);
-  }
-}
-
 template <class T, int W>
 GRAPHKIT_INLINE T score_of(const T* x, const T* y, const T* att, int64_t width, T slope) {
   Vector<T, W> total = {};
@@ -58,10 +49,8 @@ struct Scores {
     const PairPass<T> a = given;
     constexpr int W = B / sizeof(T), smallest = 16 / sizeof(T);
     const int64_t row = a.heads * a.width;
-    int64_t next = a.ptr[first];
-    for (int64_t i = first; i < last; ++i) {
-      if (a.interrupt.came()) return;
-      prefetch_others(a, next, a.ptr[i + 1] + kAhead, a.ptr[last]);
+    const auto prefetch = GRAPHKIT_LAMBDA { prefetch_row(a.other + i * row, row); };
+    for_nodes(a, 2, first, last, prefetch, GRAPHKIT_LAMBDA {
       for (int64_t e = a.ptr[i]; e < a.ptr[i + 1]; ++e) {
         const T* y = a.own + i * row;
         const T* x = a.other + a.neighbors[2 * e] * row;
@@ -73,7 +62,7 @@ struct Scores {
           else to[h] = score_of<T, smallest>(x + at, y + at, a.att + at, a.width, a.slope);
         }
       }
-    }
+    });
   }
 };
 
@@ -109,11 +98,9 @@ struct Gradients {
   static GRAPHKIT_INLINE void run(const PairPass<T>& given, int64_t first, int64_t last) {
     const PairPass<T> a = given;
     constexpr int W = B / sizeof(T), smallest = 16 / sizeof(T);
-    const int64_t C = a.width;
-    int64_t next = a.ptr[first];
-    for (int64_t i = first; i < last; ++i) {
-      if (a.interrupt.came()) return;
-      prefetch_others(a, next, a.ptr[i + 1] + kAhead, a.ptr[last]);
+    const int64_t C = a.width, row = a.heads * C;
+    const auto prefetch = GRAPHKIT_LAMBDA { prefetch_row(a.other + i * row, row); };
+    for_nodes(a, 2, first, last, prefetch, GRAPHKIT_LAMBDA {
       int64_t h = 0;
       if constexpr (sizeof(T) == 4) {
         for (; C == 8 && h + 4 <= a.heads; h += 4) pair_columns<T, 8, 4, true>(a, i, h, 0);
@@ -130,36 +117,13 @@ struct Gradients {
         }
         for (; c < C; ++c) pair_columns<T, 1, 1, false>(a, i, h, c);
       }
-    }
+    });
   }
 };
 
-#if defined(__x86_64__)
-template <class P, class T>
-GRAPHKIT_AVX512 void avx512(const PairPass<T>& a, int64_t first, int64_t last) {
-  P::template run<T, 64>(a, first, last);
-}
-
-template <class P, class T>
-GRAPHKIT_AVX2 void avx2(const PairPass<T>& a, int64_t first, int64_t last) {
-  P::template run<T, 32>(a, first, last);
-}
-#endif
-
-template <class P, class T>
-void base(const PairPass<T>& a, int64_t first, int64_t last) {
-  P::template run<T, 16>(a, first, last);
-}
-
 template <class P, class T>
 void run(const PairPass<T>& a, int64_t num_nodes) {
-  auto* kernel = base<P, T>;
-#if defined(__x86_64__)
-  if (machine() == Machine::kAvx512) kernel = avx512<P, T>;
-  if (machine() == Machine::kAvx2) kernel = avx2<P, T>;
-#endif
-  for_groups(a.interrupt, a.ptr, num_nodes, 2 * a.heads * (a.width + 8),
-             [&](int64_t first, int64_t last) { kernel(a, first, last); });
+  run_nodes<P, T>(a, num_nodes, 2 * a.heads * (a.width + 8));
 }
 
 void check(const Tensor& source, const Tensor& target, const Tensor& att, const Tensor& ptr, const Tensor& neighbors) {
@@ -206,7 +170,7 @@ Tensor pair_score(const Tensor& source, const Tensor& target, const Tensor& att,
   check(source, target, att, ptr, neighbors);
   const Tensor x = torch::stable::contiguous(source), y = torch::stable::contiguous(target);
   const Tensor vectors = torch::stable::contiguous(att);
-  Tensor out = torch::stable::new_zeros(x, {neighbors.size(0), x.size(1)});
+  Tensor out = zero_result(x, {neighbors.size(0), x.size(1)});
   if (x.scalar_type() == ScalarType::Float) scores<float>(x, y, vectors, slope, ptr, neighbors, out);
   else scores<double>(x, y, vectors, slope, ptr, neighbors, out);
   return out;
@@ -240,9 +204,9 @@ std::tuple<Tensor, Tensor, Tensor> pair_score_backward(const Tensor& grad, const
                   "`grad` must be [E, H], of the type and device of `source`");
   const Tensor g = torch::stable::contiguous(grad), vectors = torch::stable::contiguous(att);
   const Tensor x = torch::stable::contiguous(source), y = torch::stable::contiguous(target);
-  Tensor grad_source = torch::stable::new_empty(x, x.sizes());
-  Tensor grad_target = torch::stable::new_empty(y, y.sizes());
-  Tensor rows = torch::stable::new_empty(y, y.sizes());
+  Tensor grad_source = empty_result(x, x.sizes());
+  Tensor grad_target = empty_result(y, y.sizes());
+  Tensor rows = empty_result(y, y.sizes());
   if (x.scalar_type() == ScalarType::Float) {
     backward<float>(g, x, y, vectors, slope, ptr, neighbors, other_ptr, other_neighbors, grad_source, grad_target, rows);
   } else {

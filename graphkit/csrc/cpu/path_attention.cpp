@@ -35,9 +35,9 @@ std::tuple<Tensor, Tensor, Tensor> path_attention(const Tensor& h, const Tensor&
   const Tensor own = torch::stable::contiguous(target);
   std::optional<Tensor> factor;
   if (weight.has_value()) factor = torch::stable::contiguous(*weight);
-  Tensor out = torch::stable::new_empty(x, {s.nodes, s.heads, s.padded});
-  Tensor alpha = torch::stable::new_empty(x, {attention ? s.paths : 0, s.heads});
-  Tensor norms = torch::stable::new_empty(x, {2, s.nodes, s.heads});
+  Tensor out = empty_result(x, {s.nodes, s.heads, s.padded});
+  Tensor alpha = empty_result(x, {attention ? s.paths : 0, s.heads});
+  Tensor norms = empty_result(x, {2, s.nodes, s.heads});
   if (x.scalar_type() == ScalarType::Float) {
     forward<float>(s, path_pass<float>(s, x, vectors, own, factor, ptr, paths, mean, slope), out, alpha, norms);
   } else {
@@ -68,7 +68,7 @@ Tensor with_width(const Tensor& x, int64_t width) {
     rows *= x.size(k);
   }
   sizes.push_back(width);
-  Tensor to = torch::stable::new_empty(from, sizes);
+  Tensor to = empty_result(from, sizes);
   if (x.scalar_type() == ScalarType::Float) {
     copy_rows(from.const_data_ptr<float>(), old_width, to.mutable_data_ptr<float>(), width, rows);
   } else {

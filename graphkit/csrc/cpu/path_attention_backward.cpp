@@ -1,5 +1,7 @@
 // path_attention on the CPU: the backward pass.
 #include "path_attention_backward.h"
+
+#include "memory.h"
 #include "path_attention.h"
 
 #include <tuple>
@@ -119,11 +121,11 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> path_attention_backward(
   const Tensor x = with_width(h, s.padded), vectors = with_width(att, s.padded), g = with_width(grad, s.padded);
   const Tensor y = with_width(out, s.padded);
   const Tensor own = torch::stable::contiguous(target), z = torch::stable::contiguous(norms);
-  Tensor grad_h = torch::stable::new_zeros(x, {s.nodes, s.heads, s.padded});
-  Tensor grad_att = torch::stable::new_empty(x, {s.heads, s.padded});
-  Tensor grad_target = torch::stable::new_empty(x, {s.nodes, s.heads});
+  Tensor grad_h = zero_result(x, {s.nodes, s.heads, s.padded});
+  Tensor grad_att = empty_result(x, {s.heads, s.padded});
+  Tensor grad_target = empty_result(x, {s.nodes, s.heads});
   const bool wanted = weight_grad && weight.has_value();
-  Tensor grad_weight = torch::stable::new_empty(x, {wanted ? s.paths : 0, s.heads});
+  Tensor grad_weight = empty_result(x, {wanted ? s.paths : 0, s.heads});
   if (x.scalar_type() == ScalarType::Float) {
     auto a = path_pass<float>(s, x, vectors, own, factor, ptr, paths, mean, slope);
     point<float>(a, g, by_alpha, y, z, grad_target, grad_weight, wanted);

@@ -2,6 +2,7 @@
 #include "paths.h"
 
 #include "interrupt.h"
+#include "memory.h"
 
 #include <algorithm>
 #include <limits>
@@ -63,8 +64,8 @@ std::tuple<Tensor, Tensor> group_paths(const Tensor& path_index, int64_t num_nod
   const int64_t* own = from + (rows - 1) * count;
   STD_TORCH_CHECK(all_below(own, count, num_nodes), "a path ends at a node that does not exist");
 
-  Tensor ptr = torch::stable::new_empty(index, {num_nodes + 1});
-  Tensor paths = torch::stable::new_empty(index, {rows, count}, ScalarType::Int);
+  Tensor ptr = empty_result(index, {num_nodes + 1});
+  Tensor paths = empty_result(index, {rows, count}, ScalarType::Int);
   int64_t* starts = ptr.mutable_data_ptr<int64_t>();
   int32_t* to = paths.mutable_data_ptr<int32_t>();
   int32_t* places = to + (rows - 1) * count;

@@ -8,6 +8,7 @@
 // treated as one, so that a matrix of one column is worked on in whole vectors too.
 #pragma once
 
+#include "dispatch.h"
 #include "segments.h"
 
 namespace graphkit {
@@ -153,32 +154,18 @@ GRAPHKIT_INLINE void map(const T* x, const T* y, const T* given, int64_t rows, i
   }
 }
 
-// A kernel P, compiled for every instruction set. P has run<T, B>(pass, unit, row), where B is the bytes of a vector
-// and `row` has room for one row.
-#if defined(__x86_64__)
-template <class T, class P>
-GRAPHKIT_AVX512 void segments_avx512(const SegmentPass<T>& a, const SegmentUnit* units, int64_t count, T* row) {
-  for (int64_t k = 0; k < count && !a.interrupt.came(); ++k) P::template run<T, 64>(a, units[k], row);
-}
-
-template <class T, class P>
-GRAPHKIT_AVX2 void segments_avx2(const SegmentPass<T>& a, const SegmentUnit* units, int64_t count, T* row) {
-  for (int64_t k = 0; k < count && !a.interrupt.came(); ++k) P::template run<T, 32>(a, units[k], row);
-}
-#endif
-
-template <class T, class P>
-void segments_base(const SegmentPass<T>& a, const SegmentUnit* units, int64_t count, T* row) {
-  for (int64_t k = 0; k < count && !a.interrupt.came(); ++k) P::template run<T, 16>(a, units[k], row);
-}
+// The units of a kernel P with run<T, B>(pass, unit, row), where `row` has room for one row.
+template <class P>
+struct Units {
+  template <class T, int B>
+  static GRAPHKIT_INLINE void run(const SegmentPass<T>& a, const SegmentUnit* units, int64_t count, T* row) {
+    for (int64_t k = 0; k < count && !a.interrupt.came(); ++k) P::template run<T, B>(a, units[k], row);
+  }
+};
 
 template <class P, class T>
 void run_segments(const SegmentPass<T>& a, const std::vector<SegmentUnit>& units) {
-  auto* kernel = segments_base<T, P>;
-#if defined(__x86_64__)
-  if (machine() == Machine::kAvx512) kernel = segments_avx512<T, P>;
-  if (machine() == Machine::kAvx2) kernel = segments_avx2<T, P>;
-#endif
+  auto* kernel = select_kernel<Units<P>, T, const SegmentPass<T>&, const SegmentUnit*, int64_t, T*>();
   for_units(a.interrupt, units, [&](const SegmentUnit* first, int64_t count) {
     std::vector<T> row(a.width);  // what a kernel keeps of one segment at a time
     kernel(a, first, count, row.data());

@@ -99,8 +99,8 @@ void maxima(const SegmentPlan& plan, const Tensor& x, const Tensor& ptr, Tensor&
 std::tuple<Tensor, Tensor> segment_max(const Tensor& x, const Tensor& ptr) {
   const Tensor rows = torch::stable::contiguous(x), starts = torch::stable::contiguous(ptr);
   const SegmentPlan plan = plan_segments(rows, starts);
-  Tensor out = torch::stable::new_empty(rows, with_rows(rows, plan.segments));
-  Tensor arg = torch::stable::new_empty(starts, with_rows(rows, plan.segments));
+  Tensor out = empty_result(rows, with_rows(rows, plan.segments));
+  Tensor arg = empty_result(starts, with_rows(rows, plan.segments));
   if (rows.scalar_type() == ScalarType::Float) maxima<float>(plan, rows, starts, out, arg);
   else maxima<double>(plan, rows, starts, out, arg);
   return {out, arg};

@@ -155,7 +155,7 @@ void gradient(const SegmentPlan& plan, const Tensor& grad, const Tensor& y, cons
 Tensor segment_softmax(const Tensor& x, const Tensor& ptr) {
   const Tensor rows = torch::stable::contiguous(x), starts = torch::stable::contiguous(ptr);
   const SegmentPlan plan = plan_segments(rows, starts);
-  Tensor out = torch::stable::new_empty(rows, with_rows(rows, plan.rows));
+  Tensor out = empty_result(rows, with_rows(rows, plan.rows));
   if (rows.scalar_type() == ScalarType::Float) softmax<float>(plan, rows, starts, out);
   else softmax<double>(plan, rows, starts, out);
   return out;
@@ -170,7 +170,7 @@ Tensor segment_softmax_backward(const Tensor& grad, const Tensor& out, const Ten
   for (int64_t k = 0; k < y.dim(); ++k) {
     STD_TORCH_CHECK(g.size(k) == y.size(k), "`grad` must have the type, device and shape of the result");
   }
-  Tensor result = torch::stable::new_empty(y, with_rows(y, plan.rows));
+  Tensor result = empty_result(y, with_rows(y, plan.rows));
   if (y.scalar_type() == ScalarType::Float) gradient<float>(plan, g, y, starts, result);
   else gradient<double>(plan, g, y, starts, result);
   return result;

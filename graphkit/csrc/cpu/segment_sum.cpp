@@ -63,7 +63,7 @@ void expand(const SegmentPlan& plan, const Tensor& x, const Tensor& ptr, Tensor&
 Tensor segment_sum(const Tensor& x, const Tensor& ptr) {
   const Tensor rows = torch::stable::contiguous(x), starts = torch::stable::contiguous(ptr);
   const SegmentPlan plan = plan_segments(rows, starts);
-  Tensor out = torch::stable::new_empty(rows, with_rows(rows, plan.segments));
+  Tensor out = empty_result(rows, with_rows(rows, plan.segments));
   rows.scalar_type() == ScalarType::Float ? sum<float>(plan, rows, starts, out) : sum<double>(plan, rows, starts, out);
   return out;
 }
@@ -76,7 +76,7 @@ Tensor segment_expand(const Tensor& x, const Tensor& ptr, int64_t num_rows) {
   STD_TORCH_CHECK(starts.dim() == 1 && starts.size(0) == values.size(0) + 1,
                   "`ptr` must hold one number more than `x` has rows");
   const SegmentPlan plan = plan_segments(starts, num_rows, row_width(values));
-  Tensor out = torch::stable::new_empty(values, with_rows(values, num_rows));
+  Tensor out = empty_result(values, with_rows(values, num_rows));
   type == ScalarType::Float ? expand<float>(plan, values, starts, out) : expand<double>(plan, values, starts, out);
   return out;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "interrupt.h"
+#include "memory.h"
 #include "vector.h"
 
 #include <torch/csrc/stable/library.h>

@@ -1,4 +1,5 @@
 // shortest_paths: one search per node, the choice of its cheapest paths, and the paths of all nodes put together.
+#include "memory.h"
 #include "shortest_paths_search.h"
 
 #include <torch/csrc/stable/library.h>
@@ -131,8 +132,8 @@ std::tuple<std::vector<Tensor>, std::vector<Tensor>> shortest_paths(
   for (int64_t h = 1; h <= max_hops; ++h) {
     int64_t total = 0, at = 0;
     for (const Found& found : blocks) total += int64_t(found.costs[h - 1].size());
-    paths.push_back(torch::stable::new_empty(edges, {h + 1, total}));
-    path_costs.push_back(torch::stable::new_empty(edges, {total}, ScalarType::Double));
+    paths.push_back(empty_result(edges, {h + 1, total}));
+    path_costs.push_back(empty_result(edges, {total}, ScalarType::Double));
     int64_t* rows = paths.back().mutable_data_ptr<int64_t>();
     double* to = path_costs.back().mutable_data_ptr<double>();
     for (Found& found : blocks) {

@@ -115,8 +115,8 @@ Tensor skeleton_text(const Tensor& text, int64_t joints) {
   }
   while (in.at < in.end && (*in.at == '\n' || *in.at == '\r' || *in.at == ' ')) ++in.at;
   for (size_t i = 0; in.sound && i < values.size(); ++i) in.sound = std::isfinite(values[i]);
-  if (!in.sound || in.at != in.end) return torch::stable::new_empty(text, {0}, ScalarType::Double);
-  Tensor out = torch::stable::new_zeros(text, {frames, most, joints, 3}, ScalarType::Double);
+  if (!in.sound || in.at != in.end) return empty_result(text, {0}, ScalarType::Double);
+  Tensor out = zero_result(text, {frames, most, joints, 3}, ScalarType::Double);
   double* to = out.mutable_data_ptr<double>();
   const double* from = values.data();
   for (int64_t frame = 0; frame < frames; ++frame) {

@@ -92,22 +92,13 @@ GRAPHKIT_INLINE void sequences(const WindowPass<S>& a, int64_t first, int64_t la
   }
 }
 
-#if defined(__x86_64__)
-template <class S, bool Forward>
-GRAPHKIT_AVX512 void avx512(const WindowPass<S>& a, int64_t first, int64_t last) {
-  sequences<S, 64, Forward>(a, first, last);
-}
-
-template <class S, bool Forward>
-GRAPHKIT_AVX2 void avx2(const WindowPass<S>& a, int64_t first, int64_t last) {
-  sequences<S, 32, Forward>(a, first, last);
-}
-#endif
-
-template <class S, bool Forward>
-void base(const WindowPass<S>& a, int64_t first, int64_t last) {
-  sequences<S, 16, Forward>(a, first, last);
-}
+template <bool Forward>
+struct Sequences {
+  template <class S, int B>
+  static GRAPHKIT_INLINE void run(const WindowPass<S>& a, int64_t first, int64_t last) {
+    sequences<S, B, Forward>(a, first, last);
+  }
+};
 
 template <class S, bool Forward>
 void launch(const Tensor& x, const Tensor& ptr, const std::optional<Tensor>& bias, bool rectify, Tensor& out) {
@@ -121,13 +112,7 @@ void launch(const Tensor& x, const Tensor& ptr, const std::optional<Tensor>& bia
   a.zeros = zeros.data();
   a.ptr = ptr.const_data_ptr<int64_t>();
   a.joints = x.size(1), a.width = x.size(x.dim() - 1);
-  auto* kernel = base<S, Forward>;
-#if defined(__x86_64__)
-  if (machine() == Machine::kAvx512) kernel = avx512<S, Forward>;
-  if (machine() == Machine::kAvx2) kernel = avx2<S, Forward>;
-#endif
-  for_groups(a.interrupt, a.ptr, ptr.size(0) - 1, a.joints * (a.width + 1) * 8,
-             [&](int64_t first, int64_t last) { kernel(a, first, last); });
+  run_nodes<Sequences<Forward>, S>(a, ptr.size(0) - 1, a.joints * (a.width + 1) * 8);
 }
 
 template <class S>
@@ -153,7 +138,7 @@ Tensor temporal_conv3(const Tensor& x, const Tensor& ptr, const std::optional<Te
   check_sequences(starts, x.size(0));
   const bool together = (width < 2 || x.stride(4) == 1) && x.stride(3) == width && x.stride(2) == 3 * width;
   const Tensor rows = together ? x : torch::stable::contiguous(x);
-  Tensor out = torch::stable::new_empty(x, {x.size(0), x.size(1), 2, width});
+  Tensor out = empty_result(x, {x.size(0), x.size(1), 2, width});
   GRAPHKIT_FOR_STORED(x, run, rows, starts, bias, rectify, out);
   return out;
 }
@@ -163,7 +148,7 @@ Tensor temporal_conv3_transposed(const Tensor& grad, const Tensor& ptr) {
                   "`grad` must be float32, float64 or bfloat16 [F, V, 2, D] on the CPU");
   const Tensor starts = torch::stable::contiguous(ptr), rows = torch::stable::contiguous(grad);
   check_sequences(starts, grad.size(0));
-  Tensor out = torch::stable::new_empty(grad, {grad.size(0), grad.size(1), 2, 3, grad.size(3)});
+  Tensor out = empty_result(grad, {grad.size(0), grad.size(1), 2, 3, grad.size(3)});
   GRAPHKIT_FOR_STORED(grad, run_transposed, rows, starts, out);
   return out;
 }
