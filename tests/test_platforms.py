@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from graphkit import registry
-from graphkit.data import load
+from graphkit.data import load, write_folder
 from graphkit.files import link_or_copy, write_atomically, write_text
 from graphkit.ops import shortest_paths
 from graphkit.ops.shortest_paths import _check_memory
@@ -44,7 +44,9 @@ POSIX_ATTRIBUTES = {
 }  # fmt: skip
 #: Text that names a file or a library of one system.
 POSIX_TEXT = re.compile(r"^/(proc|dev|sys|tmp|var|etc)/|^libc\.so|^(fork|forkserver)$")
-GUARD = re.compile(r"sys\.platform|os\.name|hasattr\((os|signal|time|socket|mmap)\b|platform\.system")
+GUARD = re.compile(
+    r"sys\.platform|os\.name|hasattr\((os|signal|time|socket|mmap)\b|platform\.system|get_all_start_methods"
+)
 CAUGHT = {"ImportError", "ModuleNotFoundError", "AttributeError", "OSError", "NotImplementedError"}
 
 
@@ -58,6 +60,7 @@ def _unguarded(node: ast.AST, guarded: bool) -> Iterator[tuple[int, str]]:
     if name and not guarded:
         yield node.lineno, name  # type: ignore[attr-defined]
     guarded = guarded or (isinstance(node, ast.For) and _catches_os_error(node))  # a loop over paths that may be absent
+    guarded = guarded or (isinstance(node, ast.IfExp) and bool(GUARD.search(ast.unparse(node.test))))
     if isinstance(node, ast.With):
         items = [ast.unparse(item.context_expr) for item in node.items]
         guarded = guarded or any("suppress(" in item and CAUGHT & {*re.findall(r"\w+", item)} for item in items)
@@ -160,6 +163,7 @@ def test_the_check_sees_a_missing_guard(code: str) -> None:
     assert not unguarded(ast.parse(f"try:\n    {lines}\nexcept (OSError, ImportError):\n    pass"))
     returned = f"def g():\n    if sys.platform == 'win32':\n        return 0\n    {lines}"
     assert not unguarded(ast.parse(returned))
+    assert not unguarded(ast.parse("get_context('forkserver' if 'forkserver' in get_all_start_methods() else 'spawn')"))
 
 
 @pytest.mark.parametrize(
@@ -175,7 +179,8 @@ def test_the_check_sees_a_missing_encoding(code: str) -> None:
 WINDOWS = """
 import os, signal, sys
 import numpy, scipy.sparse.csgraph, networkx, torch, torch_geometric.nn, torch_geometric.datasets, pydantic, click
-import matplotlib.font_manager, torch._dynamo, torch.distributed, torch.utils.data, tqdm, yaml, safetensors.torch, jinja2
+import matplotlib.font_manager, torch._dynamo, torch.distributed, torch.utils.data, tqdm, yaml, jinja2
+import safetensors.torch
 for name in ("fcntl", "resource", "pwd", "grp", "termios"):
     sys.modules[name] = None
 for module, names in ((os, {os_names!r}), (signal, {signal_names!r})):
@@ -318,6 +323,18 @@ def test_without_links_files_and_folders_are_copied(tmp_path: Path, monkeypatch:
     link_or_copy(tmp_path / "folder" / "file", tmp_path / "file")
     assert (tmp_path / "copy" / "file").read_bytes() == (tmp_path / "file").read_bytes() == b"x"
     assert not (tmp_path / "copy").is_symlink()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_a_written_folder_has_the_permissions_of_any_new_folder(tmp_path: Path, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        write_folder(tmp_path / "graph", x=torch.ones(2, 1), edge_index=torch.tensor([[0], [1]]), y=torch.arange(2))
+        (tmp_path / "other").mkdir()
+    finally:
+        os.umask(before)
+    assert (tmp_path / "graph").stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
 def test_what_worker_processes_get_can_be_pickled(monkeypatch: pytest.MonkeyPatch) -> None:

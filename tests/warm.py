@@ -6,13 +6,17 @@ returned, or the signal or the time limit that ended it.
 
 import os
 import pickle
-import resource
 import select
 import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+import pytest
+
+if not hasattr(os, "fork"):  # Windows
+    pytest.skip("jobs are forked", allow_module_level=True)
 
 
 @dataclass
@@ -65,6 +69,8 @@ def _work(job: Callable[[], Any], writer: int, address_space: int | None) -> Non
     try:
         before = _memory("VmRSS")
         if address_space is not None:
+            import resource
+
             limit = _memory("VmSize") + address_space
             resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         with open("/proc/self/clear_refs", "w") as file:  # the peak counts from here
