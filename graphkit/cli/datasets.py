@@ -5,13 +5,14 @@ from typing import Any
 
 import click
 
+from graphkit.cli.completion import complete_datasets
 from graphkit.errors import InputError
 from graphkit.registry import dataset_names, manifest
 from graphkit.screen import echo
 
 
 @click.command(short_help="List data sets or the options of one.")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_datasets)
 @click.option("--root", type=click.Path(), help="Folder of raw files. [default: $GRAPHKIT_DATA, else the cache folder]")
 @click.option("--json", "as_json", is_flag=True, help="Print origin, license, citation, size and checksums as JSON.")
 def datasets(name: str | None, root: str | None, as_json: bool) -> None:

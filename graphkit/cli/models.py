@@ -1,17 +1,20 @@
 """Command ``graphkit models``."""
 
+import json
 import re
 from typing import Any
 
 import click
 
+from graphkit.cli.completion import complete_models
 from graphkit.registry import canonical_model, manifest, model_names, unknown_name
 from graphkit.screen import echo
 
 
 @click.command(short_help="List models or the options of one.")
-@click.argument("name", required=False)
-def models(name: str | None) -> None:
+@click.argument("name", required=False, shell_complete=complete_models)
+@click.option("--json", "as_json", is_flag=True, help="Print the summary and the options as JSON.")
+def models(name: str | None, as_json: bool) -> None:
     """List models, or the options of the model NAME with their defaults.
 
     \b
@@ -20,15 +23,19 @@ def models(name: str | None) -> None:
       graphkit models factorgcn
     """
     listed, names = manifest().get("model", {}), model_names()
-    if name is None:
-        for model_name in names:
-            row = listed.get(model_name) or describe(model_name)
-            echo(f"{model_name:<12} {row['summary']}")
+    if name is not None and canonical_model(name) not in names:
+        raise unknown_name("model", canonical_model(name), names)
+    chosen = names if name is None else [canonical_model(name)]
+    rows = {key: listed.get(key) or describe(key) for key in chosen}
+    if as_json:
+        content = [{"name": key, "summary": row["summary"], "settings": row["settings"]} for key, row in rows.items()]
+        echo(json.dumps(content if name is None else content[0]))
         return
-    key = canonical_model(name)
-    if key not in names:
-        raise unknown_name("model", key, names)
-    row = listed.get(key) or describe(key)
+    if name is None:
+        for key, row in rows.items():
+            echo(f"{key:<12} {row['summary']}")
+        return
+    (row,) = rows.values()
     for option, default in row["settings"].items():
         echo(f"model.{option:<20} {default}")
 

@@ -1,16 +1,22 @@
 """Command ``graphkit recipes``."""
 
+import json
 from importlib import resources
+from typing import Any
 
 import click
 
+from graphkit.cli.completion import complete_recipes
 from graphkit.screen import echo
 
 
 @click.group(invoke_without_command=True, short_help="List recipes or print one.")
+@click.option("--json", "as_json", is_flag=True, help="Print the recipes with all expected scores as JSON.")
 @click.pass_context
-def recipes(ctx: click.Context) -> None:
+def recipes(ctx: click.Context, as_json: bool) -> None:
     """List recipes with their expected scores, or print one.
+
+    A recipe with several scores, such as those of strategies, has a line with their number.
 
     \b
     Examples:
@@ -24,21 +30,32 @@ def recipes(ctx: click.Context) -> None:
     from graphkit.config.recipes import recipe_names
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster, if PyYAML has libyaml
-    for name in recipe_names():
-        recipe = yaml.load(_text(name), loader)
-        echo(f"{name:<28} {recipe['title']}")
-        for entry in recipe.get("expected", []):
-            if entry["mean"] is None:
-                echo(f"{'':<28} {entry['metric']}: {entry['note']}")
-                continue
-            spread = f" +- {entry['std']}" if entry.get("std") is not None else ""
-            of = f"{entry['strategy']}, protocol {entry['protocol']}: " if "strategy" in entry else ""
-            of = f"{entry['network']}: " if "network" in entry else of
-            echo(f"{'':<28} {of}{entry['metric']} {entry['mean']}{spread} ({entry['source']})")
+    rows = [{"name": name, **yaml.load(_text(name), loader)} for name in recipe_names()]
+    if as_json:
+        keys = ("name", "title", "expected", "note")
+        echo(json.dumps([{key: row[key] for key in keys if key in row} for row in rows]))
+        return
+    cells = [(row["name"], _score(row.get("expected", [])), row["title"]) for row in rows]
+    widths = [max(len(cell[column]) for cell in cells) for column in (0, 1)]
+    for name, score, title in cells:
+        echo(f"{name:<{widths[0]}}  {score:<{widths[1]}}  {title}")
+
+
+def _score(expected: list[dict[str, Any]]) -> str:
+    """Returns the expected score as text, or the number of scores."""
+    scored = [entry for entry in expected if entry["mean"] is not None]
+    if len({entry.get("strategy", entry.get("network")) for entry in scored}) > 1:
+        return f"{len(scored)} scores"
+    if not scored:
+        return "not run" if expected else "-"
+    first = scored[0]
+    spread = "" if first.get("std") is None else f" +- {first['std']}"
+    source = "" if first["source"] == "measured" else f" ({first['source']})"
+    return f"{first['metric']} {first['mean']}{spread}{source}"
 
 
 @recipes.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_recipes)
 def show(name: str) -> None:
     """Print the recipe NAME as YAML, ready for --config.
 

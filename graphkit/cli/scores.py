@@ -26,11 +26,22 @@ def describe(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def next_steps(result: dict[str, Any]) -> list[str]:
+    """Returns the commands that usually follow a training."""
+    run = printable(result["run"])
+    again = "" if len(result["seeds"]) > 1 or result["selected_on"] == "fold" else "with --seeds 5, then "
+    steps = [
+        ("predict", f"graphkit predict {run} NEW --output FILE"),
+        ("compare", f"{again}graphkit compare {run} RUN"),
+    ]
+    return [f"to {verb}: {command}" for verb, command in steps]
+
+
 def score_line(result: dict[str, Any], name: str) -> str:
     """Returns the line of the score ``"test"`` or ``"validation"``."""
     metric, percent, count = result["metric"], result["metric"] in PERCENT, len(result[name]["runs"])
     unit, runs = " %" if percent else "", f" over {count} runs" if count > 1 else ""
-    return f"  {name} {metric:<18} {format_scores(result[name], percent)}{unit}{runs}"
+    return f"  {f'{name} {metric}':<28} {format_scores(result[name], percent)}{unit}{runs}"
 
 
 def _other_metrics(result: dict[str, Any]) -> list[str]:

@@ -4,11 +4,12 @@ from typing import Any
 
 import click
 
+from graphkit.cli.completion import complete_models
 from graphkit.cli.training_options import training_options
 
 
 @click.command(short_help="Train a model on a data set.")
-@click.option("--model", help="Model (see `graphkit models`). [default: factorgcn]")
+@click.option("--model", shell_complete=complete_models, help="Model (see `graphkit models`). [default: factorgcn]")
 @click.option(
     "--split", help="Fractions of training, validation and test items, such as 0.6,0.2,0.2; or random or scaffold."
 )
@@ -35,7 +36,7 @@ def train(ctx: click.Context, **options: Any) -> None:
       graphkit train --model gcn --dataset my-graph/ --task regression --target price
     """
     from graphkit.cli.running import KEYWORDS, run_command
-    from graphkit.cli.scores import describe
+    from graphkit.cli.scores import describe, next_steps
     from graphkit.experiments import build_config, train_layer
 
     def configure() -> Any:
@@ -43,4 +44,7 @@ def train(ctx: click.Context, **options: Any) -> None:
         layer = train_layer(**{name: options[name] for name in (*KEYWORDS, *of_train)})
         return build_config("train", layer, recipe=options["recipe"], file=options["config"], set=options["sets"])
 
-    run_command(ctx, options, configure, describe)
+    def described(result: dict[str, Any]) -> str:
+        return "\n".join([describe(result), *([] if options["quiet"] else next_steps(result))])
+
+    run_command(ctx, options, configure, described)
