@@ -257,6 +257,9 @@ def test_second_derivatives():
         fused, width = accelerate(conv.double()), conv.in_channels if hasattr(conv, "in_channels") else 3
         x = torch.randn(6, width).double().requires_grad_()
         assert torch.autograd.gradgradcheck(lambda x, fused=fused: fused(x, edge_index), x)
+    layer = accelerate(GINEConv(nn.Linear(3, 2), edge_dim=2, aggr="mean").double())
+    inputs = torch.randn(6, 3).double().requires_grad_(), edge_index, torch.randn(12, 2).double().requires_grad_()
+    assert torch.autograd.gradgradcheck(lambda x, attr: layer(x, edge_index, attr), inputs[::2])
 
 
 @needs_native

@@ -82,6 +82,14 @@ def map_sums(
     return _SumOfMaps.apply(x, weight, bias, root, *sums)
 
 
+def not_a_view(x: Tensor) -> Tensor:
+    """Returns a tensor with the memory of ``x`` that callers may change in place.
+
+    Autograd does not allow this for views that a function returns.
+    """
+    return x.new_empty(0).set_(x.untyped_storage(), x.storage_offset(), x.shape, x.stride())
+
+
 def sums_first(x: Tensor, width: int) -> bool:
     """Returns whether sums of ``x`` cost less than those of maps to ``width`` columns."""
     trains = torch.is_grad_enabled()
@@ -107,8 +115,7 @@ class _SumOfMaps(torch.autograd.Function):
         ctx.loop = loop
         ctx.save_for_backward(x, weight, root, edge_weight, other_scale, own_scale, *edges)
         out = NeighborSum(edges, edge_weight, other_scale, own_scale, loop)(x @ weight.t())
-        # Not a view, which autograd does not let callers change in place.
-        out = x.new_empty(0).set_(out.untyped_storage(), 0, out.shape, out.stride())
+        out = not_a_view(out)
         if root is not None:
             out.addmm_(x, root.t())
         return out if bias is None else out.add_(bias)
