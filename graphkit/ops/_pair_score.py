@@ -71,7 +71,7 @@ def _double_backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         tensors = [t.view_as(t) if t.requires_grad else t.detach().requires_grad_() for t in tensors]
         grad, source, target, att = tensors
         vectors = att.expand(target.size(0), *att.shape)  # one per target, whose gradients are the rows
-        ends = torch.repeat_interleave(torch.arange(ptr.numel() - 1), ptr.diff())
+        ends = torch.repeat_interleave(torch.arange(ptr.numel() - 1, device=ptr.device), ptr.diff())
         used = rows[: ends.numel()].long()
         z = source.index_select(0, used[:, 0]) + target.index_select(0, ends)
         scores = (leaky_relu(z, ctx.slope) * vectors.index_select(0, ends)).sum(-1)

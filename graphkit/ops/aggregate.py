@@ -88,8 +88,6 @@ def aggregate(
 
 def _aggregate(x: Tensor, edge_index: Tensor, weight: Tensor | None, reduce: str, num_targets: int) -> Tensor:
     native = _NATIVE and serves(x, "aggregate", half=_COMPLETE) and (reduce in REDUCTIONS or _COMPLETE)
-    if reduce == "std":
-        native = native and x.device.type == "cpu"
     if not native or (weight is not None and reduce in ("max", "min", "std")):
         if edge_index.device.type == "cpu":  # indexing on a GPU validates the ids
             check_ends(edge_index, x.size(0), num_targets)

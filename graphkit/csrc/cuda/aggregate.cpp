@@ -42,10 +42,10 @@ Tensor aggregate_sum(const Tensor& x, const MaybeTensor& weight, const MaybeTens
   (void)other_ptr, (void)other_neighbors;
   const int type = check_features("x", x);
   const int64_t nodes = ptr.size(0) - 1, places = weight.has_value() ? weight->size(0) : neighbors.size(0);
-  const NodeEdges edges = trust_neighbors(ptr, neighbors, nodes, x, places);
+  const OnDeviceOf on(x);
+  const NodeEdges edges = trust_neighbors(ptr, neighbors, nodes, x, places, on);
   STD_TORCH_CHECK(!weight.has_value() || edges.stride == 2, "weights need the places of the edges");
   STD_TORCH_CHECK(loop == 0 || nodes == x.size(0), "loops need as many sources as targets");
-  const OnDeviceOf on(x);
   const MaybeTensor w = check_factor("weight", weight, type, {places, x.size(1)});
   const MaybeTensor s = check_factor("other_scale", other_scale, type, {x.size(0)});
   const MaybeTensor t = check_factor("own_scale", own_scale, type, {nodes});
@@ -64,8 +64,8 @@ std::tuple<Tensor, Tensor> aggregate_max(const Tensor& x, const Tensor& ptr, con
   (void)other_ptr, (void)other_neighbors;
   const int type = check_features("x", x);
   const int64_t nodes = ptr.size(0) - 1;
-  const NodeEdges edges = trust_neighbors(ptr, neighbors, nodes, x, neighbors.size(0));
   const OnDeviceOf on(x);
+  const NodeEdges edges = trust_neighbors(ptr, neighbors, nodes, x, neighbors.size(0), on);
   const Tensor rows = torch::stable::contiguous(x);
   const ScalarType wide = sum_type(type);
   Tensor out = torch::stable::new_empty(rows, {nodes, x.size(1), x.size(2)});
@@ -84,8 +84,8 @@ std::tuple<Tensor, Tensor> aggregate_variance(const Tensor& x, const Tensor& ptr
   (void)other_ptr, (void)other_neighbors;
   const int type = check_features("x", x);
   const int64_t nodes = ptr.size(0) - 1;
-  const NodeEdges edges = trust_neighbors(ptr, neighbors, nodes, x, neighbors.size(0));
   const OnDeviceOf on(x);
+  const NodeEdges edges = trust_neighbors(ptr, neighbors, nodes, x, neighbors.size(0), on);
   const Tensor rows = torch::stable::contiguous(x);
   Tensor out = torch::stable::new_empty(rows, {nodes, x.size(1), x.size(2)});
   Tensor mean = torch::stable::new_empty(rows, {nodes, x.size(1), x.size(2)});
@@ -104,10 +104,10 @@ Tensor compare(const Tensor& x, const Tensor& key, const Tensor& own, const Tens
   (void)other_ptr, (void)other_neighbors;
   const int type = check_features("x", x);
   const int64_t nodes = ptr.size(0) - 1;
-  const NodeEdges edges = trust_neighbors(ptr, neighbors, nodes, x, neighbors.size(0));
+  const OnDeviceOf on(x);
+  const NodeEdges edges = trust_neighbors(ptr, neighbors, nodes, x, neighbors.size(0), on);
   check_like("key", key, x.scalar_type(), {x.size(0), x.size(1), x.size(2)});
   check_like("own", own, x.scalar_type(), {nodes, x.size(1), x.size(2)});
-  const OnDeviceOf on(x);
   const Tensor rows = torch::stable::contiguous(x), keys = torch::stable::contiguous(key);
   const Tensor owns = torch::stable::contiguous(own);
   Tensor out = torch::stable::new_empty(rows, {nodes, x.size(1), x.size(2)});
@@ -124,10 +124,10 @@ Tensor aggregate_dot(const Tensor& own, const Tensor& x, const MaybeTensor& othe
   (void)other_ptr, (void)other_neighbors;
   const int type = check_features("x", x);
   const int64_t nodes = ptr.size(0) - 1, places = neighbors.size(0);
-  const NodeEdges edges = trust_neighbors(ptr, neighbors, nodes, x, places);
+  const OnDeviceOf on(x);
+  const NodeEdges edges = trust_neighbors(ptr, neighbors, nodes, x, places, on);
   STD_TORCH_CHECK(edges.stride == 2, "products need the places of the edges");
   check_like("own", own, x.scalar_type(), {nodes, x.size(1), x.size(2)});
-  const OnDeviceOf on(x);
   const MaybeTensor s = check_factor("other_scale", other_scale, type, {x.size(0)});
   const MaybeTensor t = check_factor("own_scale", own_scale, type, {nodes});
   const Tensor rows = torch::stable::contiguous(x), owns = torch::stable::contiguous(own);

@@ -13,7 +13,7 @@ using MaybeTensor = std::optional<Tensor>;
 
 // Validates the features, and returns the edges of the nodes of `own` with those of `other` at their other ends.
 NodeEdges check(int type, const Tensor& own, const Tensor& other, const Tensor& att, const Tensor& ptr,
-                const Tensor& neighbors) {
+                const Tensor& neighbors, const OnDeviceOf& on) {
   STD_TORCH_CHECK(own.dim() == 3 && other.dim() == 3 && number_type(own, "features") == type &&
                       number_type(other, "features") == type && own.size(1) == other.size(1) &&
                       own.size(2) == other.size(2),
@@ -22,15 +22,15 @@ NodeEdges check(int type, const Tensor& own, const Tensor& other, const Tensor& 
                       att.size(1) == own.size(2),
                   "`att` must be [H, C], of the type and device of `source`");
   STD_TORCH_CHECK(neighbors.dim() == 2 && neighbors.size(1) == 2, "scores need the places of the edges");
-  return trust_neighbors(ptr, neighbors, own.size(0), other, neighbors.size(0));
+  return trust_neighbors(ptr, neighbors, own.size(0), other, neighbors.size(0), on);
 }
 
 Tensor pair_score(const Tensor& source, const Tensor& target, const Tensor& att, double slope, const Tensor& ptr,
                   const Tensor& neighbors, const MaybeTensor& other_ptr, const MaybeTensor& other_neighbors) {
   (void)other_ptr, (void)other_neighbors;
   const int type = number_type(source, "source");
-  const NodeEdges edges = check(type, target, source, att, ptr, neighbors);
   const OnDeviceOf on(source);
+  const NodeEdges edges = check(type, target, source, att, ptr, neighbors, on);
   const Tensor x = torch::stable::contiguous(source), y = torch::stable::contiguous(target);
   const Tensor vectors = torch::stable::contiguous(att);
   Tensor out = torch::stable::new_zeros(x, {neighbors.size(0), x.size(1)});
@@ -45,12 +45,12 @@ std::tuple<Tensor, Tensor, Tensor> pair_score_backward(const Tensor& grad, const
                                                        const Tensor& neighbors, const Tensor& other_ptr,
                                                        const Tensor& other_neighbors) {
   const int type = number_type(source, "source");
-  const NodeEdges by_target = check(type, target, source, att, ptr, neighbors);
-  const NodeEdges by_source = check(type, source, target, att, other_ptr, other_neighbors);
+  const OnDeviceOf on(source);
+  const NodeEdges by_target = check(type, target, source, att, ptr, neighbors, on);
+  const NodeEdges by_source = check(type, source, target, att, other_ptr, other_neighbors, on);
   STD_TORCH_CHECK(number_type(grad, "grad") == type && grad.dim() == 2 && grad.size(0) == neighbors.size(0) &&
                       grad.size(0) == other_neighbors.size(0) && grad.size(1) == source.size(1),
                   "`grad` must be [E, H], of the type and device of `source`");
-  const OnDeviceOf on(source);
   const Tensor g = torch::stable::contiguous(grad), vectors = torch::stable::contiguous(att);
   const Tensor x = torch::stable::contiguous(source), y = torch::stable::contiguous(target);
   Tensor grad_source = torch::stable::new_empty(x, x.sizes());

@@ -11,6 +11,14 @@ bool is_index(const Tensor& t) {
   return t.dim() == 1 && t.scalar_type() == ScalarType::Long && is_on_device(t) && t.is_contiguous();
 }
 
+GroupsFound find_groups(const Groups* groups, const Indices* first, const Indices* second, const Tensor& like,
+                        const OnDeviceOf& on) {
+  Tensor scratch = torch::stable::new_empty(like, {2}, ScalarType::Int);
+  GroupsFound found;
+  raise_if(graphkit_find_groups(groups, first, second, scratch.mutable_data_ptr<int32_t>(), on.stream(), &found));
+  return found;
+}
+
 }  // namespace
 
 void raise_if(const char* error) {
@@ -52,22 +60,25 @@ Groups trust_groups(const Tensor& ptr, int64_t rows, int64_t longest) {
 Groups check_groups(const Tensor& ptr, int64_t rows, int64_t longest, const OnDeviceOf& on, const Indices* first,
                     const Indices* second) {
   Groups groups = trust_groups(ptr, rows, longest);
-  Tensor scratch = torch::stable::new_empty(ptr, {2}, ScalarType::Int);
-  GroupsFound found;
-  raise_if(graphkit_find_groups(&groups, first, second, scratch.mutable_data_ptr<int32_t>(), on.stream(), &found));
+  const GroupsFound found = find_groups(&groups, first, second, ptr, on);
   STD_TORCH_CHECK(found.sound, "`ptr` must rise from 0 to the number of rows, and edges and paths must name nodes that "
                                "exist");
   groups.any_long = found.any_long;
   return groups;
 }
 
-NodeEdges trust_neighbors(const Tensor& ptr, const Tensor& neighbors, int64_t nodes, const Tensor& x, int64_t places) {
+NodeEdges trust_neighbors(const Tensor& ptr, const Tensor& neighbors, int64_t nodes, const Tensor& x, int64_t places,
+                          const OnDeviceOf& on) {
   STD_TORCH_CHECK(is_on_device(neighbors) && neighbors.scalar_type() == ScalarType::Int && neighbors.dim() == 2 &&
                       (neighbors.size(1) == 1 || neighbors.size(1) == 2) && neighbors.is_contiguous(),
                   "`neighbors` must be contiguous int32 [E, 1] or [E, 2] on the CUDA device");
   const int64_t rows = x.size(0) == 0 || places == 0 ? 0 : neighbors.size(0);
-  const Groups groups = trust_groups(ptr, rows, kLongestGroup);
+  Groups groups = trust_groups(ptr, rows, kLongestGroup);
   STD_TORCH_CHECK(groups.count == nodes, "`ptr` must hold one number more than there are nodes");
+  if (rows >= GRAPHKIT_MANY_ROWS) {
+    const GroupsFound found = find_groups(&groups, nullptr, nullptr, ptr, on);
+    groups.any_long = found.any_long || !found.sound;  // or not all rows are in groups
+  }
   return {groups, neighbors.const_data_ptr<int32_t>(), neighbors.size(1), x.size(0), places, x.size(1), x.size(2)};
 }
 
@@ -80,9 +91,7 @@ Indices indices_of(const Tensor& index, int64_t bound) {
 }
 
 void check_indices(const Tensor& like, const OnDeviceOf& on, const Indices& first, const Indices& second) {
-  Tensor scratch = torch::stable::new_empty(like, {2}, ScalarType::Int);
-  GroupsFound found;
-  raise_if(graphkit_find_groups(nullptr, &first, &second, scratch.mutable_data_ptr<int32_t>(), on.stream(), &found));
+  const GroupsFound found = find_groups(nullptr, &first, &second, like, on);
   STD_TORCH_CHECK(found.sound, "an edge names a node that does not exist");
 }
 

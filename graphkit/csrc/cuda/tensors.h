@@ -19,6 +19,11 @@
 #define GRAPHKIT_DEVICE CUDA
 #endif
 
+// Rows from which on the device is asked whether groups are long.
+#ifndef GRAPHKIT_MANY_ROWS
+#define GRAPHKIT_MANY_ROWS (1 << 20)
+#endif
+
 namespace graphkit {
 
 using torch::headeronly::ScalarType;
@@ -57,9 +62,11 @@ Groups check_groups(const Tensor& ptr, int64_t rows, int64_t longest, const OnDe
                     const Indices* first = nullptr, const Indices* second = nullptr);
 Groups trust_groups(const Tensor& ptr, int64_t rows, int64_t longest);
 
-// Edges of `nodes` nodes as group_neighbors returns them; `x` [M, H, C] holds the features of the other ends.
-// Validates shapes only: the numbers were validated when the edges were grouped, and kernels are safe for any.
-NodeEdges trust_neighbors(const Tensor& ptr, const Tensor& neighbors, int64_t nodes, const Tensor& x, int64_t places);
+// Edges of `nodes` nodes as group_neighbors returns them; `x` [M, H, C] holds the features of the other ends. Validates
+// shapes only: the numbers were validated when the edges were grouped, and kernels are safe for any. Where there are
+// many rows, it asks the device whether a node is long, and synchronizes: less work than to look for parts in vain.
+NodeEdges trust_neighbors(const Tensor& ptr, const Tensor& neighbors, int64_t nodes, const Tensor& x, int64_t places,
+                          const OnDeviceOf& on);
 
 // Contiguous numbers that must be from 0 to bound - 1: int64, or int32.
 Indices indices_of(const Tensor& index, int64_t bound);

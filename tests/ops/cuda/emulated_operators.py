@@ -20,7 +20,7 @@ def _load(folder: Path) -> None:
     if _native.backend() != "native":
         raise RuntimeError(f"the emulated operators need the native ones: {_native.describe()[0].reason}")
     installed = Path(torch.__file__).parent
-    options = ["-DGRAPHKIT_DEVICE=CPU", "-DTORCH_TARGET_VERSION=0x020a000000000000", "-w"]
+    options = ["-DGRAPHKIT_DEVICE=CPU", "-DGRAPHKIT_MANY_ROWS=200", "-DTORCH_TARGET_VERSION=0x020a000000000000", "-w"]
     options += [f"-I{SOURCES}", f"-I{installed / 'include'}"]
     libraries = [f"-L{installed / 'lib'}", "-ltorch_cpu"]
     sources = [*SOURCES.glob("*.cu"), *SOURCES.glob("*.cpp"), HERE / "emulator" / "stream.cpp"]

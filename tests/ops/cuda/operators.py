@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from graphkit.ops import (
+    aggregate,
     edge_similarity,
     factor_aggregate,
     joint_affinity,
@@ -19,6 +20,7 @@ from graphkit.ops import (
     temporal_conv3,
 )
 from graphkit.ops._edge_measure import SQUARE, edge_measure_reference
+from graphkit.ops.aggregate import aggregate_reference
 from graphkit.ops.factor_aggregate import factor_aggregate_reference
 from graphkit.ops.joints import joint_affinity_reference, joint_mix_reference
 from graphkit.ops.local_structure_divergence import local_structure_divergence_reference
@@ -95,6 +97,16 @@ OPERATORS = {
         lambda g: [(g.nodes, 8), (g.nodes, 3), (g.nodes, 3)],
         lambda t, g: factor_aggregate(*t, g.paths[1:], gain=1.3),
         lambda t, g: factor_aggregate_reference(*t, g.paths[1:], 1.3),
+    ),
+    "aggregate_sum": Operator(
+        lambda g: [(g.nodes, 2, 8), (g.paths.size(1), 2)],
+        lambda t, g: aggregate(t[0], g.paths[1:], t[1]),
+        lambda t, g: aggregate_reference(t[0], g.paths[1:], t[1], "sum", g.nodes),
+    ),
+    "aggregate_max": Operator(
+        lambda g: [(g.nodes, 6)],
+        lambda t, g: aggregate(t[0], g.paths[1:], reduce="max"),
+        lambda t, g: aggregate_reference(t[0], g.paths[1:], None, "max", g.nodes),
     ),
     "path_attention": Operator(
         lambda g: [(g.nodes, 2, 8), (2, 8), (g.nodes, 2), (g.paths.size(1), 2)],

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from graphkit.ops import (
+    aggregate,
     edge_similarity,
     factor_aggregate,
     local_structure_divergence,
@@ -68,6 +69,24 @@ def arguments_of(name: str) -> dict[str, tuple]:
         colptr, row = ops.group_edges(edges[1], edges[0], 7)
         inputs = (x, x, x, colptr, row, *ops.transpose_edges(colptr, row), 1.5)
         return {name: inputs, f"{name}_backward": (grad.new_ones(7, 3, 3), *inputs)}
+    if name.startswith("aggregate"):
+        ptr, rows = ops.group_neighbors(edges[1], edges[0], 7, 7, 0, True)
+        forward = (ptr, rows, *ops.transpose_neighbors(ptr, rows, 7))
+        features, weight, scale = x.detach()[:, None], grad[:, None].clone(), grad[:7].abs()
+        if name == "aggregate_max":
+            match = (features.clone().requires_grad_(), features, features, *forward)
+            return {
+                name: (features.clone().requires_grad_(), *forward, True),
+                "aggregate_match": match,
+                "aggregate_variance": (features.clone().requires_grad_(), *forward),
+            }
+        inputs = [t.requires_grad_() for t in (features, weight, features.sin())]
+        return {
+            name: (*inputs[:2], scale, scale, 0.5, *forward),
+            "aggregate_dot": (inputs[0], inputs[2], scale, scale, *forward),
+            "group_neighbors": (edges[1], edges[0], 7, 7, 2, True),
+            "transpose_neighbors": (ptr, rows, 7),
+        }
     clips, spans = x.view(7, 1, 3, 1).expand(7, 2, 3, 2), torch.tensor([0, 2, 7], device=DEVICE)
     if name == "temporal_conv3":
         window = x.view(7, 1, 1, 3, 1).expand(7, 2, 2, 3, 2)
@@ -114,6 +133,7 @@ def test_wrong_segments_are_errors_and_the_device_lives_on(operator: Callable) -
 
 
 EDGES = {
+    "aggregate": aggregate,
     "factor_aggregate": lambda x, ends: factor_aggregate(x, x, x, ends),
     "path_attention": lambda x, ends: path_attention(x[:, None], ends, x[:1], x[:, :1]),
     "edge_similarity": edge_similarity,
