@@ -5,56 +5,47 @@ from pathlib import Path
 from typing import Any
 
 from graphkit.data import GraphDataset
-from graphkit.experiments import ResultFolder, build_config, run
+from graphkit.experiments import Engine, build_config, run
 from graphkit.experiments import resume as resume_run
+from graphkit.experiments.driver import INLINE
 from graphkit.training.progress import Progress
 from graphkit.training.train_config import TrainConfig
 
 Settings = Mapping[str, Any]
 
 
-def _content(folder: ResultFolder) -> dict[str, Any]:
-    return folder.shard if folder.shard is not None else folder.result
-
-
-def fit(settings: Settings, output: Any = None, progress: Progress | None = None, shard: str | None = None) -> Any:
-    """Returns the result of a run of ``train``, or what its shards have done."""
-    return _content(run(build_config("train", settings, recipe="none"), output, progress, shard))
+def fit(settings: Settings, output: Any = None, progress: Progress | None = None, engine: Engine = INLINE) -> Any:
+    """Returns the result of a run of ``train``."""
+    return run(build_config("train", settings, recipe="none"), output, progress, engine=engine).result
 
 
 def fit_distill(
-    settings: Settings, output: Any = None, progress: Progress | None = None, shard: str | None = None
+    settings: Settings, output: Any = None, progress: Progress | None = None, engine: Engine = INLINE
 ) -> Any:
-    """Returns the result of a run of ``distill``, or what its shards have done."""
-    return _content(run(build_config("distill", settings, recipe="none"), output, progress, shard))
+    """Returns the result of a run of ``distill``."""
+    return run(build_config("distill", settings, recipe="none"), output, progress, engine=engine).result
 
 
 def fit_continual(
-    settings: Settings, output: Any = None, progress: Progress | None = None, shard: str | None = None
+    settings: Settings, output: Any = None, progress: Progress | None = None, engine: Engine = INLINE
 ) -> Any:
-    """Returns the result of a run of ``continual``, or what its shards have done."""
-    return _content(run(build_config("continual", settings, recipe="none"), output, progress, shard))
+    """Returns the result of a run of ``continual``."""
+    return run(build_config("continual", settings, recipe="none"), output, progress, engine=engine).result
 
 
-def resume(
-    folder: str | Path, progress: Progress | None = None, device: str | None = None, shard: str | None = None
-) -> Any:
-    """Returns the result of a run that is continued, or what its shards have done."""
-    return _content(resume_run(folder, progress, device, shard, command="train"))
+def resume(folder: str | Path, progress: Progress | None = None, device: str | None = None) -> Any:
+    """Returns the result of a run that is continued."""
+    return resume_run(folder, progress, device, command="train").result
 
 
-def resume_distill(
-    folder: str | Path, progress: Progress | None = None, device: str | None = None, shard: str | None = None
-) -> Any:
-    """Returns the result of a comparison that is continued, or what its shards have done."""
-    return _content(resume_run(folder, progress, device, shard, command="distill"))
+def resume_distill(folder: str | Path, progress: Progress | None = None, device: str | None = None) -> Any:
+    """Returns the result of a comparison that is continued."""
+    return resume_run(folder, progress, device, command="distill").result
 
 
-def resume_continual(
-    folder: str | Path, progress: Progress | None = None, device: str | None = None, shard: str | None = None
-) -> Any:
-    """Returns the result of a continual run that is continued, or what its shards have done."""
-    return _content(resume_run(folder, progress, device, shard, command="continual"))
+def resume_continual(folder: str | Path, progress: Progress | None = None, device: str | None = None) -> Any:
+    """Returns the result of a continual run that is continued."""
+    return resume_run(folder, progress, device, command="continual").result
 
 
 def train_config(*layers: Settings) -> TrainConfig:

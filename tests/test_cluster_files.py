@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,8 @@ def check_torchrun(arguments: list[str]) -> tuple[Any, dict[str, Any]]:
 def run_script(name: str, folder: Path, **variables: str) -> list[list[str]]:
     """Runs a script with stand-ins, and returns the commands that it called."""
     bin = folder / "bin"
-    bin.mkdir()
-    for command in ("graphkit", "torchrun", "srun"):
+    bin.mkdir(exist_ok=True)
+    for command in ("graphkit", "torchrun", "srun", "ray"):
         (bin / command).write_text(STAND_IN)
         (bin / command).chmod(0o755)
     names = '[ "$1 $2 $3" = "show hostnames node[3-4]" ] && printf "node3\\nnode4\\n"'
@@ -53,7 +54,11 @@ def run_script(name: str, folder: Path, **variables: str) -> list[list[str]]:
     (bin / "scontrol").chmod(0o755)
     environment = {"PATH": f"{bin}{os.pathsep}{os.environ['PATH']}", "HOME": str(folder), **variables}
     subprocess.run(["bash", FOLDER / name], cwd=folder, env=environment, check=True)
-    return [json.loads(line) for line in (folder / "calls").read_text().splitlines()]
+    limit, calls = time.monotonic() + 30, folder / "calls"
+    while len(calls.read_text().splitlines()) < (FOLDER / name).read_text().count("srun --"):  # in the background
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+    return [json.loads(line) for line in calls.read_text().splitlines()]
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -77,15 +82,23 @@ def test_a_training_on_two_nodes(tmp_path: Path) -> None:
     assert params["output"] == "/scratch/me/runs/stigcn-77"
 
 
-@pytest.mark.parametrize(("more", "shard"), [({}, "3/8"), ({"SHARDS": "16"}, "3/16")])
-def test_an_array_of_shards(tmp_path: Path, more: dict[str, str], shard: str) -> None:
+def test_fits_on_four_nodes(tmp_path: Path) -> None:
     slurm = {
-        "SLURM_SUBMIT_DIR": "/scratch/me", "SLURM_ARRAY_TASK_ID": "3", "SLURM_ARRAY_TASK_COUNT": "8",
-        "SLURM_CPUS_PER_TASK": "2",
+        "SLURM_SUBMIT_DIR": str(tmp_path), "SLURM_JOB_ID": "77", "SLURM_JOB_NODELIST": "node[3-4]",
+        "SLURM_JOB_NUM_NODES": "4", "SLURM_CPUS_PER_TASK": "16",
     }  # fmt: skip
-    ((command, *arguments),) = run_script("slurm_shards.sh", tmp_path, **slurm, **more)
-    params = check_graphkit(arguments)
-    assert command == "graphkit" and params["shard"] == shard and params["output"] == "/scratch/me/runs/gat-cora-shards"
+    calls = run_script("slurm_ray.sh", tmp_path, **slurm)
+    (graphkit,) = (arguments for command, *arguments in calls if command == "graphkit")
+    params = check_graphkit(graphkit)
+    assert (params["on"], params["unit_cpus"], params["output"]) == ("ray", 2, f"{tmp_path}/runs/gat-cora-77")
+    head, others = sorted((call for call in calls if call[0] == "srun"), key=lambda call: "--head" not in call)
+    assert "--nodelist=node3" in head and "--port=6379" in head and "--num-cpus" in head
+    assert {"--nodes=3", "--exclude=node3", "--address=node3:6379"} <= set(others)
+    (tmp_path / "runs" / "gat-cora-77").mkdir(parents=True)
+    (tmp_path / "runs" / "gat-cora-77" / "config.yaml").touch()
+    (tmp_path / "calls").unlink()
+    *_, again = (call for call in run_script("slurm_ray.sh", tmp_path, **slurm) if call[0] == "graphkit")
+    assert check_graphkit(again[1:])["run"] == f"{tmp_path}/runs/gat-cora-77"
 
 
 @pytest.mark.parametrize("name", MANIFESTS)
@@ -119,17 +132,8 @@ def test_a_pytorchjob_trains() -> None:
     assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
 
 
-def test_an_indexed_job_works_off_shards() -> None:
-    (job,) = yaml.safe_load_all((FOLDER / "kubernetes_shards.yaml").read_text())
-    container = pod_of(job)["containers"][0]
-    arguments = [*container["command"][1:], *container["args"]]
-    arguments = [argument.replace("$(JOB_COMPLETION_INDEX)", "5") for argument in arguments]
-    assert check_graphkit(arguments)["shard"] == f"5/{job['spec']['completions']}"
-    assert job["spec"]["completionMode"] == "Indexed"
-
-
 def test_the_commands_of_the_page_are_there() -> None:
-    text = (FOLDER.parent.parent / "docs" / "shards.md").read_text(encoding="utf-8")
+    text = (FOLDER.parent.parent / "docs" / "cluster.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
     commands = [line for block in blocks for line in block.splitlines() if line.startswith("graphkit ")]
     assert len(commands) >= 4

@@ -10,7 +10,7 @@ import pytest
 from graphkit.errors import InputError
 from graphkit.files import check_zip, read_json, write_atomically, write_text, writing
 from graphkit.processes import machine_id
-from tests.experiments.shards.processes import Child
+from tests.child_process import Child
 
 
 def test_a_write_that_fails_leaves_the_old_content(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_what_a_killed_process_left_goes_but_not_what_another_machine_writes(tmp
     assert not left.exists() and all(path.exists() for path in others)
 
 
-@pytest.mark.parametrize("name", ["../evil", "/evil", "a/../../evil", "..\\evil", "C:/evil"])
+@pytest.mark.parametrize("name", ["../evil", "/evil", "a/../../evil", "..\\evil", "C:/evil", "c:evil", "a/b:evil"])
 def test_unsafe_names_are_refused(tmp_path: Path, name: str) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("fine", "x")

@@ -1,4 +1,4 @@
-"""The Python code on the pages of methods, operators and shards runs."""
+"""The Python code on the pages of methods, operators and stored paths runs."""
 
 import importlib.util
 import re
@@ -77,8 +77,8 @@ def test_operators() -> None:
     torch.testing.assert_close(weights[2:5].sum(dim=0), torch.ones(8))
 
 
-def test_shards() -> None:
-    names = run_page("shards", {})
+def test_stored_paths() -> None:
+    names = run_page("stored_paths", {})
     assert names["first"].shape[0] == 2 and names["second"].shape[0] == 3
     next(iter(names["loader"]))
 

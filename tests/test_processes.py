@@ -2,7 +2,7 @@ import os
 from pathlib import Path
 
 from graphkit.processes import alive, machine_id, started
-from tests.experiments.shards.processes import Child
+from tests.child_process import Child
 
 
 def test_a_process_that_has_ended_is_told_from_one_that_runs(tmp_path: Path) -> None:

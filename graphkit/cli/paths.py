@@ -18,7 +18,7 @@ _SEARCH = ("root", "max_hops", "ratio", "weight")
 
 
 #: Options that require --all.
-_OF_ALL = ("output", "shard", "block")
+_OF_ALL = ("output", "block", "jobs", "on")
 
 
 @click.command(short_help="Print the shortest paths and the path attention of a node.")
@@ -38,8 +38,9 @@ _OF_ALL = ("output", "shard", "block")
 @click.option(
     "--output", type=click.Path(), help="With --all: output folder, new or empty, or of an interrupted command."
 )
-@click.option("--shard", metavar="I/N", help="With --all: write shard I of N, from 0; all shards share --output.")
 @click.option("--block", type=int, help="With --all: number of nodes per file. [default: 65536]")
+@click.option("--jobs", type=int, help="With --all: number of local processes. [default: 1]")
+@click.option("--on", metavar="ENGINE", help="With --all: run on Ray, ray or ray://HOST:PORT; see docs/cluster.md.")
 @click.option("--json", "as_json", is_flag=True, help="Print the paths as JSON.")
 @click.pass_context
 def paths(ctx: click.Context, **options: Any) -> None:
@@ -56,7 +57,7 @@ def paths(ctx: click.Context, **options: Any) -> None:
       graphkit paths --dataset cora --node 12
       graphkit paths --dataset karate --node 33 --max-hops 3 --ratio 0.5
       graphkit paths --run runs/spagan-cora-001 --node 12
-      graphkit paths --dataset sbm-200k --all --ratio 1 --output sbm-paths --shard 0/2
+      graphkit paths --dataset sbm-200k --all --ratio 1 --output sbm-paths --jobs 2
     """
     if options["all_nodes"]:
         _write_all(ctx, options)
@@ -104,9 +105,9 @@ def paths(ctx: click.Context, **options: Any) -> None:
 
 
 def _write_all(ctx: click.Context, options: dict[str, Any]) -> None:
-    """Writes the paths of all nodes, or of a shard, to files."""
+    """Writes the paths of all nodes to files."""
     from graphkit import data as room
-    from graphkit.cli.running import describe_share
+    from graphkit.cli.running import engine_of
     from graphkit.experiments import Interrupted, make_progress
     from graphkit.experiments.write_paths import write_paths
     from graphkit.sampling.path_index import BLOCK
@@ -118,7 +119,8 @@ def _write_all(ctx: click.Context, options: dict[str, Any]) -> None:
         if options[name] is None:
             raise InputError(f"`graphkit paths --all` needs --{name} (got none)")
     dataset = room.load(options["dataset"], root=options["root"])
-    search = {name: options[name] for name in ("max_hops", "ratio", "weight", "output", "shard")}
+    search = {name: options[name] for name in ("max_hops", "ratio", "weight", "output")}
+    search["engine"] = engine_of({**options, "unit_cpus": None, "unit_gpus": None})
     block = BLOCK if options["block"] is None else options["block"]
     origin = {"dataset": dataset.name, "of": options["graph"]}
     data = _graph(dataset, options["graph"])
@@ -129,8 +131,6 @@ def _write_all(ctx: click.Context, options: dict[str, Any]) -> None:
         ctx.exit(130)
     if options["as_json"]:
         echo(json.dumps(result))
-    elif "left" in result:
-        echo(describe_share(result))
     else:
         counts = ", ".join(f"{count:,} of {hops}" for hops, count in enumerate(result["paths"], start=1))
         echo(f"{printable(dataset.name)}: {result['nodes']:,} nodes, paths by hops, with self paths: {counts}")

@@ -2,16 +2,20 @@
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from graphkit.errors import InputError
 from graphkit.screen import echo
 
+if TYPE_CHECKING:
+    from graphkit.experiments import Engine
+
 Result = dict[str, Any]
 
-
+#: Options of the engine.
+ENGINE = ("jobs", "on", "unit_cpus", "unit_gpus")
 #: Options of all training commands.
 KEYWORDS = ("dataset", "task", "target", "root", "epochs", "lr", "batch_size", "seed", "seeds", "device")
 
@@ -24,7 +28,7 @@ def run_command(
 ) -> None:
     """Runs a training command: start or resume, report, and output of the result.
 
-    Handles ``--output``, ``--resume``, ``--shard``, ``--device``, ``--log``, ``--quiet`` and ``--json``.
+    Handles ``--output``, ``--resume``, ``--jobs``, ``--on``, ``--device``, ``--log``, ``--quiet`` and ``--json``.
 
     Args:
         ctx (click.Context): Context of the command.
@@ -40,19 +44,19 @@ def run_command(
     try:
         if options["run"] is not None:
             only_resume(ctx)
-            done = resume(options["run"], progress, options["device"], options["shard"], ctx.info_name, callbacks)
+            done = resume(
+                options["run"], progress, options["device"], ctx.info_name, callbacks, engine=engine_of(options)
+            )
         else:
-            done = run(configure(), options["output"], progress, options["shard"], callbacks=callbacks)
+            engine = engine_of(options)
+            done = run(configure(), options["output"], progress, callbacks=callbacks, engine=engine)
     except Interrupted as stop:
-        folder = options["run"] or (options["output"] if options["shard"] else stop.folder)
-        shard = f" --shard {options['shard']}" if options["shard"] else ""
+        folder = options["run"] or stop.folder
+        engine_text = "" if engine_of(options).is_inline else f" {engine_of(options)}"
         if rank() == 0:
-            echo(f"{stop}; continue with: graphkit {ctx.info_name} --resume {folder}{shard}", err=True)
+            echo(f"{stop}; continue with: graphkit {ctx.info_name} --resume {folder}{engine_text}", err=True)
         ctx.exit(130)
     if rank() > 0:  # rank 0 writes and prints everything
-        return
-    if done.shard is not None:
-        echo(json.dumps(done.shard) if options["as_json"] else describe_share(done.shard))
         return
     unseen = write_report(done.result["run"])
     echo(json.dumps(done.result) if options["as_json"] else describe(done.result))
@@ -60,18 +64,13 @@ def run_command(
         echo(unseen, err=True)
 
 
-def describe_share(result: Result) -> str:
-    """Returns the completed and the remaining units of a shard as text."""
-    by_shard: dict[str, list[str]] = {}
-    for unit, shard in result["left"].items():
-        by_shard.setdefault(shard, []).append(unit)
-    count = len(result["done"])
-    lines = [
-        f"shard {result['shard']}: {', '.join(result['did']) or 'nothing'} done now, {count} of "
-        f"{count + len(result['left'])} done by all; the last one to end merges the result"
-    ]
-    lines += [f"  left to --shard {shard}: {', '.join(units)}" for shard, units in sorted(by_shard.items())]
-    return "\n".join([*lines, f"run folder: {result['run']}"])
+def engine_of(options: dict[str, Any]) -> "Engine":
+    """Returns the engine of the options of a command."""
+    from graphkit.experiments import Engine
+
+    return Engine(
+        1 if options["jobs"] is None else options["jobs"], options["on"], options["unit_cpus"], options["unit_gpus"]
+    )
 
 
 def write_report(run: str) -> str:
@@ -87,7 +86,7 @@ def write_report(run: str) -> str:
 
 def only_resume(ctx: click.Context) -> None:
     """Raises an error for settings given with ``--resume``."""
-    allowed = ("run", "device", "shard", "log", "quiet", "as_json")
+    allowed = ("run", "device", *ENGINE, "log", "quiet", "as_json")
     for name in ctx.params:
         if name not in allowed and ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
             option = {"sets": "set"}.get(name, name).replace("_", "-")

@@ -5,7 +5,19 @@ from typing import Any, TypeVar
 
 import click
 
+from graphkit.cli.completion import complete_datasets, complete_recipes
+
 F = TypeVar("F", bound=Callable[..., Any])
+
+#: Options of the engine that runs the independent units of a command.
+ENGINE_OPTIONS = (
+    click.option("--jobs", type=int, help="Number of local processes for independent fits. [default: 1]"),
+    click.option(
+        "--on", metavar="ENGINE", help="Run independent fits on Ray: ray or ray://HOST:PORT; see docs/cluster.md."
+    ),
+    click.option("--unit-cpus", type=int, help="CPUs of a fit. [default: 1 with --on, else all divided by --jobs]"),
+    click.option("--unit-gpus", type=float, help="GPUs of a fit with --on. [default: 1 if --device is cuda, else 0]"),
+)
 
 
 def training_options(dataset: str, recipe: str, output: str, setting: str, seed: str = "0") -> Callable[[F], F]:
@@ -21,11 +33,17 @@ def training_options(dataset: str, recipe: str, output: str, setting: str, seed:
     file = click.Path(exists=True, dir_okay=False)
     options = [
         click.option(
-            "--dataset", help=f"Data set (see `graphkit datasets`), or path of your data. [default: {dataset}]"
+            "--dataset",
+            shell_complete=complete_datasets,
+            help=f"Data set (see `graphkit datasets`), or path of your data. [default: {dataset}]",
         ),
         click.option("--task", help="Task of your data, such as regression. [default: inferred from the targets]"),
         click.option("--target", help="Columns or attributes of your data to predict, such as a,b. [default: label]"),
-        click.option("--recipe", help=f"Recipe (see `graphkit recipes`), or none. [default: {recipe}, if it exists]"),
+        click.option(
+            "--recipe",
+            shell_complete=complete_recipes,
+            help=f"Recipe (see `graphkit recipes`), or none. [default: {recipe}, if it exists]",
+        ),
         click.option(
             "--root", type=click.Path(), help="Folder of raw files. [default: $GRAPHKIT_DATA, else the cache folder]"
         ),
@@ -47,9 +65,7 @@ def training_options(dataset: str, recipe: str, output: str, setting: str, seed:
             "--output", type=click.Path(), help=f"Run folder, new or empty. [default: runs/{output}-DATASET-NNN]"
         ),
         click.option("--resume", "run", type=click.Path(), metavar="RUN", help="Interrupted run to continue."),
-        click.option(
-            "--shard", metavar="I/N", help="Run shard I of N, from 0; all shards share --output. See docs/shards.md."
-        ),
+        *ENGINE_OPTIONS,
         click.option("--quiet", is_flag=True, help="Print only the result."),
         click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
     ]

@@ -34,7 +34,7 @@ class ContinualExperiment(Experiment):
         config: The configuration.
     """
 
-    shares_units: ClassVar[bool] = True
+    distributed: ClassVar[bool] = False
     config: ContinualConfig
 
     def __init__(self, config: ContinualConfig) -> None:

@@ -12,6 +12,7 @@ from graphkit.experiments.keywords import continual_layer, distill_layer, loss_l
 from graphkit.experiments.predict import predict_run
 from graphkit.experiments.predictions import Predictions
 from graphkit.experiments.run_folder import ResultFolder, RunFolder, open_run
+from graphkit.experiments.scheduler import Engine, UnitError
 from graphkit.experiments.write_paths import write_paths
 from graphkit.training.callbacks import Callback, FitInfo
 from graphkit.training.interrupt import Interrupted
@@ -23,6 +24,7 @@ __all__ = [
     "Callback",
     "ContinualConfig",
     "DistillConfig",
+    "Engine",
     "FitInfo",
     "Interrupted",
     "Predictions",
@@ -32,6 +34,7 @@ __all__ = [
     "TensorBoardCallback",
     "TrainConfig",
     "TrainSettings",
+    "UnitError",
     "build_config",
     "chosen_losses",
     "compare_runs",

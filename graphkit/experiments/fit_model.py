@@ -12,7 +12,9 @@ from graphkit.experiments.build_config import build_config, with_model
 from graphkit.experiments.driver import run
 from graphkit.experiments.keywords import train_layer
 from graphkit.experiments.run_folder import RunFolder
+from graphkit.experiments.scheduler import Engine
 from graphkit.nn.model_settings import CUSTOM
+from graphkit.screen import showing_notes
 from graphkit.settings import UNSET
 from graphkit.training.callbacks import Callback
 from graphkit.training.progress import LogProgress, make_progress
@@ -41,6 +43,10 @@ def fit(
     config: str | Path | None = None,
     set: Mapping[str, Any] | None = None,  # noqa: A002 (the name of the option)
     output: str | Path | None = None,
+    jobs: int = 1,
+    on: str | None = None,
+    unit_cpus: int | None = None,
+    unit_gpus: float | None = None,
     verbose: bool = False,
 ) -> RunFolder:
     """Trains a model on a data set and writes a run folder, as ``graphkit train``.
@@ -77,6 +83,11 @@ def fit(
         config (str or Path, optional): YAML file of settings.
         set (dict, optional): All other settings by key, such as ``{"model.heads": 8}``.
         output (str or Path, optional): Run folder, empty or new. (default: ``runs/MODEL-DATASET-NNN``)
+        jobs (int, optional): Number of local processes for independent fits: seeds and folds. (default: ``1``)
+        on (str, optional): ``"ray"`` or ``"ray://HOST:PORT"``, to run independent fits on Ray; see
+            :class:`graphkit.experiments.Engine`. (default: ``None``)
+        unit_cpus (int, optional): CPUs of a fit. (default: ``1`` on Ray, else all divided by ``jobs``)
+        unit_gpus (float, optional): GPUs of a fit on Ray. (default: ``1`` if the device is CUDA, else ``0``)
         verbose (bool, optional): If ``True``, shows progress on standard error; the logger ``"graphkit"`` always
             receives it. (default: ``False``)
 
@@ -94,7 +105,7 @@ def fit(
         >>> result["model"], result["metric"]
         ('gcn', 'accuracy')
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # Windows keeps memory-mapped files
         is_own = model is not None and not isinstance(model, str)
         in_memory = data is not UNSET and not isinstance(data, str | os.PathLike)
         graphs = save_object(data, Path(folder)) if in_memory else None
@@ -117,10 +128,11 @@ def fit(
             device=device,
         )
         named = nullcontext() if graphs is None else naming(graphs, folder, "data")
-        with named:
+        with named, showing_notes() if verbose else nullcontext():
             configuration = build_config("train", layer, recipe=recipe, file=config, set=set or {})
             configuration = with_model(configuration, model) if is_own else configuration
             progress = LogProgress(make_progress(quiet=not verbose))
-            done = run(configuration, output, progress, graphs=graphs, callbacks=callbacks)
+            engine = Engine(jobs, on, unit_cpus, unit_gpus)
+            done = run(configuration, output, progress, graphs, callbacks, engine)
     assert isinstance(done, RunFolder)  # the configuration has a model
     return done

@@ -31,12 +31,10 @@ class ResultFolder:
     Args:
         path (Path): The folder.
         config (RunConfig): Its configuration.
-        shard (dict, optional): Completed and remaining units, until all shards are complete. (default: ``None``)
     """
 
     path: Path
     config: RunConfig
-    shard: dict[str, Any] | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.path)!r}, {self.config.command} on {self.config.data.name})"
@@ -67,7 +65,6 @@ class RunFolder(ResultFolder):
     Args:
         path (Path): The folder.
         config (TrainConfig): Its configuration.
-        shard (dict, optional): Completed and remaining units, until all shards are complete. (default: ``None``)
         parent (RunFolder, optional): Run that this fit is a seed or fold of. (default: ``None``)
     """
 
@@ -145,7 +142,7 @@ class RunFolder(ResultFolder):
         result: dict[str, Any] = _verb("graphkit.experiments.evaluate", "evaluate_run")(self, device)
         return result
 
-    def predict(self, data: Any = None, device: str = "auto") -> "Predictions":
+    def predict(self, data: Any = None, device: str = "auto", top: int | None = None) -> "Predictions":
         """Returns predictions for the data set of the run, or for new data.
 
         Args:
@@ -153,12 +150,13 @@ class RunFolder(ResultFolder):
                 model of clips, files and folders of clips, see :func:`graphkit.export.predict_clips`. (default:
                 ``None``, the data set of the run)
             device (str, optional): Device, such as ``"cpu"`` or ``"cuda:0"``. (default: ``"auto"``)
+            top (int, optional): For link prediction, number of new links of each node. (default: ``None``)
         """
+        predictions: Predictions
         if data is not None and self.config.model.model_class.reads == "skeleton clips":
-            module, function = "graphkit.export.predict_clips", "predict_clips"
+            predictions = _verb("graphkit.export.predict_clips", "predict_clips")(self, data, device)
         else:
-            module, function = "graphkit.experiments.predict", "predict_run"
-        predictions: Predictions = _verb(module, function)(self, data, device)
+            predictions = _verb("graphkit.experiments.predict", "predict_run")(self, data, device, top)
         return predictions
 
     def export(self, format: str = "onnx", output: str | Path | None = None) -> dict[str, Any]:
@@ -167,11 +165,9 @@ class RunFolder(ResultFolder):
         return content
 
 
-def folder_of(path: Path, config: RunConfig, shard: dict[str, Any] | None = None) -> ResultFolder:
+def folder_of(path: Path, config: RunConfig) -> ResultFolder:
     """Returns the folder of a run, a :class:`RunFolder` if it has models."""
-    if isinstance(config, TrainConfig):
-        return RunFolder(path, config, shard)
-    return ResultFolder(path, config, shard)
+    return RunFolder(path, config) if isinstance(config, TrainConfig) else ResultFolder(path, config)
 
 
 def _verb(module: str, function: str) -> Any:

@@ -21,6 +21,8 @@ from graphkit.sampling.csc_graph import spans
 BLOCK = 2**16
 #: Index file of a block and of the path set; written last, so that its presence marks completeness.
 BLOCK_INDEX, INDEX = "block.json", "index.json"
+#: File with the settings of a path set, written first.
+SETTINGS = "settings.json"
 #: Largest number of nodes: ids are stored in 32 bits.
 MAX_NODES = 2**31 - 1
 REMEDY = "delete the folder and write the paths again with: graphkit paths --all"
@@ -50,7 +52,7 @@ class PathIndex:
         self.folder = Path(folder)
         path = self.folder / INDEX
         if not path.is_file():
-            if (self.folder / "shards").is_dir():
+            if (self.folder / SETTINGS).is_file():
                 remedy = "run the command that started it again"
                 raise FileNotFoundError(f"the path set '{self.folder}' is incomplete (it has no {INDEX}); {remedy}")
             remedy = "write one with: graphkit paths --all --output DIR"

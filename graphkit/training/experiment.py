@@ -64,8 +64,8 @@ class Experiment(ABC):
         config: The configuration.
     """
 
-    #: Whether the units are distributed over several processes, instead of each unit.
-    shares_units: ClassVar[bool] = False
+    #: Whether several processes of ``torchrun`` may share a unit.
+    distributed: ClassVar[bool] = True
 
     def __init__(self, config: RunConfig) -> None:
         self.config = config

@@ -22,7 +22,8 @@ class EpochRow(TypedDict):
 class Progress:
     """Progress without a display, base class of the others.
 
-    A fit calls :meth:`start`, :meth:`update` after each epoch, and :meth:`close`.
+    A fit calls :meth:`start`, :meth:`update` after each epoch, and :meth:`close`. Units in other processes share one
+    display: :meth:`start_units`, :meth:`end_unit` after each of them, and :meth:`close`.
     """
 
     def start(self, label: str, epochs: int, epoch: int) -> None:
@@ -31,8 +32,14 @@ class Progress:
     def update(self, row: EpochRow) -> None:
         """Shows the scores of an epoch."""
 
+    def start_units(self, label: str, count: int, done: int) -> None:
+        """Starts the display of a run with ``done`` of ``count`` units completed."""
+
+    def end_unit(self, unit: str) -> None:
+        """Shows the end of a unit."""
+
     def close(self) -> None:
-        """Ends the display of the fit."""
+        """Ends the display of the fit or the units."""
 
     def say(self, message: str) -> None:
         """Shows a message."""
@@ -49,6 +56,17 @@ class BarProgress(Progress):
     def update(self, row: EpochRow) -> None:
         """Advances the bar."""
         self.bar.set_postfix_str(_scores(row), refresh=False)
+        self.bar.update()
+
+    def start_units(self, label: str, count: int, done: int) -> None:
+        """Draws the bar of the units."""
+        self.bar = tqdm(
+            total=count, initial=done, desc=printable(label), unit="unit", file=sys.stderr, dynamic_ncols=True
+        )
+
+    def end_unit(self, unit: str) -> None:
+        """Advances the bar of the units."""
+        self.bar.set_postfix_str(printable(unit), refresh=False)
         self.bar.update()
 
     def close(self) -> None:
@@ -79,18 +97,31 @@ class LineProgress(Progress):
 
     def update(self, row: EpochRow) -> None:
         """Writes a line if enough time has passed since the last one."""
-        self.line = f"{self.label} epoch {row['epoch']}/{self.epochs} {_scores(row)}"
-        if time.monotonic() - self.last >= self.seconds:
-            self.last = time.monotonic()
-            self._flush()
+        self._write(f"{self.label} epoch {row['epoch']}/{self.epochs} {_scores(row)}")
+
+    def start_units(self, label: str, count: int, done: int) -> None:
+        """Stores the label and the number of units."""
+        self.start(label, count, done)
+        self.done = done
+
+    def end_unit(self, unit: str) -> None:
+        """Writes a line if enough time has passed since the last one."""
+        self.done += 1
+        self._write(f"{self.label} {self.done}/{self.epochs} units {unit}".rstrip())
 
     def close(self) -> None:
-        """Writes the line of the last epoch, unless it was written."""
+        """Writes the line of the last epoch or unit, unless it was written."""
         self._flush()
 
     def say(self, message: str) -> None:
         """Writes a message."""
         print(printable(message), file=sys.stderr, flush=True)
+
+    def _write(self, line: str) -> None:
+        self.line = line
+        if time.monotonic() - self.last >= self.seconds:
+            self.last = time.monotonic()
+            self._flush()
 
     def _flush(self) -> None:
         if self.line:
@@ -120,6 +151,17 @@ class LogProgress(Progress):
         """Logs an epoch."""
         self.logger.debug("%s epoch %d %s", self.label, row["epoch"], _scores(row))
         self.display.update(row)
+
+    def start_units(self, label: str, count: int, done: int) -> None:
+        """Logs the start of the units."""
+        self.label = label
+        self.logger.info("%s: %d of %d units", label, done, count)
+        self.display.start_units(label, count, done)
+
+    def end_unit(self, unit: str) -> None:
+        """Logs the end of a unit."""
+        self.logger.debug("%s %s", self.label, unit)
+        self.display.end_unit(unit)
 
     def close(self) -> None:
         """Ends the display."""

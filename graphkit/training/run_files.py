@@ -21,8 +21,6 @@ from graphkit.training.interrupt import Interrupted
 from graphkit.training.run_result import TrainResult, check_result
 from graphkit.training.train_config import RunConfig
 
-#: Subfolder of a run folder with the files of the shards.
-SHARDS = "shards"
 #: File with the job that a folder belongs to, and the process of the job that works on it.
 _JOB = ".job"
 #: Subfolder of a run folder with graphs that were passed in memory.
@@ -93,8 +91,7 @@ def make_folder(output: str | Path | None, name: str) -> NewFolder:
             return _next_free(Path("runs"), name)
         folder = Path(output)
         if folder.is_dir() and not half_made(folder):
-            remedy = "choose another"
-            remedy += ", or --resume it" if (folder / "config.yaml").is_file() or (folder / SHARDS).is_dir() else ""
+            remedy = "choose another" + (", or --resume it" if (folder / "config.yaml").is_file() else "")
             raise InputError(f"the output folder '{folder}' is not empty; {remedy}")
         made = make_parents(folder)
         with tempfile.TemporaryFile(dir=folder):
@@ -116,10 +113,7 @@ def make_parents(folder: Path) -> list[Path]:
 
 def half_made(folder: Path) -> bool:
     """Returns whether a folder contains only files from before the start of a run."""
-    return all(
-        entry.name == _JOB or unfinished(entry) in (_JOB, "config.yaml") or entry.name.startswith(f".{SHARDS}-")
-        for entry in folder.iterdir()
-    )
+    return all(entry.name == _JOB or unfinished(entry) in (_JOB, "config.yaml") for entry in folder.iterdir())
 
 
 def start_folder(output: str | Path | None, name: str, config: RunConfig) -> NewFolder:
@@ -205,13 +199,6 @@ def folder_config(folder: Path) -> dict[str, Any]:
     """
     if (folder / "config.yaml").is_file():
         return merge(read_config(folder / "config.yaml"))
-    manifest = folder / SHARDS / "manifest.json"  # shards write it first
-    if manifest.is_file():
-        content = read_json(manifest, "choose another --output")
-        config = content.get("config") if isinstance(content, dict) else None
-        if not isinstance(config, dict):
-            raise InputError(f"'{manifest}' is damaged (no `config`); choose another --output")
-        return config
     what = f"'{folder}' is not a run folder (it has no config.yaml)"
     if folder.is_dir() and half_made(folder):
         raise FileNotFoundError(f"{what}; nothing was trained in it, begin the run again with --output {folder}")

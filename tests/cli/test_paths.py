@@ -92,14 +92,12 @@ def test_a_run_of_another_model_is_refused(graphkit: Command, run: Path) -> None
     assert "only spagan attends to paths (got a run of gcn)" in graphkit("paths", "--run", run, "--node", 3).stderr
 
 
-def test_the_paths_of_all_nodes_go_into_files_in_shards(graphkit: Command) -> None:
+def test_the_paths_of_all_nodes_go_into_files(graphkit: Command) -> None:
     arguments = ("paths", "--dataset", "karate", "--all", "--output", "set", "--block", 10, "--max-hops", 3)
-    first = graphkit(*arguments, "--shard", "0/2")
-    assert first.exit_code == 0, first.stderr
-    assert first.stdout.splitlines()[1] == "  left to --shard 1/2: block-00001, block-00003"
-    last = graphkit(*arguments, "--shard", "1/2")
+    last = graphkit(*arguments)
+    assert last.exit_code == 0, last.stderr
     assert last.stdout.splitlines()[-1] == "path set: set, 4 blocks, for ShortestPathLoader(paths=...)"
-    again = json.loads(graphkit(*arguments, "--shard", "0/2", "--json").stdout)
+    again = json.loads(graphkit(*arguments, "--json").stdout)
     assert again["nodes"] == 34 and again["dataset"] == "karate" and again["paths"][0] == 34 + 2 * 78
     paths = PathIndex("set").of(torch.tensor([11]))
     listed = json.loads(graphkit("paths", "--dataset", "karate", "--node", 11, "--max-hops", 3, "--json").stdout)
@@ -115,9 +113,9 @@ def test_the_paths_of_all_nodes_go_into_files_in_shards(graphkit: Command) -> No
         (("--dataset", "karate", "--all"), "`graphkit paths --all` needs --output (got none)"),
         (("--all", "--output", "set"), "`graphkit paths --all` needs --dataset (got none)"),
         (("--dataset", "karate", "--all", "--output", "set", "--node", 3), "--node cannot be given with --all"),
-        (("--dataset", "karate", "--node", 3, "--shard", "0/2"), "--shard requires --all"),
+        (("--dataset", "karate", "--node", 3, "--jobs", 2), "--jobs requires --all"),
         (("--dataset", "karate", "--all", "--output", "set", "--block", 0), "`block` must be at least 1 (got 0)"),
-        (("--dataset", "karate", "--all", "--output", "set", "--shard", "3/2"), "--shard I/N must be from 0/2 to 1/2"),
+        (("--dataset", "karate", "--all", "--output", "set", "--jobs", 0), "expected `jobs` of at least 1"),
     ],
 )
 def test_a_mistake_about_all_nodes_is_one_line(graphkit: Command, arguments: tuple, message: str) -> None:

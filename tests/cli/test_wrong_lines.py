@@ -71,9 +71,11 @@ TRAIN --recipe continual-ppi                             | use it with graphkit 
 TRAIN --recipe distill-cora                              | use it with graphkit distill
 TRAIN --recipe factorgcn-cora                            | is for the model 'factorgcn' (got 'gcn')
 TRAIN --config nowhere.yaml                              | nowhere.yaml
-train --model gcn --dataset karate --shard 0/2           | shard
-TRAIN --shard 2/2 --output shared                        | shard
-TRAIN --shard x --output shared                          | shard
+TRAIN --jobs 0                                           | expected `jobs` of at least 1
+TRAIN --on dask                                          | expected `on` ray or ray://HOST:PORT
+TRAIN --on ray --jobs 2                                  | leave one out
+TRAIN --unit-cpus 2                                      | expected `unit_cpus`
+TRAIN --unit-gpus 1 --jobs 2                             | expected `unit_gpus`
 TRAIN --resume run                                       | cannot be given with --resume
 TRAIN more words                                         | unexpected extra argument
 train --output run --dataset karate --model gcn          | is not empty
@@ -427,7 +429,7 @@ paths --run run --node 3 --max-hops 3                    | cannot be given with 
 paths --dataset karate --all                             | needs --output
 paths --dataset karate --all --node 3 --output p         | cannot be given with --all
 paths --dataset karate --all --output p --block 0        | block
-paths --dataset karate --all --output p --shard 3/2      | shard
+paths --dataset karate --all --output p --jobs 0         | expected `jobs` of at least 1
 paths --dataset nowhere.npz --node 3                     | nowhere.npz
 datasets nowhere                                         | unknown data set 'nowhere'
 datasets --root nowhere                                  | nowhere

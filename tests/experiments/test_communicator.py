@@ -108,14 +108,6 @@ def test_two_processes_distill_what_one_distills(runs: Path) -> None:
         assert losses[1] == pytest.approx(losses[0], rel=1e-4), name
 
 
-def test_two_processes_share_out_the_strategies_and_seeds_of_a_stream(runs: Path) -> None:
-    alone, both = (json.loads((runs / world / "continual" / "result.json").read_text()) for world in "12")
-    assert list(both["strategies"]) == list(alone["strategies"]) == ["fine-tune", "ewc"]
-    for name, one in alone["strategies"].items():
-        for key in ("average_performance", "forgetting", "matrix"):
-            assert both["strategies"][name][key] == one[key], (name, key)
-
-
 @pytest.mark.parametrize("world", [2, 3])
 def test_norms_of_several_processes_are_those_of_all_rows(runs: Path, world: int) -> None:
     errors = json.loads((runs / str(world) / "norms.json").read_text())

@@ -12,7 +12,7 @@ from graphkit.errors import InputError
 from graphkit.processes import machine_id
 from graphkit.training.interrupt import Interrupted
 from graphkit.training.progress import Progress
-from graphkit.training.run_files import folder_config, read_result, read_train_result, write_result
+from graphkit.training.run_files import read_result, read_train_result, write_result
 from graphkit.training.trainer import Trainer
 from tests.fitting import fit, fit_continual, fit_distill, resume
 
@@ -27,11 +27,7 @@ def leave_job(folder: Path) -> None:
     (folder / ".job").write_text("some job\n")
 
 
-def leave_shards(folder: Path) -> None:
-    (folder / ".shards-0123456789ab" / "units").mkdir(parents=True)
-
-
-@pytest.mark.parametrize("leave", [lambda folder: None, leave_part, leave_job, leave_shards])
+@pytest.mark.parametrize("leave", [lambda folder: None, leave_part, leave_job])
 def test_what_a_kill_leaves_before_the_settings_are_there_begins_again(tmp_path: Path, leave: Any) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
@@ -122,24 +118,6 @@ def test_ctrl_c_before_the_first_fit_leaves_a_run_to_resume(tmp_path: Path, monk
         fit(NODES, tmp_path / "run")
     monkeypatch.undo()
     assert resume(tmp_path / "run")["seeds"] == [0]
-
-
-def test_a_run_of_shards_resumes_from_their_list(tmp_path: Path) -> None:
-    fit({**NODES, "seeds": 2}, tmp_path / "run", shard="0/2")
-    (tmp_path / "run" / "config.yaml").unlink()  # as if the process had been killed before it was written
-    (tmp_path / "run" / "env.json").unlink()
-    assert folder_config(tmp_path / "run")["seeds"] == 2
-    assert resume(tmp_path / "run")["seeds"] == [0, 1] and (tmp_path / "run" / "config.yaml").exists()
-
-
-def test_a_refused_shard_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any, **__: Any) -> None:
-        raise InputError("not this one")
-
-    monkeypatch.setattr("graphkit.experiments.shards.shard.agree", refuse)
-    with pytest.raises(InputError, match="not this one"):
-        fit(NODES, tmp_path / "a" / "run", shard="0/1")
-    assert not list(tmp_path.iterdir())
 
 
 def test_results_carry_a_format_and_older_ones_are_read(small_run: Path, tmp_path: Path) -> None:

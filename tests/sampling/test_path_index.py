@@ -1,6 +1,8 @@
 import json
+import os
 import pickle
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from graphkit.nn import SPAGAN
 from graphkit.ops import shortest_paths
 from graphkit.sampling import PathIndex, ShortestPathLoader
 from graphkit.sampling.path_index import fingerprint, write_block
+from graphkit.training.interrupt import Interrupted
+from graphkit.training.progress import Progress
 from tests.sampling.test_shortest_path_loader import large
 
 
@@ -112,12 +116,24 @@ def test_fingerprints_differ_with_an_edge_its_direction_and_its_cost() -> None:
     assert fingerprint(edges[:, [2, 0, 1]], cost[[2, 0, 1]], 3) == prints[3]
 
 
-def test_shards_write_the_same_files(graph: Data, folder: Path, tmp_path: Path) -> None:
-    first = write_paths(graph, tmp_path / "set", 3, 1.0, block=64, shard="0/2")
-    assert first["did"] == ["block-00000", "block-00002", "block-00004"]
+class Stops(Progress):
+    """Presses Ctrl-C after the first block."""
+
+    def say(self, message: str) -> None:
+        if message.startswith("block"):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def stop_after_a_block(graph: Data, folder: Path) -> None:
+    with pytest.raises(Interrupted):
+        write_paths(graph, folder, 3, 1.0, block=64, progress=Stops())
+
+
+def test_an_interrupted_call_writes_the_same_files(graph: Data, folder: Path, tmp_path: Path) -> None:
+    stop_after_a_block(graph, tmp_path / "set")
     with pytest.raises(FileNotFoundError, match="is incomplete .*run the command that started it again"):
         PathIndex(tmp_path / "set")
-    write_paths(graph, tmp_path / "set", 3, 1.0, block=64, shard="1/2")
+    write_paths(graph, tmp_path / "set", 3, 1.0, block=64)
     files = sorted(path.relative_to(folder) for path in folder.rglob("*.npy"))
     assert len(files) == 30
     for path in [*files, Path("index.json")]:
@@ -137,7 +153,7 @@ def test_what_is_there_is_not_done_again(graph: Data, folder: Path, tmp_path: Pa
 
 
 def test_what_a_killed_writer_has_left_is_removed(graph: Data, folder: Path, tmp_path: Path) -> None:
-    write_paths(graph, tmp_path / "set", 3, 1.0, block=64, shard="0/2")
+    stop_after_a_block(graph, tmp_path / "set")
     left = [tmp_path / "set" / f".block-0000{number}-0123456789ab" for number in (1, 2)]
     for path in left:
         path.mkdir()
@@ -145,7 +161,7 @@ def test_what_a_killed_writer_has_left_is_removed(graph: Data, folder: Path, tmp
     write_block(tmp_path / "set", 1, 64, 64, [])  # another writer of block 1 leaves that of block 2 alone
     assert [path.exists() for path in left] == [False, True]
     shutil.rmtree(tmp_path / "set" / "block-00001")
-    write_paths(graph, tmp_path / "set", 3, 1.0, block=64, shard="1/2")
+    write_paths(graph, tmp_path / "set", 3, 1.0, block=64)
     assert not list((tmp_path / "set").glob(".block-*"))
     assert (tmp_path / "set" / "index.json").read_bytes() == (folder / "index.json").read_bytes()
 

@@ -9,8 +9,6 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from graphkit.training.progress import Progress
-
 
 class Child:
     """A process that calls a function and ends: with 0, or with 1 if an error was raised, whose text it leaves.
@@ -53,18 +51,3 @@ def wait_for(path: Path, seconds: float = 30.0) -> None:
     while not path.exists():
         assert time.monotonic() < limit, f"{path} did not come"
         time.sleep(0.01)
-
-
-class Logged(Progress):
-    """Writes a line into a file when a fit begins, whatever process does it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def start(self, label: str, epochs: int, epoch: int) -> None:
-        with self.path.open("a") as file:
-            file.write(f"{label}\n")
-
-    def lines(self) -> list[str]:
-        """Returns all that began."""
-        return self.path.read_text().splitlines()
