@@ -75,6 +75,7 @@ def test_files_of_a_later_format_are_refused_in_one_line(tmp_path: Path) -> None
         assert "\n" not in str(error.value)
 
 
+@pytest.mark.skipif(not (ROOT / ".github").is_dir(), reason="the source distribution has no workflows")
 def test_there_are_workflows_for_tests_wheels_and_docs() -> None:
     assert [path.stem for path in WORKFLOWS] == ["docs", "tests", "wheels"]
 
