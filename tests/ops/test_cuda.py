@@ -114,6 +114,20 @@ def test_changed_kernels_count_as_untested(tested: Tested) -> None:
     assert not library.loaded and "changed since they were tested" in library.reason
 
 
+def test_an_operator_is_on_where_the_kernel_of_its_schema_is(
+    tested: Tested, native: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_native, "_CUDA", tested(ROW._replace(operator="aggregate")))
+    monkeypatch.setattr(_native, "_ON_CUDA", set())
+    monkeypatch.setattr(_native, "has_cuda_kernel", lambda name: name == "aggregate_sum")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda index=None: (9, 0))
+    with FakeTensorMode():
+        x = torch.empty(1, device="cuda")
+    assert _native.offer("segment_sum") and not _native.serves(x, "segment_sum")
+    assert not _native.serves(x, "aggregate")
+    assert _native.offer("aggregate", schema="aggregate_sum") and _native.serves(x, "aggregate")
+
+
 def test_asked_for_where_nothing_was_tested(tested: Tested, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRAPHKIT_CUDA", "1")
     monkeypatch.setattr(_native, "_CUDA", tested(ROW))
