@@ -9,9 +9,11 @@ import numpy as np
 from graphkit.errors import InputError
 from graphkit.experiments.run_folder import read_environment
 from graphkit.metrics.format_scores import PERCENT, format_score
+from graphkit.metrics.paired_test import paired_test
 from graphkit.report import scores
 from graphkit.report.page import Cell, Note, Page, Section, Table, Tile, draw, reproduce
 from graphkit.report.style import INK, SERIES, new_figure, style
+from graphkit.report.verdict import difference_statement, seed_statements
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,6 +71,7 @@ def continual_page(folder: Path, result: dict[str, Any]) -> Page:
         sections=sections,
         tiles=_tiles(result, percent),
         warnings=protocol.get("notes", []),
+        verdict=_verdict(result, percent),
     )
 
 
@@ -88,6 +91,18 @@ def _tiles(result: dict[str, Any], percent: bool) -> list[Tile]:
     protocol = result["protocol"]
     optimizer = f"{protocol['optimizer']}, weight decay {protocol['weight_decay']:g}"
     return [*tiles, Tile("protocol", protocol["name"], optimizer), *scores.closing_tiles(result)]
+
+
+def _verdict(result: dict[str, Any], percent: bool) -> list[str]:
+    """Returns the statements on the number of seeds and on each strategy against fine-tuning."""
+    statements = seed_statements(result)
+    runs = {name: entry["average_performance"]["runs"] for name, entry in result["strategies"].items()}
+    base = runs.pop("fine-tune", None)
+    for name, values in runs.items():
+        if base is not None and len(values) == len(base):
+            test = paired_test(values, base)._asdict()
+            statements.append(difference_statement(test, "fine-tune", percent, result["maximize"], name))
+    return statements
 
 
 def _strategies(result: dict[str, Any], percent: bool) -> Table:

@@ -23,6 +23,7 @@ from graphkit.report import scores
 from graphkit.report.no_picture import NoPicture, loading
 from graphkit.report.page import Block, Cell, Note, Page, Section, Table, Tile, attempt, draw, reproduce
 from graphkit.report.style import INK, LINE, MUTED, SERIES, new_figure, style
+from graphkit.report.verdict import difference_statement, seed_statements
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,6 +55,7 @@ def distill_page(folder: Path, config: DistillConfig, result: dict[str, Any]) ->
         title=f"Distillation: {networks[0]['model']} to {result['model']} on {result['dataset']}",
         lead=f"{len(networks) - 2} loss(es), run folder {folder.resolve().name}",
         tiles=_tiles(result, percent),
+        verdict=_verdict(result, percent),
         sections=[
             Section("Scores", [_networks(result, percent), meaning]),
             Section(label, [cost]),
@@ -77,6 +79,16 @@ def _tiles(result: dict[str, Any], percent: bool) -> list[Tile]:
         Tile(f"chosen on validation: {name}", scores.spread(chosen["test"], percent), remark),
         Tile("parameters", f"1 / {share:.1f}", "of the teacher's"),
         *scores.closing_tiles(result),
+    ]
+
+
+def _verdict(result: dict[str, Any], percent: bool) -> list[str]:
+    """Returns the statements on the number of seeds and on each loss against the student alone."""
+    tests = {entry["name"]: entry["against_alone"] for entry in result["networks"] if entry["loss"] is not None}
+    return seed_statements(result) + [
+        difference_statement(test, "the student alone", percent, result["maximize"], name)
+        for name, test in tests.items()
+        if test is not None
     ]
 
 

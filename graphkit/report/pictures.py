@@ -7,7 +7,7 @@ import torch
 
 from graphkit.experiments import RunFolder
 from graphkit.metrics.format_scores import PERCENT
-from graphkit.report import collect, collect_clips, collect_paths
+from graphkit.report import collect, collect_clips, collect_paths, links
 from graphkit.report.class_outputs import POINTS as OUTPUTS
 from graphkit.report.class_outputs import calibration, class_outputs_picture
 from graphkit.report.classes import class_tables
@@ -83,7 +83,26 @@ def picture_sections(run: RunFolder) -> list[Section]:
         parts.insert(0, Section("Confidence", attempt(_confidence, run)))
     if dataset.task.endswith("regression") and run.result.get("test"):
         parts.append(Section("Predicted values", attempt(_values, run)))
+    if dataset.level == "link":
+        parts.append(Section("Links", attempt(_links, run)))
     return parts
+
+
+def _links(run: RunFolder) -> list[Block]:
+    """Draws the scores of test edges and negatives, with a table of extreme pairs."""
+    fit = run.best
+    scores = links.test_links(fit)
+    which = "" if fit.path == run.path else f" of {fit.path.name}"
+    caption = (
+        f"Scores of the test pairs{which}. Hard negatives are pairs with many common neighbors; the scores of edges "
+        "and of negatives overlap where the model cannot tell them apart."
+    )
+    figure = links.score_distributions(scores)
+    rows = [[title, pair, f"{score:.3f}"] for title, pair, score in links.link_examples(scores)]
+    return [
+        draw(run.path, figure, "links", "Scores of edges and negatives", caption, wide=True),
+        Folded("Examples", Table(["kind", "nodes", "score"], rows), is_open=True),
+    ]
 
 
 def _confidence(run: RunFolder) -> list[Block]:

@@ -16,8 +16,16 @@ FACTOR_SCORES = {
 }
 _ROWS = {"": "this model", "untrained_": "untrained model", "random_": "random factors"}
 
-#: Titles of the floors of a regression.
-_FLOORS = {"mean": "mean of the training targets", "last-value": "latest earlier target"}
+#: Titles of the floors of a regression and of links.
+_FLOORS = {
+    "mean": "mean of the training targets",
+    "last-value": "latest earlier target",
+    "common-neighbors": "common neighbors",
+    "adamic-adar": "Adamic-Adar",
+    "preferential-attachment": "preferential attachment",
+    "katz": "Katz (paths of up to four edges)",
+    "feature-cosine": "cosine of the features",
+}
 
 SELECTED = {
     "validation": "The epoch was selected on validation items; the test score was computed once, afterwards.",
@@ -77,7 +85,7 @@ def factor_table(result: dict[str, Any]) -> Table | None:
 
 
 def floor_table(result: dict[str, Any]) -> Table | None:
-    """Returns the table of scores and floors of a regression, else ``None``."""
+    """Returns the table of scores and floors, ``None`` without floors."""
     floors = result.get("floors")
     if not floors:
         return None

@@ -1,6 +1,6 @@
 """Verdict of a report: what the scores support, and signs of a failed training."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ def verdict(run: RunFolder, others: Sequence[RunFolder] = ()) -> list[str]:
     Raises:
         InputError: If a run cannot be compared, see :func:`~graphkit.experiments.compare_runs`.
     """
-    statements = [*_seeds(run.result), *(_difference(run, other) for other in others)]
+    statements = [*seed_statements(run.result), *(_difference(run, other) for other in others)]
     statements += [f"{note[:1].upper()}{note[1:]}." for note in run.result.get("notes", ())]
     for check in (_trivial, _factors, _attention):
         statements += _attempt(check, run)
@@ -51,14 +51,14 @@ def _attempt(check: Callable[[RunFolder], list[str]], run: RunFolder) -> list[st
         return []
 
 
-def _seeds(result: dict[str, Any]) -> list[str]:
+def seed_statements(result: Mapping[str, Any]) -> list[str]:
     """Returns the statement on the number of seeds."""
     count = len(result["seeds"])
     if count > 1:
         return []
     if result["selected_on"] == "fold":
         return ["One seed of the folds, whose epoch was chosen on the folds themselves: no claim about unseen graphs."]
-    return ["One seed: no claim about a difference to another model. Repeat it with --seeds 5 or more."]
+    return ["One seed: no claim about differences. Repeat it with --seeds 5 or more."]
 
 
 def _difference(run: RunFolder, other: RunFolder) -> str:
@@ -68,9 +68,25 @@ def _difference(run: RunFolder, other: RunFolder) -> str:
     name = other.config.model.name
     if test is None:
         return f"No seed is shared with {name}: the two runs cannot be compared."
-    gain = test["difference"] if result["maximize"] else -test["difference"]
-    points = " points" if percent else ""
-    change = f"{'Gain' if gain >= 0 else 'Loss'} against {name}: {format_score(abs(gain), percent)}{points}"
+    return difference_statement(test, name, percent, result["maximize"])
+
+
+def difference_statement(
+    test: Mapping[str, Any], name: str, percent: bool, maximize: bool = True, subject: str = ""
+) -> str:
+    """Returns the statement on a paired test.
+
+    Args:
+        test (dict): Fields of a :class:`~graphkit.metrics.PairedTest`.
+        name (str): Name of the second method.
+        percent (bool): Shows fractions as percentage points.
+        maximize (bool, optional): Larger scores are better. (default: ``True``)
+        subject (str, optional): Name of the first method. (default: ``""``)
+    """
+    gain = test["difference"] if maximize else -test["difference"]
+    word = "gain" if gain >= 0 else "loss"
+    word = f"{subject}: {word}" if subject else word.capitalize()
+    change = f"{word} against {name} {format_score(abs(gain), percent)}{' points' if percent else ''}"
     pairs = f"{test['pairs']} shared seed{'' if test['pairs'] == 1 else 's'}"
     if test["p"] is None:
         return f"{change}, {pairs}: no claim."
@@ -92,9 +108,10 @@ def _trivial(run: RunFolder) -> list[str]:
         if absent:
             listed = ", ".join(map(str, absent[:3])) + (f" and {len(absent) - 3} more" if len(absent) > 3 else "")
             statements.append(f"Never predicted: {listed}.")
-    floors, scores, metric = result.get("floors") or {}, result.get("test"), result["metric"]
-    for name, floor in floors.items():
-        value = floor.get(metric)
+    floors, metrics = result.get("floors") or {}, dict.fromkeys((result["metric"], "hard-mrr"))
+    for name, metric in [(name, metric) for metric in metrics for name in floors]:
+        value, scores = floors[name].get(metric), (result.get("scores") or {}).get(metric)
+        scores = result.get("test") if metric == result["metric"] else scores
         if scores and value is not None:
             better = scores["mean"] > value if maximizes(metric) else scores["mean"] < value
             if not better:

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from graphkit.experiments import RunFolder, open_run
-from graphkit.report import collect, collect_paths, report
-from graphkit.report.verdict import verdict
+from graphkit.metrics import paired_test
+from graphkit.report import collect, collect_paths, continual_report, distill_report, report
+from graphkit.report.verdict import difference_statement, verdict
 from tests.fitting import fit
 
 
@@ -78,7 +79,7 @@ def test_uniform_attention(tmp_path: Path) -> None:
 
 def test_reports_of_several_runs_compare_them(plain_run: Path, node_run: Path, factor_run: Path) -> None:
     text = report(plain_run, [node_run, factor_run]).read_text(encoding="utf-8")
-    assert re.search(r"<li>(Gain|Loss) against factorgcn: \d+\.\d+ points, 1 shared seed: no claim.</li>", text)
+    assert re.search(r"<li>(Gain|Loss) against factorgcn \d+\.\d+ points, 1 shared seed: no claim.</li>", text)
     assert "<h3>Comparison</h3>" in text and "Not compared: the runs" in text
     assert "Comparison" not in report(plain_run).read_text(encoding="utf-8")
 
@@ -90,7 +91,22 @@ def test_paired_differences(plain_run: Path, node_run: Path) -> None:
         run.result = {**run.result, "test": test, "seeds": [0, 1, 2]}
     statement = next(text for text in verdict(first, [other]) if "factorgcn" in text)
     assert re.fullmatch(
-        r"Gain against factorgcn: 10\.00 points, p = 0\.00\d, 3 shared seeds: significant at .*", statement
+        r"Gain against factorgcn 10\.00 points, p = 0\.00\d, 3 shared seeds: significant at .*", statement
     )
     other.result["test"]["runs"] = [0.9, 0.7, 0.83]
     assert "not significant" in verdict(first, [other])[0]
+
+
+def test_statements_of_strategies_and_losses() -> None:
+    test = paired_test([0.8, 0.82, 0.83], [0.7, 0.73, 0.72])._asdict()
+    text = difference_statement(test, "fine-tune", percent=True, subject="twp")
+    assert text.startswith("twp: gain against fine-tune 10.00 points, p = 0.00")
+    assert difference_statement(test, "mean", percent=False, maximize=False).startswith("Loss against mean 0.1000, p")
+    result = {"metric": "accuracy", "maximize": True, "seeds": [0, 1, 2], "selected_on": "validation"}
+    runs = {"fine-tune": [0.7, 0.73, 0.72], "twp": [0.8, 0.82, 0.83]}
+    strategies = {name: {"average_performance": {"runs": values}} for name, values in runs.items()}
+    assert continual_report._verdict({**result, "strategies": strategies}, True) == [text]
+    networks = [{"name": "lsp", "loss": {}, "against_alone": test}, {"name": "alone", "loss": None}]
+    networks[1]["against_alone"] = None
+    (statement,) = distill_report._verdict({**result, "networks": networks}, True)
+    assert statement.startswith("lsp: gain against the student alone 10.00 points")
