@@ -28,15 +28,15 @@ MODULES = sorted((ROOT / "graphkit").rglob("*.py"))
 POSIX_MODULES = {"fcntl", "resource", "pwd", "grp", "termios", "tty", "pty", "posix", "syslog", "readline", "curses"}
 POSIX_ATTRIBUTES = {
     "os": {
-        "fork", "forkpty", "getuid", "geteuid", "getgid", "getegid", "getgroups", "getpgid", "setsid", "kill", "killpg",
-        "nice", "sched_getaffinity", "sched_setaffinity", "sysconf", "uname", "statvfs", "mkfifo", "chown", "lchown",
-        "wait", "wait3", "wait4", "waitid", "getloadavg", "register_at_fork", "posix_spawn", "posix_fadvise", "pread",
-        "pwrite", "sendfile", "sync", "fdatasync", "memfd_create", "openpty", "symlink", "link", "O_DIRECTORY",
-        "O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK", "O_SYNC",
+        "fork", "forkpty", "getuid", "geteuid", "getgid", "getegid", "getgroups", "getpgid", "setpgrp", "setsid",
+        "kill", "killpg", "nice", "sched_getaffinity", "sched_setaffinity", "sysconf", "uname", "statvfs", "mkfifo",
+        "chown", "lchown", "wait", "wait3", "wait4", "waitid", "getloadavg", "register_at_fork", "posix_spawn",
+        "posix_fadvise", "pread", "pwrite", "sendfile", "sync", "fdatasync", "memfd_create", "openpty", "symlink",
+        "link", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK", "O_SYNC",
     },
     "signal": {
         "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGHUP", "SIGQUIT", "SIGCHLD", "SIGPIPE", "SIGSTOP", "SIGCONT",
-        "alarm", "setitimer", "pthread_kill", "pthread_sigmask", "sigwait", "siginterrupt",
+        "SIG_UNBLOCK", "SIG_BLOCK", "alarm", "setitimer", "pthread_kill", "pthread_sigmask", "sigwait", "siginterrupt",
     },
     "time": {"tzset"},
     "socket": {"AF_UNIX"},
