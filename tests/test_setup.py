@@ -15,6 +15,8 @@ import pytest
 import setuptools
 from setuptools import Distribution
 
+from graphkit.cli.doctor import _OPTIONAL
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -195,3 +197,12 @@ def test_every_import_of_the_package_is_a_requirement() -> None:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else names
             missing |= {name.split(".")[0] for name in names} - sys.stdlib_module_names - requirements - {"graphkit"}
     assert not missing
+
+
+def test_doctor_lists_every_optional_package_and_all_contains_them() -> None:
+    settings = ConfigParser()
+    settings.read(ROOT / "setup.cfg", encoding="utf-8")
+    extras = {name: set(lines.split()) for name, lines in settings["options.extras_require"].items()}
+    optional = {line for name in extras.keys() - {"docs", "lint", "release", "test", "all"} for line in extras[name]}
+    assert set(_OPTIONAL) == {re.split("[<>=]", line)[0] for line in optional}
+    assert extras["all"] == optional - extras["scatter"]  # takes minutes to compile

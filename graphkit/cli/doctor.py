@@ -11,7 +11,9 @@ import click
 
 from graphkit.screen import echo
 
-_OPTIONAL = ("matplotlib", "ogb", "onnx", "onnxruntime", "onnxscript", "rdkit", "torch-scatter")
+_OPTIONAL = (
+    "matplotlib", "ogb", "onnx", "onnxruntime", "onnxscript", "optuna", "ray", "rdkit", "tensorboard", "torch-scatter"
+)  # fmt: skip
 
 
 @click.command(short_help="Print installed versions, devices and operator backends.")
