@@ -21,6 +21,7 @@ from torch_geometric.nn import (
 )
 from torch_geometric.nn.models import GAT, GCN, GIN, GraphSAGE
 
+import graphkit
 from graphkit.nn import FusedGATConv, accelerate
 from graphkit.ops import backend
 from tests.nn.accelerated import NativeCalls, assert_same, edges_of
@@ -118,6 +119,7 @@ def test_the_copy_shares_parameters_and_the_state_dict():
     assert list(state) == list(other) and all(torch.equal(state[key], other[key]) for key in state)
     assert accelerate(model, inplace=True) is model and type(model.convs[0]) is type(fused.convs[0])
     assert accelerate.report(accelerate(fused)) == accelerate.report(fused)
+    assert str(fused) == str(model) and str(GATConv(7, 5)) == str(accelerate(GATConv(7, 5)))
     x, edge_index = torch.randn(20, 7), edges_of("plain")
     fused.eval()
     for again in (copy.deepcopy(fused), pickle.loads(pickle.dumps(fused))):
@@ -287,3 +289,75 @@ def test_sizes_that_do_not_match_get_the_error_of_pyg():
     edge_index = EdgeIndex(edges_of("plain"), sparse_size=(20, 20))
     with pytest.raises(ValueError, match="expected size 20"):
         accelerate(SAGEConv(7, 5))(torch.randn(21, 7), edge_index)
+
+
+@pytest.mark.parametrize("name", ["gcn, cached", "sage, mean", "gin", "gat", "gatv2"])
+def test_saved_and_converted_models(tmp_path, name):
+    seed_everything(0)
+    model = MODELS[name]().eval()
+    fused, edge_index, x = accelerate(model), edges_of("plain"), torch.randn(20, 7)
+    out = fused(x, edge_index)
+    torch.save(fused, tmp_path / "model.pt")
+    loaded = torch.load(tmp_path / "model.pt", weights_only=False)
+    torch.testing.assert_close(loaded(x, edge_index), out)
+    other = MODELS[name]().eval()
+    other.load_state_dict(fused.state_dict())
+    torch.testing.assert_close(accelerate(other)(x, edge_index), out)
+    changed = accelerate(copy.deepcopy(model)).to("cpu").double()
+    torch.testing.assert_close(changed(x.double(), edge_index), out.double(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["sage, mean", "gin", "gat", "gatv2"])
+def test_other_numbers_of_nodes(name):
+    seed_everything(0)
+    model = MODELS[name]().eval()
+    fused, edge_index = accelerate(model), edges_of("plain")
+    for nodes in (20, 33, 20, 21):
+        x = torch.randn(nodes, 7)
+        torch.testing.assert_close(fused(x, edge_index), model(x, edge_index), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_graphs_without_edges_or_nodes(name):
+    seed_everything(0)
+    model = MODELS[name]().eval()
+    for nodes in (4, 0):
+        x, edge_index = torch.randn(nodes, 7), torch.empty(2, 0, dtype=torch.long)
+        try:
+            out = model(x, edge_index)
+        except Exception:
+            continue  # PyG does not take it either
+        if "cached" in name:
+            model.convs.apply(lambda conv: setattr(conv, "_cached_edge_index", None))
+        torch.testing.assert_close(accelerate(model)(x, edge_index), out)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+def test_export_uses_the_code_of_pyg():
+    model, x, edge_index = SAGEConv(7, 5).eval(), torch.randn(20, 7), edges_of("plain")
+    program = torch.export.export(accelerate(model), (x, edge_index))
+    assert not any("graphkit" in str(node.target) for node in program.graph.nodes)
+    torch.testing.assert_close(program.module()(x, edge_index), model(x, edge_index))
+
+
+class Custom(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = SAGEConv(12, 8), GATConv(8, 3)
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        return self.second(self.first(x, edge_index).relu(), edge_index)
+
+
+def test_models_of_the_user_train_accelerated(tmp_path):
+    seed_everything(0)
+    y, model = torch.arange(60) % 3, Custom()
+    data = Data(x=torch.randn(60, 12) + y[:, None], edge_index=torch.randint(60, (2, 300)), y=y)
+    runs = [
+        graphkit.fit(form, data, epochs=3, output=tmp_path / str(count))
+        for count, form in enumerate((copy.deepcopy(model), accelerate(copy.deepcopy(model))))
+    ]
+    for theirs, ours in zip(*(run.metrics for run in runs), strict=True):
+        assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-3)
+    assert runs[0].evaluate()["test"] == runs[1].evaluate()["test"]
+    assert type(runs[1].model.module.first) is type(accelerate(SAGEConv(7, 5)))

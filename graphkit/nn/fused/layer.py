@@ -46,6 +46,10 @@ class FusedLayer(MessagePassing):
 
     _orig_propagate = _jinja_propagate = propagate  # which PyG sets on a layer when its `explain` changes
 
+    def __repr__(self) -> str:
+        """Returns the text of the layer of PyG."""
+        return super().__repr__().replace("Fused", "", 1)
+
     @classmethod
     def unusual(cls, conv: Any) -> str:
         """Returns which option or state of a layer is not supported; empty if none.
