@@ -45,7 +45,7 @@ def datasets(name: str | None, root: str | None, as_json: bool) -> None:
 
 
 def settings(name: str) -> dict[str, str]:
-    """Returns the options of a data set by its canonical name, or of a user's file, with defaults as text."""
+    """Returns options and defaults as text, without imports for a listed data set."""
     listed = manifest().get("data set", {})
     return (listed[name] if name in listed else describe(name))["settings"]
 
