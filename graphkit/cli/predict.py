@@ -20,10 +20,13 @@ _ROWS, _NAMES, _PROBLEMS = 10, 4, 20
 @click.argument("run", type=click.Path())
 @click.argument("new", nargs=-1, type=click.Path())
 @click.option("--output", default="preds.csv", show_default=True, type=click.Path(), help="Output file, .csv or .json.")
+@click.option("--top", type=int, help="For link prediction: number of new links of each node.")
 @click.option("--device", default="auto", help="Device: auto, cpu, cuda or cuda:N. [default: auto]")
 @click.option("--json", "as_json", is_flag=True, help="Print the predictions as JSON.")
 @click.pass_context
-def predict(ctx: click.Context, run: str, new: tuple[str, ...], output: str, device: str, as_json: bool) -> None:
+def predict(
+    ctx: click.Context, run: str, new: tuple[str, ...], output: str, top: int | None, device: str, as_json: bool
+) -> None:
     """Write predictions of the run folder RUN for its data set, or for NEW data.
 
     There is one row per node, graph or clip, with its id, prediction, probabilities and true value where there is one,
@@ -33,6 +36,9 @@ def predict(ctx: click.Context, run: str, new: tuple[str, ...], output: str, dev
     NEW is a file or folder of graphs in a format of training data, or several graph files; targets may be absent. It is
     read and transformed as the training data. For a model of clips, NEW are folders or files of skeleton clips: .npy,
     .csv, .skeleton (NTU RGB+D) or .json (NW-UCLA, Kinetics); RUN may then also be a file of `graphkit export`.
+
+    For link prediction, NEW is a table of pairs with the columns source and target, and --top gives the new links of
+    each node with the largest scores.
 
     Clips and molecules that cannot be read are reported on standard error and in the output file; the others are
     predicted, and the exit code is 1.
@@ -45,6 +51,8 @@ def predict(ctx: click.Context, run: str, new: tuple[str, ...], output: str, dev
       graphkit predict runs/gin-molecules-001 new.csv --output preds.json
       graphkit predict runs/stigcn-nw-ucla-001 clips/
       graphkit predict model.onnx clips/
+      graphkit predict runs/gcn-cora-001 pairs.csv
+      graphkit predict runs/gcn-cora-001 --top 5
     """
     from graphkit.experiments import open_run
     from graphkit.experiments.predictions import check_output, finite
@@ -59,7 +67,7 @@ def predict(ctx: click.Context, run: str, new: tuple[str, ...], output: str, dev
     else:
         opened = open_run(run)
         paths: Any = new[0] if len(new) == 1 else list(map(Path, new)) or None
-        predictions = opened.predict(paths, device)
+        predictions = opened.predict(paths, device, top)
     problems = {str(item): problem for item, problem in predictions.problems.items()} if new else {}
     for item, problem in list(problems.items())[:_PROBLEMS]:
         text = problem if f"{item}'" in problem else f"{item}: {problem}"
@@ -83,14 +91,19 @@ def predict(ctx: click.Context, run: str, new: tuple[str, ...], output: str, dev
 
 def _table(predictions: "Predictions") -> list[str]:
     """Returns the lines of the printed table."""
+    if predictions.of_pairs:
+        columns = predictions.columns()
+        first = zip(*(values[:_ROWS] for values in columns.values()), strict=True)
+        pairs = [[f"{cell:.4f}" if isinstance(cell, float) else cell for cell in row] for row in first]
+        return _aligned([[*columns], *pairs], len(predictions))
     head = [*(["graph"] if predictions.graph else []), "id"]
     several = predictions.prediction.ndim > 1
     head += [*predictions.names[:_NAMES]] if several else ["prediction", "next"]
     has_target = predictions.target is not None and (not several or len(predictions.names) == 1)
     head += ["target"] if has_target else []
-    rows = [[printable(name) for name in head]]
+    rows: list[list[Any]] = [head]
     for index in range(min(len(predictions), _ROWS)):
-        cells = [*predictions.graph[index : index + 1], predictions.ids[index]]
+        cells: list[Any] = [*predictions.graph[index : index + 1], predictions.ids[index]]
         values = (predictions.prediction if predictions.probability is None else predictions.probability)[index]
         if several:
             cells += [f"{value:.4g}" for value in values[:_NAMES].tolist()]
@@ -101,9 +114,15 @@ def _table(predictions: "Predictions") -> list[str]:
         if has_target:
             target: Any = predictions.target[index]  # type: ignore[index]
             cells.append(f"{target[0]:.4g}".replace("nan", "") if several else str(target))
-        rows.append([printable(cell) for cell in cells])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+        rows.append(cells)
+    return _aligned(rows, len(predictions))
+
+
+def _aligned(table: list[list[Any]], count: int) -> list[str]:
+    """Returns the lines of a table, and the number of rows of all ``count`` that are left."""
+    rows = [[printable(cell) for cell in row] for row in table]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    if len(predictions) > _ROWS:
-        lines.append(f"... and {len(predictions) - _ROWS} more")
+    if count > _ROWS:
+        lines.append(f"... and {count - _ROWS} more")
     return lines

@@ -56,7 +56,7 @@ def _other_metrics(result: dict[str, Any]) -> list[str]:
 
 
 def _floor_table(result: dict[str, Any]) -> list[str]:
-    """Returns the table of the test scores of a regression and of its floors."""
+    """Returns the table of the test scores and of the floors."""
     floors = result.get("floors")
     if not floors:
         return []
@@ -64,9 +64,13 @@ def _floor_table(result: dict[str, Any]) -> list[str]:
     scores = result.get("scores") or {result["metric"]: result["test"]}
     rows = {"model": {key: format_scores(score) for key, score in scores.items()}, **rows}
     names = list(next(iter(floors.values())))
-    lines = [f"  {'test':<20}" + "".join(f"{name:>18}" for name in names)]
-    return lines + [
-        f"  {title:<20}" + "".join(f"{row.get(name, '-'):>18}" for name in names) for title, row in rows.items()
+    table = [["test", *names], *([title, *(row.get(name, "-") for name in names)] for title, row in rows.items())]
+    widths = [max(len(line[column]) for line in table) + 2 for column in range(len(table[0]))]
+    widths = [max(widths[0], 20), *(max(width, 18 if len(names) < 4 else 0) for width in widths[1:])]
+    return [
+        f"  {line[0]:<{widths[0]}}"
+        + "".join(f"{cell:>{width}}" for cell, width in zip(line[1:], widths[1:], strict=True))
+        for line in table
     ]
 
 

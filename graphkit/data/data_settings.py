@@ -56,7 +56,8 @@ class DataSettings(Section):
         if foreign := next((key for key in _OF_OWN if key in given and key not in hints), None):
             owner = "a table of molecules" if foreign == "smiles" else "your own graphs"
             what = f"`data.{foreign}` is an option of {owner}, not of {given.get('name', cls.name)}"
-            raise InputError(f"{what} (got {given[foreign]!r:.80}); leave it out")
+            remedy = f"leave it out, or give {LINKS}" if foreign == "task" else "leave it out"
+            raise InputError(f"{what} (got {given[foreign]!r:.80}); {remedy}")
         texts = {
             key: str(value) for key, value in given.items() if type(value) is int and hints.get(key) in (str, "str")
         }

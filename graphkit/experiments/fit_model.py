@@ -12,7 +12,7 @@ from graphkit.experiments.build_config import build_config, with_model
 from graphkit.experiments.driver import run
 from graphkit.experiments.keywords import train_layer
 from graphkit.experiments.run_folder import RunFolder
-from graphkit.experiments.scheduler import Engine
+from graphkit.experiments.workers import Engine
 from graphkit.nn.model_settings import CUSTOM
 from graphkit.screen import showing_notes
 from graphkit.settings import UNSET
@@ -59,7 +59,8 @@ def fit(
         data (str or Path or Data or list or tuple or networkx.Graph, optional): Registered name of a data set, the
             path of a file or folder, or graphs in memory in one of the forms of :func:`graphkit.load`, which are
             copied into the run folder. (default: ``"factor-graphs"``)
-        task (str, optional): Task of own data, such as ``"regression"``. (default: inferred from the targets)
+        task (str, optional): Task of own data, such as ``"regression"``; or ``"link-prediction"`` for any graph.
+            (default: that of the data, inferred from the targets of own data)
         target (str or list[str], optional): Names of the columns or attributes of own data to predict.
             (default: ``"label"`` or ``"y"``)
         smiles (str, optional): Name of the column of SMILES strings in a table of own molecules.

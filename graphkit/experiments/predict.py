@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from graphkit.data import GraphDataset, load_like
+from graphkit.data.loading import LINKS
 from graphkit.data.schema import SCHEMA, Schema
 from graphkit.errors import InputError
+from graphkit.experiments.predict_links import predict_links
 from graphkit.experiments.predictions import Predictions
 from graphkit.experiments.run_folder import RunFolder
 from graphkit.tasks import Classification, Regression, Task
@@ -22,8 +24,8 @@ from graphkit.training.loop import collect
 from graphkit.training.node_batches import node_loader
 
 
-def predict_run(run: RunFolder, data: Any = None, device: str = "auto") -> Predictions:
-    """Returns the predictions of a run for its data set, or for new graphs.
+def predict_run(run: RunFolder, data: Any = None, device: str = "auto", top: int | None = None) -> Predictions:
+    """Returns the predictions of a run for its data set, or for new graphs or pairs.
 
     Predictions are those of the seed with the best validation score. Under the ten-fold protocol, a graph of the data
     set is predicted by the fold that held it out, with the first seed; for new graphs, the probabilities (or values) of
@@ -34,6 +36,8 @@ def predict_run(run: RunFolder, data: Any = None, device: str = "auto") -> Predi
         data (str, Path or object, optional): New graphs in one of the forms of :func:`graphkit.load`, which may lack
             targets. They are read and transformed as the training data. (default: ``None``, the data set of the run)
         device (str, optional): Device, such as ``"cpu"`` or ``"cuda:0"``. (default: ``"auto"``)
+        top (int, optional): For link prediction, number of new links of each node, see
+            :func:`~graphkit.experiments.predict_links.predict_links`. (default: ``None``)
 
     Raises:
         InputError: If the run is not complete, or the new graphs differ from the training data in their features,
@@ -48,6 +52,10 @@ def predict_run(run: RunFolder, data: Any = None, device: str = "auto") -> Predi
         Predictions(34 items, 4 classes)
     """
     check_complete(run)
+    if run.result["task"] == LINKS:
+        return predict_links(run, data, device, top)
+    if top is not None:
+        raise InputError(f"`top` is for {LINKS} (got {top} for {run.result['task']}); leave it out")
     torch_device = pick_device(device)
     fits: Sequence[RunFolder] = [run.best]
     if run.result["selected_on"] == "fold":

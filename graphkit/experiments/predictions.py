@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -37,6 +37,9 @@ class Predictions:
         notes (tuple[str, ...], optional): Messages about how new data were read. (default: ``()``)
         smiles (tuple[str, ...], optional): SMILES strings of molecules. (default: ``()``)
     """
+
+    #: Whether the items are pairs of nodes.
+    of_pairs: ClassVar[bool] = False
 
     ids: tuple[str | int, ...]
     prediction: np.ndarray
@@ -117,7 +120,8 @@ class Predictions:
             InputError: If the file cannot be written.
         """
         columns = self.columns()
-        for name in [f"probability_{name}" for name in self.names if self.probability is not None]:
+        numbers = ("score", *(f"probability_{name}" for name in self.names if self.probability is not None))
+        for name in [name for name in numbers if name in columns]:
             columns[name] = [None if value is None else f"{value:.6g}" for value in columns[name]]
         with _writing(path):
             write_csv(path, columns, zip(*columns.values(), strict=True))

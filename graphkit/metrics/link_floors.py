@@ -77,9 +77,16 @@ def _cosine(x: Tensor | None, pairs: Tensor) -> Tensor | None:
     """Returns the cosine of the features ``[N, F]``; ``None`` if equal for all pairs."""
     if x is None or not x.is_floating_point():
         return None
-    x = x.to_dense() if x.layout != torch.strided else x
-    result = torch.empty(pairs.size(1), dtype=torch.double)
-    for rows in torch.arange(pairs.size(1)).split(max(1, _ENTRIES // max(1, x.size(1)))):
-        source, target = (x[pairs[end, rows]].double() for end in (0, 1))
-        result[rows] = torch.nn.functional.cosine_similarity(source, target)
-    return result if bool((result != result[:1]).any()) else None
+    if x.layout == torch.sparse_csr:
+        parts = (x.values().float().numpy(), x.col_indices().numpy(), x.crow_indices().numpy())
+        matrix = scipy.sparse.csr_array(parts, shape=(x.size(0), x.size(1)))
+    else:
+        matrix = scipy.sparse.csr_array((x if x.layout == torch.strided else x.to_dense()).float().numpy())
+    norm = np.maximum(np.sqrt(matrix.multiply(matrix).sum(axis=1)), 1e-12)
+    source, target = pairs.numpy()
+    result = np.empty(source.size)
+    size = np.diff(matrix.indptr)
+    for block in np.split(np.arange(source.size), _cuts(size[source] + size[target] + 1)):
+        one, other = source[block], target[block]
+        result[block] = matrix[one].multiply(matrix[other]).sum(axis=1) / (norm[one] * norm[other])
+    return torch.from_numpy(result) if bool((result != result[:1]).any()) else None

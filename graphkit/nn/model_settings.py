@@ -18,8 +18,8 @@ from graphkit.nn.models.link_model import LinkModel
 from graphkit.registry import get_model
 from graphkit.settings import UNSET, Section, Setting, check_keys, section_class, signature_settings
 
-#: Options of the decoder of link prediction, and the default width of embeddings.
-LINK_OPTIONS, CHANNELS = ("decoder", "embedding_channels"), 64
+#: Options of link prediction, and the defaults of decoder and width of embeddings.
+LINK_OPTIONS, DECODER, CHANNELS = ("decoder", "embedding_channels"), "dot", 64
 #: Name of all models of the user.
 CUSTOM = "custom"
 #: Largest width and depth of a model.
@@ -65,7 +65,7 @@ class ModelSettings(Section):
         links = {name: options.pop(name) for name in LINK_OPTIONS if name in options}
         if dataset.level == "link":
             channels = links.get("embedding_channels", CHANNELS)
-            decoder = make_decoder(links.get("decoder", "dot"), channels, dataset.directed)
+            decoder = make_decoder(links.get("decoder", DECODER), channels, dataset.directed)
             return LinkModel(self.make_network(dataset.of_nodes(channels), options), decoder)
         if links:
             name, value = next(iter(links.items()))

@@ -34,6 +34,7 @@ class LinkLoader:
             (default: ``None``)
         nodes (NodeLoader, optional): Loader of subgraphs; ``None`` for the whole graph. (default: ``None``)
         share (RankSlice, optional): Slice of each batch for this rank. (default: ``None``, the full batch)
+        device (torch.device, optional): Device of the whole graph. (default: ``None``, that of the data set)
     """
 
     def __init__(
@@ -44,7 +45,11 @@ class LinkLoader:
         generator: torch.Generator | None = None,
         nodes: NodeLoader | None = None,
         share: RankSlice | None = None,
+        device: torch.device | None = None,
     ) -> None:
+        self.graph = copy(dataset.graphs[0])
+        if nodes is None and device is not None:
+            self.graph.to(device)
         self.dataset, self.ids, self.batch_size, self.generator = dataset, ids, batch_size, generator
         self.subgraphs = None if nodes is None else nodes.subgraphs
         self.share = share or RankSlice()
@@ -93,14 +98,14 @@ class LinkLoader:
         rows, counts = self.share.item(torch.arange(pairs.size(1)))
         pairs, y = pairs[:, rows], y[rows]
         if self.subgraphs is None:
-            batch = copy(self.dataset.graphs[0])
+            batch = copy(self.graph)
             removed = None if hidden is None else hidden[self.pair_of_edge]
         else:
             seeds, pairs = pairs.unique(return_inverse=True)
             batch = self.subgraphs.sample(seeds, torch.Generator().manual_seed(seed + self.share.rank))
             removed = None if hidden is None else hidden[self.pair_of_edge[batch.e_id]]
         if removed is not None and bool(removed.any()):
-            batch = without_edges(batch, removed)
+            batch = without_edges(batch, removed.to(batch.edge_index.device))
         batch.pair_index, batch.y = pairs, y
         return mark_padding(batch, counts)
 

@@ -58,7 +58,7 @@ class Batches:
         self._nodes: NodeLoader | None = None
         self._links: LinkLoader | None = None
         if dataset.level == "link":
-            self._links = LinkLoader(cast(LinkDataset, dataset), ids, batch_size, generator, nodes, share)
+            self._links = LinkLoader(cast(LinkDataset, dataset), ids, batch_size, generator, nodes, share, device)
         elif nodes is not None:
             self._nodes = nodes.over(ids, generator is not None, generator, share)
         elif dataset.is_single_graph:

@@ -8,7 +8,7 @@ from graphkit.data.data_settings import DataSettings
 from graphkit.errors import InputError
 from graphkit.nn import GraphModel
 from graphkit.nn.degree import check_edge_weight
-from graphkit.nn.model_settings import ModelSettings
+from graphkit.nn.model_settings import DECODER, ModelSettings
 from graphkit.registry import get_model, model_names
 from graphkit.sampling import NeighborLoader
 from graphkit.transforms import build
@@ -77,6 +77,17 @@ def unused_weights(settings: ModelSettings, data: DataSettings, model: torch.nn.
         if any(getattr(step, "weight", None) == "edge_weight" for step in steps):
             return ""
     return f"note: {name} uses the edges of {dataset.name}, not their weights; gcn uses both"
+
+
+def direction_note(settings: ModelSettings, dataset: GraphDataset) -> str:
+    """Returns a note on a symmetric decoder for the links of a directed graph."""
+    decoder = settings.given().get("decoder", DECODER)
+    if dataset.level != "link" or not getattr(dataset, "directed", False) or decoder == "mlp":
+        return ""
+    return (
+        f"note: the edges of {dataset.name} are directed, and the decoder {decoder} scores both directions of a pair "
+        "alike; model.decoder=mlp does not"
+    )
 
 
 def _network(model: torch.nn.Module) -> torch.nn.Module:

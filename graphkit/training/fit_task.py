@@ -34,6 +34,8 @@ def fit_task(
     settings = settings or TrainSettings()
     smoothing = settings.label_smoothing if training else 0.0
     task = make_task(dataset.task, settings.metric or dataset.metric, smoothing)
+    if dataset.level == "link" and not task.has_score(dataset.targets()):
+        raise InputError(f"`train.metric` {task.metric} is undefined without hard negatives; set data.hard_negatives")
     if isinstance(task, Regression) and settings.standardize:
         task.standardize(item_targets(dataset, split.train).view(-1, dataset.num_outputs))
     if training and settings.class_weight is not None:

@@ -16,7 +16,7 @@ from graphkit.errors import InputError
 from graphkit.metrics.extra_metrics import extra_metrics
 from graphkit.nn import GraphModel
 from graphkit.training.batches import Batches
-from graphkit.training.build_model import init_model, unused_weights
+from graphkit.training.build_model import direction_note, init_model, unused_weights
 from graphkit.training.callbacks import Callback, CallbackCaller, FitInfo, TrainRow
 from graphkit.training.checkpoint import (
     check_kind,
@@ -165,8 +165,8 @@ class Trainer:
         state = self.communicator.broadcast_from_rank0(self._checkpoint)
         if state is not None:
             self._restore(state)
-        note = unused_weights(self.config.model, self.config.data, self.model, self.dataset)
-        if note:
+        unused = unused_weights(self.config.model, self.config.data, self.model, self.dataset)
+        for note in filter(None, (unused, direction_note(self.config.model, self.dataset))):
             self.progress.say(note)
         for note in self.dataset.notes:
             self.progress.say(f"note: {note}")

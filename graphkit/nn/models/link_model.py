@@ -25,8 +25,6 @@ class LinkModel(GraphModel):
         super().__init__()
         self.network, self.decoder = network, decoder
         self.has_penalty = network.has_penalty
-        self.uses_edges, self.uses_edge_weight = network.uses_edges, network.uses_edge_weight
-        self.uses_paths, self.normalizes_by_degree = network.uses_paths, network.normalizes_by_degree
 
     def inputs(self, data: Data) -> dict[str, Any]:
         """Returns the arguments of ``forward`` for a graph with ``pair_index``."""
