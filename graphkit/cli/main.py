@@ -21,6 +21,7 @@ COMMANDS = {
     "train": "Train a model on a data set.",
     "distill": "Train a student model by knowledge distillation.",
     "continual": "Train on a sequence of tasks (continual learning).",
+    "search": "Search the settings of models, with the same number of trials each.",
     "evaluate": "Evaluate a run from its saved weights.",
     "predict": "Write predictions for the data set of a run, or for new clips.",
     "compare": "Compare runs with paired t-tests.",

@@ -25,25 +25,29 @@ def training_options(dataset: str, recipe: str, output: str, setting: str, seed:
 
     Args:
         dataset (str): Default of ``--dataset``.
-        recipe (str): Name of the recipe that is used by default, such as ``"MODEL-DATASET"``.
+        recipe (str): Name of the recipe that is used by default, such as ``"MODEL-DATASET"``;
+            no option if empty.
         output (str): First part of the name of a new run folder.
         setting (str): Example of ``--set``.
         seed (str, optional): Default of ``--seed``. (default: ``"0"``)
     """
     file = click.Path(exists=True, dir_okay=False)
+    recipe_option = click.option(
+        "--recipe",
+        shell_complete=complete_recipes,
+        help=f"Recipe (see `graphkit recipes`), or none. [default: {recipe}, if it exists]",
+    )
     options = [
         click.option(
             "--dataset",
             shell_complete=complete_datasets,
             help=f"Data set (see `graphkit datasets`), or path of your data. [default: {dataset}]",
         ),
-        click.option("--task", help="Task of your data, such as regression. [default: inferred from the targets]"),
-        click.option("--target", help="Columns or attributes of your data to predict, such as a,b. [default: label]"),
         click.option(
-            "--recipe",
-            shell_complete=complete_recipes,
-            help=f"Recipe (see `graphkit recipes`), or none. [default: {recipe}, if it exists]",
+            "--task", help="Task of your data, such as regression; or link-prediction. [default: that of the data]"
         ),
+        click.option("--target", help="Columns or attributes of your data to predict, such as a,b. [default: label]"),
+        *([recipe_option] if recipe else []),
         click.option(
             "--root", type=click.Path(), help="Folder of raw files. [default: $GRAPHKIT_DATA, else the cache folder]"
         ),

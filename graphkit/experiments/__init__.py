@@ -8,11 +8,13 @@ from graphkit.experiments.driver import resume, run
 from graphkit.experiments.ensemble import ensemble_runs
 from graphkit.experiments.evaluate import evaluate_run
 from graphkit.experiments.fit_model import fit
-from graphkit.experiments.keywords import continual_layer, distill_layer, loss_layer, train_layer
+from graphkit.experiments.keywords import continual_layer, distill_layer, loss_layer, search_layer, train_layer
 from graphkit.experiments.predict import predict_run
 from graphkit.experiments.predictions import Predictions
 from graphkit.experiments.run_folder import ResultFolder, RunFolder, open_run
-from graphkit.experiments.scheduler import Engine, UnitError
+from graphkit.experiments.scheduler import UnitError
+from graphkit.experiments.search import SearchConfig
+from graphkit.experiments.workers import Engine
 from graphkit.experiments.write_paths import write_paths
 from graphkit.training.callbacks import Callback, FitInfo
 from graphkit.training.interrupt import Interrupted
@@ -30,6 +32,7 @@ __all__ = [
     "Predictions",
     "ResultFolder",
     "RunFolder",
+    "SearchConfig",
     "StudentConfig",
     "TensorBoardCallback",
     "TrainConfig",
@@ -50,6 +53,7 @@ __all__ = [
     "predict_run",
     "resume",
     "run",
+    "search_layer",
     "train_layer",
     "write_paths",
 ]

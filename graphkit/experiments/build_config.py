@@ -15,6 +15,7 @@ from graphkit.data.loading import LINKS
 from graphkit.distill.distill_config import DistillConfig, StudentConfig, chosen_losses
 from graphkit.errors import InputError
 from graphkit.experiments.keywords import loss_layer
+from graphkit.experiments.search import SearchConfig
 from graphkit.training.run_files import GIVEN, folder_config
 from graphkit.training.train_config import RunConfig, TrainConfig
 
@@ -36,7 +37,7 @@ def build_config(
     From lowest to highest precedence: defaults, recipe, file, ``set``, layers.
 
     Args:
-        command (str): ``"train"``, ``"distill"`` or ``"continual"``.
+        command (str): ``"train"``, ``"distill"``, ``"continual"`` or ``"search"``.
         layers (dict, optional): Nested mappings of settings; later ones have precedence.
         recipe (str, optional): Name of a recipe, or ``"none"``; if ``None``, the recipe of the model and the data set,
             if there is one. (default: ``None``)
@@ -66,6 +67,10 @@ def build_config(
         recipe = coerce("recipe", given["recipe"], str | None) or NO_RECIPE
     elif recipe is not None:
         recipe = coerce("recipe", recipe, str)
+    if command == "search":
+        if recipe not in (None, NO_RECIPE):
+            raise InputError(f"expected no recipe for a search, got '{recipe}'; give its settings with --set")
+        return SearchConfig.read({**given, "recipe": None})
     if command == "train":
         return _train(given, recipe)
     if command == "distill":
@@ -96,6 +101,8 @@ def config_of_folder(folder: Path) -> RunConfig:
         InputError: If its configuration is invalid.
     """
     content = _with_given_graphs(folder_config(folder), folder)
+    if "trials" in content:
+        return SearchConfig.read(content)
     if "stream" in content:
         return ContinualConfig.read(content)
     if "student" in content:
@@ -150,6 +157,9 @@ def train_config_of(path: Path) -> TrainConfig:
     if config.command == "distill":
         remedy = f"compares several networks; use the run of one of them, such as {path / 'alone'}"
         raise InputError(f"'{path}' is a run of graphkit distill and {remedy}")
+    if isinstance(config, SearchConfig):
+        remedy = f"the run of one model with its chosen settings, such as {path / config.models[0] / 'chosen'}"
+        raise InputError(f"'{path}' is a run of graphkit search; use {remedy}")
     raise InputError(
         f"'{path}' is a run of graphkit {config.command}, and a run of graphkit train is needed here; for its scores "
         f"use: graphkit report {path}"

@@ -14,8 +14,9 @@ from graphkit.distributed.communicator import get_communicator, init_distributed
 from graphkit.errors import InputError
 from graphkit.experiments.build_config import config_of_folder, with_model
 from graphkit.experiments.run_folder import ResultFolder, folder_of
-from graphkit.experiments.scheduler import Engine, run_units
+from graphkit.experiments.scheduler import run_units
 from graphkit.experiments.unit import FitJob, make_experiment
+from graphkit.experiments.workers import Engine
 from graphkit.settings import UNSET
 from graphkit.training.callbacks import Callback, check_callbacks
 from graphkit.training.environment import peak_memory_mb, pick_device
@@ -145,7 +146,7 @@ def _check_callbacks(callbacks: Iterable[Callback], config: RunConfig) -> tuple[
 
 
 def _check_processes(experiment: Experiment, engine: Engine) -> None:
-    """Raises an error in one of several processes of ``torchrun`` for units that run in other processes."""
+    """Raises an error under ``torchrun`` for units that run in other processes."""
     size = get_communicator().world_size
     if size > 1 and not (engine.is_inline and experiment.distributed):
         raise InputError(
@@ -180,7 +181,7 @@ def _run(
 
 
 def _do_units(experiment: Experiment, folder: Path, session: Session) -> None:
-    """Runs the incomplete units in this process, or each in all processes of ``torchrun``."""
+    """Runs the incomplete units in this process, or each in all of ``torchrun``."""
     communicator = get_communicator()
     stop: Interrupted | None = None
     try:
@@ -190,6 +191,7 @@ def _do_units(experiment: Experiment, folder: Path, session: Session) -> None:
                     continue
                 if communicator.all_reduce_max(session.interrupt.raised)[0]:
                     raise Interrupted(0, folder, "interrupted between two fits")
+                experiment.prepare(unit, folder)
                 experiment.fit(unit, folder, session)
     except Interrupted as error:
         stop, error.folder = error, folder  # what is continued is the whole run
@@ -198,7 +200,7 @@ def _do_units(experiment: Experiment, folder: Path, session: Session) -> None:
 
 
 def _is_done(experiment: Experiment, unit: str, folder: Path) -> bool:
-    """Returns whether a unit is complete; raises the error of a damaged file before training."""
+    """Returns whether a unit is complete; raises the error of a damaged file."""
     done = (folder / unit / FIT).is_file()
     if done:
         experiment.read_fit(unit, folder)
@@ -215,7 +217,7 @@ def _send_units(
     engine: Engine,
     keep: Callable[[], None],
 ) -> float:
-    """Runs the incomplete units in other processes, and returns the peak memory of one in MiB."""
+    """Runs the incomplete units in other processes; returns the peak memory in MiB."""
     units = experiment.units()
     for unit in units:
         _is_done(experiment, unit, folder)
@@ -225,4 +227,4 @@ def _send_units(
         engine, device = replace(engine, unit_gpus=gpus), "cuda" if gpus and device != "cpu" else "cpu"
     settings = getattr(experiment.config, "model", None)
     job = FitJob(folder.resolve(), device, callbacks, getattr(settings, "source", UNSET))
-    return run_units(job, units, experiment.needs, engine, progress, interrupt, keep)
+    return run_units(job, units, experiment, engine, progress, interrupt, keep)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from graphkit.config.layers import read_config
 from graphkit.errors import InputError
 
 
@@ -153,4 +154,32 @@ def continual_layer(
         "stream": given(per_task=classes_per_task, tasks=tasks, **stream),
         "train": given(epochs=epochs, lr=lr, batch_size=batch_size),
         **given(protocol=protocol, search=search, seed=seed, seeds=seeds, device=device),
+    }
+
+
+def search_layer(
+    *,
+    models: str | None = None,
+    dataset: str | None = None,
+    trials: int | None = None,
+    space: str | Path | Mapping[str, Any] | None = None,
+    task: str | None = None,
+    target: str | Sequence[str] | None = None,
+    root: str | Path | None = None,
+    split: str | Sequence[float] | None = None,
+    epochs: int | None = None,
+    lr: float | None = None,
+    batch_size: int | None = None,
+    seed: int | None = None,
+    seeds: int | None = None,
+    device: str | None = None,
+) -> dict[str, Any]:
+    """Returns the layer of the keywords of ``graphkit search``."""
+    if isinstance(space, str | Path):
+        space = read_config(space)
+    names = None if models is None else [name.strip() for name in models.split(",") if name.strip()]
+    return {
+        "data": given(name=dataset, root=root, split=split, **_targets(task, target)),
+        "train": given(epochs=epochs, lr=lr, batch_size=batch_size),
+        **given(models=names, trials=trials, space=space, seed=seed, seeds=seeds, device=device),
     }

@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import socket
+import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -15,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from graphkit.errors import InputError, MissingPackageError
-from graphkit.experiments.scheduler import POLL, Engine, Workers
 from graphkit.experiments.unit import Job, Outcome, run_unit
+from graphkit.experiments.workers import POLL, Engine, Workers
 from graphkit.files import write_atomically, write_text
 from graphkit.training.run_files import GIVEN
 
@@ -35,7 +36,7 @@ class RayWorkers(Workers):
     Args:
         job: The job.
         engine: Address, CPUs and GPUs of a unit.
-        needs: Function that returns the units whose files a unit needs.
+        reads: Function that returns the units whose files a unit reads.
 
     Raises:
         MissingPackageError: If Ray is not installed.
@@ -44,9 +45,9 @@ class RayWorkers(Workers):
 
     limit = 2000
 
-    def __init__(self, job: Job, engine: Engine, needs: Callable[[str], Iterable[str]]) -> None:
+    def __init__(self, job: Job, engine: Engine, reads: Callable[[str], Iterable[str]]) -> None:
         self._ray = _import_ray()
-        self._folder, self._done_file, self._needs, self._ships = job.folder, job.done_file, needs, False
+        self._folder, self._done_file, self._reads, self._ships = job.folder, job.done_file, reads, False
         self._connects = not self._ray.is_initialized()
         self._temporary = tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)
         if self._connects:
@@ -124,9 +125,9 @@ class RayWorkers(Workers):
         self._temporary.cleanup()
 
     def _files(self, unit: str) -> dict[str, bytes]:
-        """Returns the files that a unit reads: those of the run, of itself, and of the units that it needs."""
+        """Returns the files that a unit reads: of the run, of itself, of other units."""
         folders = {self._folder}
-        for name in (unit, *self._needs(unit)):
+        for name in (unit, *self._reads(unit)):
             folders |= {self._folder / name, (self._folder / name).parent} if name else set()
         paths = [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
         paths += (self._folder / GIVEN).rglob("*")
@@ -134,16 +135,17 @@ class RayWorkers(Workers):
 
 
 def _contents(folder: Path, paths: Iterable[Path]) -> dict[str, bytes]:
-    """Returns the contents of files by their path in a folder, without those that are being written."""
+    """Returns the contents of complete files by their path in a folder."""
     files = (path for path in paths if path.is_file() and path.suffix != ".part" and path.name != SHARED)
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def _run_on_ray(job: Job, unit: str, threads: int, files: dict[str, bytes] | None) -> Outcome:
-    """Runs a unit in a task of Ray, in the run folder if this machine shares it, else in a copy."""
-    with suppress(AttributeError, OSError):  # Ctrl-C in the terminal of a local Ray is for the driver
-        os.setpgrp()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+    """Runs a unit in a task of Ray, in the run folder or in a copy of it."""
+    if sys.platform != "win32":  # Ctrl-C in the terminal of a local Ray is for the driver
+        with suppress(OSError):
+            os.setpgrp()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     with suppress(OSError):
         if (job.folder / SHARED).read_text(encoding="utf-8") == job.token:
             return run_unit(job, unit, threads)
@@ -163,14 +165,14 @@ def _run_on_ray(job: Job, unit: str, threads: int, files: dict[str, bytes] | Non
 
 
 def _moved(path: str, content: bytes, copy: Path, folder: Path) -> bytes:
-    """Returns the content of a file with the path of the run folder instead of that of a copy."""
+    """Returns the content of a file with the path of the run folder, not the copy's."""
     if not path.endswith((".json", ".yaml")):
         return content
     return content.replace(str(copy).encode(), json.dumps(str(folder))[1:-1].encode())
 
 
 def _set_token() -> None:
-    """Sets a token for a local Ray, which would otherwise write one into the home folder."""
+    """Sets a token for a local Ray, so that Ray writes none into the home folder."""
     variables = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
     if not any(name in os.environ for name in variables) and not (Path.home() / ".ray" / "auth_token").exists():
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)

@@ -1,4 +1,4 @@
-"""Units of work: independent fits, and other pieces of a command that have a file of their result."""
+"""Units of work: independent fits, and other tasks with a result file."""
 
 import secrets
 import traceback
@@ -16,6 +16,7 @@ from graphkit.distill.distill_experiment import DistillExperiment, StudentExperi
 from graphkit.errors import InputError
 from graphkit.experiments.build_config import config_of_folder, with_model
 from graphkit.experiments.run_folder import open_run
+from graphkit.experiments.search import SearchConfig, SearchExperiment
 from graphkit.settings import UNSET
 from graphkit.training.callbacks import Callback
 from graphkit.training.environment import peak_memory_mb, pick_device
@@ -64,7 +65,7 @@ class Job(ABC):
 
     @abstractmethod
     def run(self, unit: str, folder: Path, progress: Progress, interrupt: InterruptFlag) -> float:
-        """Runs a unit, from its last checkpoint if any, and returns the peak memory in MiB."""
+        """Runs a unit from its last checkpoint, and returns the peak memory in MiB."""
 
     def is_done(self, unit: str) -> bool:
         """Returns whether a unit is complete."""
@@ -100,6 +101,8 @@ def make_experiment(config: RunConfig) -> Experiment:
     """Returns the experiment of a configuration."""
     if isinstance(config, ContinualConfig):
         return ContinualExperiment(config)
+    if isinstance(config, SearchConfig):
+        return SearchExperiment(config)
     if isinstance(config, DistillConfig):
         return DistillExperiment(config, open_run)
     if isinstance(config, StudentConfig):
@@ -113,7 +116,7 @@ _latest: list[tuple[str, RunConfig, Experiment]] = []
 
 
 def _experiment_of(token: str, config: RunConfig) -> Experiment:
-    """Returns the experiment of a configuration, the one of the latest unit if it is the same."""
+    """Returns the experiment of a configuration, cached for the latest unit."""
     if not _latest or _latest[0][:2] != (token, config):
         _latest[:] = [(token, config, make_experiment(config))]
     return _latest[0][2]

@@ -12,8 +12,9 @@ from torch_geometric.data import Data
 
 from graphkit.errors import InputError
 from graphkit.experiments.driver import INLINE
-from graphkit.experiments.scheduler import Engine, run_units
+from graphkit.experiments.scheduler import run_units
 from graphkit.experiments.unit import Job
+from graphkit.experiments.workers import Engine
 from graphkit.files import read_json, unfinished, write_json
 from graphkit.nn.paths import lengths_of
 from graphkit.ops import shortest_paths
@@ -63,6 +64,17 @@ class BlockJob(Job):
         counts = write_block(folder, number, first, nodes.numel(), self.search(nodes))
         progress.say(f"{unit}: {sum(counts):,} paths in {time.perf_counter() - begin:.1f} s")
         return peak_memory_mb(torch.device("cpu"))
+
+    def needs(self, unit: str) -> list[str]:
+        """Returns no blocks: all are independent."""
+        return []
+
+    def reads(self, unit: str) -> list[str]:
+        """Returns no blocks."""
+        return []
+
+    def prepare(self, unit: str, folder: Path) -> None:
+        """Does nothing."""
 
     def search(self, nodes: Tensor) -> list[Tensor]:
         """Returns the paths of some nodes, including self paths."""
@@ -128,7 +140,7 @@ def write_paths(
                         raise Interrupted(0, folder)
                     job.run(name, folder, progress, interrupt)
         else:
-            run_units(job, blocks, lambda unit: (), engine, progress, interrupt)
+            run_units(job, blocks, job, engine, progress, interrupt)
     remove_leftovers(folder)
     index = write_index(folder, settings, len(blocks))
     spent = {"seconds": time.perf_counter() - begin, "peak_memory_mb": rounded_mb(peak_memory_mb(torch.device("cpu")))}

@@ -11,6 +11,7 @@ from graphkit.distill.distill_result import check_distill_result
 from graphkit.errors import InputError
 from graphkit.experiments import RunFolder, config_of_folder, open_run
 from graphkit.experiments.compare import compare_runs
+from graphkit.experiments.search import check_search_result
 from graphkit.files import write_text
 from graphkit.metrics.format_scores import PERCENT, format_score
 from graphkit.report import collect, scores
@@ -31,6 +32,7 @@ from graphkit.report.page import (
     settings_table,
 )
 from graphkit.report.pictures import class_section, curves_section, picture_sections
+from graphkit.report.search_report import search_page
 from graphkit.report.style import require_matplotlib, save_png
 from graphkit.report.verdict import verdict
 from graphkit.training.run_files import read_result
@@ -84,6 +86,8 @@ def _page_builder(run: RunFolder | str | Path, others: Sequence[RunFolder | str 
     config = config_of_folder(folder)
     if config.command == "continual":
         return partial(continual_page, folder, _result(folder, "continual", check_continual_result))
+    if config.command == "search":
+        return partial(search_page, folder, _result(folder, "search", check_search_result))
     if isinstance(config, DistillConfig):
         return partial(distill_page, folder, config, _result(folder, "distill", check_distill_result))
     return partial(run_page, open_run(folder), others)

@@ -87,6 +87,13 @@ class Experiment(ABC):
         """Returns the units that must be complete before a unit."""
         return []
 
+    def reads(self, unit: str) -> list[str]:
+        """Returns the units whose files a unit reads."""
+        return self.needs(unit)
+
+    def prepare(self, unit: str, folder: Path) -> None:  # noqa: B027 (most experiments need nothing)
+        """Writes what a unit needs from the results of others, when these are complete."""
+
     @abstractmethod
     def begin(self, folder: Path, device: torch.device) -> None:
         """Writes the configuration and the environment, or checks existing ones.

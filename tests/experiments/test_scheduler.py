@@ -11,8 +11,9 @@ import pytest
 
 from graphkit.errors import InputError
 from graphkit.experiments import Engine, UnitError, scheduler
-from graphkit.experiments.scheduler import Workers, run_units
+from graphkit.experiments.scheduler import run_units
 from graphkit.experiments.unit import FitJob, Outcome, run_unit
+from graphkit.experiments.workers import Workers
 from graphkit.training.interrupt import Interrupted
 from graphkit.training.progress import LineProgress, Progress
 
@@ -70,15 +71,17 @@ class Case:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder, self.said, self.interrupt = folder, Said(), SimpleNamespace(raised=False)
         self.patch = monkeypatch
+        self.prepared: list[str] = []
 
     def __call__(
         self, units: Iterable[str], script: Script = lambda unit, time: DONE, needs: dict[str, list[str]] | None = None
     ) -> float:
         self.workers = Pretended(self.folder, script)
         self.patch.setattr(scheduler, "_start", lambda *_: self.workers)
-        of_unit = (needs or {}).get
+        plan = SimpleNamespace(needs=lambda unit: (needs or {}).get(unit, []), reads=None)
+        plan.prepare = lambda unit, folder: self.prepared.append(unit)
         return run_units(
-            FitJob(self.folder), units, lambda unit: of_unit(unit, []), Engine(jobs=2), self.said,
+            FitJob(self.folder), units, plan, Engine(jobs=2), self.said,
             self.interrupt,  # type: ignore[arg-type]
         )  # fmt: skip
 
@@ -90,7 +93,12 @@ def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
 
 def test_units_that_others_need_are_first(case: Case) -> None:
     peak = case(["c", "a", "b", "d"], needs={"c": ["a", "b"], "d": ["c"]})
-    assert case.workers.log == ["a", "b", "c", "d"] and case.workers.most == 2 and case.workers.closed and peak == 7.0
+    assert (
+        case.workers.log == case.prepared == ["a", "b", "c", "d"]
+        and case.workers.most == 2
+        and case.workers.closed
+        and peak == 7.0
+    )
 
 
 def test_complete_units_are_not_run_again(case: Case) -> None:

@@ -19,6 +19,7 @@ from graphkit.nn.models.graph_model import (
     refuse_readout_of_nodes,
 )
 from graphkit.nn.options import check_flags, check_like
+from graphkit.nn.search_space import Choice
 from graphkit.nn.sparse import drop, full_precision
 
 
@@ -52,6 +53,7 @@ class Baseline(GraphModel):
 
     #: PyG classes that accept the options.
     layers: ClassVar[tuple[type, ...]] = (PyGMLP,)
+    search_space = {**GraphModel.search_space, "model.hidden_channels": Choice((16, 32, 64, 128))}
     #: Defaults of :meth:`from_data` for graph-level tasks.
     graph_defaults: ClassVar[dict[str, Any]] = {
         "num_layers": 4, "readout": "mean", "dropout": 0.0, "batch_norm": True,

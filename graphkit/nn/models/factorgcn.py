@@ -26,6 +26,7 @@ from graphkit.nn.models.graph_model import (
 )
 from graphkit.nn.options import check_choice, check_flags, check_numbers, checked_list
 from graphkit.nn.pca_init import pca_init
+from graphkit.nn.search_space import Choice, Interval
 from graphkit.nn.sparse import drop
 from graphkit.registry import register_model
 
@@ -95,6 +96,10 @@ class FactorGCN(GraphModel):
     has_penalty = True
     returns_factors = True
     extra_metrics = ("factors",)
+    search_space = {
+        **GraphModel.search_space, "model.hidden_channels": Choice((32, 64, 128)),
+        "model.discriminator": Interval(0.0, 1.0),
+    }  # fmt: skip
 
     def __init__(
         self,

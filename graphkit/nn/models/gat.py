@@ -15,6 +15,7 @@ from graphkit.nn.accelerate import accelerate
 from graphkit.nn.conv.fused_gat_conv import HeadMeanLinear
 from graphkit.nn.models.baseline import Baseline
 from graphkit.nn.options import check_counts, check_flags, check_shares
+from graphkit.nn.search_space import Choice
 from graphkit.registry import register_model
 
 
@@ -48,6 +49,7 @@ class GAT(Baseline):
     """
 
     layers = (GATConv, PyGGAT)
+    search_space = {**Baseline.search_space, "model.heads": Choice((1, 4, 8))}
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ from torch_geometric.utils import scatter
 
 from graphkit.errors import InputError, InputTypeError
 from graphkit.nn.options import DEEPEST, check_counts, check_shares
+from graphkit.nn.search_space import TRAINING, Interval, SearchSpace
 from graphkit.ops._segments import widen
 
 READOUTS = ("mean", "sum", "max")
@@ -46,6 +47,8 @@ class GraphModel(torch.nn.Module):
     #: Kind of the items that ``forward`` takes; must equal :attr:`~graphkit.data.GraphDataset.holds` of a data set.
     reads: ClassVar[Literal["graphs", "skeleton clips"]] = "graphs"
     has_penalty = False
+    #: Domains of the settings that ``graphkit search`` varies, by key of the configuration.
+    search_space: ClassVar[SearchSpace] = {**TRAINING, "model.dropout": Interval(0.0, 0.8)}
     #: Names of the metrics in addition to that of the task, see :mod:`graphkit.metrics.extra_metrics`.
     extra_metrics: ClassVar[tuple[str, ...]] = ()
     #: ``forward`` takes ``return_factors`` and returns the coefficients ``[E, M]`` of every layer.

@@ -22,6 +22,7 @@ from graphkit.nn.models.graph_model import (
 )
 from graphkit.nn.options import WIDEST, check_counts, check_flags
 from graphkit.nn.paths import attention_cost, has_paths, paths_of, put_paths, with_self_loops
+from graphkit.nn.search_space import Choice
 from graphkit.nn.sparse import drop
 from graphkit.ops import path_attention, shortest_paths
 from graphkit.registry import register_model
@@ -88,6 +89,10 @@ class SPAGAN(GraphModel):
     """
 
     uses_paths = True
+    search_space = {
+        **GraphModel.search_space, "model.hidden_channels": Choice((16, 32, 64, 128)), "model.heads": Choice((1, 4, 8)),
+        "model.ratio": Choice((0.5, 1.0)),
+    }  # fmt: skip
 
     phase: Tensor
     guide_weight: Tensor

@@ -1,0 +1,81 @@
+"""Report of a search: budget, trials, chosen settings and test scores."""
+
+from pathlib import Path
+from typing import Any
+
+from graphkit.experiments.run_folder import read_environment
+from graphkit.metrics.format_scores import PERCENT, format_score
+from graphkit.report import scores
+from graphkit.report.page import Cell, Note, Page, Section, Table, Tile, reproduce
+
+_MEANING = (
+    "Every model has the same number of trials over its own search space, and all trials have one seed. The settings "
+    "with the best validation score are trained with other seeds; only these have a test score here. The difference is "
+    "the test score minus that of the model with the best validation score, per seed, and p is the p-value of a paired "
+    "t-test, not corrected for the number of models."
+)
+
+
+def search_page(folder: Path, result: dict[str, Any]) -> Page:
+    """Builds the page of a ``search`` run from its result."""
+    percent, count = result["metric"] in PERCENT, result["trials"]
+    tiles = [
+        Tile(name, scores.spread(entry["test"], percent), f"test {result['metric']}")
+        for name, entry in result["models"].items()
+    ]
+    head = ["trial", "settings", "validation", "time", ""]
+    trials = [Table(head, _trials(entry, percent), name) for name, entry in result["models"].items()]
+    command = "graphkit search --config config.yaml --output again"
+    return Page(
+        title=f"Search on {result['dataset']}: {', '.join(result['models'])}",
+        lead=f"{count} trials for each model, run folder {folder.resolve().name}",
+        tiles=[*tiles, *scores.closing_tiles(result)],
+        sections=[
+            Section("Test scores", [_models(result, percent), Note(_MEANING)]),
+            Section("Chosen settings", [_chosen(result, percent)]),
+            Section("Trials", trials),
+            Section("Reproduce", reproduce(folder, command, read_environment(folder))),
+        ],
+    )
+
+
+def _models(result: dict[str, Any], percent: bool) -> Table:
+    head = ["model", "test", "validation", "difference", "p", "better", "parameters", "trials", "time"]
+    rows: list[list[Cell]] = []
+    for name, entry in result["models"].items():
+        paired = entry["against_best"]
+        cells: list[Cell] = ["best" if name == result["chosen"] else None, None, None]
+        if paired is not None:
+            wins = paired["wins" if result["maximize"] else "losses"]
+            p = None if paired["p"] is None else f"{paired['p']:.4f}"
+            cells = [format_score(paired["difference"], percent, sign=True), p, f"{wins} of {paired['pairs']}"]
+        both = [scores.spread(entry[key], percent) for key in ("test", "validation")]
+        costs: list[Cell] = [entry["parameters"], len(entry["trials"]), scores.duration(entry["seconds"])]
+        rows.append([name, *both, *cells, *costs])
+    return Table(head, rows)
+
+
+def _chosen(result: dict[str, Any], percent: bool) -> Table:
+    """Returns the chosen settings, and those that half of the trials would choose."""
+    rows: list[list[Cell]] = []
+    for name, entry in result["models"].items():
+        for budget, number in ((result["trials"], entry["chosen"]), (result["trials"] // 2, entry["half"])):
+            if number is not None:
+                trial = entry["trials"][number]
+                score = format_score(trial["validation"], percent)
+                rows.append([name, budget, number, _settings(trial["options"]), score])
+    return Table(["model", "budget in trials", "trial", "settings", "validation"], rows)
+
+
+def _trials(entry: dict[str, Any], percent: bool) -> list[list[Cell]]:
+    rows: list[list[Cell]] = []
+    for number, trial in enumerate(entry["trials"]):
+        score = None if trial["validation"] is None else format_score(trial["validation"], percent)
+        chosen = "chosen" if number == entry["chosen"] else ""
+        rows.append([str(number), _settings(trial["options"]), score, scores.duration(trial["seconds"]), chosen])
+    return rows
+
+
+def _settings(options: dict[str, Any]) -> str:
+    """Returns settings as text, numbers with three digits."""
+    return ", ".join(f"{key}={f'{v:.3g}' if isinstance(v, float) else v}" for key, v in options.items())
