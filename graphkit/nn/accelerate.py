@@ -59,10 +59,10 @@ def accelerate(model: ModelType, inplace: bool = False) -> ModelType:
         ['GCNConv', 'GCNConv']
 
     Notes:
-        - A layer uses PyG's own code whenever the fused operators do not apply: on CUDA tensors, in half precision,
-          under autocast or ``torch.compile``, for ``SparseTensor`` and ``torch.sparse`` adjacencies, while an explainer
-          is active or hooks on messages are registered, and with ``flow="target_to_source"``, decomposed layers or
-          other aggregations.
+        - A layer uses PyG's own code whenever the fused operators do not apply: on CUDA tensors where the kernels
+          are not in use, in half precision, under autocast or ``torch.compile``, for ``SparseTensor`` and
+          ``torch.sparse`` adjacencies, while an explainer is active or hooks on messages are registered, and with
+          ``flow="target_to_source"``, decomposed layers or other aggregations.
           Subclasses and layers with replaced methods are not changed at all.
         - Plain edges are grouped at each call; the groups of an :class:`~torch_geometric.EdgeIndex` are kept with it.
         - The gradient of a maximum that is exactly 0 is divided between equal messages; PyG also gives a part of it to

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 from torch._subclasses import FakeTensorMode
+from torch_geometric.nn import SAGEConv
 
 from graphkit.errors import InputError
+from graphkit.nn import accelerate
+from graphkit.nn.fused import layer
 from graphkit.ops import _cuda, _native
 from graphkit.ops._cuda import CudaLibrary, KernelRecord
 
@@ -126,6 +129,25 @@ def test_an_operator_is_on_where_the_kernel_of_its_schema_is(
     assert _native.offer("segment_sum") and not _native.serves(x, "segment_sum")
     assert not _native.serves(x, "aggregate")
     assert _native.offer("aggregate", schema="aggregate_sum") and _native.serves(x, "aggregate")
+
+
+def test_accelerated_layers_run_on_kernels_that_are_on(
+    tested: Tested, native: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_native, "_CUDA", tested(ROW._replace(operator="aggregate")))
+    monkeypatch.setattr(_native, "_ON_CUDA", {"aggregate"})
+    monkeypatch.setattr(layer, "has_values", lambda tensor: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda index=None: (9, 0))
+    conv = accelerate(SAGEConv(4, 4))
+    with FakeTensorMode():
+        x, edge_index = torch.empty(3, 4, device="cuda"), torch.empty(2, 5, dtype=torch.int64, device="cuda")
+        half = x.half()
+    assert layer.fits(conv, x, edge_index) and not layer.fits(conv, half, edge_index)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda index=None: (8, 0))
+    assert not layer.fits(conv, x, edge_index)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda index=None: (9, 0))
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda device: device == "cuda")
+    assert not layer.fits(conv, x, edge_index)
 
 
 def test_asked_for_where_nothing_was_tested(tested: Tested, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,16 @@ from reporting import DEVICE, END, Reporter, Row, leave_if_broken
 
 from tests.ops.cuda import launchers
 
-FILES = ("operators", "runtime", "segments", "aggregate", "factor_aggregate", "path_attention", "similarity")
+FILES = (
+    "operators",
+    "runtime",
+    "segments",
+    "aggregate",
+    "factor_aggregate",
+    "path_attention",
+    "similarity",
+    "accelerate",
+)
 LIMIT = 60.0  # seconds for a test; the first one that is compiled may take half of them
 
 

@@ -12,6 +12,7 @@ from torch_geometric.utils import add_self_loops, remove_self_loops
 from graphkit.nn.fused.layer import FusedLayer, fits, plain_edges, sizes_of
 from graphkit.ops import path_attention, segment_softmax
 from graphkit.ops._calls import call_native
+from graphkit.ops._native import serves
 from graphkit.ops._neighbors import KEEP, REPLACE, Neighbors, group_neighbors, transposed
 from graphkit.ops._pair_score import pair_score
 from graphkit.ops.aggregate import sum_over
@@ -41,7 +42,7 @@ class Attention:
                 loops = REPLACE
         groups = group_neighbors(edge_index, *sizes, False, loops, places=ordered)
         sources = groups.rows[: int(groups.ptr[-1]), 0]
-        rows = torch.stack([sources, torch.arange(sources.numel(), dtype=torch.int32)], dim=1)
+        rows = torch.stack([sources, torch.arange(sources.numel(), dtype=torch.int32, device=x.device)], dim=1)
         self.neighbors = Neighbors(groups.ptr, rows)
         if torch.is_grad_enabled():
             self.neighbors = Neighbors(groups.ptr, rows, *transposed(groups.ptr, rows, sizes[0]))
@@ -106,7 +107,7 @@ class FusedGATConv(FusedLayer, GATConv):
         elif target is not None:
             from_target = (self.lin_dst if self.lin is None else self.lin)(target).view(shape)
         term = None if target is None else (from_target * self.att_dst).sum(dim=-1)
-        if shared and edge_attr is None and term is not None:
+        if shared and edge_attr is None and term is not None and _suits_path_attention(from_source):
             return _finish(self, target, _attend(self, from_source, term, edge_index))
         attention = Attention(self, edge_index, edge_attr, sizes, from_source)
         scores = _sum_of_ends((from_source * self.att_src).sum(dim=-1), term, attention, sizes[1])
@@ -115,6 +116,11 @@ class FusedGATConv(FusedLayer, GATConv):
             vectors = (maps * self.att_edge.squeeze(0).unsqueeze(-1)).sum(dim=1)  # of both maps of a head
             scores = scores + attention.edge_attr.view(scores.size(0), -1) @ vectors.t()
         return _finish(self, target, attention(leaky_relu(scores, self.negative_slope), from_source))
+
+
+def _suits_path_attention(h: Tensor) -> bool:
+    """Returns whether `path_attention` takes less time than the softmax of scores and a sum."""
+    return serves(h, "path_attention") and (h.is_cuda or h.size(2) <= 16)
 
 
 def _sum_of_ends(source: Tensor, target: Tensor | None, attention: Attention, num_targets: int) -> Tensor:
@@ -137,7 +143,7 @@ def _attend(conv: GATConv, h: Tensor, target: Tensor, edge_index: Tensor) -> Ten
         return out
     groups = group_neighbors(edge_index, nodes, nodes, False, REPLACE if conv.add_self_loops else KEEP)
     sources = groups.rows[: int(groups.ptr[-1]), 0]
-    paths = torch.stack([sources, torch.arange(sources.numel(), dtype=torch.int32)])
+    paths = torch.stack([sources, torch.arange(sources.numel(), dtype=torch.int32, device=h.device)])
     attention = torch.ops.graphkit.path_attention
     return call_native(
         attention, h, conv.att_src[0], target, None, groups.ptr, paths, False, conv.negative_slope, False

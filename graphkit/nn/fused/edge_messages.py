@@ -13,7 +13,7 @@ from graphkit.ops import segment_sum
 from graphkit.ops._neighbors import Neighbors, group_neighbors, transposed
 from graphkit.ops.aggregate import max_over, sum_over
 
-_BLOCK = 2**12  # edges
+_BLOCK = 2**12  # edges, in the cache of a processor
 
 
 class Messages:
@@ -147,7 +147,9 @@ class _SumOfRelus(torch.autograd.Function):
 def _blocks(ptr: Tensor) -> list[tuple[slice, slice]]:
     """Returns slices of nodes, and of the edges that are grouped by them."""
     last = ptr.numel() - 1
-    starts = torch.searchsorted(ptr[:-1], torch.arange(0, int(ptr[-1]), _BLOCK)).clamp(max=last)
+    block = _BLOCK if ptr.device.type == "cpu" else 2**20
+    steps = torch.arange(0, int(ptr[-1]), block, device=ptr.device)
+    starts = torch.searchsorted(ptr[:-1], steps).clamp(max=last)
     nodes = sorted({0, *starts.tolist(), last})
     ends = ptr[nodes].tolist()
     return [(slice(*nodes[i : i + 2]), slice(*ends[i : i + 2])) for i in range(len(nodes) - 1)]

@@ -12,7 +12,7 @@ from torch_geometric.nn import Linear, MessagePassing
 from graphkit.nn.hooks import has_listeners
 from graphkit.ops import aggregate
 from graphkit.ops._arguments import has_values
-from graphkit.ops._native import has_native, serves
+from graphkit.ops._native import NATIVE_TYPES, has_native, serves
 
 SUMS = ("sum", "add")
 REDUCTIONS = (*SUMS, "mean", "max", "min")
@@ -89,11 +89,11 @@ def fits(conv: FusedLayer, x: Any, edge_index: Any) -> bool:
         and edge_index.size(0) == 2
         and edge_index.dtype in (torch.int64, torch.int32)
         and has_native("aggregate_sum")
-        and x.device.type == "cpu"
         and edge_index.device == x.device
+        and x.dtype in NATIVE_TYPES
         and serves(x, "aggregate")
         and has_values(edge_index)
-        and not torch.is_autocast_enabled("cpu")
+        and not torch.is_autocast_enabled(x.device.type)
         and not conv.unusual(conv)
     )
 
