@@ -1,6 +1,7 @@
 """List of named data sets and their raw files, without importing PyTorch."""
 
 import atexit
+import logging
 import os
 import shutil
 import tempfile
@@ -209,18 +210,23 @@ def resolve_root(root: str | os.PathLike[str] | None) -> Path | None:
 def cache_folder() -> Path:
     """Returns the cache folder: ``GRAPHKIT_CACHE``, or ``~/.cache/graphkit``.
 
-    If it is not writable, a temporary folder is used until the process ends.
+    If it is not writable, a temporary folder is used until the process ends, and a warning is logged.
     """
     wanted = Path(os.environ.get("GRAPHKIT_CACHE") or "~/.cache/graphkit").expanduser()
     try:
         wanted.mkdir(parents=True, exist_ok=True)
     except OSError:
-        return _temporary_cache()
-    return wanted if os.access(wanted, os.W_OK | os.X_OK) else _temporary_cache()
+        return _temporary_cache(wanted)
+    return wanted if os.access(wanted, os.W_OK | os.X_OK) else _temporary_cache(wanted)
 
 
 @cache
-def _temporary_cache() -> Path:
+def _temporary_cache(wanted: Path) -> Path:
+    logging.getLogger("graphkit.data").warning(
+        "the cache folder '%s' is not writable: downloaded and processed files are lost when the process ends; "
+        "set GRAPHKIT_CACHE to a folder that is",
+        wanted,
+    )
     folder = tempfile.mkdtemp(prefix="graphkit-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Path(folder)

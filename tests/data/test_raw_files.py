@@ -64,11 +64,15 @@ def test_without_links_the_files_are_copied(root: Path, monkeypatch: pytest.Monk
     assert read_raw(Request("member-3", SOURCE, root), reader) == "first second"
 
 
-def test_an_unwritable_cache_is_replaced_by_a_temporary_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unwritable_cache_is_replaced_by_a_temporary_one_with_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("GRAPHKIT_CACHE", str(tmp_path / "file" / "cache"))
-    assert cache_folder().is_dir()
+    assert cache_folder().is_dir() and cache_folder() == cache_folder()
     assert tmp_path not in cache_folder().parents
+    (message,) = caplog.messages
+    assert str(tmp_path / "file" / "cache") in message and "set GRAPHKIT_CACHE" in message and "\n" not in message
 
 
 def test_the_error_names_the_file_the_folder_and_the_address(tmp_path: Path) -> None:
