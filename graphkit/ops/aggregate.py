@@ -305,7 +305,8 @@ def _setup_move(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 
 def _move_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    return _move_rows(grad, *ctx.saved_tensors, back=not ctx.back), None, None
+    (rows,) = ctx.saved_tensors
+    return _move_rows(grad, rows, back=not ctx.back), None, None
 
 
 if _NATIVE:
