@@ -31,7 +31,7 @@ def graph(**attributes: Any) -> Data:
 
 def make(name: str, **options: Any) -> GraphModel:
     torch.manual_seed(0)
-    return get_model(name)(5, 3, hidden_channels=8, **options).double()
+    return get_model(name)(5, 3, **{"hidden_channels": 8, **options}).double()
 
 
 def operators(model: GraphModel, data: Data) -> set[str]:
@@ -85,17 +85,19 @@ def test_batches_of_nodes_run_on_the_fused_operators() -> None:
         ("gcn", GCN, {"normalize": False}),
         ("gcn", GCN, {"aggr": "mean"}),
         ("gat", GAT, {"heads": 2, "v2": True}),
+        ("gat", GAT, {"heads": 1, "hidden_channels": 24}),
     ],
 )
 @pytest.mark.parametrize("weighted", [False, True])
 def test_results_are_those_of_pyg(name: str, peer: type, options: dict[str, Any], weighted: bool) -> None:
-    model, data = make(name, dropout=0.0, **options), graph()
+    model, data, options = make(name, dropout=0.0, **options), graph(), dict(options)
     if weighted and not model.uses_edge_weight:
         return
     if weighted:
         data.edge_weight = torch.rand(120, dtype=torch.float64)
     act = {"act": "elu"} if name == "gat" else {}
-    plain = peer(5, 8, 2, 3, **act, **options).double()
+    widths = 5, options.pop("hidden_channels", 8), 2, 3
+    plain = peer(*widths, **act, **options).double()
     plain.load_state_dict(model.body.state_dict())
     inputs = {"x": data.x, "edge_index": data.edge_index.as_tensor()}
     inputs |= {"edge_weight": data.edge_weight} if weighted else {}
