@@ -19,7 +19,6 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / "build" / "matrix"
 CORE = ("ops", "nn", "config", "metrics", "sampling", "transforms", "cli")
-OLDEST_NATIVE = (2, 10)
 
 
 class Row(NamedTuple):
@@ -32,7 +31,7 @@ class Row(NamedTuple):
 
 
 ROWS = (
-    Row("3.11", "2.6.0", "2.6.0", lowest=True),
+    Row("3.11", "2.10.0", "2.7.0", lowest=True),
     Row("3.11", "2.13.0", "2.8.1"),
     Row("3.12", "2.10.0", "2.7.0"),
     Row("3.13", "2.15.0", "2.8.1"),
@@ -83,8 +82,7 @@ def check(row: Row) -> str:
     call(uv, "pip", "install", *options, "pyg-graphkit[test]")
 
     report = json.loads(call(folder / "env/bin/graphkit", "doctor", "--json", folder=folder).splitlines()[-1])
-    native = tuple(map(int, row.torch.split(".")[:2])) >= OLDEST_NATIVE
-    if report["backend"] != ("native" if native else "torch"):
+    if report["backend"] != "native":
         raise Failure(f"doctor reports {report['backend']}: {report['operators'][0]['reason']}")
     call(folder / "env/bin/graphkit", "train", "--model", "gcn", "--dataset", "karate", folder=folder)
     call(folder / "env/bin/graphkit", "report", "runs/gcn-karate-001", folder=folder)
