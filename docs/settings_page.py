@@ -21,7 +21,7 @@ from graphkit.continual.continual_config import (
     stream_options,
 )
 from graphkit.data import GraphDataset, user
-from graphkit.data.data_settings import DataSettings
+from graphkit.data.data_settings import DataSettings, LinkDataSettings
 from graphkit.data.loading import option_settings
 from graphkit.data.user import clips, molecules
 from graphkit.distill.distill_config import DistillConfig, LossSettings, NetworkSettings, loss_settings_class
@@ -223,6 +223,12 @@ def data() -> str:
     return table(of_section(DataSettings, "data."))
 
 
+def links() -> str:
+    """Returns the settings of the data of link prediction."""
+    others = [field.name for field in fields(DataSettings) if field.name != "split"]
+    return table(of_section(LinkDataSettings, "data.", others))
+
+
 def own_data() -> str:
     """Returns the settings of files of the user."""
     of_graphs = table(of_options(user.own_options(), "data.", user._read))
@@ -293,7 +299,7 @@ def continual() -> str:
 #: Tables by the name that a page asks for them by.
 TABLES: dict[str, Callable[[], str]] = {
     table.__name__: table
-    for table in (common, learning, batches, models, data, own_data, datasets, distill, continual)
+    for table in (common, learning, batches, models, data, links, own_data, datasets, distill, continual)
 }  # fmt: skip
 
 

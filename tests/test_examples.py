@@ -46,6 +46,13 @@ def test_own_data(tmp_path: Path) -> None:
     assert (tmp_path / "preds.csv").read_text().count("member-") == 120
 
 
+@pytest.mark.extended
+def test_link_prediction(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert example("link_prediction").main(str(tmp_path)) > 0.65  # pairs of one club are a third of all pairs
+    assert (tmp_path / "new_links.csv").read_text().startswith("source,target,score")
+    assert "preferential-attachment" in capsys.readouterr().out
+
+
 def test_continual_learning_in_a_loop_of_ones_own(capsys: pytest.CaptureFixture[str]) -> None:
     scores = example("continual_own_loop").main(size=20, epochs=10)
     assert set(scores) == {"FineTune", "TWP"} and min(scores.values()) > 0.5  # of two classes, guessing gets one half

@@ -119,7 +119,7 @@ def _table(predictions: "Predictions") -> list[str]:
 
 
 def _aligned(table: list[list[Any]], count: int) -> list[str]:
-    """Returns the lines of a table, and the number of rows of all ``count`` that are left."""
+    """Returns the lines of a table, with the number of rows that are left out."""
     rows = [[printable(cell) for cell in row] for row in table]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

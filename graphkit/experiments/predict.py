@@ -79,7 +79,7 @@ def check_complete(run: RunFolder) -> None:
 
 
 def _with_schema(fit: RunFolder) -> RunFolder:
-    """Returns a fit with a data set of the schema of its training data, which need not be there.
+    """Returns a fit with a data set of the schema of its training data.
 
     Fits of earlier versions have no schema; they load the training data.
 

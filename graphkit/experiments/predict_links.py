@@ -119,7 +119,7 @@ def _check_top(top: int, data: Any, num_nodes: int) -> None:
 
 @torch.no_grad()
 def embed_nodes(model: LinkModel, dataset: LinkDataset, batch_size: int | None, device: torch.device) -> Tensor:
-    """Returns the embeddings of all nodes ``[N, C]``, in batches if the training had batches."""
+    """Returns the embeddings of all nodes ``[N, C]``, in the batches of the training."""
     model.eval()
     nodes, graph = node_loader(model, dataset, batch_size), dataset.graphs[0]
     if nodes is None:

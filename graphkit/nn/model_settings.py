@@ -39,8 +39,8 @@ class ModelSettings(Section):
     Args:
         name (str, optional): Registered name of the model. (default: ``"factorgcn"``)
         decoder (str, optional): For link prediction, the score of two nodes from their embeddings: ``"dot"``,
-            ``"mlp"`` or ``"distance"``. (default: ``"dot"``)
-        embedding_channels (int, optional): For link prediction, width of the embeddings. (default: ``64``)
+            ``"mlp"`` or ``"distance"``; ``"dot"`` if unset.
+        embedding_channels (int, optional): For link prediction, width of the embeddings; 64 if unset.
     """
 
     section: ClassVar[str] = "model"
