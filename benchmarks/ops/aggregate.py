@@ -2,14 +2,16 @@
 
     python benchmarks/ops/aggregate.py [--json FILE] [--seconds S] [--threads 1 2] [--only sum weight ...] [--clock cpu]
 
-A graph of N nodes and E edges with C features: the forward pass must read at least `E (4 C + 4) + 8 N` bytes, the row
-and the number of the source of each edge and where the edges of a node begin, and write `4 N C`. `read and write` does
-only that, in a loop that is compiled by `cc -O3` as the script starts: one word of each cache line of the rows, and
-a row of constants per node. The form is missing where there is no compiler.
+A graph of N nodes and E edges with C features: the forward pass must read at least `E (4 C + 4) + 8 N` bytes, the
+row and the number of the source of each edge and where the edges of a node begin, and write `4 N C`; with weights also
+`8 E` bytes, the weights and their places. `read and write` does only that, in a loop that is compiled by `cc -O3` as
+the script starts: one word of each cache line of the rows, and a row of constants per node. The form is missing where
+there is no compiler.
 
-`native` has an EdgeIndex, whose groups are kept, `plain` a tensor, which is grouped in each call. The CSR product of
-torch has a transpose made before; weights get no gradient from it. Each cell is the median over interleaved runs, so
-that a busy machine slows all alike. Memory is the peak of a forward and backward pass above what the inputs take.
+`native` has an EdgeIndex, whose groups are kept, `plain` a tensor, which is grouped in each call. `CSR product` has
+torch's own gradient, `CSR and its transpose` that by a transpose made before; neither gives one to weights. Each cell
+is the median over interleaved runs, so that a busy machine slows all alike. Memory is the peak of a forward and
+backward pass above what the inputs take.
 """
 
 import argparse
@@ -19,6 +21,7 @@ import statistics
 import subprocess
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,10 +42,12 @@ SIZES = [  # name, nodes, edges, width
 REDUCTIONS = ("sum", "weight", "max", "softmax", "std", "half")
 LOOP = """
 #include <stdint.h>
-uint64_t copy(const int64_t* ptr, const int32_t* from, const char* x, int64_t n, int64_t bytes, char* out) {
+uint64_t copy(const int64_t* ptr, const int32_t* from, const int32_t* place, const uint32_t* weight, const char* x,
+              int64_t n, int64_t bytes, char* out) {
   uint64_t all = 0;
   for (int64_t i = 0; i < n; ++i) {
     for (int64_t e = ptr[i]; e < ptr[i + 1]; ++e) {
+      if (weight) all ^= weight[place[e]];
       for (int64_t k = 0; k < bytes; k += 64) all ^= *(const uint64_t*)(x + from[e] * bytes + k);
     }
     for (int64_t k = 0; k < bytes; k += 8) *(uint64_t*)(out + i * bytes + k) = i;
@@ -89,6 +94,7 @@ def make_forms(reduce: str, nodes: int, edges: int, width: int) -> tuple[dict[st
     kind = reduce if reduce in ("max", "softmax", "std") else "sum"
     x = torch.randn(nodes, width, generator=generator).to(torch.bfloat16 if reduce == "half" else torch.float32)
 
+    warnings.filterwarnings("ignore", "Sparse", UserWarning)
     ones = torch.ones(edges, dtype=x.dtype) if weight is None else weight
     shape = (nodes, nodes)
     matrix = torch.sparse_coo_tensor(torch.stack([col, row]), ones, shape).coalesce().to_sparse_csr()
@@ -99,7 +105,8 @@ def make_forms(reduce: str, nodes: int, edges: int, width: int) -> tuple[dict[st
         "plain": lambda x: aggregate(x, plain, weight, kind),
     }
     if reduce in ("sum", "weight"):
-        forms["CSR product"] = lambda x: CSRProduct.apply(x, matrix, transpose)
+        forms["CSR product"] = lambda x: matrix @ x
+        forms["CSR and its transpose"] = lambda x: CSRProduct.apply(x, matrix, transpose)
         forms["index_add_"] = lambda x: x.new_zeros(nodes, width).index_add_(
             0, col, x[row] if weight is None else x[row] * weight[:, None]
         )
@@ -120,14 +127,14 @@ def make_forms(reduce: str, nodes: int, edges: int, width: int) -> tuple[dict[st
     loop = compile_loop()
     if loop is not None:
         order = col.argsort(stable=True)
-        sources = row[order].int()
+        sources, places = row[order].int(), order.int()
         ptr = torch.cat([torch.zeros(1, dtype=torch.int64), torch.bincount(col, minlength=nodes).cumsum(0)])
         out = torch.empty_like(x)
 
         def copy(x: Tensor) -> Tensor:
-            tensors = [ctypes.c_void_p(t.data_ptr()) for t in (ptr, sources, x, out)]
-            sizes = [ctypes.c_int64(nodes), ctypes.c_int64(width * x.element_size())]
-            loop.copy(*tensors[:3], *sizes, tensors[3])
+            tensors = (ptr, sources, places, weight, x, out)
+            *inputs, result = (ctypes.c_void_p(0 if t is None else t.data_ptr()) for t in tensors)
+            loop.copy(*inputs, ctypes.c_int64(nodes), ctypes.c_int64(width * x.element_size()), result)
             return out
 
         forms["read and write"] = copy

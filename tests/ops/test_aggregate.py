@@ -372,6 +372,7 @@ def test_half_sums_are_accumulated_in_float32(dtype):
 @pytest.mark.parametrize("reduce", ["mean", "max", "softmax", "std"])
 @pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
 def test_compiles_without_a_break(backend, reduce):
+    torch._dynamo.reset()  # one code object for all cases, whose number of compilations is limited
     x, weight, edge_index = make(8, 8, 30, 2, 4)
     x, weight = x.requires_grad_(), weight.requires_grad_()
 

@@ -47,8 +47,7 @@ GRAPHKIT_INLINE void prefetch_row(const S* row, int64_t width) {
   for (int64_t d = 0; d < width; d += int64_t(64 / sizeof(S))) __builtin_prefetch(row + d);
 }
 
-// Calls run(i) for the nodes from `first` to `last`, and before that prefetch(j) for the nodes at the other ends of its
-// edges and of the next ones.
+// Calls run(i) for the nodes from `first` to `last`, and before that prefetch(edge) for its edges and the next ones.
 template <class A, class P, class F>
 GRAPHKIT_INLINE void for_nodes(const A& a, int64_t stride, int64_t first, int64_t last, const P& prefetch,
                                const F& run) {
@@ -57,13 +56,13 @@ GRAPHKIT_INLINE void for_nodes(const A& a, int64_t stride, int64_t first, int64_
   for (int64_t i = first; i < last; ++i) {
     if (a.interrupt.came()) return;
     const int64_t until = a.ptr[i + 1] + kAhead, stop = until < end ? until : end;
-    for (; next < stop; ++next) prefetch(int64_t(a.neighbors[next * stride]));
+    for (; next < stop; ++next) prefetch(a.neighbors + next * stride);
     run(i);
   }
 }
 
 // A lambda that is part of the kernel which calls it, and so compiled for its instruction set.
-#define GRAPHKIT_LAMBDA [&](int64_t i) __attribute__((always_inline))
+#define GRAPHKIT_LAMBDA(argument) [&](argument) __attribute__((always_inline))
 
 // The factor of an edge for head h.
 template <class S, Aggregate A>
@@ -206,11 +205,12 @@ struct Reduction {
     constexpr int W = B / sizeof(Computed<S>), smallest = 16 / sizeof(Computed<S>);
     const AggregatePass<S> a = pass;  // a copy that no store can change, so that it is not read again after each
     const int64_t C = a.width, row = a.heads * C;
-    const auto prefetch = GRAPHKIT_LAMBDA {
-      prefetch_row(a.x + i * row, row);
-      if constexpr (A == Aggregate::kMatch || A == Aggregate::kDeviation) prefetch_row(a.key + i * row, row);
+    const auto prefetch = GRAPHKIT_LAMBDA(const int32_t* edge) {
+      prefetch_row(a.x + edge[0] * row, row);
+      if constexpr (A == Aggregate::kMatch || A == Aggregate::kDeviation) prefetch_row(a.key + edge[0] * row, row);
+      if constexpr (A == Aggregate::kWeightedSum) prefetch_row(a.weight + edge[1] * a.heads, a.heads);
     };
-    for_nodes(a, a.stride, first, last, prefetch, GRAPHKIT_LAMBDA {
+    for_nodes(a, a.stride, first, last, prefetch, GRAPHKIT_LAMBDA(int64_t i) {
       int64_t h = 0;
       if constexpr (A == Aggregate::kWeightedSum && sizeof(Computed<S>) == 4) {
         for (; C == 8 && h + 8 <= a.heads; h += 8) weighted_heads<S, 8, 8>(a, i, h);
@@ -251,8 +251,11 @@ struct Dot {
     const AggregatePass<S> a = pass;
     const int64_t row = a.heads * a.width;
     const bool wide = a.width >= int64_t(B / sizeof(T));
-    const auto prefetch = GRAPHKIT_LAMBDA { prefetch_row(a.x + i * row, row); };
-    for_nodes(a, 2, first, last, prefetch, GRAPHKIT_LAMBDA {
+    const auto prefetch = GRAPHKIT_LAMBDA(const int32_t* edge) {
+      prefetch_row(a.x + edge[0] * row, row);
+      prefetch_row(a.dots + edge[1] * a.heads, a.heads);
+    };
+    for_nodes(a, 2, first, last, prefetch, GRAPHKIT_LAMBDA(int64_t i) {
       const T own_scale = a.own_scale != nullptr ? a.own_scale[i] : T(1);
       for (int64_t e = a.ptr[i]; e < a.ptr[i + 1]; ++e) {
         const Neighbor n{a.neighbors[2 * e], a.neighbors[2 * e + 1]};

@@ -49,8 +49,11 @@ struct Scores {
     const PairPass<T> a = given;
     constexpr int W = B / sizeof(T), smallest = 16 / sizeof(T);
     const int64_t row = a.heads * a.width;
-    const auto prefetch = GRAPHKIT_LAMBDA { prefetch_row(a.other + i * row, row); };
-    for_nodes(a, 2, first, last, prefetch, GRAPHKIT_LAMBDA {
+    const auto prefetch = GRAPHKIT_LAMBDA(const int32_t* edge) {
+      prefetch_row(a.other + edge[0] * row, row);
+      prefetch_row(a.score + edge[1] * a.heads, a.heads);
+    };
+    for_nodes(a, 2, first, last, prefetch, GRAPHKIT_LAMBDA(int64_t i) {
       for (int64_t e = a.ptr[i]; e < a.ptr[i + 1]; ++e) {
         const T* y = a.own + i * row;
         const T* x = a.other + a.neighbors[2 * e] * row;
@@ -99,8 +102,11 @@ struct Gradients {
     const PairPass<T> a = given;
     constexpr int W = B / sizeof(T), smallest = 16 / sizeof(T);
     const int64_t C = a.width, row = a.heads * C;
-    const auto prefetch = GRAPHKIT_LAMBDA { prefetch_row(a.other + i * row, row); };
-    for_nodes(a, 2, first, last, prefetch, GRAPHKIT_LAMBDA {
+    const auto prefetch = GRAPHKIT_LAMBDA(const int32_t* edge) {
+      prefetch_row(a.other + edge[0] * row, row);
+      prefetch_row(a.grad + edge[1] * a.heads, a.heads);
+    };
+    for_nodes(a, 2, first, last, prefetch, GRAPHKIT_LAMBDA(int64_t i) {
       int64_t h = 0;
       if constexpr (sizeof(T) == 4) {
         for (; C == 8 && h + 4 <= a.heads; h += 4) pair_columns<T, 8, 4, true>(a, i, h, 0);
