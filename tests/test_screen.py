@@ -2,8 +2,10 @@ import ast
 import json
 import logging
 import re
+import warnings
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -81,3 +83,13 @@ def test_notes_are_logged_and_printed_on_request_alone(capsys: pytest.CaptureFix
     logger.warning("c")
     assert capsys.readouterr() == ("", "note: a\\u001bb\ndownloading\n")
     assert (logger.level, len(logger.handlers)) == (level, count)
+
+
+def test_commands_do_not_show_the_deprecations_that_pyg_raises(capsys: pytest.CaptureFixture[str]) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with click.Context(main).scope():
+            main.callback()
+            warnings.warn("`torch.jit.script` is deprecated. Please switch.", FutureWarning, stacklevel=1)
+            warnings.warn("another", FutureWarning, stacklevel=1)
+    assert [str(warning.message) for warning in caught] == ["another"]

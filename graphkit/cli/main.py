@@ -156,6 +156,8 @@ def main() -> None:
         os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
         if "TORCHELASTIC_RUN_ID" in os.environ:  # silences a warning of DDP in phases that use all parameters
             os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-    # PyG scripts some of its classes on import, and torch >= 2.15 warns of that.
-    warnings.filterwarnings("ignore", "`torch.jit.script", FutureWarning)
-    click.get_current_context().with_resource(showing_notes())
+    context = click.get_current_context()
+    context.with_resource(showing_notes())
+    context.with_resource(warnings.catch_warnings())
+    # PyG scripts some of its classes on import, and newer versions of PyTorch warn of that.
+    warnings.filterwarnings("ignore", "`torch.jit.script")
