@@ -12,10 +12,11 @@ import torch
 from graphkit.ops import backend
 
 
-def peak_memory_mb(call: Callable[[], object]) -> float | None:
+def peak_memory_mb(call: Callable[[], object], warm: Callable[[], object] | None = None) -> float | None:
     """Returns what a call takes at its peak, in MB, in a forked process; None where Linux is not.
 
-    Only safe while there is one thread: a fork copies the thread that asks for it and none of the others.
+    ``warm`` is called before, for what the first calls load. Only safe while there is one thread: a fork copies the
+    thread that asks for it and none of the others.
     """
     if not Path("/proc/self/clear_refs").exists():
         return None
@@ -24,6 +25,8 @@ def peak_memory_mb(call: Callable[[], object]) -> float | None:
     if child == 0:
         try:
             torch.ones(2, requires_grad=True).exp().sum().backward()  # what the first backward pass sets up for good
+            if warm is not None:
+                warm()
             Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew from here
             before = _status_kb("VmHWM")
             call()
