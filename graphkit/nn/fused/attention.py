@@ -119,7 +119,7 @@ class FusedGATConv(FusedLayer, GATConv):
 
 
 def _suits_path_attention(h: Tensor) -> bool:
-    """Returns whether `path_attention` takes less time than the softmax of scores and a sum."""
+    """Returns whether `path_attention` is faster than a softmax and a sum."""
     return serves(h, "path_attention") and (h.is_cuda or h.size(2) <= 16)
 
 

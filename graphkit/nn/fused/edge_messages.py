@@ -156,7 +156,7 @@ def _blocks(ptr: Tensor) -> list[tuple[slice, slice]]:
 
 
 def _buffers(blocks: list[tuple[slice, slice]], *like: Tensor) -> list[Tensor]:
-    """Returns tensors with a row for each edge of a block; fresh ones would cost page faults."""
+    """Returns tensors with rows for a block, which cost page faults only once."""
     longest = max((edges.stop - edges.start for _, edges in blocks), default=0)
     return [tensor.new_empty(longest, tensor.size(1)) for tensor in like]
 
