@@ -1,12 +1,13 @@
 """Shortest paths with a bounded number of hops, for path attention."""
 
+import math
 import os
+import sys
 from collections.abc import Iterator
 
 import numpy as np
+import scipy
 import torch
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import dijkstra
 from torch import Tensor
 from torch_geometric import EdgeIndex
 
@@ -20,7 +21,7 @@ from graphkit.ops._arguments import (
     describe,
     is_whole,
 )
-from graphkit.ops._calls import call_interruptibly
+from graphkit.ops._calls import call_interruptibly, register_fake
 from graphkit.ops._edges import check_edges
 from graphkit.ops._native import offer
 
@@ -154,7 +155,7 @@ def shortest_paths_reference(
     return path_index, [torch.from_numpy(np.concatenate([cost_of for _, cost_of in results])) for results in parts]
 
 
-def _without_loops(edge_index: Tensor, cost: Tensor | None, num_nodes: int) -> csr_array:
+def _without_loops(edge_index: Tensor, cost: Tensor | None, num_nodes: int) -> "scipy.sparse.csr_array":
     """Returns the adjacency matrix with merged parallel edges, without loops."""
     source, target = edge_index.numpy()
     value = np.ones(source.size) if cost is None else cost.numpy()
@@ -165,16 +166,18 @@ def _without_loops(edge_index: Tensor, cost: Tensor | None, num_nodes: int) -> c
     again = np.zeros(order.size, dtype=bool)
     again[1:] = np.diff(pair[order]) == 0
     order = order[~again]
-    return csr_array((value[order], (target[order], source[order])), shape=(num_nodes, num_nodes))
+    return scipy.sparse.csr_array((value[order], (target[order], source[order])), shape=(num_nodes, num_nodes))
 
 
-def _tree(graph: csr_array, starts: np.ndarray, max_hops: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def _tree(
+    graph: "scipy.sparse.csr_array", starts: np.ndarray, max_hops: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Yields the paths, start indices and costs of each number of hops.
 
     The search follows tight edges from the starts: distance(u) + cost = distance(v).
     """
     size = (starts.size, graph.shape[0])
-    distance = dijkstra(graph, indices=starts) if starts.size > 0 else np.empty(size)
+    distance = scipy.sparse.csgraph.dijkstra(graph, indices=starts) if starts.size > 0 else np.empty(size)
     owner, paths = np.arange(starts.size), starts[None]
     listed = np.zeros(size, dtype=bool)
     listed[owner, starts] = True
@@ -248,11 +251,18 @@ def _check_choice(ratio: float | None, degree: str, rounding: str) -> None:
         raise InputError(f"`rounding` must be 'round' or 'floor' (got {rounding!r})")
 
 
+def _physical_memory() -> float:
+    """Returns the physical memory in bytes; infinity if unknown, as on Windows."""
+    if sys.platform == "win32":
+        return math.inf
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def _check_memory(num_nodes: int, num_sources: int, self_hops: int) -> None:
     """Raises an InputError if node data and self paths exceed the physical memory."""
     paths = num_sources * (self_hops + 1) * (self_hops + 2) // 2
     needed = 64 * num_nodes + 12 * paths  # bytes
-    if needed > 2**30 and needed > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
+    if needed > 2**30 and needed > _physical_memory():
         raise InputError(
             f"`num_nodes` and the paths from {num_sources} sources to themselves must fit in memory (got {num_nodes} "
             f"nodes and {self_hops} hops, {needed / 1e9:.0f} GB); number the nodes from 0 without gaps"
@@ -261,7 +271,7 @@ def _check_memory(num_nodes: int, num_sources: int, self_hops: int) -> None:
 
 if _NATIVE:
 
-    @torch.library.register_fake("graphkit::shortest_paths")
+    @register_fake("shortest_paths")
     def _fake(
         edge_index: Tensor,
         cost: Tensor | None,
