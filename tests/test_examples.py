@@ -113,5 +113,6 @@ def test_every_example_is_tested() -> None:
         "two_processes",
         "own_tracker",
         "networkx_graph",
+        "link_prediction",
     }
     assert {path.stem for path in EXAMPLES.glob("*.py")} == tested

@@ -3,6 +3,9 @@
 import torch
 from torch import Tensor
 
+#: Decoders that score both directions of a pair alike.
+SYMMETRIC = ("dot", "distance")
+
 
 class DotDecoder(torch.nn.Module):
     """Dot product of the embeddings; both directions of a pair have the same score."""

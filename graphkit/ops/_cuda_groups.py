@@ -67,7 +67,7 @@ def transpose_neighbors(ptr: Tensor, neighbors: Tensor, num_other: int) -> tuple
 
 
 def _neighbor_rows(ptr: Tensor, nodes: Tensor, places: Tensor | None) -> Tensor:
-    """Returns the nodes at the other ends and the places of grouped edges; zeros beyond the groups."""
+    """Returns other ends and places of grouped edges; zeros beyond the groups."""
     rows = nodes[:, None] if places is None else torch.stack([nodes, places], dim=1)
     beyond = torch.arange(nodes.numel(), device=ptr.device) >= ptr[-1]
     return rows.int().masked_fill_(beyond[:, None], 0)

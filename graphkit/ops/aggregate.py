@@ -116,7 +116,7 @@ def _wide(x: Tensor) -> torch.dtype:
 
 
 def _root(variance: Tensor) -> Tensor:
-    """Returns the standard deviation, and 0 for variances too small for a sound gradient."""
+    """Returns the standard deviation; 0 for variances without a sound gradient."""
     return torch.where(variance <= _LEAST_VARIANCE, 0.0, variance.clamp(min=_LEAST_VARIANCE).sqrt())
 
 

@@ -72,7 +72,7 @@ def projection(output: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def class_outputs_picture(output: Tensor, result: Calibration, y: Tensor, names: Sequence[str] = ()) -> "Figure":
-    """Draws the accuracy of each confidence beside the first two components of the outputs.
+    """Draws the calibration and the first two components of the outputs.
 
     Args:
         output (Tensor): ``[B, C]``, outputs.

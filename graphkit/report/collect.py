@@ -61,7 +61,7 @@ def test_values(run: RunFolder) -> tuple[Tensor, Tensor]:
 
 
 def class_outputs(fit: RunFolder) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns outputs ``[B, C]``, probabilities ``[B, C]`` and classes ``[B]`` of the test items of a fit."""
+    """Returns outputs and probabilities ``[B, C]`` and classes of the test items."""
     batch_size = fit.config.train.batch_size
     nodes = node_loader(fit.model, fit.dataset, batch_size)
     batches = Batches(fit.dataset, fit.split.test, batch_size, torch.device("cpu"), nodes=nodes)

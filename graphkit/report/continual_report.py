@@ -94,7 +94,7 @@ def _tiles(result: dict[str, Any], percent: bool) -> list[Tile]:
 
 
 def _verdict(result: dict[str, Any], percent: bool) -> list[str]:
-    """Returns the statements on the number of seeds and on each strategy against fine-tuning."""
+    """Returns statements on the seeds and each strategy against fine-tuning."""
     statements = seed_statements(result)
     runs = {name: entry["average_performance"]["runs"] for name, entry in result["strategies"].items()}
     base = runs.pop("fine-tune", None)

@@ -75,7 +75,7 @@ def _series(rows: Rows, key: str, scale: float = 1) -> tuple[list[float], list[f
 
 
 def _draw(axis: "Axes", curves: Sequence[tuple[list[float], list[float]]], color: str, label: str) -> None:
-    """Draws the mean of the runs as a thick line, with one line each or, for many, a band of one deviation."""
+    """Draws the mean of the runs, with a line for each or a band of one deviation."""
     curves = [curve for curve in curves if curve[0]]
     if not curves:
         return

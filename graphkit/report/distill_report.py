@@ -83,7 +83,7 @@ def _tiles(result: dict[str, Any], percent: bool) -> list[Tile]:
 
 
 def _verdict(result: dict[str, Any], percent: bool) -> list[str]:
-    """Returns the statements on the number of seeds and on each loss against the student alone."""
+    """Returns statements on the seeds and on each loss against the student alone."""
     tests = {entry["name"]: entry["against_alone"] for entry in result["networks"] if entry["loss"] is not None}
     return seed_statements(result) + [
         difference_statement(test, "the student alone", percent, result["maximize"], name)

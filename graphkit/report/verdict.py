@@ -44,7 +44,7 @@ def verdict(run: RunFolder, others: Sequence[RunFolder] = ()) -> list[str]:
 
 
 def _attempt(check: Callable[[RunFolder], list[str]], run: RunFolder) -> list[str]:
-    """Returns the statements of a check; none if the data or the model cannot be loaded."""
+    """Returns the statements of a check; none if it cannot load data or model."""
     try:
         return check(run)
     except (NoPicture, FileNotFoundError):

@@ -8,6 +8,7 @@ from graphkit.data.data_settings import DataSettings
 from graphkit.errors import InputError
 from graphkit.nn import GraphModel
 from graphkit.nn.degree import check_edge_weight
+from graphkit.nn.link_decoders import SYMMETRIC
 from graphkit.nn.model_settings import DECODER, ModelSettings
 from graphkit.registry import get_model, model_names
 from graphkit.sampling import NeighborLoader
@@ -82,7 +83,7 @@ def unused_weights(settings: ModelSettings, data: DataSettings, model: torch.nn.
 def direction_note(settings: ModelSettings, dataset: GraphDataset) -> str:
     """Returns a note on a symmetric decoder for the links of a directed graph."""
     decoder = settings.given().get("decoder", DECODER)
-    if dataset.level != "link" or not getattr(dataset, "directed", False) or decoder == "mlp":
+    if dataset.level != "link" or not getattr(dataset, "directed", False) or decoder not in SYMMETRIC:
         return ""
     return (
         f"note: the edges of {dataset.name} are directed, and the decoder {decoder} scores both directions of a pair "

@@ -179,7 +179,7 @@ def test_a_best_epoch_at_the_end_is_noted(nodes: dict[str, Any], tmp_path: Path)
     said = Said()
     result = fit({**nodes, "train": {"epochs": 3, "select": "loss"}}, tmp_path / "run", said)
     assert result["epochs"] == [3] and result["notes"] == [LAST] and f"note: {LAST}" in said.lines
-    assert LAST in report(tmp_path / "run").read_text()
+    assert f"{LAST[:1].upper()}{LAST[1:]}." in report(tmp_path / "run").read_text()
 
 
 def test_a_best_epoch_before_the_end_is_not_noted(nodes: dict[str, Any], tmp_path: Path) -> None:
