@@ -131,7 +131,7 @@ def _group(index: Tensor, num_nodes: int) -> tuple[Tensor, Tensor]:
 
 
 def _check(*bounded: tuple[Tensor, int]) -> None:
-    """Raises an error unless the ids of all tensors are below their bounds; synchronizes once."""
+    """Raises an error for ids out of bounds in any tensor; synchronizes once."""
     bounded = tuple((index, bound) for index, bound in bounded if index.numel() > 0)
     if not bounded or (bounded[0][0].is_cuda and torch.cuda.is_current_stream_capturing()):
         return

@@ -144,7 +144,7 @@ def sum_over(
 
 
 def softmax_over(score: Tensor, neighbors: Neighbors) -> Tensor:
-    """Returns the softmax over the in-edges of each node of scores ``[E, H]``, in their order and the type of sums."""
+    """Returns the softmax of scores ``[E, H]`` over the in-edges of each node."""
     grouped = _move_rows(widen(score), neighbors.rows, back=False)
     return _move_rows(segment_softmax(grouped, neighbors.ptr), neighbors.rows, back=True)
 

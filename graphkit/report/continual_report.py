@@ -191,7 +191,7 @@ def _learned(matrix: Matrix) -> np.ndarray:
 
 
 def _numbers(axis: Any, shown: np.ndarray, close: bool, percent: bool) -> None:
-    """Prints the scores in the cells, if there is room; with a decimal if they are close to each other."""
+    """Prints the scores in the cells, if there is room; close ones with a decimal."""
     if shown.shape[0] > _ANNOTATED:
         return
     size = 8 if shown.shape[0] <= 6 else 5.5
