@@ -150,7 +150,7 @@ def softmax_over(score: Tensor, neighbors: Neighbors) -> Tensor:
 
 
 def _move_rows(x: Tensor, rows: Tensor, back: bool) -> Tensor:
-    """Returns rows by place in the order of the groups, or the other way around if ``back``."""
+    """Returns rows by place in the order of the groups, or back if ``back`` is set."""
     if x.device.type == "cpu":
         return call_native(torch.ops.graphkit.move_rows, x, rows, back)
     places = rows[:, 1].long()
