@@ -150,16 +150,20 @@ def _attend(conv: GATConv, h: Tensor, target: Tensor, edge_index: Tensor) -> Ten
     )[0]
 
 
-class FusedGATv2Conv(FusedLayer, GATv2Conv):
-    """`GATv2Conv` on fused operators."""
-
-    rows = False
-    maps_first = True
+class _WithoutEdgeFeatures(FusedLayer):
+    """Attention layer whose edge features are not supported."""
 
     @classmethod
     def unusual(cls, conv: Any) -> str:
         """Returns which option or state of a layer is not supported; empty if none."""
         return "edge_dim is set" if conv.lin_edge is not None else super().unusual(conv)
+
+
+class FusedGATv2Conv(_WithoutEdgeFeatures, GATv2Conv):
+    """`GATv2Conv` on fused operators."""
+
+    rows = False
+    maps_first = True
 
     def forward(  # type: ignore[override]
         self, x: Any, edge_index: Any, edge_attr: Any = None, return_attention_weights: Any = None
@@ -177,15 +181,10 @@ class FusedGATv2Conv(FusedLayer, GATv2Conv):
         return _finish(self, target, attention(scores, from_source))
 
 
-class FusedTransformerConv(FusedLayer, TransformerConv):
+class FusedTransformerConv(_WithoutEdgeFeatures, TransformerConv):
     """`TransformerConv` on fused operators."""
 
     rows = False
-
-    @classmethod
-    def unusual(cls, conv: Any) -> str:
-        """Returns which option or state of a layer is not supported; empty if none."""
-        return "edge_dim is set" if conv.lin_edge is not None else super().unusual(conv)
 
     def forward(  # type: ignore[override]
         self, x: Any, edge_index: Any, edge_attr: Any = None, return_attention_weights: Any = None
