@@ -37,6 +37,12 @@ DEGREES = torch.tensor([1, 2, 3, 4, 5, 3, 2])
 NUM_MODELS = 60
 
 
+@pytest.fixture(autouse=True)
+def messages_in_blocks(monkeypatch):
+    """Has `GINEConv` compute messages in blocks, as it does for many edges."""
+    monkeypatch.setattr("graphkit.nn.fused.edge_messages._SMALL", 0)
+
+
 def random_model(rng: random.Random) -> tuple[nn.Module, bool]:
     """Returns a model of PyG with random options, and whether it is given edge weights."""
     cls = rng.choice([GCN, GraphSAGE, GIN, GAT, GAT, PNA, EdgeCNN])
@@ -233,6 +239,14 @@ def test_layers_with_edge_features(name, dtype):
         grads.append(torch.autograd.grad(form(x, edge_index, attr).square().sum(), attr, allow_unused=True)[0])
     assert (grads[0] is None) == (grads[1] is None)
     torch.testing.assert_close(*grads, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("aggr", ["sum", "mean"])
+def test_few_edges_keep_their_messages(monkeypatch, aggr):
+    monkeypatch.setattr("graphkit.nn.fused.edge_messages._SMALL", EDGES * 8)
+    monkeypatch.delattr("graphkit.nn.fused.edge_messages._SumOfRelus")
+    layer = GINEConv(chain(8, 7, 5), edge_dim=3, aggr=aggr).double()
+    compare(layer, torch.randn(NODES, 8).double(), edges_of("plain"), torch.randn(EDGES, 3).double())
 
 
 def test_edge_features_as_wide_as_nodes():

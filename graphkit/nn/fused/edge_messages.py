@@ -14,6 +14,7 @@ from graphkit.ops._neighbors import Neighbors, group_neighbors, transposed
 from graphkit.ops.aggregate import max_over, sum_over
 
 _BLOCK = 2**12  # edges, in the cache of a processor
+_SMALL = 2**20  # numbers; messages are kept for the backward pass up to this size
 
 
 class Messages:
@@ -194,9 +195,13 @@ class FusedGINEConv(FusedLayer, GINEConv):
         if sizes is None or edge_attr is None or (self.lin is None and edge_attr.size(-1) != source.size(-1)):
             return super().forward(x, edge_index, edge_attr, size)
         messages = Messages(edge_index, *sizes)
-        if self.aggr in (*SUMS, "mean") and self.lin is not None and is_plain(self.lin) and edge_attr.dim() == 2:
+        plain = is_plain(self.lin) and edge_attr.dim() == 2
+        if plain and self.aggr in (*SUMS, "mean") and edge_attr.size(0) * source.size(1) > _SMALL:
             share = messages.share(source) if self.aggr == "mean" else None
             out = _SumOfRelus.apply(source, edge_attr, self.lin.weight, self.lin.bias, messages, share)
+        elif plain:
+            rows = messages.gather(source if self.lin.bias is None else source + self.lin.bias)
+            out = messages.reduce(rows.addmm_(edge_attr, self.lin.weight.t()).relu_(), self.aggr)
         else:
             edge = edge_attr if self.lin is None else self.lin(edge_attr)
             out = messages.reduce(messages.gather(source, None, edge).relu_(), self.aggr)
