@@ -60,6 +60,11 @@ def has_clips(fit: RunFolder) -> bool:
     return fit.dataset.holds == "skeleton clips"
 
 
+def has_learned_graphs(fit: RunFolder) -> bool:
+    """Returns whether the model of a run learns graphs of joints."""
+    return has_clips(fit) and cast(SkeletonModel, fit.model).returns_joint_attention
+
+
 def clip_examples(fit: RunFolder) -> list[ClipExample]:
     """Returns the test clips with the largest, the median and the smallest confidence.
 

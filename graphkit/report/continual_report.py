@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Matrix = Sequence[Sequence[float | None]]
 #: Largest number of tasks for which scores are printed in a matrix.
 _ANNOTATED = 14
+#: Mean forgetting of fine-tuning, as a fraction, below which a stream is said to forget little.
+_FORGETS = 0.02
 _COLUMNS = {
     "average_performance": "average performance ↑",
     "average_forgetting": "AF (negative is forgetting)",
@@ -94,14 +96,22 @@ def _tiles(result: dict[str, Any], percent: bool) -> list[Tile]:
 
 
 def _verdict(result: dict[str, Any], percent: bool) -> list[str]:
-    """Returns statements on the seeds and each strategy against fine-tuning."""
+    """Returns statements on the seeds, forgetting, and each strategy against fine-tuning."""
     statements = seed_statements(result)
     runs = {name: entry["average_performance"]["runs"] for name, entry in result["strategies"].items()}
     base = runs.pop("fine-tune", None)
-    for name, values in runs.items():
-        if base is not None and len(values) == len(base):
-            test = paired_test(values, base)._asdict()
-            statements.append(difference_statement(test, "fine-tune", percent, result["maximize"], name))
+    compared = [name for name, values in runs.items() if base is not None and len(values) == len(base)]
+    for name in compared:
+        test = paired_test(runs[name], base or ())._asdict()
+        statements.append(
+            difference_statement(test, "fine-tune", percent, result["maximize"], name, tests=len(compared))
+        )
+    forgetting = result["strategies"].get("fine-tune", {}).get("average_forgetting")
+    if forgetting and percent and forgetting["mean"] > -_FORGETS:
+        change = format_score(forgetting["mean"], percent, sign=True)
+        statements.append(
+            f"Fine-tuning forgets little (AF {change} points): this stream hardly tests a strategy against forgetting."
+        )
     return statements
 
 
@@ -127,10 +137,11 @@ def _costs(result: dict[str, Any]) -> Table:
 def _searched(result: dict[str, Any], percent: bool) -> Table:
     rows: list[list[Cell]] = []
     for name, entry in result["strategies"].items():
-        for tried in entry.get("search", []):
+        for number, tried in enumerate(entry.get("search", [])):
             options = ", ".join(f"{key}: {value}" for key, value in tried["options"].items())
             score = None if tried["validation"] is None else format_score(tried["validation"], percent)
-            chosen = "chosen" if tried["options"] == entry["options"] else ""
+            half = "chosen by half of the trials" if number == entry.get("half") else ""
+            chosen = "chosen" if tried["options"] == entry["options"] else half
             rows.append([name, options or "none", score, chosen])
     return Table(["strategy", "settings", "validation", ""], rows)
 

@@ -23,7 +23,8 @@ from graphkit.report import scores
 from graphkit.report.no_picture import NoPicture, loading
 from graphkit.report.page import Block, Cell, Note, Page, Section, Table, Tile, attempt, draw, reproduce
 from graphkit.report.style import INK, LINE, MUTED, SERIES, new_figure, style
-from graphkit.report.verdict import difference_statement, seed_statements
+from graphkit.report.verdict import difference_statement, note_statements, seed_statements
+from graphkit.training.run_files import read_result
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,7 +56,10 @@ def distill_page(folder: Path, config: DistillConfig, result: dict[str, Any]) ->
         title=f"Distillation: {networks[0]['model']} to {result['model']} on {result['dataset']}",
         lead=f"{len(networks) - 2} loss(es), run folder {folder.resolve().name}",
         tiles=_tiles(result, percent),
-        verdict=_verdict(result, percent),
+        verdict=[
+            *_verdict(result, percent),
+            *note_statements({entry["name"]: read_result(folder / entry["name"]) for entry in networks}),
+        ],
         sections=[
             Section("Scores", [_networks(result, percent), meaning]),
             Section(label, [cost]),
@@ -83,13 +87,19 @@ def _tiles(result: dict[str, Any], percent: bool) -> list[Tile]:
 
 
 def _verdict(result: dict[str, Any], percent: bool) -> list[str]:
-    """Returns statements on the seeds and on each loss against the student alone."""
+    """Returns statements on the seeds, the teacher, and each loss against the student alone."""
     tests = {entry["name"]: entry["against_alone"] for entry in result["networks"] if entry["loss"] is not None}
-    return seed_statements(result) + [
-        difference_statement(test, "the student alone", percent, result["maximize"], name)
+    statements = seed_statements(result) + [
+        difference_statement(test, "the student alone", percent, result["maximize"], name, len(tests))
         for name, test in tests.items()
         if test is not None
     ]
+    means = {entry["name"]: entry["test"]["mean"] for entry in result["networks"] if entry["test"]}
+    if {"teacher", "alone"} <= means.keys():
+        gain = means["teacher"] - means["alone"]
+        if (gain if result["maximize"] else -gain) <= 0:
+            statements.append("The teacher is no better than the student alone: it has little to transfer.")
+    return statements
 
 
 def _networks(result: dict[str, Any], percent: bool) -> Table:

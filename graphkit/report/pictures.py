@@ -77,7 +77,7 @@ def picture_sections(run: RunFolder) -> list[Section]:
         parts.append(Section("Paths attended to", attempt(_paths, run)))
     if collect_clips.has_clips(run.best):
         parts.append(Section("Clips", attempt(_clips, run)))
-        if run.best.model.returns_joint_attention:
+        if collect_clips.has_learned_graphs(run.best):
             parts.append(Section("Learned graphs", attempt(_learned, run)))
     if run.result.get("confusion"):
         parts.insert(0, Section("Confidence", attempt(_confidence, run)))

@@ -4,9 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from graphkit.experiments.run_folder import read_environment
+from graphkit.experiments.search import CHOSEN
 from graphkit.metrics.format_scores import PERCENT, format_score
 from graphkit.report import scores
 from graphkit.report.page import Cell, Note, Page, Section, Table, Tile, reproduce
+from graphkit.report.verdict import difference_statement, note_statements, seed_statements
+from graphkit.training.run_files import read_result
 
 _MEANING = (
     "Every model has the same number of trials over its own search space, and all trials have one seed. The settings "
@@ -30,6 +33,10 @@ def search_page(folder: Path, result: dict[str, Any]) -> Page:
         title=f"Search on {result['dataset']}: {', '.join(result['models'])}",
         lead=f"{count} trials for each model, run folder {folder.resolve().name}",
         tiles=[*tiles, *scores.closing_tiles(result)],
+        verdict=[
+            *_verdict(result, percent),
+            *note_statements({name: read_result(folder / name / CHOSEN) for name in result["models"]}),
+        ],
         sections=[
             Section("Test scores", [_models(result, percent), Note(_MEANING)]),
             Section("Chosen settings", [_chosen(result, percent)]),
@@ -37,6 +44,19 @@ def search_page(folder: Path, result: dict[str, Any]) -> Page:
             Section("Reproduce", reproduce(folder, command, read_environment(folder))),
         ],
     )
+
+
+def _verdict(result: dict[str, Any], percent: bool) -> list[str]:
+    """Returns statements on the seeds, the differences to the best model, and the number of trials."""
+    models, best, statements = result["models"], result["chosen"], seed_statements(result)
+    tests = {name: entry["against_best"] for name, entry in models.items() if entry["against_best"] is not None}
+    for name, test in tests.items():
+        statements.append(difference_statement(test, best, percent, result["maximize"], name, len(tests)))
+    for name, entry in models.items():
+        if entry["half"] is not None and entry["half"] != entry["chosen"]:
+            more = f"--trials {2 * result['trials']}"
+            statements.append(f"{name}: the second half of the trials found better settings; search longer: {more}.")
+    return statements
 
 
 def _models(result: dict[str, Any], percent: bool) -> Table:

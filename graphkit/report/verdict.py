@@ -9,7 +9,8 @@ import torch
 from graphkit.experiments import RunFolder
 from graphkit.experiments.compare import compare_runs
 from graphkit.metrics.format_scores import PERCENT, format_score
-from graphkit.report import collect, collect_paths
+from graphkit.report import collect, collect_clips, collect_paths
+from graphkit.report.class_outputs import calibration
 from graphkit.report.no_picture import NoPicture, loading
 from graphkit.tasks import maximizes
 
@@ -19,15 +20,20 @@ _SAME = 0.99
 _UNIFORM = 0.02
 #: Number of test nodes whose attention is compared with a uniform one.
 _NODES = 500
-#: Significance level of a comparison.
+#: Smallest expected calibration error that is stated.
+_CALIBRATED = 0.15
+#: Fraction of explained variance below which a regression is said to be little better than the mean.
+_EXPLAINED = 0.1
+#: Significance level of all paired tests of a page together.
 _LEVEL = 0.05
 
 
 def verdict(run: RunFolder, others: Sequence[RunFolder] = ()) -> list[str]:
     """Returns short statements on what the result of a run supports.
 
-    They cover the number of seeds, differences to other runs, the notes of the training, trivial predictions, equal
-    factors and uniform attention. A check whose data cannot be loaded makes no statement.
+    They cover the number of seeds, differences to other runs, the notes of the training, trivial predictions,
+    uncalibrated probabilities, equal factors, uniform attention and learned graphs without effect. A check whose data
+    cannot be loaded makes no statement.
 
     Args:
         run (RunFolder): A completed run.
@@ -36,10 +42,29 @@ def verdict(run: RunFolder, others: Sequence[RunFolder] = ()) -> list[str]:
     Raises:
         InputError: If a run cannot be compared, see :func:`~graphkit.experiments.compare_runs`.
     """
-    statements = [*seed_statements(run.result), *(_difference(run, other) for other in others)]
-    statements += [f"{note[:1].upper()}{note[1:]}." for note in run.result.get("notes", ())]
-    for check in (_trivial, _factors, _attention):
+    statements = seed_statements(run.result)
+    for other in others:
+        statements += _difference(run, other, len(others))
+    statements += note_statements({"": run.result})
+    for check in (_trivial, _calibration, _factors, _attention, _learned_graphs):
         statements += _attempt(check, run)
+    return statements
+
+
+def note_statements(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Returns the notes of trainings, such as that the best epoch is the last one, as statements.
+
+    Args:
+        results (dict): Content of ``result.json`` by name of the training; a single one may have the name ``""``.
+    """
+    names: dict[str, list[str]] = {}
+    for name, result in results.items():
+        for note in result.get("notes", ()):
+            names.setdefault(note, []).append(name)
+    statements = []
+    for note, of_note in names.items():
+        subject = ", ".join(filter(None, of_note))
+        statements.append(f"{subject}: {note}." if subject else f"{note[:1].upper()}{note[1:]}.")
     return statements
 
 
@@ -61,18 +86,23 @@ def seed_statements(result: Mapping[str, Any]) -> list[str]:
     return ["One seed: no claim about differences. Repeat it with --seeds 5 or more."]
 
 
-def _difference(run: RunFolder, other: RunFolder) -> str:
-    """Returns the statement on the difference to another run."""
+def _difference(run: RunFolder, other: RunFolder, tests: int) -> list[str]:
+    """Returns the statements on the difference to another run."""
     result = compare_runs([other, run])
     test, percent = result["runs"][1]["against_first"], result["metric"] in PERCENT
     name = other.config.model.name
     if test is None:
-        return f"No seed is shared with {name}: the two runs cannot be compared."
-    return difference_statement(test, name, percent, result["maximize"])
+        return [f"No seed is shared with {name}: the two runs cannot be compared."]
+    statements = [difference_statement(test, name, percent, result["maximize"], tests=tests)]
+    gain = test["difference"] if result["maximize"] else -test["difference"]
+    uses_edges, other_uses = (getattr(r.config.model.model_class, "uses_edges", True) for r in (run, other))
+    if uses_edges and not other_uses and gain <= 0:
+        statements.append(f"No better than {name}, which ignores the edges.")
+    return statements
 
 
 def difference_statement(
-    test: Mapping[str, Any], name: str, percent: bool, maximize: bool = True, subject: str = ""
+    test: Mapping[str, Any], name: str, percent: bool, maximize: bool = True, subject: str = "", tests: int = 1
 ) -> str:
     """Returns the statement on a paired test.
 
@@ -82,6 +112,7 @@ def difference_statement(
         percent (bool): Shows fractions as percentage points.
         maximize (bool, optional): Larger scores are better. (default: ``True``)
         subject (str, optional): Name of the first method. (default: ``""``)
+        tests (int, optional): Number of tests of the page, by which the level is divided (Bonferroni). (default: ``1``)
     """
     gain = test["difference"] if maximize else -test["difference"]
     word = "gain" if gain >= 0 else "loss"
@@ -90,8 +121,10 @@ def difference_statement(
     pairs = f"{test['pairs']} shared seed{'' if test['pairs'] == 1 else 's'}"
     if test["p"] is None:
         return f"{change}, {pairs}: no claim."
-    claim = "significant" if test["p"] < _LEVEL else "not significant"
-    return f"{change}, p = {test['p']:.3f}, {pairs}: {claim} at the level {_LEVEL:g}."
+    level = _LEVEL / tests
+    claim = "significant" if test["p"] < level else "not significant"
+    divided = f" ({_LEVEL:g} / {tests} tests)" if tests > 1 else ""
+    return f"{change}, p = {test['p']:.3f}, {pairs}: {claim} at the level {level:.2g}{divided}."
 
 
 def _trivial(run: RunFolder) -> list[str]:
@@ -108,17 +141,44 @@ def _trivial(run: RunFolder) -> list[str]:
         if absent:
             listed = ", ".join(map(str, absent[:3])) + (f" and {len(absent) - 3} more" if len(absent) > 3 else "")
             statements.append(f"Never predicted: {listed}.")
-    floors, metrics = result.get("floors") or {}, dict.fromkeys((result["metric"], "hard-mrr"))
-    for name, metric in [(name, metric) for metric in metrics for name in floors]:
-        value, scores = floors[name].get(metric), (result.get("scores") or {}).get(metric)
-        scores = result.get("test") if metric == result["metric"] else scores
-        if scores and value is not None:
-            better = scores["mean"] > value if maximizes(metric) else scores["mean"] < value
-            if not better:
-                percent = metric in PERCENT
-                both = f"{metric} {format_score(scores['mean'], percent)} against {format_score(value, percent)}"
-                statements.append(f"No better than the floor “{name.replace('-', ' ')}”: {both}.")
+    floors = result.get("floors") or {}
+    for metric in dict.fromkeys((result["metric"], "hard-mrr")):
+        scores = result.get("test") if metric == result["metric"] else (result.get("scores") or {}).get(metric)
+        values = {name: entry[metric] for name, entry in floors.items() if entry.get(metric) is not None}
+        if scores:
+            sign = 1 if maximizes(metric) else -1
+            above = {name: value for name, value in values.items() if sign * (scores["mean"] - value) <= 0}
+            if above:
+                texts = [f"{name.replace('-', ' ')} {format_score(above[name], metric in PERCENT)}" for name in above]
+                score = format_score(scores["mean"], metric in PERCENT)
+                statements.append(
+                    f"No better than {len(above)} of {len(values)} floors: {metric} {score}, {', '.join(texts)}."
+                )
+    r2 = (result.get("scores") or {}).get("r2")
+    if r2 and 0 < r2["mean"] < _EXPLAINED:
+        statements.append(
+            f"Explains {100 * r2['mean']:.0f} % of the variance of the targets: little better than their mean."
+        )
     return statements
+
+
+def _calibration(run: RunFolder) -> list[str]:
+    """Returns the statement on probabilities that differ from the accuracy."""
+    if not run.result.get("confusion"):
+        return []
+    with loading():
+        _, probability, y = collect.class_outputs(run.best)
+    if not y.numel():
+        return []
+    result = calibration(probability, y)
+    if result.error < _CALIBRATED:
+        return []
+    confidence, accuracy = ((result.items * value).sum() / result.items.sum() for value in result[:2])
+    side = "too low" if confidence < accuracy else "too high"
+    return [
+        f"Probabilities are {side} (mean {100 * float(confidence):.0f} %, accuracy {100 * float(accuracy):.0f} %): "
+        "they rank the classes, but are not frequencies."
+    ]
 
 
 def _factors(run: RunFolder) -> list[str]:
@@ -159,3 +219,16 @@ def _attention(run: RunFolder) -> list[str]:
     if deviation is None or deviation > _UNIFORM:
         return []
     return [f"Attention to paths is uniform within {100 * _UNIFORM:g} %: the model averages its neighborhood."]
+
+
+def _learned_graphs(run: RunFolder) -> list[str]:
+    """Returns the statement on learned graphs of joints without effect."""
+    with loading():
+        fit = run.best
+        if not collect_clips.has_learned_graphs(fit):
+            return []
+    graphs = collect_clips.learned_graphs(fit)
+    largest = max(float(graph.added.mean() / max(graph.fixed.mean(), 1e-12)) for graph in graphs)
+    if largest > _UNIFORM:
+        return []
+    return [f"Learned graphs change the skeleton by less than {100 * _UNIFORM:g} %: they have no effect yet."]

@@ -9,8 +9,16 @@ import torch
 
 from graphkit.experiments import RunFolder, open_run
 from graphkit.metrics import paired_test
-from graphkit.report import collect, collect_paths, continual_report, distill_report, report
-from graphkit.report.verdict import difference_statement, verdict
+from graphkit.report import (
+    collect,
+    collect_clips,
+    collect_paths,
+    continual_report,
+    distill_report,
+    report,
+    search_report,
+)
+from graphkit.report.verdict import difference_statement, note_statements, verdict
 from tests.fitting import fit
 
 
@@ -42,9 +50,9 @@ def test_floors(plain_run: Path) -> None:
     run = open_run(plain_run)
     scores = {"metric": "mae", "test": {"mean": 0.5, "std": 0.0, "runs": [0.5]}}
     low = results(run, **scores, floors={"last-value": {"mae": 0.4}, "mean": {"mae": 0.9}})
-    assert [text for text in low if "floor" in text] == [
-        "No better than the floor “last value”: mae 0.5000 against 0.4000."
-    ]
+    assert [text for text in low if "floor" in text] == ["No better than 1 of 2 floors: mae 0.5000, last value 0.4000."]
+    flat = results(run, **scores, scores={"r2": {"mean": 0.04}})
+    assert "Explains 4 % of the variance of the targets: little better than their mean." in flat
 
 
 def test_equal_factors(factor_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,9 +112,81 @@ def test_statements_of_strategies_and_losses() -> None:
     assert difference_statement(test, "mean", percent=False, maximize=False).startswith("Loss against mean 0.1000, p")
     result = {"metric": "accuracy", "maximize": True, "seeds": [0, 1, 2], "selected_on": "validation"}
     runs = {"fine-tune": [0.7, 0.73, 0.72], "twp": [0.8, 0.82, 0.83]}
-    strategies = {name: {"average_performance": {"runs": values}} for name, values in runs.items()}
+    strategies: dict[str, Any] = {name: {"average_performance": {"runs": values}} for name, values in runs.items()}
     assert continual_report._verdict({**result, "strategies": strategies}, True) == [text]
-    networks = [{"name": "lsp", "loss": {}, "against_alone": test}, {"name": "alone", "loss": None}]
-    networks[1]["against_alone"] = None
-    (statement,) = distill_report._verdict({**result, "networks": networks}, True)
-    assert statement.startswith("lsp: gain against the student alone 10.00 points")
+    strategies["fine-tune"]["average_forgetting"] = {"mean": -0.012}
+    (_, little) = continual_report._verdict({**result, "strategies": strategies}, True)
+    assert little.startswith("Fine-tuning forgets little (AF -1.20 points)")
+    networks: list[dict[str, Any]] = [
+        {"name": "teacher", "loss": None, "against_alone": None, "test": {"mean": 0.7}},
+        {"name": "alone", "loss": None, "against_alone": None, "test": {"mean": 0.7}},
+        {"name": "lsp", "loss": {}, "against_alone": test, "test": {"mean": 0.8}},
+    ]
+    first, second = distill_report._verdict({**result, "networks": networks}, True)
+    assert first.startswith("lsp: gain against the student alone 10.00 points")
+    assert second == "The teacher is no better than the student alone: it has little to transfer."
+    networks[0]["test"] = {"mean": 0.9}
+    assert distill_report._verdict({**result, "networks": networks}, True) == [first]
+
+
+def test_statements_of_a_search() -> None:
+    test = paired_test([0.7, 0.73, 0.72], [0.8, 0.82, 0.83])._asdict()
+    models = {
+        "gcn": {"against_best": None, "half": 1, "chosen": 1},
+        "mlp": {"against_best": test, "half": 0, "chosen": 3},
+    }
+    result = {"metric": "accuracy", "maximize": True, "seeds": [0, 1, 2], "selected_on": "validation", "trials": 4}
+    loss, longer = search_report._verdict({**result, "models": models, "chosen": "gcn"}, True)
+    assert loss.startswith("mlp: loss against gcn 10.00 points, p = 0.00")
+    assert longer == "mlp: the second half of the trials found better settings; search longer: --trials 8."
+
+
+def test_the_level_is_divided_by_the_number_of_tests() -> None:
+    test = paired_test([0.80, 0.82, 0.86], [0.74, 0.79, 0.77])._asdict()
+    assert 0.05 / 3 < test["p"] < 0.05 * 1.5
+    test["p"] = 0.03
+    assert difference_statement(test, "gcn", True).endswith("significant at the level 0.05.")
+    text = difference_statement(test, "gcn", True, tests=3)
+    assert text.endswith("not significant at the level 0.017 (0.05 / 3 tests).")
+
+
+def test_notes_name_their_networks() -> None:
+    note = "the best epoch is the last one (2); train longer: --epochs 4"
+    results = {"alone": {"notes": [note]}, "kd": {"notes": [note]}, "teacher": {}}
+    assert note_statements(results) == [f"alone, kd: {note}."]
+    assert note_statements({"": {"notes": ["one note"]}}) == ["One note."]
+
+
+def test_a_model_without_edges_is_a_floor(tmp_path: Path, plain_run: Path) -> None:
+    fit({"model": {"name": "mlp"}, "data": {"name": "karate"}, "train": {"epochs": 3}}, tmp_path / "mlp")
+    run, floor = open_run(plain_run), open_run(tmp_path / "mlp")
+    for which, mean in ((run, 0.7), (floor, 0.8)):
+        which.result = {**which.result, "test": {"mean": mean, "std": 0.0, "runs": [mean]}}
+    assert "No better than mlp, which ignores the edges." in verdict(run, [floor])
+    assert not any("edges" in text for text in verdict(floor, [run]))
+
+
+def test_probabilities_that_are_no_frequencies(plain_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    y = torch.zeros(10, dtype=torch.long)
+
+    def texts(confidence: float) -> list[str]:
+        probability = torch.tensor([[confidence, 1 - confidence]]).repeat(10, 1)
+        monkeypatch.setattr(collect, "class_outputs", lambda fit: (probability, probability, y))
+        return [text for text in verdict(open_run(plain_run)) if text.startswith("Probabilities")]
+
+    assert texts(0.95) == []
+    assert texts(0.6) == [
+        "Probabilities are too low (mean 60 %, accuracy 100 %): they rank the classes, but are not frequencies."
+    ]
+
+
+def test_learned_graphs_without_effect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = {"name": "stigcn", "channels": [4], "blocks": [1]}
+    data = {"name": "synthetic-skeleton", "num_clips": 12}
+    fit({"model": model, "data": data, "train": {"epochs": 1}}, tmp_path / "run")
+    run = open_run(tmp_path / "run")
+    graphs = collect_clips.learned_graphs(run.best)
+    for factor, count in ((1e-9, 1), (1e9, 0)):
+        scaled = [graph._replace(added=factor * graph.added) for graph in graphs]
+        monkeypatch.setattr(collect_clips, "learned_graphs", lambda fit, scaled=scaled: scaled)
+        assert sum("no effect yet" in text for text in verdict(run)) == count
