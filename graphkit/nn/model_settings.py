@@ -189,9 +189,9 @@ def model_options(name: str) -> dict[str, Setting]:
         InputError: If the model is not registered; the message suggests the closest name.
     """
     settings: dict[str, Setting] = {}
-    for cls in reversed(get_model(name).__mro__):
+    for cls in get_model(name).__mro__:
         if "__init__" in vars(cls) and cls.__module__.partition(".")[0] == "graphkit":
-            settings |= signature_settings(cls.__init__, _GIVEN)
+            settings = {**settings, **signature_settings(cls.__init__, _GIVEN), **settings}
     return {option: Setting(_bounded(option, setting.hint), setting.default) for option, setting in settings.items()}
 
 

@@ -1,6 +1,7 @@
 """Base class of the models that wrap a PyG layer stack."""
 
-from typing import Any, ClassVar
+from inspect import signature
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor
@@ -9,21 +10,23 @@ from torch_geometric.nn.models import MLP as PyGMLP
 
 from graphkit.errors import InputError
 from graphkit.nn.models.graph_model import (
-    GraphModel,
     ReceptiveField,
     check_batch,
     check_options,
     embed,
     make_activation,
-    read_out,
     refuse_readout_of_nodes,
 )
-from graphkit.nn.options import check_flags, check_like
+from graphkit.nn.models.trunk import TrunkModel
+from graphkit.nn.options import check_like
 from graphkit.nn.search_space import Choice
-from graphkit.nn.sparse import drop, full_precision
+from graphkit.nn.sparse import full_precision
+
+#: Arguments of :class:`TrunkModel`.
+_TRUNK = tuple(signature(TrunkModel).parameters)
 
 
-class Baseline(GraphModel):
+class Baseline(TrunkModel):
     """Stack of PyG layers with an optional readout and linear head.
 
     Subclasses create the stack in :meth:`make_body`. Without a readout, the last layer of the stack gives the outputs.
@@ -35,13 +38,12 @@ class Baseline(GraphModel):
         out_channels (int): Number of outputs.
         hidden_channels (int, optional): Width of every hidden layer. (default: ``64``)
         num_layers (int, optional): Number of layers. (default: ``2``)
-        readout (str, optional): ``None`` for one output per node, else ``"mean"``, ``"sum"`` or ``"max"`` over the
-            nodes of a graph. (default: ``None``)
-        dropout (float, optional): Dropout on the input and between the layers. (default: ``0.5``)
-        batch_norm (bool, optional): If ``True``, batch norm follows each hidden layer. (default: ``False``)
+        readout (str, optional): ``None`` for one output per node, else ``"mean"``, ``"sum"``, ``"max"`` or
+            ``"attention"`` over the nodes of a graph. (default: ``None``)
+        dropout (float, optional): Dropout on the input of every layer. (default: ``0.5``)
         num_categories (int, optional): Number of node categories to embed, if ``x`` holds categories.
             (default: ``None``)
-        options (optional): Further arguments of the PyG class, such as ``heads``.
+        options (optional): Arguments of :class:`TrunkModel`, and further ones of the PyG class, such as ``act``.
 
     Raises:
         InputError: If an argument has a wrong type or is out of range, or the PyG class has no such option.
@@ -53,7 +55,7 @@ class Baseline(GraphModel):
 
     #: PyG classes that accept the options.
     layers: ClassVar[tuple[type, ...]] = (PyGMLP,)
-    search_space = {**GraphModel.search_space, "model.hidden_channels": Choice((16, 32, 64, 128))}
+    search_space = {**TrunkModel.search_space, "model.hidden_channels": Choice((16, 32, 64, 128))}
     #: Defaults of :meth:`from_data` for graph-level tasks.
     graph_defaults: ClassVar[dict[str, Any]] = {
         "num_layers": 4, "readout": "mean", "dropout": 0.0, "batch_norm": True,
@@ -67,33 +69,35 @@ class Baseline(GraphModel):
         num_layers: int = 2,
         readout: str | None = None,
         dropout: float = 0.5,
-        batch_norm: bool = False,
         num_categories: int | None = None,
         **options: Any,
     ) -> None:
-        super().__init__()
+        super().__init__(**{name: options.pop(name) for name in _TRUNK if name in options})
         check_options(in_channels, out_channels, hidden_channels, readout, num_layers, num_categories, dropout=dropout)
-        check_flags(batch_norm=batch_norm)
         if "act" in options:
             make_activation(options["act"])  # raises an error for an unknown name
         check_like(options, *self.layers)
-        self.readout = readout
         self.num_layers = num_layers
-        self.dropout = dropout
         self.embedding = None if num_categories is None else torch.nn.Embedding(num_categories, in_channels)
-        width = out_channels if readout is None else hidden_channels
-        if batch_norm:  # a batch of one row has no variance: normalized with the running statistics
-            options = {"norm_kwargs": {"allow_single_element": True}, **options}
-        norm = "batch_norm" if batch_norm else None
+        has_head = readout is not None or self.jk is not None
+        width = hidden_channels if has_head else out_channels
+        norm = "batch_norm" if self.batch_norm else "layer_norm" if self.layer_norm else None
+        if norm is not None:  # a batch of one row has no variance: normalized with the running statistics
+            per_row = {"allow_single_element": True} if self.batch_norm else {"mode": "node"}
+            options = {"norm_kwargs": per_row, **options}
+        first_width = self.first_width(in_channels, hidden_channels)
         try:
-            self.body = self.make_body(in_channels, hidden_channels, num_layers, width, dropout, norm, **options)
+            self.body = self.make_body(first_width, hidden_channels, num_layers, width, dropout, norm, **options)
         except InputError:
             raise
         except (AssertionError, AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:  # PyG's
             named = ", ".join(f"{name}={value!r:.40}" for name, value in options.items() if name != "norm_kwargs")
             reason = " ".join(str(error).split())
             raise InputError(f"{type(self).__name__} cannot be made with the options {named} ({reason})") from None
-        self.head = None if readout is None else torch.nn.Linear(hidden_channels, out_channels)
+        joined = self.joined_width(hidden_channels, num_layers)
+        self.head = torch.nn.Linear(joined, out_channels) if has_head else None
+        widths = [*[hidden_channels] * (num_layers - 1), width]
+        self.add_trunk(in_channels, hidden_channels, widths, dropout, readout, [joined])
 
     def make_body(
         self,
@@ -142,12 +146,31 @@ class Baseline(GraphModel):
     def _run(
         self, x: Tensor, edge_index: Tensor, batch: Tensor | None, batch_size: int | None, **options: Any
     ) -> Tensor:
-        """Applies the stack, with the options that are not ``None``, and the head."""
+        """Applies the layers, with the options that they support, and the head."""
         check_batch(x, batch)
-        x = drop(embed(x, self.embedding), self.dropout, self.training)
-        options = {name: value for name, value in options.items() if value is not None}
+        x = self.enter(embed(x, self.embedding))
         with full_precision(x):
-            x = self.body(x) if isinstance(self.body, PyGMLP) else self.body(x, edge_index, **options)
-        if self.readout is None or self.head is None:
-            return x
-        return self.head(read_out(x, batch, batch_size, self.readout))
+            x = self.join(self._layers(x, edge_index, **options))
+        if self.readout is not None:
+            x = self.read_out(x, batch, batch_size)
+        return x if self.head is None else self.head(x)
+
+    def _layers(self, x: Tensor, edge_index: Tensor, **options: Any) -> list[Tensor]:
+        """Returns the outputs of all layers, as those of PyG's class."""
+        body = cast(Any, self.body)
+        by_node = isinstance(body, PyGMLP)
+        convs = body.lins if by_node else body.convs
+        inputs = () if by_node else (edge_index,)
+        kwargs = {name: value for name, value in options.items() if getattr(body, f"supports_{name}", False)}
+        kwargs = {name: value for name, value in kwargs.items() if value is not None}
+        last = len(convs) - int(getattr(body, "plain_last", True))
+        outputs = []
+        for layer, conv in enumerate(convs):
+            x = self.drop(x, layer)
+            x = self.add_residual(layer, x, conv(x, *inputs, **kwargs))
+            if layer < last:
+                x = body.act(x) if body.act is not None and body.act_first else x
+                x = body.norms[layer](x)
+                x = body.act(x) if body.act is not None and not body.act_first else x
+            outputs.append(x)
+        return outputs

@@ -15,7 +15,6 @@ from graphkit.nn.degree import SubgraphContext, in_degree
 from graphkit.nn.factor_discriminator import FactorDiscriminator, discriminator_loss
 from graphkit.nn.label_loss import label_loss
 from graphkit.nn.models.graph_model import (
-    GraphModel,
     ReceptiveField,
     check_batch,
     check_options,
@@ -24,15 +23,15 @@ from graphkit.nn.models.graph_model import (
     read_out,
     refuse_readout_of_nodes,
 )
+from graphkit.nn.models.trunk import TrunkModel
 from graphkit.nn.options import check_choice, check_flags, check_numbers, checked_list
 from graphkit.nn.pca_init import pca_init
 from graphkit.nn.search_space import Choice, Interval
-from graphkit.nn.sparse import drop
 from graphkit.registry import register_model
 
 
 @register_model("factorgcn")
-class FactorGCN(GraphModel):
+class FactorGCN(TrunkModel):
     r"""Factorizable graph convolutional network (FactorGCN, NeurIPS 2020).
 
     A stack of :class:`~graphkit.nn.FactorGCNConv`, each with a :class:`~graphkit.nn.FactorDiscriminator`, trained with
@@ -56,8 +55,8 @@ class FactorGCN(GraphModel):
         head (str, optional): ``"linear"`` or ``"mlp"`` on the last layer; ``"layers"`` for the sum of linear heads on
             the input and each layer, as in GIN; ``"conv"`` if the last convolution gives the outputs.
             (default: ``"conv"``)
-        readout (str, optional): ``None`` for one output per node, else ``"mean"``, ``"sum"`` or ``"max"`` over the
-            nodes of a graph. (default: ``None``)
+        readout (str, optional): ``None`` for one output per node, else ``"mean"``, ``"sum"``, ``"max"`` or
+            ``"attention"`` over the nodes of a graph. (default: ``None``)
         act (str, optional): Activation after every layer. (default: ``"elu"``)
         head_act (str, optional): Activation between readout and head. (default: ``None``)
         batch_norm (bool, optional): If ``True``, batch norm follows each convolution. (default: ``False``)
@@ -77,6 +76,7 @@ class FactorGCN(GraphModel):
             :func:`~graphkit.nn.pca_init`, an extension of this package. (default: ``"random"``)
         num_categories (int, optional): Number of node categories to embed, if ``x`` holds categories.
             (default: ``None``)
+        options (optional): Arguments of :class:`TrunkModel`; ``jk`` needs a ``"linear"`` or ``"mlp"`` head.
 
     Shapes:
         - **input:** ``x`` ``[N, F]`` or ``[N]`` categories, ``edge_index`` ``[2, E]``, ``batch`` ``[N]``.
@@ -97,7 +97,7 @@ class FactorGCN(GraphModel):
     returns_factors = True
     extra_metrics = ("factors",)
     search_space = {
-        **GraphModel.search_space, "model.hidden_channels": Choice((32, 64, 128)),
+        **TrunkModel.search_space, "model.hidden_channels": Choice((32, 64, 128)),
         "model.discriminator": Interval(0.0, 1.0),
     }  # fmt: skip
 
@@ -122,12 +122,13 @@ class FactorGCN(GraphModel):
         input_norm: bool = False,
         first_weights: str = "random",
         num_categories: int | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__()
+        super().__init__(batch_norm=batch_norm, **options)
         factors = checked_list("factors", factors)
         check_choice("head", head, ("linear", "mlp", "layers", "conv"))
         check_choice("first_weights", first_weights, ("random", "principal"))
-        check_flags(batch_norm=batch_norm, size_norm=size_norm, input_norm=input_norm)
+        check_flags(size_norm=size_norm, input_norm=input_norm)
         check_numbers(least=0, discriminator=discriminator, weak_supervision=weak_supervision)
         shares = {"dropout": dropout, "head_dropout": head_dropout}
         check_options(in_channels, out_channels, hidden_channels, readout, 1, num_categories, **shares)
@@ -143,14 +144,14 @@ class FactorGCN(GraphModel):
                 "`weak_supervision` needs at least one factor per label in the first layer "
                 f"(got {factors[0]} factors for {out_channels} labels)"
             )
+        if self.jk is not None and head not in ("linear", "mlp"):
+            raise InputError(f"expected `head` to be 'linear' or 'mlp' with `jk`, got '{head}'; leave `jk` out")
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.hidden_channels = hidden_channels
         self.factors = factors
         self.head = head
-        self.readout = readout
         self.size_norm = size_norm
-        self.dropout = dropout
         self.head_dropout = head_dropout
         self.discriminator = discriminator
         self.weak_supervision = weak_supervision
@@ -160,7 +161,7 @@ class FactorGCN(GraphModel):
         self.embedding = None if num_categories is None else torch.nn.Embedding(num_categories, in_channels)
         self.input_norm = torch.nn.BatchNorm1d(in_channels) if input_norm else torch.nn.Identity()
 
-        widths = [in_channels] + [hidden_channels] * len(factors)
+        widths = [self.first_width(in_channels, hidden_channels)] + [hidden_channels] * len(factors)
         self.convs = torch.nn.ModuleList()
         self.discriminators = torch.nn.ModuleList()
         self.norms = torch.nn.ModuleList()
@@ -171,8 +172,12 @@ class FactorGCN(GraphModel):
             conv = FactorGCNConv(widths[layer], width, num_factors, concat=concat, gain=gain, norm=norm)
             self.convs.append(conv)
             self.discriminators.append(FactorDiscriminator(conv.hidden_channels, num_factors, gain, norm))
-            self.norms.append(torch.nn.BatchNorm1d(width) if batch_norm and not is_output else torch.nn.Identity())
-        self.heads = self._make_heads(widths)
+            self.norms.append(torch.nn.Identity() if is_output else self.make_norm(width))
+        joined = self.joined_width(hidden_channels, len(factors))
+        self.heads = self._make_heads(widths if head == "layers" else [joined])
+        outputs = [*widths[1:-1], out_channels if head == "conv" else hidden_channels]
+        pooled = widths if head == "layers" else [out_channels if head == "conv" else joined]
+        self.add_trunk(in_channels, hidden_channels, outputs, dropout, readout, pooled)
 
     def _make_heads(self, widths: list[int]) -> torch.nn.ModuleList:
         """Returns the linear maps from features to outputs."""
@@ -274,12 +279,13 @@ class FactorGCN(GraphModel):
     ) -> Any:
         """Returns the outputs and, on request, the factors and the penalty, in this order."""
         check_batch(x, batch)
-        x = self.input_norm(embed(x, self.embedding))
+        x = self.enter(self.input_norm(embed(x, self.embedding)))
         layers, factors, penalties = [x], [], []
         for layer, norm in enumerate(self.norms):
             conv, judge = self._layer(layer)
-            projection = conv.project(drop(x, self.dropout, self.training))
-            x = conv.aggregate_factors(projection, edge_index, subgraph)
+            dropped = self.drop(x, layer)
+            projection = conv.project(dropped)
+            x = self.add_residual(layer, dropped, conv.aggregate_factors(projection, edge_index, subgraph))
             if return_factors:
                 factors.append(conv.coefficients(projection, edge_index))
             if return_penalty and self.discriminator and conv.factors > 1:  # with one factor the loss is zero
@@ -307,9 +313,9 @@ class FactorGCN(GraphModel):
     def _head(self, layers: list[Tensor], batch: Tensor | None, batch_size: int | None) -> Tensor:
         """Returns the outputs of the head on the readouts of the layers."""
         if self.head != "layers":
-            layers = layers[-1:]
+            layers = [self.join(layers[1:])]
         if self.readout is not None:
-            layers = [read_out(x, batch, batch_size, self.readout) for x in layers]
+            layers = [self.read_out(x, batch, batch_size, index) for index, x in enumerate(layers)]
         if self.head == "conv":
             return layers[0]
         outs = [

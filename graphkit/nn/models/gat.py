@@ -34,8 +34,8 @@ class GAT(Baseline):
         attention_dropout (float, optional): Dropout of the attention; ``dropout`` if ``None``. (default: ``None``)
         out_heads (int, optional): Heads of the last layer, which averages them; ``heads`` if ``None``. The paper uses
             one on Cora and CiteSeer. (default: ``None``)
-        residual (bool, optional): If ``True``, every layer but the first adds a linear map of its input, one per head;
-            the last layer averages the maps. (default: ``False``)
+        residual (bool, optional): If ``True``, each layer adds a linear map of its input, one per head, except a layer
+            on the node features themselves; the last layer averages the maps. (default: ``False``)
         bias (bool, optional): If ``False``, the layers have no bias. (default: ``True``)
         fused (bool, optional): If ``False``, the layers are not accelerated; the results are the same up to rounding.
             See :func:`graphkit.nn.accelerate`. (default: ``True``)
@@ -88,7 +88,7 @@ class GAT(Baseline):
             last = cast(GATConv, convs[-1])
             widths = (cast(int, last.in_channels), last.out_channels)
             convs[-1] = GATConv(*widths, heads=out_heads, concat=False, dropout=last.dropout, **of_convs)
-        for index in range(1, len(convs)) if residual else ():
+        for index in range(0 if self.input_projection else 1, len(convs)) if residual else ():
             convs[index] = _with_residual(cast(GATConv, convs[index]))
         if attention_dropout is not None:
             for conv in convs:

@@ -109,6 +109,11 @@ class GCN(Baseline):
             check_edge_weight(edge_index, edge_weight)
         return self._run(x, edge_index, batch, batch_size, edge_weight=edge_weight, normalized=normalized)
 
+    def _layers(self, x: Tensor, edge_index: Tensor, **options: Any) -> list[Tensor]:
+        """Returns the outputs of all layers; the edges are normalized once."""
+        edge_index, edge_weight = self._body.prepare(x, edge_index, **options)
+        return super()._layers(x, edge_index, edge_weight=edge_weight)
+
     @property
     def _body(self) -> "_Body":
         """Stack of layers."""
@@ -151,10 +156,13 @@ class _Body(PyGGCN):
         self._kept: tuple[SameGraph, Tensor, Tensor] | None = None
         accelerate(self, inplace=True)
 
-    def forward(  # type: ignore[override]
+    def prepare(
         self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None, *, normalized: bool = False
-    ) -> Tensor:
-        """Returns the outputs of the nodes; ``normalized`` weights are used unchanged."""
+    ) -> tuple[Tensor, Tensor | None]:
+        """Returns the edges and weights of all layers.
+
+        ``normalized`` weights are used unchanged.
+        """
         fused = _is_fused(x)
         by_node = fused and edge_weight is None and not normalized and not self.cached
         if self.normalize and not normalized and not by_node:
@@ -163,7 +171,7 @@ class _Body(PyGGCN):
             edge_index = EdgeIndex(edge_index, sparse_size=(x.size(0), x.size(0)))
         for conv in self.convs:  # fused layers without weights normalize by node, in the aggregation
             conv.normalize = self.normalize and by_node
-        return super().forward(x, edge_index, edge_weight)
+        return edge_index, edge_weight
 
     def _normalize(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None) -> tuple[Tensor, Tensor]:
         """Returns the normalized edges, from the cache if possible."""

@@ -13,7 +13,9 @@ from graphkit.nn.options import DEEPEST, check_counts, check_shares
 from graphkit.nn.search_space import TRAINING, Interval, SearchSpace
 from graphkit.ops._segments import widen
 
-READOUTS = ("mean", "sum", "max")
+#: Readouts without weights, and all readouts of a model.
+REDUCTIONS = ("mean", "sum", "max")
+READOUTS = (*REDUCTIONS, "attention")
 
 
 class ReceptiveField(NamedTuple):
@@ -215,8 +217,8 @@ def read_out(x: Tensor, batch: Tensor | None, batch_size: int | None, reduce: st
 
     Without ``batch``, all nodes are one graph.
     """
-    if reduce not in READOUTS:
-        raise InputError(f"`reduce` must be one of {', '.join(READOUTS)} (got {reduce!r})")
+    if reduce not in REDUCTIONS:
+        raise InputError(f"`reduce` must be one of {', '.join(REDUCTIONS)} (got {reduce!r})")
     if batch is None:
         batch, batch_size = torch.zeros(x.size(0), dtype=torch.long, device=x.device), 1
     return scatter(widen(x), batch, dim=0, dim_size=batch_size, reduce=reduce).to(x.dtype)

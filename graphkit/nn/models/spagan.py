@@ -11,25 +11,23 @@ from torch_geometric.data import Data
 from graphkit.errors import InputError
 from graphkit.nn.conv import PathAttention, SPAGANConv
 from graphkit.nn.models.graph_model import (
-    GraphModel,
     ReceptiveField,
     check_batch,
     check_options,
     embed,
     make_activation,
-    read_out,
     refuse_readout_of_nodes,
 )
+from graphkit.nn.models.trunk import TrunkModel
 from graphkit.nn.options import WIDEST, check_counts, check_flags
 from graphkit.nn.paths import attention_cost, has_paths, paths_of, put_paths, with_self_loops
 from graphkit.nn.search_space import Choice
-from graphkit.nn.sparse import drop
 from graphkit.ops import path_attention, shortest_paths
 from graphkit.registry import register_model
 
 
 @register_model("spagan")
-class SPAGAN(GraphModel):
+class SPAGAN(TrunkModel):
     r"""Shortest path graph attention network (SPAGAN, IJCAI 2019).
 
     Training has phases. In the first one, all layers attend to neighbors, as in GAT. Then, ``iterations`` times, the
@@ -57,8 +55,8 @@ class SPAGAN(GraphModel):
             weights are reset. (default: ``False``)
         path_layers (int, optional): Number of layers, from the first one, that attend to paths; the others attend to
             neighbors. (default: ``1``)
-        readout (str, optional): ``None`` for one output per node, else ``"mean"``, ``"sum"`` or ``"max"`` over the
-            nodes of a graph, with a linear head. (default: ``None``)
+        readout (str, optional): ``None`` for one output per node, else ``"mean"``, ``"sum"``, ``"max"`` or
+            ``"attention"`` over the nodes of a graph, with a linear head. (default: ``None``)
         act (str, optional): Activation after every hidden layer. (default: ``"elu"``)
         out_act (str, optional): Activation after the output layer without a readout, or ``"none"``.
             (default: ``"elu"``)
@@ -68,6 +66,7 @@ class SPAGAN(GraphModel):
             (default: ``None``)
         init (str, optional): Weight initialization, ``"glorot"`` or ``"xavier-normal"``, see
             :class:`~graphkit.nn.SPAGANConv`. (default: ``"glorot"``)
+        options (optional): Arguments of :class:`TrunkModel`.
 
     Shapes:
         - **input:** ``x`` ``[N, F]`` (dense or sparse) or ``[N]`` categories, ``edge_index`` ``[2, E]`` with self loops
@@ -90,7 +89,7 @@ class SPAGAN(GraphModel):
 
     uses_paths = True
     search_space = {
-        **GraphModel.search_space, "model.hidden_channels": Choice((16, 32, 64, 128)), "model.heads": Choice((1, 4, 8)),
+        **TrunkModel.search_space, "model.hidden_channels": Choice((16, 32, 64, 128)), "model.heads": Choice((1, 4, 8)),
         "model.ratio": Choice((0.5, 1.0)),
     }  # fmt: skip
 
@@ -121,8 +120,9 @@ class SPAGAN(GraphModel):
         attention_dropout: float | None = None,
         num_categories: int | None = None,
         init: str = "glorot",
+        **options: Any,
     ) -> None:
-        super().__init__()
+        super().__init__(**options)
         attention_dropout = dropout if attention_dropout is None else attention_dropout
         shares = {"dropout": dropout, "attention_dropout": attention_dropout}
         check_options(in_channels, out_channels, hidden_channels, readout, num_layers, num_categories, **shares)
@@ -141,18 +141,18 @@ class SPAGAN(GraphModel):
         self.ratio = ratio
         self.iterations = iterations
         self.share_transform = share_transform
-        self.readout = readout
-        self.dropout = dropout
         self.act = make_activation(act)
-        plain = out_act == "none" or readout is not None
+        has_head = readout is not None or self.jk is not None
+        plain = out_act == "none" or has_head
         self.out_act = torch.nn.Identity() if plain else make_activation(out_act, "out_act")
         self.embedding = None if num_categories is None else torch.nn.Embedding(num_categories, in_channels)
 
-        self.convs = torch.nn.ModuleList()
+        first_width = self.first_width(in_channels, hidden_channels)
+        self.convs, self.norms = torch.nn.ModuleList(), torch.nn.ModuleList()
         for layer in range(num_layers):
-            is_output = readout is None and layer == num_layers - 1
+            is_output = not has_head and layer == num_layers - 1
             conv = SPAGANConv(
-                hidden_channels if layer else in_channels,
+                hidden_channels if layer else first_width,
                 out_channels if is_output else hidden_channels // heads,
                 heads=out_heads if is_output else heads,
                 max_hops=max_hops if layer < path_layers else 1,
@@ -163,8 +163,12 @@ class SPAGAN(GraphModel):
                 init=init,
             )
             self.convs.append(conv)
+            self.norms.append(torch.nn.Identity() if is_output else self.make_norm(hidden_channels))
         self.path_layers = path_layers
-        self.head = None if readout is None else torch.nn.Linear(hidden_channels, out_channels)
+        joined = self.joined_width(hidden_channels, num_layers)
+        self.head = torch.nn.Linear(joined, out_channels) if has_head else None
+        widths = [*[hidden_channels] * (num_layers - 1), hidden_channels if has_head else out_channels]
+        self.add_trunk(in_channels, hidden_channels, widths, dropout, readout, [joined])
 
         first = self._conv(0)
         rows = in_channels if num_categories is None else num_categories
@@ -198,9 +202,10 @@ class SPAGAN(GraphModel):
 
     def reset_parameters(self) -> None:
         """Resets the weights; phase and guide are kept."""
-        for module in (*self.convs, self.head, self.embedding):
-            if module is not None:
-                module.reset_parameters()  # type: ignore[operator]
+        trunk = (self.input_map, *self.norms, *self.residuals.values(), *self.pools)
+        for module in (*self.convs, self.head, self.embedding, *trunk):
+            if hasattr(module, "reset_parameters"):
+                module.reset_parameters()  # type: ignore[operator,union-attr]
 
     def inputs(self, data: Data) -> dict[str, Any]:
         """Returns the arguments of ``forward``, with self loops and paths."""
@@ -223,16 +228,20 @@ class SPAGAN(GraphModel):
     ) -> Tensor | tuple[Tensor, list[PathAttention]]:
         """Returns the outputs and, with ``return_attention``, all attention."""
         check_batch(x, batch)
-        x = embed(x, self.embedding)
-        attention = []
+        x = self.enter(embed(x, self.embedding))
+        attention, layers = [], []
         for layer in range(len(self.convs)):
             looked_at = [edge_index] if paths is None or layer >= self.path_layers else paths
-            x = drop(x, self.dropout, self.training)
-            x, seen = self._conv(layer)(x, looked_at, return_attention=True, edges=edge_index)
+            x = self.drop(x, layer)
+            out, seen = self._conv(layer)(x, looked_at, return_attention=True, edges=edge_index)
+            x = self.norms[layer](self.add_residual(layer, x, out))
             attention.append(seen)
             if self.head is not None or layer < len(self.convs) - 1:
                 x = self.act(x)
-        out = self.out_act(x) if self.head is None else self.head(read_out(x, batch, batch_size, str(self.readout)))
+            layers.append(x)
+        x = self.join(layers)
+        x = x if self.readout is None else self.read_out(x, batch, batch_size)
+        out = self.out_act(x) if self.head is None else self.head(x)
         return (out, attention) if return_attention else out
 
     @property
@@ -308,8 +317,12 @@ class SPAGAN(GraphModel):
     def _take_guide(self) -> None:
         """Stores the projection and the one-hop attention of the first layer as the guide."""
         first = self._conv(0)
-        self.guide_weight.copy_(first.weight if self.embedding is None else self.embedding.weight @ first.weight)
-        self.guide_bias.copy_(cast(Tensor, first.bias))
+        weight: Tensor = first.weight
+        bias = cast(Tensor, first.bias)
+        if self.input_map is not None:
+            weight, bias = self.input_map.weight.t() @ weight, self.input_map.bias @ weight + bias
+        self.guide_weight.copy_(weight if self.embedding is None else self.embedding.weight @ weight)
+        self.guide_bias.copy_(bias)
         self.guide_path.copy_(first.att_path[0])
         self.guide_target.copy_(first.att_target[0])
 
