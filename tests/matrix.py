@@ -90,7 +90,7 @@ def check(row: Row) -> str:
     copy_tests(folder / "tree")
     tests = [*(f"tests/{name}" for name in CORE), "--ignore=tests/ops/cuda"]
     # Other versions of PyG and torch warn of their own code: warnings are no errors here.
-    line = [python, "-m", "pytest", "-n", "2", "-W", "default", "-m", "not slow and not extended", *tests]
+    line = [python, "-m", "pytest", "-n", "auto", "-W", "default", "-m", "not slow and not extended", *tests]
     output = call(*line, folder=folder / "tree", accept=(0, 1))
     (folder / "pytest.txt").write_text(output, encoding="utf-8")
     result = re.sub(r" in .*", "", output.strip().splitlines()[-1])

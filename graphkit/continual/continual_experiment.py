@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 
 from graphkit.continual.continual_config import ContinualConfig, StrategySettings, read_strategy
-from graphkit.continual.continual_result import ContinualFitResult, Trial, combine_continual
+from graphkit.continual.continual_result import ContinualFitResult, combine_continual
 from graphkit.continual.continual_trainer import ContinualTrainer, make_stream, make_stream_model
 from graphkit.data import GraphDataset
 from graphkit.data.data_settings import DataSettings
@@ -16,12 +16,14 @@ from graphkit.distributed.communicator import get_communicator
 from graphkit.errors import InputError
 from graphkit.files import write_json
 from graphkit.registry import get_strategy
+from graphkit.tasks import maximizes
 from graphkit.training.build_model import check_graphs
 from graphkit.training.environment import environment
 from graphkit.training.experiment import FIT, Experiment, Session
 from graphkit.training.fingerprint import check_data, fingerprint
 from graphkit.training.run_files import describe
 from graphkit.training.run_result import REMEDY, read_checked
+from graphkit.training.trials import Trial, choose_trial
 
 
 class ContinualExperiment(Experiment):
@@ -112,10 +114,10 @@ class ContinualExperiment(Experiment):
     def combine(self, folder: Path, peak_memory: float) -> dict[str, Any]:
         """Returns the content of ``result.json``: scores and trials of all strategies."""
         fits = [self.read_fit(unit, folder) for unit in self.units() if "/seed-" in unit]
-        search = {name: tried for name in self.config.strategies if (tried := self._tried(name, folder))}
+        trials = {name: tried for name in self.config.strategies if (tried := self._tried(name, folder))}
         options = {name: self._settings(name, folder).to_dict() for name in self.config.strategies}
         dataset, _ = self.data_of(self.config)
-        return combine_continual(self.config, dataset, fits, options, search, folder, peak_memory)
+        return combine_continual(self.config, dataset, fits, options, trials, folder, peak_memory)
 
     def _trials(self, name: str) -> Iterator[tuple[str, StrategySettings]]:
         """Yields the folders and the settings of the trials of a strategy, if any."""
@@ -126,19 +128,23 @@ class ContinualExperiment(Experiment):
             yield f"search-{number}", read_strategy(name, {**self.config.strategies[name].to_dict(), **setting})
 
     def _tried(self, name: str, folder: Path) -> list[Trial]:
-        """Returns the settings and the validation score of every trial of a strategy."""
-        return [
-            {"options": settings.to_dict(), "validation": self.read_fit(f"{name}/{trial}", folder)["validation"]}
-            for trial, settings in self._trials(name)
-        ]
+        """Returns the completed trials of a strategy, if any."""
+        trials: list[Trial] = []
+        for trial, settings in self._trials(name):
+            fitted = self.read_fit(f"{name}/{trial}", folder)
+            trials.append(
+                {"options": settings.to_dict(), "validation": fitted["validation"], "seconds": fitted["seconds"]}
+            )
+        return trials
 
     def _settings(self, name: str, folder: Path) -> StrategySettings:
         """Returns the settings of a strategy; with a search, those of its best trial."""
-        tried = self._tried(name, folder)
-        if not tried:
+        trials = self._tried(name, folder)
+        if not trials:
             return self.config.strategies[name]
-        best = max(tried, key=lambda entry: -1.0 if entry["validation"] is None else entry["validation"])
-        return read_strategy(name, best["options"])
+        maximize = maximizes(self.data_of(self.config)[0].metric)
+        best = choose_trial(name, [trial["validation"] for trial in trials], maximize)
+        return read_strategy(name, trials[best]["options"])
 
     def _config_of(self, name: str, member: str, folder: Path) -> ContinualConfig:
         """Returns the configuration of a unit."""

@@ -12,6 +12,7 @@ from graphkit.errors import InputError
 from graphkit.tasks import maximizes
 from graphkit.training.environment import rounded_mb
 from graphkit.training.run_result import REMEDY, Count, NotEmpty, NotNegative, Scores, check_result, summary
+from graphkit.training.trials import Trial, summarize_trials
 
 #: Definition of the scores, stored in every result.
 CONVENTION = (
@@ -70,15 +71,10 @@ class _Protocol(StreamProtocol):
     weight_decay: float
 
 
-class Trial(TypedDict):
-    """Settings of one trial of a search and its mean validation score."""
-
-    options: dict[str, Any]
-    validation: float | None
-
-
 class _Search(TypedDict, total=False):
     search: list[Trial]
+    chosen: Count
+    half: Count | None
 
 
 class _Strategy(_Search):
@@ -132,7 +128,7 @@ def combine_continual(
     dataset: GraphDataset,
     fits: Sequence[ContinualFitResult],
     options: Mapping[str, dict[str, Any]],
-    search: Mapping[str, list[Trial]],
+    trials: Mapping[str, list[Trial]],
     folder: Path,
     peak_memory: float,
 ) -> dict[str, Any]:
@@ -141,8 +137,9 @@ def combine_continual(
     strategies = {name: _strategy([fit for fit in fits if fit["strategy"] == name]) for name in names}
     for name, entry in strategies.items():
         entry["options"] = options[name]
-        if name in search:
-            entry["search"] = search[name]
+        if name in trials:
+            searched = summarize_trials(name, trials[name], maximizes(dataset.metric))
+            entry |= {"search": searched.pop("trials"), **searched}
     only = strategies[names[0]] if len(names) == 1 else {}
     return {
         "command": "continual",

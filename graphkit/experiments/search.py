@@ -24,6 +24,7 @@ from graphkit.training.fingerprint import check_data
 from graphkit.training.run_files import describe, read_train_result, write_result
 from graphkit.training.run_result import NotNegative, Scores, against, check_result, read_checked, validation_rank
 from graphkit.training.train_config import Count, RunConfig, TrainConfig, TrainSettings, read_data
+from graphkit.training.trials import Trial, TrialFit, choose_trial, summarize_trials
 
 C = TypeVar("C", bound="SearchConfig")
 
@@ -33,21 +34,8 @@ RANDOM, BATCH = 10, 4
 CHOSEN = "chosen"
 
 
-class TrialFit(TypedDict):
-    """Keys of ``fit.json`` of a trial that the search reads."""
-
-    validation: float | None
-    seconds: NotNegative
-
-
-class _Trial(TypedDict):
-    options: dict[str, Any]
-    validation: float | None
-    seconds: NotNegative
-
-
 class _Model(TypedDict):
-    trials: list[_Trial]
+    trials: list[Trial]
     chosen: int
     half: int | None
     test: Scores | None
@@ -213,7 +201,8 @@ class SearchExperiment(Experiment):
             config = self.config.train_config(model, options)
             describe(path, replace(config, seed=self.config.seed + self.config.seeds, seeds=1))
         else:
-            options = self._options(model, self._best(model, folder), folder)
+            scores = [self._score(model, number, folder) for number in range(self.config.trials)]
+            options = self._options(model, choose_trial(model, scores, self._maximize), folder)
             describe(path, self.config.train_config(model, options))
 
     def begin(self, folder: Path, device: torch.device) -> None:
@@ -255,12 +244,9 @@ class SearchExperiment(Experiment):
                 config = TrainConfig.read(merge(read_config(path / "config.yaml")))
                 write_result(path, self._experiment(config).combine(path, peak_memory))
             result = read_train_result(path)
-            trials = self._tried(model, folder)
-            half = self.config.trials // 2
+            trials = self._trials(model, folder)
             models[model] = {
-                "trials": trials,
-                "chosen": self._best(model, folder),
-                "half": self._best(model, folder, half) if half else None,
+                **summarize_trials(model, trials, self._maximize),
                 **{key: result[key] for key in ("test", "validation", "parameters")},
                 "seconds": sum(trial["seconds"] for trial in trials) + result["seconds"],
                 "run": str(path),
@@ -308,26 +294,17 @@ class SearchExperiment(Experiment):
         score: float | None = self.read_fit(_trial(model, number), folder)["validation"]
         return score
 
-    def _tried(self, model: str, folder: Path) -> list[dict[str, Any]]:
-        """Returns settings, score and duration of all trials of a model."""
-        tried = []
-        for number in range(self.config.trials):
-            fitted = self.read_fit(_trial(model, number), folder)
-            options = self._options(model, number, folder)
-            tried.append({"options": options, **{key: fitted[key] for key in ("validation", "seconds")}})
-        return tried
-
-    def _best(self, model: str, folder: Path, count: int | None = None) -> int:
-        """Returns the trial with the best score among the first ``count`` ones.
-
-        Raises:
-            InputError: If no trial has a score.
-        """
-        scores = [self._score(model, number, folder) for number in range(count or self.config.trials)]
-        defined = [number for number, score in enumerate(scores) if score is not None]
-        if not defined:
-            raise InputError(f"no trial of '{model}' has a validation score; give other settings or a larger --space")
-        return max(defined, key=lambda number: (scores[number] or 0.0) * (1 if self._maximize else -1))
+    def _trials(self, model: str, folder: Path) -> list[Trial]:
+        """Returns the trials of a model."""
+        fits = [read_checked(folder / _trial(model, number) / FIT, TrialFit) for number in range(self.config.trials)]
+        return [
+            {
+                "options": self._options(model, number, folder),
+                "validation": fitted["validation"],
+                "seconds": fitted["seconds"],
+            }
+            for number, fitted in enumerate(fits)
+        ]
 
     @cached_property
     def _maximize(self) -> bool:

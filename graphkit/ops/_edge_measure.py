@@ -49,6 +49,8 @@ def _of_rows(x: Tensor, y: Tensor, measure: int) -> Tensor:
 
 def _chunks(z: Tensor, *edges: Tensor) -> Iterable[tuple[Tensor, ...]]:
     """Yields chunks of the tensors along the edge dimension."""
+    if edges[0].size(0) == 0:  # PyTorch 2.10 cannot trace the split of an empty tensor
+        return (edges,)
     size = max(1, _CHUNK // max(1, z.size(1)))
     return zip(*(t.split(size) for t in edges), strict=True)
 

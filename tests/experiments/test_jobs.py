@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from graphkit.errors import InputError
+from graphkit.errors import InputError, MissingPackageError
 from graphkit.experiments import Callback, Engine, build_config, resume, run
 from graphkit.experiments.write_paths import write_paths
 from graphkit.training.progress import Progress
@@ -139,6 +139,14 @@ def test_what_cannot_be_sent_to_other_processes_is_named(tmp_path: Path) -> None
     config = build_config("train", CONFIG, recipe="none")
     with pytest.raises(InputError, match="expected callbacks and models that can be pickled"):
         run(config, tmp_path / "run", callbacks=[Here()], engine=JOBS)
+
+
+def test_without_ray_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    config = build_config("train", CONFIG, recipe="none")
+    with pytest.raises(MissingPackageError, match="`on` needs Ray, which is not installed: pip install ray$"):
+        run(config, tmp_path / "run", engine=Engine(on="ray"))
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.extended

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 import graphkit
-from graphkit.errors import InputError
+from graphkit.errors import InputError, MissingPackageError
 from graphkit.experiments import (
     Engine,
     Interrupted,
@@ -26,10 +27,15 @@ from graphkit.nn.search_space import Choice, Interval, read_space
 from graphkit.registry import get_model, model_names
 from graphkit.training.experiment import TrainExperiment
 from graphkit.training.progress import Progress
+from graphkit.training.trials import Trial, choose_trial, summarize_trials
 
 SMALL: dict[str, Any] = {
     "models": ["gcn", "mlp"], "data": {"name": "karate"}, "train": {"epochs": 3}, "trials": 12, "seeds": 2
 }  # fmt: skip
+
+
+#: Validation scores of trials; the first one has none.
+SCORES = (None, 0.7, 0.2, 0.2, 0.9, 0.9)
 
 
 def config_of(**more: Any) -> SearchConfig:
@@ -109,9 +115,25 @@ def test_values_are_checked_before_the_folder_is_made(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_without_optuna_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(MissingPackageError, match="a search needs Optuna, which is not installed: pip install optuna$"):
+        run(config_of(), tmp_path / "run")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_space_is_plain_and_read_again() -> None:
     space = get_model("gcn").search_space
     assert read_space("gcn", {key: domain.to_plain() for key, domain in space.items()}) == space
+
+
+def test_the_choice_among_trials() -> None:
+    trials: list[Trial] = [{"options": {"k": number}, "validation": score} for number, score in enumerate(SCORES)]
+    assert summarize_trials("gcn", trials, maximize=True) == {"trials": trials, "chosen": 4, "half": 1}
+    assert summarize_trials("gcn", trials, maximize=False)["chosen"] == 2
+    assert summarize_trials("gcn", trials[:2], maximize=True)["half"] is None
+    with pytest.raises(InputError, match="no trial of 'gcn' has a validation score; give other settings or data"):
+        choose_trial("gcn", [None], maximize=True)
 
 
 class Presses(Progress):

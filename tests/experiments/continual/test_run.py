@@ -135,6 +135,9 @@ def test_search_is_decided_on_validation_with_a_seed_of_its_own(tmp_path: Path, 
     best = max(entry["validation"] for entry in tried)
     chosen = next(entry["options"] for entry in tried if entry["validation"] == best)
     assert result["strategies"]["uniform"]["options"] == chosen
+    scores = [entry["validation"] for entry in tried]
+    assert result["strategies"]["uniform"]["chosen"] == scores.index(best)
+    assert result["strategies"]["uniform"]["half"] == scores.index(max(scores[:4]))
     assert "search" not in result["strategies"]["fine-tune"]
     assert read_json(tmp_path / "run" / "uniform" / "search-0" / "fit.json")["seed"] == 1 and result["seeds"] == [0]
 
