@@ -14,7 +14,7 @@ from graphkit.data.edges import plain_edge_index
 from graphkit.errors import InputError
 
 if TYPE_CHECKING:
-    from graphkit.data.smiles import AtomEncoder
+    from graphkit.data.smiles import MoleculeEncoder
     from graphkit.data.user.encoder import FeatureEncoder
 
 TASKS = (
@@ -91,7 +91,8 @@ class GraphDataset:
         notes (tuple[str, ...], optional): Messages for the user about how the data were read. (default: ``()``)
         smiles (tuple[str, ...], optional): SMILES string of each graph. (default: ``()``)
         rejected (tuple[Rejected, ...], optional): Rows of the file that are not molecules. (default: ``()``)
-        encoder (FeatureEncoder or AtomEncoder, optional): Encoding of the features, for new data. (default: ``None``)
+        encoder (FeatureEncoder or MoleculeEncoder, optional): Encoding of the features, for new data. (default:
+            ``None``)
     """
 
     #: Kind of the items; must equal :attr:`~graphkit.nn.GraphModel.reads` of a model.
@@ -114,7 +115,7 @@ class GraphDataset:
     notes: tuple[str, ...] = ()
     smiles: tuple[str, ...] = ()
     rejected: tuple[Rejected, ...] = ()
-    encoder: "FeatureEncoder | AtomEncoder | None" = None
+    encoder: "FeatureEncoder | MoleculeEncoder | None" = None
 
     def __repr__(self) -> str:
         size = f"{self.graphs[0].num_nodes} nodes" if self.is_single_graph else f"{len(self.graphs)} graphs"
@@ -153,6 +154,15 @@ class GraphDataset:
     def has_factor_masks(self) -> bool:
         """``True`` if the graphs have ``factor_mask``, the true factors of each edge."""
         return self.collection is not None and "factor_mask" in self.collection.edge
+
+    @property
+    def num_edge_features(self) -> int:
+        """Width ``D`` of the edge features ``edge_attr`` ``[E, D]``; 0 without them.
+
+        Categorical edge features, such as types of bonds, are one-hot.
+        """
+        edge_attr = self.tensors().get("edge_attr")
+        return 0 if edge_attr is None else edge_attr.shape[1:].numel()
 
     @property
     def joint_edges(self) -> Tensor | None:

@@ -8,7 +8,7 @@ from typing import Any
 from graphkit.coercion import coerce
 from graphkit.data.checks import check_dataset
 from graphkit.data.dataset import GraphDataset
-from graphkit.data.sources import Request, Source
+from graphkit.data.sources import Benchmark, Request, Source
 from graphkit.errors import InputError
 from graphkit.registry import register_dataset, unknown_name
 from graphkit.settings import Setting, signature_settings
@@ -26,6 +26,7 @@ class DatasetEntry:
     source: Source
     load: Callable[..., GraphDataset]
     default_split: str
+    benchmark: Benchmark | None = None
 
     @property
     def options(self) -> dict[str, Setting]:
@@ -80,18 +81,23 @@ def check_options(name: str, options: Mapping[str, Setting], given: Mapping[str,
 
 
 def dataset(
-    sources: Mapping[str, Source], task: str | Mapping[str, str], default_split: str = "0.6,0.2,0.2"
+    sources: Mapping[str, Source],
+    task: str | Mapping[str, str],
+    default_split: str = "0.6,0.2,0.2",
+    benchmarks: Mapping[str, Benchmark] | None = None,
 ) -> Callable[[Callable[..., GraphDataset]], Callable[..., GraphDataset]]:
     """Registers a loading function under the names of its sources (decorator).
 
-    The function takes a :class:`Request` and keyword-only options. If it returns no splits, a stratified split with the
-    fractions ``default_split`` is drawn.
+    The function takes a :class:`Request` and keyword-only options. If it returns no splits, that of its benchmark is
+    drawn, or a stratified split with the fractions ``default_split``.
     """
 
     def decorator(function: Callable[..., GraphDataset]) -> Callable[..., GraphDataset]:
         for name, source in sources.items():
             own_task = task if isinstance(task, str) else task[name]
-            register_dataset(name)(DatasetEntry(name, own_task, source, function, default_split))
+            benchmark = (benchmarks or {}).get(name)
+            split = benchmark.split if benchmark is not None and benchmark.split != "published" else default_split
+            register_dataset(name)(DatasetEntry(name, own_task, source, function, split, benchmark))
         return function
 
     return decorator

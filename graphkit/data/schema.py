@@ -13,7 +13,7 @@ from graphkit.data.collection import GraphCollection
 from graphkit.data.dataset import GraphDataset, Split
 from graphkit.data.edges import is_symmetric
 from graphkit.data.loading import item_targets
-from graphkit.data.smiles import AtomEncoder
+from graphkit.data.smiles import MoleculeEncoder
 from graphkit.data.user.encoder import FeatureEncoder
 from graphkit.errors import InputError
 from graphkit.files import read_json, write_json
@@ -40,7 +40,7 @@ class Schema:
         edge_attr (int, optional): Width of ``edge_attr``. (default: ``None``, there is none)
         pos (int, optional): Width of ``pos``. (default: ``None``, there is none)
         encoder (FeatureEncoder, optional): Encoding of node features. (default: ``None``)
-        atoms (AtomEncoder, optional): Encoding of atoms. (default: ``None``)
+        atoms (MoleculeEncoder, optional): Encoding of atoms and bonds. (default: ``None``)
         target_mean (tuple[float, ...], optional): Mean of each target of a regression over the training items.
             (default: ``()``)
         target_std (tuple[float, ...], optional): Their standard deviation. (default: ``()``)
@@ -60,7 +60,7 @@ class Schema:
     edge_attr: int | None = None
     pos: int | None = None
     encoder: FeatureEncoder | None = None
-    atoms: AtomEncoder | None = None
+    atoms: MoleculeEncoder | None = None
     target_mean: tuple[float, ...] = ()
     target_std: tuple[float, ...] = ()
     format: Literal[1] = 1
@@ -96,7 +96,7 @@ class Schema:
             edge_attr=width("edge_attr"),
             pos=width("pos"),
             encoder=dataset.encoder if isinstance(dataset.encoder, FeatureEncoder) else None,
-            atoms=dataset.encoder if isinstance(dataset.encoder, AtomEncoder) else None,
+            atoms=dataset.encoder if isinstance(dataset.encoder, MoleculeEncoder) else None,
             target_mean=tuple(mean.tolist()),
             target_std=tuple(std.tolist()),
         )

@@ -5,7 +5,7 @@ import logging
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -58,6 +58,26 @@ class Source:
     citation: str = ""
     license: str = ""
     num_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Targets of a data set and their evaluation, as published.
+
+    Args:
+        targets (str): Meaning of the targets.
+        num_targets (int): Number of targets.
+        metric (str): Metric of the data set.
+        split (str): Split of the data set: ``"random"`` or ``"scaffold"`` with fractions, one per seed; or
+            ``"published"``.
+        unit (str, optional): Unit of the targets; empty for labels. (default: ``""``)
+    """
+
+    targets: str
+    num_targets: int
+    metric: str
+    split: str
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,22 +140,23 @@ def list_datasets(root: str | os.PathLike[str] | None = None) -> list[DatasetRow
     """
     folder, rows = resolve_root(root), []
     for name in dataset_names():
-        task, source = _task_and_source(name)
+        task, source, _ = _listed(name)
         available = source.optional or find_raw(Request(name, source, folder)) is not None
         rows.append(DatasetRow(name, task, source.address, available))
     return rows
 
 
-def _task_and_source(name: str) -> tuple[str, Source]:
+def _listed(name: str) -> tuple[str, Source, Benchmark | None]:
     listed = manifest().get("data set", {})
     if name in listed:
-        return listed[name]["task"], Source(**listed[name]["source"])
+        benchmark = listed[name].get("benchmark")
+        return listed[name]["task"], Source(**listed[name]["source"]), Benchmark(**benchmark) if benchmark else None
     entry = get_dataset(name)
-    return entry.task, entry.source
+    return entry.task, entry.source, entry.benchmark
 
 
 def describe_dataset(name: str, root: str | os.PathLike[str] | None = None) -> dict[str, Any]:
-    """Returns address, license, citation, size and checksums of a named data set.
+    """Returns address, license, citation, size, checksums and targets of a data set.
 
     Args:
         name (str): Registered name.
@@ -143,7 +164,8 @@ def describe_dataset(name: str, root: str | os.PathLike[str] | None = None) -> d
 
     Returns:
         A dictionary for JSON. ``license`` is ``"none stated"`` if the source states none, and ``None`` for generated
-        data; ``bytes`` is ``None`` if the size is unknown; ``sha256`` has the files whose digests are on record.
+        data; ``bytes`` is ``None`` if the size is unknown; ``sha256`` has the files whose digests are on record;
+        ``benchmark`` has the fields of :class:`Benchmark`, and is ``None`` for other data than molecules.
 
     Raises:
         InputError: If the name is unknown.
@@ -155,10 +177,11 @@ def describe_dataset(name: str, root: str | os.PathLike[str] | None = None) -> d
     name = canonical_dataset(name)
     if name not in dataset_names():
         raise unknown_name("data set", name, dataset_names())
-    task, source = _task_and_source(name)
+    task, source, benchmark = _listed(name)
     return {
         "name": name,
         "task": task,
+        "benchmark": None if benchmark is None else asdict(benchmark),
         "address": source.address,
         "license": source.license or None,
         "citation": source.citation or source.address,

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,8 @@ def _listed(kind: str, name: str) -> dict[str, Any]:
     if kind == "data set":
         entry = get_dataset(name)
         source = {key: getattr(entry.source, key) for key in SOURCE}
-        return {"task": entry.task, "source": source, **datasets.describe(name)}
+        benchmark = {} if entry.benchmark is None else {"benchmark": asdict(entry.benchmark)}
+        return {"task": entry.task, "source": source, **benchmark, **datasets.describe(name)}
     return {}
 
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch_geometric import EdgeIndex
 
-from graphkit.data import GraphDataset, load
+from graphkit.data import GraphDataset, describe_dataset, load
+from graphkit.errors import InputError
 
 
 def single(dataset: GraphDataset) -> tuple[int, int, int, int]:
@@ -94,6 +95,43 @@ def test_imdb_features_are_in_degrees(real: Path) -> None:
 
 def test_tu_attributes_are_an_option(real: Path) -> None:
     assert load("proteins", real, attributes=True).num_features == 4
+
+
+def test_tu_edge_labels_are_an_option(real: Path) -> None:
+    dataset, plain = load("mutag", real, edge_labels=True), load("mutag", real)
+    assert (dataset.num_edge_features, plain.num_edge_features) == (4, 0)  # aromatic, single, double and triple bonds
+    assert torch.equal(dataset.graphs.edge_index, plain.graphs.edge_index)
+    assert dataset.graphs.edge["edge_attr"].sum(dim=0).tolist() == [4708, 2008, 724, 2]
+    with pytest.raises(InputError, match="`data.edge_labels` is for mutag and ptc-mr .got proteins"):
+        load("proteins", real, edge_labels=True)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("rdkit") is None, reason="needs rdkit")
+@pytest.mark.parametrize(
+    ("name", "metric", "method", "train"),
+    [("esol", "rmse", "random", 902), ("freesolv", "rmse", "random", 514), ("bbbp", "roc-auc", "scaffold", 1631)],
+)
+def test_molecules_have_splits_of_the_published_kind(
+    real: Path, name: str, metric: str, method: str, train: int
+) -> None:
+    dataset, drawn = load(name, real), load(name, real, split=method)
+    assert (dataset.metric, len(dataset.splits)) == (metric, 10)
+    for split, expected in zip(dataset.splits, drawn.splits, strict=True):
+        assert torch.equal(split.train, expected.train) and torch.equal(split.test, expected.test)
+    assert dataset.splits[0].train.numel() == train
+    assert describe_dataset(name)["benchmark"]["metric"] == metric
+    assert describe_dataset(name)["benchmark"]["split"] == f"{method}:0.8,0.1,0.1"
+    assert len(dataset.smiles) == len(dataset.graph_names) == len(dataset.graphs)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("rdkit") is None, reason="needs rdkit")
+def test_ogb_features_have_a_column_of_each_value(real: Path) -> None:
+    dataset = load("freesolv", real, features="ogb")
+    assert (dataset.num_features, dataset.num_edge_features) == (174, 13)
+    assert bool((dataset.graphs.node["x"].sum(dim=1) == 9).all() & (dataset.graphs.edge["edge_attr"].sum(1) == 3).all())
+    plain = load("freesolv", real)  # the same columns without those that are constant zero
+    used = dataset.graphs.node["x"].any(dim=0)
+    assert int(used.sum()) == plain.num_features
 
 
 @pytest.mark.skipif(importlib.util.find_spec("rdkit") is None, reason="needs rdkit")

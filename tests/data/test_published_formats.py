@@ -51,6 +51,9 @@ def test_zinc_has_bond_types_as_true_factors(tmp_path: Path) -> None:
     )
     assert factor[0, 1] == [True, False, False] and factor[2, 1] == [False, False, True] and len(factor) == 8
     assert len(load("zinc", tmp_path, subset=False).graphs) == 8
+    assert dataset.num_edge_features == 0
+    edge = load("zinc", tmp_path, bond_types=True).graphs.edge
+    assert edge["edge_attr"].shape == (20, 3) and torch.equal(edge["edge_attr"], edge["factor_mask"].float())
 
 
 def test_chickenpox_has_lags_as_features(tmp_path: Path) -> None:
@@ -214,8 +217,9 @@ def test_ogbg_molhiv_lists_every_bond_once(tmp_path: Path) -> None:
     dataset = load("ogbg-molhiv", tmp_path)
     first = dataset.graphs[0]
     pairs = map(tuple, first.edge_index.as_subclass(torch.Tensor).t().tolist())
-    bond = dict(zip(pairs, first.edge_attr[:, 0].tolist(), strict=True))
+    bond = dict(zip(pairs, first.edge_attr[:, :5].argmax(dim=1).tolist(), strict=True))
     assert bond == {(0, 1): 0, (1, 0): 0, (1, 2): 1, (2, 1): 1}
+    assert dataset.num_edge_features == 7 and first.edge_attr.sum(dim=1).tolist() == [3, 3, 3, 3]
     assert [data.num_edges for data in dataset.graphs] == [4, 2, 0, 4]
     assert dataset.num_features == 4 and first.x.sum(dim=1).tolist() == [2, 2, 2]
     y = dataset.graphs.batch(torch.arange(4)).y

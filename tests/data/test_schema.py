@@ -8,7 +8,7 @@ from torch_geometric.data import Data
 
 from graphkit.data import GraphDataset, Split, load
 from graphkit.data.schema import Schema
-from graphkit.data.smiles import AtomEncoder
+from graphkit.data.smiles import MoleculeEncoder
 from graphkit.data.user.encoder import Column, FeatureEncoder
 from graphkit.errors import InputError
 from graphkit.training.fit_task import fit_task
@@ -36,7 +36,7 @@ def test_what_is_written_is_read(directed: bool, tmp_path: Path) -> None:
 
 
 def test_atoms_are_kept(tmp_path: Path) -> None:
-    data = example().replace(encoder=AtomEncoder(((6, 8), (0, 1))))
+    data = example().replace(encoder=MoleculeEncoder(((6, 8), (0, 1)), ((1, 12),), "ogb"))
     schema = Schema.of(data, data.splits[0])
     schema.write(tmp_path / "schema.json")
     assert Schema.read(tmp_path / "schema.json").dataset().encoder == data.encoder

@@ -4,7 +4,9 @@ The ``ogb`` package checks for updates over the network on import, prompts befor
 with an unrestricted ``torch.load``. The raw files are plain tables.
 """
 
+import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,15 +18,18 @@ from graphkit.data.collection import GraphCollection
 from graphkit.data.dataset import GraphDataset, Split
 from graphkit.data.dataset_info import Request, Source, dataset
 from graphkit.data.labels import classes_of_numbers
-from graphkit.data.raw_files import read_cached
+from graphkit.data.raw_files import find_raw, read_cached
 from graphkit.data.raw_tables import open_text, read_table, reading
-from graphkit.data.smiles import AtomEncoder
+from graphkit.data.smiles import MoleculeEncoder
+from graphkit.data.sources import Benchmark
 from graphkit.errors import InputError
 
 ADDRESS = "https://snap.stanford.edu/ogb/data"
 CITATION = "Hu et al., Open Graph Benchmark, NeurIPS 2020"
 GRAPH_TABLES = ("edge", "num-node-list", "num-edge-list", "node-feat")
 SPLIT_PARTS = ("train", "valid", "test")
+#: Optional table of the molecules: labels by name, ``smiles`` and ``mol_id``.
+MAPPING = "mapping/mol.csv.gz"
 
 
 def _source(folder: str, tables: tuple[str, ...], split: str, address: str, license: str) -> Source:  # noqa: A002
@@ -45,6 +50,9 @@ GRAPH_SOURCES = {
         "ogbg_molhiv", ("edge-feat", "graph-label"), "scaffold", "graphproppred/csv_mol_download/hiv.zip", "MIT"
     )
 }
+
+
+BENCHMARKS = {"ogbg-molhiv": Benchmark("inhibition of the replication of HIV", 1, "roc-auc", "published")}
 
 
 def read_labels(path: Path) -> Tensor:
@@ -125,20 +133,59 @@ def ogbn(request: Request) -> GraphDataset:
     )
 
 
-@dataset(GRAPH_SOURCES, task="multitask-graph-classification")
+def read_mapping(request: Request, num_graphs: int) -> dict[str, Any]:
+    """Reads SMILES strings, ids and names of labels from the mapping folder, if any.
+
+    Args:
+        request (Request): Request for the data set, whose raw files are present.
+        num_graphs (int): Number of molecules.
+
+    Returns:
+        ``class_names``, ``smiles`` and ``graph_names``; empty without the table. Without ids, or if they are not
+        unique, ``graph_names`` are the rows of the molecules, from 0.
+
+    Raises:
+        InputError: If the table is damaged, or has another number of molecules.
+    """
+    raw = find_raw(request)
+    if raw is None or not (raw / MAPPING).is_file():
+        return {}
+
+    def reader(raw: Path) -> dict[str, Any]:
+        with reading(raw / MAPPING), open_text(raw / MAPPING) as file:
+            lines = csv.DictReader(file)
+            rows, names = list(lines), [*(lines.fieldnames or ())]
+        if "smiles" not in names or len(rows) != num_graphs or any(None in (*row, *row.values()) for row in rows):
+            raise InputError(f"{MAPPING}: it must have a column `smiles` and one row per graph, {num_graphs} in all")
+        ids = [row.get("mol_id", "") for row in rows]
+        return {
+            "class_names": [name for name in names if name not in ("smiles", "mol_id")],
+            "smiles": [row["smiles"] for row in rows],
+            "graph_names": ids if len(set(ids)) == num_graphs else [str(row) for row in range(num_graphs)],
+        }
+
+    return {name: tuple(values) for name, values in read_cached(request, reader, "mapping").items()}
+
+
+@dataset(GRAPH_SOURCES, task="multitask-graph-classification", benchmarks=BENCHMARKS)
 def ogbg(request: Request) -> GraphDataset:
     """Loads molecules with the published scaffold split.
 
-    Atom features are one-hot over the occurring values.
+    The nine atom features and, in ``edge_attr`` ``[E, D]``, the three bond features of the Open Graph Benchmark are
+    one-hot over the occurring values. SMILES strings, ids and names of labels are read from ``mapping/mol.csv.gz``, if
+    it is there.
     """
     table = read_tables(request, np.int64)
+    mapping = read_mapping(request, table["graph-label"].size(0))
     num_edges = table["num-edge-list"].view(-1)
+    encoder = MoleculeEncoder.fit(table["node-feat"], table["edge-feat"], "ogb")
+    x, edge_attr = encoder.encode(table["node-feat"], table["edge-feat"])
     graphs = GraphCollection(
         _both_directions(table["edge"].t()),
         table["num-node-list"].view(-1),
         2 * num_edges,
-        node={"x": AtomEncoder.fit(table["node-feat"]).encode(table["node-feat"])},
-        edge={"edge_attr": table["edge-feat"].repeat_interleave(2, dim=0)},
+        node={"x": x},
+        edge={"edge_attr": edge_attr.repeat_interleave(2, dim=0)},
         graph={"y": table["graph-label"]},
     )
     return GraphDataset(
@@ -148,6 +195,8 @@ def ogbg(request: Request) -> GraphDataset:
         splits=(Split(*(table[subset].view(-1) for subset in SPLIT_PARTS)),),
         num_features=graphs.node["x"].size(1),
         num_outputs=table["graph-label"].size(1),
-        metric="roc-auc",
+        metric=BENCHMARKS[request.name].metric,
         citation=f"{CITATION}; published split",
+        encoder=encoder,
+        **mapping,
     )

@@ -28,6 +28,7 @@ SPELLING = {
     "collab": "COLLAB",
 }
 DEGREE_WIDTH = {"imdb-binary": 150, "imdb-multi": 150, "collab": 500}  # data sets without node labels
+EDGE_LABELED = ("mutag", "ptc-mr")
 NUM_BYTES = {"mutag": 95_653, "imdb-binary": 4_674_936, "proteins": 2_281_831}
 SOURCES = {
     name: Source(
@@ -48,7 +49,7 @@ SOURCES = {
 
 
 @dataset(SOURCES, task="graph-classification")
-def tu(request: Request, *, attributes: bool = False) -> GraphDataset:
+def tu(request: Request, *, attributes: bool = False, edge_labels: bool = False) -> GraphDataset:
     """Loads labeled graphs with ten stratified folds (seed 0) and no validation set.
 
     Features are one-hot node labels. Data sets without node labels get the one-hot in-degree without self loops: 150
@@ -57,9 +58,16 @@ def tu(request: Request, *, attributes: bool = False) -> GraphDataset:
     Args:
         request (Request): Request for the data set.
         attributes (bool, optional): Prepends continuous node attributes, if available. (default: ``False``)
+        edge_labels (bool, optional): Reads the labels of edges, such as bond types, as one-hot ``edge_attr`` ``[E,
+            D]``. The published protocol does not use them. (default: ``False``)
     """
-    key = "attributes" if attributes else "labels"
-    graphs = read_graphs(request, lambda raw: _read(raw, SPELLING[request.name], attributes), key)
+    if edge_labels and request.name not in EDGE_LABELED:
+        raise InputError(
+            f"`data.edge_labels` is for {' and '.join(EDGE_LABELED)} (got {request.name}, whose edges have no labels); "
+            "leave it out"
+        )
+    key = ("attributes" if attributes else "labels") + ("-edges" if edge_labels else "")
+    graphs = read_graphs(request, lambda raw: _read(raw, SPELLING[request.name], attributes, edge_labels), key)
     if request.name in DEGREE_WIDTH:
         graphs = graphs.map_union(Degree(one_hot=DEGREE_WIDTH[request.name]))
     y = graphs.graph["y"]
@@ -76,8 +84,8 @@ def tu(request: Request, *, attributes: bool = False) -> GraphDataset:
     )
 
 
-def _read(raw: Path, name: str, attributes: bool) -> GraphCollection:
-    """Reads graphs without self loops and bond types, which the protocol does not use."""
+def _read(raw: Path, name: str, attributes: bool, edge_labels: bool) -> GraphCollection:
+    """Reads graphs without self loops and duplicate edges."""
     path = {table: raw / f"{name}_{table}.txt" for table in ("A", "graph_indicator", "graph_labels")}
     labels = read_table(path["graph_labels"], 1)[:, 0]
     batch = torch.from_numpy(read_table(path["graph_indicator"], 1)[:, 0] - 1)
@@ -88,7 +96,9 @@ def _read(raw: Path, name: str, attributes: bool) -> GraphCollection:
     owner = batch[edge_index[1]]
     if bool((batch[edge_index[0]] != owner).any()):
         raise InputError(f"{path['A'].name}: an edge joins two graphs")
-    edge_index = coalesce(remove_self_loops(edge_index)[0], num_nodes=batch.numel(), sort_by_row=False)
+    edge_attr = _edge_labels(raw, name, edge_index.size(1)) if edge_labels else None
+    edge_index, edge_attr = remove_self_loops(edge_index, edge_attr)
+    edge_index, edge_attr = coalesce(edge_index, edge_attr, batch.numel(), reduce="max", sort_by_row=False)
     num_nodes = torch.bincount(batch, minlength=labels.size)
     first = num_nodes.cumsum(0) - num_nodes
     owner = batch[edge_index[1]]
@@ -98,8 +108,20 @@ def _read(raw: Path, name: str, attributes: bool) -> GraphCollection:
         num_nodes,
         torch.bincount(owner, minlength=labels.size),
         node={} if features is None else {"x": features},
+        edge={} if edge_attr is None else {"edge_attr": edge_attr},
         graph={"y": torch.from_numpy(np.unique(labels, return_inverse=True)[1])},
     )
+
+
+def _edge_labels(raw: Path, name: str, num_edges: int) -> torch.Tensor:
+    """Returns the one-hot labels of the edges."""
+    path = raw / f"{name}_edge_labels.txt"
+    if not path.is_file():
+        raise InputError(f"{path.name} is missing; leave out `data.edge_labels`, or add it")
+    labels = read_table(path, 1)[:, 0]
+    if labels.size != num_edges:
+        raise InputError(f"{path.name}: there must be one line for each of the {num_edges} edges (got {labels.size})")
+    return one_hot(labels, path)
 
 
 def _features(raw: Path, name: str, num_nodes: int, attributes: bool) -> torch.Tensor | None:

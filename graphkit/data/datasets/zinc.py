@@ -10,7 +10,7 @@ from graphkit.data.dataset import GraphDataset
 from graphkit.data.dataset_info import Request, Source, dataset
 from graphkit.data.datasets.published_parts import PARTS, read_parts
 from graphkit.data.raw_tables import open_text, reading
-from graphkit.data.sources import REPOSITORY_MIT
+from graphkit.data.sources import REPOSITORY_MIT, Benchmark
 from graphkit.data.unpickle import as_tensor, read_pickle
 from graphkit.errors import InputError
 
@@ -29,8 +29,11 @@ SOURCE = Source(
 )
 
 
-@dataset({"zinc": SOURCE}, task="graph-regression")
-def zinc(request: Request, *, subset: bool = True) -> GraphDataset:
+BENCHMARK = Benchmark("penalized logP: logP, synthetic accessibility, cycles", 1, "mae", "published", "normalized")
+
+
+@dataset({"zinc": SOURCE}, task="graph-regression", benchmarks={"zinc": BENCHMARK})
+def zinc(request: Request, *, subset: bool = True, bond_types: bool = False) -> GraphDataset:
     """Loads molecules with 28 atom types and ``factor_mask`` ``[E, 3]`` of bond types.
 
     The factors are single, double and triple bonds. From the pickles, only lists, dictionaries and tensors are read.
@@ -39,10 +42,14 @@ def zinc(request: Request, *, subset: bool = True) -> GraphDataset:
         request (Request): Request for the data set.
         subset (bool, optional): Loads the benchmark's 10,000/1,000/1,000 molecules instead of all 220,011/24,445/5,000.
             (default: ``True``)
+        bond_types (bool, optional): The models may use the bond types: ``edge_attr`` ``[E, 3]`` contains them as
+            one-hot floats. FactorGCN's paper compares its factors with them and does not use them as features.
+            (default: ``False``)
     """
     graphs, split = read_parts(request, lambda raw, stem: _read(raw, stem, subset), "subset" if subset else "all")
     bond = graphs.edge.pop("edge_attr")
-    graphs.edge["factor_mask"] = bond.unsqueeze(1) == torch.arange(1, max(3, int(bond.max())) + 1)
+    mask = bond.unsqueeze(1) == torch.arange(1, max(3, int(bond.max())) + 1)
+    graphs.edge |= {"factor_mask": mask, **({"edge_attr": mask.float()} if bond_types else {})}
     return GraphDataset(
         name=request.name,
         task="graph-regression",
@@ -50,7 +57,7 @@ def zinc(request: Request, *, subset: bool = True) -> GraphDataset:
         splits=(split,),
         num_features=1,
         num_outputs=1,
-        metric="mae",
+        metric=BENCHMARK.metric,
         num_categories=NUM_ATOM_TYPES,
         citation=f"{request.source.citation}; published split",
     )

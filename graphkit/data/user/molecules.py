@@ -5,14 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
 from torch_geometric.data import Data
 
 from graphkit.data.checks import check_labeled, check_splits
 from graphkit.data.collection import GraphCollection
 from graphkit.data.dataset import GraphDataset, Rejected, Split
 from graphkit.data.dataset_info import check_options
-from graphkit.data.smiles import AtomEncoder, parse_smiles, rejected_note, require_rdkit
+from graphkit.data.smiles import MoleculeEncoder, parse_smiles, rejected_note, require_rdkit
 from graphkit.data.splits import splits_from_masks
 from graphkit.data.user.array_checks import shown
 from graphkit.data.user.fields import masks_from_words, unused_note
@@ -88,7 +87,7 @@ def _read(
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no file '{path}'; check the path, or give the name of a data set")
-    if like is not None and not isinstance(like.encoder, AtomEncoder):
+    if like is not None and not isinstance(like.encoder, MoleculeEncoder):
         raise InputError(
             f"'{path}' is read as a table of molecules, and the training data of {like.name} have graphs; give graphs, "
             "such as a folder with nodes.csv and edges.csv"
@@ -105,10 +104,10 @@ def _read(
     targets = targets_of_table(table, columns, options, "graph", rows)
     splits = _splits(table, rows, ids, targets) if use_split and "split" in table.columns else ()
     collection = GraphCollection.from_list(graphs)
-    x = collection.node["x"]
-    encoder = AtomEncoder.fit(x) if like is None else like.encoder
-    assert isinstance(encoder, AtomEncoder)
-    collection.node["x"] = encoder.encode(x)
+    x, edge_attr = collection.node["x"], collection.edge["edge_attr"]
+    encoder = MoleculeEncoder.fit(x, edge_attr) if like is None else like.encoder
+    assert isinstance(encoder, MoleculeEncoder)
+    collection.node["x"], collection.edge["edge_attr"], unseen = encoder.encode_parsed(x, edge_attr)
     collection.graph["y"] = targets.y
     used = {column, id_column, "split", *columns.values()}
     return GraphDataset(
@@ -129,7 +128,7 @@ def _read(
             *rejected_note(where, rejected, len(rows), *([""] if like is not None else [])),
             *targets.notes,
             *unused_note(where, tuple(shown(name) for name in table.columns if name not in used)),
-            *_unseen_note(where, encoder, x),
+            *_unseen_note(where, unseen),
         ),
         smiles=tuple(table.require(column)[row] for row in rows),
         rejected=rejected,
@@ -264,9 +263,8 @@ def _splits(table: Table, rows: Sequence[int], ids: Sequence[str], targets: Targ
     return splits
 
 
-def _unseen_note(where: str, encoder: AtomEncoder, x: Tensor) -> tuple[str, ...]:
-    """Returns the note on properties of atoms that the training data lack."""
-    names = encoder.unseen(x)
+def _unseen_note(where: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Returns the note on properties with values that the training data lack."""
     if not names:
         return ()
-    return (f"{where}: values of {', '.join(names)} that no atom of the training data has are encoded as zeros",)
+    return (f"{where}: values of {', '.join(names)} that the training data do not have are encoded as zeros",)

@@ -10,7 +10,7 @@ import torch
 import graphkit
 from graphkit.data import GraphDataset, load
 from graphkit.data.dataset import Rejected
-from graphkit.data.smiles import MAX_SMILES, AtomEncoder, parse_smiles, scaffolds
+from graphkit.data.smiles import MAX_SMILES, MoleculeEncoder, parse_smiles, scaffolds
 from graphkit.data.user import load_own
 from graphkit.errors import InputError
 from graphkit.training.fit_task import fit_task
@@ -51,7 +51,10 @@ def test_a_molecule_is_a_graph_of_atom_properties_and_bonds(tmp_path: Path) -> N
     assert dataset.graphs[0].x[:, :3].tolist() == [[1, 0, 0], [0, 0, 1]]
     assert bool((dataset.graphs.node["x"].sum(dim=1) == 9).all())  # one value of each of the nine properties
     assert dataset.graphs[0].edge_index.tolist() == [[1, 0], [0, 1]]
-    assert [data.edge_attr[:, 0].tolist() for data in dataset.graphs] == [[1, 1], [2, 2], [], []]
+    assert dataset.encoder.bonds == ((1, 2), (0,), (0,))  # single and double bonds without stereo and conjugation
+    single, double = [1.0, 0.0, 1.0, 1.0], [0.0, 1.0, 1.0, 1.0]
+    assert [data.edge_attr.tolist() for data in dataset.graphs] == [[single] * 2, [double] * 2, [], []]
+    assert dataset.num_edge_features == 4 and dataset.graphs[2].edge_attr.shape == (0, 4)
 
 
 def test_features_are_those_of_the_named_data_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -284,8 +287,16 @@ def test_new_molecules_are_encoded_as_in_training(tmp_path: Path) -> None:
 
 
 def test_encoding_of_unseen_values_is_zero() -> None:
-    encoder = AtomEncoder.fit(torch.tensor([[6, 0], [8, 1]]))
-    assert encoder.encode(torch.tensor([[8, 1], [7, 2]])).tolist() == [[0, 1, 0, 1], [0, 0, 0, 0]]
+    encoder = MoleculeEncoder.fit(torch.tensor([[6, 0], [8, 1]]), torch.tensor([[1], [3]]))
+    x, edge_attr, unseen = encoder.encode_parsed(torch.tensor([[8, 1], [7, 2]]), torch.tensor([[3], [2]]))
+    assert x.tolist() == [[0, 1, 0, 1], [0, 0, 0, 0]] and edge_attr.tolist() == [[0, 1], [0, 0]]
+    assert unseen == ["element", "chirality", "bond type"]
+
+
+def test_an_encoder_without_bonds_keeps_their_integers() -> None:
+    """As in the schema of a run that was written before bonds were encoded."""
+    edge_attr = torch.tensor([[12, 0, 1]])
+    assert torch.equal(MoleculeEncoder(((6,),)).encode(torch.tensor([[6]]), edge_attr)[1], edge_attr)
 
 
 def test_predictions_join_to_all_rows(tmp_path: Path) -> None:
