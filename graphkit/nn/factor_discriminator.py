@@ -75,7 +75,7 @@ class FactorDiscriminator(torch.nn.Module):
 
         In a subgraph, the mean over nodes is estimated by the mean over the seeds.
         """
-        hidden, source, target = projection
+        hidden, source, target, edge = projection
         norm = source_norm(edge_index, hidden, subgraph)
         scale = norm[:, None, None] if self.norm == "both" else None
         if subgraph is not None:
@@ -83,7 +83,7 @@ class FactorDiscriminator(torch.nn.Module):
             scale = drawn if scale is None else scale * drawn
 
         def convolve(y: Tensor) -> Tensor:
-            out = factor_aggregate(y.to(hidden.dtype), source, target, edge_index, norm, self.gain)
+            out = factor_aggregate(y.to(hidden.dtype), source, target, edge_index, norm, self.gain, edge)
             return torch.tanh(out if scale is None else out * scale)
 
         z = convolve(self.lin1(hidden))

@@ -26,7 +26,8 @@ def check_layer(layer: MessagePassing, in_channels: int, tolerance: float = 1e-6
 
     The checks, in float64 and with an isolated node: the output does not depend on the order of nodes and edges; a
     sorted :class:`~torch_geometric.EdgeIndex` and hooks on ``message`` give the same output; a graph without edges
-    works; all parameters have finite gradients; ``reset_parameters`` changes the parameters.
+    works; all parameters have finite gradients; ``reset_parameters`` changes the parameters. A layer with an
+    ``edge_dim`` is called with a random ``edge_attr``.
 
     Args:
         layer (MessagePassing): Layer whose ``forward(x, edge_index)`` returns ``[N, ...]``, without dropout.
@@ -43,10 +44,15 @@ def check_layer(layer: MessagePassing, in_channels: int, tolerance: float = 1e-6
     generator = torch.Generator().manual_seed(1)
     x = torch.randn(num_nodes, in_channels, generator=generator, dtype=torch.float64)
     edge_index = random_graph(num_nodes)
-    weight = torch.rand(edge_index.size(1), generator=generator, dtype=torch.float64) if weighted else None
+    per_edge = {}
+    if weighted:
+        per_edge["edge_weight"] = torch.rand(edge_index.size(1), generator=generator, dtype=torch.float64)
+    if getattr(layer, "edge_dim", None) is not None:
+        shape = (edge_index.size(1), layer.edge_dim)
+        per_edge["edge_attr"] = torch.randn(shape, generator=generator, dtype=torch.float64)
 
     def call(x: Tensor, edge_index: Tensor, order: Tensor | slice = slice(None)) -> Tensor:
-        return layer(x, edge_index) if weight is None else layer(x, edge_index, weight[order])
+        return layer(x, edge_index, **{name: rows[order] for name, rows in per_edge.items()})
 
     out = call(x, edge_index)
 

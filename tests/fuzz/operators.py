@@ -43,7 +43,9 @@ def valid(name: str, g: torch.Generator) -> dict[str, Any]:
         "aggregate": {
             "x": normal(N, 2, 3), "edge_index": edge_index, "weight": normal(E, 2), "reduce": "mean", "size": (N, N),
         },
-        "factor_aggregate": {"h": normal(N, 2, 3), **scores, "edge_index": edge_index, "norm": None, "gain": 1.0},
+        "factor_aggregate": {
+            "h": normal(N, 2, 3), **scores, "edge_index": edge_index, "norm": None, "gain": 1.0, "edge": normal(E, 2),
+        },
         "edge_similarity": {"z": normal(N, 3), "edge_index": edge_index, "kernel": "rbf"},
         "local_structure_divergence": {"student": normal(N, 3), "teacher": normal(N, 4), "edge_index": edge_index},
         "path_attention": {

@@ -1,4 +1,5 @@
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -38,13 +39,28 @@ def make(
     return h, source, target, edge_index
 
 
-def by_hand(h: Tensor, source: Tensor, target: Tensor, edge_index: Tensor, norm: list[float], gain: float) -> Tensor:
+def edge_terms(size: tuple, dtype: torch.dtype = torch.float64) -> Tensor:
+    """Terms of the edges of :func:`make`."""
+    generator = torch.Generator().manual_seed(size[1] + 7 * size[2])
+    return torch.randn(size[1], size[2], generator=generator, dtype=dtype)
+
+
+def by_hand(
+    h: Tensor,
+    source: Tensor,
+    target: Tensor,
+    edge_index: Tensor,
+    norm: list[float],
+    gain: float,
+    edge: Tensor | None = None,
+) -> Tensor:
     """The definition, number by number."""
     factors, width = source.size(1), h.size(-1)
     out = [[[0.0] * width for _ in range(factors)] for _ in range(h.size(0))]
-    for j, i in edge_index.t().tolist():
+    for e, (j, i) in enumerate(edge_index.t().tolist()):
         for m in range(factors):
-            gate = 1 / (1 + math.exp(-gain * float(source[j, m] + target[i, m])))
+            term = 0.0 if edge is None else float(edge[e, m])
+            gate = 1 / (1 + math.exp(-gain * (float(source[j, m] + target[i, m]) + term)))
             features = h[j, m] if h.dim() == 3 else h[j]
             for d in range(width):
                 out[i][m][d] += gate * norm[j] * float(features[d])
@@ -56,16 +72,18 @@ def gradients(call, tensors: tuple[Tensor, ...], weight: Tensor) -> list[Tensor]
     return list(torch.autograd.grad((call(*tensors) * weight).sum(), tensors))
 
 
+@pytest.mark.parametrize("with_edges", [False, True])
 @pytest.mark.parametrize("size", SIZES)
-def test_reference_and_operator_follow_the_definition(size):
+def test_reference_and_operator_follow_the_definition(size, with_edges):
     h, source, target, edge_index = make(*size)
+    edge = edge_terms(size) if with_edges else None
     norm = torch.rand(size[0], dtype=torch.float64)
-    expected = by_hand(h, source, target, edge_index, norm.tolist(), 1.7)
-    out = factor_aggregate(h, source, target, edge_index, norm, gain=1.7)
+    expected = by_hand(h, source, target, edge_index, norm.tolist(), 1.7, edge)
+    out = factor_aggregate(h, source, target, edge_index, norm, gain=1.7, edge=edge)
     scaled = h * norm.view(-1, *[1] * (h.dim() - 1))
     torch.testing.assert_close(out, expected, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(
-        factor_aggregate_reference(scaled, source, target, edge_index, 1.7), expected, rtol=1e-12, atol=1e-12
+        factor_aggregate_reference(scaled, source, target, edge_index, 1.7, edge), expected, rtol=1e-12, atol=1e-12
     )
 
 
@@ -85,6 +103,30 @@ def test_native_equals_reference(native, size, dtype, tolerance):
         assert ours.dtype == dtype
         scale = float(reference.abs().max()) if reference.numel() > 0 else 1.0
         torch.testing.assert_close(ours.double(), reference, rtol=0, atol=tolerance * max(scale, 1.0))
+
+
+@pytest.mark.parametrize("dtype, tolerance", [(torch.float32, 2e-6), (torch.float64, 1e-14)])
+@pytest.mark.parametrize("size", SIZES)
+def test_native_equals_reference_with_edge_terms(native, size, dtype, tolerance):
+    h, source, target, edge_index = make(*size, dtype)
+    weight = torch.randn(size[0], size[2], size[3], dtype=dtype)
+    inputs = (h, source, target, edge_terms(size, dtype))
+    ordered, order = EdgeIndex(edge_index, sparse_size=(size[0],) * 2).sort_by("col")
+    results = []
+    for form, t in ((factor_aggregate, dtype), (factor_aggregate_reference, torch.float64)):
+        tensors = tuple(x.to(t) for x in inputs)
+
+        def call(h: Tensor, source: Tensor, target: Tensor, edge: Tensor, form=form) -> Tensor:
+            return form(h, source, target, edge_index, gain=1.3, edge=edge)
+
+        results.append([call(*tensors), *gradients(call, tensors, weight.to(t))])
+        if form is factor_aggregate:
+            results.append([form(h, source, target, ordered, gain=1.3, edge=inputs[3][order])])
+    ours, by_target, exact = results
+    for one, reference in zip([*ours, *by_target], [*exact, exact[0]], strict=True):
+        assert one.dtype == dtype
+        scale = float(reference.abs().max()) if reference.numel() > 0 else 1.0
+        torch.testing.assert_close(one.double(), reference, rtol=0, atol=tolerance * max(scale, 1.0))
 
 
 def test_sigmoid_is_accurate_over_its_whole_range(native):
@@ -113,14 +155,17 @@ def test_nan_and_infinity_stay_visible():
     assert not bool(out[:, 0].isnan().any())
 
 
+@pytest.mark.parametrize("with_edges", [False, True])
 @pytest.mark.parametrize("per_factor", [False, True])
-def test_gradcheck_once_and_twice(per_factor):
-    h, source, target, edge_index = make(5, 14, 3, 4, per_factor)
+def test_gradcheck_once_and_twice(per_factor, with_edges):
+    size = (5, 14, 3, 4, per_factor)
+    h, source, target, edge_index = make(*size)
     norm = torch.rand(5, dtype=torch.float64)
-    inputs = tuple(t.requires_grad_() for t in (h, source, target, norm))
+    edge = [edge_terms(size)] if with_edges else []
+    inputs = tuple(t.requires_grad_() for t in (h, source, target, norm, *edge))
 
-    def call(h: Tensor, source: Tensor, target: Tensor, norm: Tensor) -> Tensor:
-        return factor_aggregate(h, source, target, edge_index, norm, gain=1.5)
+    def call(h: Tensor, source: Tensor, target: Tensor, norm: Tensor, edge: Tensor | None = None) -> Tensor:
+        return factor_aggregate(h, source, target, edge_index, norm, gain=1.5, edge=edge)
 
     assert torch.autograd.gradcheck(call, inputs)
     assert torch.autograd.gradgradcheck(call, inputs)
@@ -142,8 +187,40 @@ def test_opcheck(native, size):
     torch.library.opcheck(ops.factor_aggregate_backward.default, (grad, *inputs, colptr, row, rowptr, col, 1.5))
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:torch")
+@pytest.mark.parametrize("size", [(6, 15, 3, 4, False), (6, 15, 3, 5, True), (3, 0, 2, 2, False)])
+def test_opcheck_with_edge_terms(native, size):
+    h, source, target, edge_index = make(*size)
+    ops = torch.ops.graphkit
+    ptr, rows = ops.group_neighbors(edge_index[1], edge_index[0], size[0], size[0], 0, True)
+    other_ptr, other_rows = ops.transpose_neighbors(ptr, rows, size[0])
+    row, place, col, other_place = (column.long().contiguous() for t in (rows, other_rows) for column in t.t())
+    inputs = tuple(t.requires_grad_() for t in (h, source, target))
+    edge = edge_terms(size).requires_grad_()
+    grad = torch.randn(size[0], size[2], size[3], dtype=torch.float64, requires_grad=True)
+    late = (*inputs, ptr, row, None, None, 1.5, edge, place, None)
+    torch.library.opcheck(ops.factor_aggregate.default, late)
+    edges = (ptr, row, other_ptr, col, 1.5, edge, place, other_place)
+    torch.library.opcheck(ops.factor_aggregate.default, (*inputs, *edges))
+    torch.library.opcheck(ops.factor_aggregate_backward.default, (grad, *inputs, *edges))
+
+
+def test_kernels_refuse_unsound_edge_terms(native):
+    h, terms, edge = torch.randn(3, 4), torch.randn(3, 2), torch.randn(2, 2)
+    edges = (torch.tensor([0, 1, 2, 2]), torch.tensor([0, 1]), None, None, 1.0)
+    place = torch.tensor([0, 1])
+    call = torch.ops.graphkit.factor_aggregate
+    for wrong in (edge[:1], edge[:, :1], edge.double(), edge[0]):
+        with pytest.raises(RuntimeError, match=r"`edge` must be \[E, M\]"):
+            call(h, terms, terms, *edges, wrong, place)
+    for wrong in (None, place[:1], place + 1, place - 1, place.int(), place[:, None]):
+        with pytest.raises(RuntimeError, match="the places must be a contiguous int64 vector"):
+            call(h, terms, terms, *edges, edge, wrong)
+
+
 def test_two_runs_and_any_number_of_threads_give_the_same_bits(native):
     h, source, target, edge_index = make(3000, 20000, 4, 24, False, torch.float32)
+    edge = torch.randn(20000, 4)
     weight = torch.randn(3000, 4, 24)
     threads = torch.get_num_threads()
     results = []
@@ -152,6 +229,8 @@ def test_two_runs_and_any_number_of_threads_give_the_same_bits(native):
             torch.set_num_threads(count)
             out = factor_aggregate(h, source, target, edge_index)
             results.append([out, *gradients(lambda *t: factor_aggregate(*t, edge_index), (h, source, target), weight)])
+            with_edges = partial(factor_aggregate, h, source, target, edge_index, None, 1.0)
+            results[-1] += [with_edges(edge), *gradients(with_edges, (edge,), weight)]
     finally:
         torch.set_num_threads(threads)
     for other in results[1:]:
@@ -235,6 +314,10 @@ def test_exports_with_any_number_of_nodes_and_edges():
         ({"source": torch.ones(4, 0), "target": torch.ones(4, 0)}, "at least one factor"),
         ({"target": torch.ones(4, 1)}, r"`target` must have the shape of `source`, \[4, 2\]"),
         ({"target": torch.ones(4, 2).double()}, "`target` must have the type and device of `h`, torch.float32 on cpu"),
+        ({"edge": torch.ones(2, 3)}, r"`edge` must be \[E, M\] with one row for each of the 2 edges and the 2 factors"),
+        ({"edge": torch.ones(3, 2)}, r"for each of the 2 edges.*\(got torch.float32 of shape \[3, 2\]\)"),
+        ({"edge": torch.ones(2, 2).double()}, "`edge` must have the type and device of `h`"),
+        ({"edge": [[1.0]]}, "`edge`"),
         ({"norm": torch.ones(4, 1)}, r"`norm` must be \[N\] with N = 4"),
         ({"edge_index": torch.ones(2, 3)}, r"integer tensor \[2, E\].*got torch.float32 of shape \[2, 3\]"),
         ({"edge_index": torch.ones(3, 2).long()}, r"integer tensor \[2, E\].*shape \[3, 2\]"),

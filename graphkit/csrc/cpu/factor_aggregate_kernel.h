@@ -10,6 +10,11 @@
 // with s = sigmoid(gain (source[j, m] + target[i, m])), c = gain s (1 - s), and G the gradient of the result. Taking
 // the sums over edges before the inner products leaves no horizontal addition per edge and no [E, M] tensor. The gates
 // of up to kWindow edges at a time lie in a buffer on the stack; the sums of MB factors are kept in registers.
+//
+// Optional terms of edges are added to those of the nodes. Their gradient takes the inner products per edge instead,
+//
+//   gradient of edges  de[e, m]     = c (G[i, m] . h[j])         by target
+//                      dt[i, m]     = sum_e de[e, m]
 #pragma once
 
 #include "interrupt.h"
@@ -29,13 +34,16 @@ struct FactorPass {
   const T* partner;      // of the own end, for the inner products: [N, M, D], or [N, D] if `shared`
   T* sums;               // [N, M, D], or [N, D] in the pass by source if `shared`
   T* products;           // [N, M]
+  const T* edge_term;    // [E, M] terms of the edges by place, or null
+  const int64_t* place;  // [E] places of the grouped edges
+  T* edge_products;      // [E, M] by place, in the pass kEdges
   int64_t factors;       // M
   int64_t width;         // D
   T gain;
   Interrupt interrupt;
 };
 
-enum class Pass { kForward, kTarget, kSource };
+enum class Pass { kForward, kTarget, kEdges, kSource };  // kEdges is kTarget with terms of edges
 
 template <class T, int MB>
 struct Gates {
@@ -55,6 +63,14 @@ GRAPHKIT_INLINE void fill_gates(const FactorPass<T>& a, int64_t first, int64_t l
       const T* term = a.other_term + a.other[e] * a.factors + m0;
 #pragma GCC unroll 8
       for (int m = 0; m < MB; ++m) to[m] = -a.gain * (own[m] + term[m]);
+    }
+  }
+  if (a.edge_term != nullptr) {
+    const int64_t* place = a.place + begin;
+    for (T* gate = out.gate; gate != to; gate += MB, ++place) {
+      const T* term = a.edge_term + *place * a.factors + m0;
+#pragma GCC unroll 8
+      for (int m = 0; m < MB; ++m) gate[m] -= a.gain * term[m];
     }
   }
   for (T* rest = to; (rest - out.gate) % W != 0; ++rest) *rest = T(0);
@@ -136,6 +152,44 @@ GRAPHKIT_INLINE void node(const FactorPass<T>& a, int64_t i, int64_t m0, const i
   for (; d < D; ++d) columns<T, 1, MB, Shared, P>(a, i, m0, d, 0, other, count, gate, slope, is_first);
 }
 
+// The inner products of the gradient of node i and the features of each of `count` edges, times c, and their sums.
+template <class T, int B, int MB, bool Shared>
+GRAPHKIT_INLINE void edges(const FactorPass<T>& a, int64_t i, int64_t m0, int64_t first, int64_t count,
+                           const T* slope) {
+  constexpr int W = B / sizeof(T), smallest = 16 / sizeof(T);
+  const int64_t M = a.factors, D = a.width;
+  const T* grad = a.partner + (i * M + m0) * D;
+  T* sums = a.products + i * M + m0;
+  for (int64_t e = first; e < first + count; ++e, slope += MB) {
+    const T* row = a.features + (Shared ? a.other[e] * D : (a.other[e] * M + m0) * D);
+    T* to = a.edge_products + a.place[e] * M + m0;
+    Vector<T, W> wide[MB] = {};
+    Vector<T, smallest> narrow[MB] = {};
+    T rest[MB] = {};
+    int64_t d = 0;
+    for (; d + W <= D; d += W) {
+#pragma GCC unroll 8
+      for (int m = 0; m < MB; ++m) {
+        wide[m] += load<T, W>(grad + m * D + d) * load<T, W>(row + (Shared ? d : m * D + d));
+      }
+    }
+    for (; d + smallest <= D; d += smallest) {
+#pragma GCC unroll 8
+      for (int m = 0; m < MB; ++m) {
+        narrow[m] += load<T, smallest>(grad + m * D + d) * load<T, smallest>(row + (Shared ? d : m * D + d));
+      }
+    }
+    for (; d < D; ++d) {
+      for (int m = 0; m < MB; ++m) rest[m] += grad[m * D + d] * row[Shared ? d : m * D + d];
+    }
+#pragma GCC unroll 8
+    for (int m = 0; m < MB; ++m) {
+      to[m] = slope[m] * (sum<T, W>(wide[m]) + sum<T, smallest>(narrow[m]) + rest[m]);
+      sums[m] += to[m];
+    }
+  }
+}
+
 // The nodes from `first` to `last`, for factors m0 to m0 + MB - 1. As many whole nodes as fit share a window; a node
 // with more edges than that takes several windows, always cut at the same places.
 template <class T, int B, int MB, bool Shared, Pass P>
@@ -149,16 +203,17 @@ GRAPHKIT_INLINE void nodes(const FactorPass<T>& a, int64_t first, int64_t last, 
     if (next > i) {
       fill_gates<T, B, MB, P>(a, i, next, m0, begin, a.ptr[next], gates);
       for (; i < next; ++i) {
-        const int64_t at = (a.ptr[i] - begin) * MB;
-        node<T, B, MB, Shared, P>(a, i, m0, a.other + a.ptr[i], a.ptr[i + 1] - a.ptr[i], gates.gate + at,
-                               gates.slope + at, true);
+        const int64_t at = (a.ptr[i] - begin) * MB, count = a.ptr[i + 1] - a.ptr[i];
+        if constexpr (P == Pass::kEdges) edges<T, B, MB, Shared>(a, i, m0, a.ptr[i], count, gates.slope + at);
+        else node<T, B, MB, Shared, P>(a, i, m0, a.other + a.ptr[i], count, gates.gate + at, gates.slope + at, true);
       }
     } else {
       for (int64_t e = begin; e < a.ptr[i + 1]; e += kWindow) {
         if (a.interrupt.came()) return;
         const int64_t end = e + kWindow < a.ptr[i + 1] ? e + kWindow : a.ptr[i + 1];
         fill_gates<T, B, MB, P>(a, i, i + 1, m0, e, end, gates);
-        node<T, B, MB, Shared, P>(a, i, m0, a.other + e, end - e, gates.gate, gates.slope, e == begin);
+        if constexpr (P == Pass::kEdges) edges<T, B, MB, Shared>(a, i, m0, e, end - e, gates.slope);
+        else node<T, B, MB, Shared, P>(a, i, m0, a.other + e, end - e, gates.gate, gates.slope, e == begin);
       }
       ++i;
     }

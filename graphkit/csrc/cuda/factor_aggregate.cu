@@ -5,6 +5,8 @@
 //   gradient of h, s   dh[j]        = sum_i sum_m s G[i, m]      by source
 //                      ds[j, m]     = h[j] . sum_i c G[i, m]
 //
+// Terms of edges have a gradient per edge, c (G[i, m] . h[j]), which one more kernel computes by target.
+//
 // A warp processes the edges of a node, or a part of them if there are many. Its lanes compute the gates of 32 edges
 // for a few factors in shared memory; then `across` lanes process the columns of a row, and each of the 32 / across
 // rows of lanes every (32 / across)-th edge.
@@ -38,6 +40,9 @@ struct FactorPass {
   Wide<T>* products;     // [N, M]
   Wide<T>* part_sums;      // the same for parts
   Wide<T>* part_products;
+  const T* edge_term;    // [E, M] by place, or null
+  const int64_t* place;  // [E]
+  T* edge_products;      // [E, M] by place
   int64_t factors, width;
   Wide<T> gain;
 };
@@ -57,18 +62,35 @@ __device__ inline W bounded_exponential(W x) {
   return exponential(x > limit ? limit : x < -limit ? -limit : x);
 }
 
+// The place of an edge, or -1 if there is no such place.
+template <class T>
+__device__ int64_t place_of(const FactorPass<T>& a, int64_t edge) {
+  const int64_t place = a.place[edge];
+  return uint64_t(place) < uint64_t(a.groups.rows) ? place : -1;
+}
+
+// -gain times the score of an edge.
+template <class T>
+__device__ Wide<T> exponent_of(const FactorPass<T>& a, int64_t node, int64_t other, int64_t edge, int64_t m) {
+  Wide<T> score = widen(a.own_term[node * a.factors + m]) + widen(a.other_term[other * a.factors + m]);
+  if (a.edge_term != nullptr) {
+    const int64_t place = place_of(a, edge);
+    if (place >= 0) score += widen(a.edge_term[place * a.factors + m]);
+  }
+  return -a.gain * score;
+}
+
 template <class T, int M, Pass P>
-__device__ void fill_gates(const FactorPass<T>& a, int64_t node, int64_t m0, int count, const int64_t* other, int lane,
+__device__ void fill_gates(const FactorPass<T>& a, int64_t node, int64_t m0, int count, int64_t first, int lane,
                            Gates<Wide<T>, M, P>& to) {
   using W = Wide<T>;
   for (int k = lane; k < count * M; k += kLanes) {
     const int m = k % M;
-    const int64_t j = other[k / M];
+    const int64_t j = a.other[first + k / M];
     const bool exists = uint64_t(j) < uint64_t(a.groups.count);  // as all do in edges that were checked
     W s = 0, c = 0;
     if (exists && m0 + m < a.factors) {
-      const W e = bounded_exponential(-a.gain * (widen(a.own_term[node * a.factors + m0 + m]) +
-                                                 widen(a.other_term[j * a.factors + m0 + m])));
+      const W e = bounded_exponential(exponent_of(a, node, j, first + k / M, m0 + m));
       s = W(1) / (W(1) + e);
       c = a.gain * s * (e * s);
     }
@@ -121,7 +143,7 @@ __global__ void __launch_bounds__(kThreads) walk_edges(FactorPass<T> a, int acro
       for (int64_t first = unit.begin; first < unit.end; first += kEdges) {
         const int count = int(unit.end - first < kEdges ? unit.end - first : kEdges);
         __syncwarp();
-        fill_gates<T, M, P>(a, unit.group, m0, count, a.other + first, lane, gates);
+        fill_gates<T, M, P>(a, unit.group, m0, count, first, lane, gates);
         __syncwarp();
         if (!is_inside) continue;
 #pragma unroll 2
@@ -179,6 +201,49 @@ __global__ void __launch_bounds__(kThreads) walk_edges(FactorPass<T> a, int acro
   }
 }
 
+// The gradient of the terms of edges: `across` lanes take the columns of an edge, and each of the 32 / across rows of
+// lanes every (32 / across)-th edge.
+template <class T, int V, bool Shared>
+__global__ void __launch_bounds__(kThreads) multiply_ends(FactorPass<T> a, int across) {
+  using W = Wide<T>;
+  const int warp = threadIdx.x / kLanes, lane = threadIdx.x % kLanes;
+  const int x = lane % across, y = lane / across, down = kLanes / across;
+  const Unit unit = find_unit(a.groups, int64_t(blockIdx.x) * kWarps + warp);
+  if (unit.group < 0) return;
+  const int64_t i = unit.group, M = a.factors, D = a.width;
+  for (int64_t first = unit.begin; first < unit.end; first += down) {  // all lanes take part in the shuffles
+    const int64_t e = first + y, j = e < unit.end ? a.other[e] : -1;
+    const bool exists = uint64_t(j) < uint64_t(a.groups.count);
+    for (int64_t m = 0; m < M; ++m) {
+      W dot = 0;
+      for (int64_t d = int64_t(x) * V; exists && d < D; d += int64_t(across) * V) {
+        W row[V], grad[V];
+        load<V>(a.features + (Shared ? j : j * M + m) * D + d, row);
+        load<V>(a.partner + (i * M + m) * D + d, grad);
+#pragma unroll
+        for (int k = 0; k < V; ++k) dot += row[k] * grad[k];
+      }
+      for (int distance = 1; distance < across; distance *= 2) dot += __shfl_xor_sync(kAllLanes, dot, distance);
+      if (!exists || x != 0) continue;
+      const int64_t place = place_of(a, e);
+      if (place < 0) continue;
+      const W minus = bounded_exponential(exponent_of(a, i, j, e, m)), s = W(1) / (W(1) + minus);
+      narrow(a.gain * s * (minus * s) * dot, a.edge_products[place * M + m]);
+    }
+  }
+}
+
+template <class T, bool Shared>
+const char* run_edges(const FactorPass<T>& a, void* stream) {
+  if (a.groups.count == 0 || a.factors == 0 || a.width == 0) return nullptr;
+  const int64_t blocks = divide_up(count_units(a.groups), kWarps);
+  constexpr int V = sizeof(T) == 8 ? 1 : kWidest<T>;
+  return is_packed<T>(a.width, a.features, a.partner)
+             ? launch(multiply_ends<T, V, Shared>, blocks, 1, kThreads, stream, a,
+                      power_of_two(divide_up(a.width, V), kLanes))
+             : launch(multiply_ends<T, 1, Shared>, blocks, 1, kThreads, stream, a, power_of_two(a.width, kLanes));
+}
+
 template <class T, bool Shared, Pass P>
 const char* run(const FactorPass<T>& a, void* stream) {
   if (a.groups.count == 0 || a.factors == 0 || a.width == 0) return nullptr;
@@ -196,13 +261,20 @@ const char* run(const FactorPass<T>& a, void* stream) {
   return error;
 }
 
-template <class T, Pass P>
-const char* run(const FactorEdges& edges, FactorPass<T> a, void* stream) {
+template <class T>
+void set_edges(const FactorEdges& edges, FactorPass<T>& a) {
   a.groups = edges.groups;
   a.other = edges.other;
+  a.edge_term = static_cast<const T*>(edges.edge_term);
+  a.place = edges.place;
   a.factors = edges.factors;
   a.width = edges.width;
   a.gain = Wide<T>(edges.gain);
+}
+
+template <class T, Pass P>
+const char* run(const FactorEdges& edges, FactorPass<T> a, void* stream) {
+  set_edges(edges, a);
   return edges.shared ? run<T, true, P>(a, stream) : run<T, false, P>(a, stream);
 }
 
@@ -235,6 +307,22 @@ const char* graphkit_factor_aggregate_by_target(int type, const FactorEdges* edg
     a.products = static_cast<Wide<T>*>(grad_target);
     a.part_products = static_cast<Wide<T>*>(parts);
     return run<T, Pass::kTarget>(*edges, a, stream);
+  });
+}
+
+const char* graphkit_factor_aggregate_by_edge(int type, const FactorEdges* edges, const void* grad, const void* h,
+                                              const void* source, const void* target, void* grad_edge,
+                                              void* stream) {
+  return with_type(type, [&](auto zero) {
+    using T = decltype(zero);
+    FactorPass<T> a{};
+    a.own_term = static_cast<const T*>(target);
+    a.other_term = static_cast<const T*>(source);
+    a.features = static_cast<const T*>(h);
+    a.partner = static_cast<const T*>(grad);
+    a.edge_products = static_cast<T*>(grad_edge);
+    set_edges(*edges, a);
+    return edges->shared ? run_edges<T, true>(a, stream) : run_edges<T, false>(a, stream);
   });
 }
 

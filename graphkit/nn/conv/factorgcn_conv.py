@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch_geometric.nn import MessagePassing
 from torch_geometric.nn.inits import glorot, zeros
+from torch_geometric.typing import OptTensor
 
 from graphkit.errors import InputError, InputTypeError
 from graphkit.nn.degree import SubgraphContext, source_norm
@@ -22,11 +23,13 @@ class Projection(NamedTuple):
         hidden (Tensor): Features ``[N, D]``, shared by all factors.
         source (Tensor): Source terms ``[N, M]`` of the factor scores.
         target (Tensor): Target terms ``[N, M]`` of the factor scores.
+        edge (Tensor, optional): Edge terms ``[E, M]`` of the factor scores. (default: ``None``)
     """
 
     hidden: Tensor
     source: Tensor
     target: Tensor
+    edge: Tensor | None = None
 
 
 class FactorGCNConv(MessagePassing):
@@ -46,6 +49,12 @@ class FactorGCNConv(MessagePassing):
     with the in-degrees :math:`d` of the unweighted graph, at least 1. The coefficients of a node need not sum to one.
     The output of a node without in-edges is zero; add self loops to avoid this.
 
+    With ``edge_dim``, the factor scores depend on the edge features :math:`\mathbf{e}_{ji}` too:
+
+    .. math::
+        E_m(j, i) = \sigma \left( g \left( \mathbf{a}_m^{\top} \mathbf{h}_j + c_m +
+        \mathbf{a}_m^{\prime\top} \mathbf{h}_i + c'_m + \mathbf{u}_m^{\top} \mathbf{e}_{ji} \right) \right)
+
     Args:
         in_channels (int): Width of the input features.
         out_channels (int): Width of the output; must be divisible by ``factors`` if ``concat`` is set.
@@ -56,15 +65,21 @@ class FactorGCNConv(MessagePassing):
         norm (str, optional): Degree normalization: ``"both"`` divides by :math:`\sqrt{d_j d_i}`, ``"source"`` by
             :math:`\sqrt{d_j}`. (default: ``"both"``)
         bias (bool, optional): If ``False``, the projection has no bias :math:`\mathbf{b}`. (default: ``True``)
+        edge_dim (int, optional): Width :math:`D_e` of the edge features, which an extension of this package adds to
+            the factor scores; ``None`` for none. (default: ``None``)
 
     Shapes:
         - **input:** node features ``[N, F]`` (dense, or sparse COO or CSR), ``edge_index`` ``[2, E]`` in any order; a
-          :class:`torch_geometric.EdgeIndex` sorted by column is fastest.
+          :class:`torch_geometric.EdgeIndex` sorted by column is fastest; with ``edge_dim`` also ``edge_attr``
+          ``[E, D_e]``, or ``[E]`` if ``edge_dim`` is 1.
         - **output:** ``[N, out_channels]``; with ``return_factors`` also the coefficients ``[E, M]``.
 
     Example:
         >>> conv = FactorGCNConv(16, 32, factors=4)
         >>> conv(torch.randn(3, 16), torch.tensor([[0, 1, 2], [1, 2, 0]])).shape
+        torch.Size([3, 32])
+        >>> conv = FactorGCNConv(16, 32, factors=4, edge_dim=5)
+        >>> conv(torch.randn(3, 16), torch.tensor([[0, 1, 2], [1, 2, 0]]), edge_attr=torch.randn(3, 5)).shape
         torch.Size([3, 32])
 
     Reference:
@@ -86,9 +101,12 @@ class FactorGCNConv(MessagePassing):
         gain: float = 6.0,
         norm: str = "both",
         bias: bool = True,
+        edge_dim: int | None = None,
     ) -> None:
         super().__init__(aggr="add", node_dim=0)
         check_counts(in_channels=in_channels, out_channels=out_channels, factors=factors)
+        if edge_dim is not None:
+            check_counts(edge_dim=edge_dim)
         check_numbers(gain=gain)
         check_flags(concat=concat, bias=bias)
         check_choice("norm", norm, ("both", "source"))
@@ -103,6 +121,7 @@ class FactorGCNConv(MessagePassing):
         self.concat = concat
         self.gain = gain
         self.norm = norm
+        self.edge_dim = edge_dim
         self.hidden_channels = out_channels // factors if concat else out_channels
 
         self.weight = torch.nn.Parameter(torch.empty(in_channels, self.hidden_channels))
@@ -111,50 +130,96 @@ class FactorGCNConv(MessagePassing):
         self.att_target = torch.nn.Parameter(torch.empty(self.hidden_channels, factors))
         self.att_source_bias = torch.nn.Parameter(torch.empty(factors))
         self.att_target_bias = torch.nn.Parameter(torch.empty(factors))
+        self.att_edge = None if edge_dim is None else torch.nn.Parameter(torch.empty(edge_dim, factors))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Resets the weights (Glorot-uniform) and sets the biases to zero."""
         super().reset_parameters()
-        for weight in (self.weight, self.att_source, self.att_target):
+        for weight in (self.weight, self.att_source, self.att_target, self.att_edge):
             glorot(weight)
         for bias in (self.bias, self.att_source_bias, self.att_target_bias):
             zeros(bias)
 
     def forward(
-        self, x: Tensor, edge_index: Tensor, edge_weight: None = None, *, return_factors: bool = False
+        self,
+        x: Tensor,
+        edge_index: Tensor,
+        edge_attr: Tensor | None = None,
+        edge_weight: None = None,
+        *,
+        return_factors: bool = False,
     ) -> Tensor | tuple[Tensor, Tensor]:
         """Returns the output features and, with ``return_factors``, the coefficients.
 
+        Args:
+            x (Tensor): Node features.
+            edge_index (Tensor): Edges.
+            edge_attr (Tensor, optional): Edge features, in the order of ``edge_index``; required with ``edge_dim``.
+                (default: ``None``)
+            edge_weight (optional): Must be ``None``; the layer computes the edge weights itself. (default: ``None``)
+            return_factors (bool, optional): If ``True``, also returns the coefficients. (default: ``False``)
+
         Raises:
-            InputTypeError: If an ``edge_weight`` is given; the layer computes the edge weights itself.
+            InputError: If ``x`` or ``edge_attr`` has another shape than expected.
+            InputTypeError: If an ``edge_weight`` is given, or an ``edge_attr`` without ``edge_dim``.
         """
-        if edge_weight is not None:
-            got = "a tensor" if isinstance(edge_weight, Tensor) else repr(edge_weight)
+        if edge_weight is not None or (edge_attr is not None and self.edge_dim is None):
+            name, value = ("edge_attr", edge_attr) if edge_weight is None else ("edge_weight", edge_weight)
+            got = "a tensor" if isinstance(value, Tensor) else repr(value)
+            remedy = "set `edge_dim` for edge features, or leave it out" if name == "edge_attr" else "leave it out"
             raise InputTypeError(
-                f"expected no `edge_weight`, since {type(self).__name__} learns the weights of the edges, got {got}; "
-                "leave it out, and pass `return_factors` by name"
+                f"expected no `{name}`, since {type(self).__name__} learns the weights of the edges, got {got}; "
+                f"{remedy}, and pass `return_factors` by name"
             )
-        projection = self.project(x)
+        projection = self.project(x, edge_attr)
         out = self.aggregate_factors(projection, edge_index)
         if return_factors:
             return out, self.coefficients(projection, edge_index)
         return out
 
-    def project(self, x: Tensor) -> Projection:
-        """Returns the shared features and the two terms of the factor scores of all nodes."""
+    def project(self, x: Tensor, edge_attr: Tensor | None = None) -> Projection:
+        """Returns the shared features of all nodes and the terms of the factor scores of nodes and edges."""
+        if not isinstance(x, Tensor) or x.dim() != 2 or x.size(1) != self.in_channels:
+            got = f"a tensor of shape {list(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
+            raise InputError(
+                f"expected `x` to be one tensor [N, {self.in_channels}] of all nodes, got {got}; "
+                "set `in_channels` to the width of the features"
+            )
         with full_precision(x):
             hidden = x @ self.weight
         if self.bias is not None:
             hidden = hidden + self.bias.to(hidden.dtype)
         source = torch.addmm(self.att_source_bias, hidden, self.att_source)
         target = torch.addmm(self.att_target_bias, hidden, self.att_target)
-        return Projection(hidden, source.to(hidden.dtype), target.to(hidden.dtype))
+        edge = self._edge_terms(edge_attr)
+        return Projection(
+            hidden,
+            source.to(hidden.dtype),
+            target.to(hidden.dtype),
+            None if edge is None else edge.to(hidden.dtype),
+        )
+
+    def _edge_terms(self, edge_attr: Tensor | None) -> Tensor | None:
+        """Returns the edge terms of the factor scores ``[E, M]``."""
+        if self.att_edge is None:
+            return None
+        if not isinstance(edge_attr, Tensor):
+            got = "none" if edge_attr is None else type(edge_attr).__name__
+            raise InputError(f"expected `edge_attr` [E, {self.edge_dim}], got {got}; pass it, or leave out `edge_dim`")
+        rows = edge_attr.unsqueeze(1) if edge_attr.dim() == 1 else edge_attr
+        if rows.dim() != 2 or rows.size(1) != self.edge_dim:
+            raise InputError(
+                f"expected `edge_attr` [E, {self.edge_dim}], got the shape {list(edge_attr.shape)}; set `edge_dim` to "
+                "the number of features of an edge"
+            )
+        return rows.to(self.att_edge.dtype) @ self.att_edge
 
     def coefficients(self, projection: Projection, edge_index: Tensor) -> Tensor:
         """Returns the factor coefficients ``[E, M]`` in the order of ``edge_index``."""
         row, col = edge_index[0], edge_index[1]
-        return torch.sigmoid(self.gain * (projection.source[row] + projection.target[col]))
+        scores = projection.source[row] + projection.target[col]
+        return torch.sigmoid(self.gain * (scores if projection.edge is None else scores + projection.edge))
 
     def aggregate_factors(
         self, projection: Projection, edge_index: Tensor, subgraph: SubgraphContext | None = None
@@ -168,22 +233,29 @@ class FactorGCNConv(MessagePassing):
             edge_index (Tensor): Edges ``[2, E]``.
             subgraph (SubgraphContext, optional): Degrees in the full graph, for a sampled subgraph. (default: ``None``)
         """
-        norm = source_norm(edge_index, projection.hidden, subgraph)
+        hidden, source, target, edge = projection
+        if edge is not None and edge.size(0) != edge_index.size(1):
+            raise InputError(
+                f"expected `edge_attr` to have one row for each of the {edge_index.size(1)} edges, got {edge.size(0)}; "
+                "give it in the order of `edge_index`"
+            )
+        norm = source_norm(edge_index, hidden, subgraph)
         if has_listeners(self):  # the same result through `message`, for explainers and hooks
-            hidden, source, target = projection
             h = hidden * norm[:, None]
-            out = self.propagate(edge_index, h=h, source=source, target=target)
+            out = self.propagate(edge_index, h=h, source=source, target=target, edge=edge)
         else:
-            out = factor_aggregate(*projection, edge_index, norm, self.gain)
+            out = factor_aggregate(hidden, source, target, edge_index, norm, self.gain, edge)
         if self.norm == "both":
             out = out * norm[:, None, None]
         if subgraph is not None:
             out = out * subgraph.scale(edge_index, out)[:, None, None]
         return out.flatten(1) if self.concat else out.mean(dim=1)
 
-    def message(self, h_j: Tensor, source_j: Tensor, target_i: Tensor) -> Tensor:
+    def message(self, h_j: Tensor, source_j: Tensor, target_i: Tensor, edge: OptTensor = None) -> Tensor:
         """Returns the messages of all factors, ``[E, M, D]``."""
-        return torch.sigmoid(self.gain * (source_j + target_i)).unsqueeze(-1) * h_j.unsqueeze(1)
+        scores = source_j + target_i
+        gates = torch.sigmoid(self.gain * (scores if edge is None else scores + edge))
+        return gates.unsqueeze(-1) * h_j.unsqueeze(1)
 
     def __repr__(self) -> str:
         return f"{self.__class__.__name__}({self.in_channels}, {self.out_channels}, factors={self.factors})"

@@ -78,37 +78,67 @@ class Launchers:
         )
         return result
 
-    def factor_aggregate(self, h: Tensor, source: Tensor, target: Tensor, edges: tuple, gain: float) -> Tensor:
+    def factor_aggregate(
+        self,
+        h: Tensor,
+        source: Tensor,
+        target: Tensor,
+        edges: tuple,
+        gain: float,
+        edge: Tensor | None = None,
+        places: tuple = (None, None),
+    ) -> Tensor:
         nodes, factors, width = h.size(0), source.size(1), h.size(-1)
         out = unset(nodes, factors, width, dtype=h.dtype)
         parts = self.parts(edges[1].numel(), factors, width, dtype=wide(h.dtype))
-        table = self._factor_edges(h, source, *edges[:2], gain)
+        table = self._factor_edges(h, source, *edges[:2], gain, edge, places[0])
         inputs = [self.given(x) for x in (h, source, target)]
         self.gpu("graphkit_factor_aggregate", Int(TYPES[h.dtype]), table, *inputs, out, parts, None)
         return out
 
     def factor_aggregate_backward(
-        self, grad: Tensor, h: Tensor, source: Tensor, target: Tensor, edges: tuple, gain: float
-    ) -> tuple[Tensor, Tensor, Tensor]:
+        self,
+        grad: Tensor,
+        h: Tensor,
+        source: Tensor,
+        target: Tensor,
+        edges: tuple,
+        gain: float,
+        edge: Tensor | None = None,
+        places: tuple = (None, None),
+    ) -> tuple[Tensor, ...]:
         colptr, row, rowptr, col = edges
         kind, count = wide(h.dtype), row.numel()
         grad_h = unset(*h.shape, dtype=h.dtype)
         grad_source, grad_target = unset(*source.shape, dtype=kind), unset(*source.shape, dtype=kind)
         inputs = [self.given(x) for x in (grad, h, source, target)]
         parts = self.parts(count, source.size(1), dtype=kind)
-        table = self._factor_edges(h, source, colptr, row, gain)
+        table = self._factor_edges(h, source, colptr, row, gain, edge, places[0])
         name = "graphkit_factor_aggregate_by_target"
         self.gpu(name, Int(TYPES[h.dtype]), table, *inputs, grad_target, parts, None)
+        grads_edge = []
+        if edge is not None:
+            grads_edge = [unset(*edge.shape, dtype=h.dtype)]
+            self.gpu("graphkit_factor_aggregate_by_edge", Int(TYPES[h.dtype]), table, *inputs, *grads_edge, None)
         feature_parts = self.parts(count, *h.shape[1:], dtype=kind)
-        table = self._factor_edges(h, source, rowptr, col, gain)
+        table = self._factor_edges(h, source, rowptr, col, gain, edge, places[1])
         name = "graphkit_factor_aggregate_by_source"
         outputs = (grad_h, grad_source, feature_parts, parts)
         self.gpu(name, Int(TYPES[h.dtype]), table, *inputs, *outputs, None)
-        return grad_h, grad_source, grad_target
+        return grad_h, grad_source, grad_target, *grads_edge
 
-    def _factor_edges(self, h: Tensor, source: Tensor, ptr: Tensor, other: Tensor, gain: float) -> tuple:
+    def _factor_edges(
+        self,
+        h: Tensor,
+        source: Tensor,
+        ptr: Tensor,
+        other: Tensor,
+        gain: float,
+        edge: Tensor | None,
+        place: Tensor | None,
+    ) -> tuple:
         table = groups(ptr, other.numel(), self.longest)
-        return (table, other, source.size(1), h.size(-1), Int(h.dim() == 2), gain)
+        return (table, other, source.size(1), h.size(-1), Int(h.dim() == 2), gain, edge, place)
 
 
 #: Errors relative to the largest number, with the type they were made in: for whoever records them.

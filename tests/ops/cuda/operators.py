@@ -98,6 +98,11 @@ OPERATORS = {
         lambda t, g: factor_aggregate(*t, g.paths[1:], gain=1.3),
         lambda t, g: factor_aggregate_reference(*t, g.paths[1:], 1.3),
     ),
+    "factor_aggregate_edges": Operator(
+        lambda g: [(g.nodes, 8), (g.nodes, 3), (g.nodes, 3), (g.paths.size(1), 3)],
+        lambda t, g: factor_aggregate(*t[:3], g.paths[1:], gain=1.3, edge=t[3]),
+        lambda t, g: factor_aggregate_reference(*t[:3], g.paths[1:], 1.3, t[3]),
+    ),
     "aggregate_sum": Operator(
         lambda g: [(g.nodes, 2, 8), (g.paths.size(1), 2)],
         lambda t, g: aggregate(t[0], g.paths[1:], t[1]),

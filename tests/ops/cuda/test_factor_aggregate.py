@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from graphkit.ops._cuda_groups import group_edges
+from graphkit.ops._cuda_groups import group_edges, group_neighbors, transpose_neighbors
 from graphkit.ops.factor_aggregate import factor_aggregate_reference
 from tests.ops.cuda.emulated import TYPES, Emulator
 from tests.ops.cuda.launchers import Launchers, assert_close
@@ -54,6 +54,30 @@ def test_forward_and_gradients_equal_the_reference(gpu: Emulator, size: tuple, d
     grads = torch.autograd.grad(expected, exact, grad.double())
     for ours, reference in zip(run.factor_aggregate_backward(grad, *inputs, groups, 1.3), grads, strict=True):
         assert_close(ours, reference)
+
+
+def with_places(edge_index: Tensor, nodes: int) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Returns the edges by target and by source, and their places."""
+    row, col = edge_index
+    ptr, rows = group_neighbors(col, row, nodes, nodes, 0, True)
+    other_ptr, other_rows = transpose_neighbors(ptr, rows, nodes)
+    columns = [column.long().contiguous() for t in (rows, other_rows) for column in t.t()]
+    return (ptr, columns[0], other_ptr, columns[2]), (columns[1], columns[3])
+
+
+@pytest.mark.parametrize("size, dtype", CASES)
+def test_terms_of_edges(gpu: Emulator, size: tuple, dtype: torch.dtype) -> None:
+    (grad, *inputs), edge_index = make(*size[:-1], dtype)
+    edge = torch.randn(size[1], size[2], generator=torch.Generator().manual_seed(size[1])).to(dtype)
+    groups, places = with_places(edge_index, size[0])
+    run = Launchers(gpu, size[-1], shifted=size[3] == 16)
+    exact = [x.double().requires_grad_() for x in (*inputs, edge)]
+    expected = factor_aggregate_reference(*exact[:3], edge_index, 1.3, exact[3])
+    assert_close(run.factor_aggregate(*inputs, groups, 1.3, edge, places), expected.detach())
+    grads = torch.autograd.grad(expected, exact, grad.double())
+    ours = run.factor_aggregate_backward(grad, *inputs, groups, 1.3, edge, places)
+    for one, reference in zip(ours, grads, strict=True):
+        assert_close(one, reference)
 
 
 @pytest.mark.parametrize("dtype", TYPES)
@@ -111,3 +135,6 @@ def test_nothing_is_read_outside_whatever_the_edges_are(gpu: Emulator) -> None:
                     h, terms, grad = torch.ones(features), torch.ones(4, 2), torch.ones(4, 2, width)
                     assert run.factor_aggregate(h, terms, terms, groups, 1.0).shape == grad.shape
                     run.factor_aggregate_backward(grad, h, terms, terms, groups, 1.0)
+                    edges = (groups, 1.0, torch.ones(len(other), 2), (torch.tensor(other),) * 2)
+                    assert run.factor_aggregate(h, terms, terms, *edges).shape == grad.shape
+                    run.factor_aggregate_backward(grad, h, terms, terms, *edges)

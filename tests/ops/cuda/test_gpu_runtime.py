@@ -69,6 +69,13 @@ def arguments_of(name: str) -> dict[str, tuple]:
         colptr, row = ops.group_edges(edges[1], edges[0], 7)
         inputs = (x, x, x, colptr, row, *ops.transpose_edges(colptr, row), 1.5)
         return {name: inputs, f"{name}_backward": (grad.new_ones(7, 3, 3), *inputs)}
+    if name == "factor_aggregate_edges":
+        ptr, rows = ops.group_neighbors(edges[1], edges[0], 7, 7, 0, True)
+        other_ptr, other_rows = ops.transpose_neighbors(ptr, rows, 7)
+        row, place, col, other_place = (column.long().contiguous() for t in (rows, other_rows) for column in t.t())
+        terms = grad[:, None].expand(20, 3).clone().requires_grad_()
+        inputs = (x, x, x, ptr, row, other_ptr, col, 1.5, terms, place, other_place)
+        return {"factor_aggregate": inputs, "factor_aggregate_backward": (grad.new_ones(7, 3, 3), *inputs)}
     if name.startswith("aggregate"):
         ptr, rows = ops.group_neighbors(edges[1], edges[0], 7, 7, 0, True)
         forward = (ptr, rows, *ops.transpose_neighbors(ptr, rows, 7))
@@ -99,7 +106,7 @@ def arguments_of(name: str) -> dict[str, tuple]:
 @pytest.mark.filterwarnings("ignore::UserWarning:torch")
 @pytest.mark.parametrize("name", [name for name in OPERATORS if name != "path_attention"])
 def test_opcheck(name: str) -> None:
-    if DEVICE == "cuda" and not has_cuda_kernel(name):
+    if DEVICE == "cuda" and not has_cuda_kernel(name.removesuffix("_edges")):
         pytest.skip("there is no CUDA kernel of this operator")
     for operator, arguments in arguments_of(name).items():
         torch.library.opcheck(getattr(torch.ops.graphkit, operator).default, arguments)
