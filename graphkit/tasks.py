@@ -19,6 +19,7 @@ from graphkit.metrics import (
     hits_at,
     macro_f1,
     mae,
+    mean_average_precision,
     mean_reciprocal_rank,
     micro_f1,
     r2,
@@ -47,6 +48,7 @@ __all__ = [
 
 METRICS: dict[str, Callable[[Tensor, Tensor], Tensor | float]] = {
     "accuracy": accuracy,
+    "average-precision": mean_average_precision,
     "balanced-accuracy": balanced_accuracy,
     "macro-f1": macro_f1,
     "mae": mae,
@@ -236,8 +238,8 @@ class MultiLabel(Task):
         return int((~y.isnan()).sum())
 
     def has_score(self, y: Tensor) -> bool:
-        """Returns whether any label has both classes, which ROC-AUC requires."""
-        return self.metric != "roc-auc" or bool(((y == 0).any(dim=0) & (y == 1).any(dim=0)).any())
+        """Returns whether any label has both classes, which all metrics but F1 require."""
+        return self.metric == "micro-f1" or bool(((y == 0).any(dim=0) & (y == 1).any(dim=0)).any())
 
     def predict(self, output: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the predicted labels ``[B, C]`` and their probabilities ``[B, C]``."""
@@ -333,7 +335,7 @@ class MultiTaskGraphClassification(MultiLabel):
     """Binary classification of graphs in several tasks, with NaN for missing labels."""
 
     name = "multitask-graph-classification"
-    metrics = ("roc-auc", "micro-f1")
+    metrics = ("roc-auc", "micro-f1", "average-precision")
 
 
 class SkeletonClassification(Classification):

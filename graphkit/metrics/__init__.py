@@ -1,7 +1,7 @@
 """Metrics of predictions, factors and continual learning, as pure functions."""
 
 from graphkit.metrics.accuracy import accuracy
-from graphkit.metrics.average_precision import average_precision
+from graphkit.metrics.average_precision import average_precision, mean_average_precision
 from graphkit.metrics.balanced_accuracy import balanced_accuracy
 from graphkit.metrics.class_roc_auc import class_roc_auc
 from graphkit.metrics.class_scores import ClassScores, class_scores
@@ -65,6 +65,7 @@ __all__ = [
     "link_ranks",
     "macro_f1",
     "mae",
+    "mean_average_precision",
     "mean_reciprocal_rank",
     "matched_ged",
     "micro_f1",

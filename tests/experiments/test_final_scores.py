@@ -140,7 +140,7 @@ def test_damaged_scores_are_one_line(nodes: dict[str, Any], tmp_path: Path) -> N
 
 def test_tasks_of_several_labels_have_scores_without_classes(small_run: Path) -> None:
     result = open_run(small_run).result
-    assert [*result["scores"]] == ["roc-auc", "micro-f1"] and "confusion" not in result
+    assert [*result["scores"]] == ["roc-auc", "micro-f1", "average-precision"] and "confusion" not in result
     assert result["scores"][result["metric"]] == result["test"]
 
 

@@ -73,7 +73,7 @@ def test_no_metric_of_a_task_rewards_nan(name: str) -> None:
     regression = name in ("mae", "rmse", "r2")
     columns = 1 if regression else 6
     out, y = torch.full((8, columns), NAN), torch.zeros(8, dtype=torch.long)
-    if name in ("micro-f1", "roc-auc"):
+    if name in ("average-precision", "micro-f1", "roc-auc"):
         y = torch.zeros(8, 6)
         y[::2] = 1
     score = METRICS[name](out, y.float() if regression else y)

@@ -2,9 +2,9 @@ import math
 
 import pytest
 import torch
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
-from graphkit.metrics import roc_auc, segment_auc
+from graphkit.metrics import mean_average_precision, roc_auc, segment_auc
 
 
 def test_matches_sklearn_with_ties_and_missing_labels() -> None:
@@ -13,11 +13,12 @@ def test_matches_sklearn_with_ties_and_missing_labels() -> None:
     y = (torch.rand(150, 6, generator=generator) < 0.25).double()
     y[torch.rand(150, 6, generator=generator) < 0.3] = float("nan")
     y[:, 4] = torch.where(y[:, 4].isnan(), y[:, 4], 0)  # one class only: left out
-    expected = []
-    for task in (0, 1, 2, 3, 5):
-        mask = ~y[:, task].isnan()
-        expected.append(roc_auc_score(y[mask, task].numpy(), logits[mask, task].numpy()))
-    assert roc_auc(logits, y) == pytest.approx(sum(expected) / 5, abs=1e-12)
+    for metric, reference in ((roc_auc, roc_auc_score), (mean_average_precision, average_precision_score)):
+        expected = []
+        for task in (0, 1, 2, 3, 5):
+            mask = ~y[:, task].isnan()
+            expected.append(reference(y[mask, task].numpy(), logits[mask, task].numpy()))
+        assert metric(logits, y) == pytest.approx(sum(expected) / 5, abs=1e-12)
 
 
 def test_one_task_may_come_flat() -> None:
@@ -33,6 +34,8 @@ def test_infinite_scores_keep_their_order() -> None:
 
 def test_undefined_scores_are_nan() -> None:
     assert math.isnan(roc_auc(torch.zeros(3, 1), torch.ones(3, 1)))
+    assert math.isnan(mean_average_precision(torch.zeros(3, 1), torch.ones(3, 1)))
+    assert math.isnan(mean_average_precision(torch.tensor([math.nan, 0.0, 1.0]), torch.tensor([0.0, 1, 0])))
     assert math.isnan(roc_auc(torch.zeros(3, 1), torch.full((3, 1), math.nan)))
     assert math.isnan(roc_auc(torch.tensor([math.nan, 0.0, 1.0]), torch.tensor([0.0, 1, 0])))
 
