@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from graphkit.report.style import LINE, MUTED, SERIES, new_figure, style
+from graphkit.report.style import LINE, MUTED, SERIES, new_figure, panels, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -82,7 +82,7 @@ def class_outputs_picture(output: Tensor, result: Calibration, y: Tensor, names:
     """
     with style():
         figure = new_figure(10.8, 3.7)
-        left, right = figure.subplots(1, 2, width_ratios=(1, 1.35))
+        left, right = (panel.subplots() for panel in panels(figure, 1, 2, (1, 1.35)))
         used = (result.items > 0).nonzero().flatten().tolist()
         width = 1 / _BINS
         centers = [(index + 0.5) * width for index in used]

@@ -12,7 +12,7 @@ from graphkit.metrics.format_scores import PERCENT, format_score
 from graphkit.metrics.paired_test import paired_test
 from graphkit.report import scores
 from graphkit.report.page import Cell, Note, Page, Section, Table, Tile, draw, reproduce
-from graphkit.report.style import INK, SERIES, new_figure, style
+from graphkit.report.style import INK, SERIES, new_figure, panels, style
 from graphkit.report.verdict import difference_statement, seed_statements
 
 if TYPE_CHECKING:
@@ -46,11 +46,13 @@ def continual_page(folder: Path, result: dict[str, Any]) -> Page:
     edges = "" if protocol["inter_task_edges"] else ", no edges between tasks"
     matrices = {name: entry["matrix"] for name, entry in result["strategies"].items()}
     maps = performance_matrices(matrices, percent)
-    curves = performance_over_tasks(matrices, result["metric"], percent)
+    seeds = {name: entry.get("matrices", ()) for name, entry in result["strategies"].items()}
+    curves = performance_over_tasks(matrices, result["metric"], percent, seeds)
     mean = "Mean over the seeds."
+    band = f"{mean} Bands are one standard deviation over the seeds." if len(result["seeds"]) > 1 else ""
     figures = [
         draw(folder, maps, "matrices", "Scores on every task after every task", mean, wide=True),
-        draw(folder, curves, "tasks", "Scores over the tasks", mean, wide=True),
+        draw(folder, curves, "tasks", "Scores over the tasks", band, wide=True),
     ]
     sections = [
         Section("Strategies", [_strategies(result, percent), Note(_MEANING)]),
@@ -172,13 +174,14 @@ def performance_matrices(matrices: Mapping[str, Matrix], percent: bool = False) 
         columns = min(len(arrays), 3)
         rows = -(-len(arrays) // columns)
         tasks = max(array.shape[0] for array in arrays.values())
-        side = min(3.6, max(2.2, 0.9 + 0.3 * tasks))
-        figure = new_figure(columns * side + 0.9, rows * (side + 0.25))
-        axes = figure.subplots(rows, columns, squeeze=False).ravel()
-        image = None
+        side = min(5.4, 10.8 / columns)
+        figure = new_figure(columns * side, rows * min(side, max(2.6, 0.9 + 0.3 * tasks)))
+        parts = panels(figure, rows, columns)[: len(arrays)]
+        axes = [part.subplots() for part in parts]
+        images = []
         for axis, (name, array) in zip(axes, arrays.items(), strict=False):
             shown = scale * array
-            image = axis.imshow(shown, cmap=colors, vmin=0, vmax=scale, interpolation="nearest")
+            images.append(axis.imshow(shown, cmap=colors, vmin=0, vmax=scale, interpolation="nearest"))
             _numbers(axis, shown, close, percent)
             ticks = list(range(0, array.shape[0], 1 if array.shape[0] <= _ANNOTATED else 10))
             axis.set_xticks(ticks, [str(tick + 1) for tick in ticks])
@@ -186,10 +189,8 @@ def performance_matrices(matrices: Mapping[str, Matrix], percent: bool = False) 
             axis.tick_params(length=0)
             axis.spines[:].set_visible(False)
             axis.set(title=name, xlabel="score on task", ylabel="after task")
-        for axis in axes[len(arrays) :]:
-            axis.set_visible(False)
-        if image is not None:
-            bar = figure.colorbar(image, ax=list(axes), shrink=0.7, aspect=24)
+        for part, axis, image in zip(parts, axes, images, strict=True):
+            bar = part.colorbar(image, ax=axis, shrink=0.9, aspect=24)
             bar.outline.set_visible(False)  # type: ignore[operator]
         return figure
 
@@ -214,26 +215,35 @@ def _numbers(axis: Any, shown: np.ndarray, close: bool, percent: bool) -> None:
             axis.text(column, row, text, ha="center", va="center", fontsize=size, color="white" if dark else INK)
 
 
-def performance_over_tasks(matrices: Mapping[str, Matrix], metric: str = "score", percent: bool = False) -> "Figure":
+def performance_over_tasks(
+    matrices: Mapping[str, Matrix],
+    metric: str = "score",
+    percent: bool = False,
+    seeds: Mapping[str, Sequence[Matrix]] | None = None,
+) -> "Figure":
     """Draws the mean score over past tasks and the score on the first task, over time.
 
     Args:
         matrices (dict): Performance matrices by strategy, with ``None`` for missing scores.
         metric (str, optional): Name of the metric. (default: ``"score"``)
         percent (bool, optional): Shows fractions as percentages. (default: ``False``)
+        seeds (dict, optional): Matrices of each seed by strategy, for bands of one deviation. (default: ``None``)
     """
     scale = 100 if percent else 1
     with style():
         from matplotlib.ticker import MaxNLocator
 
-        figure = new_figure(10.8, 3.3)
-        axes = figure.subplots(1, 2)
+        figure = new_figure(10.8, 3.5)
+        parts = panels(figure, 1, 2)
+        axes = [part.subplots() for part in parts]
         for number, (name, matrix) in enumerate(matrices.items()):
             color, line = SERIES[number % len(SERIES)], "-" if number < len(SERIES) else "--"
-            rows = [(k + 1, row[: k + 1]) for k, row in enumerate(matrix) if None not in row[: k + 1]]
-            means = [(k, scale * sum(row) / len(row)) for k, row in rows]  # type: ignore[arg-type]
-            first = [(k + 1, scale * row[0]) for k, row in enumerate(matrix) if row[0] is not None]
-            for axis, points in ((axes[0], means), (axes[1], first)):
+            bands = [_over_tasks(of_seed, scale) for of_seed in (seeds or {}).get(name, ())]
+            for index, (axis, points) in enumerate(zip(axes, _over_tasks(matrix, scale), strict=True)):
+                if len(bands) > 1 and len(points) > 1:
+                    values = np.array([[value for _, value in band[index]] for band in bands])
+                    low, high = (values.mean(axis=0) + sign * values.std(axis=0, ddof=1) for sign in (-1, 1))
+                    axis.fill_between([k for k, _ in points], low, high, color=color, alpha=0.12, linewidth=0)
                 marker = "o" if len(points) == 1 else None  # joint training has a single point
                 axis.plot(
                     *zip(*points, strict=True),
@@ -252,5 +262,15 @@ def performance_over_tasks(matrices: Mapping[str, Matrix], metric: str = "score"
             axis.set_axisbelow(True)
             axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
             axis.margins(x=0.03)
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center")
+        for part in parts:
+            columns = min(len(matrices), 4)
+            part.legend(*axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=columns)
         return figure
+
+
+def _over_tasks(matrix: Matrix, scale: float) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
+    """Returns the mean score over past tasks, and the score on the first one, by task."""
+    rows = [(k + 1, row[: k + 1]) for k, row in enumerate(matrix) if None not in row[: k + 1]]
+    means = [(k, scale * sum(row) / len(row)) for k, row in rows]  # type: ignore[arg-type]
+    first = [(k + 1, scale * row[0]) for k, row in enumerate(matrix) if row[0] is not None]
+    return means, first

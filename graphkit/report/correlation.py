@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from graphkit.report.style import INK, SERIES, new_figure, style
+from graphkit.report.style import INK, SERIES, new_figure, panels, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,9 +25,10 @@ def correlation_maps(maps: Sequence[Tensor], factors: Sequence[int], titles: Seq
 
         # From transparent to opaque in one hue, for light and dark pages.
         colors = LinearSegmentedColormap.from_list("share", [(*to_rgba(SERIES[0])[:3], 0.0), to_rgba(SERIES[0])])
-        figure = new_figure(3.35 * len(maps) + 0.75, 3.35)
-        axes = figure.subplots(1, len(maps) + 1, squeeze=False, width_ratios=[1.0] * len(maps) + [0.045])[0]
-        for index, (axis, values, count) in enumerate(zip(axes, maps, factors, strict=False)):
+        figure = new_figure(min(3.6 * max(len(maps), 2), 10.8), 3.4)
+        grid = panels(figure, 1, max(len(maps), 2))
+        for index, (panel, values, count) in enumerate(zip(grid, maps, factors, strict=False)):
+            axis, scale = panel.subplots(1, 2, width_ratios=[1.0, 0.045])
             width = values.size(0) / count
             axis.imshow(colors(values.numpy()), interpolation="nearest")
             for block in range(1, count):
@@ -41,13 +42,13 @@ def correlation_maps(maps: Sequence[Tensor], factors: Sequence[int], titles: Seq
             axis.spines[:].set_visible(True)
             if index < len(titles):
                 axis.set_title(titles[index])
-        scale = axes[-1]  # drawn manually, since a color bar ignores transparency
-        ramp = colors(torch.linspace(0, 1, 101)[:, None].numpy())
-        scale.imshow(ramp, extent=(0, 1, 0, 1), origin="lower", aspect="auto")
-        scale.set(xticks=[], ylabel="absolute correlation")
-        scale.yaxis.set_label_position("right")
-        scale.yaxis.tick_right()
-        scale.spines[:].set_visible(True)
+            # The color scale is drawn by hand, since a color bar ignores transparency.
+            ramp = colors(torch.linspace(0, 1, 101)[:, None].numpy())
+            scale.imshow(ramp, extent=(0, 1, 0, 1), origin="lower", aspect="auto")
+            scale.set(xticks=[], ylabel="absolute correlation")
+            scale.yaxis.set_label_position("right")
+            scale.yaxis.tick_right()
+            scale.spines[:].set_visible(True)
         return figure
 
 

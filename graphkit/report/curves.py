@@ -6,7 +6,7 @@ from statistics import stdev
 from typing import TYPE_CHECKING, Any
 
 from graphkit.errors import InputError
-from graphkit.report.style import INK, LINE, MUTED, SERIES, new_figure, style
+from graphkit.report.style import INK, LINE, MUTED, SERIES, new_figure, panels, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +46,7 @@ def training_curves(
         from matplotlib.ticker import MaxNLocator
 
         figure = new_figure(10.8 if scored else 5.0, 3.1)
-        axes = figure.subplots(1, 2 if scored else 1, squeeze=False)[0]
+        axes = [panel.subplots() for panel in panels(figure, 1, 2 if scored else 1)]
         _draw(axes[0], [_series(rows, "loss") for rows in runs], SERIES[0], "training")
         _draw(axes[0], [_series(rows, "validation_loss") for rows in runs], SERIES[1], held_out)
         axes[0].set(xlabel="epoch", ylabel="loss")

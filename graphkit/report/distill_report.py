@@ -22,7 +22,7 @@ from graphkit.metrics.format_scores import PERCENT, format_score
 from graphkit.report import scores
 from graphkit.report.no_picture import NoPicture, loading
 from graphkit.report.page import Block, Cell, Note, Page, Section, Table, Tile, attempt, draw, reproduce
-from graphkit.report.style import INK, LINE, MUTED, SERIES, new_figure, style
+from graphkit.report.style import INK, LINE, MUTED, SERIES, new_figure, panels, style
 from graphkit.report.verdict import difference_statement, note_statements, seed_statements
 from graphkit.training.run_files import read_result
 
@@ -228,8 +228,8 @@ def score_against_cost(networks: Sequence[Mapping[str, Any]], metric: str, perce
     scale = 100 if percent else 1
     label = f"test {metric}{' (%)' if percent else ''}"
     with style():
-        figure = new_figure(9.6, 0.9 + max(2.3, 0.3 * len(networks)))
-        bars, size, time = figure.subplots(1, 3, width_ratios=(1.5, 1, 1))
+        figure = new_figure(10.8, 0.9 + max(2.3, 0.3 * len(networks)))
+        bars, size, time = (panel.subplots() for panel in panels(figure, 1, 3, (1.5, 1, 1)))
         places = np.arange(len(networks))[::-1]
         for position, entry in zip(places, networks, strict=True):
             test, color = entry["test"], _color(entry["name"])
@@ -273,21 +273,18 @@ def local_structures(students: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> "
 
         columns = min(len(students), 4)
         rows = -(-len(students) // columns)
-        figure = new_figure(2.35 * columns + 0.3, 2.9 * rows)
-        axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-        for number, (axis, (name, (student, teacher))) in enumerate(zip(axes.flat, students.items(), strict=False)):
+        side = min(10.8 / columns, 3.6)
+        figure = new_figure(side * columns, side * rows)
+        axes = [panel.subplots() for panel in panels(figure, rows, columns)[: len(students)]]
+        for axis, (name, (student, teacher)) in zip(axes, students.items(), strict=True):
             color = to_rgba(_color(name))[:3]
             colors = LinearSegmentedColormap.from_list("edges", [(*color, 0.12), (*color, 1.0)])
             bins = np.linspace(low, high, 49)
-            axis.hist2d(teacher, student, bins=(bins, bins), cmap=colors, cmin=1, norm=LogNorm())
+            axis.hist2d(teacher, student, bins=(bins, bins), cmap=colors, cmin=1, norm=LogNorm(), rasterized=True)
             axis.plot((low, high), (low, high), color=MUTED, linewidth=0.8)
             axis.set(title=_named(name), xlim=(low, high), ylim=(low, high), aspect="equal")
-            axis.set_ylabel("weight in the student" if number % columns == 0 else "")
-            axis.set_xlabel("weight in the teacher" if number >= len(students) - columns else "")
-            axis.tick_params(labelbottom=True)
+            axis.set(xlabel="weight in the teacher", ylabel="weight in the student")
             axis.title.set_color(INK)
-        for axis in axes.flat[len(students) :]:
-            axis.set_visible(False)
         return figure
 
 

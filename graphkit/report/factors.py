@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphkit.report.layout import node_positions
-from graphkit.report.style import INK, LINE, MUTED, SERIES, WRONG, new_figure, style
+from graphkit.report.style import INK, LINE, MUTED, SERIES, WRONG, new_figure, panels, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -96,8 +96,9 @@ def factor_graphs(examples: Sequence[FactorExample]) -> "Figure":
     shown = min(count, len(SERIES))
     with style():
         layouts = [node_positions(example.edges) for example in examples]
-        heights = [0.35 + 1.8 * _height(places) for places in layouts]
-        figure = new_figure(1.95 * (shown + 1), sum(heights))
+        cell = min(10.8 / (shown + 1), 2.7)
+        heights = [0.35 + 0.92 * cell * _height(places) for places in layouts]
+        figure = new_figure(cell * (shown + 1), sum(heights))
         axes = figure.subplots(len(examples), shown + 1, squeeze=False, height_ratios=heights)
         for row, example, places in zip(axes, examples, layouts, strict=True):
             every = np.ones(len(example.edges), bool)
@@ -120,8 +121,10 @@ def coefficient_histograms(values: np.ndarray) -> "Figure":
     """
     shown = min(values.shape[1], len(SERIES))
     with style():
-        figure = new_figure(max(2.3 * shown, 4.0), 2.3)
-        axes = figure.subplots(1, shown, sharey=True, squeeze=False)[0]
+        columns = min(shown, 4)
+        rows = -(-shown // columns)
+        figure = new_figure(10.8, 2.4 * rows)
+        axes = [panel.subplots() for panel in panels(figure, rows, columns)[:shown]]
         for factor, axis in enumerate(axes):
             weights = np.full(len(values), 100 / max(len(values), 1))
             axis.hist(values[:, factor], bins=np.linspace(0, 1, 26), weights=weights, color=SERIES[factor], alpha=0.85)
@@ -130,7 +133,10 @@ def coefficient_histograms(values: np.ndarray) -> "Figure":
             axis.set(xlim=(0, 1), xlabel="coefficient, layer 1")
             axis.grid(True, axis="y")
             axis.set_axisbelow(True)
-        axes[0].set_ylabel("share of edges (%)")
+            axis.set_ylabel("share of edges (%)")
+        top = max(axis.get_ylim()[1] for axis in axes)
+        for axis in axes:
+            axis.set_ylim(0, top)
         return figure
 
 

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from graphkit.report.no_picture import NoPicture
-from graphkit.report.style import inline_svg, save_png, svg_text
+from graphkit.report.style import inline_panels, inline_svg, save_png, svg_text
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -52,11 +52,10 @@ class Table:
         return {column for column in columns if all(_is_number(row[column]) for row in self.rows)}
 
     def csv_url(self) -> str:
-        """Returns a ``data:`` URL with the table as CSV; empty without a head."""
-        if not any(self.head):
-            return ""
+        """Returns a ``data:`` URL with the table as CSV."""
         text = io.StringIO()
-        csv.writer(text).writerows([self.head, *(["" if cell is None else cell for cell in row] for row in self.rows)])
+        head = [self.head] if any(self.head) else []
+        csv.writer(text).writerows([*head, *(["" if cell is None else cell for cell in row] for row in self.rows)])
         return _data_url("text/csv;charset=utf-8", text.getvalue())
 
 
@@ -77,7 +76,8 @@ class Figure:
         source (str, optional): URL of the image, if there is no ``svg``. (default: ``""``)
         label (str, optional): Text alternative of the image. (default: ``""``)
         wide (bool, optional): The SVG scrolls on a small screen instead of shrinking. (default: ``False``)
-        file_url (str, optional): ``data:`` URL of the figure as an SVG file. (default: ``""``)
+        file_url (str, optional): ``data:`` URL of the figure as a file. (default: ``""``)
+        name (str, optional): Name of the file. (default: ``"figure"``)
     """
 
     caption: str
@@ -86,6 +86,7 @@ class Figure:
     label: str = ""
     wide: bool = False
     file_url: str = ""
+    name: str = "figure"
 
 
 @dataclass(frozen=True)
@@ -141,11 +142,21 @@ def render(page: Page) -> str:
 def draw(
     folder: Path, figure: "matplotlib.figure.Figure", name: str, label: str, caption: str, wide: bool = False
 ) -> Figure:
-    """Saves a figure as ``figures/<name>.png``, and returns it as inline SVG."""
+    """Saves a figure as ``figures/<name>.png``, and returns it as inline SVG.
+
+    Args:
+        folder (Path): Run folder.
+        figure (Figure): The figure.
+        name (str): Name of the files.
+        label (str): Text alternative.
+        caption (str): Caption.
+        wide (bool, optional): The figure scrolls on a narrow page; panels are wrapped instead. (default: ``False``)
+    """
     save_png(figure, folder / "figures" / f"{name}.png")
     text = svg_text(figure)
     url = _data_url("image/svg+xml", text)
-    return Figure(caption, Markup(inline_svg(figure, name, label, text)), wide=wide, file_url=url)
+    svg = inline_panels(figure, name, label) if figure.subfigs else inline_svg(figure, name, label, text)
+    return Figure(caption, Markup(svg), wide=wide and not figure.subfigs, file_url=url, name=name)
 
 
 def attempt(make: Callable[..., Sequence[Block]], *args: Any) -> Sequence[Block]:

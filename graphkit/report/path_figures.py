@@ -7,11 +7,11 @@ import numpy as np
 
 from graphkit.report.collect_paths import PathExample
 from graphkit.report.layout import node_positions
-from graphkit.report.style import INK, LINE, MUTED, SERIES, new_figure, style
+from graphkit.report.style import INK, LINE, MUTED, SERIES, new_figure, panels, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 #: Smallest attention weight that is printed.
 _NAMED = 0.04
@@ -28,11 +28,11 @@ def attended_paths_picture(examples: Sequence[PathExample]) -> "Figure":
     """
     with style():
         layouts = [node_positions(example.edges) for example in examples]
-        figure = new_figure(3.15 * len(examples), 3.55)
-        axes = figure.subplots(1, len(examples), squeeze=False)[0]
-        for axis, example, places in zip(axes, examples, layouts, strict=True):
-            _draw(axis, example, places)
-        _legend(figure, max(path.hops for example in examples for path in example.paths))
+        figure = new_figure(3.6 * len(examples), 3.9)
+        longest = max(path.hops for example in examples for path in example.paths)
+        for panel, example, places in zip(panels(figure, 1, len(examples)), examples, layouts, strict=True):
+            _draw(panel.subplots(), example, places)
+            _legend(panel, longest)
         return figure
 
 
@@ -93,7 +93,7 @@ def _area(weight: float | None) -> float:
     return 8 + 420 * (weight or 0.0)
 
 
-def _legend(figure: "Figure", longest: int) -> None:
+def _legend(figure: "SubFigure", longest: int) -> None:
     """Adds the legend of colors and markers."""
     from matplotlib.lines import Line2D
 
@@ -103,4 +103,4 @@ def _legend(figure: "Figure", longest: int) -> None:
         for hops in range(longest)
     ]
     ring = Line2D([], [], linestyle="", marker="o", markerfacecolor=INK, markeredgecolor=INK, label="the node itself")
-    figure.legend(handles=[*handles, ring], loc="outside lower center", ncols=min(len(handles) + 1, 5))
+    figure.legend(handles=[*handles, ring], loc="outside lower center", ncols=min(len(handles) + 1, 4))

@@ -197,15 +197,14 @@ def _clips(run: RunFolder) -> list[Block]:
         "the joint for the predicted action: gradient times input after the first norm, so that zero is the mean "
         "position of the joint. Numbers are frames."
     )
+    moving_text = "Animation of the same clips; the file is figures/clips.gif."
     code = base64.b64encode(moving.read_bytes()).decode("ascii")
     rows: list[list[Cell]] = [
         [example.title, ", ".join(f"{name} {share:.0%}" for name, share in example.strongest())] for example in examples
     ]
     return [
         draw(run.path, strip, "clips", "Clips with joint importance", caption, wide=True),
-        Figure(
-            "Animation of the same clips.", source=f"data:image/gif;base64,{code}", label="Animation of the same clips"
-        ),
+        Figure(moving_text, source=f"data:image/gif;base64,{code}", label=moving_text),
         Table(("clip", "joints with the largest weights"), rows),
     ]
 

@@ -3,7 +3,7 @@
 import importlib.util
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,8 @@ from graphkit.errors import MissingPackageError
 from graphkit.files import write_atomically
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.transforms import Bbox
 
 INK, MUTED, LINE = "#20242c", "#6b7280", "#d5d9e0"
 WRONG = "#c8372d"
@@ -83,6 +84,14 @@ def new_figure(width: float, height: float) -> "Figure":
     return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(h_pad=0.07, w_pad=0.06))
 
 
+def panels(figure: "Figure", rows: int, columns: int, width_ratios: Sequence[float] | None = None) -> "list[SubFigure]":
+    """Adds a grid of panels to a figure, which a narrow page shows below each other."""
+    grid = figure.subfigures(rows, columns, squeeze=False, width_ratios=width_ratios)
+    for panel in grid.flat:
+        panel.set_facecolor("none")
+    return list(grid.flat)
+
+
 def save_png(figure: "Figure", path: str | Path) -> Path:
     """Writes a figure as a PNG file with a white background, atomically."""
     path = Path(path)
@@ -93,15 +102,41 @@ def save_png(figure: "Figure", path: str | Path) -> Path:
     return path
 
 
-def svg_text(figure: "Figure") -> str:
-    """Renders a figure as the text of an SVG file, which is the same each time."""
+def svg_text(figure: "Figure", box: "Bbox | None" = None) -> str:
+    """Renders a figure, or a box of it in inches, as an SVG file, which is the same each time."""
     buffer = io.StringIO()
     with style():
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, facecolor="white")
+        figure.savefig(
+            buffer, format="svg", metadata={"Date": None, "Creator": None}, facecolor="white", bbox_inches=box
+        )
     return buffer.getvalue()
 
 
-def inline_svg(figure: "Figure", name: str, label: str, text: str = "") -> str:
+def inline_panels(figure: "Figure", name: str, label: str) -> str:
+    """Renders the panels of a figure as ``<svg>`` elements that wrap on a narrow page.
+
+    Args:
+        figure (Figure): Figure with the layout of :func:`save_png`.
+        name (str): Prefix of all ids, unique on the page.
+        label (str): Text alternative of the figure; each panel adds its number.
+    """
+    shown = [panel for panel in figure.subfigs if panel.axes]
+    total = float(figure.get_size_inches()[0])
+    texts = []
+    for number, panel in enumerate(shown):
+        for other in figure.subfigs:
+            other.set_visible(other is panel)
+        box = panel.bbox.transformed(figure.dpi_scale_trans.inverted())
+        of_panel = f"{label}, panel {number + 1} of {len(shown)}"
+        text = inline_svg(figure, f"{name}-{number}", of_panel, svg_text(figure, box), box.width)
+        size = f"flex-basis: calc({100 * box.width / total:.4g}% - 1rem); min-width: min(100%, {53 * box.width:.0f}px)"
+        texts.append(text.replace('style="max-width', f'style="{size}; max-width', 1))
+    for panel in figure.subfigs:
+        panel.set_visible(True)
+    return f'<div class="panels">{"".join(texts)}</div>'
+
+
+def inline_svg(figure: "Figure", name: str, label: str, text: str = "", width: float | None = None) -> str:
     """Renders a figure as an ``<svg>`` element with the colors of the page.
 
     Args:
@@ -109,6 +144,7 @@ def inline_svg(figure: "Figure", name: str, label: str, text: str = "") -> str:
         name (str): Prefix of all ids in the SVG, unique on the page.
         label (str): Text alternative.
         text (str, optional): Result of :func:`svg_text`; rendered if empty. (default: ``""``)
+        width (float, optional): Width in inches. (default: that of the figure)
     """
     from html import escape
 
@@ -119,7 +155,7 @@ def inline_svg(figure: "Figure", name: str, label: str, text: str = "") -> str:
     text = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{name}-", text)
     for color, variable in VARIABLES.items():
         text = text.replace(color, f"var(--{variable})")
-    width, height = figure.get_size_inches()
+    width = float(figure.get_size_inches()[0]) if width is None else width
     opening = f'<svg class="plot" role="img" aria-label="{escape(label)}" style="max-width: {width * 96:.0f}px"'
     text = re.sub(r'<svg\b([^>]*?)\swidth="[^"]*"', rf"{opening}\1", text, count=1)
     return re.sub(r'(<svg\b[^>]*?)\sheight="[^"]*"', r"\1", text, count=1)

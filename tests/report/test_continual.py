@@ -47,6 +47,15 @@ def test_curves() -> None:
     assert means.get_ylabel() == "mean accuracy of the tasks so far (%)"
 
 
+def test_bands_over_seeds() -> None:
+    seeds = {"twp": [MATRIX, [[0.8, 0.4, None], [0.7, 0.85, 0.6], [0.5, 0.81, 0.88]]], "joint": [JOINT, JOINT]}
+    figure = performance_over_tasks({"twp": MATRIX, "joint": JOINT}, "accuracy", percent=True, seeds=seeds)
+    assert [len(axis.collections) for axis in figure.axes] == [1, 1]  # joint training has a single point
+    band = figure.axes[1].collections[0].get_paths()[0].vertices
+    assert band[:, 1].max() == pytest.approx(85 + 50**0.5)
+    assert not performance_over_tasks({"twp": MATRIX}).axes[0].collections
+
+
 def test_the_report_of_a_run(tmp_path: Path) -> None:
     config = {
         "model": {"name": "gcn", "hidden_channels": 4},
@@ -59,7 +68,7 @@ def test_the_report_of_a_run(tmp_path: Path) -> None:
     page = report(tmp_path / "run").read_text(encoding="utf-8")
     for text in ("Continual learning: gcn on sbm-continual", "uniform", "divided by T - 1", "strength: 10.0", "chosen"):
         assert text in page
-    assert page.count("<svg") == 2
+    assert page.count("<svg") == 4 and page.count('download="') == page.count("<table>") + 2
     assert {path.name for path in (tmp_path / "run" / "figures").iterdir()} == {"matrices.png", "tasks.png"}
     (tmp_path / "run" / "result.json").unlink()
     with pytest.raises(ValueError, match="has not ended; continue it with: graphkit continual --resume"):

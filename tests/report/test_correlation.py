@@ -6,7 +6,7 @@ from graphkit.report import block_contrast, correlation_maps
 
 def test_lines_part_the_blocks() -> None:
     figure = correlation_maps([torch.eye(8), torch.eye(6)], [4, 2], ["layer 1", "layer 2"])
-    first, second, scale = figure.axes
+    first, scale, second, _ = figure.axes
     assert sorted({line.get_xdata()[0] for line in first.get_lines()} - {0}) == [1.5, 3.5, 5.5]
     assert len(second.get_lines()) == 2
     assert [label.get_text() for label in first.get_xticklabels()] == [f"factor {i}" for i in range(4)]

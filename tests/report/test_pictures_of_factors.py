@@ -60,3 +60,4 @@ def test_histograms_show_shares_of_edges() -> None:
     figure = coefficient_histograms(VALUES)
     heights = [bar.get_height() for bar in figure.axes[0].patches]
     assert abs(sum(heights) - 100) < 1e-6 and len(figure.axes) == 2
+    assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim()

@@ -19,6 +19,13 @@ def test_there_is_a_panel_per_target_without_gaps() -> None:
     assert list(axes[0].lines[0].get_xdata()) == list(axes[0].lines[0].get_ydata()) == [1, 3]
 
 
+def test_a_single_target_has_the_distribution_of_its_errors() -> None:
+    y = torch.tensor([[1.0], [3.0], [2.0], [math.nan]])
+    _, errors = predicted_values(y + 1, y, ["cases"]).axes
+    assert sum(bar.get_height() for bar in errors.patches) == 100
+    assert list(errors.lines[0].get_xdata()) == [1, 1]
+
+
 def test_many_points_and_targets_are_thinned() -> None:
     y = torch.rand(2 * POINTS + 1, 8)
     axes = [axis for axis in predicted_values(y, y).axes if axis.get_visible()]

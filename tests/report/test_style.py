@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from graphkit.report.style import INK, SERIES, inline_svg, new_figure, save_png, style
+from graphkit.report.style import INK, SERIES, inline_panels, inline_svg, new_figure, panels, save_png, style
 
 
 def example() -> object:
@@ -42,6 +42,21 @@ def test_pictures_of_one_page_share_no_ids_and_keep_their_references() -> None:
                 assert value[1:] in ids[0]
             if value.startswith("url(#"):
                 assert value[5:-1] in ids[0]
+
+
+def test_panels_are_images_that_wrap(tmp_path: Path) -> None:
+    with style():
+        figure = new_figure(6, 2)
+        for number, panel in enumerate(panels(figure, 1, 3, (2, 1, 1))[:2]):  # the last one is empty
+            panel.subplots().set_title(f"title {number}")
+    save_png(figure, tmp_path / "x.png")
+    root = ElementTree.fromstring(inline_panels(figure, "x", "Scores"))
+    svgs = [child for child in root if child.tag.endswith("svg")]
+    assert [svg.get("aria-label") for svg in svgs] == ["Scores, panel 1 of 2", "Scores, panel 2 of 2"]
+    widths = [float((svg.get("viewBox") or "").split()[2]) for svg in svgs]
+    assert widths == pytest.approx([216, 108], rel=0.02)  # points of a sixth of an inch
+    ids = [{element.get("id") for element in svg.iter()} - {None} for svg in svgs]
+    assert not ids[0] & ids[1] and all(panel.get_visible() for panel in figure.subfigs)
 
 
 def test_the_same_figure_gives_the_same_text() -> None:
