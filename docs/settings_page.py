@@ -186,7 +186,7 @@ def graph_defaults(name: str) -> dict[str, Any]:
     recorder = type("Recorder", (cls,), {"__init__": lambda self, *args, **options: taken.update(options)})
     data = SimpleNamespace(
         name="graphs", level="graph", task="graph-classification", num_features=1, num_outputs=2, num_categories=None,
-        layout="ntu-25", num_persons=1,
+        layout="ntu-25", num_persons=1, collection=None, graphs=({},),
     )  # fmt: skip
     recorder.from_data(data)  # type: ignore[attr-defined]
     return {key: value for key, value in taken.items() if key in model_options(name)}

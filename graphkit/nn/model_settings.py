@@ -27,7 +27,10 @@ WIDEST, DEEPEST = 100_000, 1000
 #: Options of models that count layers, hops or iterations.
 _DEPTHS = ("num_layers", "path_layers", "iterations", "max_hops", "blocks")
 #: Arguments of a model that are set from the data set or by the trainer.
-_GIVEN = ("self", "in_channels", "out_channels", "num_categories", "num_classes", "layout", "num_persons", "options")
+_GIVEN = (
+    "self", "in_channels", "out_channels", "edge_dim", "num_categories", "num_classes", "layout", "num_persons",
+    "options",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -65,8 +65,10 @@ def check_graphs(model: torch.nn.Module, dataset: GraphDataset) -> None:
 def unused_weights(settings: ModelSettings, data: DataSettings, model: torch.nn.Module, dataset: GraphDataset) -> str:
     """Returns a note on weights or own attributes of edges that are not used."""
     network, name = _network(model), settings.name
-    if data.is_path and "edge_attr" in dataset.graphs[0] and getattr(network, "edge_attr", None) != "edge_attr":
-        return f"note: {name} does not use `edge_attr` of {dataset.name}; gat uses one number per edge"
+    asked = "edge_attr" in settings.given()
+    if not asked and "edge_attr" in dataset.graphs[0] and getattr(network, "edge_attr", None) != "edge_attr":
+        able = " and ".join(model for model in model_names() if getattr(get_model(model), "takes_edge_attr", False))
+        return f"note: {name} does not use `edge_attr` of {dataset.name}; {able} do"
     if "edge_weight" not in dataset.graphs[0]:
         return ""
     if not getattr(network, "uses_edges", True):

@@ -47,6 +47,8 @@ MORE = {
     "gat": ("num_layers", "readout", "dropout", "batch_norm", "num_categories", "negative_slope", "add_self_loops"),
     "gcn": ("improved", "cached", "normalize", "act", "jk"),
     "gin": ("train_eps", "eps", "act"),
+    "gine": ("train_eps", "eps", "act"),
+    "sage": ("normalize", "act", "layer_norm", "residual", "input_projection", "input_dropout"),
     "mlp": ("act", "plain_last"),
 }
 HOSTILE: tuple[Any, ...] = (
@@ -54,10 +56,12 @@ HOSTILE: tuple[Any, ...] = (
     ["a"], (1, -1), {}, object(), torch.zeros(2),
 )  # fmt: skip
 COUNTS = {"in_channels", "out_channels", "hidden_channels", "num_layers", "heads", "out_heads", "factors", "k",
-          "num_classes", "num_persons", "max_hops", "num_categories", "channels", "path_layers", "stride"}  # fmt: skip
-SHARES = {"dropout", "attention_dropout", "head_dropout"}
+          "num_classes", "num_persons", "max_hops", "num_categories", "channels", "path_layers", "stride",
+          "edge_dim"}  # fmt: skip
+SHARES = {"dropout", "input_dropout", "attention_dropout", "head_dropout"}
 FLAGS = {"batch_norm", "concat", "bias", "residual", "fused", "size_norm", "input_norm", "shortcut", "share_transform",
-         "per_cloud", "improved", "cached", "normalize", "train_eps", "add_self_loops"}  # fmt: skip
+         "per_cloud", "improved", "cached", "normalize", "train_eps", "add_self_loops",
+         "layer_norm", "input_projection"}  # fmt: skip
 
 
 def arguments(name: str) -> list[str]:

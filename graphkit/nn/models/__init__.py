@@ -8,10 +8,13 @@ if TYPE_CHECKING:
     from graphkit.nn.models.dgcnn import DGCNN
     from graphkit.nn.models.factorgcn import FactorGCN
     from graphkit.nn.models.gat import GAT
+    from graphkit.nn.models.gatv2 import GATv2
     from graphkit.nn.models.gcn import GCN
     from graphkit.nn.models.gin import GIN
+    from graphkit.nn.models.gine import GINE
     from graphkit.nn.models.graph_model import GraphModel
     from graphkit.nn.models.mlp import MLP
+    from graphkit.nn.models.sage import SAGE
     from graphkit.nn.models.skeleton_model import SkeletonModel
     from graphkit.nn.models.spagan import SPAGAN
     from graphkit.nn.models.st_gcn import STGCN
@@ -22,11 +25,14 @@ __all__ = [
     "GAT",
     "GCN",
     "GIN",
+    "GINE",
     "MLP",
+    "SAGE",
     "SPAGAN",
     "STGCN",
     "STIGCN",
     "FactorGCN",
+    "GATv2",
     "GraphModel",
     "SkeletonModel",
 ]
@@ -37,7 +43,10 @@ _MODULES = {
     "GraphModel": "graph_model",
     "SkeletonModel": "skeleton_model",
     "STGCN": "st_gcn",
-    **{name: name.lower() for name in ("DGCNN", "GAT", "GCN", "GIN", "MLP", "SPAGAN", "STIGCN")},
+    **{
+        name: name.lower()
+        for name in ("DGCNN", "GAT", "GATv2", "GCN", "GIN", "GINE", "MLP", "SAGE", "SPAGAN", "STIGCN")
+    },
 }
 
 

@@ -16,6 +16,7 @@ from graphkit.nn.models.graph_model import (
     embed,
     make_activation,
     refuse_readout_of_nodes,
+    with_edge_features,
 )
 from graphkit.nn.models.trunk import TrunkModel
 from graphkit.nn.options import check_like
@@ -129,6 +130,8 @@ class Baseline(TrunkModel):
             options = {"in_channels": 36, "num_categories": dataset.num_categories, **options}
         else:
             options = {**options, "in_channels": dataset.num_features}
+        if cls.takes_edge_attr:
+            options = with_edge_features(dataset, options)
         return cls(out_channels=dataset.num_outputs, **options)
 
     def forward(

@@ -4,16 +4,15 @@ from inspect import signature
 from typing import Any, cast
 
 import torch
-from torch import Tensor
-from torch_geometric.data import Data
 from torch_geometric.nn import GATConv, MessagePassing
 from torch_geometric.nn import Linear as PyGLinear
 from torch_geometric.nn.models import GAT as PyGGAT
 
-from graphkit.errors import InputError, InputTypeError
+from graphkit.errors import InputError
 from graphkit.nn.accelerate import accelerate
 from graphkit.nn.conv.fused_gat_conv import HeadMeanLinear
 from graphkit.nn.models.baseline import Baseline
+from graphkit.nn.models.graph_model import check_edge_options
 from graphkit.nn.options import check_counts, check_flags, check_shares
 from graphkit.nn.search_space import Choice
 from graphkit.registry import register_model
@@ -39,8 +38,10 @@ class GAT(Baseline):
         bias (bool, optional): If ``False``, the layers have no bias. (default: ``True``)
         fused (bool, optional): If ``False``, the layers are not accelerated; the results are the same up to rounding.
             See :func:`graphkit.nn.accelerate`. (default: ``True``)
-        edge_attr (str, optional): Name of an edge attribute with one number per edge, such as ``"edge_weight"``, that
-            the attention takes into account; zero for self loops. (default: ``None``)
+        edge_attr (str, optional): Name of an edge attribute, such as ``"edge_weight"``, that the attention takes into
+            account; zero for self loops. :meth:`from_data` takes ``"edge_attr"`` if the data have it.
+            (default: ``None``)
+        edge_dim (int, optional): Width of the edge attribute. (default: ``1``)
         options (optional): Arguments of :class:`Baseline`.
 
     Reference:
@@ -48,6 +49,7 @@ class GAT(Baseline):
         <https://arxiv.org/abs/1710.10903>`_, ICLR 2018.
     """
 
+    takes_edge_attr = True
     layers = (GATConv, PyGGAT)
     search_space = {**Baseline.search_space, "model.heads": Choice((1, 4, 8))}
 
@@ -64,6 +66,7 @@ class GAT(Baseline):
         bias: bool = True,
         fused: bool = True,
         edge_attr: str | None = None,
+        edge_dim: int = 1,
         **options: Any,
     ) -> None:
         check_counts(hidden_channels=hidden_channels, heads=heads)
@@ -74,20 +77,21 @@ class GAT(Baseline):
         if attention_dropout is not None:
             check_shares(attention_dropout=attention_dropout)
         check_flags(residual=residual, bias=bias, fused=fused)
-        if edge_attr is not None and (not isinstance(edge_attr, str) or not edge_attr):
-            raise InputTypeError(f"`edge_attr` must be the name of an attribute, or none (got {edge_attr!r})")
+        check_edge_options(edge_attr, edge_dim)
         of_convs: dict[str, Any] = {"bias": bias}
         if edge_attr is not None:
-            of_convs = {**of_convs, "edge_dim": 1, "fill_value": 0.0}
+            of_convs = {**of_convs, "edge_dim": edge_dim, "fill_value": 0.0}
         super().__init__(in_channels, out_channels, hidden_channels, heads=heads, act=act, **{**of_convs, **options})
-        of_convs |= {name: options[name] for name in ("negative_slope", "add_self_loops") if name in options}
-        self.edge_attr = edge_attr
+        of_convs |= {
+            name: options[name] for name in ("negative_slope", "add_self_loops", "share_weights") if name in options
+        }
+        self.edge_attr, self.edge_dim = edge_attr, edge_dim
         self.uses_edge_weight = edge_attr == "edge_weight"
         convs = cast(torch.nn.ModuleList, self.body.convs)
         if out_heads is not None:
             last = cast(GATConv, convs[-1])
             widths = (cast(int, last.in_channels), last.out_channels)
-            convs[-1] = GATConv(*widths, heads=out_heads, concat=False, dropout=last.dropout, **of_convs)
+            convs[-1] = type(last)(*widths, heads=out_heads, concat=False, dropout=last.dropout, **of_convs)
         for index in range(0 if self.input_projection else 1, len(convs)) if residual else ():
             convs[index] = _with_residual(cast(GATConv, convs[index]))
         if attention_dropout is not None:
@@ -95,16 +99,6 @@ class GAT(Baseline):
                 cast(GATConv, conv).dropout = attention_dropout
         if fused:
             accelerate(self.body, inplace=True)
-
-    def inputs(self, data: Data) -> dict[str, Any]:
-        """Returns the arguments of ``forward``, with the edge attribute if it is set."""
-        inputs = super().inputs(data)
-        if self.edge_attr is None:
-            return inputs
-        value = data.get(self.edge_attr)
-        if not isinstance(value, Tensor) or value.numel() != data.edge_index.size(1):
-            raise InputError(f"`edge_attr` must be an attribute with one number per edge (got '{self.edge_attr}')")
-        return {**inputs, "edge_attr": value.reshape(-1, 1).to(next(self.parameters()).dtype)}
 
     def make_body(
         self,

@@ -42,7 +42,7 @@ class GCN(Baseline):
 
     def inputs(self, data: Data) -> dict[str, Any]:
         """Returns the arguments of ``forward``, including edge weights."""
-        inputs = {**super().inputs(data), "edge_weight": data.get("edge_weight")}
+        inputs = super().inputs(data)
         if "whole_degree" in data:
             inputs["edge_index"], inputs["edge_weight"] = _normalized(data, self._body.add_self_loops)
             inputs["normalized"] = True

@@ -54,11 +54,24 @@ class _Body(PyGGIN):
         return _GINConv(PyGMLP(channels, act=self.act, act_first=self.act_first, **norm), **options)
 
 
-class _GINConv(FusedGINConv):
-    """GIN layer on fused operators that sums in float32 at least.
+class WideSum:
+    """Sum of messages in float32 at least: large sums saturate in half precision."""
 
-    Large sums saturate in half precision.
-    """
+    # PyG parses these hints and does not support `X | None`.
+    def aggregate(
+        self,
+        inputs: Tensor,
+        index: Tensor,
+        ptr: Optional[Tensor] = None,  # noqa: UP045
+        dim_size: Optional[int] = None,  # noqa: UP045
+    ) -> Tensor:
+        """Returns the sum of the messages of each node."""
+        sums: Tensor = super().aggregate(widen(inputs), index, ptr, dim_size)  # type: ignore[misc]
+        return sums.to(inputs.dtype)
+
+
+class _GINConv(WideSum, FusedGINConv):
+    """GIN layer on fused operators that takes sparse features."""
 
     propagate = FusedLayer.propagate  # or PyG would generate one
 
@@ -73,14 +86,3 @@ class _GINConv(FusedGINConv):
         h = x @ first.weight.t()
         out = self.propagate(edge_index, x=(h, h), size=size) + (1 + self.eps) * h
         return after_first(self.nn, out if first.bias is None else out + first.bias)
-
-    # PyG parses these hints and does not support `X | None`.
-    def aggregate(
-        self,
-        inputs: Tensor,
-        index: Tensor,
-        ptr: Optional[Tensor] = None,  # noqa: UP045
-        dim_size: Optional[int] = None,  # noqa: UP045
-    ) -> Tensor:
-        """Returns the sum of the messages of each node."""
-        return super().aggregate(widen(inputs), index, ptr, dim_size).to(inputs.dtype)

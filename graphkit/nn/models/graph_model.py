@@ -62,6 +62,11 @@ class GraphModel(torch.nn.Module):
     uses_edge_weight = False
     uses_paths = False
     normalizes_by_degree = False
+    #: Edge features are supported: ``from_data`` takes ``edge_attr`` and ``edge_dim``, see :func:`with_edge_features`.
+    takes_edge_attr = False
+    #: Name of the edge attribute that ``forward`` takes as ``edge_attr``, and its width.
+    edge_attr: str | None = None
+    edge_dim: int = 1
     #: Sparse node features are supported.
     takes_sparse_features = True
 
@@ -131,10 +136,64 @@ class GraphModel(torch.nn.Module):
         return None
 
     def inputs(self, data: Data) -> dict[str, Any]:
-        """Returns the arguments of ``forward`` for a graph or a batch of graphs."""
-        if data.get("batch") is None:
-            return {"x": data.x, "edge_index": data.edge_index}
-        return {"x": data.x, "edge_index": data.edge_index, "batch": data.batch, "batch_size": int(data.num_graphs)}
+        """Returns the arguments of ``forward`` for a graph or a batch of graphs.
+
+        Edge features are included if :attr:`edge_attr` is set, otherwise edge weights if :attr:`uses_edge_weight` is.
+        """
+        inputs = {"x": data.x, "edge_index": data.edge_index}
+        if data.get("batch") is not None:
+            inputs |= {"batch": data.batch, "batch_size": int(data.num_graphs)}
+        if self.edge_attr is not None:
+            inputs["edge_attr"] = edge_features(data, self.edge_attr, self.edge_dim)
+        elif self.uses_edge_weight:
+            inputs["edge_weight"] = data.get("edge_weight")
+        return inputs
+
+
+def edge_features(data: Data, name: str, width: int) -> Tensor:
+    """Returns an edge attribute as floating-point features ``[E, width]``.
+
+    Args:
+        data (Data): Graph or batch of graphs.
+        name (str): Name of the attribute, ``[E]`` or ``[E, width]``.
+        width (int): Number of features.
+
+    Raises:
+        InputError: If there is no such attribute, or its shape is another one.
+    """
+    value, num_edges = data.get(name), data.edge_index.size(1)
+    if not isinstance(value, Tensor) or value.dim() == 0 or value.size(0) != num_edges or (
+        num_edges and value.numel() != num_edges * width
+    ):  # fmt: skip
+        got = list(value.shape) if isinstance(value, Tensor) else "no such attribute"
+        count = "one number" if width == 1 else f"{width} numbers"
+        raise InputError(
+            f"expected `edge_attr` to be an attribute with {count} for each of the {num_edges} edges, got '{name}' "
+            f"({got}); name another one, or leave it out"
+        )
+    x = data.get("x")
+    dtype = x.dtype if isinstance(x, Tensor) and x.is_floating_point() else torch.get_default_dtype()
+    return value.reshape(num_edges, width).to(dtype)
+
+
+def with_edge_features(dataset: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """Returns the options of a model with the edge features of a data set.
+
+    ``edge_attr`` is used if the data have it and the option is not set; ``edge_dim`` is the width of the attribute.
+    """
+    attributes = dataset.graphs[0] if dataset.collection is None else dataset.collection.edge
+    if "edge_attr" not in options and isinstance(attributes.get("edge_attr"), Tensor):
+        options = {**options, "edge_attr": "edge_attr"}
+    name = options.get("edge_attr")
+    value = attributes.get(name) if isinstance(name, str) else None
+    return options if not isinstance(value, Tensor) else {**options, "edge_dim": value.shape[1:].numel()}
+
+
+def check_edge_options(edge_attr: str | None, edge_dim: int) -> None:
+    """Validates the name and the width of edge features."""
+    if edge_attr is not None and (not isinstance(edge_attr, str) or not edge_attr):
+        raise InputTypeError(f"`edge_attr` must be the name of an attribute, or none (got {edge_attr!r})")
+    check_counts(edge_dim=edge_dim)
 
 
 def model_inputs(model: torch.nn.Module, data: Data) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from graphkit.nn import GraphModel
 from graphkit.registry import get_model
 
 
-def make(**options: object) -> GraphModel:
+def make(name: str = "gat", **options: object) -> GraphModel:
     torch.manual_seed(0)
-    return get_model("gat")(4, 3, hidden_channels=8, heads=2, dropout=0.0, **options).eval()
+    return get_model(name)(4, 3, hidden_channels=8, heads=2, dropout=0.0, **options).eval()
 
 
 def graph() -> Data:
@@ -36,7 +36,7 @@ def test_a_node_is_no_way_from_itself() -> None:
 
 
 def test_an_attribute_that_is_not_there_is_refused() -> None:
-    with pytest.raises(ValueError, match="one number per edge .got 'edge_weight'."):
+    with pytest.raises(ValueError, match="one number for each of the 5 edges, got 'edge_weight' .no such attribute."):
         make(edge_attr="edge_weight").inputs(graph())
     assert make(edge_attr="edge_weight").uses_edge_weight and not make(edge_attr="edge_length").uses_edge_weight
 
@@ -55,9 +55,10 @@ def test_the_networks_of_the_distillation_paper_have_as_many_parameters_as_publi
     assert sum(p.numel() for p in student.parameters()) == 185_172
 
 
-def test_fused_layers_and_residuals_give_what_plain_layers_give() -> None:
-    plain = make(num_layers=3, residual=True, out_heads=3, fused=False)
-    fused = make(num_layers=3, residual=True, out_heads=3)
+@pytest.mark.parametrize("name", ["gat", "gatv2"])
+def test_fused_layers_and_residuals_give_what_plain_layers_give(name: str) -> None:
+    plain = make(name, num_layers=3, residual=True, out_heads=3, fused=False)
+    fused = make(name, num_layers=3, residual=True, out_heads=3)
     assert [conv.res is not None for conv in plain.body.convs] == [False, True, True]
     fused.load_state_dict(plain.state_dict())
     inputs = plain.inputs(graph())
@@ -70,5 +71,6 @@ def test_fused_layers_and_residuals_give_what_plain_layers_give() -> None:
 
 
 def test_fused_layers_are_the_default_of_both_kinds_of_attention() -> None:
-    assert all(type(conv) not in (GATConv, GATv2Conv) for v2 in (False, True) for conv in make(v2=v2).body.convs)
+    assert all(type(conv) not in (GATConv, GATv2Conv) for name in ("gat", "gatv2") for conv in make(name).body.convs)
     assert [type(conv) for conv in make(fused=False).body.convs] == [GATConv, GATConv]
+    assert [type(conv) for conv in make("gatv2", fused=False, out_heads=1).body.convs] == [GATv2Conv, GATv2Conv]

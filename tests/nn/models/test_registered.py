@@ -115,11 +115,11 @@ def test_weights_in_the_place_of_the_batch_are_refused(name: str) -> None:
         model(graph.x, graph.edge_index, **third) if third else model(graph.x, graph.edge_index, torch.rand(36))
 
 
-@pytest.mark.parametrize("name", ["gat", "gcn", "gin", "mlp"])
+@pytest.mark.parametrize("name", ["gat", "gatv2", "gcn", "gin", "gine", "mlp", "sage"])
 def test_baselines_of_graphs_have_defaults_of_their_own(name: str) -> None:
     graphs = get_model(name).from_data(dataset("graph-classification"))
     assert (graphs.num_layers, graphs.dropout) == (4, 0.0)
-    assert graphs.readout == ("sum" if name == "gin" else "mean")
+    assert graphs.readout == ("sum" if name in ("gin", "gine") else "mean")
     assert any(isinstance(module, torch.nn.BatchNorm1d) for module in graphs.modules())
     nodes = get_model(name).from_data(dataset("node-classification"))
     assert (nodes.num_layers, nodes.dropout, nodes.readout) == (2, 0.5, None)
@@ -128,7 +128,7 @@ def test_baselines_of_graphs_have_defaults_of_their_own(name: str) -> None:
     assert (changed.num_layers, changed.dropout, changed.readout) == (2, 0.3, "max")
 
 
-@pytest.mark.parametrize("name", ["gat", "gcn", "gin", "mlp"])
+@pytest.mark.parametrize("name", ["gat", "gatv2", "gcn", "gin", "gine", "mlp", "sage"])
 def test_a_batch_of_one_node_can_be_trained_on(name: str) -> None:
     model, graph = get_model(name).from_data(dataset("graph-classification")).train(), random_graphs(6)[1]
     assert graph.num_nodes == 1
