@@ -12,7 +12,7 @@ DATASET = nodes()
 DATA = DATASET.graphs[0]
 
 
-@pytest.mark.parametrize("name", ["gcn", "gat", "gin", "mlp", "factorgcn", "spagan"])
+@pytest.mark.parametrize("name", ["gcn", "gat", "gatv2", "gin", "gine", "mlp", "sage", "factorgcn", "spagan"])
 def test_any_model_gets_heads(name: str) -> None:
     model = TaskHeads(lambda n: get_model(name).from_data(DATASET.replace(num_outputs=n)), [2, 3, 2]).eval()
     outs = [model(**model.inputs(DATA), task=task) for task in range(3)]

@@ -144,7 +144,7 @@ def test_resume_to_the_bit(tmp_path: Path, layer: dict[str, Any]) -> None:
     assert one == other
 
 
-@pytest.mark.parametrize("name", ["mlp", "gat", "gin", "spagan", "factorgcn"])
+@pytest.mark.parametrize("name", ["mlp", "gat", "gatv2", "gin", "gine", "sage", "spagan", "factorgcn"])
 @pytest.mark.parametrize("layer", [{}, BATCHES], ids=["whole", "batches"])
 def test_every_model_of_nodes_is_an_encoder(tmp_path: Path, name: str, layer: dict[str, Any]) -> None:
     options = {"hidden_channels": 8} | ({"heads": 2} if name == "spagan" else {})

@@ -131,7 +131,7 @@ def test_models(name: str, task: str, dtype: torch.dtype) -> None:
     check(model.eval(), lambda: model(**model.inputs(batch), **options), dtype)
 
 
-@pytest.mark.parametrize("name", ["factorgcn", "gat", "gcn", "mlp", "spagan"])
+@pytest.mark.parametrize("name", ["factorgcn", "gat", "gatv2", "gcn", "mlp", "sage", "spagan"])
 def test_models_of_sparse_features(name: str) -> None:
     model = get_model(name).from_data(dataset("node-classification"), dropout=0.0)
     graph = SparseFeatures()(random_graphs(6)[2])
@@ -151,7 +151,7 @@ def test_models_of_clips(name: str) -> None:
     assert float((out - expected).abs().max()) < 0.05 * float(expected.abs().max())
 
 
-@pytest.mark.parametrize("name", ["factorgcn", "gat", "gcn", "gin", "spagan"])
+@pytest.mark.parametrize("name", ["factorgcn", "gat", "gatv2", "gcn", "gin", "gine", "sage", "spagan"])
 def test_sums_over_many_neighbors_do_not_stop_growing(name: str) -> None:
     nodes = 4097
     edges = torch.stack([torch.arange(1, nodes), torch.zeros(nodes - 1, dtype=torch.long)])

@@ -20,9 +20,16 @@ MODELS: list[tuple[str, dict[str, Any]]] = [
     ("gat", {"fused": True}),
     ("gat", {"add_self_loops": False}),
     ("gat", {"edge_attr": "edge_weight"}),
+    ("gatv2", {}),
+    ("gatv2", {"edge_attr": "edge_weight", "input_projection": True, "residual": True}),
     ("gin", {}),
+    ("gine", {}),
+    ("gine", {"edge_attr": "edge_weight", "jk": "cat"}),
+    ("sage", {}),
+    ("sage", {"layer_norm": True, "residual": True}),
     ("factorgcn", {}),
     ("factorgcn", {"norm": "source"}),
+    ("factorgcn", {"edge_attr": "edge_weight"}),
     ("spagan", {}),
 ]
 
