@@ -223,7 +223,7 @@ class MultiLabel(Task):
     Targets are ``[B, C]`` float, with NaN for missing labels.
     """
 
-    metrics = ("micro-f1", "roc-auc")
+    metrics: ClassVar[tuple[str, ...]] = ("micro-f1", "roc-auc")
 
     def loss(self, output: Tensor, y: Tensor, among: Tensor | None = None) -> Tensor:
         """Computes the binary cross-entropy over the labels that are not missing."""
