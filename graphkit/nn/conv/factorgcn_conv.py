@@ -1,6 +1,6 @@
 """Factorizable graph convolution (FactorGCN) and its projection."""
 
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import torch
 from torch import Tensor
@@ -164,14 +164,8 @@ class FactorGCNConv(MessagePassing):
             InputError: If ``x`` or ``edge_attr`` has another shape than expected.
             InputTypeError: If an ``edge_weight`` is given, or an ``edge_attr`` without ``edge_dim``.
         """
-        if edge_weight is not None or (edge_attr is not None and self.edge_dim is None):
-            name, value = ("edge_attr", edge_attr) if edge_weight is None else ("edge_weight", edge_weight)
-            got = "a tensor" if isinstance(value, Tensor) else repr(value)
-            remedy = "set `edge_dim` for edge features, or leave it out" if name == "edge_attr" else "leave it out"
-            raise InputTypeError(
-                f"expected no `{name}`, since {type(self).__name__} learns the weights of the edges, got {got}; "
-                f"{remedy}, and pass `return_factors` by name"
-            )
+        if edge_weight is not None:
+            self._refuse("edge_weight", edge_weight, "leave it out")
         projection = self.project(x, edge_attr)
         out = self.aggregate_factors(projection, edge_index)
         if return_factors:
@@ -203,6 +197,8 @@ class FactorGCNConv(MessagePassing):
     def _edge_terms(self, edge_attr: Tensor | None) -> Tensor | None:
         """Returns the edge terms of the factor scores ``[E, M]``."""
         if self.att_edge is None:
+            if edge_attr is not None:
+                self._refuse("edge_attr", edge_attr, "set `edge_dim` for edge features, or leave it out")
             return None
         if not isinstance(edge_attr, Tensor):
             got = "none" if edge_attr is None else type(edge_attr).__name__
@@ -214,6 +210,14 @@ class FactorGCNConv(MessagePassing):
                 "the number of features of an edge"
             )
         return rows.to(self.att_edge.dtype) @ self.att_edge
+
+    def _refuse(self, name: str, value: object, remedy: str) -> NoReturn:
+        """Raises an error for an argument per edge that the layer does not take."""
+        got = "a tensor" if isinstance(value, Tensor) else repr(value)
+        raise InputTypeError(
+            f"expected no `{name}`, since {type(self).__name__} learns the weights of the edges, got {got}; "
+            f"{remedy}, and pass `return_factors` by name"
+        )
 
     def coefficients(self, projection: Projection, edge_index: Tensor) -> Tensor:
         """Returns the factor coefficients ``[E, M]`` in the order of ``edge_index``."""

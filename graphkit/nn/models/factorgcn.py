@@ -17,11 +17,13 @@ from graphkit.nn.label_loss import label_loss
 from graphkit.nn.models.graph_model import (
     ReceptiveField,
     check_batch,
+    check_edge_options,
     check_options,
     embed,
     make_activation,
     read_out,
     refuse_readout_of_nodes,
+    with_edge_features,
 )
 from graphkit.nn.models.trunk import TrunkModel
 from graphkit.nn.options import check_choice, check_flags, check_numbers, checked_list
@@ -76,10 +78,15 @@ class FactorGCN(TrunkModel):
             :func:`~graphkit.nn.pca_init`, an extension of this package. (default: ``"random"``)
         num_categories (int, optional): Number of node categories to embed, if ``x`` holds categories.
             (default: ``None``)
+        edge_attr (str, optional): Name of an edge attribute, such as ``"edge_weight"``, that the factor scores of all
+            layers depend on, an extension of this package; zero for self loops. :meth:`from_data` takes
+            ``"edge_attr"`` if the data have it. (default: ``None``)
+        edge_dim (int, optional): Width of the edge attribute. (default: ``1``)
         options (optional): Arguments of :class:`TrunkModel`; ``jk`` needs a ``"linear"`` or ``"mlp"`` head.
 
     Shapes:
-        - **input:** ``x`` ``[N, F]`` or ``[N]`` categories, ``edge_index`` ``[2, E]``, ``batch`` ``[N]``.
+        - **input:** ``x`` ``[N, F]`` or ``[N]`` categories, ``edge_index`` ``[2, E]``, ``batch`` ``[N]``, ``edge_attr``
+          ``[E, edge_dim]``.
         - **output:** ``[N, out_channels]`` or ``[B, out_channels]``; with ``return_factors`` also the list of the
           coefficients ``[E, M]`` of every layer; with ``return_penalty`` also the weighted sum of the penalties.
 
@@ -93,6 +100,7 @@ class FactorGCN(TrunkModel):
         channels, whose position is not described.
     """
 
+    takes_edge_attr = True
     has_penalty = True
     returns_factors = True
     extra_metrics = ("factors",)
@@ -122,9 +130,12 @@ class FactorGCN(TrunkModel):
         input_norm: bool = False,
         first_weights: str = "random",
         num_categories: int | None = None,
+        edge_attr: str | None = None,
+        edge_dim: int = 1,
         **options: Any,
     ) -> None:
         super().__init__(batch_norm=batch_norm, **options)
+        check_edge_options(edge_attr, edge_dim)
         factors = checked_list("factors", factors)
         check_choice("head", head, ("linear", "mlp", "layers", "conv"))
         check_choice("first_weights", first_weights, ("random", "principal"))
@@ -156,6 +167,8 @@ class FactorGCN(TrunkModel):
         self.discriminator = discriminator
         self.weak_supervision = weak_supervision
         self.first_weights = first_weights
+        self.edge_attr, self.edge_dim = edge_attr, edge_dim
+        self.uses_edge_weight = edge_attr == "edge_weight"
         self.act = make_activation(act)
         self.head_act = torch.nn.Identity() if head_act is None else make_activation(head_act, "head_act")
         self.embedding = None if num_categories is None else torch.nn.Embedding(num_categories, in_channels)
@@ -169,7 +182,9 @@ class FactorGCN(TrunkModel):
             is_output = head == "conv" and layer == len(factors) - 1
             width = out_channels if is_output else hidden_channels
             concat = not is_output  # the output layer averages its factors, as GAT averages its heads
-            conv = FactorGCNConv(widths[layer], width, num_factors, concat=concat, gain=gain, norm=norm)
+            conv = FactorGCNConv(
+                widths[layer], width, num_factors, concat, gain, norm, edge_dim=None if edge_attr is None else edge_dim
+            )
             self.convs.append(conv)
             self.discriminators.append(FactorDiscriminator(conv.hidden_channels, num_factors, gain, norm))
             self.norms.append(torch.nn.Identity() if is_output else self.make_norm(width))
@@ -211,6 +226,7 @@ class FactorGCN(TrunkModel):
             options = {"in_channels": 36, "num_categories": dataset.num_categories, **options}
         else:
             options = {**options, "in_channels": dataset.num_features}
+        options = with_edge_features(dataset, options)
         return cls(out_channels=dataset.num_outputs, **options)
 
     @torch.no_grad()
@@ -272,6 +288,7 @@ class FactorGCN(TrunkModel):
         batch: Tensor | None = None,
         batch_size: int | None = None,
         y: Tensor | None = None,
+        edge_attr: Tensor | None = None,
         *,
         return_factors: bool = False,
         return_penalty: bool = False,
@@ -284,7 +301,7 @@ class FactorGCN(TrunkModel):
         for layer, norm in enumerate(self.norms):
             conv, judge = self._layer(layer)
             dropped = self.drop(x, layer)
-            projection = conv.project(dropped)
+            projection = conv.project(dropped, edge_attr)
             x = self.add_residual(layer, dropped, conv.aggregate_factors(projection, edge_index, subgraph))
             if return_factors:
                 factors.append(conv.coefficients(projection, edge_index))

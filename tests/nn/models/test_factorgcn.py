@@ -1,7 +1,12 @@
+from pathlib import Path
+
 import pytest
 import torch
-from torch_geometric.data import Batch
+from torch_geometric.data import Batch, Data
 
+import graphkit
+from graphkit.data import GraphDataset, Split
+from graphkit.errors import InputError
 from graphkit.nn import FactorGCN
 from graphkit.testing import check_model, random_graph, random_graphs
 
@@ -141,6 +146,114 @@ def test_compiles_without_graph_breaks_and_exports() -> None:
     compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
     torch.testing.assert_close(compiled(*arguments), expected)
     torch.testing.assert_close(torch.export.export(model, arguments).module()(*arguments), expected)
+
+
+def edge_graphs(seed: int = 0) -> list[Data]:
+    """Returns random graphs with three features per edge."""
+    generator = torch.Generator().manual_seed(seed)
+    graphs = random_graphs(5)
+    for graph in graphs:
+        graph.edge_attr = torch.randn(graph.num_edges, 3, generator=generator)
+    return graphs
+
+
+EDGES = {"edge_attr": "edge_attr", "edge_dim": 3}
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("options", [{}, {"head": "linear", "readout": "mean", "factors": (4, 2), "batch_norm": True}])
+def test_edge_features_change_every_layer_and_not_other_graphs_of_a_batch(options: dict) -> None:
+    model = FactorGCN(5, 3, 16, **{"factors": (4, 2), **options}, **EDGES).eval()
+    graphs = edge_graphs()
+    together, factors = model(**model.inputs(Batch.from_data_list(graphs)), return_factors=True)
+    alone = torch.cat([model(**model.inputs(Batch.from_data_list([graph]))) for graph in graphs])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
+    out, others = model(**model.inputs(Batch.from_data_list(edge_graphs(1))), return_factors=True)
+    assert not torch.allclose(out, together)
+    assert all(not torch.allclose(*pair) for pair in zip(factors, others, strict=True))
+
+
+def test_the_penalty_sees_the_edge_features() -> None:
+    model = FactorGCN(5, 3, 16, (4, 2), head="linear", readout="mean", **EDGES).eval()
+    batches = [Batch.from_data_list(edge_graphs(seed)) for seed in (0, 1)]
+    penalties = [model(**model.inputs(batch), return_penalty=True)[1] for batch in batches]
+    assert float((penalties[0] - penalties[1]).detach().abs()) > 1e-6
+    penalties[0].backward()
+    assert all(conv.att_edge.grad.abs().max() > 0 for conv in model.convs)
+
+
+@torch.no_grad()
+def test_hooks_give_the_same_with_edge_features() -> None:
+    model = FactorGCN(5, 3, 16, (4, 2), head="linear", readout="mean", **EDGES).eval()
+    inputs = model.inputs(Batch.from_data_list(edge_graphs()))
+    expected, messages = model(**inputs), []
+    for conv in model.convs:
+        conv.register_message_forward_hook(lambda module, arguments, output: messages.append(output))
+    torch.testing.assert_close(model(**inputs), expected, atol=1e-5, rtol=0)
+    assert [message.dim() for message in messages] == [3, 3]
+
+
+def test_from_data_takes_the_edge_features_of_the_data() -> None:
+    graphs = edge_graphs()
+    for number, graph in enumerate(graphs):
+        graph.y, graph.bond = torch.tensor([number]), torch.randn(graph.num_edges)
+    ids = torch.arange(3)
+    dataset = GraphDataset(
+        "random", "graph-classification", tuple(graphs), (Split(ids, ids, ids),), 5, 3, metric="accuracy"
+    )
+    model = FactorGCN.from_data(dataset)
+    assert (model.edge_attr, model.edge_dim) == ("edge_attr", 3)
+    assert all(conv.edge_dim == 3 for conv in model.convs)
+    assert model.inputs(graphs[0])["edge_attr"].shape == (graphs[0].num_edges, 3)
+    named = FactorGCN.from_data(dataset, edge_attr="bond")
+    assert [conv.edge_dim for conv in named.convs] == [1, 1]
+    without = FactorGCN.from_data(dataset, edge_attr=None)
+    assert "edge_attr" not in without.inputs(graphs[0])
+    assert list(without.state_dict()) == list(
+        FactorGCN.from_data(dataset.replace(graphs=tuple(random_graphs(5)))).state_dict()
+    )
+    with pytest.raises(InputError, match="expected `edge_attr` to be an attribute with one number .* got 'length'"):
+        FactorGCN.from_data(dataset, edge_attr="length").inputs(graphs[0])
+    with pytest.raises(InputError, match="expected `edge_attr` .E, 3., got none"):
+        model(graphs[0].x, graphs[0].edge_index)
+    with pytest.raises(InputError, match="expected no `edge_attr`"):
+        without(graphs[0].x, graphs[0].edge_index, edge_attr=graphs[0].edge_attr)
+
+
+def test_with_edge_features_it_compiles_and_exports() -> None:
+    model = FactorGCN(5, 3, 16, factors=(4, 2), head="linear", readout="mean", **EDGES).eval()
+    inputs = model.inputs(Batch.from_data_list(edge_graphs()))
+    expected = model(**inputs)
+    compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(**inputs), expected)
+    torch.testing.assert_close(torch.export.export(model, (), inputs).module()(**inputs), expected)
+
+
+def typed_cycles(count: int) -> list[Data]:
+    """Cycles of six nodes with equal features, whose class is the type of all bonds but one."""
+    ends = torch.arange(6)
+    edge_index = torch.stack([torch.cat([ends, (ends + 1) % 6]), torch.cat([(ends + 1) % 6, ends])])
+    graphs = []
+    for number in range(count):
+        kind = ((ends == number // 2 % 6).long() + number % 2).remainder(2).repeat(2)
+        one_hot = torch.nn.functional.one_hot(kind, 2).float()
+        data = Data(x=torch.ones(6, 2), edge_index=edge_index, edge_attr=one_hot, y=torch.tensor([number % 2]))
+        graphs.append(data)
+    return graphs
+
+
+@pytest.mark.parametrize("edge_attr", [None, "edge_attr"])
+def test_a_run_on_own_graphs_uses_the_types_of_bonds(edge_attr: str | None, tmp_path: Path) -> None:
+    """Nothing but the types of the bonds tells the classes apart."""
+    graphs, settings = typed_cycles(24), {"gain": 2, "factors": [4, 4], "hidden_channels": 16, "edge_attr": edge_attr}
+    run = graphkit.fit(
+        "factorgcn", graphs, output=tmp_path / "run", epochs=40 if edge_attr else 1, lr=0.05, batch_size=12,
+        set={f"model.{key}": value for key, value in settings.items()},
+    )  # fmt: skip
+    assert [conv.att_edge is None for conv in run.model.convs] == [edge_attr is None] * 2
+    predictions = run.predict(graphs)
+    correct = predictions.prediction == predictions.target
+    assert correct.mean() == (0.5 if edge_attr is None else 1)
 
 
 @pytest.mark.parametrize(
