@@ -12,8 +12,23 @@ copyright = "2026, graphkit authors"
 release = (ROOT / "graphkit" / "version.py").read_text(encoding="utf-8").split('"')[-2]
 version = release
 
-extensions = ["myst_parser", "settings_page", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon"]
+extensions = [
+    "myst_nb",
+    "settings_page",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+]
 exclude_patterns = ["_build"]
+templates_path = ["_templates"]
+
+# Tutorials are notebooks in Markdown. They run when the documentation is built, in empty folders; those that have not
+# changed since are taken from docs/_build/.jupyter_cache.
+nb_execution_mode = "cache"
+nb_execution_in_temp = True
+nb_execution_timeout = 300
+nb_execution_raise_on_error = True
 
 # Markdown pages: $...$ for maths, and links to headings.
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
@@ -31,5 +46,7 @@ python_use_unqualified_type_names = True
 add_module_names = False
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["custom.css"]
 html_title = f"graphkit {release}"
 html_show_sourcelink = False

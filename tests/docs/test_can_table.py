@@ -1,4 +1,4 @@
-"""The can-and-cannot table of the front page against what the models do."""
+"""The can-and-cannot table against what the models do."""
 
 import re
 from collections.abc import Callable
@@ -137,15 +137,13 @@ def directed(name: str) -> str:
 
 
 def edge_features(name: str) -> str:
-    """Returns that no model takes several numbers of each edge."""
+    """Returns whether a model uses several numbers of each edge, if the data have them."""
     if edge_weights(name) == NONE:
         return NONE
-    data = dataset().graphs[0]
-    data.bond = torch.ones(data.num_edges, 3)
-    if edge_weights(name) == "`edge_attr`":
-        network = model(name, dataset(), edge_attr="bond")
-        return "not yet" if is_refused(lambda: network.inputs(data)) else "yes"
-    return "yes" if "edge_attr" in model_settings_class(name).__dataclass_fields__ else "not yet"
+    data = dataset()
+    data.graphs[0].edge_attr = torch.rand(data.graphs[0].num_edges, 3)
+    inputs = model(name, data).inputs(data.graphs[0])
+    return "yes" if inputs.get("edge_attr") is data.graphs[0].edge_attr else "not yet"
 
 
 def exported(name: str) -> str:
@@ -200,13 +198,13 @@ def derive(name: str) -> dict[str, str]:
 
 
 def test_every_model_has_a_column() -> None:
-    table = read_table("docs/index.md")
+    table = read_table("docs/can_and_cannot.md")
     assert all(sorted(row) == model_names() for row in table.values())
 
 
 @pytest.mark.parametrize("name", model_names())
 def test_cells_follow_from_the_code(name: str) -> None:
-    table = read_table("docs/index.md")
+    table = read_table("docs/can_and_cannot.md")
     for row, cell in derive(name).items():
         assert table[row][name] == cell, row
 
@@ -222,9 +220,3 @@ def test_graphs_in_memory_are_read_and_those_of_several_types_refused() -> None:
     assert load(graphs).task == "graph-classification"
     with pytest.raises(InputError):
         load(HeteroData())
-
-
-def test_the_short_table_of_the_readme_agrees() -> None:
-    whole = read_table("docs/index.md")
-    short = read_table("README.md")
-    assert short and all(whole[row] == cells for row, cells in short.items())

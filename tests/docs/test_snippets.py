@@ -68,7 +68,7 @@ def names(page: str = "") -> dict[str, Any]:
     x, y = torch.randn(20, 16, generator=generator), torch.arange(20) % 3
     edge_index = torch.stack([torch.arange(20), torch.arange(20).roll(1)])
     edge_index = torch.cat([edge_index, edge_index.flip(0)], dim=1)
-    model = SPAGAN(16, 3) if page == "docs/api/sampling.md" else GAT(16, 8, 2, 3)
+    model = SPAGAN(16, 3) if page == "docs/batches.md" else GAT(16, 8, 2, 3)
     data = Data(x=x, y=y, edge_index=edge_index, edge_length=torch.rand(40, generator=generator))
     data.train_mask = torch.arange(20) < 10
     return {
