@@ -100,7 +100,9 @@ class NeighborLoader(NodeLoader):
     * ``x``, ``y``, masks and all other node attributes, seeds first;
     * ``edge_index``, sorted by target, and all edge attributes;
     * ``n_id`` and ``e_id``, ids of the nodes and edges in the full graph; ``input_id``, positions of the seeds in
-      ``input_nodes``; ``batch_size``, the number of seeds.
+      ``input_nodes``; ``batch_size``, the number of seeds;
+    * ``num_sampled_nodes``, the number of new nodes at each distance from the seeds, in order. With it, models
+      skip the outputs that no seed needs.
 
     Args:
         data (Data): The graph.

@@ -128,11 +128,13 @@ class PathSampler(SubgraphSampler):
         with NodeRelabeler(self.table) as number:
             number.begin(seeds)
             new = seeds
+            num_sampled_nodes = [seeds.numel()]
             for most in self.num_neighbors:
                 incoming = self.edges.into(new) if most is None else self.edges.some_into(new, most, generator)
                 places.append(incoming[0])
                 counts.append(incoming[1])
                 new = number.add(self.edges.row[incoming[0]])
+                num_sampled_nodes.append(new.numel())
             new = number.nodes
             for _ in range(self.path_layers):
                 found_paths = self._paths(new, number)
@@ -159,6 +161,8 @@ class PathSampler(SubgraphSampler):
                 path_index = path_index[:, path_index[-1].argsort(stable=True)]
             batch[f"path_index_{hops}"] = path_index
         batch.n_id, batch.e_id, batch.num_nodes, batch.batch_size = nodes, edge_ids, size, seeds.numel()
+        if not self.path_layers:
+            batch.num_sampled_nodes = num_sampled_nodes
         return batch
 
     def _paths(self, centers: Tensor, number: NodeRelabeler) -> list[Tensor]:

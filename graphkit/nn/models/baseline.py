@@ -1,10 +1,13 @@
 """Base class of the models that wrap a PyG layer stack."""
 
+from collections.abc import Sequence
 from inspect import signature
+from itertools import accumulate
 from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor
+from torch_geometric import EdgeIndex
 from torch_geometric.data import Data
 from torch_geometric.nn.models import MLP as PyGMLP
 
@@ -114,6 +117,11 @@ class Baseline(TrunkModel):
         channels = [in_channels, *[hidden] * (num_layers - 1), out_channels]
         return PyGMLP(channels, dropout=dropout, norm=norm, **options)
 
+    def inputs(self, data: Data) -> dict[str, Any]:
+        """Returns the arguments of ``forward``, with the numbers of sampled nodes of a subgraph."""
+        inputs, num_sampled_nodes = super().inputs(data), data.get("num_sampled_nodes")
+        return inputs if num_sampled_nodes is None else {**inputs, "num_sampled_nodes": num_sampled_nodes}
+
     def receptive_field(self, data: Data) -> ReceptiveField | None:
         """Returns the receptive field of a node; ``None`` with a readout."""
         if self.readout is not None:
@@ -142,9 +150,11 @@ class Baseline(TrunkModel):
         batch_size: int | None = None,
         edge_weight: Tensor | None = None,
         edge_attr: Tensor | None = None,
+        num_sampled_nodes: Sequence[int] | None = None,
     ) -> Tensor:
-        """Returns the outputs of the nodes or of the graphs."""
-        return self._run(x, edge_index, batch, batch_size, edge_weight=edge_weight, edge_attr=edge_attr)
+        """Returns the outputs of the nodes or of the graphs; with ``num_sampled_nodes``, of the seeds only."""
+        edges = {"edge_weight": edge_weight, "edge_attr": edge_attr}
+        return self._run(x, edge_index, batch, batch_size, num_sampled_nodes=num_sampled_nodes, **edges)
 
     def _run(
         self, x: Tensor, edge_index: Tensor, batch: Tensor | None, batch_size: int | None, **options: Any
@@ -158,22 +168,47 @@ class Baseline(TrunkModel):
             x = self.read_out(x, batch, batch_size)
         return x if self.head is None else self.head(x)
 
-    def _layers(self, x: Tensor, edge_index: Tensor, **options: Any) -> list[Tensor]:
-        """Returns the outputs of all layers, as those of PyG's class."""
+    def _layers(
+        self, x: Tensor, edge_index: Tensor, num_sampled_nodes: Sequence[int] | None = None, **options: Any
+    ) -> list[Tensor]:
+        """Returns the outputs of all layers, as those of PyG's class.
+
+        In a sampled subgraph, a layer skips the nodes and edges whose outputs no seed needs.
+        """
         body = cast(Any, self.body)
         by_node = isinstance(body, PyGMLP)
         convs = body.lins if by_node else body.convs
-        inputs = () if by_node else (edge_index,)
         kwargs = {name: value for name, value in options.items() if getattr(body, f"supports_{name}", False)}
         kwargs = {name: value for name, value in kwargs.items() if value is not None}
         last = len(convs) - int(getattr(body, "plain_last", True))
+        sizes = list(accumulate(num_sampled_nodes or ()))[: len(convs)]
         outputs = []
         for layer, conv in enumerate(convs):
             x = self.drop(x, layer)
-            x = self.add_residual(layer, x, conv(x, *inputs, **kwargs))
+            if sizes and layer:
+                edge_index, kwargs = _edges_into(sizes[-1], x.size(0), edge_index, kwargs)
+            out = conv(x) if by_node else conv(x, edge_index, **kwargs)
+            if sizes and not by_node:
+                x, out = x[: sizes[-1]], out[: sizes[-1]]
+                sizes = sizes[: max(1, len(convs) - 1 - layer)]
+            x = self.add_residual(layer, x, out)
             if layer < last:
                 x = body.act(x) if body.act is not None and body.act_first else x
                 x = body.norms[layer](x)
                 x = body.act(x) if body.act is not None and not body.act_first else x
             outputs.append(x)
-        return outputs
+        return [out[: x.size(0)] for out in outputs]
+
+
+def _edges_into(
+    num_targets: int, num_nodes: int, edge_index: Tensor, attributes: dict[str, Any]
+) -> tuple[Tensor, dict[str, Any]]:
+    """Returns the edges into the first nodes, and their attributes."""
+    plain = edge_index.as_tensor() if isinstance(edge_index, EdgeIndex) else edge_index
+    is_sorted = isinstance(edge_index, EdgeIndex) and edge_index.is_sorted_by_col
+    needed: Any = slice(int(torch.searchsorted(plain[1], num_targets))) if is_sorted else plain[1] < num_targets
+    plain = plain[:, needed]
+    if isinstance(edge_index, EdgeIndex):
+        order = "col" if is_sorted else None
+        plain = EdgeIndex(plain.contiguous(), sparse_size=(num_nodes, num_nodes), sort_order=order)
+    return plain, {name: value[needed] for name, value in attributes.items()}

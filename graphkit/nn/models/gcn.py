@@ -1,5 +1,6 @@
 """Graph convolutional network (GCN)."""
 
+from collections.abc import Sequence
 from copy import copy
 from typing import Any, cast
 
@@ -101,18 +102,22 @@ class GCN(Baseline):
         batch_size: int | None = None,
         edge_weight: Tensor | None = None,
         edge_attr: Tensor | None = None,
+        num_sampled_nodes: Sequence[int] | None = None,
         *,
         normalized: bool = False,
     ) -> Tensor:
         """Returns the outputs; ``normalized`` edge weights are used unchanged."""
         if not normalized and self._body.normalize and not torch.compiler.is_compiling():
             check_edge_weight(edge_index, edge_weight)
-        return self._run(x, edge_index, batch, batch_size, edge_weight=edge_weight, normalized=normalized)
+        options = {"edge_weight": edge_weight, "normalized": normalized, "num_sampled_nodes": num_sampled_nodes}
+        return self._run(x, edge_index, batch, batch_size, **options)
 
-    def _layers(self, x: Tensor, edge_index: Tensor, **options: Any) -> list[Tensor]:
+    def _layers(
+        self, x: Tensor, edge_index: Tensor, num_sampled_nodes: Sequence[int] | None = None, **options: Any
+    ) -> list[Tensor]:
         """Returns the outputs of all layers; the edges are normalized once."""
         edge_index, edge_weight = self._body.prepare(x, edge_index, **options)
-        return super()._layers(x, edge_index, edge_weight=edge_weight)
+        return super()._layers(x, edge_index, num_sampled_nodes, edge_weight=edge_weight)
 
     @property
     def _body(self) -> "_Body":

@@ -91,3 +91,20 @@ def test_a_gcn_refuses_negative_weights_where_it_normalizes_by_degree() -> None:
             call()
     model = get_model("gcn")(5, 3, normalize=False).double().eval()
     assert bool(model(**model.inputs(data)).isfinite().all())
+
+
+@pytest.mark.parametrize("name", ["gcn", "gat", "gin", "sage"])
+def test_layers_skip_what_no_seed_needs(name: str) -> None:
+    torch.manual_seed(0)
+    data = Data(x=torch.randn(400, 5), edge_index=torch.randint(400, (2, 800)))
+    model = get_model(name)(5, 3, num_layers=3).eval()
+    (batch,) = NeighborLoader(model.prepare_for_sampling(data), [-1] * 3, torch.arange(9), batch_size=9)
+    sizes: list[int] = []
+    for conv in model.body.convs:  # type: ignore[union-attr]
+        conv.register_forward_hook(lambda conv, inputs, out: sizes.append(out.size(0)))
+    out = model(**model.inputs(batch))
+    counts = batch.num_sampled_nodes
+    assert len(counts) == 4 and sum(counts) == batch.num_nodes and min(counts) > 0
+    assert sizes == [sum(counts), sum(counts[:3]), sum(counts[:2])] and out.size(0) == counts[0] == 9
+    (fewer,) = NeighborLoader(model.prepare_for_sampling(data), [-1, -1], torch.arange(9), batch_size=9)
+    assert model(**model.inputs(fewer)).size(0) == 9  # fewer hops than layers
