@@ -19,7 +19,7 @@ from graphkit.nn.factor_discriminator import FactorDiscriminator, discriminator_
 from graphkit.nn.knn import knn_graph
 from graphkit.nn.label_loss import label_loss
 from graphkit.nn.packed_clips import PackedClips
-from graphkit.nn.paths import attention_cost
+from graphkit.nn.paths import attention_cost, path_edge_attr, path_edges
 from graphkit.nn.pca_init import pca_init
 from graphkit.nn.skeleton_supports import skeleton_supports
 from graphkit.nn.spatial_partition import spatial_partition
@@ -74,6 +74,8 @@ __all__ = [
     "discriminator_loss",
     "knn_graph",
     "label_loss",
+    "path_edge_attr",
+    "path_edges",
     "spatial_partition",
     "pca_init",
     "skeleton_supports",

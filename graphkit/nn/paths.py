@@ -1,5 +1,7 @@
 """Path utilities: attention costs, shortest paths, self loops and edges of paths."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch_geometric import EdgeIndex
@@ -118,29 +120,92 @@ def with_self_loops(edge_index: Tensor, num_nodes: int) -> Tensor:
     return longer
 
 
-def edges_of_paths(path_index: Tensor, edge_index: Tensor, num_nodes: int) -> tuple[Tensor, Tensor]:
-    """Returns the edge index of each hop of a set of paths.
+class EdgeLookup:
+    """Lookup of the edges along paths, which sorts the edges once.
+
+    Of parallel edges, the one of least cost is used, then the first.
 
     Args:
-        path_index (Tensor): Paths, far ends in the first row and attending nodes in the last one.
-        edge_index (Tensor): Edges of the graph; the first of parallel edges is used.
+        edge_index (Tensor): Edges ``[2, E]`` of the graph.
         num_nodes (int): Number of nodes of the graph.
+        cost (Tensor, optional): Cost ``[E]`` of each edge; all equal if ``None``. (default: ``None``)
+    """
+
+    def __init__(self, edge_index: Tensor, num_nodes: int, cost: Tensor | None = None) -> None:
+        keys = edge_index[0].long() * num_nodes + edge_index[1]
+        keys = keys.as_tensor() if isinstance(keys, EdgeIndex) else keys
+        order = None if cost is None else cost.detach().argsort(stable=True)
+        self.keys, self.order = torch.sort(keys if order is None else keys[order], stable=True)
+        self.order = self.order if order is None else order[self.order]
+        self.num_nodes = num_nodes
+
+    def __call__(self, path_index: Tensor) -> Tensor:
+        """Returns the positions ``[h, P]`` of the edges of paths ``[h + 1, P]``; -1 for the hops of self paths.
+
+        Raises:
+            InputError: If a hop of a path is not an edge.
+        """
+        path_index = path_index.long()
+        wanted, moves = path_index[:-1] * self.num_nodes + path_index[1:], path_index[:-1] != path_index[1:]
+        wanted = wanted.contiguous()
+        if not self.keys.numel():
+            edge_ids, missing = torch.full_like(wanted, -1), moves
+        else:
+            position = torch.searchsorted(self.keys, wanted).clamp(max=self.keys.numel() - 1)
+            edge_ids, missing = self.order[position], (self.keys[position] != wanted) & moves
+        if bool(missing.any()):
+            raise InputError("every hop of `path_index` must be an edge of the graph (got one that is not)")
+        return edge_ids.masked_fill(~moves, -1)
+
+
+def path_edges(paths: Sequence[Tensor], edge_index: Tensor, num_nodes: int, cost: Tensor | None = None) -> list[Tensor]:
+    """Returns the edge ids of paths of each length.
+
+    Args:
+        paths (Sequence[Tensor]): Paths of each length, far ends in the first row and attending nodes in the last one.
+        edge_index (Tensor): Edges of the graph.
+        num_nodes (int): Number of nodes of the graph.
+        cost (Tensor, optional): Cost of each edge, by which one of parallel edges is chosen: the cheapest, or else the
+            first. (default: ``None``)
 
     Shapes:
-        - **input:** ``path_index`` ``[h + 1, P]``, ``edge_index`` ``[2, E]``.
-        - **output:** positions ``[h, P]`` in ``edge_index``, and a mask ``[h, P]`` that is false for the hops of self
-          paths, whose position is undefined.
+        - **input:** ``paths`` ``[h + 1, P_h]`` each, ``edge_index`` ``[2, E]``, ``cost`` ``[E]``.
+        - **output:** positions in ``edge_index``, ``[h, P_h]`` each; -1 for the hops of self paths.
 
     Raises:
         InputError: If a hop of a path is not an edge.
+
+    Example:
+        >>> edge_index = torch.tensor([[0, 1], [1, 2]])
+        >>> [ids.tolist() for ids in path_edges([torch.tensor([[0, 2], [1, 2], [2, 2]])], edge_index, 3)]
+        [[[0, -1], [1, -1]]]
     """
-    path_index = path_index.long()
-    keys, order = torch.sort(edge_index[0].long() * num_nodes + edge_index[1], stable=True)
-    wanted, moves = path_index[:-1] * num_nodes + path_index[1:], path_index[:-1] != path_index[1:]
-    position = torch.searchsorted(keys, wanted).clamp(max=max(keys.numel() - 1, 0))
-    if bool(moves.any()) and (keys.numel() == 0 or bool((keys[position] != wanted)[moves].any())):
-        raise InputError("every hop of `path_index` must be an edge of the graph (got one that is not)")
-    return order[position] if keys.numel() else position, moves
+    lookup = EdgeLookup(edge_index, num_nodes, cost)
+    return [lookup(path_index) for path_index in paths]
+
+
+def path_edge_attr(edge_attr: Tensor, path_edges: Sequence[Tensor]) -> list[Tensor]:
+    """Returns the mean of the features of the edges along each path, zeros for self paths.
+
+    Args:
+        edge_attr (Tensor): Features of the edges; integers become floating-point numbers.
+        path_edges (Sequence[Tensor]): Edge ids of the paths of each length, as :func:`path_edges` returns them.
+
+    Shapes:
+        - **input:** ``edge_attr`` ``[E, F]``, ``path_edges`` ``[h, P_h]`` each.
+        - **output:** ``[P_h, F]`` each.
+
+    Example:
+        >>> path_edge_attr(torch.tensor([[1.0], [3.0]]), [torch.tensor([[0, -1], [1, -1]])])[0].tolist()
+        [[2.0], [0.0]]
+    """
+    edge_attr = edge_attr if edge_attr.is_floating_point() else edge_attr.to(torch.get_default_dtype())
+    edge_attr = edge_attr if edge_attr.size(0) else edge_attr.new_zeros(1, edge_attr.size(1))
+    means = []
+    for edge_ids in path_edges:
+        rows = [edge_attr.index_select(0, row.clamp(min=0)).masked_fill((row < 0)[:, None], 0) for row in edge_ids]
+        means.append(sum(rows[1:], start=rows[0]) / len(rows))
+    return means
 
 
 def lengths_of(data: Data, weight: str | None, reader: str) -> Tensor | None:

@@ -88,7 +88,8 @@ def path_attention_backward(
     mean: bool,
     slope: float,
     weight_grad: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    term: Tensor | None = None,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Computes the gradients of path attention over paths grouped by inner nodes."""
     count = paths.size(1)
     node_ptr, order = _group(paths[:-1].flatten(), h.size(0))
@@ -96,7 +97,7 @@ def path_attention_backward(
     every = torch.arange(0, count + 1, max(count, 1), device=h.device) if count > 0 else node_ptr.new_zeros(2)
     groups = (ptr, paths, norms, node_ptr, path_of, step_of, every)
     return torch.ops.graphkit.path_attention_gradients(
-        grad, grad_alpha, h, att, target, weight, *groups, mean, slope, weight_grad
+        grad, grad_alpha, h, att, target, weight, *groups, mean, slope, weight_grad, term
     )
 
 

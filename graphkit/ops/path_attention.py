@@ -33,6 +33,7 @@ def path_attention(
     pool: str = "max",
     negative_slope: float = 0.2,
     weight: Tensor | None = None,
+    term: Tensor | None = None,
     return_attention: bool = False,
 ) -> Tensor | tuple[Tensor, Tensor]:
     r"""Returns the multi-head attention of every node over the paths that end at it.
@@ -42,7 +43,7 @@ def path_attention(
 
     .. math::
         \boldsymbol{\phi}_p &= \mathrm{pool}_{l = 1, \ldots, L} \; \mathbf{h}_{v_l} \\
-        s_p &= \mathrm{LeakyReLU} \left( \mathbf{a}^\top \boldsymbol{\phi}_p + t_i \right) \\
+        s_p &= \mathrm{LeakyReLU} \left( \mathbf{a}^\top \boldsymbol{\phi}_p + t_i + u_p \right) \\
         \alpha_p &= \frac{\exp(s_p)}{\sum_{q \text{ ends at } i} \exp(s_q)} \\
         \mathbf{o}_i &= \sum_{p \text{ ends at } i} w_p \, \alpha_p \, \boldsymbol{\phi}_p
 
@@ -59,12 +60,14 @@ def path_attention(
         negative_slope (float, optional): Negative slope of the LeakyReLU. (default: ``0.2``)
         weight (Tensor, optional): Factor :math:`w` of the attention after the softmax, such as a scaled dropout mask; 1
             if ``None``. (default: ``None``)
+        term (Tensor, optional): Term :math:`u` of each path in the score, such as that of its edges; 0 if ``None``.
+            (default: ``None``)
         return_attention (bool, optional): If ``True``, also returns the attention :math:`\alpha`, before ``weight``.
             (default: ``False``)
 
     Shapes:
         - **input:** ``h`` ``[N, H, D]``, ``path_index`` ``[L + 1, P]``, ``att`` ``[H, D]``, ``target`` ``[N, H]``,
-          ``weight`` ``[P, H]``.
+          ``weight`` and ``term`` ``[P, H]``.
         - **output:** ``[N, H, D]``, zeros for nodes at which no path ends; with ``return_attention`` also ``[P, H]``,
           in the order of ``path_index``.
 
@@ -78,8 +81,8 @@ def path_attention(
         [[0.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]]
 
     Notes:
-        - ``h``, ``att``, ``target`` and ``weight`` are differentiable, also through the returned attention. Second
-          derivatives use the PyTorch reference.
+        - ``h``, ``att``, ``target``, ``weight`` and ``term`` are differentiable, also through the returned attention.
+          Second derivatives use the PyTorch reference.
         - The native code materializes no path features: it uses a running maximum and sum, and pools again in the
           backward pass. It is deterministic for any number of threads and supports float32 and float64 on the CPU;
           other types and devices use PyTorch, which computes float16 and bfloat16 in float32.
@@ -89,12 +92,12 @@ def path_attention(
     Reference:
         Yang et al., *SPAGAN: Shortest Path Graph Attention Network*, IJCAI 2019.
     """
-    _check(h, path_index, att, target, weight, pool)
+    _check(h, path_index, att, target, weight, term, pool)
     check_number("negative_slope", negative_slope)
     check_flags(return_attention=return_attention)
     if isinstance(path_index, EdgeIndex):
         path_index = path_index.as_tensor()
-    out, alpha = _attend(h, path_index.long(), att, target, weight, pool, negative_slope, return_attention)
+    out, alpha = _attend(h, path_index.long(), att, target, weight, term, pool, negative_slope, return_attention)
     return (out, alpha) if return_attention else out
 
 
@@ -104,6 +107,7 @@ def _attend(
     att: Tensor,
     target: Tensor,
     weight: Tensor | None,
+    term: Tensor | None,
     pool: str,
     slope: float,
     attention: bool,
@@ -111,10 +115,11 @@ def _attend(
     if not (_NATIVE and serves(h, "path_attention")):
         if path_index.device.type == "cpu":  # indexing on a GPU validates the ids
             check_node_ids("path_index", path_index, h.size(0), "`h`")
-        return path_attention_reference(h, path_index, att, target, weight, pool, slope)
+        return path_attention_reference(h, path_index, att, target, weight, pool, slope, term)
     ops, num_nodes = torch.ops.graphkit, h.size(0)
     groups = call_native(ops.group_paths, path_index, num_nodes, check=lambda: _check_paths(path_index, num_nodes))
-    out, alpha, _ = call_native(ops.path_attention, h, att, target, weight, *groups, pool == "mean", slope, attention)
+    options = (pool == "mean", slope, attention, term)
+    out, alpha, _ = call_native(ops.path_attention, h, att, target, weight, *groups, *options)
     return out, alpha
 
 
@@ -126,6 +131,7 @@ def path_attention_reference(
     weight: Tensor | None,
     pool: str,
     negative_slope: float,
+    term: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Computes the output and the attention in plain PyTorch."""
     *before, ends = path_index.unbind(0)
@@ -138,6 +144,7 @@ def path_attention_reference(
     if pool == "mean":
         phi = phi / len(before)
     score = (phi * widen(att)).sum(-1) + widen(target).index_select(0, ends)
+    score = score if term is None else score + widen(term)
     score = functional.leaky_relu(score, negative_slope)
     highest = score.new_zeros(target.shape)
     highest = highest.scatter_reduce(0, ends[:, None].expand_as(score), score.detach(), "amax", include_self=False)
@@ -150,25 +157,27 @@ def path_attention_reference(
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
-    *tensors, ctx.mean, ctx.slope, ctx.attention = inputs
+    *tensors, ctx.mean, ctx.slope, ctx.attention, term = inputs
     ctx.mark_non_differentiable(output[2])
     ctx.set_materialize_grads(False)
-    ctx.save_for_backward(*tensors, *output)
+    ctx.save_for_backward(*tensors, term, *output)
 
 
 def _backward(ctx: Any, grad: Tensor | None, grad_alpha: Tensor | None, _: None) -> tuple[Tensor | None, ...]:
-    h, att, target, weight, ptr, paths, *results = ctx.saved_tensors
+    h, att, target, weight, ptr, paths, term, *results = ctx.saved_tensors
     grad = torch.zeros_like(h) if grad is None else grad
     grad_alpha = grad_alpha if ctx.attention else None
     tensors = (grad, grad_alpha, h, att, target, weight, ptr, paths, *results)
     backward = torch.ops.graphkit.path_attention_backward
-    *grads, grad_weight = call_native(backward, *tensors, ctx.mean, ctx.slope, ctx.needs_input_grad[3])
-    return *grads, grad_weight if ctx.needs_input_grad[3] else None, None, None, None, None, None
+    options = (ctx.mean, ctx.slope, ctx.needs_input_grad[3], term)
+    *grads, grad_weight, grad_term = call_native(backward, *tensors, *options)
+    grads.append(grad_weight if ctx.needs_input_grad[3] else None)
+    return *grads, None, None, None, None, None, None if term is None else grad_term
 
 
 def _setup_double(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    ctx.mean, ctx.slope, ctx.weight_grad = inputs[11:]
-    ctx.save_for_backward(*inputs[:8])
+    ctx.mean, ctx.slope, ctx.weight_grad, term = inputs[11:]
+    ctx.save_for_backward(*inputs[:6], term, *inputs[6:8])
 
 
 def _double_backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
@@ -179,23 +188,25 @@ def _double_backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
     create_graph = torch.is_grad_enabled()
     with torch.enable_grad():
         given = [t if t is None else t.view_as(t) if t.requires_grad else t.detach().requires_grad_() for t in given]
-        grad, grad_alpha, h, att, target, weight = given
+        grad, grad_alpha, h, att, target, weight, term = given
         order = paths[-1].long()
-        own_weight = None if weight is None else weight.index_select(0, order)
+        own_weight, own_term = (None if t is None else t.index_select(0, order) for t in (weight, term))
         pool = "mean" if ctx.mean else "max"
-        out, alpha = path_attention_reference(h, path_index, att, target, own_weight, pool, ctx.slope)
+        out, alpha = path_attention_reference(h, path_index, att, target, own_weight, pool, ctx.slope, own_term)
         results: tuple[Tensor, ...] = (out,)
         by: tuple[Tensor, ...] = (grad,)
         if grad_alpha is not None:
             results, by = (out, alpha), (grad, grad_alpha.index_select(0, order))
-        inputs = (h, att, target, weight) if ctx.weight_grad and weight is not None else (h, att, target)
+        inputs = [h, att, target, weight if ctx.weight_grad else None, term]
+        wanted = [t is not None for t in inputs]
+        by_output = [grad for grad, asked in zip(grads, wanted, strict=True) if asked]
+        inputs = [t for t in inputs if t is not None]
         first = torch.autograd.grad(results, inputs, by, create_graph=True, materialize_grads=True)
         tensors = [t for t in given if t is not None]
-        second = torch.autograd.grad(
-            first, tensors, grads[: len(first)], create_graph=create_graph, materialize_grads=True
-        )
+        second = torch.autograd.grad(first, tensors, by_output, create_graph=create_graph, materialize_grads=True)
     gradients = iter(second)
-    return *(None if t is None else next(gradients) for t in given), *[None] * 8
+    *given, term = (None if t is None else next(gradients) for t in given)
+    return *given, *[None] * 8, term
 
 
 if _NATIVE:
@@ -215,6 +226,7 @@ if _NATIVE:
         mean: bool,
         slope: float,
         attention: bool,
+        term: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         heads = h.size(1)
         alpha = h.new_empty(paths.size(1) if attention else 0, heads)
@@ -236,24 +248,35 @@ if _NATIVE:
         mean: bool,
         slope: float,
         weight_grad: bool,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        term: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         rows = paths.size(1) if weight is not None and weight_grad else 0
         return (
             h.new_empty(h.shape),
             att.new_empty(att.shape),
             target.new_empty(target.shape),
             h.new_empty(rows, h.size(1)),
+            h.new_empty(0 if term is None else paths.size(1), h.size(1)),
         )
 
     torch.library.register_autograd("graphkit::path_attention", _backward, setup_context=_setup_context)
     torch.library.register_autograd("graphkit::path_attention_backward", _double_backward, setup_context=_setup_double)
 
 
-def _check(h: Tensor, path_index: Tensor, att: Tensor, target: Tensor, weight: Tensor | None, pool: str) -> None:
+def _check(
+    h: Tensor,
+    path_index: Tensor,
+    att: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    term: Tensor | None,
+    pool: str,
+) -> None:
     """Validates the types, shapes and devices of the arguments."""
     check_tensors(h=h, path_index=path_index, att=att, target=target)
-    if weight is not None:
-        check_tensors(weight=weight)
+    for name, tensor in (("weight", weight), ("term", term)):
+        if tensor is not None:
+            check_tensors(**{name: tensor})
     if h.dim() != 3 or h.dtype not in FLOAT_TYPES:
         raise InputError(f"`h` must be a float tensor [N, H, D], the features of H heads (got {describe(h)})")
     if path_index.dim() != 2 or path_index.dtype not in INDEX_TYPES:
@@ -274,6 +297,7 @@ def _check(h: Tensor, path_index: Tensor, att: Tensor, target: Tensor, weight: T
         ("att", att, "[H, D]", h.shape[1:]),
         ("target", target, "[N, H]", h.shape[:2]),
         ("weight", weight, "[P, H]", (path_index.size(1), h.size(1))),
+        ("term", term, "[P, H]", (path_index.size(1), h.size(1))),
     ):
         if tensor is None:
             continue

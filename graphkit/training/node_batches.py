@@ -10,7 +10,7 @@ from graphkit.data import GraphDataset
 from graphkit.errors import InputError
 from graphkit.nn import SPAGAN, GraphModel
 from graphkit.nn.attended_paths import NodePath, attended_paths
-from graphkit.nn.paths import edges_of_paths
+from graphkit.nn.paths import path_edges
 from graphkit.sampling import NeighborLoader, NodeLoader, ShortestPathLoader
 
 #: Nodes and edges of a graph from which batches are used without a batch size.
@@ -127,8 +127,8 @@ def _with_costs(by_node: dict[int, list[NodePath]], edge_index: Tensor, length: 
     for hops in sorted({path.hops for path in everything}):
         paths = [path for path in everything if path.hops == hops]
         path_index = torch.tensor([path.nodes for path in paths]).t().contiguous()
-        edge_ids, moves = edges_of_paths(path_index, edge_index, int(edge_index.max()) + 1)
-        costs = torch.where(moves, length[edge_ids], 0.0).sum(dim=0)
+        (edge_ids,) = path_edges([path_index], edge_index, int(edge_index.max()) + 1, length)
+        costs = torch.where(edge_ids >= 0, length[edge_ids], 0.0).sum(dim=0)
         for path, cost in zip(paths, costs.tolist(), strict=True):
             priced[path.nodes[-1]].append(path._replace(cost=cost))
     return priced

@@ -3,7 +3,7 @@ import torch
 from torch_geometric import EdgeIndex
 
 from graphkit.nn import attention_cost
-from graphkit.nn.paths import edges_of_paths, with_self_loops
+from graphkit.nn.paths import path_edge_attr, path_edges, with_self_loops
 from tests.nn import golden_paths as golden
 
 
@@ -39,9 +39,20 @@ def test_self_loops_are_added_where_they_are_missing() -> None:
 
 def test_paths_are_taken_apart_into_edges() -> None:
     edges = torch.tensor([[2, 0, 1, 0], [1, 1, 3, 1]])
-    edge_ids, moves = edges_of_paths(torch.tensor([[0, 2, 3], [1, 1, 3], [3, 3, 3]]), edges, 4)
-    assert edge_ids[:, :2].tolist() == [[1, 0], [2, 2]] and moves.tolist() == [[True, True, False]] * 2
+    paths = [torch.tensor([[0, 2, 3], [1, 1, 3], [3, 3, 3]]), torch.tensor([[0], [1]])]
+    assert [ids.tolist() for ids in path_edges(paths, edges, 4)] == [[[1, 0, -1], [2, 2, -1]], [[1]]]
+    cheapest = path_edges(paths, edges, 4, torch.tensor([1.0, 3.0, 1.0, 2.0]))
+    assert [ids.tolist() for ids in cheapest] == [[[3, 0, -1], [2, 2, -1]], [[3]]]
     with pytest.raises(ValueError, match="every hop of `path_index` must be an edge"):
-        edges_of_paths(torch.tensor([[1], [0]]), edges, 4)
+        path_edges([torch.tensor([[1], [0]])], edges, 4)
     none = torch.empty(2, 0, dtype=torch.long)
-    assert edges_of_paths(torch.tensor([[3], [3]]), none, 4)[1].tolist() == [[False]]
+    assert path_edges([torch.tensor([[3], [3]])], none, 4)[0].tolist() == [[-1]]
+    with pytest.raises(ValueError, match="every hop"):
+        path_edges([torch.tensor([[1], [0]])], none, 4)
+
+
+def test_edge_features_are_averaged_along_a_path() -> None:
+    attr = torch.tensor([[1, 0], [0, 4]])
+    means = path_edge_attr(attr, [torch.tensor([[0, -1]]), torch.tensor([[0, 1, -1], [1, 1, -1]])])
+    assert means[0].tolist() == [[1, 0], [0, 0]] and means[1].tolist() == [[0.5, 2], [0, 4], [0, 0]]
+    assert path_edge_attr(attr[:0].float(), [torch.tensor([[-1]])])[0].tolist() == [[0, 0]]

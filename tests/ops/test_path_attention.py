@@ -43,8 +43,20 @@ def make(
     return h, att, target, weight, path_index
 
 
+def make_term(weight: Tensor) -> Tensor:
+    """Terms of the paths in the score."""
+    return torch.sin(7.0 * torch.arange(weight.numel(), dtype=weight.dtype)).view_as(weight)
+
+
 def by_hand(
-    h: Tensor, path_index: Tensor, att: Tensor, target: Tensor, weight: Tensor | None, pool: str, slope: float
+    h: Tensor,
+    path_index: Tensor,
+    att: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    pool: str,
+    slope: float,
+    term: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The definition, number by number."""
     nodes, heads, width = h.shape
@@ -53,10 +65,11 @@ def by_hand(
     attention = [[0.0] * heads for _ in columns]
     for k in range(heads):
         phi, score = [], []
-        for *before, i in columns:
+        for p, (*before, i) in enumerate(columns):
             values = [[float(h[v, k, d]) for v in before] for d in range(width)]
             phi.append([max(v) if pool == "max" else sum(v) / len(v) for v in values])
             s = sum(float(att[k, d]) * phi[-1][d] for d in range(width)) + float(target[i, k])
+            s += 0.0 if term is None else float(term[p, k])
             score.append(s if s > 0 else slope * s)
         for i in range(nodes):
             path_ids = [p for p, column in enumerate(columns) if column[-1] == i]
@@ -80,6 +93,12 @@ def test_operator_follows_the_definition(size, pool):
     )
     torch.testing.assert_close(out, expected, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(alpha, attention, rtol=1e-12, atol=1e-12)
+    term = make_term(weight)
+    expected, attention = by_hand(h, path_index, att, target, weight, pool, 0.3, term)
+    options = {"pool": pool, "negative_slope": 0.3, "return_attention": True}
+    out, alpha = path_attention(h, path_index, att, target, weight=weight, term=term, **options)
+    torch.testing.assert_close(out, expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(alpha, attention, rtol=1e-12, atol=1e-12)
     plain = path_attention(h, path_index, att, target, pool=pool, negative_slope=0.3, weight=torch.ones_like(weight))
     torch.testing.assert_close(path_attention(h, path_index, att, target, pool=pool, negative_slope=0.3), plain)
 
@@ -95,13 +114,15 @@ def gradients(call, tensors: tuple[Tensor, ...], seeds: list[Tensor]) -> list[Te
 def test_native_equals_reference(native, size, pool, dtype, tolerance):
     """Against float64 in both cases: over long sums the float32 reference is itself off by more than the kernels."""
     *tensors, path_index = make(*size, dtype)
+    tensors.append(make_term(tensors[3]))
     seeds = [torch.cos(torch.arange(t.numel())).view(t.shape) for t in (tensors[0], tensors[3])]
 
-    def ours(h: Tensor, att: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-        return path_attention(h, path_index, att, target, pool=pool, weight=weight, return_attention=True)
+    def ours(h: Tensor, att: Tensor, target: Tensor, weight: Tensor, term: Tensor) -> tuple[Tensor, Tensor]:
+        options = {"pool": pool, "weight": weight, "term": term, "return_attention": True}
+        return path_attention(h, path_index, att, target, **options)
 
-    def reference(h: Tensor, att: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-        return path_attention_reference(h, path_index, att, target, weight, pool, 0.2)
+    def reference(h: Tensor, att: Tensor, target: Tensor, weight: Tensor, term: Tensor) -> tuple[Tensor, Tensor]:
+        return path_attention_reference(h, path_index, att, target, weight, pool, 0.2, term)
 
     wide = tuple(t.double() for t in tensors)
     results = [*ours(*tensors), *gradients(ours, tuple(tensors), seeds)]
@@ -128,17 +149,23 @@ def test_softmax_is_accurate_over_its_whole_range(native):
 @pytest.mark.parametrize("pool", POOLS)
 def test_gradcheck_once_and_twice(pool):
     generator = torch.Generator().manual_seed(3)
-    shapes = [(5, 2, 3), (2, 3), (5, 2), (14, 2)]
+    shapes = [(5, 2, 3), (2, 3), (5, 2), (14, 2), (14, 2)]
     inputs = [torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_() for shape in shapes]
     path_index = torch.randint(5, (3, 14), generator=generator)
 
-    def call(h: Tensor, att: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-        return path_attention(h, path_index, att, target, pool=pool, weight=weight, return_attention=True)
+    def call(h: Tensor, att: Tensor, target: Tensor, weight: Tensor, term: Tensor) -> tuple[Tensor, Tensor]:
+        options = {"pool": pool, "weight": weight, "term": term, "return_attention": True}
+        return path_attention(h, path_index, att, target, **options)
 
     def without_weight(h: Tensor, att: Tensor, target: Tensor) -> Tensor:
         return path_attention(h, path_index, att, target, pool=pool)
 
-    for function, arguments in ((call, inputs), (without_weight, inputs[:3])):
+    def with_term(h: Tensor, att: Tensor, target: Tensor, term: Tensor) -> Tensor:
+        return path_attention(h, path_index, att, target, pool=pool, term=term, weight=inputs[3].detach())
+
+    for function, arguments in (
+        (call, inputs), (without_weight, inputs[:3]), (with_term, [*inputs[:3], inputs[4]]),
+    ):  # fmt: skip
         assert torch.autograd.gradcheck(function, arguments)
         assert torch.autograd.gradgradcheck(function, arguments)
 
@@ -152,12 +179,13 @@ def test_opcheck(native, size, full):
     torch.library.opcheck(ops.group_paths.default, (path_index, size[0]))
     h, att, target, weight = (t.requires_grad_() for t in tensors)
     inputs = (h, att, target, weight if full else None, ptr, paths)
-    torch.library.opcheck(ops.path_attention.default, (*inputs, False, 0.2, full))
-    results = tuple(t.detach() for t in ops.path_attention(*inputs, False, 0.2, full))
+    term = make_term(weight.detach()).requires_grad_() if full else None
+    torch.library.opcheck(ops.path_attention.default, (*inputs, False, 0.2, full, term))
+    results = tuple(t.detach() for t in ops.path_attention(*inputs, False, 0.2, full, term))
     grad, grad_alpha = (torch.randn_like(t).requires_grad_() for t in results[:2])
     torch.library.opcheck(
         ops.path_attention_backward.default,
-        (grad, grad_alpha if full else None, *inputs, *results, False, 0.2, full),
+        (grad, grad_alpha if full else None, *inputs, *results, False, 0.2, full, term),
     )
 
 
@@ -307,6 +335,7 @@ def test_one_hop_takes_an_edge_index():
         ({"target": torch.ones(4, 3)}, r"`target` must be \[N, H\] = \[4, 2\]"),
         ({"target": torch.ones(4, 2, device="meta")}, "`target` must have the type and device of `h`.*on meta"),
         ({"weight": torch.ones(3, 2)}, r"`weight` must be \[P, H\] = \[2, 2\]"),
+        ({"term": torch.ones(3, 2)}, r"`term` must be \[P, H\] = \[2, 2\]"),
         ({"pool": "sum"}, r"`pool` must be 'max' or 'mean' \(got 'sum'\)"),
     ],
 )

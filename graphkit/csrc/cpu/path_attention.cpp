@@ -29,19 +29,19 @@ void forward(const PathShapes& s, PathPass<T> a, Tensor& out, Tensor& alpha, Ten
 // `norms` [2, N, H] has every node's largest score, and one divided by the sum of exponentials relative to that.
 std::tuple<Tensor, Tensor, Tensor> path_attention(const Tensor& h, const Tensor& att, const Tensor& target,
                                                   const std::optional<Tensor>& weight, const Tensor& ptr,
-                                                  const Tensor& paths, bool mean, double slope, bool attention) {
-  const PathShapes s = check_path_attention(h, att, target, weight, ptr, paths);
+                                                  const Tensor& paths, bool mean, double slope, bool attention,
+                                                  const std::optional<Tensor>& term) {
+  const PathShapes s = check_path_attention(h, att, target, weight, term, ptr, paths);
   const Tensor x = with_width(h, s.padded), vectors = with_width(att, s.padded);
   const Tensor own = torch::stable::contiguous(target);
-  std::optional<Tensor> factor;
-  if (weight.has_value()) factor = torch::stable::contiguous(*weight);
+  const std::optional<Tensor> factor = contiguous(weight), terms = contiguous(term);
   Tensor out = empty_result(x, {s.nodes, s.heads, s.padded});
   Tensor alpha = empty_result(x, {attention ? s.paths : 0, s.heads});
   Tensor norms = empty_result(x, {2, s.nodes, s.heads});
   if (x.scalar_type() == ScalarType::Float) {
-    forward<float>(s, path_pass<float>(s, x, vectors, own, factor, ptr, paths, mean, slope), out, alpha, norms);
+    forward<float>(s, path_pass<float>(s, x, vectors, own, factor, terms, ptr, paths, mean, slope), out, alpha, norms);
   } else {
-    forward<double>(s, path_pass<double>(s, x, vectors, own, factor, ptr, paths, mean, slope), out, alpha, norms);
+    forward<double>(s, path_pass<double>(s, x, vectors, own, factor, terms, ptr, paths, mean, slope), out, alpha, norms);
   }
   return {with_width(out, s.width), alpha, norms};
 }
@@ -56,6 +56,10 @@ void copy_rows(const T* from, int64_t width, T* to, int64_t new_width, int64_t r
 }
 
 }  // namespace
+
+std::optional<Tensor> contiguous(const std::optional<Tensor>& x) {
+  return x.has_value() ? std::optional<Tensor>(torch::stable::contiguous(*x)) : std::nullopt;
+}
 
 Tensor with_width(const Tensor& x, int64_t width) {
   const Tensor from = torch::stable::contiguous(x);
@@ -85,7 +89,8 @@ void check_sizes(const char* name, const Tensor& x, const Tensor& like, std::ini
 }
 
 PathShapes check_path_attention(const Tensor& h, const Tensor& att, const Tensor& target,
-                                const std::optional<Tensor>& weight, const Tensor& ptr, const Tensor& paths) {
+                                const std::optional<Tensor>& weight, const std::optional<Tensor>& term,
+                                const Tensor& ptr, const Tensor& paths) {
   STD_TORCH_CHECK(
       h.is_cpu() && (h.scalar_type() == ScalarType::Float || h.scalar_type() == ScalarType::Double) && h.dim() == 3,
       "`h` must be float32 or float64 [N, H, D] on the CPU");
@@ -94,6 +99,7 @@ PathShapes check_path_attention(const Tensor& h, const Tensor& att, const Tensor
   check_sizes("att", att, h, {s.heads, s.width});
   check_sizes("target", target, h, {s.nodes, s.heads});
   if (weight.has_value()) check_sizes("weight", *weight, h, {s.paths, s.heads});
+  if (term.has_value()) check_sizes("term", *term, h, {s.paths, s.heads});
   return s;
 }
 
@@ -102,7 +108,7 @@ PathShapes check_path_attention(const Tensor& h, const Tensor& att, const Tensor
 STABLE_TORCH_LIBRARY_FRAGMENT(graphkit, m) {
   m.def(
       "path_attention(Tensor h, Tensor att, Tensor target, Tensor? weight, Tensor ptr, Tensor paths, bool mean, "
-      "float slope, bool attention) -> (Tensor, Tensor, Tensor)");
+      "float slope, bool attention, Tensor? term=None) -> (Tensor, Tensor, Tensor)");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(graphkit, CPU, m) { m.impl("path_attention", TORCH_BOX(&graphkit::path_attention)); }

@@ -15,18 +15,21 @@ struct PathShapes {
 
 // Validates the arguments of both passes.
 PathShapes check_path_attention(const Tensor& h, const Tensor& att, const Tensor& target,
-                                const std::optional<Tensor>& weight, const Tensor& ptr, const Tensor& paths);
+                                const std::optional<Tensor>& weight, const std::optional<Tensor>& term,
+                                const Tensor& ptr, const Tensor& paths);
 
 // Raises unless `x` is contiguous, of the type and device of `like`, and has the sizes.
 void check_sizes(const char* name, const Tensor& x, const Tensor& like, std::initializer_list<int64_t> sizes);
+
+std::optional<Tensor> contiguous(const std::optional<Tensor>& x);
 
 // `x` [..., D] with rows made longer by zeros, or cut to their old length again; `x` itself, contiguous, if they fit.
 Tensor with_width(const Tensor& x, int64_t width);
 
 template <class T>
 PathPass<T> path_pass(const PathShapes& s, const Tensor& h, const Tensor& att, const Tensor& target,
-                      const std::optional<Tensor>& weight, const Tensor& ptr, const Tensor& paths, bool mean,
-                      double slope) {
+                      const std::optional<Tensor>& weight, const std::optional<Tensor>& term, const Tensor& ptr,
+                      const Tensor& paths, bool mean, double slope) {
   PathPass<T> a{};
   a.ptr = ptr.const_data_ptr<int64_t>();
   a.paths = paths.const_data_ptr<int32_t>();
@@ -39,6 +42,7 @@ PathPass<T> path_pass(const PathShapes& s, const Tensor& h, const Tensor& att, c
   a.att = att.const_data_ptr<T>();
   a.target = target.const_data_ptr<T>();
   a.weight = weight.has_value() ? weight->const_data_ptr<T>() : nullptr;
+  a.term = term.has_value() ? term->const_data_ptr<T>() : nullptr;
   a.slope = T(slope);
   a.mean = mean;
   return a;

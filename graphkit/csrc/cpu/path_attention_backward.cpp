@@ -92,7 +92,7 @@ void backward(const PathShapes& s, PathPass<T> a, const T* alpha, Tensor& grad_h
 
 template <class T>
 void point(PathPass<T>& a, const Tensor& grad, const std::optional<Tensor>& grad_alpha, const Tensor& out,
-           const Tensor& norms, Tensor& grad_target, Tensor& grad_weight, bool weight_grad) {
+           const Tensor& norms, Tensor& grad_target, Tensor& grad_weight, bool weight_grad, Tensor& grad_term) {
   a.grad = grad.const_data_ptr<T>();
   a.grad_alpha = grad_alpha.has_value() ? grad_alpha->const_data_ptr<T>() : nullptr;
   a.out = const_cast<T*>(out.const_data_ptr<T>());
@@ -100,23 +100,24 @@ void point(PathPass<T>& a, const Tensor& grad, const std::optional<Tensor>& grad
   a.inverse = a.highest + norms.size(1) * norms.size(2);
   a.grad_target = grad_target.mutable_data_ptr<T>();
   a.grad_weight = weight_grad ? grad_weight.mutable_data_ptr<T>() : nullptr;
+  a.grad_term = a.term != nullptr ? grad_term.mutable_data_ptr<T>() : nullptr;
 }
 
-std::tuple<Tensor, Tensor, Tensor, Tensor> path_attention_backward(
+std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> path_attention_backward(
     const Tensor& grad, const std::optional<Tensor>& grad_alpha, const Tensor& h, const Tensor& att,
     const Tensor& target, const std::optional<Tensor>& weight, const Tensor& ptr, const Tensor& paths,
-    const Tensor& out, const Tensor& alpha, const Tensor& norms, bool mean, double slope, bool weight_grad) {
-  const PathShapes s = check_path_attention(h, att, target, weight, ptr, paths);
+    const Tensor& out, const Tensor& alpha, const Tensor& norms, bool mean, double slope, bool weight_grad,
+    const std::optional<Tensor>& term) {
+  const PathShapes s = check_path_attention(h, att, target, weight, term, ptr, paths);
   check_sizes("grad", grad, h, {s.nodes, s.heads, s.width});
   check_sizes("out", out, h, {s.nodes, s.heads, s.width});
   check_sizes("norms", norms, h, {2, s.nodes, s.heads});
-  std::optional<Tensor> factor, by_alpha;
+  const std::optional<Tensor> factor = contiguous(weight), terms = contiguous(term),
+                              by_alpha = contiguous(grad_alpha);
   const Tensor attention = torch::stable::contiguous(alpha);
-  if (weight.has_value()) factor = torch::stable::contiguous(*weight);
   if (grad_alpha.has_value()) {
     check_sizes("grad_alpha", *grad_alpha, h, {s.paths, s.heads});
     check_sizes("alpha", alpha, h, {s.paths, s.heads});
-    by_alpha = torch::stable::contiguous(*grad_alpha);
   }
   const Tensor x = with_width(h, s.padded), vectors = with_width(att, s.padded), g = with_width(grad, s.padded);
   const Tensor y = with_width(out, s.padded);
@@ -126,16 +127,17 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> path_attention_backward(
   Tensor grad_target = empty_result(x, {s.nodes, s.heads});
   const bool wanted = weight_grad && weight.has_value();
   Tensor grad_weight = empty_result(x, {wanted ? s.paths : 0, s.heads});
+  Tensor grad_term = empty_result(x, {term.has_value() ? s.paths : 0, s.heads});
   if (x.scalar_type() == ScalarType::Float) {
-    auto a = path_pass<float>(s, x, vectors, own, factor, ptr, paths, mean, slope);
-    point<float>(a, g, by_alpha, y, z, grad_target, grad_weight, wanted);
+    auto a = path_pass<float>(s, x, vectors, own, factor, terms, ptr, paths, mean, slope);
+    point<float>(a, g, by_alpha, y, z, grad_target, grad_weight, wanted, grad_term);
     backward<float>(s, a, attention.const_data_ptr<float>(), grad_h, grad_att);
   } else {
-    auto a = path_pass<double>(s, x, vectors, own, factor, ptr, paths, mean, slope);
-    point<double>(a, g, by_alpha, y, z, grad_target, grad_weight, wanted);
+    auto a = path_pass<double>(s, x, vectors, own, factor, terms, ptr, paths, mean, slope);
+    point<double>(a, g, by_alpha, y, z, grad_target, grad_weight, wanted, grad_term);
     backward<double>(s, a, attention.const_data_ptr<double>(), grad_h, grad_att);
   }
-  return {with_width(grad_h, s.width), with_width(grad_att, s.width), grad_target, grad_weight};
+  return {with_width(grad_h, s.width), with_width(grad_att, s.width), grad_target, grad_weight, grad_term};
 }
 
 }  // namespace
@@ -144,8 +146,8 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> path_attention_backward(
 STABLE_TORCH_LIBRARY_FRAGMENT(graphkit, m) {
   m.def(
       "path_attention_backward(Tensor grad, Tensor? grad_alpha, Tensor h, Tensor att, Tensor target, Tensor? weight, "
-      "Tensor ptr, Tensor paths, Tensor out, Tensor alpha, Tensor norms, bool mean, float slope, bool weight_grad) "
-      "-> (Tensor, Tensor, Tensor, Tensor)");
+      "Tensor ptr, Tensor paths, Tensor out, Tensor alpha, Tensor norms, bool mean, float slope, bool weight_grad, "
+      "Tensor? term=None) -> (Tensor, Tensor, Tensor, Tensor, Tensor)");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(graphkit, CPU, m) {

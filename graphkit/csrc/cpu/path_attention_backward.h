@@ -5,7 +5,7 @@
 //   u_p = G_i . phi_p                          the gradient of w_p is alpha_p u_p
 //   z_p = f alpha_p (w_p u_p + A_p - delta_i)  where delta_i = sum of alpha_q (w_q u_q + A_q) = G_i . out_i + sum of
 //                                              alpha_q A_q, so that one pass is enough
-//   gradient of t_i = sum of z_p, of a = sum of z_p phi_p, of phi_p = alpha_p w_p G_i + z_p a
+//   gradient of the path's term = z_p, of t_i = sum of z_p, of a = sum of z_p phi_p, of phi_p = alpha_p w_p G_i + z_p a
 //
 // The gradient of the features of a node is the sum over all paths through it, in order: several threads must have
 // different heads or separate sums.
@@ -42,6 +42,9 @@ struct PathBackward {
           grad_target += pulls<T, W, G, NV>(a, i, k, begin, end, share + j * HB, pull + j * HB, slope + j * HB);
         }
         store<T, HB>(a.grad_target + at, grad_target);
+        for (int64_t e = begin; a.grad_term != nullptr && e < end; ++e) {
+          store<T, HB>(a.grad_term + a.place[e] * a.heads + k, load<T, HB>(pull + (e - w.begin) * HB));
+        }
         for (int64_t v = 0; v < size / W; v += B::at_once) {
           scatter<T, W, G, NV>(a, begin, end, column + v * W, a.grad + at * a.width + v * W, phi + j, v * W,
                                share + j * HB, pull + j * HB, grad_att + v * W);
@@ -75,7 +78,8 @@ struct PathBackward {
         }
       }
       Sums f;
-      store<T, HB>(share + j * HB, rectify(B::sums(by_att) + own, a.slope, f) - highest);
+      const Sums given = a.term == nullptr ? own : own + load<T, HB>(a.term + a.place[e] * a.heads + k);
+      store<T, HB>(share + j * HB, rectify(B::sums(by_att) + given, a.slope, f) - highest);
       store<T, HB>(slope + j * HB, f);
       store<T, HB>(pull + j * HB, B::sums(by_grad));
     }

@@ -88,7 +88,8 @@ struct PathForward {
         }
       }
       Sums slope;
-      const Sums s = rectify(B::sums(product) + own, a.slope, slope);
+      const Sums given = a.term == nullptr ? own : own + load<T, B::heads>(a.term + a.place[e] * a.heads + k);
+      const Sums s = rectify(B::sums(product) + given, a.slope, slope);
       if (a.alpha != nullptr && is_part) store<T, B::heads>(a.alpha + a.place[e] * a.heads + k, s);
       store<T, B::heads>(score + j * B::heads, s);
       highest = s > highest ? s : highest;

@@ -34,6 +34,7 @@ struct PathPass {
   const T* att;            // [H, D]
   const T* target;         // [N, H]
   const T* weight;         // [P, H], or null
+  const T* term;           // [P, H] of the score, or null
   T slope;
   bool mean;
   T* highest;              // [N, H] a node's largest score
@@ -49,6 +50,7 @@ struct PathPass {
   double* grad_att;        // [H, D], summed up
   T* grad_target;          // [N, H]
   T* grad_weight;          // [P, H], or null
+  T* grad_term;            // [P, H], or null
   Interrupt interrupt;
 };
 

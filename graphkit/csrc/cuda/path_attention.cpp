@@ -21,7 +21,7 @@ void check_sizes(const char* name, const Tensor& x, int type, std::initializer_l
 
 // Validates the arguments of both passes.
 Paths check(int type, const Tensor& h, const Tensor& att, const Tensor& target, const OptionalTensor& weight,
-            const Tensor& ptr, const Tensor& paths, bool mean, double slope) {
+            const OptionalTensor& term, const Tensor& ptr, const Tensor& paths, bool mean, double slope) {
   STD_TORCH_CHECK(h.dim() == 3, "`h` must be [N, H, D]");
   STD_TORCH_CHECK(is_on_device(paths) && paths.scalar_type() == ScalarType::Int && paths.dim() == 2 &&
                       paths.is_contiguous() && paths.size(0) >= 2,
@@ -40,6 +40,7 @@ Paths check(int type, const Tensor& h, const Tensor& att, const Tensor& target, 
   check_sizes("att", att, type, {p.heads, p.width});
   check_sizes("target", target, type, {p.nodes_count, p.heads});
   if (weight.has_value()) check_sizes("weight", *weight, type, {p.count, p.heads});
+  if (term.has_value()) check_sizes("term", *term, type, {p.count, p.heads});
   return p;
 }
 
@@ -52,16 +53,16 @@ const void* address(const OptionalTensor& x) { return x.has_value() ? x->const_d
 // `norms` [2, N, H], in the type of sums, has every node's largest score, and one divided by the sum of exponentials.
 std::tuple<Tensor, Tensor, Tensor> path_attention(const Tensor& h, const Tensor& att, const Tensor& target,
                                                   const OptionalTensor& weight, const Tensor& ptr, const Tensor& paths,
-                                                  bool mean, double slope, bool attention) {
+                                                  bool mean, double slope, bool attention, const OptionalTensor& term) {
   const int type = number_type(h, "h");
   const ScalarType wide = sum_type(type);
-  const Paths p = check(type, h, att, target, weight, ptr, paths, mean, slope);
+  const Paths p = check(type, h, att, target, weight, term, ptr, paths, mean, slope);
   const OnDeviceOf on(h);
   const Indices nodes{nullptr, p.nodes, p.hops * p.count, p.nodes_count}, places{nullptr, p.place, p.count, p.count};
   const Groups groups = check_groups(ptr, p.count, kLongestGroup, on, &nodes, &places);
   const Tensor x = torch::stable::contiguous(h), vectors = torch::stable::contiguous(att);
   const Tensor terms = torch::stable::contiguous(target);
-  const OptionalTensor factor = contiguous(weight);
+  const OptionalTensor factor = contiguous(weight), path_terms = contiguous(term);
 
   Tensor out = torch::stable::new_empty(x, x.sizes());
   Tensor alpha = torch::stable::new_empty(x, {attention ? p.count : 0, p.heads});
@@ -70,7 +71,8 @@ std::tuple<Tensor, Tensor, Tensor> path_attention(const Tensor& h, const Tensor&
   Tensor score = torch::stable::new_empty(x, {p.count, p.heads}, wide);
   raise_if(graphkit_path_owners(&groups, own.mutable_data_ptr<int32_t>(), on.stream()));
   raise_if(graphkit_path_scores(type, &p, own.const_data_ptr<int32_t>(), x.const_data_ptr(), vectors.const_data_ptr(),
-                                terms.const_data_ptr(), nullptr, score.mutable_data_ptr(), nullptr, on.stream()));
+                                terms.const_data_ptr(), address(path_terms), nullptr, score.mutable_data_ptr(), nullptr,
+                                on.stream()));
   Tensor part_max = make_parts(x, groups, p.heads, wide), part_sum = make_parts(x, groups, p.heads, wide);
   raise_if(graphkit_path_softmax(type, &p, &groups, score.mutable_data_ptr(), address(factor),
                                  attention ? alpha.mutable_data_ptr() : nullptr, norms.mutable_data_ptr(),
@@ -83,13 +85,14 @@ std::tuple<Tensor, Tensor, Tensor> path_attention(const Tensor& h, const Tensor&
 
 // Takes the arguments of path_attention_backward, the paths through each node (`node_ptr` [N + 1], and the path and its
 // step, [L * P] each), and `all` [2], the first and last offset of the paths.
-std::tuple<Tensor, Tensor, Tensor, Tensor> path_attention_gradients(
+std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> path_attention_gradients(
     const Tensor& grad, const OptionalTensor& grad_alpha, const Tensor& h, const Tensor& att, const Tensor& target,
     const OptionalTensor& weight, const Tensor& ptr, const Tensor& paths, const Tensor& norms, const Tensor& node_ptr,
-    const Tensor& path_of, const Tensor& step_of, const Tensor& all, bool mean, double slope, bool weight_grad) {
+    const Tensor& path_of, const Tensor& step_of, const Tensor& all, bool mean, double slope, bool weight_grad,
+    const OptionalTensor& term) {
   const int type = number_type(h, "h");
   const ScalarType wide = sum_type(type);
-  const Paths p = check(type, h, att, target, weight, ptr, paths, mean, slope);
+  const Paths p = check(type, h, att, target, weight, term, ptr, paths, mean, slope);
   const int64_t row = p.heads * p.width, through = p.hops * p.count;
   check_sizes("grad", grad, type, {p.nodes_count, p.heads, p.width});
   check_sizes("norms", norms, type == kFloat64 ? kFloat64 : kFloat32, {2, p.nodes_count, p.heads});
@@ -108,22 +111,25 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> path_attention_gradients(
   const Tensor x = torch::stable::contiguous(h), vectors = torch::stable::contiguous(att);
   const Tensor terms = torch::stable::contiguous(target), g = torch::stable::contiguous(grad);
   const Tensor z = torch::stable::contiguous(norms);
-  const OptionalTensor factor = contiguous(weight), by_alpha = contiguous(grad_alpha);
+  const OptionalTensor factor = contiguous(weight), by_alpha = contiguous(grad_alpha),
+                       path_terms = contiguous(term);
 
   Tensor own = torch::stable::new_empty(paths, {p.count});
   Tensor score = torch::stable::new_empty(x, {p.count, p.heads}, wide);
   Tensor pull = torch::stable::new_empty(x, {p.count, p.heads}, wide);
   raise_if(graphkit_path_owners(&groups, own.mutable_data_ptr<int32_t>(), on.stream()));
   raise_if(graphkit_path_scores(type, &p, own.const_data_ptr<int32_t>(), x.const_data_ptr(), vectors.const_data_ptr(),
-                                terms.const_data_ptr(), g.const_data_ptr(), score.mutable_data_ptr(),
+                                terms.const_data_ptr(), address(path_terms), g.const_data_ptr(), score.mutable_data_ptr(),
                                 pull.mutable_data_ptr(), on.stream()));
 
   const bool wanted = weight_grad && weight.has_value();
   Tensor grad_weight = torch::stable::new_empty(x, {wanted ? p.count : 0, p.heads});
+  Tensor grad_term = torch::stable::new_empty(x, {term.has_value() ? p.count : 0, p.heads});
   Tensor head_parts = make_parts(x, groups, p.heads, wide);
   raise_if(graphkit_path_softmax_backward(type, &p, &groups, score.mutable_data_ptr(), pull.mutable_data_ptr(),
                                           address(factor), address(by_alpha), z.const_data_ptr(),
                                           wanted ? grad_weight.mutable_data_ptr() : nullptr,
+                                          term.has_value() ? grad_term.mutable_data_ptr() : nullptr,
                                           head_parts.mutable_data_ptr(), on.stream()));
 
   Tensor grad_target = torch::stable::new_empty(x, {p.nodes_count, p.heads}, wide);
@@ -140,7 +146,8 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> path_attention_gradients(
                                   pull.const_data_ptr(), grad_h.mutable_data_ptr(), parts.mutable_data_ptr(),
                                   on.stream()));
   const ScalarType narrow = x.scalar_type();
-  return {grad_h, grad_att, narrow == wide ? grad_target : torch::stable::to(grad_target, narrow), grad_weight};
+  return {grad_h, grad_att, narrow == wide ? grad_target : torch::stable::to(grad_target, narrow), grad_weight,
+          grad_term};
 }
 
 }  // namespace
@@ -150,7 +157,7 @@ STABLE_TORCH_LIBRARY_FRAGMENT(graphkit, m) {
   m.def(
       "path_attention_gradients(Tensor grad, Tensor? grad_alpha, Tensor h, Tensor att, Tensor target, Tensor? weight, "
       "Tensor ptr, Tensor paths, Tensor norms, Tensor node_ptr, Tensor path_of, Tensor step_of, Tensor all, bool mean, "
-      "float slope, bool weight_grad) -> (Tensor, Tensor, Tensor, Tensor)");
+      "float slope, bool weight_grad, Tensor? term=None) -> (Tensor, Tensor, Tensor, Tensor, Tensor)");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(graphkit, GRAPHKIT_DEVICE, m) {

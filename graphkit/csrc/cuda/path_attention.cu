@@ -5,6 +5,7 @@
 // and A that of the attention,
 //
 //   forward    alpha_p = softmax over p of LeakyReLU(a . phi_p + t_i)       out_i = sum of alpha_p w_p phi_p
+//              with the path's own term u'_p, if any, beside t_i
 //   backward   u_p = G_i . phi_p              delta_i = sum of alpha_p (w_p u_p + A_p)
 //              z_p = f alpha_p (w_p u_p + A_p - delta_i)       gradient of w_p = alpha_p u_p
 //              gradient of t_i = sum of z_p, of a = sum of z_p phi_p, of phi_p = alpha_p w_p G_i + z_p a
@@ -69,8 +70,8 @@ __global__ void __launch_bounds__(kThreads) find_owners(Groups g, int32_t* own, 
 // A group of lanes processes a path and a head; consecutive groups process the heads of a path.
 template <class T, int V>
 __global__ void __launch_bounds__(kThreads)
-    score_paths(Pooling<T> pooling, const int32_t* own, const T* att, const T* target, const T* grad, int64_t heads,
-                int64_t width, Wide<T>* score, Wide<T>* pull, int team) {
+    score_paths(Pooling<T> pooling, const int32_t* own, const int32_t* place, const T* att, const T* target,
+                const T* term, const T* grad, int64_t heads, int64_t width, Wide<T>* score, Wide<T>* pull, int team) {
   using W = Wide<T>;
   const int64_t thread = int64_t(blockIdx.x) * kThreads + threadIdx.x;
   const int64_t at = thread / team, path = at / heads, k = at % heads, x = thread % team;
@@ -92,6 +93,7 @@ __global__ void __launch_bounds__(kThreads)
   }
   if (!exists || x != 0) return;
   score[at] = by_att + widen(target[node * heads + k]);
+  if (term != nullptr) score[at] += widen(term[clamp_place(place[path], path, pooling.count) * heads + k]);
   if (pull != nullptr) pull[at] = by_grad;
 }
 
@@ -158,6 +160,7 @@ struct AttentionGradient {
   const T* grad_alpha;  // or null
   const W* norms;
   T* grad_weight;       // or null
+  T* grad_term;         // or null
   W* parts;
   int64_t groups, count, heads;
   W slope;
@@ -198,6 +201,7 @@ struct AttentionGradient {
       pull[at] = f * a * (gradient(path, k + v) - state.sum[v]);
       score[at] = weight == nullptr ? a : a * widen(weight[given(path, k + v)]);
       if (grad_weight != nullptr) narrow(a * u, grad_weight[given(path, k + v)]);
+      if (grad_term != nullptr) narrow(pull[at], grad_term[given(path, k + v)]);
     }
   }
 };
@@ -273,12 +277,13 @@ const char* run_rows(const Paths& p, const Groups& g, const Op& op, void* stream
 
 template <class T>
 const char* score_paths(const Paths& p, const int32_t* own, const void* h, const void* att, const void* target,
-                        const void* grad, void* score, void* pull, void* stream) {
+                        const void* term, const void* grad, void* score, void* pull, void* stream) {
   const auto start = [&](auto* kernel, int vector) {
     const int team = power_of_two(divide_up(p.width, vector), kLanes);
     return launch(kernel, divide_up(p.count * p.heads, kThreads / team), 1, kThreads, stream, pooling<T>(p, h), own,
-                  static_cast<const T*>(att), static_cast<const T*>(target), static_cast<const T*>(grad), p.heads,
-                  p.width, static_cast<Wide<T>*>(score), static_cast<Wide<T>*>(pull), team);
+                  p.place, static_cast<const T*>(att), static_cast<const T*>(target), static_cast<const T*>(term),
+                  static_cast<const T*>(grad), p.heads, p.width, static_cast<Wide<T>*>(score),
+                  static_cast<Wide<T>*>(pull), team);
   };
   constexpr int V = kWidest<T>;
   return is_packed<T>(p.width, h, att, grad) ? start(score_paths<T, V>, V) : start(score_paths<T, 1>, 1);
@@ -297,10 +302,11 @@ const char* graphkit_path_owners(const Groups* groups, int32_t* own, void* strea
 }
 
 const char* graphkit_path_scores(int type, const Paths* paths, const int32_t* own, const void* h, const void* att,
-                                 const void* target, const void* grad, void* score, void* pull, void* stream) {
+                                 const void* target, const void* term, const void* grad, void* score, void* pull,
+                                 void* stream) {
   if (paths->count == 0 || paths->heads == 0 || paths->nodes_count == 0) return nullptr;
   return with_type(type, [&](auto zero) {
-    return score_paths<decltype(zero)>(*paths, own, h, att, target, grad, score, pull, stream);
+    return score_paths<decltype(zero)>(*paths, own, h, att, target, term, grad, score, pull, stream);
   });
 }
 
@@ -336,7 +342,7 @@ const char* graphkit_path_sums(int type, const Paths* paths, const Groups* group
 
 const char* graphkit_path_softmax_backward(int type, const Paths* paths, const Groups* groups, void* score, void* pull,
                                            const void* weight, const void* grad_alpha, const void* norms,
-                                           void* grad_weight, void* parts, void* stream) {
+                                           void* grad_weight, void* grad_term, void* parts, void* stream) {
   return with_type(type, [&](auto zero) {
     using T = decltype(zero);
     using W = Wide<T>;
@@ -347,6 +353,7 @@ const char* graphkit_path_softmax_backward(int type, const Paths* paths, const G
                                   static_cast<const T*>(grad_alpha),
                                   static_cast<const W*>(norms),
                                   static_cast<T*>(grad_weight),
+                                  static_cast<T*>(grad_term),
                                   static_cast<W*>(parts),
                                   groups->count,
                                   paths->count,

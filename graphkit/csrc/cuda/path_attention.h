@@ -21,10 +21,11 @@ extern "C" {
 // own[p] = the node that path p ends at. The groups are those of the paths by that node.
 const char* graphkit_path_owners(const Groups* groups, int32_t* own, void* stream);
 
-// score[p, k] = a . phi_p + t, before the LeakyReLU; and, if there is a `grad` [N, H, D] of the result, pull[p, k] =
+// score[p, k] = a . phi_p + t + term[p, k] (in input order, or null), before the LeakyReLU; and, if there is a `grad` [N, H, D] of the result, pull[p, k] =
 // grad_i . phi_p. Both [P, H] in the type of sums.
 const char* graphkit_path_scores(int type, const Paths* paths, const int32_t* own, const void* h, const void* att,
-                                 const void* target, const void* grad, void* score, void* pull, void* stream);
+                                 const void* target, const void* term, const void* grad, void* score, void* pull,
+                                 void* stream);
 
 // Softmax over the paths of each node: replaces `score` by attention times weight, writes `alpha` [P, H] in input order
 // if it is not null, and the largest score and the inverse sum of exponentials to `norms` [2, N, H]. The parts are room
@@ -38,11 +39,11 @@ const char* graphkit_path_sums(int type, const Paths* paths, const Groups* group
                                void* out, void* parts, void* stream);
 
 // Backward pass of the softmax: replaces `score` by attention times weight, and `pull` by the gradient of the score
-// before the LeakyReLU; writes the gradient of the weight, in input order, if it is not null. `parts` is room for
-// [slots, H].
+// before the LeakyReLU; writes the gradients of the weight and of the term, in input order, if they are not null.
+// `parts` is room for [slots, H].
 const char* graphkit_path_softmax_backward(int type, const Paths* paths, const Groups* groups, void* score, void* pull,
                                            const void* weight, const void* grad_alpha, const void* norms,
-                                           void* grad_weight, void* parts, void* stream);
+                                           void* grad_weight, void* grad_term, void* parts, void* stream);
 
 // grad_h[v] = sum over the paths through v, grouped by v, with the path and its step for each. `parts` is room for
 // [slots, H, D].

@@ -51,27 +51,35 @@ class Passes:
         return unset(self.count, self.h.size(1), dtype=self.wide)
 
     def forward(
-        self, att: Tensor, target: Tensor, weight: Tensor | None, shifted: bool = False
+        self, att: Tensor, target: Tensor, weight: Tensor | None, term: Tensor | None = None, shifted: bool = False
     ) -> tuple[Tensor, Tensor, Tensor]:
         (nodes, heads, width), score = self.h.shape, self.per_path()
         h = Shifted(self.h) if shifted else self.h
         alpha, out = unset(self.count, heads, dtype=self.h.dtype), unset(*self.h.shape, dtype=self.h.dtype)
         norms = unset(2, nodes, heads, dtype=self.wide)
         call = (self.type, self.table())
-        self.gpu("graphkit_path_scores", *call, self.own, h, att, target, None, score, None, None)
+        self.gpu("graphkit_path_scores", *call, self.own, h, att, target, term, None, score, None, None)
         parts = [self.parts(self.count, heads) for _ in range(2)]
         self.gpu("graphkit_path_softmax", *call, self.groups, score, weight, alpha, norms, *parts, None)
         self.gpu("graphkit_path_sums", *call, self.groups, h, score, out, self.parts(self.count, heads * width), None)
         return out, alpha, norms
 
     def backward(
-        self, grad: Tensor, grad_alpha: Tensor, att: Tensor, target: Tensor, weight: Tensor | None, norms: Tensor
+        self,
+        grad: Tensor,
+        grad_alpha: Tensor,
+        att: Tensor,
+        target: Tensor,
+        weight: Tensor | None,
+        term: Tensor | None,
+        norms: Tensor,
     ) -> list[Tensor]:
         (nodes, heads, width), dtype = self.h.shape, self.h.dtype
         score, pull, call = self.per_path(), self.per_path(), (self.type, self.table())
-        self.gpu("graphkit_path_scores", *call, self.own, self.h, att, target, grad, score, pull, None)
+        self.gpu("graphkit_path_scores", *call, self.own, self.h, att, target, term, grad, score, pull, None)
         grad_weight = None if weight is None else unset(self.count, heads, dtype=dtype)
-        rest = (weight, grad_alpha, norms, grad_weight, self.parts(self.count, heads), None)
+        grad_term = None if term is None else unset(self.count, heads, dtype=dtype)
+        rest = (weight, grad_alpha, norms, grad_weight, grad_term, self.parts(self.count, heads), None)
         self.gpu("graphkit_path_softmax_backward", *call, self.groups, score, pull, *rest)
         grad_target = unset(nodes, heads, dtype=self.wide)
         kind = Int(NUMBERS[self.wide])
@@ -87,21 +95,21 @@ class Passes:
         grad_h = unset(*self.h.shape, dtype=dtype)
         rest = (self.own, self.h, att, grad, score, pull, grad_h, self.parts(self.hops * self.count, row), None)
         self.gpu("graphkit_path_features", *call, through, *where, *rest)
-        return [grad_h, grad_att, grad_target, *([] if grad_weight is None else [grad_weight])]
+        return [grad_h, grad_att, grad_target, *(t for t in (grad_weight, grad_term) if t is not None)]
 
 
 def make(
     nodes: int, paths: int, hops: int, heads: int, width: int, dtype: torch.dtype
 ) -> tuple[list[Tensor], Tensor, list[Tensor]]:
-    """Features (with ties), attention vectors, terms, a weight; paths in no order; gradients of both results."""
+    """Features (with ties), attention vectors, terms, a weight, terms of paths, paths, both gradients."""
     generator = torch.Generator().manual_seed(nodes + paths + hops + heads + width)
-    shapes = [(nodes, heads, width), (heads, width), (nodes, heads), (paths, heads)]
+    shapes = [(nodes, heads, width), (heads, width), (nodes, heads), (paths, heads), (paths, heads)]
     shapes += [(nodes, heads, width), (paths, heads)]
     tensors = [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in shapes]
     tensors[0] = torch.where(tensors[0] > 1, tensors[0].new_ones(()), tensors[0])
     tensors[1] /= max(1, width) ** 0.5
     tensors = [t.to(dtype) for t in tensors]
-    return tensors[:4], torch.randint(max(nodes, 1), (hops + 1, paths), generator=generator), tensors[4:]
+    return tensors[:5], torch.randint(max(nodes, 1), (hops + 1, paths), generator=generator), tensors[5:]
 
 
 @pytest.mark.parametrize("size, dtype, pool", CASES)
@@ -109,7 +117,7 @@ def test_forward_and_gradients_equal_the_reference(gpu: Emulator, size: tuple, d
     tensors, path_index, grads = make(*size[:-1], dtype)
     passes = Passes(gpu, tensors[0], group_paths(path_index, size[0]), size[-1], pool == "mean")
     exact = [t.double().requires_grad_() for t in tensors]
-    expected = path_attention_reference(exact[0], path_index, *exact[1:], pool, SLOPE)
+    expected = path_attention_reference(exact[0], path_index, *exact[1:4], pool, SLOPE, exact[4])
     out, alpha, norms = passes.forward(*tensors[1:])
     assert_close(out, expected[0].detach())
     assert_close(alpha, expected[1].detach())
@@ -125,10 +133,10 @@ def test_without_a_weight_and_memory_that_is_not_aligned(gpu: Emulator) -> None:
     exact = [t.double().requires_grad_() for t in tensors[:3]]
     expected = path_attention_reference(exact[0], path_index, *exact[1:], None, "max", SLOPE)
     for shifted in (False, True):
-        out, alpha, norms = passes.forward(*tensors[1:3], None, shifted)
+        out, alpha, norms = passes.forward(*tensors[1:3], None, shifted=shifted)
         assert_close(out, expected[0].detach())
         assert_close(alpha, expected[1].detach())
-    param_grads = passes.backward(*grads, *tensors[1:3], None, norms)
+    param_grads = passes.backward(*grads, *tensors[1:3], None, None, norms)
     for ours, reference in zip(
         param_grads, torch.autograd.grad(expected, exact, [g.double() for g in grads]), strict=True
     ):
@@ -136,7 +144,7 @@ def test_without_a_weight_and_memory_that_is_not_aligned(gpu: Emulator) -> None:
 
 
 def test_nan_stays_visible(gpu: Emulator) -> None:
-    (h, att, target, _), path_index, _ = make(8, 30, 3, 2, 4, torch.float32)
+    (h, att, target, *_), path_index, _ = make(8, 30, 3, 2, 4, torch.float32)
     h[5, 1, 2] = torch.nan
     for mean in (False, True):
         out, _, _ = Passes(gpu, h, group_paths(path_index, 8), 256, mean).forward(att, target, None)
@@ -148,16 +156,16 @@ def test_nan_stays_visible(gpu: Emulator) -> None:
 def test_nothing_is_read_outside_whatever_the_paths_are(gpu: Emulator) -> None:
     """The sanitizer would end the process. What comes out does not matter; all else is unharmed."""
     far = 2**31 - 1
-    (h, att, target, weight), sound, grads = make(4, 9, 2, 2, 4, torch.float32)
-    inputs = (h, att, target, weight, *grads)
+    (h, att, target, weight, term), sound, grads = make(4, 9, 2, 2, 4, torch.float32)
+    inputs = (h, att, target, weight, term, *grads)
     before = [t.clone() for t in inputs]
     for ptr in ([0, 5, 3, 9, 99], [-(2**62), 2**62, -7, 3, 0], [8, 6, 4, 2, 0]):
         paths = torch.tensor([[0, 1, -1, far, 3, 2, 9, -far, 1], [far, 0, 1, 2, -5, 9, 0, 1, 2], [-1, 99, *range(7)]])
         for longest in (2, 256):
             unordered = lambda name, *a: gpu(name, *a, orders=(0,))  # noqa: E731
             passes = Passes(unordered, h, (torch.tensor(ptr), paths.int()), longest, longest == 2)  # type: ignore[arg-type]
-            _, _, norms = passes.forward(att, target, weight)
-            passes.backward(*grads, att, target, weight, norms)
+            _, _, norms = passes.forward(att, target, weight, term)
+            passes.backward(*grads, att, target, weight, term, norms)
     assert all(torch.equal(t, kept) for t, kept in zip(inputs, before, strict=True))
     expected = path_attention_reference(h.double(), sound, att.double(), target.double(), None, "max", SLOPE)[0]
     assert_close(Passes(gpu, h, group_paths(sound, 4), 256, False).forward(att, target, None)[0], expected)
