@@ -169,6 +169,11 @@ class GraphDataset:
         """Bones of the skeleton as edges ``[2, E]`` in both directions, or ``None``."""
         return None
 
+    def graph_title(self, index: int) -> str:
+        """Returns the name of a graph for figures: its id, and for molecules the SMILES."""
+        name = f"graph {self.graph_names[index] if self.graph_names else index}"
+        return f"{name}, {self.smiles[index]:.40}" if self.smiles else name
+
     def augmentation(self, items: Sequence[Any]) -> Any:
         """Returns the augmentation of training items; ``None`` without ``items``.
 

@@ -17,6 +17,7 @@ from graphkit.metrics.factor_quality import found_factors
 from graphkit.nn import FactorGCN
 from graphkit.report.factors import FactorExample, Match
 from graphkit.report.no_picture import NoPicture, loading
+from graphkit.report.page import Cell
 from graphkit.training.batches import Batches
 from graphkit.training.fit_task import fit_task
 from graphkit.training.loop import collect
@@ -60,6 +61,28 @@ def test_values(run: RunFolder) -> tuple[Tensor, Tensor]:
     return torch.cat(predictions), torch.cat(targets)
 
 
+def largest_errors(run: RunFolder, prediction: Tensor, y: Tensor) -> list[list[Cell]]:
+    """Returns rows of the ten test graphs with the largest errors.
+
+    Args:
+        run (RunFolder): Run of a regression of graphs; nodes have no rows.
+        prediction (Tensor): ``[B, C]``, first output of :func:`test_values`; only the first target counts.
+        y (Tensor): ``[B, C]``, second output of :func:`test_values`.
+
+    Returns:
+        Title, true value and prediction of each graph.
+    """
+    if run.best.dataset.level != "graph":
+        return []
+    folds = run.members if run.result.get("selected_on") == "fold" else ()
+    ids = torch.cat([fit.split.test for fit in folds or (run.best,)])
+    error = (prediction - y)[:, 0].abs().nan_to_num(nan=-1)
+    rows = [row for row in error.argsort(descending=True, stable=True)[:10].tolist() if error[row] >= 0]
+    titles = [run.best.dataset.graph_title(int(ids[row])) for row in rows]
+    values = [[f"{float(x[row, 0]):.4g}" for x in (y, prediction)] for row in rows]
+    return [[title, *pair] for title, pair in zip(titles, values, strict=True)]
+
+
 def class_outputs(fit: RunFolder) -> tuple[Tensor, Tensor, Tensor]:
     """Returns outputs and probabilities ``[B, C]`` and classes of the test items."""
     batch_size = fit.config.train.batch_size
@@ -90,7 +113,7 @@ def true_examples(fit: RunFolder) -> list[FactorExample]:
             factor = int(scores.assignment[graph, pattern])
             distance = edits.distance[graph, pattern, factor] if factor >= 0 else edits.size[graph, pattern]
             matches.append(Match(names[pattern], mask[:, pattern], factor, float(distance)))
-        title = f"graph {int(ids[graph])} ({case} case, GED {float(scores.ged[graph]):g})"
+        title = f"{fit.dataset.graph_title(int(ids[graph]))} ({case} case, GED {float(scores.ged[graph]):g})"
         examples.append(FactorExample(title, pairs, values, tuple(matches)))
     return examples
 
@@ -116,7 +139,8 @@ def factor_view(fit: RunFolder) -> FactorView:
         ids = _items(fit)[:200]
         sizes = torch.tensor([dataset.graphs[index].num_edges for index in ids.tolist()])
         ids = ids[(sizes - _EDGES).abs().argsort(stable=True)[:3]]
-        graphs = [(f"graph {index}", dataset.graphs[index], torch.zeros(0).long()) for index in sorted(ids.tolist())]
+        none = torch.zeros(0).long()
+        graphs = [(dataset.graph_title(index), dataset.graphs[index], none) for index in sorted(ids.tolist())]
     examples, coefficients = [], []
     for name, data, nodes in graphs:
         if data.num_edges > _LARGE:

@@ -248,4 +248,7 @@ def _values(run: RunFolder) -> list[Block]:
     if y.size(0) > POINTS:
         caption += f" At most {POINTS:,} of {y.size(0):,} points."
     figure = predicted_values(prediction, y, run.best.dataset.class_names)
-    return [draw(run.path, figure, "values", "Predicted against true values", caption)]
+    blocks: list[Block] = [draw(run.path, figure, "values", "Predicted against true values", caption)]
+    if rows := collect.largest_errors(run, prediction, y):
+        blocks.append(Folded("Largest errors", Table(["item", "true value", "prediction"], rows)))
+    return blocks

@@ -13,6 +13,7 @@ from graphkit.data.dataset import Rejected
 from graphkit.data.smiles import MAX_SMILES, MoleculeEncoder, parse_smiles, scaffolds
 from graphkit.data.user import load_own
 from graphkit.errors import InputError
+from graphkit.report.collect import factor_view
 from graphkit.training.fit_task import fit_task
 from graphkit.training.interrupt import Interrupted
 from tests.experiments.test_run import StopAt
@@ -297,6 +298,17 @@ def test_an_encoder_without_bonds_keeps_their_integers() -> None:
     """As in the schema of a run that was written before bonds were encoded."""
     edge_attr = torch.tensor([[12, 0, 1]])
     assert torch.equal(MoleculeEncoder(((6,),)).encode(torch.tensor([[6]]), edge_attr)[1], edge_attr)
+
+
+def test_the_report_names_molecules(tmp_path: Path) -> None:
+    path = table(tmp_path / "m.csv", id=[f"m{number}" for number in range(24)])
+    settings = {"model.hidden_channels": 8, "train.batch_size": 8, "model.factors": 2}
+    run = graphkit.fit("factorgcn", path, target="logS", epochs=1, set=settings, output=tmp_path / "run")
+    page = run.report().read_text()
+    assert "Largest errors" in page
+    for number in run.split.test.tolist():
+        assert f"graph m{number}, {SMILES[number]}" in page
+    assert factor_view(run).examples[0].title.endswith(SMILES[min(run.split.test.tolist())])
 
 
 def test_predictions_join_to_all_rows(tmp_path: Path) -> None:
