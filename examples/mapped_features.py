@@ -2,7 +2,7 @@
 
 Run it with ``python examples/mapped_features.py``; it takes a few seconds. The features are never in memory as a whole,
 neither here nor while training: only the rows that a batch needs are read. The folder is described in
-docs/graph_files.md.
+docs/larger_than_memory.md.
 """
 
 import sys

@@ -1,7 +1,7 @@
 """Your own experiment tracker: a callback that sends each epoch to it, here to a file of JSON lines.
 
 Run it with ``python examples/own_tracker.py``; it takes a few seconds. The comments show the same calls of MLflow. The
-events and their arguments are described in docs/training.md.
+events and their arguments are described in docs/callbacks.md.
 """
 
 import json
