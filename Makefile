@@ -30,7 +30,7 @@ help:
 	@echo "make fuzz       mutated inputs for every reader, hostile arguments for every operator (SEED=...; many minutes)"
 	@echo "make lint       ruff and mypy"
 	@echo "make manifest   write graphkit/manifest.json, after a model, data set, loss, strategy or layout has changed"
-	@echo "make docs       the documentation, in docs/_build/html; a warning is an error"
+	@echo "make docs       the documentation, in docs/_build/html; runs the tutorials that changed; a warning is an error"
 	@echo "make bench      every benchmark: prints tables, writes JSON"
 	@echo "make dist       the source distribution and both wheels, in dist/, with checks (minutes)"
 	@echo "make matrix     test the wheels of make dist with other versions of Python, torch and PyG (ARGS=3.13; an hour)"
@@ -136,7 +136,7 @@ sanitize: .venv/.stamp-test
 	    -k "not compiles and not two_runs" $(ARGS)
 
 clean:
-	rm -rf build dist pyg_graphkit.egg-info docs/_build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf build dist pyg_graphkit.egg-info docs/_build docs/api/generated .pytest_cache .mypy_cache .ruff_cache
 	find . -path ./.venv -prune -o -name __pycache__ -prune -exec rm -rf {} +
 	rm -f graphkit/*.so graphkit/*/*.so
 	rm -f .venv/.stamp-package  # the native operators went with the *.so: build them again next time
