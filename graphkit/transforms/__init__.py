@@ -4,6 +4,7 @@ from graphkit.transforms.adjacency_features import AdjacencyFeatures
 from graphkit.transforms.build import Chain, build, register_transform, transform_names
 from graphkit.transforms.constant import Constant
 from graphkit.transforms.degree import Degree
+from graphkit.transforms.laplacian_eigenvectors import LaplacianEigenvectors
 from graphkit.transforms.largest_component import LargestComponent
 from graphkit.transforms.normalize_features import NormalizeFeatures
 from graphkit.transforms.remove_self_loops import RemoveSelfLoops
@@ -19,6 +20,7 @@ __all__ = [
     "Chain",
     "Constant",
     "Degree",
+    "LaplacianEigenvectors",
     "LargestComponent",
     "NormalizeFeatures",
     "RemoveSelfLoops",

@@ -19,9 +19,10 @@ from graphkit.nn.model_settings import model_settings_class
 from graphkit.registry import get_model, model_names
 from graphkit.sampling.link_loader import LinkLoader
 from graphkit.tasks import make_task
-from graphkit.training.build_model import make_model
+from graphkit.training.build_model import check_graphs, make_model
 from graphkit.training.fit_task import fit_task
 from graphkit.training.train_config import TrainSettings
+from graphkit.transforms import ShortestPaths
 
 ROOT = Path(__file__).resolve().parents[2]
 GRAPH_TASKS = {
@@ -119,9 +120,25 @@ def edge_weights(name: str) -> str:
         return NONE
     if cls.uses_edge_weight:
         return "yes"
-    if not is_refused(lambda: model(name, dataset(), edge_attr="edge_weight")):
-        return "`edge_attr`"
-    return "path lengths" if cls.uses_paths else "no"
+    uses = ["`edge_attr`"] * cls.takes_edge_attr + ["path lengths"] * cls.uses_paths
+    return ", ".join(uses) or "no"
+
+
+def negative_weights(name: str) -> str:
+    """Returns whether a model takes weights of edges below zero."""
+    if (use := edge_weights(name)) in (NONE, "no"):
+        return NONE
+    data = dataset()
+    data.graphs[0].edge_weight = -torch.ones(data.graphs[0].num_edges)
+    if use == "path lengths":
+        return "no" if is_refused(lambda: ShortestPaths(weight="edge_weight")(data.graphs[0])) else "yes"
+    network = model(name, data, **({"edge_attr": "edge_weight"} if "edge_attr" in use else {}))
+    if is_refused(lambda: check_graphs(network, data)):
+        return "no"
+    out = network(**network.inputs(data.graphs[0]))
+    data.graphs[0].edge_weight *= 2
+    changed = network(**network.inputs(data.graphs[0]))
+    return "yes" if out.isfinite().all() and not torch.equal(out, changed) else "no"
 
 
 def directed(name: str) -> str:
@@ -143,7 +160,8 @@ def edge_features(name: str) -> str:
     data = dataset()
     data.graphs[0].edge_attr = torch.rand(data.graphs[0].num_edges, 3)
     inputs = model(name, data).inputs(data.graphs[0])
-    return "yes" if inputs.get("edge_attr") is data.graphs[0].edge_attr else "not yet"
+    used = inputs.get("edge_attr")
+    return "yes" if used is not None and torch.equal(used, data.graphs[0].edge_attr) else "no"
 
 
 def exported(name: str) -> str:
@@ -180,6 +198,7 @@ def derive(name: str) -> dict[str, str]:
         **{row: learns(name, task) for row, task in GRAPH_TASKS.items()},
         "clip classification": NONE if is_refused(lambda: model(name, clips, **small)) else "yes",
         "edge weights": edge_weights(name),
+        "edge weights below zero": negative_weights(name),
         "edge features (vectors)": edge_features(name),
         "directed edges": directed(name),
         "sparse features": ("yes" if cls.takes_sparse_features else "no") if of_graphs else NONE,

@@ -10,6 +10,7 @@ from graphkit.data import GraphCollection
 from graphkit.transforms import AdjacencyFeatures, return_probabilities
 from graphkit.transforms.constant import Constant
 from graphkit.transforms.degree import Degree
+from graphkit.transforms.laplacian_eigenvectors import LaplacianEigenvectors
 from graphkit.transforms.normalize_features import NormalizeFeatures
 from graphkit.transforms.return_probabilities import ReturnProbabilities
 from graphkit.transforms.sparse_features import SparseFeatures
@@ -89,6 +90,32 @@ def test_the_union_of_graphs_gives_what_each_graph_gives(block_floats: int, monk
     union = GraphCollection.from_list(graphs).map_union(ReturnProbabilities(4))
     for got, data in zip(union, graphs, strict=True):
         assert np.allclose(got.x, expected(data, 4), atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [12, 150])  # dense, and by ARPACK
+def test_eigenvectors_of_the_laplacian_are_orthonormal_and_repeatable(size: int) -> None:
+    graph = networkx.connected_watts_strogatz_graph(size, 4, 0.3, seed=1)
+    edge_index = torch.tensor([*graph.edges]).t()
+    data = Data(edge_index=edge_index, num_nodes=size)  # one direction only
+    x = LaplacianEigenvectors(4)(data.clone()).x
+    torch.testing.assert_close(x.t() @ x, torch.eye(4), atol=1e-5, rtol=0)
+    laplacian = torch.from_numpy(networkx.normalized_laplacian_matrix(graph, range(size)).toarray()).float()
+    values = torch.linalg.eigvalsh(laplacian.double())[1:5].float()
+    torch.testing.assert_close(laplacian @ x, x * values, atol=1e-4, rtol=0)
+    largest = x.gather(0, x.abs().argmax(dim=0, keepdim=True))
+    assert bool((largest > 0).all()) and torch.equal(LaplacianEigenvectors(4)(data.clone()).x, x)
+    loops = torch.arange(size).expand(2, -1)
+    data.edge_index = torch.cat([edge_index, edge_index.flip(0), edge_index, loops], dim=1)
+    torch.testing.assert_close(LaplacianEigenvectors(4)(data).x, x, atol=1e-5, rtol=0)
+
+
+def test_eigenvectors_of_the_union_of_graphs_are_those_of_each_graph() -> None:
+    graphs = [random_graph(size, seed) for seed, size in enumerate([3, 25, 8, 1, 30])]
+    union = GraphCollection.from_list([graph.clone() for graph in graphs]).map_union(LaplacianEigenvectors(5))
+    for got, data in zip(union, graphs, strict=True):
+        expected_x = LaplacianEigenvectors(5)(data.clone()).x
+        torch.testing.assert_close(got.x, expected_x, atol=1e-5, rtol=0)
+        assert not got.x[:, -5:][:, max(data.num_nodes - 1, 0) :].any()
 
 
 def test_adjacency_features_mark_a_node_and_the_sources_of_its_edges() -> None:
