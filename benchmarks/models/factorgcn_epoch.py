@@ -48,7 +48,7 @@ class LoopConv(FactorGCNConv):
     def aggregate_factors(self, projection: Projection, edge_index: Tensor, context: Any = None) -> Tensor:
         """Returns the concatenated factors."""
         norm = loop_norm(edge_index, projection.hidden)
-        return aggregate_by_loop(*projection, edge_index, norm, self.gain).flatten(1)
+        return aggregate_by_loop(*projection[:3], edge_index, norm, self.gain).flatten(1)
 
 
 class LoopDiscriminator(FactorDiscriminator):
@@ -58,7 +58,7 @@ class LoopDiscriminator(FactorDiscriminator):
         self, projection: Projection, edge_index: Tensor, batch: Any = None, batch_size: Any = None, context: Any = None
     ) -> Tensor:
         """Returns the logits."""
-        hidden, source, target = projection
+        hidden, source, target = projection[:3]
         norm = loop_norm(edge_index, hidden)
         z = torch.tanh(aggregate_by_loop(self.lin1(hidden), source, target, edge_index, norm, self.gain))
         z = torch.tanh(aggregate_by_loop(self.lin2(z), source, target, edge_index, norm, self.gain))

@@ -1,9 +1,10 @@
 """Times factor_aggregate: native code, the plain PyTorch reference, and a loop over factors with index_add_.
 
-    python benchmarks/ops/factor_aggregate.py [--json FILE] [--seconds S] [--threads 1 2]
+    python benchmarks/ops/factor_aggregate.py [--json FILE] [--seconds S] [--threads 1 2] [--clock cpu]
 
-Each cell is the median over interleaved runs (one of each form in turn), so that a busy machine slows all alike. Memory
-is the peak of a forward and backward pass above what the inputs take, measured in a process of its own.
+The forms "with edge terms" add one number per edge and factor to the scores. Each cell is the median over interleaved
+runs (one of each form in turn), so that a busy machine slows all alike. Memory is the peak of a forward and backward
+pass above what the inputs take, measured in a process of its own.
 
 More threads than idle cores make the figures worthless (a ratio then says who waited longest): the load is printed.
 """
@@ -53,19 +54,24 @@ def make_inputs(nodes: int, edges: int, factors: int, width: int) -> tuple[tuple
     return tuple(t.requires_grad_() for t in tensors), plain, edge_index
 
 
-def make_forms(plain: Tensor, edge_index: EdgeIndex) -> dict[str, Form]:
+def make_forms(plain: Tensor, edge_index: EdgeIndex, factors: int) -> dict[str, Form]:
     """Returns what is compared. The plain PyTorch forms get sorted edges too, which they like better than random."""
     edges = edge_index.as_tensor()
+    terms = torch.randn(edges.size(1), factors, generator=torch.Generator().manual_seed(1))
     forms: dict[str, Form] = {}
     if backend() == "native":
         forms["native"] = lambda *t: factor_aggregate(*t, edge_index)
         forms["native, unsorted edges"] = lambda *t: factor_aggregate(*t, plain)
+        forms["native, with edge terms"] = lambda *t: factor_aggregate(*t, edge_index, edge=terms)
     forms["torch"] = lambda *t: factor_aggregate_reference(*t, edges, 1.0)
+    forms["torch, with edge terms"] = lambda *t: factor_aggregate_reference(*t, edges, 1.0, terms)
     forms["loop"] = lambda *t: loop(*t, edges)
     return forms
 
 
-def time_forms(forms: dict[str, Form], inputs: tuple[Tensor, ...], seconds: float) -> dict[str, dict[str, float]]:
+def time_forms(
+    forms: dict[str, Form], inputs: tuple[Tensor, ...], seconds: float, clock: Callable[[], float]
+) -> dict[str, dict[str, float]]:
     """Returns median milliseconds of the forward pass alone and of both passes."""
     grad = torch.randn_like(forms["loop"](*inputs))
     samples: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in forms}
@@ -74,12 +80,12 @@ def time_forms(forms: dict[str, Form], inputs: tuple[Tensor, ...], seconds: floa
     while rounds < 6 or time.perf_counter() < stop:
         for name, form in forms.items():
             with torch.no_grad():
-                start = time.perf_counter()
+                start = clock()
                 form(*inputs)
-                forward = time.perf_counter() - start
-            start = time.perf_counter()
+                forward = clock() - start
+            start = clock()
             torch.autograd.grad(form(*inputs), inputs, grad)
-            both = time.perf_counter() - start
+            both = clock() - start
             if rounds > 0:  # the first round warms up
                 samples[name][0].append(1e3 * forward)
                 samples[name][1].append(1e3 * both)
@@ -90,14 +96,14 @@ def time_forms(forms: dict[str, Form], inputs: tuple[Tensor, ...], seconds: floa
     }
 
 
-def run(seconds: float, threads: list[int]) -> list[dict[str, object]]:
+def run(seconds: float, threads: list[int], clock: Callable[[], float]) -> list[dict[str, object]]:
     """Measures everything and prints it as it comes. Memory first: forking is safe while there is one thread."""
     rows: list[dict[str, object]] = []
     torch.set_num_threads(1)
     memory = {}
     for size in SIZES:
         inputs, plain, edge_index = make_inputs(*size[1:])
-        for name, form in make_forms(plain, edge_index).items():
+        for name, form in make_forms(plain, edge_index, size[3]).items():
             memory[size[1:], name] = peak_memory_mb(lambda f=form, i=inputs: f(*i).sum().backward())
     for count in threads:
         torch.set_num_threads(count)
@@ -105,7 +111,7 @@ def run(seconds: float, threads: list[int]) -> list[dict[str, object]]:
             inputs, plain, edge_index = make_inputs(*size)
             print(f"\n{title}: N={size[0]} E={size[1]} M={size[2]} D={size[3]}, {count} thread(s)")
             print(f"{'':24}{'forward':>11}{'':9}{'+ backward':>13}{'':9}{'memory':>10}")
-            timed = time_forms(make_forms(plain, edge_index), inputs, seconds)
+            timed = time_forms(make_forms(plain, edge_index, size[2]), inputs, seconds, clock)
             base = timed["loop"]
             for name, ms in timed.items():
                 peak = memory[tuple(size), name]
@@ -120,9 +126,12 @@ def run(seconds: float, threads: list[int]) -> list[dict[str, object]]:
 
 
 def main() -> None:
-    options = options_of(__doc__, seconds=2.0).parse_args()
-    environment = announce()
-    rows = run(options.seconds, options.threads)
+    parser = options_of(__doc__, seconds=2.0)
+    parser.add_argument("--clock", choices=["wall", "cpu"], default="wall")
+    options = parser.parse_args()
+    environment = announce() | {"clock": options.clock}
+    clock = time.process_time if options.clock == "cpu" else time.perf_counter
+    rows = run(options.seconds, options.threads, clock)
     write(options.json, environment, rows=rows)
 
 

@@ -35,6 +35,7 @@ LAYOUT = get_layout("ntu-25")
 SUPPORTS = skeleton_supports(LAYOUT.edges, LAYOUT.num_joints)
 PARTS = spatial_partition(LAYOUT.edges, LAYOUT.num_joints, LAYOUT.center)
 X, EDGES, CLIP = torch.randn(12, 8), random_graph(12), torch.randn(12, 25, 4)
+EDGE_ATTR = torch.randn(EDGES.size(1), 2, generator=torch.Generator().manual_seed(2))
 WORDS = torch.where(torch.rand(12, 8) < 0.5, X, 0.0)
 
 #: A call for each exported layer; a layer that is missing here fails `test_every_exported_layer_is_here`.
@@ -58,6 +59,9 @@ LAYERS: dict[str, tuple[type, Callable[[], torch.nn.Module], Callable[[Any], Any
         PackedClips.from_lengths([5, 7]))
     ),
     "discriminator": (FactorDiscriminator, lambda: Judged(), lambda layer: layer(X)),
+    "edge-factors": (
+        FactorGCNConv, lambda: FactorGCNConv(8, 8, edge_dim=2), lambda layer: layer(X, EDGES, EDGE_ATTR)
+    ),
     "sparse-factors": (FactorGCNConv, lambda: FactorGCNConv(8, 8), lambda layer: layer(WORDS.to_sparse_csr(), EDGES)),
     "sparse-gat": (
         FusedGATConv, lambda: FusedGATConv(8, 8, residual=True), lambda layer: layer(WORDS.to_sparse_coo(), EDGES)

@@ -237,6 +237,16 @@ def test_two_runs_and_any_number_of_threads_give_the_same_bits(native):
         assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
 
 
+def test_edge_terms_need_no_tensor_of_all_edges_factors_and_columns(native):
+    size = (50, 2000, 4, 64, False)
+    inputs = tuple(t.requires_grad_() for t in (*make(*size, torch.float32)[:3], edge_terms(size, torch.float32)))
+    edge_index = make(*size)[-1]
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
+        factor_aggregate(*inputs[:3], edge_index, edge=inputs[3]).sum().backward()
+    allocated = max(event.self_cpu_memory_usage for event in profile.events())
+    assert 4 * 50 * 4 * 64 <= allocated < 4 * 2000 * 4 * 64 / 4
+
+
 def test_nodes_without_in_edges_get_zeros_and_no_gradient():
     h, source, target, _ = make(5, 0, 2, 3, False)
     edge_index = torch.tensor([[0, 1], [1, 1]])
@@ -269,9 +279,12 @@ def test_order_of_edges_layout_and_integer_type_do_not_matter():
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_is_served_by_the_reference(dtype):
     h, source, target, edge_index = make(6, 20, 2, 4, False)
-    out = factor_aggregate(h.to(dtype), source.to(dtype), target.to(dtype), edge_index)
-    assert out.dtype == dtype
-    torch.testing.assert_close(out.double(), factor_aggregate(h, source, target, edge_index), rtol=0.1, atol=0.1)
+    for edge in (None, torch.randn(20, 2, dtype=torch.float64)):
+        halves = [None if t is None else t.to(dtype) for t in (h, source, target, edge)]
+        out = factor_aggregate(*halves[:3], edge_index, edge=halves[3])
+        assert out.dtype == dtype
+        expected = factor_aggregate(h, source, target, edge_index, edge=edge)
+        torch.testing.assert_close(out.double(), expected, rtol=0.1, atol=0.1)
 
 
 @pytest.mark.parametrize("backend", ["aot_eager", "inductor"])

@@ -176,14 +176,15 @@ def test_single_numbers_per_edge_need_no_second_dimension() -> None:
     assert torch.equal(conv(x, edge_index, number), conv(x, edge_index, number[:, None].float()))
 
 
-def test_a_pyg_explainer_works_on_it() -> None:
+@pytest.mark.parametrize("edge_dim", [None, 2])
+def test_a_pyg_explainer_works_on_it(edge_dim: int | None) -> None:
     class Net(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.conv = FactorGCNConv(3, 2, factors=1)
+            self.conv = FactorGCNConv(3, 2, factors=1, edge_dim=edge_dim)
 
-        def forward(self, x: torch.Tensor, edge_index: torch.Tensor) -> torch.Tensor:
-            return self.conv(x, edge_index)
+        def forward(self, x: torch.Tensor, edge_index: torch.Tensor, **edges: torch.Tensor) -> torch.Tensor:
+            return self.conv(x, edge_index, **edges)
 
     explainer = Explainer(
         Net(),
@@ -192,7 +193,8 @@ def test_a_pyg_explainer_works_on_it() -> None:
         edge_mask_type="object",
         model_config={"mode": "multiclass_classification", "task_level": "node", "return_type": "raw"},
     )
-    mask = explainer(torch.randn(12, 3), random_graph(12), index=0).edge_mask
+    edges = {} if edge_dim is None else {"edge_attr": torch.randn(40, edge_dim)}
+    mask = explainer(torch.randn(12, 3), random_graph(12), index=0, **edges).edge_mask
     assert mask.shape == (40,) and mask.max() > 0
 
 
