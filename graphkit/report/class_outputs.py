@@ -100,7 +100,7 @@ def class_outputs_picture(output: Tensor, result: Calibration, y: Tensor, names:
         components, shares = projection(output)
         points = components.numpy()
         num_classes = output.size(1)
-        labels = [name if len(name) <= 14 else f"{name[:13]}…" for name in map(str, names or range(num_classes))]
+        labels = [name if len(name) <= 24 else f"{name[:23]}…" for name in map(str, names or range(num_classes))]
         for index in range(num_classes):
             of_class = points[(y == index).numpy()]
             marker = "o^sDvPX"[index // len(SERIES) % 7]

@@ -1,15 +1,15 @@
 """Figures of skeleton clips: joint importance and learned graphs."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from graphkit.files import write_atomically
-from graphkit.report.collect_clips import ClipExample, LearnedGraph
-from graphkit.report.style import INK, MUTED, SERIES, new_figure, style
+from graphkit.report.collect_clips import ClipExample, LearnedGraph, flat
+from graphkit.report.style import INK, LINE, MUTED, SERIES, new_figure, panels, style
 from graphkit.skeleton import SkeletonLayout
 
 if TYPE_CHECKING:
@@ -19,47 +19,12 @@ if TYPE_CHECKING:
 
 #: Number of frames of a clip in a strip, and in an animation.
 _MOMENTS, _PICTURES = 8, 24
-#: Azimuth of the view of 3D skeletons in radians.
-_TURN = 0.5
-
-
-def flat(x: np.ndarray, layout: SkeletonLayout, coordinates: int) -> np.ndarray:
-    """Projects clips to 2D, upright and with a small azimuth: ``[T, P, V, 2]``.
-
-    The spine of the first person is rotated upright, averaged over the first quarter of the frames, to correct tilted
-    cameras. Missing joints are NaN.
-
-    Args:
-        x (array): ``[T, P, V, C]``.
-        layout (SkeletonLayout): Joints and bones; ``up`` and ``across`` define the orientation.
-        coordinates (int): Number of channels that are coordinates.
-    """
-    positions = x[..., :coordinates].astype(np.float64)
-    seen = np.asarray(positions.any(axis=-1, keepdims=True))
-    seen[:, 0, layout.center] |= seen[:, 0].any(axis=1)  # in centered clips this joint is at the origin
-    if coordinates == 1:
-        positions = np.concatenate([positions, np.zeros_like(positions)], axis=-1)
-    elif coordinates == 2:
-        up = _direction(positions, seen, layout.up)
-        positions = positions * np.array([1.0, -1.0 if up is not None and up[1] < 0 else 1.0])
-    else:
-        positions = positions[..., :3]
-        spine = _direction(positions, seen, layout.up)
-        up = np.array([0.0, 0.0, 1.0]) if spine is None else spine / np.linalg.norm(spine)
-        shoulders = _direction(positions, seen, layout.across)
-        if shoulders is None or np.linalg.norm(shoulders - shoulders @ up * up) < 1e-6:
-            shoulders = np.roll(up, 1)
-        across = shoulders - shoulders @ up * up
-        across /= np.linalg.norm(across)
-        side = np.cos(_TURN) * across + np.sin(_TURN) * np.cross(up, across)
-        positions = np.stack([positions @ side, positions @ up], axis=-1)
-    return np.where(seen, positions, np.nan)
 
 
 def clip_strip(examples: Sequence[ClipExample]) -> "Figure":
     """Draws one row of frames per clip; the area of a disc is the weight of the joint."""
     with style():
-        figure = new_figure(1.08 * _MOMENTS, 1.95 * len(examples))
+        figure = new_figure(1.35 * _MOMENTS, 2.3 * len(examples))
         rows = figure.subfigures(len(examples), 1, squeeze=False).flatten()
         for part_of_figure, example in zip(rows, examples, strict=True):
             part_of_figure.set_facecolor("none")
@@ -91,7 +56,7 @@ def clip_animation(examples: Sequence[ClipExample], path: str | Path) -> Path:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with style(), tempfile.TemporaryDirectory(prefix="graphkit-") as folder:
-        figure = new_figure(2.4 * len(examples), 2.6)
+        figure = new_figure(3.6 * len(examples), 3.2)
         figure.set_facecolor("white")
         FigureCanvasAgg(figure)
         axes = figure.subplots(1, len(examples), squeeze=False)[0]
@@ -100,7 +65,7 @@ def clip_animation(examples: Sequence[ClipExample], path: str | Path) -> Path:
         for axis, example, positions in zip(axes, examples, places, strict=True):
             axis.set_axis_off()
             axis.set(xticks=[], yticks=[])
-            axis.set_title(example.title, fontsize=8, fontweight="bold")
+            axis.set_title(example.title.replace(", taken for ", ",\ntaken for "), fontsize=8, fontweight="bold")
             _frame(axis, _window(positions))
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # the layout is constant, and slow to compute
@@ -121,43 +86,105 @@ def clip_animation(examples: Sequence[ClipExample], path: str | Path) -> Path:
 
 
 def learned_graphs_picture(graphs: Sequence[LearnedGraph], layout: SkeletonLayout) -> "Figure":
-    """Draws the learned additions to the fixed matrices of each block."""
-    columns = min(5, len(graphs))
+    """Draws the learned additions to the fixed matrices of each block, on one scale."""
+    columns = min(4, len(graphs))
     rows = -(-len(graphs) // columns)
+    largest = max(1e-12, *(float(graph.added.max()) for graph in graphs))
+    ticks, size = range(layout.num_joints), min(6.0, 110 / layout.num_joints)
     with style():
-        from matplotlib.colors import to_rgba
+        from matplotlib.colors import LinearSegmentedColormap, to_rgba
         from matplotlib.patches import Rectangle
 
-        figure = new_figure(1.85 * columns + 0.3, 2.05 * rows + 0.3)
-        axes = figure.subplots(rows, columns, squeeze=False).flatten()
-        for number, axis in enumerate(axes):
+        color = to_rgba(SERIES[0])[:3]
+        colors = LinearSegmentedColormap.from_list("added", [(*color, 0.0), (*color, 1.0)])
+        figure = new_figure(10.8, 0.9 + 10.0 / columns * rows if columns > 2 else 4.6)
+        axes = figure.subplots(rows, columns, squeeze=False)
+        image = None
+        for number, axis in enumerate(axes.flat):
             if number >= len(graphs):
                 axis.set_axis_off()
                 continue
-            added = graphs[number].added
-            image = np.tile(np.array(to_rgba(SERIES[0])), (*added.shape, 1))
-            image[..., 3] = added / max(added.max(), 1e-12)
-            axis.imshow(image, interpolation="nearest")
+            image = axis.imshow(graphs[number].added, cmap=colors, vmin=0, vmax=largest, interpolation="nearest")
             for child, parent in layout.edges:
                 for u, v in ((child, parent), (parent, child)):
                     box = Rectangle((v - 0.5, u - 0.5), 1, 1, fill=False, edgecolor=SERIES[1], linewidth=0.5)
                     axis.add_patch(box)
-            axis.set_title(f"block {number + 1}, up to {added.max():.2g}", fontsize=8)
-            axis.set_xticks([])
-            axis.set_yticks([])
+            axis.set_title(f"block {number + 1}")
+            axis.tick_params(length=0)
+            is_first, is_last = number % columns == 0, number >= len(graphs) - columns
+            axis.set_yticks(ticks if is_first else [], layout.joints if is_first else [], fontsize=size)
+            axis.set_xticks(ticks if is_last else [], layout.joints if is_last else [], fontsize=size, rotation=90)
+        bar = figure.colorbar(image, ax=axes, shrink=0.6, aspect=30, label="mean absolute addition")  # type: ignore[arg-type]
+        bar.outline.set_visible(False)  # type: ignore[operator]
         figure.supxlabel("receiving joint", fontsize=8.5)
         figure.supylabel("sending joint", fontsize=8.5)
         return figure
 
 
-def _direction(positions: np.ndarray, seen: np.ndarray, joints: tuple[int, ...]) -> np.ndarray | None:
-    """Returns the direction between two joints of the first person in early frames."""
-    if not joints:
-        return None
-    both = np.flatnonzero(seen[:, 0, joints[0], 0] & seen[:, 0, joints[1], 0])
-    early = both[: -(-both.size // 4)]
-    direction = (positions[early, 0, joints[1]] - positions[early, 0, joints[0]]).sum(axis=0)
-    return direction if np.linalg.norm(direction) > 1e-9 else None
+def learned_skeleton_picture(graphs: Sequence[LearnedGraph], layout: SkeletonLayout, pose: np.ndarray) -> "Figure":
+    """Draws the strongest learned pairs of joints of the first, the middle and the last block on the skeleton.
+
+    An arrow leads from the sending to the receiving joint; its width is the addition, on one scale.
+
+    Args:
+        graphs (list[LearnedGraph]): Learned additions of each block.
+        layout (SkeletonLayout): Joints and bones.
+        pose (array): ``[V, 2]``, positions of the joints; NaN for missing ones.
+    """
+    shown = sorted({0, len(graphs) // 2, len(graphs) - 1})
+    tops = {number: strongest_pairs(graphs[number], pose) for number in shown}
+    largest = max((value for pairs in tops.values() for _, _, value in pairs), default=1.0)
+    with style():
+        from matplotlib.collections import LineCollection
+        from matplotlib.patches import FancyArrowPatch
+
+        figure = new_figure(3.6 * len(shown), 4.4)
+        window = _window(pose[None, None])
+        middle = np.nanmean(pose[:, 0])
+        for panel, number in zip(panels(figure, 1, len(shown)), shown, strict=True):
+            axis = panel.subplots()
+            bones = [pose[list(edge)] for edge in layout.edges if np.isfinite(pose[list(edge)]).all()]
+            axis.add_collection(LineCollection(bones, colors=LINE, linewidths=5, capstyle="round", zorder=1))
+            axis.scatter(pose[:, 0], pose[:, 1], s=10, c=INK, linewidths=0, zorder=3)
+            for u, v, value in tops[number]:
+                arrow = FancyArrowPatch(
+                    tuple(pose[u]), tuple(pose[v]), connectionstyle="arc3,rad=0.25", arrowstyle="-|>", shrinkA=3,
+                    shrinkB=3, mutation_scale=9, color=SERIES[1], linewidth=0.4 + 2.2 * value / largest, zorder=2,
+                )  # fmt: skip
+                axis.add_patch(arrow)
+            for joint, y in _label_heights(pose, {joint for u, v, _ in tops[number] for joint in (u, v)}).items():
+                side = 1 if pose[joint, 0] >= middle else -1
+                axis.annotate(
+                    layout.joints[joint], (pose[joint, 0], y), (7 * side, 0), textcoords="offset points", fontsize=7,
+                    ha="left" if side > 0 else "right", va="center", zorder=4,
+                )  # fmt: skip
+            axis.set_title(f"block {number + 1}")
+            _frame(axis, window)
+            axis.set_axis_off()
+        return figure
+
+
+def _label_heights(pose: np.ndarray, joints: Iterable[int]) -> dict[int, float]:
+    """Returns the heights of the labels of joints, apart from each other on each side of the body."""
+    apart = 0.035 * float(np.nanmax(pose[:, 1]) - np.nanmin(pose[:, 1]))
+    middle, heights = np.nanmean(pose[:, 0]), {}
+    for is_right in (False, True):
+        last = -np.inf
+        for joint in sorted(joints, key=lambda joint: pose[joint, 1]):
+            if (pose[joint, 0] >= middle) == is_right:
+                last = heights[joint] = max(float(pose[joint, 1]), last + apart)
+    return heights
+
+
+def strongest_pairs(graph: LearnedGraph, pose: np.ndarray, count: int = 6) -> list[tuple[int, int, float]]:
+    """Returns the pairs of different joints of a pose with the largest additions: sender, receiver, addition."""
+    added = graph.added.copy()
+    np.fill_diagonal(added, 0)
+    missing = ~np.isfinite(pose).all(axis=-1)
+    added[missing] = added[:, missing] = 0
+    order = np.argsort(-added, axis=None, kind="stable")[:count]
+    pairs = [(*divmod(int(index), len(added)), float(added.flat[index])) for index in order]
+    return [pair for pair in pairs if pair[2] > 0]
 
 
 def _window(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -17,6 +17,8 @@ from graphkit.skeleton import SkeletonLayout
 AVERAGED = 32
 #: Limits on evaluated frames (times persons), for the choice of clips and for the confusion matrix.
 LOOKED_AT = 20_000
+#: Azimuth of the view of 3D skeletons in radians.
+_TURN = 0.5
 
 
 class ClipExample(NamedTuple):
@@ -143,6 +145,61 @@ def learned_graphs(fit: RunFolder) -> list[LearnedGraph]:
         added = (matrix - supports).abs().mean(dim=(0, 1))
         graphs.append(LearnedGraph(added.numpy(), supports.abs().mean(dim=0).numpy()))
     return graphs
+
+
+def flat(x: np.ndarray, layout: SkeletonLayout, coordinates: int) -> np.ndarray:
+    """Projects clips to 2D, upright and with a small azimuth: ``[T, P, V, 2]``.
+
+    The spine of the first person is rotated upright, averaged over the first quarter of the frames, to correct tilted
+    cameras. Missing joints are NaN.
+
+    Args:
+        x (array): ``[T, P, V, C]``.
+        layout (SkeletonLayout): Joints and bones; ``up`` and ``across`` define the orientation.
+        coordinates (int): Number of channels that are coordinates.
+    """
+    positions = x[..., :coordinates].astype(np.float64)
+    seen = np.asarray(positions.any(axis=-1, keepdims=True))
+    seen[:, 0, layout.center] |= seen[:, 0].any(axis=1)  # in centered clips this joint is at the origin
+    if coordinates == 1:
+        positions = np.concatenate([positions, np.zeros_like(positions)], axis=-1)
+    elif coordinates == 2:
+        up = _direction(positions, seen, layout.up)
+        positions = positions * np.array([1.0, -1.0 if up is not None and up[1] < 0 else 1.0])
+    else:
+        positions = positions[..., :3]
+        spine = _direction(positions, seen, layout.up)
+        up = np.array([0.0, 0.0, 1.0]) if spine is None else spine / np.linalg.norm(spine)
+        shoulders = _direction(positions, seen, layout.across)
+        if shoulders is None or np.linalg.norm(shoulders - shoulders @ up * up) < 1e-6:
+            shoulders = np.roll(up, 1)
+        across = shoulders - shoulders @ up * up
+        across /= np.linalg.norm(across)
+        side = np.cos(_TURN) * across + np.sin(_TURN) * np.cross(up, across)
+        positions = np.stack([positions @ side, positions @ up], axis=-1)
+    return np.where(seen, positions, np.nan)
+
+
+def standing_pose(examples: Sequence[ClipExample]) -> np.ndarray:
+    """Returns the joints ``[V, 2]`` of the most upright frame of clips; missing ones are NaN.
+
+    Args:
+        examples (list[ClipExample]): Clips.
+    """
+    poses = [pose for example in examples for pose in flat(example.x, example.layout, example.coordinates)[:, 0]]
+    complete = max(int(np.isfinite(pose).all(axis=-1).sum()) for pose in poses)
+    poses = [pose for pose in poses if np.isfinite(pose).all(axis=-1).sum() == complete]
+    return max(poses, key=lambda pose: float(np.ptp(pose[np.isfinite(pose).all(axis=-1), 1])))
+
+
+def _direction(positions: np.ndarray, seen: np.ndarray, joints: tuple[int, ...]) -> np.ndarray | None:
+    """Returns the direction between two joints of the first person in early frames."""
+    if not joints:
+        return None
+    both = np.flatnonzero(seen[:, 0, joints[0], 0] & seen[:, 0, joints[1], 0])
+    early = both[: -(-both.size // 4)]
+    direction = (positions[early, 0, joints[1]] - positions[early, 0, joints[0]]).sum(axis=0)
+    return direction if np.linalg.norm(direction) > 1e-9 else None
 
 
 def bones_between(layout: SkeletonLayout) -> np.ndarray:

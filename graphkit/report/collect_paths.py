@@ -1,11 +1,12 @@
 """Data of the figures of path attention."""
 
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
+from torch_geometric.nn import GATConv
 
 from graphkit.errors import InputError
 from graphkit.experiments import RunFolder
@@ -17,6 +18,8 @@ from graphkit.training.fit_task import fit_task
 from graphkit.training.loop import collect
 from graphkit.training.node_batches import attended, node_loader
 
+#: Number of test nodes whose attention is compared with a uniform one.
+NODES = 500
 #: Largest number of paths that a small figure can show.
 _PATHS = 30
 #: Largest number of edges for which the model is evaluated.
@@ -82,14 +85,29 @@ def path_examples(fit: RunFolder) -> list[PathExample]:
 def attention_deviation(fit: RunFolder, count: int) -> float | None:
     """Returns the mean relative deviation of attention from a uniform one.
 
-    Attention is that within the paths of one length of a node, in the first layer.
-
     Args:
         fit (RunFolder): Run of a model that attends to paths.
         count (int): Number of test nodes, or of nodes of one test graph.
 
     Returns:
         The deviation; ``None`` if no node has several paths of one length.
+
+    Raises:
+        NoPicture: If the graph is too large.
+    """
+    values = relative_attention(fit, count)
+    return float(np.abs(np.concatenate(list(values.values())) - 1).mean()) if values else None
+
+
+def relative_attention(fit: RunFolder, count: int) -> dict[int, np.ndarray]:
+    """Returns the attention to paths relative to a uniform one, by number of hops.
+
+    Attention is that within the paths of one length of a node, in the first layer, averaged over heads, times the
+    number of these paths: 1 is uniform. Nodes with a single path of a length are omitted.
+
+    Args:
+        fit (RunFolder): Run of a model that attends to paths.
+        count (int): Number of test nodes, or of nodes of one test graph.
 
     Raises:
         NoPicture: If the graph is too large.
@@ -103,13 +121,55 @@ def attention_deviation(fit: RunFolder, count: int) -> float | None:
         paths = attended(model, dataset, ids[:count].tolist(), fit.config.train.batch_size)
     else:
         paths = attended_paths(model, data, list(range(min(int(data.num_nodes or 0), count))))
-    deviations = []
+    values: dict[int, list[float]] = {}
     for of_node in paths.values():
         for hops in {path.hops for path in of_node}:
             attention = [path.attention or 0.0 for path in of_node if path.hops == hops]
             if len(attention) > 1:
-                deviations += [abs(len(attention) * value - 1) for value in attention]
-    return float(np.mean(deviations)) if deviations else None
+                values.setdefault(hops, []).extend(len(attention) * value for value in attention)
+    return {hops: np.array(values[hops]) for hops in sorted(values)}
+
+
+def has_edge_attention(fit: RunFolder) -> bool:
+    """Returns whether the first layer of the model of a run is a :class:`GATConv`."""
+    return fit.dataset.is_single_graph and any(isinstance(module, GATConv) for module in fit.model.modules())
+
+
+@torch.no_grad()
+def relative_edge_attention(fit: RunFolder, count: int) -> np.ndarray:
+    """Returns the attention of a GAT to edges relative to a uniform one.
+
+    Attention is that of the first layer, averaged over heads, times the number of edges that end at the node, its self
+    loop included: 1 is uniform.
+
+    Args:
+        fit (RunFolder): Run of a GAT on a single graph, see :func:`has_edge_attention`.
+        count (int): Number of test nodes.
+
+    Raises:
+        NoPicture: If the graph is too large.
+    """
+    data = fit.dataset.graphs[0]
+    if data.num_edges > _LARGE:
+        raise NoPicture(f"a graph of {data.num_edges:,} edges is too large (at most {_LARGE:,})")
+    conv = next(module for module in fit.model.modules() if isinstance(module, GATConv))
+    inputs: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+
+    def keep(_module: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        inputs.append((args, kwargs))
+
+    handle = conv.register_forward_pre_hook(keep, with_kwargs=True)
+    try:
+        fit.model(**fit.model.inputs(data))
+    finally:
+        handle.remove()
+    args, kwargs = inputs[0]
+    _, (edge_index, alpha) = conv(*args, **kwargs, return_attention_weights=True)
+    target = torch.stack([edge_index[0], edge_index[1]])[1]  # converts an EdgeIndex to a plain tensor
+    degree = torch.bincount(target, minlength=int(data.num_nodes or 0))
+    ids = fit.split.test if fit.split.test.numel() else fit.split.train
+    kept = torch.isin(target, ids[:count]) & (degree[target] > 1)
+    return (alpha.mean(dim=1) * degree[target])[kept].numpy()
 
 
 def _distinct(paths: list[NodePath]) -> int:

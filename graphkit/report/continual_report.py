@@ -99,9 +99,10 @@ def _tiles(result: dict[str, Any], percent: bool) -> list[Tile]:
 
 def _verdict(result: dict[str, Any], percent: bool) -> list[str]:
     """Returns statements on the seeds, forgetting, and each strategy against fine-tuning."""
-    statements = seed_statements(result)
     runs = {name: entry["average_performance"]["runs"] for name, entry in result["strategies"].items()}
     base = runs.pop("fine-tune", None)
+    add = "" if base is not None and runs else "Add one: --compare fine-tune,twp."
+    statements = seed_statements(result, add)
     compared = [name for name, values in runs.items() if base is not None and len(values) == len(base)]
     for name in compared:
         test = paired_test(runs[name], base or ())._asdict()

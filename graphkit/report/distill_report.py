@@ -22,6 +22,7 @@ from graphkit.metrics.format_scores import PERCENT, format_score
 from graphkit.report import scores
 from graphkit.report.no_picture import NoPicture, loading
 from graphkit.report.page import Block, Cell, Note, Page, Section, Table, Tile, attempt, draw, reproduce
+from graphkit.report.score_figure import ScoreRow, draw_scores
 from graphkit.report.style import INK, LINE, MUTED, SERIES, new_figure, panels, style
 from graphkit.report.verdict import difference_statement, note_statements, seed_statements
 from graphkit.training.run_files import read_result
@@ -34,8 +35,8 @@ _BATCH = 200
 _MEANING = (
     "All students have the same seeds, splits, initial weights and epoch selection. The difference is a student's test "
     "score minus that of the student alone, per seed, and p is the p-value of a paired t-test. The p-values are not "
-    "corrected for the comparison of several losses. Size is that of the weights on disk, time the median of "
-    "interleaved forward passes, measured once per architecture."
+    "corrected for the comparison of several losses; the verdict divides the level by their number. Size is that of "
+    "the weights on disk, time the median of interleaved forward passes, measured once per architecture."
 )
 _COST = "Bars are standard deviations over seeds. Students of the same size are drawn with a small offset."
 _STRUCTURE = (
@@ -230,18 +231,11 @@ def score_against_cost(networks: Sequence[Mapping[str, Any]], metric: str, perce
     with style():
         figure = new_figure(10.8, 0.9 + max(2.3, 0.3 * len(networks)))
         bars, size, time = (panel.subplots() for panel in panels(figure, 1, 3, (1.5, 1, 1)))
-        places = np.arange(len(networks))[::-1]
-        for position, entry in zip(places, networks, strict=True):
-            test, color = entry["test"], _color(entry["name"])
-            mean, std = test["mean"] * scale, test["std"] * scale
-            runs = np.asarray(test["runs"]) * scale
-            bars.plot(runs, np.full(len(runs), position), "o", color=color, alpha=0.3, markersize=4, markeredgewidth=0)
-            bars.errorbar(mean, position, xerr=std, fmt="o", color=color, markersize=6, capsize=3, linewidth=1.4)
+        rows = [ScoreRow(_named(entry["name"]), **entry["test"], color=_color(entry["name"])) for entry in networks]
+        draw_scores(bars, rows, scale)
         alone = next(entry for entry in networks if entry["name"] == "alone")
         bars.axvline(alone["test"]["mean"] * scale, color=LINE, linewidth=1.2, zorder=0)
-        bars.set_yticks(places, [_named(entry["name"]) for entry in networks])
         bars.set(xlabel=label, title="each network, its runs and deviation")
-        bars.set_ylim(-0.6, len(networks) - 0.4)
         costs = ((size, "size_bytes", "weights on disk (KiB)", 1 / 1024), (time, "latency_ms", "forward pass (ms)", 1))
         for axis, key, unit, factor in costs:
             apart = 0.02 * max(entry[key] for entry in networks) * factor  # students of the same size would overlap

@@ -127,7 +127,7 @@ def coefficient_histograms(values: np.ndarray) -> "Figure":
         axes = [panel.subplots() for panel in panels(figure, rows, columns)[:shown]]
         for factor, axis in enumerate(axes):
             weights = np.full(len(values), 100 / max(len(values), 1))
-            axis.hist(values[:, factor], bins=np.linspace(0, 1, 26), weights=weights, color=SERIES[factor], alpha=0.85)
+            axis.hist(values[:, factor], bins=25, range=(0, 1), weights=weights, color=SERIES[factor], alpha=0.85)
             mean = f" · mean {values[:, factor].mean():.2f}" if len(values) else ""
             axis.set_title(f"factor {factor}{mean}")
             axis.set(xlim=(0, 1), xlabel="coefficient, layer 1")

@@ -53,7 +53,7 @@ def test_links(fit: RunFolder) -> LinkScores:
 def score_distributions(scores: LinkScores) -> "Figure":
     """Draws the distribution of the scores of test edges and of negatives."""
     with style():
-        figure = new_figure(6.4, 3.0)
+        figure = new_figure(5.4, 4.2)
         axis = figure.subplots()
         for color, (name, mask) in zip(SERIES, scores.kinds.items(), strict=False):
             density = torch.histc(scores.score[mask].float(), _BINS, 0, 1) / int(mask.sum())

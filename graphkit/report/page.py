@@ -3,13 +3,14 @@
 import base64
 import csv
 import io
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from graphkit.report.no_picture import NoPicture
 from graphkit.report.style import inline_panels, inline_svg, save_png, svg_text
@@ -136,6 +137,7 @@ def render(page: Page) -> str:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
     )
+    environment.filters["options"] = _options
     return environment.get_template("page.html").render(page=page)
 
 
@@ -177,6 +179,11 @@ def reproduce(folder: Path, command: str, environment: Mapping[str, object] | No
     config = (folder / "config.yaml").read_text(encoding="utf-8")
     blocks: list[Block] = [Code(command), Folded("config.yaml", Code(config))]
     return [*blocks, Folded("environment", settings_table(environment))] if environment else blocks
+
+
+def _options(text: str) -> Markup:
+    """Escapes a text, and keeps command-line options and commands on one line."""
+    return Markup(re.sub(r"(--[\w-]+(?: \d+)?)", r'<span class="option">\1</span>', str(escape(text))))
 
 
 def _data_url(kind: str, text: str) -> str:

@@ -1,6 +1,6 @@
 """Figures of path attention."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,6 +33,32 @@ def attended_paths_picture(examples: Sequence[PathExample]) -> "Figure":
         for panel, example, places in zip(panels(figure, 1, len(examples)), examples, layouts, strict=True):
             _draw(panel.subplots(), example, places)
             _legend(panel, longest)
+        return figure
+
+
+def attention_distributions(values: Mapping[str, np.ndarray]) -> "Figure":
+    """Draws distributions of attention relative to a uniform one.
+
+    Args:
+        values (dict): Attention times the number of paths or edges of a node, by title; 1 is uniform.
+    """
+    everything = np.concatenate([series for series in values.values() if series.size] or [np.ones(1)])
+    reach = max(0.1, float(np.quantile(np.abs(everything - 1), 0.98)))
+    bins = np.linspace(max(0.0, 1 - reach), 1 + reach, 61)
+    with style():
+        figure = new_figure(10.8, 3.2)
+        (panel,) = panels(figure, 1, 1)
+        axis = panel.subplots()
+        for number, (title, series) in enumerate(values.items()):
+            share, _ = np.histogram(series.clip(bins[0], bins[-1]), bins)
+            deviation = float(np.abs(series - 1).mean()) if series.size else 0.0
+            label = f"{title}: mean deviation {deviation:.1%}"
+            axis.stairs(100 * share / max(series.size, 1), bins, color=SERIES[number], linewidth=1.5, label=label)
+        axis.axvline(1, color=INK, linewidth=1, linestyle=(0, (4, 3)), label="uniform")
+        axis.set(xlim=(bins[0], bins[-1]), xlabel="attention relative to uniform", ylabel="paths or edges (%)")
+        axis.grid(True, axis="y")
+        axis.set_axisbelow(True)
+        axis.legend()
         return figure
 
 
@@ -82,8 +108,8 @@ def _draw(axis: "Axes", example: PathExample, places: dict[int, np.ndarray]) -> 
             linespacing=0.95,
             zorder=5,
         )
-    axis.set_title(example.title, fontweight="bold")
-    axis.margins(0.16)
+    axis.set_title(example.title, fontweight="bold", pad=14)
+    axis.margins(0.16, 0.2)
     axis.set_aspect("equal", adjustable="datalim")
     axis.set_axis_off()
 

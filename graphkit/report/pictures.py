@@ -1,6 +1,7 @@
 """Sections of the report with figures."""
 
 import base64
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -11,14 +12,14 @@ from graphkit.report import collect, collect_clips, collect_paths, links
 from graphkit.report.class_outputs import POINTS as OUTPUTS
 from graphkit.report.class_outputs import calibration, class_outputs_picture
 from graphkit.report.classes import class_tables
-from graphkit.report.clips import clip_animation, clip_strip, learned_graphs_picture
+from graphkit.report.clips import clip_animation, clip_strip, learned_graphs_picture, learned_skeleton_picture
 from graphkit.report.confusion import confusion_matrix
 from graphkit.report.correlation import block_contrast, correlation_maps
 from graphkit.report.curves import LINES, training_curves
 from graphkit.report.factors import coefficient_histograms, factor_graphs, found_beside_true
 from graphkit.report.no_picture import NoPicture, loading
 from graphkit.report.page import Block, Cell, Columns, Figure, Folded, Note, Section, Table, attempt, draw
-from graphkit.report.path_figures import attended_paths_picture
+from graphkit.report.path_figures import attended_paths_picture, attention_distributions
 from graphkit.report.regression import POINTS, TARGETS, predicted_values
 
 
@@ -59,8 +60,13 @@ def class_section(run: RunFolder) -> list[Section]:
     return [Section("Classes", [Columns([first, figure]), *others])]
 
 
-def picture_sections(run: RunFolder) -> list[Section]:
-    """Returns the sections that need the data and the trained model."""
+def picture_sections(run: RunFolder, others: Sequence[RunFolder] = ()) -> list[Section]:
+    """Returns the sections that need the data and the trained model.
+
+    Args:
+        run (RunFolder): The run.
+        others (list of RunFolder, optional): Runs on the same data. (default: ``()``)
+    """
     try:
         with loading():
             dataset, _ = run.best.dataset, run.best.model
@@ -75,6 +81,7 @@ def picture_sections(run: RunFolder) -> list[Section]:
             parts.append(Section("Correlation of features", attempt(_correlation, run)))
     if collect_paths.has_paths(run.best):
         parts.append(Section("Paths attended to", attempt(_paths, run)))
+        parts.append(Section("Attention against uniform", attempt(_attention, run, others)))
     if collect_clips.has_clips(run.best):
         parts.append(Section("Clips", attempt(_clips, run)))
         if collect_clips.has_learned_graphs(run.best):
@@ -99,10 +106,8 @@ def _links(run: RunFolder) -> list[Block]:
     )
     figure = links.score_distributions(scores)
     rows = [[title, pair, f"{score:.3f}"] for title, pair, score in links.link_examples(scores)]
-    return [
-        draw(run.path, figure, "links", "Scores of edges and negatives", caption, wide=True),
-        Folded("Examples", Table(["kind", "nodes", "score"], rows), is_open=True),
-    ]
+    drawn = draw(run.path, figure, "links", "Distribution of the scores of edges and negatives", caption)
+    return [Columns([drawn, Table(["kind", "nodes", "score"], rows, "Examples")])]
 
 
 def _confidence(run: RunFolder) -> list[Block]:
@@ -114,8 +119,8 @@ def _confidence(run: RunFolder) -> list[Block]:
     result = calibration(probability, y)
     which = "" if fit.path == run.path else f" of {fit.path.name}"
     caption = (
-        f"Test items{which}. Left: accuracy of the items with similar confidence, with their number; the expected "
-        f"calibration error is {result.error:.1%}. Right: the outputs of the model on their first two principal "
+        f"Test items{which}. First: accuracy of the items with similar confidence, with their number; the expected "
+        f"calibration error is {result.error:.1%}. Second: the outputs of the model on their first two principal "
         "components, colored by true class."
     )
     if y.numel() > OUTPUTS:
@@ -176,6 +181,29 @@ def _paths(run: RunFolder) -> list[Block]:
     return [draw(run.path, figure, "paths", "Paths attended to", caption, wide=True), *tables]
 
 
+def _attention(run: RunFolder, others: Sequence[RunFolder]) -> list[Block]:
+    """Draws the attention of SPAGAN, and of a GAT among the other runs, relative to a uniform one."""
+    fit = run.best
+    by_hops = collect_paths.relative_attention(fit, collect_paths.NODES)
+    values = {f"{run.config.model.name}, paths of {hops} hop{'s' * (hops > 1)}": by_hops[hops] for hops in by_hops}
+    if not values:
+        raise NoPicture("no node has several paths of one length")
+    for other in others:
+        with loading():
+            is_edge_attention = collect_paths.has_edge_attention(other.best)
+        if is_edge_attention:
+            edges = collect_paths.relative_edge_attention(other.best, collect_paths.NODES)
+            values[f"{other.config.model.name} ({other.path.name}), edges"] = edges
+    caption = (
+        "Attention within the paths of one length of a test node, or within the edges of a GAT, times their number, in "
+        "the first layer and averaged over heads; 1 is uniform, values outside are at the margin."
+    )
+    if len(values) == len(by_hops):
+        caption += f" For the attention of a GAT on the same data: graphkit report {run.path.name} GAT_RUN."
+    label = "Attention relative to uniform of " + ", ".join(values)
+    return [draw(run.path, attention_distributions(values), "attention", label, caption)]
+
+
 def _strongest(example: collect_paths.PathExample) -> Table:
     """Returns the table of the paths with the largest weights of a node."""
     rows: list[list[Cell]] = []
@@ -212,12 +240,17 @@ def _clips(run: RunFolder) -> list[Block]:
 def _learned(run: RunFolder) -> list[Block]:
     """Draws the learned matrices of blocks, and lists the strongest pairs of joints."""
     fit = run.best
+    examples = collect_clips.clip_examples(fit)
     graphs, layout = collect_clips.learned_graphs(fit), fit.dataset.layout  # type: ignore[attr-defined]
     figure = learned_graphs_picture(graphs, layout)
+    skeleton = learned_skeleton_picture(graphs, layout, collect_clips.standing_pose(examples))
     caption = (
         "Additions of each block to its four fixed matrices: mean absolute value of the learned and data-dependent "
-        f"matrices, over the four and up to {collect_clips.AVERAGED} test clips. The scale differs between blocks; "
-        "orange boxes are bones. Joints are in the order of the layout."
+        f"matrices, over the four and up to {collect_clips.AVERAGED} test clips. Orange boxes are bones."
+    )
+    on_skeleton = (
+        "The six pairs of different joints with the largest additions, from the sending to the receiving joint, on the "
+        "most upright frame of the clips above; the width of an arrow is the addition, on one scale."
     )
     steps = collect_clips.bones_between(layout)
     rows: list[list[Cell]] = []
@@ -232,6 +265,7 @@ def _learned(run: RunFolder) -> list[Block]:
         rows.append([f"block {number + 1}", share, "; ".join(pairs)])
     head = ("", "size against the fixed ones", "strongest pairs (addition, bones between)")
     return [
+        draw(run.path, skeleton, "skeleton", "Strongest learned pairs of joints on the skeleton", on_skeleton),
         draw(run.path, figure, "graphs", "Learned matrices of each block", caption, wide=True),
         Folded("The strongest pairs of joints", Table(head, rows)),
     ]

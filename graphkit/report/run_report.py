@@ -27,16 +27,20 @@ from graphkit.report.page import (
     Page,
     Section,
     Table,
+    draw,
     render,
     reproduce,
     settings_table,
 )
 from graphkit.report.pictures import class_section, curves_section, picture_sections
+from graphkit.report.score_figure import run_rows, score_comparison
 from graphkit.report.search_report import search_page
 from graphkit.report.style import require_matplotlib, save_png
 from graphkit.report.verdict import verdict
 from graphkit.training.run_files import read_result
 
+#: Largest number of runs whose table is open.
+_OPEN = 5
 _FACTORS = (
     "GED_E is the edit distance between true patterns and found factors, and C-score the share of the factor that each "
     "pattern is matched to most often; both take the best matching in each graph, so that even noise scores better the "
@@ -146,12 +150,16 @@ def run_page(run: RunFolder, others: Sequence[RunFolder | str | Path] = ()) -> P
         sections = [*curves_section(run), _reproduce(run), _settings(run)]
         return Page(title, lead, sections, warnings=[warning])
     compared, reasons = _comparable(run, others)
-    comparison = [*_comparison(run, compared), *(Note(f"Not compared: {reason}") for reason in reasons)]
+    comparison = [
+        *_comparison(run, compared),
+        *_score_figure(run, compared),
+        *(Note(f"Not compared: {reason}") for reason in reasons),
+    ]
     sections = [
-        Section("Scores", [*_scores(run), *comparison]),
+        Section("Scores", [*_scores(run), *comparison, *_runs(run)]),
         *class_section(run),
         *curves_section(run),
-        *picture_sections(run),
+        *picture_sections(run, compared),
     ]
     sections += [_reproduce(run), _settings(run)]
     return Page(title, lead, sections, scores.headline(result), verdict=verdict(run, compared))
@@ -159,7 +167,7 @@ def run_page(run: RunFolder, others: Sequence[RunFolder | str | Path] = ()) -> P
 
 def _scores(run: RunFolder) -> list[Block]:
     """Returns the tables of scores: mean over runs, factors, and single runs."""
-    result, fits = run.result, run.fits
+    result = run.result
     blocks: list[Block] = [Note(scores.SELECTED.get(result.get("selected_on", ""), ""), "")]
     floors, factors, others = scores.floor_table(result), scores.factor_table(result), scores.other_scores(result)
     blocks += [table for table in (floors, scores.score_table(result)) if table]
@@ -167,9 +175,21 @@ def _scores(run: RunFolder) -> list[Block]:
         blocks += [factors, Note(_FACTORS)]
     if others:
         blocks.append(others)
-    if len(fits) > 1:
-        blocks.append(Folded(f"All {len(fits)} runs", _runs(run), is_open=len(fits) <= 10))
     return blocks
+
+
+def _score_figure(run: RunFolder, others: Sequence[RunFolder]) -> list[Block]:
+    """Returns the figure of the scores beside other runs, recipes and floors."""
+    metric = run.result["metric"]
+    rows = run_rows(run, others, scores.FLOORS) if run.result["test"] else []
+    if len(rows) < 2:
+        return []
+    caption = "Dots are single runs, bars standard deviations over them. "
+    if any(row.is_reference for row in rows):
+        caption += "Rings are not paired with this run: floors, and the expected scores of recipes with their settings."
+    label = f"Test {metric} of " + ", ".join(row.name for row in rows)
+    figure = score_comparison(rows, metric, metric in PERCENT)
+    return [draw(run.path, figure, "scores", label, caption.strip())]
 
 
 def _comparable(run: RunFolder, others: Sequence[RunFolder | str | Path]) -> tuple[list[RunFolder], list[str]]:
@@ -202,12 +222,17 @@ def _comparison(run: RunFolder, others: Sequence[RunFolder]) -> list[Block]:
             row += [format_score(test["difference"], percent, sign=True), p, test["pairs"]]
         rows.append(row)
     head = ["model", "run", f"test {result['metric']}", "difference", "p", "shared seeds"]
-    note = "Differences to this run over the shared seeds, with a paired t-test; p is not corrected for several tests."
+    note = (
+        "Differences to this run over the shared seeds, with a paired t-test; p is not corrected for several tests; "
+        "the verdict divides the level by their number."
+    )
     return [Table(head, rows, title="Comparison"), Note(note)]
 
 
-def _runs(run: RunFolder) -> Table:
-    """Returns the table of single fits."""
+def _runs(run: RunFolder) -> list[Block]:
+    """Returns the folded table of single fits, if there are several."""
+    if len(run.fits) < 2:
+        return []
     result, percent = run.result, run.result["metric"] in PERCENT
     head = ["run", "seed", "split", "epoch", "validation", "test"]
     rows: list[list[Cell]] = []
@@ -226,7 +251,8 @@ def _runs(run: RunFolder) -> Table:
             row += [epoch, *(scores.spread(value, percent) if value else None for value in both)]
         rows.append(row)
     used = [column for column in range(len(head)) if any(row[column] is not None for row in rows)]
-    return Table([head[column] for column in used], [[row[column] for column in used] for row in rows])
+    table = Table([head[column] for column in used], [[row[column] for column in used] for row in rows])
+    return [Folded(f"All {len(rows)} runs", table, is_open=len(rows) <= _OPEN)]
 
 
 def _reproduce(run: RunFolder) -> Section:

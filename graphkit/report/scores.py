@@ -17,7 +17,7 @@ FACTOR_SCORES = {
 _ROWS = {"": "this model", "untrained_": "untrained model", "random_": "random factors"}
 
 #: Titles of the floors of a regression and of links.
-_FLOORS = {
+FLOORS = {
     "mean": "mean of the training targets",
     "last-value": "latest earlier target",
     "common-neighbors": "common neighbors",
@@ -92,7 +92,7 @@ def floor_table(result: dict[str, Any]) -> Table | None:
     scores = result.get("scores") or {result["metric"]: result["test"]}
     names = list(next(iter(floors.values())))
     rows = [
-        [_FLOORS.get(key, key), *(format_value(entry.get(name), missing="–") for name in names)]
+        [FLOORS.get(key, key), *(format_value(entry.get(name), missing="–") for name in names)]
         for key, entry in floors.items()
     ]
     rows.insert(0, ["this model", *(spread(scores.get(name)) for name in names)])

@@ -1,21 +1,32 @@
 """Report of a search: budget, trials, chosen settings and test scores."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphkit.experiments.run_folder import read_environment
 from graphkit.experiments.search import CHOSEN
 from graphkit.metrics.format_scores import PERCENT, format_score
 from graphkit.report import scores
-from graphkit.report.page import Cell, Note, Page, Section, Table, Tile, reproduce
+from graphkit.report.page import Cell, Note, Page, Section, Table, Tile, draw, reproduce
+from graphkit.report.score_figure import ScoreRow, draw_scores
+from graphkit.report.style import SERIES, new_figure, panels, style
 from graphkit.report.verdict import difference_statement, note_statements, seed_statements
 from graphkit.training.run_files import read_result
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _MEANING = (
     "Every model has the same number of trials over its own search space, and all trials have one seed. The settings "
     "with the best validation score are trained with other seeds; only these have a test score here. The difference is "
     "the test score minus that of the model with the best validation score, per seed, and p is the p-value of a paired "
-    "t-test, not corrected for the number of models."
+    "t-test, not corrected for the number of models; the verdict divides the level by it."
+)
+
+
+_FIGURE = (
+    "First: dots are trials, lines the best score so far. Second: test scores of the chosen settings and their seeds."
 )
 
 
@@ -29,6 +40,8 @@ def search_page(folder: Path, result: dict[str, Any]) -> Page:
     head = ["trial", "settings", "validation", "time", ""]
     trials = [Table(head, _trials(entry, percent), name) for name, entry in result["models"].items()]
     command = "graphkit search --config config.yaml --output again"
+    figure = search_progress(result, percent)
+    label = "Validation score of each trial, and test scores of the chosen settings"
     return Page(
         title=f"Search on {result['dataset']}: {', '.join(result['models'])}",
         lead=f"{count} trials for each model, run folder {folder.resolve().name}",
@@ -40,7 +53,7 @@ def search_page(folder: Path, result: dict[str, Any]) -> Page:
         sections=[
             Section("Test scores", [_models(result, percent), Note(_MEANING)]),
             Section("Chosen settings", [_chosen(result, percent)]),
-            Section("Trials", trials),
+            Section("Trials", [draw(folder, figure, "search", label, _FIGURE), *trials]),
             Section("Reproduce", reproduce(folder, command, read_environment(folder))),
         ],
     )
@@ -48,7 +61,8 @@ def search_page(folder: Path, result: dict[str, Any]) -> Page:
 
 def _verdict(result: dict[str, Any], percent: bool) -> list[str]:
     """Returns statements on the seeds, the differences to the best model, and the number of trials."""
-    models, best, statements = result["models"], result["chosen"], seed_statements(result)
+    models, best = result["models"], result["chosen"]
+    statements = seed_statements(result, "" if len(models) > 1 else "Add one: --models mlp,gcn.")
     tests = {name: entry["against_best"] for name, entry in models.items() if entry["against_best"] is not None}
     for name, test in tests.items():
         statements.append(difference_statement(test, best, percent, result["maximize"], name, len(tests)))
@@ -57,6 +71,40 @@ def _verdict(result: dict[str, Any], percent: bool) -> list[str]:
             more = f"--trials {2 * result['trials']}"
             statements.append(f"{name}: the second half of the trials found better settings; search longer: {more}.")
     return statements
+
+
+def search_progress(result: Mapping[str, Any], percent: bool = False) -> "Figure":
+    """Draws the validation scores of the trials, and the test scores of the chosen settings.
+
+    Args:
+        result (dict): Content of ``result.json`` of a search: ``metric``, ``maximize`` and ``models``.
+        percent (bool, optional): Shows fractions as percentages. (default: ``False``)
+    """
+    scale, unit, best = 100 if percent else 1, " (%)" if percent else "", max if result["maximize"] else min
+    rows = []
+    with style():
+        from matplotlib.ticker import MaxNLocator
+
+        figure = new_figure(10.8, 3.4)
+        left, right = (panel.subplots() for panel in panels(figure, 1, 2, (1.35, 1)))
+        for number, (name, entry) in enumerate(result["models"].items()):
+            color = SERIES[number % len(SERIES)]
+            tried = [trial["validation"] for trial in entry["trials"]]
+            values = [(k, scale * score) for k, score in enumerate(tried) if score is not None]
+            left.plot(*zip(*values, strict=True), "o", color=color, alpha=0.4, markersize=4, markeredgewidth=0)
+            so_far = [(k, best(value for _, value in values[: index + 1])) for index, (k, _) in enumerate(values)]
+            left.step(
+                *zip(*so_far, strict=True), where="post", color=color, linewidth=1.5, label=f"{name}, best so far"
+            )
+            rows.append(ScoreRow(name, **entry["test"], color=color))
+        left.set(xlabel="trial", ylabel=f"validation {result['metric']}{unit}")
+        left.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        left.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=min(len(rows), 4))
+        left.grid(True, axis="y")
+        left.set_axisbelow(True)
+        draw_scores(right, rows, scale)
+        right.set_xlabel(f"test {result['metric']}, chosen settings{unit}")
+        return figure
 
 
 def _models(result: dict[str, Any], percent: bool) -> Table:

@@ -18,8 +18,6 @@ from graphkit.tasks import maximizes
 _SAME = 0.99
 #: Largest mean deviation of attention from a uniform one, relative to it, that counts as uniform.
 _UNIFORM = 0.02
-#: Number of test nodes whose attention is compared with a uniform one.
-_NODES = 500
 #: Smallest expected calibration error that is stated.
 _CALIBRATED = 0.15
 #: Fraction of explained variance below which a regression is said to be little better than the mean.
@@ -42,7 +40,8 @@ def verdict(run: RunFolder, others: Sequence[RunFolder] = ()) -> list[str]:
     Raises:
         InputError: If a run cannot be compared, see :func:`~graphkit.experiments.compare_runs`.
     """
-    statements = seed_statements(run.result)
+    compare = f"Compare the run with one: graphkit report {run.path.name} BASELINE."
+    statements = seed_statements(run.result, "" if others else compare)
     for other in others:
         statements += _difference(run, other, len(others))
     statements += note_statements({"": run.result})
@@ -76,11 +75,16 @@ def _attempt(check: Callable[[RunFolder], list[str]], run: RunFolder) -> list[st
         return []
 
 
-def seed_statements(result: Mapping[str, Any]) -> list[str]:
-    """Returns the statement on the number of seeds."""
+def seed_statements(result: Mapping[str, Any], baseline: str = "") -> list[str]:
+    """Returns the statement on the number of seeds.
+
+    Args:
+        result (dict): Content of ``result.json``.
+        baseline (str, optional): Remedy, if there is nothing to compare with. (default: ``""``)
+    """
     count = len(result["seeds"])
     if count > 1:
-        return []
+        return [f"{count} seeds without a baseline: no claim about differences. {baseline}"] if baseline else []
     if result["selected_on"] == "fold":
         return ["One seed of the folds, whose epoch was chosen on the folds themselves: no claim about unseen graphs."]
     return ["One seed: no claim about differences. Repeat it with --seeds 5 or more."]
@@ -215,7 +219,7 @@ def _attention(run: RunFolder) -> list[str]:
         fit = run.best
         if not collect_paths.has_paths(fit):
             return []
-    deviation = collect_paths.attention_deviation(fit, _NODES)
+    deviation = collect_paths.attention_deviation(fit, collect_paths.NODES)
     if deviation is None or deviation > _UNIFORM:
         return []
     return [f"Attention to paths is uniform within {100 * _UNIFORM:g} %: the model averages its neighborhood."]

@@ -8,8 +8,8 @@ import torch
 from graphkit.experiments import open_run
 from graphkit.nn import STGCN, STIGCN
 from graphkit.report import clip_animation, clip_strip, joint_weights, learned_graphs_picture, report
-from graphkit.report.clips import flat
-from graphkit.report.collect_clips import ClipExample, LearnedGraph, bones_between, spread_out
+from graphkit.report.clips import learned_skeleton_picture, strongest_pairs
+from graphkit.report.collect_clips import ClipExample, LearnedGraph, bones_between, flat, spread_out, standing_pose
 from graphkit.skeleton import SkeletonLayout, get_layout
 from tests.fitting import fit
 
@@ -88,12 +88,31 @@ def test_clips_of_any_length_become_a_strip_and_an_animation(frames: int, tmp_pa
             assert picture.format == "GIF" and picture.size[0] > picture.size[1]
 
 
-def test_learned_graphs_have_a_scale_each_and_show_the_bones() -> None:
+def test_learned_graphs_have_one_scale_and_show_the_bones_and_the_names_of_joints() -> None:
     graphs = [LearnedGraph(np.eye(4) * size, np.ones((4, 4))) for size in (0.5, 2.0, 0.0)]
-    axes = learned_graphs_picture(graphs, LAYOUT).axes
-    assert [axis.get_title() for axis in axes] == ["block 1, up to 0.5", "block 2, up to 2", "block 3, up to 0"]
-    assert axes[1].get_images()[0].get_array()[..., 3].diagonal().tolist() == [1.0] * 4
+    *axes, scale = learned_graphs_picture(graphs, LAYOUT).axes
+    assert [axis.get_title() for axis in axes] == ["block 1", "block 2", "block 3"]
+    assert {axis.images[0].get_clim() for axis in axes} == {(0, 2)} and scale.get_ylabel() == "mean absolute addition"
+    assert [label.get_text() for label in axes[0].get_yticklabels()] == list(LAYOUT.joints)
+    assert [label.get_text() for label in axes[2].get_xticklabels()] == list(LAYOUT.joints)
     assert all(len(axis.patches) == 2 * len(LAYOUT.edges) for axis in axes)
+
+
+def test_learned_pairs_on_the_skeleton() -> None:
+    added = np.zeros((4, 4))
+    added[3, 1], added[0, 2], added[1, 1] = 0.5, 1.0, 9.0
+    graph = LearnedGraph(added, np.ones((4, 4)))
+    pose = standing_pose([ClipExample("clip", body(), np.zeros((5, 2, 4)), LAYOUT, 3)])
+    assert pose.shape == (4, 2) and np.isfinite(pose).all()
+    assert strongest_pairs(graph, pose) == [(0, 2, 1.0), (3, 1, 0.5)]  # without the diagonal
+    figure = learned_skeleton_picture([graph] * 5, LAYOUT, pose)
+    assert [axis.get_title() for axis in figure.axes] == ["block 1", "block 3", "block 5"]
+    labels = [(text.get_text(), text.xy[1]) for text in figure.axes[0].texts]
+    assert sorted(name for name, _ in labels) == list(LAYOUT.joints)
+    assert len({height for _, height in labels}) >= 3  # close joints have labels apart
+    assert len(figure.axes[0].patches) == 2
+    pose[2] = np.nan
+    assert strongest_pairs(graph, pose) == [(3, 1, 0.5)]
 
 
 def test_the_report_of_a_run_on_clips(tmp_path: Path) -> None:
@@ -111,7 +130,10 @@ def test_the_report_of_a_run_on_clips(tmp_path: Path) -> None:
     assert "block 2" in text and not re.search(r"""(?:src|href)=["'](?!#|data:)""", text)
     names = sorted(file.name for file in (tmp_path / "run" / "figures").iterdir())
     assert "Counts over the test items" in text
-    assert names == ["clips.gif", "clips.png", "confidence.png", "confusion.png", "curves.png", "graphs.png"]
+    assert names == [
+        "clips.gif", "clips.png", "confidence.png", "confusion.png", "curves.png", "graphs.png", "scores.png",
+        "skeleton.png",
+    ]  # fmt: skip
 
 
 def test_of_many_clips_only_some_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,8 +28,14 @@ def test_one_seed_and_notes(plain_run: Path) -> None:
     assert statements[1] == "The best epoch is the last one; train longer."
 
 
-def test_several_seeds_need_no_statement(factor_run: Path) -> None:
-    assert not any("seed" in text for text in verdict(open_run(factor_run)))
+def test_several_seeds_need_a_baseline(factor_run: Path) -> None:
+    run = open_run(factor_run)
+    (statement,) = [text for text in verdict(run) if "seed" in text]
+    assert statement == (
+        "2 seeds without a baseline: no claim about differences. "
+        "Compare the run with one: graphkit report factors BASELINE."
+    )
+    assert not any("without a baseline" in text for text in verdict(run, [run]))
 
 
 def results(run: RunFolder, **keys: Any) -> list[str]:
@@ -61,7 +67,7 @@ def test_equal_factors(factor_run: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
     def texts() -> list[str]:
         monkeypatch.setattr(collect, "factor_view", lambda fit: view(fit)._replace(coefficients=values))
-        return [text for text in verdict(run) if "actor" in text]
+        return [text for text in verdict(run) if "actor" in text and "seeds" not in text]
 
     assert texts() == []
     values[:, 2] = 0.5 * values[:, 0]
