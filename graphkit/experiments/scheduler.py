@@ -2,13 +2,13 @@
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from graphkit.errors import InputError
 from graphkit.experiments.ray_workers import RayWorkers
 from graphkit.experiments.unit import Job, Outcome
 from graphkit.experiments.workers import Engine, LocalWorkers, Workers
+from graphkit.training.experiment import Plan
 from graphkit.training.interrupt import Interrupted, InterruptFlag
 from graphkit.training.progress import Progress
 
@@ -20,23 +20,10 @@ class UnitError(RuntimeError):
     """Unexpected error of a unit in another process, with its traceback."""
 
 
-class Plan(Protocol):
-    """Order of units; an :class:`~graphkit.training.experiment.Experiment` is one."""
-
-    def needs(self, unit: str) -> Iterable[str]:
-        """Returns the units that must be complete before a unit."""
-
-    def reads(self, unit: str) -> Iterable[str]:
-        """Returns the units whose files a unit reads."""
-
-    def prepare(self, unit: str, folder: Path) -> None:
-        """Writes what a unit needs from the results of others, when these are complete."""
-
-
 def run_units(
     job: Job,
     units: Iterable[str],
-    plan: "Plan",
+    plan: Plan,
     engine: Engine,
     progress: Progress,
     interrupt: InterruptFlag,

@@ -20,7 +20,7 @@ from graphkit.experiments.search import SearchConfig, SearchExperiment
 from graphkit.settings import UNSET
 from graphkit.training.callbacks import Callback
 from graphkit.training.environment import peak_memory_mb, pick_device
-from graphkit.training.experiment import FIT, Experiment, Session, TrainExperiment
+from graphkit.training.experiment import FIT, Experiment, Plan, Session, TrainExperiment
 from graphkit.training.interrupt import Interrupted, InterruptFlag
 from graphkit.training.progress import Progress
 from graphkit.training.train_config import RunConfig, TrainConfig
@@ -50,7 +50,7 @@ class Outcome(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Job(ABC):
+class Job(Plan, ABC):
     """Job of independent units, which is sent to other processes.
 
     Args:

@@ -65,17 +65,6 @@ class BlockJob(Job):
         progress.say(f"{unit}: {sum(counts):,} paths in {time.perf_counter() - begin:.1f} s")
         return peak_memory_mb(torch.device("cpu"))
 
-    def needs(self, unit: str) -> list[str]:
-        """Returns no blocks: all are independent."""
-        return []
-
-    def reads(self, unit: str) -> list[str]:
-        """Returns no blocks."""
-        return []
-
-    def prepare(self, unit: str, folder: Path) -> None:
-        """Does nothing."""
-
     def search(self, nodes: Tensor) -> list[Tensor]:
         """Returns the paths of some nodes, including self paths."""
         options: dict[str, Any] = {"num_nodes": self.num_nodes, "sources": nodes, "ratio": self.ratio}

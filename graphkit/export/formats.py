@@ -66,14 +66,19 @@ def trace(model: torch.nn.Module, shape: tuple[int, ...], least_frames: int) -> 
         )
     dims = {0: torch.export.Dim("batch"), 2: torch.export.Dim("frames", min=least_frames)}
     with _quiet(), torch.no_grad():
-        return torch.export.export(
-            model,
-            (torch.zeros(shape),),
-            dynamic_shapes=(dims,),
-            strict=False,
-            # Avoids a guard on the number of frames for each reshape.
-            prefer_deferred_runtime_asserts_over_guards=True,
-        )
+        try:
+            return torch.export.export(
+                model,
+                (torch.zeros(shape),),
+                dynamic_shapes=(dims,),
+                strict=False,
+                # Avoids a guard on the number of frames for each reshape.
+                prefer_deferred_runtime_asserts_over_guards=True,
+            )
+        except AssertionError as error:  # of PyTorch 2.10, on bounds that it derives
+            raise MissingPackageError(
+                f"torch {torch.__version__} does not support a dynamic number of frames ({error}); pip install -U torch"
+            ) from None
 
 
 def write_pt2(program: torch.export.ExportedProgram, path: Path, metadata: dict[str, Any]) -> None:

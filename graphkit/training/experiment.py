@@ -55,7 +55,22 @@ class Session:
     callbacks: Sequence[Callback] = ()
 
 
-class Experiment(ABC):
+class Plan:
+    """Order of units; all are independent by default."""
+
+    def needs(self, unit: str) -> list[str]:
+        """Returns the units that must be complete before a unit."""
+        return []
+
+    def reads(self, unit: str) -> list[str]:
+        """Returns the units whose files a unit reads."""
+        return self.needs(unit)
+
+    def prepare(self, unit: str, folder: Path) -> None:
+        """Writes what a unit needs from the results of others, when these are complete."""
+
+
+class Experiment(Plan, ABC):
     """Base class of experiments: a list of independent units and their aggregation.
 
     A unit is a fit with a subfolder of the run folder; it is complete when its :data:`FIT` exists.
@@ -82,17 +97,6 @@ class Experiment(ABC):
     @abstractmethod
     def units(self) -> list[str]:
         """Returns the folders of all units, in order; ``""`` is the run folder itself."""
-
-    def needs(self, unit: str) -> list[str]:
-        """Returns the units that must be complete before a unit."""
-        return []
-
-    def reads(self, unit: str) -> list[str]:
-        """Returns the units whose files a unit reads."""
-        return self.needs(unit)
-
-    def prepare(self, unit: str, folder: Path) -> None:  # noqa: B027 (most experiments need nothing)
-        """Writes what a unit needs from the results of others, when these are complete."""
 
     @abstractmethod
     def begin(self, folder: Path, device: torch.device) -> None:
@@ -166,7 +170,8 @@ class TrainExperiment(Experiment):
     def members(self) -> dict[str, TrainConfig]:
         """Names and configurations of the units; a single one has the name ``""``.
 
-        Unit ``i`` has the seed ``s + i`` and the split ``i``; under the ten-fold protocol, every seed has all folds.
+        Unit ``i`` has the seed ``s + i`` and the split of this number, modulo the number of splits; under the ten-fold
+        protocol, every seed has all folds.
         """
         config, dataset = self.config, self.dataset
         by_fold = dataset.protocol == "fold" and config.data.fold is None
@@ -177,7 +182,7 @@ class TrainExperiment(Experiment):
             seed = config.seed + index
             folds: Sequence[int | None] = range(len(dataset.splits)) if by_fold else [config.data.fold]
             if not by_fold and config.data.fold is None and len(dataset.splits) > 1:
-                folds = [index % len(dataset.splits)]
+                folds = [seed % len(dataset.splits)]
             for fold in folds:
                 names = [f"seed-{seed}"] if config.seeds > 1 or not by_fold else []
                 name = "-".join([*names, *([f"fold-{fold}"] if by_fold else [])])
@@ -225,7 +230,7 @@ class TrainExperiment(Experiment):
         communicator = get_communicator()
         config, path = self.members[unit], folder / unit
         dataset, data = self.data_of(config)
-        split = dataset.split_of(config.data.fold)
+        split = dataset.split_of(config.data.fold, config.seed)
         label = f"{config.model.name} {unit}".strip()
         make_extra = self.extra_losses(config, dataset, split, session.device)
         device, progress, callbacks = session.device, session.progress, session.callbacks

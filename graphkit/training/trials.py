@@ -1,4 +1,4 @@
-"""Trials of a search: fits with different settings, and the choice of one on validation items."""
+"""Trials of a search, and the choice of one on validation items."""
 
 from collections.abc import Sequence
 from typing import Any, TypedDict
@@ -26,7 +26,9 @@ class Trial(_Duration):
 
 
 def choose_trial(name: str, scores: Sequence[float | None], maximize: bool) -> int:
-    """Returns the number of the trial with the best validation score, the first of equal ones.
+    """Returns the number of the trial with the best validation score.
+
+    Of equal trials, it is the first.
 
     Args:
         name (str): Name of the model or strategy in the error message.
@@ -47,7 +49,7 @@ def choose_trial(name: str, scores: Sequence[float | None], maximize: bool) -> i
 
 
 def summarize_trials(name: str, trials: Sequence[Trial], maximize: bool) -> dict[str, Any]:
-    """Returns the trials of a model or strategy, the chosen one, and the choice of half of the trials.
+    """Returns trials, the chosen one, and the choice of half of the trials.
 
     Args:
         name (str): Name of the model or strategy in the error message.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import Result
 
 from graphkit.data import load
@@ -55,6 +56,9 @@ def test_new_clips_get_a_table_and_a_file(graphkit: Command, clip_run: Path, cli
 
 def test_export_writes_a_file_that_predicts(graphkit: Command, clip_run: Path, clips: Path, run: Path) -> None:
     result = graphkit("export", clip_run, "--format", "pt2", "--output", "model.pt2")
+    if torch.__version__.startswith("2.10."):
+        assert result.exit_code == 2 and "does not support a dynamic number of frames" in result.stderr
+        return
     assert result.exit_code == 0 and "largest difference from the model: " in result.stdout
     again = [graphkit("predict", source, clips, "--json") for source in (clip_run, "model.pt2")]
     ours, theirs = (json.loads(one.stdout)["predictions"] for one in again)

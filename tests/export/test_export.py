@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from graphkit.errors import MissingPackageError
 from graphkit.experiments import open_run
 from graphkit.export import export_run, open_exported
 from graphkit.export import exporter as exporting_module
@@ -69,6 +70,15 @@ def test_what_cannot_be_exported_is_one_line(clip_run: Path, graph_run: Path, tm
     (tmp_path / "config.yaml").write_text((clip_run / "config.yaml").read_text())
     with pytest.raises(ValueError, match="has not ended; continue it with: graphkit train --resume"):
         export_run(open_run(tmp_path), "pt2")
+
+
+def test_a_graph_that_pytorch_cannot_export_is_one_line(clip_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object, prefer_deferred_runtime_asserts_over_guards: bool, **options: object) -> None:
+        raise AssertionError("frames <= 2147483647/160")
+
+    monkeypatch.setattr(torch.export, "export", fail)
+    with pytest.raises(MissingPackageError, match=r"a dynamic number of frames .frames <= 2.*; pip install -U torch$"):
+        export_run(open_run(clip_run), "pt2")
 
 
 def test_without_the_packages_the_error_says_what_to_install(clip_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
