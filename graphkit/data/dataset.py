@@ -134,9 +134,9 @@ class GraphDataset:
         """Prediction level, ``"node"`` or ``"graph"``."""
         return "node" if self.task.endswith(("node-classification", "node-regression")) else "graph"
 
-    def split_of(self, fold: int | None) -> Split:
-        """Returns the split of a fold, the first one for ``None``."""
-        return self.splits[(fold or 0) % len(self.splits)]
+    def split_of(self, fold: int | None, seed: int) -> Split:
+        """Returns the split of a fold; for ``None``, the one of a seed, in turn."""
+        return self.splits[(seed if fold is None else fold) % len(self.splits)]
 
     @property
     def collection(self) -> GraphCollection | None:

@@ -149,7 +149,7 @@ def _data(fit: TrainedRun, device: torch.device) -> Any:
     graphs = fit.dataset.graphs
     if fit.dataset.is_single_graph:
         return copy(graphs[0]).to(device)
-    split = fit.dataset.split_of(fit.config.data.fold)
+    split = fit.dataset.split_of(fit.config.data.fold, fit.config.seed)
     ids = split.test if split.test.numel() else split.train
     return copy(graphs.batch(ids[: fit.config.train.batch_size or GRAPHS])).to(device)  # type: ignore[attr-defined]
 

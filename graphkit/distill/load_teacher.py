@@ -83,7 +83,7 @@ def load_teacher(run: TrainedRun, config: TrainConfig, dataset: GraphDataset) ->
 
 
 def _fold(config: TrainConfig, dataset: GraphDataset) -> int:
-    return (config.data.fold or 0) % len(dataset.splits)
+    return (config.seed if config.data.fold is None else config.data.fold) % len(dataset.splits)
 
 
 def _shaped(config: TrainConfig) -> DataSettings:

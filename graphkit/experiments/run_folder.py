@@ -121,7 +121,7 @@ class RunFolder(ResultFolder):
     @property
     def split(self) -> Split:
         """Split of this fit."""
-        return self.dataset.split_of(self.config.data.fold)
+        return self.dataset.split_of(self.config.data.fold, self.config.seed)
 
     @cached_property
     def model(self) -> GraphModel:

@@ -194,7 +194,7 @@ def _data(run: TrainedRun) -> Any:
     graphs = run.dataset.graphs
     if run.dataset.is_single_graph:
         return copy(graphs[0])
-    split = run.dataset.split_of(run.config.data.fold)
+    split = run.dataset.split_of(run.config.data.fold, run.config.seed)
     ids = split.test if split.test.numel() else split.train
     return graphs.batch(ids[:_BATCH])  # type: ignore[attr-defined]
 

@@ -95,7 +95,7 @@ class Trainer:
         self.precision = GradientStepper(self.settings.precision, self.settings.accumulate, device)
         self.communicator = get_communicator()
         self.call, self.unit = CallbackCaller(callbacks, self.communicator), unit
-        self.split = dataset.split_of(config.data.fold)
+        self.split = dataset.split_of(config.data.fold, config.seed)
         self.task = fit_task(dataset, self.split, self.settings)
         self.train_task = fit_task(dataset, self.split, self.settings, training=True)
         generator = seed_everything(config.seed)

@@ -193,6 +193,16 @@ def test_each_seed_has_its_split(tmp_path: Path) -> None:
     assert len({*splits}) == 3 and [fit.config.data.fold for fit in run.fits] == [0, 1, 2]
 
 
+def test_a_split_is_that_of_the_seed_in_any_run(tmp_path: Path) -> None:
+    path = table(tmp_path / "m.csv")
+    options = {"target": "logS", "split": "random", "epochs": 1, "set": {"model.hidden_channels": 4}}
+    several = graphkit.fit("gin", path, seed=1, seeds=2, output=tmp_path / "several", **options)
+    one = graphkit.fit("mlp", path, seed=2, output=tmp_path / "one", **options)
+    expected = load(path, target="logS", split="random").splits
+    for fit_, seed in (*zip(several.fits, (1, 2), strict=True), (one, 2), (graphkit.open_run(one.path), 2)):
+        assert fit_.config.seed == seed and torch.equal(fit_.split.test, expected[seed].test)
+
+
 BAD = {
     "smiles column": ({"smiles": "smile"}, "unknown column 'smile'; did you mean 'smiles'"),
     "target": ({"target": "logs"}, "unknown column 'logs'; did you mean 'logS'"),
