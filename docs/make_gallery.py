@@ -38,9 +38,9 @@ def nodes(folder: Path) -> Path:
     generator = torch.Generator().manual_seed(0)
     group = torch.arange(400) % 4
     ends = torch.randint(400, (2, 12_000), generator=generator)
-    likely = (group[ends[0]] == group[ends[1]]) | (torch.rand(12_000, generator=generator) < 0.15)
-    edges = ends[:, (ends[0] < ends[1]) & likely & (torch.rand(12_000, generator=generator) < 0.3)].unique(dim=1)
-    x = torch.eye(4)[group] + 1.5 * torch.randn(400, 4, generator=generator)
+    likely = (group[ends[0]] == group[ends[1]]) | (torch.rand(12_000, generator=generator) < 0.1)
+    edges = ends[:, (ends[0] < ends[1]) & likely].unique(dim=1)
+    x = torch.eye(4)[group] + torch.randn(400, 4, generator=generator)
     data = Data(x=x, edge_index=torch.cat([edges, edges.flip(0)], dim=1), y=group)
     return graphkit.fit("gcn", data, epochs=80, seeds=5, split=[0.2, 0.2, 0.6], output=folder).report().parent
 
