@@ -1,5 +1,6 @@
 """Settings of the documentation, which ``make docs`` builds with warnings as errors."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -29,6 +30,7 @@ nb_execution_mode = "cache"
 nb_execution_in_temp = True
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
+os.environ.setdefault("PYTHONWARNINGS", "ignore:IProgress not found")  # of tqdm, without widgets
 
 # Markdown pages: $...$ for maths, and links to headings.
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
