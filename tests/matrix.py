@@ -14,7 +14,7 @@ import subprocess
 import sys
 from configparser import ConfigParser
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / "build" / "matrix"
@@ -32,6 +32,7 @@ class Row(NamedTuple):
 
 ROWS = (
     Row("3.11", "2.10.0", "2.7.0", lowest=True),
+    Row("3.11", "2.13.0", "2.7.0", lowest=True),
     Row("3.11", "2.13.0", "2.8.1"),
     Row("3.12", "2.10.0", "2.7.0"),
     Row("3.13", "2.15.0", "2.8.1"),
@@ -42,14 +43,18 @@ class Failure(Exception):
     """A command has failed; the text is its last line."""
 
 
-def call(*command: str | Path, folder: Path = WORK, accept: tuple[int, ...] = (0,)) -> str:
-    """Returns what a command prints."""
+def call(
+    *command: str | Path, folder: Path = WORK, accept: tuple[int, ...] = (0,), stdout: int | IO[str] = subprocess.PIPE
+) -> str:
+    """Returns what a command prints, if not to a file."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "UV_PYTHON_DOWNLOADS": "never"}
-    done = subprocess.run(list(map(str, command)), cwd=folder, env=environment, capture_output=True, text=True)
+    line = list(map(str, command))
+    done = subprocess.run(line, cwd=folder, env=environment, stdout=stdout, stderr=subprocess.PIPE, text=True)
+    printed = done.stdout or ""
     if done.returncode not in accept:
-        print(done.stdout[-3000:], done.stderr[-3000:], file=sys.stderr)
-        raise Failure((done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1])
-    return done.stdout
+        print(printed[-3000:], done.stderr[-3000:], file=sys.stderr)
+        raise Failure((done.stderr.strip() or printed.strip() or f"exit code {done.returncode}").splitlines()[-1])
+    return printed
 
 
 def pins(row: Row) -> list[str]:
@@ -71,7 +76,7 @@ def copy_tests(target: Path) -> None:
 
 def check(row: Row) -> str:
     """Makes the environment of a row, tests it, and returns the row of the table."""
-    folder = WORK / f"python{row.python}-torch{row.torch}"
+    folder = WORK / f"python{row.python}-torch{row.torch}{'-lowest' * row.lowest}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / "pins.txt").write_text("\n".join(pins(row)) + "\n", encoding="utf-8")
@@ -91,9 +96,10 @@ def check(row: Row) -> str:
     tests = [*(f"tests/{name}" for name in CORE), "--ignore=tests/ops/cuda"]
     # Other versions of PyG and torch warn of their own code: warnings are no errors here.
     line = [python, "-m", "pytest", "-n", "auto", "-W", "default", "-m", "not slow and not extended", *tests]
-    output = call(*line, folder=folder / "tree", accept=(0, 1))
-    (folder / "pytest.txt").write_text(output, encoding="utf-8")
-    result = re.sub(r" in .*", "", output.strip().splitlines()[-1])
+    with (folder / "pytest.txt").open("w", encoding="utf-8") as file:
+        call(*line, folder=folder / "tree", accept=(0, 1), stdout=file)
+    lines = (folder / "pytest.txt").read_text(encoding="utf-8").strip().splitlines()
+    result = re.sub(r" in .*", "", lines[-1])
     versions = report["packages"]
     shown = [report["python"], versions["torch"], versions["torch-geometric"], versions["numpy"], report["backend"]]
     return " | ".join([*shown, result, datetime.date.today().isoformat()])
