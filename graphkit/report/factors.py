@@ -11,7 +11,7 @@ from graphkit.report.style import INK, LINE, MUTED, SERIES, WRONG, new_figure, p
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 
 @dataclass(frozen=True)
@@ -60,27 +60,24 @@ def found_beside_true(examples: Sequence[FactorExample]) -> "Figure":
     Args:
         examples (list[FactorExample]): Graphs with true patterns.
     """
-    columns = sum(len(example.matches) for example in examples)
     layouts = [node_positions(example.edges) for example in examples]
     height = max(_height(places) for places in layouts)
     with style():
-        figure = new_figure(max(1.75 * columns, 3.6), 1.3 + 3 * 1.5 * height)
-        grid = figure.add_gridspec(3, columns, height_ratios=(1.0, 1.0, 1.12))
-        column = 0
-        for example, places in zip(examples, layouts, strict=True):
-            width = len(example.matches)
-            axis = figure.add_subplot(grid[0, column : column + width])
+        widths = [max(1.75 * len(example.matches), 3.6) for example in examples]
+        figure = new_figure(sum(widths), 1.5 + 3 * 1.5 * height)
+        for panel, example, places in zip(panels(figure, 1, len(examples), widths), examples, layouts, strict=True):
+            grid = panel.add_gridspec(3, len(example.matches), height_ratios=(1.0, 1.0, 1.12))
+            axis = panel.add_subplot(grid[0, :])
             _graph(axis, example.edges, places, [(np.ones(len(example.edges), bool), MUTED, "-", 1.2, 0.9)])
             axis.set_title(example.title, fontweight="bold")
-            for match in example.matches:
-                top, bottom = (figure.add_subplot(grid[row, column]) for row in (1, 2))
+            for column, match in enumerate(example.matches):
+                top, bottom = (panel.add_subplot(grid[row, column]) for row in (1, 2))
                 layers = [(~match.mask, LINE, "-", 0.8, 1.0), (match.mask, INK, "-", 1.8, 1.0)]
                 _graph(top, example.edges, places, layers)
                 top.set_title(match.name)
                 _found(bottom, example, match, places)
-                column += 1
-        _row_names(figure, ("input", "true pattern", "matched factor"))
-        _legend(figure)
+            _row_names(panel, ("input", "true pattern", "matched factor"))
+            _legend(panel)
         return figure
 
 
@@ -206,7 +203,7 @@ def _height(places: dict[int, np.ndarray]) -> float:
     return max(float(np.ptp([point[1] for point in places.values()])), 0.25) + 0.12 if places else 0.25
 
 
-def _row_names(figure: "Figure", names: Sequence[str]) -> None:
+def _row_names(figure: "SubFigure", names: Sequence[str]) -> None:
     """Labels each row at the left of its first drawing."""
     firsts: dict[int, Axes] = {}
     for axis in figure.axes:
@@ -228,7 +225,7 @@ def _row_names(figure: "Figure", names: Sequence[str]) -> None:
         )
 
 
-def _legend(figure: "Figure") -> None:
+def _legend(figure: "SubFigure") -> None:
     """Adds the legend of the factor graphs."""
     from matplotlib.lines import Line2D
 
@@ -238,4 +235,4 @@ def _legend(figure: "Figure") -> None:
         Line2D([], [], color=SERIES[0], linewidth=1.1, linestyle=":", label="missed"),
         Line2D([], [], color=LINE, linewidth=1.4, label="other edge"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2 if figure.get_figwidth() < 6 else 4)
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)

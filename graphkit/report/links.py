@@ -26,11 +26,13 @@ class LinkScores(NamedTuple):
         score (Tensor): ``[P]``, sigmoid of the outputs.
         labels (Tensor): ``[P, 2]``, see :class:`~graphkit.data.link_dataset.LinkDataset`.
         pairs (list[tuple[str, str]]): Names of the nodes.
+        directed (bool, optional): The two directions of a pair differ. (default: ``True``)
     """
 
     score: Tensor
     labels: Tensor
     pairs: list[tuple[str, str]]
+    directed: bool = True
 
     @property
     def kinds(self) -> dict[str, Tensor]:
@@ -47,7 +49,7 @@ def test_links(fit: RunFolder) -> LinkScores:
     output, y = collect(model, Batches(dataset, fit.split.test, batch_size, torch.device("cpu"), nodes=nodes))
     names = dataset.node_names or range(int(dataset.graphs[0].num_nodes or 0))
     pairs = [(str(names[u]), str(names[v])) for u, v in dataset.pairs[:, fit.split.test].t().tolist()]
-    return LinkScores(output.sigmoid(), y, pairs)
+    return LinkScores(output.sigmoid(), y, pairs, dataset.directed)
 
 
 def score_distributions(scores: LinkScores) -> "Figure":
@@ -80,7 +82,9 @@ def link_examples(scores: LinkScores) -> list[tuple[str, str, float]]:
         order = scores.score[rows].argsort(descending=largest, stable=True)
         seen: dict[tuple[str, str], float] = {}
         for row in rows[order].tolist():  # a hard negative can be that of several edges
-            seen.setdefault(scores.pairs[row], float(scores.score[row]))
+            pair = scores.pairs[row]
+            if scores.directed or pair[::-1] not in seen:
+                seen.setdefault(pair, float(scores.score[row]))
             if len(seen) == _EXAMPLES:
                 break
         chosen += [(title, " – ".join(pair), score) for pair, score in seen.items()]

@@ -46,7 +46,7 @@ def attention_distributions(values: Mapping[str, np.ndarray]) -> "Figure":
     reach = max(0.1, float(np.quantile(np.abs(everything - 1), 0.98)))
     bins = np.linspace(max(0.0, 1 - reach), 1 + reach, 61)
     with style():
-        figure = new_figure(10.8, 3.2)
+        figure = new_figure(8.2, 2.8)
         (panel,) = panels(figure, 1, 1)
         axis = panel.subplots()
         for number, (title, series) in enumerate(values.items()):
@@ -128,5 +128,5 @@ def _legend(figure: "SubFigure", longest: int) -> None:
         Line2D([], [], color=SERIES[hops % len(SERIES)], label=f"{hops + 1} hop{'s' if hops else ''}", **disc)  # type: ignore[arg-type]
         for hops in range(longest)
     ]
-    ring = Line2D([], [], linestyle="", marker="o", markerfacecolor=INK, markeredgecolor=INK, label="the node itself")
-    figure.legend(handles=[*handles, ring], loc="outside lower center", ncols=min(len(handles) + 1, 4))
+    ring = Line2D([], [], linestyle="", marker="o", markerfacecolor=INK, markeredgecolor=INK, label="node itself")
+    figure.legend(handles=[*handles, ring], loc="outside lower center", ncols=3, columnspacing=1.2)

@@ -106,7 +106,7 @@ def _links(run: RunFolder) -> list[Block]:
     )
     figure = links.score_distributions(scores)
     rows = [[title, pair, f"{score:.3f}"] for title, pair, score in links.link_examples(scores)]
-    drawn = draw(run.path, figure, "links", "Distribution of the scores of edges and negatives", caption)
+    drawn = draw(run.path, figure, "links", "Scores of edges and negatives", caption)
     return [Columns([drawn, Table(["kind", "nodes", "score"], rows, "Examples")])]
 
 

@@ -186,7 +186,10 @@ def _score_figure(run: RunFolder, others: Sequence[RunFolder]) -> list[Block]:
         return []
     caption = "Dots are single runs, bars standard deviations over them. "
     if any(row.is_reference for row in rows):
-        caption += "Rings are not paired with this run: floors, and the expected scores of recipes with their settings."
+        recipes = any(row.name.startswith("recipe") for row in rows)
+        caption += "Rings are floors" + (
+            ", and the expected scores of recipes, with their settings." if recipes else "."
+        )
     label = f"Test {metric} of " + ", ".join(row.name for row in rows)
     figure = score_comparison(rows, metric, metric in PERCENT)
     return [draw(run.path, figure, "scores", label, caption.strip())]

@@ -126,7 +126,7 @@ def score_comparison(rows: Sequence[ScoreRow], metric: str, percent: bool = Fals
     """
     scale = 100 if percent else 1
     with style():
-        figure = new_figure(10.8, 0.8 + 0.3 * len(rows))
+        figure = new_figure(8.2, 0.75 + 0.25 * len(rows))
         (panel,) = panels(figure, 1, 1)
         axis = panel.subplots()
         axis.axvline(rows[0].mean * scale, color=LINE, linewidth=1.2, zorder=0)

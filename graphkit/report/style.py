@@ -21,6 +21,9 @@ WRONG = "#c8372d"
 #: Colors of factors, runs and classes, distinct in hue and lightness on light and dark backgrounds.
 SERIES = ("#3568c9", "#d9730d", "#2b8a5f", "#9a45a3", "#15818f", "#a8810c", "#7b5b3f", "#5c6bc0")
 
+#: Factor by which a figure with a single panel may grow to fill the page.
+_STRETCH = 1.35
+
 #: CSS variables of the colors, so that an inline SVG follows the light or dark theme.
 VARIABLES = {
     INK: "ink",
@@ -132,6 +135,7 @@ def inline_panels(figure: "Figure", name: str, label: str) -> str:
         label (str): Text alternative of the figure; each panel adds its number.
     """
     shown = [panel for panel in figure.subfigs if panel.axes]
+    stretch = _STRETCH if len(shown) == 1 else 1.0
     total = float(figure.get_size_inches()[0])
     texts = []
     for number, panel in enumerate(shown):
@@ -139,7 +143,7 @@ def inline_panels(figure: "Figure", name: str, label: str) -> str:
             other.set_visible(other is panel)
         box = panel.bbox.transformed(figure.dpi_scale_trans.inverted())
         of_panel = f"{label}, panel {number + 1} of {len(shown)}"
-        text = inline_svg(figure, f"{name}-{number}", of_panel, svg_text(figure, box), box.width)
+        text = inline_svg(figure, f"{name}-{number}", of_panel, svg_text(figure, box), stretch * box.width)
         size = f"flex-basis: calc({100 * box.width / total:.4g}% - 1rem); min-width: min(100%, {53 * box.width:.0f}px)"
         texts.append(text.replace('style="max-width', f'style="{size}; max-width', 1))
     for panel in figure.subfigs:

@@ -158,6 +158,9 @@ def _trivial(run: RunFolder) -> list[str]:
                 statements.append(
                     f"No better than {len(above)} of {len(values)} floors: {metric} {score}, {', '.join(texts)}."
                 )
+    micro_f1 = (result.get("scores") or {}).get("micro-f1")
+    if micro_f1 and micro_f1["mean"] == 0:
+        statements.append("No label is predicted for any test item: all probabilities are below one half.")
     r2 = (result.get("scores") or {}).get("r2")
     if r2 and 0 < r2["mean"] < _EXPLAINED:
         statements.append(
@@ -201,16 +204,32 @@ def _factors(run: RunFolder) -> list[str]:
     if len(same) == count * (count - 1) // 2 > 1:
         statements.append(f"All {count} factors of the first layer are the same (cosine ≥ {_SAME:g}).")
     else:
-        statements += [
-            f"Factors {j} and {i} of the first layer are the same (cosine {value:.2f})."
-            for value, i, j in sorted(same, reverse=True)[:3]
-        ]
-    off = [str(factor) for factor in range(count) if values[:, factor].max() < 0.01]
+        statements += _same_factors(same)
+    off = [factor for factor in range(count) if values[:, factor].max() < 0.01]
     if off:
         named, verb = ("Factors", "have") if len(off) > 1 else ("Factor", "has")
-        listed = ", ".join(off[:-1]) + f" and {off[-1]}" if len(off) > 1 else off[0]
-        statements.append(f"{named} {listed} of the first layer {verb} no edges (coefficients below 0.01).")
+        statements.append(f"{named} {_listed(off)} of the first layer {verb} no edges (coefficients below 0.01).")
     return statements
+
+
+def _same_factors(pairs: Sequence[tuple[float, int, int]]) -> list[str]:
+    """Returns a statement for each group of equal factors, from the cosines of their pairs."""
+    groups: list[set[int]] = []
+    for _, i, j in pairs:
+        joined = [group for group in groups if group & {i, j}]
+        groups = [group for group in groups if group not in joined] + [{i, j}.union(*joined)]
+    statements = []
+    for group in sorted(map(sorted, groups)):
+        cosines = [value for value, i, _ in pairs if i in group]
+        cosine = f"{cosines[0]:.2f}" if len(cosines) == 1 else f"≥ {min(cosines):.2f}"
+        statements.append(f"Factors {_listed(group)} of the first layer are the same (cosine {cosine}).")
+    return statements
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    """Returns numbers as a list with ``and``."""
+    texts = list(map(str, numbers))
+    return f"{', '.join(texts[:-1])} and {texts[-1]}" if len(texts) > 1 else texts[0]
 
 
 def _attention(run: RunFolder) -> list[str]:

@@ -33,8 +33,9 @@ def test_found_factors_stand_below_the_true_patterns() -> None:
 def test_the_rows_are_named_and_the_lines_explained() -> None:
     figure = found_beside_true([FactorExample("g", EDGES, VALUES, (FIRST, SECOND))] * 2)
     captions = [text.get_text() for axis in figure.axes for text in axis.texts]
-    assert [captions.count(name) for name in ("input", "true pattern", "matched factor")] == [1, 1, 1]
-    assert [text.get_text() for text in figure.legends[0].get_texts()][-1] == "other edge"
+    assert [captions.count(name) for name in ("input", "true pattern", "matched factor")] == [2, 2, 2]
+    assert len(figure.subfigs) == 2
+    assert [text.get_text() for text in figure.subfigs[1].legends[0].get_texts()][-1] == "other edge"
 
 
 def test_a_pattern_without_a_factor_is_said_so() -> None:

@@ -54,9 +54,12 @@ def test_predictions_of_one_class(plain_run: Path) -> None:
 
 def test_floors(plain_run: Path) -> None:
     run = open_run(plain_run)
-    scores = {"metric": "mae", "test": {"mean": 0.5, "std": 0.0, "runs": [0.5]}}
+    scores: dict[str, Any] = {"metric": "mae", "test": {"mean": 0.5, "std": 0.0, "runs": [0.5]}}
     low = results(run, **scores, floors={"last-value": {"mae": 0.4}, "mean": {"mae": 0.9}})
     assert [text for text in low if "floor" in text] == ["No better than 1 of 2 floors: mae 0.5000, last value 0.4000."]
+    scores["scores"] = {"micro-f1": {"mean": 0.0}}
+    assert "No label is predicted for any test item" in "".join(results(run, **scores))
+    del scores["scores"]
     flat = results(run, **scores, scores={"r2": {"mean": 0.04}})
     assert "Explains 4 % of the variance of the targets: little better than their mean." in flat
 
@@ -72,6 +75,8 @@ def test_equal_factors(factor_run: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert texts() == []
     values[:, 2] = 0.5 * values[:, 0]
     assert texts() == ["Factors 0 and 2 of the first layer are the same (cosine 1.00)."]
+    values[:, 3] = 0.2 * values[:, 0]
+    assert texts() == ["Factors 0, 2 and 3 of the first layer are the same (cosine ≥ 1.00)."]
     values[:, 1] = 1e-3
     assert texts()[-1] == "Factor 1 of the first layer has no edges (coefficients below 0.01)."
     values[:] = 0.5
@@ -81,12 +86,17 @@ def test_equal_factors(factor_run: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_uniform_attention(tmp_path: Path) -> None:
     fit({"model": {"name": "spagan"}, "data": {"name": "karate"}, "train": {"epochs": 1}}, tmp_path / "run")
     run = open_run(tmp_path / "run")
+
+    def scale(factor: float) -> None:
+        with torch.no_grad():
+            for name, parameter in run.best.model.named_parameters():
+                if "att" in name:
+                    parameter.mul_(factor)
+
+    scale(20)
     assert (collect_paths.attention_deviation(run.best, 500) or 0) > 0.02
     assert not any("Attention" in text for text in verdict(run))
-    with torch.no_grad():
-        for name, parameter in run.best.model.named_parameters():
-            if "att" in name:
-                parameter.zero_()
+    scale(0)
     assert collect_paths.attention_deviation(run.best, 500) == pytest.approx(0, abs=1e-5)
     assert any(text.startswith("Attention to paths is uniform within 2 %") for text in verdict(run.best))
 
