@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from graphkit.ops._dropout import dropout
+
 
 def full_precision(x: Tensor) -> AbstractContextManager:
     """Returns a context that disables autocast for sparse features.
@@ -20,7 +22,7 @@ def drop(x: Tensor, p: float, training: bool) -> Tensor:
     if not training or p == 0:
         return x
     if x.layout == torch.strided:
-        return F.dropout(x, p)
+        return dropout(x, p)
     if x.layout == torch.sparse_csr:
         values = F.dropout(x.values(), p)
         return torch.sparse_csr_tensor(x.crow_indices(), x.col_indices(), values, x.shape, check_invariants=False)

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from torch_geometric import EdgeIndex, seed_everything
 from torch_geometric.data import Data
 from torch_geometric.explain import Explainer, GNNExplainer
-from torch_geometric.loader import NeighborLoader
 from torch_geometric.nn import (
     GATConv,
     GatedGraphConv,
@@ -24,6 +23,7 @@ from torch_geometric.nn.models import GAT, GCN, GIN, GraphSAGE
 import graphkit
 from graphkit.nn import FusedGATConv, accelerate
 from graphkit.ops import backend
+from graphkit.sampling import NeighborLoader
 from tests.nn.accelerated import NativeCalls, assert_same, edges_of
 
 needs_native = pytest.mark.skipif(backend() != "native", reason="the native operators are not in use")
@@ -215,21 +215,27 @@ def test_edges_changed_in_place_and_other_graphs():
             torch.testing.assert_close(fused(x, edge_index), model(x, plain))
 
 
-@pytest.mark.filterwarnings("ignore:Using 'NeighborSampler':UserWarning")
 def test_batches_of_a_neighbor_loader():
     seed_everything(0)
     data = Data(x=torch.randn(60, 7), edge_index=torch.randint(60, (2, 400)))
     for name in ("gcn", "sage, mean", "gin", "gat"):
         model = MODELS[name]().eval()
         fused = accelerate(model)
-        try:
-            batches = list(NeighborLoader(data, [4, 4], batch_size=16))
-        except ImportError:
-            pytest.skip("NeighborLoader needs pyg-lib or torch-sparse")
-        for batch in batches:
-            torch.testing.assert_close(
-                fused(batch.x, batch.edge_index), model(batch.x, batch.edge_index), rtol=1e-4, atol=1e-5
-            )
+        for batch in NeighborLoader(data, [4, 4, 4], batch_size=16):
+            x, edges, sizes = batch.x, batch.edge_index, batch.num_sampled_nodes
+            expected = model(x, edges.as_tensor())
+            for form in (edges, edges.as_tensor()):
+                torch.testing.assert_close(fused(x, form), expected, rtol=1e-4, atol=1e-5)
+            counts = [int((edges[1] < sum(sizes[: hop + 1])).sum()) for hop in range(3)]
+            per_hop = {
+                "num_sampled_nodes_per_hop": sizes,
+                "num_sampled_edges_per_hop": [counts[0], counts[1] - counts[0], counts[2] - counts[1]],
+            }
+            if model.jk_mode is not None:  # PyG does not trim the layers then
+                continue
+            trimmed = model(x, edges.as_tensor(), **per_hop)
+            for form in (edges, edges.as_tensor()):
+                torch.testing.assert_close(fused(x, form, **per_hop), trimmed, rtol=1e-4, atol=1e-5)
 
 
 def test_heterogeneous_models():
