@@ -87,7 +87,7 @@ def attended_paths(model: SPAGAN, data: Data, nodes: Sequence[int]) -> dict[int,
     """
     model.eval()
     costs = None
-    if model.phase > 0 and not paths_of(data):
+    if model.has_costs and not paths_of(data):
         paths, costs = model.find_paths(data)
         data = put_paths(copy(data), paths)
     seen = model(**model.inputs(data), return_attention=True)[1][0]

@@ -15,14 +15,15 @@ def make_weight(rows: int, columns: int) -> Parameter:
 
 
 def is_open(weight: Any) -> bool:
-    """Returns whether a weight has no size yet; unlike `torch.nn.parameter.is_lazy`, it can be compiled."""
+    """Returns whether a weight has no size yet, in a form that can be compiled."""
     return isinstance(weight, UninitializedParameter)
 
 
 class LazyWeights(torch.nn.Module):
-    """Mixin of a module with weights of :func:`make_weight`, whose state can be saved and loaded at any time.
+    """Mixin of modules with weights of :func:`make_weight`.
 
-    A subclass implements :meth:`init_weight`, and calls :meth:`set_rows` before it uses its weights.
+    Their state can be saved and loaded before the weights have sizes. A subclass implements :meth:`init_weight`, and
+    calls :meth:`set_rows` before it uses its weights.
     """
 
     def init_weight(self, weight: Tensor) -> None:

@@ -88,6 +88,12 @@ def paths_of(data: Data) -> list[Tensor]:
     return paths
 
 
+def path_attr_of(data: Data) -> list[Tensor]:
+    """Returns the stored edge features of paths, ``path_attr_1`` and so on."""
+    features = [data.get(f"path_attr_{hops}") for hops in range(1, len(paths_of(data)) + 1)]
+    return [attr for attr in features if isinstance(attr, Tensor)]
+
+
 def has_paths(data: Data) -> bool:
     """Returns whether a graph has stored paths, or the folder of a path set."""
     return "path_set" in data or bool(paths_of(data))
@@ -107,17 +113,29 @@ def with_self_loops(edge_index: Tensor, num_nodes: int) -> Tensor:
 
     An :class:`~torch_geometric.EdgeIndex` sorted by column is returned as such.
     """
-    row, col = edge_index[0], edge_index[1]
-    missing = torch.ones(num_nodes, dtype=torch.bool, device=edge_index.device)
+    return looped_edges(edge_index, num_nodes)[0]
+
+
+def looped_edges(edge_index: Tensor, num_nodes: int) -> tuple[Tensor, Tensor]:
+    """Adds a self loop to every node without one, and returns edge ids too.
+
+    The edge ids ``[1, E']`` are -1 for all self loops.
+    """
+    plain = edge_index.as_tensor() if isinstance(edge_index, EdgeIndex) else edge_index
+    row, col = plain[0], plain[1]
+    missing = torch.ones(num_nodes, dtype=torch.bool, device=plain.device)
     missing[row[row == col]] = False
+    edge_ids = torch.arange(row.numel(), device=plain.device).masked_fill(row == col, -1)
     if not bool(missing.any()):
-        return edge_index
-    nodes = missing.nonzero().view(1, -1).expand(2, -1).to(edge_index.dtype)
-    longer = torch.cat([torch.stack([row, col]), nodes], dim=1)
+        return edge_index, edge_ids[None]
+    nodes = missing.nonzero().view(1, -1).expand(2, -1).to(plain.dtype)
+    longer = torch.cat([plain, nodes], dim=1)
+    edge_ids = torch.cat([edge_ids, edge_ids.new_full((nodes.size(1),), -1)])
     if isinstance(edge_index, EdgeIndex) and edge_index.is_sorted_by_col:
-        longer = longer[:, longer[1].argsort(stable=True)].contiguous()
-        return EdgeIndex(longer, sparse_size=(num_nodes, num_nodes), sort_order="col")
-    return longer
+        order = longer[1].argsort(stable=True)
+        longer, edge_ids = longer[:, order].contiguous(), edge_ids[order]
+        longer = EdgeIndex(longer, sparse_size=(num_nodes, num_nodes), sort_order="col")
+    return longer, edge_ids[None]
 
 
 class EdgeLookup:
@@ -140,7 +158,7 @@ class EdgeLookup:
         self.num_nodes = num_nodes
 
     def __call__(self, path_index: Tensor) -> Tensor:
-        """Returns the positions ``[h, P]`` of the edges of paths ``[h + 1, P]``; -1 for the hops of self paths.
+        """Returns the edge ids ``[h, P]`` of paths ``[h + 1, P]``; -1 in self paths.
 
         Raises:
             InputError: If a hop of a path is not an edge.
@@ -185,7 +203,7 @@ def path_edges(paths: Sequence[Tensor], edge_index: Tensor, num_nodes: int, cost
 
 
 def path_edge_attr(edge_attr: Tensor, path_edges: Sequence[Tensor]) -> list[Tensor]:
-    """Returns the mean of the features of the edges along each path, zeros for self paths.
+    """Returns the mean edge features along each path; zeros for self paths.
 
     Args:
         edge_attr (Tensor): Features of the edges; integers become floating-point numbers.

@@ -10,7 +10,7 @@ from torch_geometric.data import Data
 
 from graphkit.errors import InputError
 from graphkit.nn.attribute_level import attribute_level
-from graphkit.nn.paths import lengths_of, paths_of
+from graphkit.nn.paths import EdgeLookup, lengths_of, path_edge_attr, paths_of
 from graphkit.sampling.csc_graph import CSCGraph, NodeRelabeler, spans
 from graphkit.sampling.node_loader import SubgraphSampler
 from graphkit.sampling.path_cache import PathCache
@@ -20,7 +20,7 @@ from graphkit.sampling.path_search import PathSearch
 #: Number of nodes per search when paths are cached.
 _BLOCK = 2**16
 #: Attribute prefixes that the sampler sets itself.
-_OWN = ("edge_index", "path_index_", "path_set")
+_OWN = ("edge_index", "path_index_", "path_attr_", "path_set")
 
 
 class PathSampler(SubgraphSampler):
@@ -38,6 +38,8 @@ class PathSampler(SubgraphSampler):
             ``1``)
         keep_paths (bool, optional): Caches paths between batches. (default: ``False``)
         paths (PathIndex, optional): Precomputed paths of this graph, used instead of a search. (default: ``None``)
+        edge_attr (str, optional): Name of the edge attribute whose means along the paths batches contain.
+            (default: ``None``)
 
     Raises:
         InputError: If a node id in an edge or a path does not exist, or a length is negative or not finite.
@@ -53,6 +55,7 @@ class PathSampler(SubgraphSampler):
         path_layers: int = 1,
         keep_paths: bool = False,
         paths: PathIndex | None = None,
+        edge_attr: str | None = None,
     ) -> None:
         self.data = data
         self.num_nodes = int(data.num_nodes or 0)
@@ -85,6 +88,11 @@ class PathSampler(SubgraphSampler):
         levels = {name: attribute_level(data, name) for name in tensors}
         self._of_nodes = [name for name, level in levels.items() if level == "node"]
         self._of_edges = [name for name, level in levels.items() if level == "edge"]
+        self._path_attr = edge_attr if path_layers else None
+        if edge_attr is not None and edge_attr not in self._of_edges:
+            raise InputError(f"expected `edge_attr` to name an edge attribute, got '{edge_attr}'; add it to the graph")
+        if self._path_attr is not None:
+            self._lookup = EdgeLookup(data.edge_index, self.num_nodes)  # type: ignore[arg-type]
         self._shared = [name for name in attributes if name not in (*self._of_nodes, *self._of_edges, "num_nodes")]
 
     def drawing(self, num_neighbors: Sequence[int | None]) -> "PathSampler":
@@ -144,7 +152,8 @@ class PathSampler(SubgraphSampler):
             positions = torch.cat(places) if places else torch.empty(0, dtype=torch.long)
             count = torch.cat(counts) if counts else torch.empty(0, dtype=torch.long)
             source = number.of(self.edges.row[positions])
-            local = [number.of(torch.cat(pieces, dim=1)) for pieces in zip(*parts, strict=True)]
+            paths = [torch.cat(pieces, dim=1) for pieces in zip(*parts, strict=True)]
+            local = [number.of(path_index) for path_index in paths]
         target = torch.repeat_interleave(torch.arange(count.numel()), count)
         batch = Data()
         for name in self._of_nodes:
@@ -157,9 +166,14 @@ class PathSampler(SubgraphSampler):
         size = nodes.numel()
         batch.edge_index = EdgeIndex(torch.stack([source, target]), sparse_size=(size, size), sort_order="col")
         for hops, path_index in enumerate(local, start=1):
+            global_path = paths[hops - 1]  # with ids of the full graph
             if bool((path_index[-1, 1:] < path_index[-1, :-1]).any()):
-                path_index = path_index[:, path_index[-1].argsort(stable=True)]
+                order = path_index[-1].argsort(stable=True)
+                path_index, global_path = path_index[:, order], global_path[:, order]
             batch[f"path_index_{hops}"] = path_index
+            if self._path_attr is not None:
+                attr = self.data[self._path_attr].view(self.data.edge_index.size(1), -1)
+                (batch[f"path_attr_{hops}"],) = path_edge_attr(attr, [self._lookup(global_path)])
         batch.n_id, batch.e_id, batch.num_nodes, batch.batch_size = nodes, edge_ids, size, seeds.numel()
         if not self.path_layers:
             batch.num_sampled_nodes = num_sampled_nodes

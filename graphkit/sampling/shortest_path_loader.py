@@ -27,7 +27,8 @@ class ShortestPathLoader(NodeLoader):
     * ``x``, ``y``, masks and all other node attributes, seeds first;
     * ``edge_index``, sorted by target, and all edge attributes;
     * ``path_index_1``, ``path_index_2``, ... as :class:`graphkit.transforms.ShortestPaths` returns them, with self
-      paths, sorted by the last row;
+      paths, sorted by the last row; with ``edge_attr``, ``path_attr_1``, ``path_attr_2``, ..., the means of this
+      attribute along the paths, see :func:`graphkit.nn.path_edge_attr`;
     * ``n_id`` and ``e_id``, ids of the nodes and edges in the full graph; ``input_id``, positions of the seeds in
       ``input_nodes``; ``batch_size``, the number of seeds.
 
@@ -52,6 +53,7 @@ class ShortestPathLoader(NodeLoader):
             generator)
         paths (PathIndex or str or Path, optional): Precomputed paths of this graph, or their folder. No search takes
             place, and ``max_hops``, ``ratio`` and ``weight`` are those of the path set. (default: ``None``)
+        edge_attr (str, optional): Name of the edge features of path attention. (default: ``None``)
 
     Raises:
         FileNotFoundError: If ``paths`` is a folder without a complete path set.
@@ -87,6 +89,7 @@ class ShortestPathLoader(NodeLoader):
         keep_paths: bool = False,
         generator: torch.Generator | None = None,
         paths: PathIndex | str | Path | None = None,
+        edge_attr: str | None = None,
     ) -> None:
         counts = {"max_hops": max_hops, "num_layers": num_layers}
         if num_neighbors is not None:
@@ -98,5 +101,5 @@ class ShortestPathLoader(NodeLoader):
             raise InputError(f"`ratio` must be greater than 0 and finite, or None for all paths (got {ratio})")
         drawn = [num_neighbors] * (num_layers - path_layers)
         path_index = PathIndex(paths) if isinstance(paths, str | Path) else paths
-        subgraphs = PathSampler(data, drawn, max_hops, ratio, weight, path_layers, keep_paths, path_index)
+        subgraphs = PathSampler(data, drawn, max_hops, ratio, weight, path_layers, keep_paths, path_index, edge_attr)
         super().__init__(subgraphs, batch_size, shuffle, num_workers, input_nodes, generator)

@@ -60,6 +60,7 @@ def node_loader(
         path_layers=receptive_field.path_layers,
         keep_paths=True,
         paths=graph.get("path_set"),
+        edge_attr=model.edge_attr,
     )
 
 

@@ -331,7 +331,7 @@ class SPAGANConv(MessagePassing, LazyWeights):
         return out, ((paths[0], weights[0]) if len(paths) == 1 else (paths, weights))
 
     def _ends(self, x: Tensor | tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """Returns the features of sources and targets, and sets input widths that are open."""
+        """Returns the features of sources and targets, and sets open input widths."""
         source, target = x if isinstance(x, (tuple, list)) and len(x) == 2 else (x, x)
         if not isinstance(source, Tensor) or not isinstance(target, Tensor):
             raise InputError(f"expected `x` to be a tensor [N, F] or a pair of them, got {_kinds(x)}")
@@ -350,7 +350,7 @@ class SPAGANConv(MessagePassing, LazyWeights):
         edge_attr: Tensor | Sequence[Tensor] | None,
         edges: Tensor | None,
     ) -> tuple[list[Tensor], list[Tensor] | None, Tensor | None]:
-        """Returns the paths of each length, the features of their edges, and the edges of the graph."""
+        """Returns the paths of each length, their edge features, and the edges."""
         if (edge_attr is None) != (self.edge_dim is None):
             raise InputError(
                 f"expected {'no ' if self.edge_dim is None else ''}`edge_attr` with edge_dim={self.edge_dim}, got "
@@ -387,7 +387,7 @@ class SPAGANConv(MessagePassing, LazyWeights):
         return paths, None if attr is None else path_edge_attr(attr, edge_ids), edge_index
 
     def _checked_features(self, edge_attr: Any, paths: Sequence[Tensor]) -> list[Tensor] | None:
-        """Validates the features of the edges, or those of the paths of each length, ``[P_h, edge_dim]``."""
+        """Validates the edge features of edges or paths, ``[P_h, edge_dim]``."""
         if self.edge_dim is None:
             return None
         if not isinstance(edge_attr, (list, tuple)) or len(edge_attr) != len(paths):
@@ -415,7 +415,7 @@ class SPAGANConv(MessagePassing, LazyWeights):
     def _find(
         self, edge_index: Tensor, num_nodes: int, edge_weight: Tensor | None
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """Returns the shortest paths of each length and, for a layer with edge features, their edge ids."""
+        """Returns the shortest paths of each length and, if needed, their edge ids."""
         if self._cache is not None and self._cache[0](edge_index, edge_weight, num_nodes):
             return self._cache[1:]
         paths = weighted_paths(edge_index, edge_weight, self.max_hops, self.ratio, num_nodes)
@@ -451,12 +451,12 @@ class SPAGANConv(MessagePassing, LazyWeights):
         return self.weight_edge.view(-1, self.heads, self.out_channels)
 
     def edge_vectors(self) -> Tensor:
-        """Returns the vectors ``[edge_dim, H]`` that score edge features: both linear maps in one."""
+        """Returns the vectors ``[edge_dim, H]`` that score edge features."""
         assert self.att_edge is not None
         return torch.einsum("fhd,hd->fh", self._edge_maps(), self.att_edge)
 
     def _terms(self, rows: Tensor, paths: list[Tensor]) -> Tensor:
-        """Returns the terms ``[L, N, H]`` of the attending nodes in the scores of both levels, in one product."""
+        """Returns the score terms ``[L, N, H]`` of attending nodes, in one product."""
         vectors = [self.att_target[path_index.size(0) - 2] for path_index in paths]
         if len(paths) > 1 and self.att_length_target is not None:
             vectors.append(self.att_length_target)
@@ -537,7 +537,7 @@ class SPAGANConv(MessagePassing, LazyWeights):
     def _dynamic_scores(
         self, h: Tensor, path_index: Tensor, target: Tensor, att: Tensor, attr: Tensor | None
     ) -> Tensor:
-        """Returns the scores ``[P, H]`` of paths whose nonlinearity precedes the attention vector."""
+        """Returns the scores ``[P, H]`` with the nonlinearity before the vector."""
         hidden = self._features(h, path_index, attr) + target.index_select(0, path_index[-1].long())
         return (F.leaky_relu(hidden, self.negative_slope) * att).sum(dim=-1).to(h.dtype)
 

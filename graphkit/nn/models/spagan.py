@@ -13,14 +13,26 @@ from graphkit.nn.conv import PathAttention, SPAGANConv
 from graphkit.nn.models.graph_model import (
     ReceptiveField,
     check_batch,
+    check_edge_options,
     check_options,
+    edge_features,
     embed,
     make_activation,
     refuse_readout_of_nodes,
+    with_edge_features,
 )
 from graphkit.nn.models.trunk import TrunkModel
-from graphkit.nn.options import WIDEST, check_counts, check_flags
-from graphkit.nn.paths import attention_cost, has_paths, paths_of, put_paths, with_self_loops
+from graphkit.nn.options import WIDEST, check_choice, check_counts, check_flags
+from graphkit.nn.paths import (
+    attention_cost,
+    has_paths,
+    looped_edges,
+    path_attr_of,
+    path_edge_attr,
+    path_edges,
+    paths_of,
+    put_paths,
+)
 from graphkit.nn.search_space import Choice
 from graphkit.ops import path_attention, shortest_paths
 from graphkit.registry import register_model
@@ -38,6 +50,11 @@ class SPAGAN(TrunkModel):
     computes the paths of any graph.
 
     Data with precomputed paths (:class:`graphkit.transforms.ShortestPaths`) are trained on these in a single phase.
+
+    With edge features, all layers see those of the edges along a path, see :class:`~graphkit.nn.SPAGANConv`, and so do
+    the costs: attention depends on them, or with ``costs="edges"`` the costs are those of
+    :meth:`SPAGANConv.edge_costs` of the first layer, which training changes. There is a single phase then, with a
+    search for the paths at every step.
 
     Args:
         in_channels (int): Width of the node features, or of the embedding if ``num_categories`` is given.
@@ -66,11 +83,17 @@ class SPAGAN(TrunkModel):
             (default: ``None``)
         init (str, optional): Weight initialization, ``"glorot"`` or ``"xavier-normal"``, see
             :class:`~graphkit.nn.SPAGANConv`. (default: ``"glorot"``)
+        costs (str, optional): Edge costs of the paths: ``"attention"`` of the previous phase, or ``"edges"`` for costs
+            learned from edge features. (default: ``"attention"``)
+        edge_attr (str, optional): Name of an edge attribute that all layers depend on, zero for self loops.
+            :meth:`from_data` takes ``"edge_attr"`` if the data have it. (default: ``None``)
+        edge_dim (int, optional): Width of the edge attribute. (default: ``1``)
         options (optional): Arguments of :class:`TrunkModel`.
 
     Shapes:
         - **input:** ``x`` ``[N, F]`` (dense or sparse) or ``[N]`` categories, ``edge_index`` ``[2, E]`` with self loops
-          (:meth:`inputs` adds them), ``paths`` as in :class:`~graphkit.nn.SPAGANConv`, ``batch`` ``[N]``.
+          (:meth:`inputs` adds them), ``paths`` as in :class:`~graphkit.nn.SPAGANConv`, ``batch`` ``[N]``, ``edge_attr``
+          ``[E, edge_dim]``, and ``path_attr``, a list with the features of the edges of ``paths``.
         - **output:** ``[N, out_channels]`` or ``[B, out_channels]``; with ``return_attention`` also the list of the
           :class:`~graphkit.nn.PathAttention` of every layer.
 
@@ -88,6 +111,7 @@ class SPAGAN(TrunkModel):
     """
 
     uses_paths = True
+    takes_edge_attr = True
     search_space = {
         **TrunkModel.search_space, "model.hidden_channels": Choice((16, 32, 64, 128)), "model.heads": Choice((1, 4, 8)),
         "model.ratio": Choice((0.5, 1.0)),
@@ -98,6 +122,7 @@ class SPAGAN(TrunkModel):
     guide_bias: Tensor
     guide_path: Tensor
     guide_target: Tensor
+    guide_edge: Tensor | None
 
     def __init__(
         self,
@@ -120,9 +145,18 @@ class SPAGAN(TrunkModel):
         attention_dropout: float | None = None,
         num_categories: int | None = None,
         init: str = "glorot",
+        costs: str = "attention",
+        edge_attr: str | None = None,
+        edge_dim: int = 1,
         **options: Any,
     ) -> None:
         super().__init__(**options)
+        check_edge_options(edge_attr, edge_dim)
+        check_choice("costs", costs, ("attention", "edges"))
+        if costs == "edges" and edge_attr is None:
+            raise InputError("expected `edge_attr` with costs='edges', got none; name an edge attribute")
+        self.costs, self.edge_attr, self.edge_dim = costs, edge_attr, edge_dim
+        self.uses_edge_weight = edge_attr == "edge_weight"
         attention_dropout = dropout if attention_dropout is None else attention_dropout
         shares = {"dropout": dropout, "attention_dropout": attention_dropout}
         check_options(in_channels, out_channels, hidden_channels, readout, num_layers, num_categories, **shares)
@@ -161,6 +195,7 @@ class SPAGAN(TrunkModel):
                 concat=not is_output,
                 dropout=attention_dropout,
                 init=init,
+                edge_dim=None if edge_attr is None else edge_dim,
             )
             self.convs.append(conv)
             self.norms.append(torch.nn.Identity() if is_output else self.make_norm(hidden_channels))
@@ -177,6 +212,8 @@ class SPAGAN(TrunkModel):
         self.register_buffer("guide_bias", torch.zeros(first.weight.size(1)))
         self.register_buffer("guide_path", torch.zeros_like(first.att_path[0]))
         self.register_buffer("guide_target", torch.zeros_like(first.att_target[0]))
+        of_edges = None if edge_attr is None else torch.zeros(edge_dim, first.heads)
+        self.register_buffer("guide_edge", of_edges)
 
     @classmethod
     def from_data(cls, dataset: Any, **options: Any) -> "SPAGAN":
@@ -190,6 +227,11 @@ class SPAGAN(TrunkModel):
                 the data set holds categories. ``out_act`` is ``"none"`` by default except for node classification.
         """
         refuse_readout_of_nodes(dataset, options)
+        options = with_edge_features(dataset, options)
+        if options.get("costs") == "edges" and has_paths(dataset.graphs[0]):
+            raise InputError(
+                "expected a graph without paths with costs='edges', got one with paths; leave the transform out"
+            )
         if dataset.level == "graph":
             options = {"readout": "mean", **options}
         if dataset.task != "node-classification":
@@ -211,9 +253,16 @@ class SPAGAN(TrunkModel):
         """Returns the arguments of ``forward``, with self loops and paths."""
         if "path_set" in data:
             raise InputError("paths in files are read in batches, by `ShortestPathLoader` (got the whole graph)")
-        inputs = super().inputs(data)
-        inputs["edge_index"] = with_self_loops(data.edge_index, int(data.num_nodes or 0))
-        inputs["paths"] = paths_of(data) or (self.find_paths(data)[0] if self.phase > 0 else None)
+        inputs, num_nodes = super().inputs(data), int(data.num_nodes or 0)
+        inputs["edge_index"], edge_ids = looped_edges(data.edge_index, num_nodes)
+        paths = inputs["paths"] = paths_of(data) or (self.find_paths(data)[0] if self.has_costs else None)
+        if self.edge_attr is not None:
+            edge_attr = inputs["edge_attr"]
+            (inputs["edge_attr"],) = path_edge_attr(edge_attr, [edge_ids])
+            if paths is not None:
+                inputs["path_attr"] = path_attr_of(data) or path_edge_attr(
+                    edge_attr, path_edges(paths, data.edge_index, num_nodes)
+                )
         return inputs
 
     def forward(
@@ -223,6 +272,8 @@ class SPAGAN(TrunkModel):
         paths: list[Tensor] | None = None,
         batch: Tensor | None = None,
         batch_size: int | None = None,
+        edge_attr: Tensor | None = None,
+        path_attr: list[Tensor] | None = None,
         *,
         return_attention: bool = False,
     ) -> Tensor | tuple[Tensor, list[PathAttention]]:
@@ -231,9 +282,11 @@ class SPAGAN(TrunkModel):
         x = self.enter(embed(x, self.embedding))
         attention, layers = [], []
         for layer in range(len(self.convs)):
-            looked_at = [edge_index] if paths is None or layer >= self.path_layers else paths
+            neighbors = paths is None or layer >= self.path_layers
+            looked_at = [edge_index] if neighbors else paths
+            attr = None if edge_attr is None else [edge_attr] if neighbors else path_attr
             x = self.drop(x, layer)
-            out, seen = self._conv(layer)(x, looked_at, return_attention=True, edges=edge_index)
+            out, seen = self._conv(layer)(x, looked_at, None, attr, return_attention=True, edges=edge_index)
             x = self.norms[layer](self.add_residual(layer, x, out))
             attention.append(seen)
             if self.head is not None or layer < len(self.convs) - 1:
@@ -247,7 +300,12 @@ class SPAGAN(TrunkModel):
     @property
     def has_next_phase(self) -> bool:
         """True if another path phase follows."""
-        return int(self.phase) < self.iterations
+        return self.costs == "attention" and int(self.phase) < self.iterations
+
+    @property
+    def has_costs(self) -> bool:
+        """True if the model has edge costs, by which it searches for paths."""
+        return self.costs == "edges" or int(self.phase) > 0
 
     def begin_phase(self, data: Data) -> Data | None:
         """Begins the next phase and returns the data with its paths."""
@@ -273,9 +331,9 @@ class SPAGAN(TrunkModel):
     def receptive_field(self, data: Data) -> ReceptiveField | None:
         """Returns the receptive field of a node in the current phase.
 
-        ``None`` with a readout.
+        ``None`` with a readout, or with costs that training changes.
         """
-        if self.readout is not None:
+        if self.readout is not None or self.costs == "edges":
             return None
         attends = self.phase > 0 or has_paths(data)
         return ReceptiveField(len(self.convs), self.path_layers if attends else 0, self.max_hops, self.ratio)
@@ -288,7 +346,11 @@ class SPAGAN(TrunkModel):
         if self.phase == 0 or has_paths(data):
             return data
         edge_index, cost = self.edge_costs(data)
-        return Data(x=data.x, y=data.y, edge_index=edge_index, path_length=cost)
+        graph = Data(x=data.x, y=data.y, edge_index=edge_index, path_length=cost)
+        if self.edge_attr is not None:
+            edge_ids = looped_edges(data.edge_index, int(data.num_nodes or 0))[1]
+            graph[self.edge_attr] = path_edge_attr(edge_features(data, self.edge_attr, self.edge_dim), [edge_ids])[0]
+        return graph
 
     def find_paths(self, data: Data) -> tuple[list[Tensor], list[Tensor]]:
         """Returns the shortest paths by the edge costs of the guide, and their costs."""
@@ -298,19 +360,26 @@ class SPAGAN(TrunkModel):
 
     @torch.no_grad()
     def edge_costs(self, data: Data) -> tuple[Tensor, Tensor]:
-        """Returns the edges with self loops and their costs ``[E]`` by the guide.
+        """Returns the edges with self loops and their costs ``[E]``.
 
         Raises:
             InputError: If there is no guide yet.
         """
-        if self.phase == 0:
+        if not self.has_costs:
             raise InputError("there are no costs in the first phase; train the model until paths have been found")
-        edge_index = with_self_loops(data.edge_index, int(data.num_nodes or 0))
+        edge_index, edge_ids = looped_edges(data.edge_index, int(data.num_nodes or 0))
+        term = None
+        if self.edge_attr is not None:
+            (attr,) = path_edge_attr(edge_features(data, self.edge_attr, self.edge_dim), [edge_ids])
+            if self.costs == "edges":
+                return edge_index, self._conv(0).edge_costs(attr)
+            term = (attr @ cast(Tensor, self.guide_edge)).to(self.guide_weight.dtype)
         h = data.x @ self.guide_weight if self.embedding is None else F.embedding(data.x.flatten(), self.guide_weight)
         h = (h + self.guide_bias).view(-1, *self.guide_path.shape)
         target = (h * self.guide_target).sum(-1)
         slope = self._conv(0).negative_slope
-        alpha = path_attention(h, edge_index, self.guide_path, target, negative_slope=slope, return_attention=True)[1]
+        options = {"negative_slope": slope, "term": term, "return_attention": True}
+        alpha = path_attention(h, edge_index, self.guide_path, target, **options)[1]  # type: ignore[arg-type]
         return edge_index, attention_cost(alpha.mean(dim=1), edge_index, data.get("batch"))
 
     @torch.no_grad()
@@ -325,6 +394,8 @@ class SPAGAN(TrunkModel):
         self.guide_bias.copy_(bias)
         self.guide_path.copy_(first.att_path[0])
         self.guide_target.copy_(first.att_target[0])
+        if self.guide_edge is not None:
+            self.guide_edge.copy_(first.edge_vectors())
 
     def _conv(self, layer: int) -> SPAGANConv:
         """Returns a layer."""
