@@ -1,10 +1,13 @@
 """Comparison of runs with paired t-tests."""
 
 from collections.abc import Sequence
+from filecmp import cmp
+from pathlib import Path
 from typing import Any
 
 from graphkit.errors import InputError
 from graphkit.experiments.run_folder import RunFolder
+from graphkit.training.run_files import GIVEN
 from graphkit.training.run_result import against
 
 #: Options of the data that may differ between compared runs.
@@ -45,6 +48,8 @@ def compare_runs(runs: Sequence[RunFolder]) -> dict[str, Any]:
             raise InputError(f"the runs '{first.path}' and '{run.path}' must have the same metric (got {metrics})")
         reference, other = (({**folder.config.data.to_dict(), **dict.fromkeys(_FREE)}) for folder in (first, run))
         differ = [key for key in {**reference, **other} if reference.get(key) != other.get(key)]
+        if "name" in differ and _same_given_graphs(first, run):
+            differ.remove("name")
         if differ:
             values = f"{reference.get(differ[0])} and {other.get(differ[0])}"
             raise InputError(
@@ -58,6 +63,12 @@ def compare_runs(runs: Sequence[RunFolder]) -> dict[str, Any]:
         "maximize": first.result["maximize"],
         "runs": [_entry(run, None if run is first else first) for run in runs],
     }
+
+
+def _same_given_graphs(first: RunFolder, run: RunFolder) -> bool:
+    """Returns whether two runs were trained on equal graphs in memory, of which each has a copy."""
+    paths = [Path(str(folder.config.data.name)) for folder in (first, run)]
+    return all(path.parent.name == GIVEN and path.is_file() for path in paths) and cmp(*paths, shallow=False)
 
 
 def _entry(run: RunFolder, first: RunFolder | None) -> dict[str, Any]:

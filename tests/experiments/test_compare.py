@@ -4,10 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner
 from scipy import stats
+from torch_geometric.data import Data
 
+import graphkit
 from graphkit.cli.main import main
+from graphkit.errors import InputError
 from graphkit.experiments import compare_runs, open_run
 from tests.fitting import fit
 
@@ -75,3 +79,14 @@ def test_runs_that_do_not_belong_together_are_refused(runs: list[Path], tmp_path
     (tmp_path / "other" / "result.json").unlink()
     with pytest.raises(ValueError, match="other' has not ended; continue it with: graphkit train --resume"):
         compare_runs([open_run(runs[0]), open_run(tmp_path / "other")])
+
+
+def test_runs_on_the_same_graphs_in_memory_are_compared(tmp_path: Path) -> None:
+    nodes = torch.arange(20)
+    data = Data(x=torch.eye(20), edge_index=torch.stack([nodes, nodes.roll(1)]), y=nodes % 2)
+    one, two = (graphkit.fit(name, data, epochs=2, output=tmp_path / name) for name in ("gcn", "mlp"))
+    assert compare_runs([one, two])["runs"][1]["shared"]["seeds"] == [0]
+    data.x = 2 * data.x
+    three = graphkit.fit("mlp", data, epochs=2, output=tmp_path / "three")
+    with pytest.raises(InputError, match=r"differ in `data\.name`"):
+        compare_runs([one, three])
