@@ -21,7 +21,7 @@ from graphkit.nn.models.graph_model import (
     refuse_readout_of_nodes,
     with_edge_features,
 )
-from graphkit.nn.models.trunk import TrunkModel
+from graphkit.nn.models.trunk import TrunkModel, with_input_dropout
 from graphkit.nn.options import check_like
 from graphkit.nn.search_space import Choice
 from graphkit.nn.sparse import full_precision
@@ -118,7 +118,7 @@ class Baseline(TrunkModel):
         return PyGMLP(channels, dropout=dropout, norm=norm, **options)
 
     def inputs(self, data: Data) -> dict[str, Any]:
-        """Returns the arguments of ``forward``, with the numbers of sampled nodes of a subgraph."""
+        """Returns the arguments of ``forward``, with the numbers of sampled nodes."""
         inputs, num_sampled_nodes = super().inputs(data), data.get("num_sampled_nodes")
         return inputs if num_sampled_nodes is None else {**inputs, "num_sampled_nodes": num_sampled_nodes}
 
@@ -140,7 +140,7 @@ class Baseline(TrunkModel):
             options = {**options, "in_channels": dataset.num_features}
         if cls.takes_edge_attr:
             options = with_edge_features(dataset, options)
-        return cls(out_channels=dataset.num_outputs, **options)
+        return cls(out_channels=dataset.num_outputs, **with_input_dropout(dataset, options))
 
     def forward(
         self,
@@ -152,7 +152,10 @@ class Baseline(TrunkModel):
         edge_attr: Tensor | None = None,
         num_sampled_nodes: Sequence[int] | None = None,
     ) -> Tensor:
-        """Returns the outputs of the nodes or of the graphs; with ``num_sampled_nodes``, of the seeds only."""
+        """Returns the outputs of the nodes or of the graphs.
+
+        With ``num_sampled_nodes``, those of the seeds only.
+        """
         edges = {"edge_weight": edge_weight, "edge_attr": edge_attr}
         return self._run(x, edge_index, batch, batch_size, num_sampled_nodes=num_sampled_nodes, **edges)
 

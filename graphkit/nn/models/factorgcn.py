@@ -25,7 +25,7 @@ from graphkit.nn.models.graph_model import (
     refuse_readout_of_nodes,
     with_edge_features,
 )
-from graphkit.nn.models.trunk import TrunkModel
+from graphkit.nn.models.trunk import TrunkModel, with_input_dropout
 from graphkit.nn.options import check_choice, check_flags, check_numbers, checked_list
 from graphkit.nn.pca_init import pca_init
 from graphkit.nn.search_space import Choice, Interval
@@ -227,7 +227,7 @@ class FactorGCN(TrunkModel):
         else:
             options = {**options, "in_channels": dataset.num_features}
         options = with_edge_features(dataset, options)
-        return cls(out_channels=dataset.num_outputs, **options)
+        return cls(out_channels=dataset.num_outputs, **with_input_dropout(dataset, options))
 
     @torch.no_grad()
     def init_from_data(self, data: Data) -> None:

@@ -21,7 +21,7 @@ from graphkit.nn.models.graph_model import (
     refuse_readout_of_nodes,
     with_edge_features,
 )
-from graphkit.nn.models.trunk import TrunkModel
+from graphkit.nn.models.trunk import TrunkModel, with_input_dropout
 from graphkit.nn.options import WIDEST, check_choice, check_counts, check_flags
 from graphkit.nn.paths import (
     attention_cost,
@@ -240,7 +240,7 @@ class SPAGAN(TrunkModel):
             options = {"in_channels": 36, "num_categories": dataset.num_categories, **options}
         else:
             options = {**options, "in_channels": dataset.num_features}
-        return cls(out_channels=dataset.num_outputs, **options)
+        return cls(out_channels=dataset.num_outputs, **with_input_dropout(dataset, options))
 
     def reset_parameters(self) -> None:
         """Resets the weights; phase and guide are kept."""

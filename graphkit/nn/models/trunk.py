@@ -1,6 +1,7 @@
 """Base class of the models with graph layers: the parts around the layers."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,7 +28,8 @@ class TrunkModel(GraphModel):
             (default: ``False``)
         jk (str, optional): Jumping knowledge: a linear head on the outputs of all layers, concatenated (``"cat"``) or
             reduced to their maximum (``"max"``); ``None`` for the last layer only. (default: ``None``)
-        input_dropout (float, optional): Dropout on the node features; ``dropout`` if ``None``. (default: ``None``)
+        input_dropout (float, optional): Dropout on the node features; ``dropout`` if ``None``. ``from_data`` takes 0
+            for one-hot features, of which dropout would leave nothing. (default: ``None``)
 
     Reference:
         Xu, Li, Tian, Sonobe, Kawarabayashi and Jegelka, `Representation Learning on Graphs with Jumping Knowledge
@@ -141,3 +143,34 @@ class TrunkModel(GraphModel):
             batch, batch_size = torch.zeros(x.size(0), dtype=torch.long, device=x.device), 1
         pooled: Tensor = self.pools[index](x, batch, dim_size=batch_size)
         return pooled
+
+
+def with_input_dropout(dataset: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """Returns the options of a model, without dropout on one-hot features.
+
+    An ``input_dropout`` that is set stays.
+    """
+    if "input_dropout" in options or getattr(dataset, "mapped", False):
+        return options
+    x = (dataset.graphs[0] if dataset.collection is None else dataset.collection.node).get("x")
+    return {**options, "input_dropout": 0.0} if isinstance(x, Tensor) and is_one_hot(x) else options
+
+
+def is_one_hot(x: Tensor, most: int = 10_000) -> bool:
+    """Returns whether each of the first rows of a matrix is one-hot.
+
+    Args:
+        x (Tensor): Matrix ``[N, D]``, dense or sparse.
+        most (int, optional): Number of rows that are read. (default: ``10_000``)
+    """
+    if x.dim() != 2 or x.size(0) == 0 or x.size(1) < 2 or not x.is_floating_point():
+        return False
+    if x.layout == torch.strided:
+        rows = x[:most]
+        return bool(((rows == 0) | (rows == 1)).all() and (rows.sum(dim=1) == 1).all())
+    if x.layout == torch.sparse_csr:
+        counts, values = x.crow_indices().diff(), x.values()
+    else:
+        x = x.coalesce()
+        counts, values = x.indices()[0].bincount(minlength=x.size(0)), x.values()
+    return bool((counts == 1).all() and (values == 1).all())

@@ -7,7 +7,7 @@ import torch
 from torch_geometric.data import Batch
 
 from graphkit.errors import InputError
-from graphkit.nn.models.trunk import TrunkModel
+from graphkit.nn.models.trunk import TrunkModel, is_one_hot
 from graphkit.registry import get_model, model_names
 from graphkit.testing import check_model, random_graphs
 from tests.nn.models.test_registered import dataset
@@ -82,6 +82,27 @@ def test_input_dropout_concerns_the_features_alone(name: str) -> None:
         model = make(name, num_layers=1, dropout=0.9, input_dropout=0.0) if name != "factorgcn" else None
         if model is not None and name not in ("gat", "gatv2", "spagan") and not options:  # dropout of attention
             assert torch.equal(model.train()(**model.inputs(graph)), model(**model.inputs(graph)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_hot_features_are_not_dropped_unless_asked(name: str) -> None:
+    graphs = random_graphs(6)
+    for graph in graphs:
+        graph.x = torch.eye(6)[torch.arange(graph.num_nodes) % 6]
+    data = dataset("node-classification", graphs=tuple(graphs[2:]))
+    cls = get_model(name)
+    assert cls.from_data(data).input_dropout == 0 and make(name).input_dropout is None
+    assert cls.from_data(data, input_dropout=0.3).input_dropout == 0.3
+    assert cls.from_data(data, input_dropout=None).input_dropout is None
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR")
+def test_one_hot_rows() -> None:
+    x = torch.eye(4)[torch.tensor([0, 2, 2])]
+    forms = (x, x.to_sparse(), x.to_sparse_csr())
+    assert all(map(is_one_hot, forms)) and not is_one_hot(x[:, 2:3])
+    for other in (x * 2, x + torch.eye(4)[1], x * torch.tensor([[0.0], [1], [1]]), 0.5 * x + 0.5 * x.flip(0)):
+        assert not any(map(is_one_hot, (other, other.to_sparse(), other.to_sparse_csr())))
 
 
 def test_the_guide_of_spagan_includes_the_projection() -> None:
