@@ -3,7 +3,7 @@
 import logging
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -75,3 +75,20 @@ def _escaped(character: str) -> str:
     """Returns the escape sequence of a character."""
     code = ord(character)
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Returns the lines of a table with left-aligned columns.
+
+    Example:
+        >>> aligned([("gcn", "Graph convolutional network"), ("spagan", "Shortest path graph attention network")])
+        ['gcn     Graph convolutional network', 'spagan  Shortest path graph attention network']
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def echo_table(rows: Sequence[Sequence[str]]) -> None:
+    """Prints a table with left-aligned columns, nothing without rows."""
+    for line in aligned(rows):
+        echo(line)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 import click
 from click.shell_completion import CompletionItem
 
-from graphkit.registry import dataset_names, model_names
+from graphkit.registry import dataset_names, loss_names, model_names, strategy_names
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -17,11 +17,12 @@ def _recipes() -> list[str]:
 
 
 def _completes(names: Callable[[], Iterable[str]], or_path: bool = False) -> Complete:
-    """Returns a completion of names, and of paths if no name matches."""
+    """Returns a completion of names or of the last one of a list, and of paths if no name matches."""
 
     def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        plain = incomplete.lower().replace("_", "-")
-        items = [CompletionItem(name) for name in sorted(names()) if name.startswith(plain)]
+        before, comma, last = incomplete.rpartition(",")
+        plain = last.lower().replace("_", "-")
+        items = [CompletionItem(f"{before}{comma}{name}") for name in sorted(names()) if name.startswith(plain)]
         return items or ([CompletionItem(incomplete, type="file")] if or_path else [])
 
     return complete
@@ -30,3 +31,5 @@ def _completes(names: Callable[[], Iterable[str]], or_path: bool = False) -> Com
 complete_models = _completes(model_names)
 complete_datasets = _completes(dataset_names, or_path=True)
 complete_recipes = _completes(_recipes)
+complete_losses = _completes(lambda: [*loss_names(), "all"])
+complete_strategies = _completes(lambda: [*strategy_names(), "all"])

@@ -4,14 +4,20 @@ from typing import Any
 
 import click
 
+from graphkit.cli.completion import complete_models, complete_strategies
 from graphkit.cli.training_options import training_options
 from graphkit.errors import InputError
 
 
 @click.command(short_help="Train on a sequence of tasks (continual learning).")
-@click.option("--strategy", help="Continual learning strategy. [default: twp]")
-@click.option("--compare", metavar="NAMES", help="Strategies to compare, such as twp,ewc,fine-tune, or all.")
-@click.option("--model", help="Model (see `graphkit models`). [default: gat]")
+@click.option("--strategy", shell_complete=complete_strategies, help="Continual learning strategy. [default: twp]")
+@click.option(
+    "--compare",
+    metavar="NAMES",
+    shell_complete=complete_strategies,
+    help="Strategies to compare, such as twp,ewc,fine-tune, or all.",
+)
+@click.option("--model", shell_complete=complete_models, help="Model (see `graphkit models`). [default: gat]")
 @click.option("--protocol", help="default, or published: shared output layer, Adam with L2 penalty. [default: default]")
 @click.option("--classes-per-task", type=int, help="Number of classes, labels or assays per task. [default: 2]")
 @click.option("--tasks", type=int, help="Number of tasks, instead of --classes-per-task.")
@@ -37,7 +43,7 @@ def continual(ctx: click.Context, **options: Any) -> None:
       graphkit continual --compare all --dataset citeseer --protocol published --search --seeds 5
       graphkit continual --compare twp,ewc --dataset sbm-continual --visible so-far --set strategies.twp.lambda_t=1
     """
-    from graphkit.cli.continual_scores import describe
+    from graphkit.cli.continual_scores import describe, next_steps
     from graphkit.cli.running import KEYWORDS, run_command
     from graphkit.experiments import build_config, continual_layer
 
@@ -54,4 +60,4 @@ def continual(ctx: click.Context, **options: Any) -> None:
         sources = {"recipe": options["recipe"], "file": options["config"], "set": options["sets"]}
         return build_config("continual", layer, names=names, **sources)
 
-    run_command(ctx, options, configure, describe)
+    run_command(ctx, options, configure, describe, next_steps)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from graphkit.cli.scores import SEEDS
 from graphkit.metrics.format_scores import PERCENT, format_score, format_scores
 from graphkit.screen import printable
 
@@ -45,6 +46,17 @@ def describe(result: dict[str, Any]) -> str:
         lines.append(f"report: {printable(folder / 'report.html')}")
     lines.append(f"run folder: {printable(folder)}")
     return "\n".join(lines)
+
+
+def next_steps(result: dict[str, Any]) -> list[str]:
+    """Returns the commands that usually follow a continual run."""
+    steps = []
+    if len(result["strategies"]) == 1:
+        steps.append("to compare: the same command with --compare all instead of --strategy")
+    if len(result["seeds"]) < SEEDS:
+        config = printable(Path(result["run"], "config.yaml"))
+        steps.append(f"to repeat: graphkit continual --config {config} --seeds {SEEDS}")
+    return steps or ["to search settings first: the same command with --search"]
 
 
 def _matrix(matrix: list[list[float | None]], percent: bool) -> list[str]:

@@ -2,13 +2,14 @@
 
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
 from graphkit.cli.completion import complete_datasets
 from graphkit.errors import InputError
 from graphkit.registry import dataset_names, manifest
-from graphkit.screen import echo
+from graphkit.screen import echo, echo_table
 
 
 @click.command(short_help="List data sets or the options of one.")
@@ -18,7 +19,8 @@ from graphkit.screen import echo
 def datasets(name: str | None, root: str | None, as_json: bool) -> None:
     """List data sets and whether their raw files are present, or the options of NAME.
 
-    With --json, print where data sets come from: address, license, citation, size and checksums of the files.
+    The columns are name, presence of the raw files, task and origin. With --json, print where data sets come from:
+    address, license, citation, size and checksums of the files.
 
     \b
     Examples:
@@ -35,13 +37,19 @@ def datasets(name: str | None, root: str | None, as_json: bool) -> None:
         echo(json.dumps(rows if name is None else {**rows[0], "options": settings(rows[0]["name"])}))
         return
     if name is None:
-        for row in data.list_datasets(root):
-            echo(f"{row.name:<16} {'here' if row.available else '-':<5} {row.task:<32} {row.origin}")
+        listed = data.list_datasets(root)
+        present = ["here" if row.available else "-" for row in listed]
+        echo_table([(row.name, here, row.task, _origin(row.origin)) for row, here in zip(listed, present, strict=True)])
         return
     if not data.is_path(name):
         name = data.describe_dataset(name, root)["name"]
-    for option, default in settings(name).items():
-        echo(f"data.{option:<20} {default}")
+    echo_table([(f"data.{option}", default) for option, default in settings(name).items()])
+
+
+def _origin(text: str) -> str:
+    """Returns the host of an address, or the first words of another origin."""
+    host = urlsplit(text.split()[0]).netloc
+    return host + (" (on request)" if "(on request)" in text else "") if host else text.partition(":")[0]
 
 
 def settings(name: str) -> dict[str, str]:

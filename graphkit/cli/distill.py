@@ -4,16 +4,32 @@ from typing import Any
 
 import click
 
+from graphkit.cli.completion import complete_losses, complete_models
 from graphkit.cli.training_options import training_options
 from graphkit.errors import InputError
 
 
 @click.command(short_help="Train a student model by knowledge distillation.")
 @click.option("--teacher", help="Run folder of the teacher, or train. [default: train]")
-@click.option("--teacher-model", help="Model of a teacher to train (see `graphkit models`). [default: gat]")
-@click.option("--student", help="Model of the student. [default: the teacher's, with half the width]")
-@click.option("--loss", help="Distillation loss: lsp, kd, fitnet, at, gsp or ickd. [default: lsp]")
-@click.option("--compare", metavar="NAMES", help="Losses to compare, such as lsp,kd, or all; one student per loss.")
+@click.option(
+    "--teacher-model",
+    shell_complete=complete_models,
+    help="Model of a teacher to train (see `graphkit models`). [default: gat]",
+)
+@click.option(
+    "--student",
+    shell_complete=complete_models,
+    help="Model of the student. [default: the teacher's, with half the width]",
+)
+@click.option(
+    "--loss", shell_complete=complete_losses, help="Distillation loss: lsp, kd, fitnet, at, gsp or ickd. [default: lsp]"
+)
+@click.option(
+    "--compare",
+    metavar="NAMES",
+    shell_complete=complete_losses,
+    help="Losses to compare, such as lsp,kd, or all; one student per loss.",
+)
 @click.option(
     "--layers", metavar="TEACHER:STUDENT", help="Pair of layers, such as conv2:conv3. [default: last hidden layers]"
 )
@@ -38,7 +54,7 @@ def distill(ctx: click.Context, **options: Any) -> None:
       graphkit distill --teacher train --dataset cora --compare all --seeds 5
       graphkit distill --teacher runs/gat-cora-001 --student mlp --loss kd
     """
-    from graphkit.cli.distill_scores import describe
+    from graphkit.cli.distill_scores import describe, next_steps
     from graphkit.cli.running import KEYWORDS, run_command
     from graphkit.experiments import build_config, distill_layer
 
@@ -51,4 +67,4 @@ def distill(ctx: click.Context, **options: Any) -> None:
         sources = {"recipe": options["recipe"], "file": options["config"], "set": options["sets"]}
         return build_config("distill", layer, names=names, loss_options=of_losses, **sources)
 
-    run_command(ctx, options, configure, describe)
+    run_command(ctx, options, configure, describe, next_steps)

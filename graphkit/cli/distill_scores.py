@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from graphkit.cli.scores import SEEDS
 from graphkit.metrics.format_scores import PERCENT, format_score, format_scores
 from graphkit.screen import printable
 
@@ -46,6 +47,18 @@ def describe(result: dict[str, Any]) -> str:
         lines.append(f"report: {printable(folder / 'report.html')}")
     lines.append(f"run folder: {printable(folder)}")
     return "\n".join(lines)
+
+
+def next_steps(result: dict[str, Any]) -> list[str]:
+    """Returns the commands that usually follow a distillation."""
+    folder = Path(result["run"])
+    student = printable(folder / result["chosen"])
+    steps = [f"to predict with the chosen student: graphkit predict {student} NEW --output FILE"]
+    if len(result["seeds"]) < SEEDS:
+        steps.append(f"to repeat: graphkit distill --config {printable(folder / 'config.yaml')} --seeds {SEEDS}")
+    elif sum(entry["loss"] is not None for entry in result["networks"]) == 1:
+        steps.append("to compare: the same command with --compare all")
+    return steps
 
 
 def verdict(result: dict[str, Any]) -> str:

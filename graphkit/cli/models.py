@@ -8,7 +8,7 @@ import click
 
 from graphkit.cli.completion import complete_models
 from graphkit.registry import canonical_model, manifest, model_names, unknown_name
-from graphkit.screen import echo
+from graphkit.screen import echo, echo_table
 
 
 @click.command(short_help="List models or the options of one.")
@@ -32,12 +32,10 @@ def models(name: str | None, as_json: bool) -> None:
         echo(json.dumps(content if name is None else content[0]))
         return
     if name is None:
-        for key, row in rows.items():
-            echo(f"{key:<12} {row['summary']}")
+        echo_table([(key, row["summary"]) for key, row in rows.items()])
         return
     (row,) = rows.values()
-    for option, default in row["settings"].items():
-        echo(f"model.{option:<20} {default}")
+    echo_table([(f"model.{option}", default) for option, default in row["settings"].items()])
 
 
 def describe(name: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from graphkit.errors import InputError
-from graphkit.screen import echo, printable
+from graphkit.screen import aligned, echo, printable
 
 if TYPE_CHECKING:
     from graphkit.experiments import Predictions
@@ -120,9 +120,7 @@ def _table(predictions: "Predictions") -> list[str]:
 
 def _aligned(table: list[list[Any]], count: int) -> list[str]:
     """Returns the lines of a table, with the number of rows that are left out."""
-    rows = [[printable(cell) for cell in row] for row in table]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = aligned([[printable(cell) for cell in row] for row in table])
     if count > _ROWS:
         lines.append(f"... and {count - _ROWS} more")
     return lines

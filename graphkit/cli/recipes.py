@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from graphkit.cli.completion import complete_recipes
-from graphkit.screen import echo
+from graphkit.screen import echo, echo_table
 
 
 @click.group(invoke_without_command=True, short_help="List recipes or print one.")
@@ -36,9 +36,7 @@ def recipes(ctx: click.Context, as_json: bool) -> None:
         echo(json.dumps([{key: row[key] for key in keys if key in row} for row in rows]))
         return
     cells = [(row["name"], _score(row.get("expected", [])), row["title"]) for row in rows]
-    widths = [max(len(cell[column]) for cell in cells) for column in (0, 1)]
-    for name, score, title in cells:
-        echo(f"{name:<{widths[0]}}  {score:<{widths[1]}}  {title}")
+    echo_table(cells)
 
 
 def _score(expected: list[dict[str, Any]]) -> str:

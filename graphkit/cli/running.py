@@ -25,6 +25,7 @@ def run_command(
     options: dict[str, Any],
     configure: Callable[[], Any],
     describe: Callable[[Result], str],
+    next_steps: Callable[[Result], list[str]],
 ) -> None:
     """Runs a training command: start or resume, report, and output of the result.
 
@@ -35,6 +36,7 @@ def run_command(
         options (dict): Options of the command.
         configure (callable): Builds the configuration.
         describe (callable): Formats the result as text.
+        next_steps (callable): Returns the commands that usually follow, which are printed without ``--quiet``.
     """
     from graphkit.distributed.communicator import rank
     from graphkit.experiments import Interrupted, TensorBoardCallback, make_progress, resume, run
@@ -59,7 +61,10 @@ def run_command(
     if rank() > 0:  # rank 0 writes and prints everything
         return
     unseen = write_report(done.result["run"])
-    echo(json.dumps(done.result) if options["as_json"] else describe(done.result))
+    if options["as_json"]:
+        echo(json.dumps(done.result))
+    else:
+        echo("\n".join([describe(done.result), *([] if options["quiet"] else next_steps(done.result))]))
     if unseen and not options["quiet"]:
         echo(unseen, err=True)
 

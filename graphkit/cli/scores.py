@@ -6,6 +6,9 @@ from typing import Any
 from graphkit.metrics.format_scores import PERCENT, format_scores, format_value
 from graphkit.screen import printable
 
+#: Number of seeds that the hints propose.
+SEEDS = 5
+
 
 def describe(result: dict[str, Any]) -> str:
     """Returns the scores of a result and the run folder as text."""
@@ -29,7 +32,7 @@ def describe(result: dict[str, Any]) -> str:
 def next_steps(result: dict[str, Any]) -> list[str]:
     """Returns the commands that usually follow a training."""
     run = printable(result["run"])
-    again = "" if len(result["seeds"]) > 1 or result["selected_on"] == "fold" else "with --seeds 5, then "
+    again = "" if len(result["seeds"]) > 1 or result["selected_on"] == "fold" else f"with --seeds {SEEDS}, then "
     steps = [
         ("predict", f"graphkit predict {run} NEW --output FILE"),
         ("compare", f"{again}graphkit compare {run} RUN"),

@@ -4,11 +4,17 @@ from typing import Any
 
 import click
 
+from graphkit.cli.completion import complete_models
 from graphkit.cli.training_options import training_options
 
 
 @click.command(short_help="Search the settings of models, with the same number of trials each.")
-@click.option("--models", metavar="NAMES", help="Models to compare, such as gcn,gat,spagan. [default: gcn]")
+@click.option(
+    "--models",
+    metavar="NAMES",
+    shell_complete=complete_models,
+    help="Models to compare, such as gcn,gat,spagan. [default: gcn]",
+)
 @click.option("--trials", type=int, help="Number of trials of each model. [default: 20]")
 @click.option(
     "--space", type=click.Path(exists=True, dir_okay=False), help="YAML file with the domains of settings by model."
@@ -30,7 +36,7 @@ def search(ctx: click.Context, **options: Any) -> None:
       graphkit search --models gcn --dataset cora --space space.yaml --set train.patience=50
     """
     from graphkit.cli.running import KEYWORDS, run_command
-    from graphkit.cli.search_scores import describe
+    from graphkit.cli.search_scores import describe, next_steps
     from graphkit.experiments import build_config, search_layer
 
     def configure() -> Any:
@@ -38,4 +44,4 @@ def search(ctx: click.Context, **options: Any) -> None:
         layer = search_layer(**{name: options[name] for name in names})
         return build_config("search", layer, file=options["config"], set=options["sets"])
 
-    run_command(ctx, options, configure, describe)
+    run_command(ctx, options, configure, describe, next_steps)

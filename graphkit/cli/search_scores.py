@@ -36,6 +36,16 @@ def describe(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def next_steps(result: dict[str, Any]) -> list[str]:
+    """Returns the commands that usually follow a search."""
+    run = printable(result["models"][result["chosen"]]["run"])
+    config = printable(Path(result["models"][result["chosen"]]["run"], "config.yaml"))
+    return [
+        f"to predict with the best model: graphkit predict {run} NEW --output FILE",
+        f"to train with its settings: graphkit train --config {config} --seeds 10",
+    ]
+
+
 def settings(options: dict[str, Any]) -> str:
     """Returns settings as text, numbers with three digits."""
     return ", ".join(f"{key}={f'{v:.3g}' if isinstance(v, float) else v}" for key, v in options.items())

@@ -44,7 +44,4 @@ def train(ctx: click.Context, **options: Any) -> None:
         layer = train_layer(**{name: options[name] for name in (*KEYWORDS, *of_train)})
         return build_config("train", layer, recipe=options["recipe"], file=options["config"], set=options["sets"])
 
-    def described(result: dict[str, Any]) -> str:
-        return "\n".join([describe(result), *([] if options["quiet"] else next_steps(result))])
-
-    run_command(ctx, options, configure, described)
+    run_command(ctx, options, configure, describe, next_steps)

@@ -19,7 +19,7 @@ def test_tells_scores_sizes_and_what_they_allow_to_say(graphkit: Command) -> Non
     rows = {line.split()[0]: line for line in result.stdout.splitlines() if line.startswith("  ")}
     assert list(rows)[:5] == ["network", "teacher", "alone", "lsp", "kd"]
     assert "KiB" in rows["lsp"] and "ms" in rows["kd"] and "/3" in rows["lsp"]
-    assert "no p below" in result.stdout or "By the paired t-test at 0.025" in result.stdout
+    assert any(text in result.stdout for text in ("no p below", "By the paired t-test at 0.025", "test is undefined"))
     folder = Path("runs/distill-karate-001")
     assert f"run folder: {folder}" in result.stdout
     assert {path.name for path in folder.iterdir() if path.is_dir()} >= {"teacher", "alone", "lsp", "kd"}

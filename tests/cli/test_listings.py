@@ -7,10 +7,11 @@ import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
+from graphkit.cli import continual_scores, distill_scores, search_scores
 from graphkit.cli.main import main
 from graphkit.cli.scores import next_steps, score_line
 from graphkit.config.recipes import recipe_names
-from graphkit.registry import model_names
+from graphkit.registry import dataset_names, model_names
 
 
 def run(*arguments: str) -> str:
@@ -46,6 +47,11 @@ def test_listings_as_json() -> None:
         (["models"], "Factor", ["factorgcn"]),
         (["datasets"], "karat", ["karate"]),
         (["recipes", "show"], "spagan-cor", ["spagan-cora"]),
+        (["search", "--models"], "gcn,spa", ["gcn,spagan"]),
+        (["distill", "--compare"], "lsp,fit", ["lsp,fitnet"]),
+        (["distill", "--student"], "ml", ["mlp"]),
+        (["continual", "--strategy"], "er-g", ["er-gnn"]),
+        (["continual", "--compare"], "al", ["all"]),
     ],
 )
 def test_names_are_completed(words: list[str], incomplete: str, expected: list[str]) -> None:
@@ -59,10 +65,41 @@ def test_a_path_of_data_is_completed_by_the_shell() -> None:
     assert item.type == "file"
 
 
+def test_tables_are_aligned() -> None:
+    lines = run("datasets").splitlines()
+    assert [line.split()[0] for line in lines] == list(dataset_names()) and max(map(len, lines)) <= 100
+    columns = {max(line.find(" here "), line.find(" -  ")) for line in lines}
+    assert len(columns) == 1 and next(iter(columns)) > max(map(len, dataset_names()))
+    assert "github.com" in run("datasets") and "https:" not in run("datasets")
+    starts = {len(line) - len(line.split(maxsplit=1)[1]) for line in run("models").splitlines()}
+    assert len(starts) == 1
+
+
 def test_scores_are_aligned() -> None:
     scores = {"mean": 0.5, "std": 0.0, "runs": [0.5]}
     result = {"metric": "balanced-accuracy", "test": scores, "validation": scores}
     assert {score_line(result, name).index("50.00") for name in ("test", "validation")} == {31}
+
+
+def test_the_next_steps_of_other_commands() -> None:
+    result = {"run": "runs/distill-1", "seeds": [0], "chosen": "kd", "networks": [{"loss": None}, {"loss": {}}]}
+    assert distill_scores.next_steps(result) == [
+        "to predict with the chosen student: graphkit predict runs/distill-1/kd NEW --output FILE",
+        "to repeat: graphkit distill --config runs/distill-1/config.yaml --seeds 5",
+    ]
+    assert "--compare all" in distill_scores.next_steps({**result, "seeds": [0, 1, 2, 3, 4]})[1]
+    result = {"run": "runs/continual-1", "seeds": [0], "strategies": {"twp": {}}}
+    assert continual_scores.next_steps(result)[0].startswith("to compare: the same command with --compare all")
+    assert continual_scores.next_steps(result)[1] == (
+        "to repeat: graphkit continual --config runs/continual-1/config.yaml --seeds 5"
+    )
+    several = {**result, "seeds": [0, 1, 2, 3, 4], "strategies": {"twp": {}, "ewc": {}}}
+    assert continual_scores.next_steps(several) == ["to search settings first: the same command with --search"]
+    models = {"gcn": {"run": "runs/search-1/gcn/chosen"}}
+    assert search_scores.next_steps({"models": models, "chosen": "gcn"}) == [
+        "to predict with the best model: graphkit predict runs/search-1/gcn/chosen NEW --output FILE",
+        "to train with its settings: graphkit train --config runs/search-1/gcn/chosen/config.yaml --seeds 10",
+    ]
 
 
 def test_the_next_steps_of_a_training(tmp_path: Path) -> None:
