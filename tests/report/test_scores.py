@@ -1,7 +1,13 @@
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
-from graphkit.report import scores
+import pytest
+
+from graphkit.experiments import build_config
+from graphkit.report import ScoreRow, score_comparison, scores
 from graphkit.report.page import Table, Tile
+from graphkit.report.score_figure import recipe_rows
 
 RESULT: dict[str, Any] = {
     "metric": "accuracy",
@@ -59,3 +65,24 @@ def test_durations_and_seeds() -> None:
     assert [scores.duration(seconds) for seconds in (3.21, 600, 7200)] == ["3.2 s", "10.0 min", "2.0 h"]
     result = {**RESULT, "seeds": list(range(3, 13))}
     assert Tile("runs", "2", "seeds 3 to 12") in scores.headline(result)
+
+
+def test_scores_beside_recipes_and_floors() -> None:
+    rows = [
+        ScoreRow("gcn, this run", 0.8, 0.01, [0.79, 0.81]),
+        ScoreRow("recipe gat, measured", 0.83, is_reference=True),
+    ]
+    (axis,) = score_comparison(rows, "accuracy", percent=True).axes
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["gcn, this run", "recipe gat, measured"]
+    assert axis.get_xlabel() == "test accuracy (%)" and list(axis.lines[0].get_xdata()) == [80, 80]
+
+
+def test_recipes_of_the_same_data_and_split() -> None:
+    data = build_config("train", recipe="gcn-cora").data  # type: ignore[attr-defined]
+    run = SimpleNamespace(config=SimpleNamespace(data=data), result={"metric": "accuracy", "selected_on": "validation"})
+    rows = {row.name: row for row in recipe_rows(run)}  # type: ignore[arg-type]
+    assert rows["recipe gat, measured"].mean == pytest.approx(0.831) and rows["recipe gat, measured"].is_reference
+    run.result["metric"] = "macro-f1"
+    assert not recipe_rows(run)  # type: ignore[arg-type]
+    run.result["metric"], run.config.data = "accuracy", replace(data, split="random")
+    assert not recipe_rows(run)  # type: ignore[arg-type]
