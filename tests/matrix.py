@@ -101,7 +101,14 @@ def check(row: Row) -> str:
     lines = (folder / "pytest.txt").read_text(encoding="utf-8").strip().splitlines()
     result = re.sub(r" in .*", "", lines[-1])
     versions = report["packages"]
-    shown = [report["python"], versions["torch"], versions["torch-geometric"], versions["numpy"], report["backend"]]
+    shown = [
+        report["python"],
+        versions["torch"],
+        versions["torch-geometric"],
+        versions["numpy"],
+        report["backend"],
+        "runs",
+    ]
     return " | ".join([*shown, result, datetime.date.today().isoformat()])
 
 
@@ -117,7 +124,7 @@ def main(wanted: list[str]) -> int:
             failed |= " failed" in line or " error" in line
         except Failure as error:
             failed = True
-            line = f"{row.python} | {row.torch} | {row.pyg} | | | not run: {error} | {datetime.date.today()}"
+            line = f"{row.python} | {row.torch} | {row.pyg} | | | | not run: {error} | {datetime.date.today()}"
         print(f"| {line} |", flush=True)
     return int(failed)
 

@@ -166,7 +166,8 @@ def _without_loops(edge_index: Tensor, cost: Tensor | None, num_nodes: int) -> "
     again = np.zeros(order.size, dtype=bool)
     again[1:] = np.diff(pair[order]) == 0
     order = order[~again]
-    return scipy.sparse.csr_array((value[order], (target[order], source[order])), shape=(num_nodes, num_nodes))
+    indices = target[order].astype(np.int32), source[order].astype(np.int32)  # SciPy 1.11 needs 32-bit indices
+    return scipy.sparse.csr_array((value[order], indices), shape=(num_nodes, num_nodes))
 
 
 def _tree(

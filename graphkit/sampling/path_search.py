@@ -106,9 +106,8 @@ class PathSearch:
         again = np.zeros(order.size, dtype=bool)  # duplicates of parallel edges, except the cheapest
         again[1:] = (np.diff(target[order]) == 0) & (np.diff(other[order]) == 0)
         order = order[~again]
-        graph = scipy.sparse.csr_array(
-            (value[order], (other[order], target[order])), shape=(dearest.numel(), dearest.numel())
-        )
+        indices = other[order].astype(np.int32), target[order].astype(np.int32)  # SciPy 1.11 needs 32-bit indices
+        graph = scipy.sparse.csr_array((value[order], indices), shape=(dearest.numel(), dearest.numel()))
         leaving = scipy.sparse.csgraph.dijkstra(graph, indices=local(region.outermost).numpy(), min_only=True)
         return dearest < torch.from_numpy(leaving) * (1 - _ROUNDING)
 

@@ -22,10 +22,9 @@ class LargestComponent:
         """Returns the transformed graph."""
         num_nodes, edge_index = int(data.num_nodes or 0), plain_edge_index(data)
         batch = data.batch if "batch" in data else torch.zeros(num_nodes, dtype=torch.long)
-        ones = np.ones(edge_index.size(1), dtype=np.int8)
-        adjacency = scipy.sparse.coo_array(
-            (ones, (edge_index[0].numpy(), edge_index[1].numpy())), shape=(num_nodes, num_nodes)
-        )
+        source, target = edge_index.int().numpy()  # SciPy 1.11 needs 32-bit indices here
+        ones = np.ones(source.size, dtype=np.int8)
+        adjacency = scipy.sparse.coo_array((ones, (source, target)), shape=(num_nodes, num_nodes))
         label = torch.from_numpy(scipy.sparse.csgraph.connected_components(adjacency, directed=False)[1]).long()
         size = torch.bincount(label)
         # Rank of each node: larger for larger components, and for earlier ones among equals.
