@@ -58,6 +58,7 @@ HOSTILE: tuple[Any, ...] = (
 COUNTS = {"in_channels", "out_channels", "hidden_channels", "num_layers", "heads", "out_heads", "factors", "k",
           "num_classes", "num_persons", "max_hops", "num_categories", "channels", "path_layers", "stride",
           "edge_dim"}  # fmt: skip
+LIKE_GAT = ("FusedGATConv", "SPAGANConv")
 SHARES = {"dropout", "input_dropout", "attention_dropout", "head_dropout"}
 FLAGS = {"batch_norm", "concat", "bias", "residual", "fused", "size_norm", "input_norm", "shortcut", "share_transform",
          "per_cloud", "improved", "cached", "normalize", "train_eps", "add_self_loops",
@@ -83,14 +84,10 @@ def test_hostile_values_are_taken_or_refused_in_one_line(name: str) -> None:
                 assert "\n" not in str(error) and len(str(error)) < 400, error
                 continue
             if argument in COUNTS | SHARES and isinstance(value, int | float) and not isinstance(value, bool):
-                lazy = (
-                    name in ("FusedGATConv", "SPAGANConv") and value == -1
-                )  # PyG's mark for a width that the input tells
+                lazy = name in LIKE_GAT and value == -1  # PyG's mark for a width that the input tells
                 assert value > 0 or lazy if argument in COUNTS else 0 <= value < 1, (argument, value)
             if argument in COUNTS and argument not in ("factors", "channels"):
-                pair = name in ("FusedGATConv", "SPAGANConv") and isinstance(
-                    value, tuple
-                )  # widths of two sets of nodes
+                pair = name in LIKE_GAT and isinstance(value, tuple)  # widths of two sets of nodes
                 assert value is None or type(value) is int or pair, (argument, value)
             if argument in FLAGS:
                 assert isinstance(value, bool), (argument, value)
