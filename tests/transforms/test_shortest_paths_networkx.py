@@ -71,7 +71,8 @@ def test_paths_are_those_of_networkx_and_scipy(directed: bool, weight: str | Non
         edges = cheapest(data, weight is not None)
         size = (data.num_nodes, data.num_nodes)
         ends = np.array(list(edges), dtype=np.int64).reshape(-1, 2).T
-        distance = dijkstra(csr_array((np.array(list(edges.values())), (ends[0], ends[1])), shape=size))
+        lengths, indices = np.array(list(edges.values())), (ends[0].astype(np.int32), ends[1].astype(np.int32))
+        distance = dijkstra(csr_array((lengths, indices), shape=size))
         cost = data.length if weight else None
         for path_index, sums in zip(*shortest_paths(data.edge_index, cost, 3, num_nodes=data.num_nodes), strict=True):
             assert np.array_equal(distance[path_index[-1].numpy(), path_index[0].numpy()], sums.numpy())
