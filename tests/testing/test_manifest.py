@@ -74,7 +74,7 @@ get_model("gcn"), get_dataset("cora")
 print(*sorted(name for name in sys.modules if name.startswith(("graphkit.nn.models.", "graphkit.data.datasets."))))
 """
     done = python(script)
-    shared = ["graphkit.nn.models.baseline", "graphkit.nn.models.gcn", "graphkit.nn.models.graph_model"]
+    shared = [f"graphkit.nn.models.{name}" for name in ("baseline", "gcn", "graph_model", "trunk")]
     assert done.stdout.split() == ["graphkit.data.datasets.planetoid", *shared], done.stderr
 
 
@@ -102,9 +102,9 @@ def test_names_that_users_register_are_listed(monkeypatch: pytest.MonkeyPatch, t
     assert "my-model" in model_names() and "my-data" in dataset_names()
     (row,) = [row for row in list_datasets(tmp_path) if row.name == "my-data"]
     assert (row.task, row.origin, row.available) == ("node-classification", "here", False)
-    assert "my-model     My model.\n" in CliRunner().invoke(main, ["models"]).stdout
+    assert "my-model   My model.\n" in CliRunner().invoke(main, ["models"]).stdout
     assert "model.hidden_channels " in CliRunner().invoke(main, ["models", "my-model"]).stdout
-    assert CliRunner().invoke(main, ["datasets", "my-data"]).stdout == "data.width                3\n"
+    assert CliRunner().invoke(main, ["datasets", "my-data"]).stdout == "data.width  3\n"
     assert manifest() == build_manifest()
 
 
