@@ -17,7 +17,7 @@ def _recipes() -> list[str]:
 
 
 def _completes(names: Callable[[], Iterable[str]], or_path: bool = False) -> Complete:
-    """Returns a completion of names or of the last one of a list, and of paths if no name matches."""
+    """Returns a completion of names and lists of names, or of paths if none matches."""
 
     def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
         before, comma, last = incomplete.rpartition(",")

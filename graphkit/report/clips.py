@@ -122,9 +122,10 @@ def learned_graphs_picture(graphs: Sequence[LearnedGraph], layout: SkeletonLayou
 
 
 def learned_skeleton_picture(graphs: Sequence[LearnedGraph], layout: SkeletonLayout, pose: np.ndarray) -> "Figure":
-    """Draws the strongest learned pairs of joints of the first, the middle and the last block on the skeleton.
+    """Draws the strongest learned pairs of joints on the skeleton.
 
-    An arrow leads from the sending to the receiving joint; its width is the addition, on one scale.
+    Panels are the first, the middle and the last block. An arrow leads from the sending to the receiving joint; its
+    width is the addition, on one scale.
 
     Args:
         graphs (list[LearnedGraph]): Learned additions of each block.
@@ -165,7 +166,7 @@ def learned_skeleton_picture(graphs: Sequence[LearnedGraph], layout: SkeletonLay
 
 
 def _label_heights(pose: np.ndarray, joints: Iterable[int]) -> dict[int, float]:
-    """Returns the heights of the labels of joints, apart from each other on each side of the body."""
+    """Returns the heights of the labels of joints, apart on each side of the body."""
     apart = 0.035 * float(np.nanmax(pose[:, 1]) - np.nanmin(pose[:, 1]))
     middle, heights = np.nanmean(pose[:, 0]), {}
     for is_right in (False, True):
@@ -177,7 +178,7 @@ def _label_heights(pose: np.ndarray, joints: Iterable[int]) -> dict[int, float]:
 
 
 def strongest_pairs(graph: LearnedGraph, pose: np.ndarray, count: int = 6) -> list[tuple[int, int, float]]:
-    """Returns the pairs of different joints of a pose with the largest additions: sender, receiver, addition."""
+    """Returns the joint pairs with the largest additions: sender, receiver, addition."""
     added = graph.added.copy()
     np.fill_diagonal(added, 0)
     missing = ~np.isfinite(pose).all(axis=-1)

@@ -181,7 +181,7 @@ def flat(x: np.ndarray, layout: SkeletonLayout, coordinates: int) -> np.ndarray:
 
 
 def standing_pose(examples: Sequence[ClipExample]) -> np.ndarray:
-    """Returns the joints ``[V, 2]`` of the most upright frame of clips; missing ones are NaN.
+    """Returns the joints ``[V, 2]`` of the most upright frame of clips.
 
     Args:
         examples (list[ClipExample]): Clips.

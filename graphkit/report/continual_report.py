@@ -98,7 +98,7 @@ def _tiles(result: dict[str, Any], percent: bool) -> list[Tile]:
 
 
 def _verdict(result: dict[str, Any], percent: bool) -> list[str]:
-    """Returns statements on the seeds, forgetting, and each strategy against fine-tuning."""
+    """Returns statements on seeds, forgetting, and strategies against fine-tuning."""
     runs = {name: entry["average_performance"]["runs"] for name, entry in result["strategies"].items()}
     base = runs.pop("fine-tune", None)
     add = "" if base is not None and runs else "Add one: --compare fine-tune,twp."

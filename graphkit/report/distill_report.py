@@ -88,7 +88,7 @@ def _tiles(result: dict[str, Any], percent: bool) -> list[Tile]:
 
 
 def _verdict(result: dict[str, Any], percent: bool) -> list[str]:
-    """Returns statements on the seeds, the teacher, and each loss against the student alone."""
+    """Returns statements on seeds, teacher, and losses against the student alone."""
     tests = {entry["name"]: entry["against_alone"] for entry in result["networks"] if entry["loss"] is not None}
     statements = seed_statements(result) + [
         difference_statement(test, "the student alone", percent, result["maximize"], name, len(tests))

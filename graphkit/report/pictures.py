@@ -182,7 +182,7 @@ def _paths(run: RunFolder) -> list[Block]:
 
 
 def _attention(run: RunFolder, others: Sequence[RunFolder]) -> list[Block]:
-    """Draws the attention of SPAGAN, and of a GAT among the other runs, relative to a uniform one."""
+    """Draws the attention of SPAGAN, and of a GAT, relative to a uniform one."""
     fit = run.best
     by_hops = collect_paths.relative_attention(fit, collect_paths.NODES)
     values = {f"{run.config.model.name}, paths of {hops} hop{'s' * (hops > 1)}": by_hops[hops] for hops in by_hops}

@@ -179,7 +179,7 @@ def _scores(run: RunFolder) -> list[Block]:
 
 
 def _score_figure(run: RunFolder, others: Sequence[RunFolder]) -> list[Block]:
-    """Returns the figure of the scores beside other runs, recipes and floors."""
+    """Returns the figure of the scores of runs, recipes and floors."""
     metric = run.result["metric"]
     rows = run_rows(run, others, scores.FLOORS) if run.result["test"] else []
     if len(rows) < 2:

@@ -1,4 +1,4 @@
-"""Figure of the test scores of runs beside recipes and floors."""
+"""Figure of the test scores of runs, recipes and floors."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -41,7 +41,7 @@ class ScoreRow(NamedTuple):
 
 
 def recipe_rows(run: RunFolder) -> list[ScoreRow]:
-    """Returns the expected scores of the recipes for the data, split and metric of a run.
+    """Returns the scores of the recipes for the data, split and metric of a run.
 
     Scores are in the unit of the metric; those of recipes with other data settings are omitted.
     """
@@ -70,7 +70,7 @@ def recipe_rows(run: RunFolder) -> list[ScoreRow]:
 def run_rows(
     run: RunFolder, others: Sequence[RunFolder] = (), titles: Mapping[str, str] | None = None
 ) -> list[ScoreRow]:
-    """Returns the scores of a run, of other runs on the same data, of recipes, and of floors.
+    """Returns the scores of a run, of other runs, of recipes, and of floors.
 
     Args:
         run (RunFolder): A completed run with a test score.
@@ -97,7 +97,7 @@ def run_rows(
 
 
 def draw_scores(axis: "Axes", rows: Sequence[ScoreRow], scale: float = 1) -> None:
-    """Draws mean, deviation and single runs of methods on a horizontal axis, the first one on top."""
+    """Draws mean, deviation and single runs of methods, the first one on top."""
     places = np.arange(len(rows))[::-1]
     for position, row in zip(places, rows, strict=True):
         runs = np.asarray(row.runs, dtype=float) * scale

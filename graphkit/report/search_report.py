@@ -60,7 +60,7 @@ def search_page(folder: Path, result: dict[str, Any]) -> Page:
 
 
 def _verdict(result: dict[str, Any], percent: bool) -> list[str]:
-    """Returns statements on the seeds, the differences to the best model, and the number of trials."""
+    """Returns statements on seeds, differences to the best model, and trials."""
     models, best = result["models"], result["chosen"]
     statements = seed_statements(result, "" if len(models) > 1 else "Add one: --models mlp,gcn.")
     tests = {name: entry["against_best"] for name, entry in models.items() if entry["against_best"] is not None}
@@ -74,7 +74,7 @@ def _verdict(result: dict[str, Any], percent: bool) -> list[str]:
 
 
 def search_progress(result: Mapping[str, Any], percent: bool = False) -> "Figure":
-    """Draws the validation scores of the trials, and the test scores of the chosen settings.
+    """Draws the validation scores of trials, and the test scores of chosen settings.
 
     Args:
         result (dict): Content of ``result.json`` of a search: ``metric``, ``maximize`` and ``models``.

@@ -80,7 +80,10 @@ def style() -> Iterator[None]:
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """Creates an empty figure with a size in inches, without a window or backend; notebooks show it."""
+    """Creates an empty figure with a size in inches, without a window or backend.
+
+    Notebooks show it.
+    """
     require_matplotlib()
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -117,7 +120,7 @@ def save_png(figure: "Figure", path: str | Path) -> Path:
 
 
 def svg_text(figure: "Figure", box: "Bbox | None" = None) -> str:
-    """Renders a figure, or a box of it in inches, as an SVG file, which is the same each time."""
+    """Renders a figure, or a box of it in inches, as a reproducible SVG file."""
     buffer = io.StringIO()
     with style():
         figure.savefig(

@@ -51,7 +51,7 @@ def verdict(run: RunFolder, others: Sequence[RunFolder] = ()) -> list[str]:
 
 
 def note_statements(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Returns the notes of trainings, such as that the best epoch is the last one, as statements.
+    """Returns the notes of trainings as statements, such as on a last best epoch.
 
     Args:
         results (dict): Content of ``result.json`` by name of the training; a single one may have the name ``""``.
@@ -213,7 +213,7 @@ def _factors(run: RunFolder) -> list[str]:
 
 
 def _same_factors(pairs: Sequence[tuple[float, int, int]]) -> list[str]:
-    """Returns a statement for each group of equal factors, from the cosines of their pairs."""
+    """Returns a statement for each group of equal factors, from pairwise cosines."""
     groups: list[set[int]] = []
     for _, i, j in pairs:
         joined = [group for group in groups if group & {i, j}]
