@@ -81,7 +81,7 @@ def test_weights_are_features_on_request(name: str) -> None:
     model, batch = make(name, bonds(), edge_attr="edge_weight"), Batch.from_data_list(graphs())
     assert model.uses_edge_weight and model.edge_dim == 1
     weights = set(model.inputs(batch)["edge_attr"].flatten().tolist())
-    assert 1 < len(weights) and weights - {0.0} <= set(batch.edge_weight.tolist())  # 0 at self loops that are added
+    assert len(weights) > 1 and weights - {0.0} <= set(batch.edge_weight.tolist())  # 0 at self loops that are added
     other = make(name, bonds())
     assert not other.uses_edge_weight
 
