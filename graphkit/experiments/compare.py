@@ -66,7 +66,7 @@ def compare_runs(runs: Sequence[RunFolder]) -> dict[str, Any]:
 
 
 def _same_given_graphs(first: RunFolder, run: RunFolder) -> bool:
-    """Returns whether two runs were trained on equal graphs in memory, of which each has a copy."""
+    """Returns whether two runs have copies of equal graphs in memory."""
     one, other = (Path(str(folder.config.data.name)) for folder in (first, run))
     given = all(path.parent.name == GIVEN and path.is_file() for path in (one, other))
     return given and cmp(one, other, shallow=False)

@@ -173,7 +173,7 @@ class FactorGCNConv(MessagePassing):
         return out
 
     def project(self, x: Tensor, edge_attr: Tensor | None = None) -> Projection:
-        """Returns the shared features of all nodes and the terms of the factor scores of nodes and edges."""
+        """Returns the shared features, and the terms of the scores of nodes and edges."""
         if not isinstance(x, Tensor) or x.dim() != 2 or x.size(1) != self.in_channels:
             got = f"a tensor of shape {list(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
             raise InputError(
