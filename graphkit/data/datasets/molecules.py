@@ -26,9 +26,7 @@ BENCHMARKS = {
     "freesolv": Benchmark("free energy of hydration, measured", 1, "rmse", RANDOM, "kcal/mol"),
     "lipo": Benchmark("distribution coefficient of octanol and water at pH 7.4", 1, "rmse", RANDOM, "log10"),
     "pcba": Benchmark("activity in bioassays of PubChem", 128, "average-precision", RANDOM),
-    "muv": Benchmark(
-        "activity in PubChem bioassays for virtual screening", 17, "average-precision", RANDOM
-    ),
+    "muv": Benchmark("activity in PubChem bioassays for virtual screening", 17, "average-precision", RANDOM),
     "hiv": Benchmark("inhibition of the replication of HIV", 1, "roc-auc", SCAFFOLD),
     "bace": Benchmark("inhibition of human beta-secretase 1", 1, "roc-auc", SCAFFOLD),
     "bbbp": Benchmark("passage of the blood-brain barrier", 1, "roc-auc", SCAFFOLD),
