@@ -18,6 +18,7 @@ from graphkit.registry import canonical_model, get_model
 from graphkit.settings import check_sections, plain
 from graphkit.tasks import maximizes
 from graphkit.training.build_model import make_model
+from graphkit.training.checkpoint import load_state
 from graphkit.training.environment import environment, rounded_mb
 from graphkit.training.experiment import FIT, Experiment, Session, TrainExperiment
 from graphkit.training.fingerprint import check_data
@@ -131,10 +132,11 @@ def _plain(space: SearchSpace) -> dict[str, Any]:
 class SearchExperiment(Experiment):
     """Search of the settings of several models, and fits of the chosen ones.
 
-    The trials of a model have one seed, which the final fits do not use. The first :data:`RANDOM` settings are random,
-    the others are proposed in batches of :data:`BATCH` by the tree-structured Parzen estimator of Optuna, from all
-    trials of the batches before. They follow from the seed and the scores in the folder alone, in any order of the fits
-    and after any interruption.
+    The trials of a model have one seed, which the final fits do not use. Of a data set with several splits, they use
+    the split of the first final fit; data that are generated from the seed of the run are drawn anew for the trials.
+    The first :data:`RANDOM` settings are random, the others are proposed in batches of :data:`BATCH` by the
+    tree-structured Parzen estimator of Optuna, from all trials of the batches before. They follow from the seed and the
+    scores in the folder alone, in any order of the fits and after any interruption.
 
     Args:
         config: The configuration.
@@ -199,7 +201,8 @@ class SearchExperiment(Experiment):
         if member.startswith("trial-"):
             options = self._options(model, int(member.removeprefix("trial-")), folder)
             config = self.config.train_config(model, options)
-            describe(path, replace(config, seed=self.config.seed + self.config.seeds, seeds=1))
+            data = replace(config.data, fold=self._trial_fold)
+            describe(path, replace(config, data=data, seed=self.config.seed + self.config.seeds, seeds=1))
         else:
             scores = [self._score(model, number, folder) for number in range(self.config.trials)]
             options = self._options(model, choose_trial(model, scores, self._maximize), folder)
@@ -222,8 +225,10 @@ class SearchExperiment(Experiment):
         path = folder / model / group
         experiment = self._experiment(TrainConfig.read(merge(read_config(path / "config.yaml"))))
         session.keep()
+        experiment.begin(path, session.device)
+        if (path / "state.pt").is_file():
+            load_state(path / "state.pt")  # a damaged checkpoint is not a failure of the settings
         try:
-            experiment.begin(path, session.device)
             experiment.fit(name, path, session)
         except InputError as error:  # settings with which a model cannot be trained, such as a loss that is not finite
             if group == CHOSEN:
@@ -274,6 +279,12 @@ class SearchExperiment(Experiment):
     def _seeds(self) -> list[str]:
         """Names of the final fits of a model; a single one has the name ``""``."""
         return [*self._plain.members]
+
+    @property
+    def _trial_fold(self) -> int | None:
+        """Split of the trials: that of the first final fit, ``None`` if there is only one."""
+        config, splits = self._plain.config, self._plain.dataset.splits
+        return config.seed % len(splits) if config.data.fold is None and len(splits) > 1 else config.data.fold
 
     def _experiment(self, config: TrainConfig) -> TrainExperiment:
         """Returns the experiment of a configuration, with data that are loaded already."""

@@ -144,7 +144,8 @@ def _searched(result: dict[str, Any], percent: bool) -> Table:
             options = ", ".join(f"{key}: {value}" for key, value in tried["options"].items())
             score = None if tried["validation"] is None else format_score(tried["validation"], percent)
             half = "chosen by half of the trials" if number == entry.get("half") else ""
-            chosen = "chosen" if tried["options"] == entry["options"] else half
+            is_chosen = number == entry["chosen"] if "chosen" in entry else tried["options"] == entry["options"]
+            chosen = "chosen" if is_chosen else half
             rows.append([name, options or "none", score, chosen])
     return Table(["strategy", "settings", "validation", ""], rows)
 

@@ -213,15 +213,23 @@ def _factors(run: RunFolder) -> list[str]:
 
 
 def _same_factors(pairs: Sequence[tuple[float, int, int]]) -> list[str]:
-    """Returns a statement for each group of equal factors, from pairwise cosines."""
-    groups: list[set[int]] = []
-    for _, i, j in pairs:
-        joined = [group for group in groups if group & {i, j}]
-        groups = [group for group in groups if group not in joined] + [{i, j}.union(*joined)]
+    """Returns a statement for each group of factors that are equal pairwise.
+
+    The groups are disjoint: of two that share a factor, the one with the most similar pair has it.
+
+    Args:
+        pairs (list): Cosine and numbers of the pairs of equal factors.
+    """
+    cosine_of = {frozenset(pair): value for value, *pair in pairs}
+    groups = {factor: {factor} for factor in sorted(frozenset().union(*cosine_of))}
+    for i, j in sorted(cosine_of, key=lambda pair: -cosine_of[pair]):
+        if all(frozenset((a, b)) in cosine_of for a in groups[i] for b in groups[j] if a != b):
+            joined = groups[i] | groups[j]
+            groups.update(dict.fromkeys(joined, joined))
     statements = []
-    for group in sorted(map(sorted, groups)):
-        cosines = [value for value, i, _ in pairs if i in group]
-        cosine = f"{cosines[0]:.2f}" if len(cosines) == 1 else f"≥ {min(cosines):.2f}"
+    for group in sorted({tuple(sorted(group)) for group in groups.values() if len(group) > 1}):
+        cosines = [value for pair, value in cosine_of.items() if pair <= set(group)]
+        cosine = f"{cosines[0]:.2f}" if len(cosines) == 1 else f"≥ {int(100 * min(cosines) + 1e-3) / 100:.2f}"
         statements.append(f"Factors {_listed(group)} of the first layer are the same (cosine {cosine}).")
     return statements
 

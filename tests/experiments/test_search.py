@@ -270,6 +270,37 @@ def test_a_trial_that_cannot_be_trained_has_no_score(tmp_path: Path, monkeypatch
         run(none, tmp_path / "none")
 
 
+@pytest.mark.parametrize("more", [{}, {"fold": 3}])
+def test_trials_use_the_split_of_the_first_final_fit(tmp_path: Path, more: dict[str, Any]) -> None:
+    pytest.importorskip("optuna")
+    many = config_of(data={"name": "karate", "split": "random:0.4,0.3,0.3", **more}, models=["mlp"], trials=2, seed=1)
+    result = run(many, tmp_path / "run")
+    trial, final = (open_run(result.path / "mlp" / name).config for name in ("trial-001", "chosen/seed-1"))
+    assert trial.data.fold == final.data.fold == more.get("fold", 1) and trial.seed == 3 and final.seed == 1
+    SearchExperiment(config_of()).prepare("gcn/trial-000", tmp_path)
+    assert config_of_folder(tmp_path / "gcn" / "trial-000").data.fold is None
+
+
+def test_damaged_files_and_changed_data_are_no_failure_of_a_trial(tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    config = config_of(models=["mlp"], trials=1, seeds=1)
+    folder, trial = tmp_path / "run", tmp_path / "run" / "mlp" / "trial-000"
+    with pytest.raises(Interrupted):
+        run(config, folder, Presses(2))
+    (trial / "fit.json").unlink()
+    content = (trial / "env.json").read_text()
+    for text in ("{", content.replace('"y": "int64 [34]', '"y": "int64 [35]')):
+        assert text != content
+        (trial / "env.json").write_text(text)
+        with pytest.raises(InputError, match=r"damaged|have changed"):
+            resume(folder)
+    (trial / "env.json").write_text(content)
+    (trial / "state.pt").write_bytes(b"damaged")
+    with pytest.raises(InputError, match=r"state\.pt"):
+        resume(folder)
+    assert not (trial / "fit.json").exists()
+
+
 MUTAG = Path(os.environ.get("GRAPHKIT_DATA", "nowhere"), "TUDataset", "MUTAG")
 
 

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from graphkit.report import performance_matrices, performance_over_tasks, report
+from graphkit.report.continual_report import _searched
 from tests.fitting import fit_continual
 
 MATRIX = [[0.9, 0.4, None], [0.8, 0.85, 0.6], [0.7, 0.81, 0.88]]
@@ -54,6 +55,14 @@ def test_bands_over_seeds() -> None:
     band = figure.axes[1].collections[0].get_paths()[0].vertices
     assert band[:, 1].max() == pytest.approx(85 + 50**0.5)
     assert not performance_over_tasks({"twp": MATRIX}).axes[0].collections
+
+
+def test_one_of_equal_settings_is_marked_as_chosen() -> None:
+    tried = [{"options": {"strength": 1.0}, "validation": score} for score in (0.5, 0.5)]
+    entry = {"options": {"strength": 1.0}, "search": tried, "half": 0}
+    for more, marks in (({"chosen": 0}, ["chosen", ""]), ({}, ["chosen", "chosen"])):  # results of earlier versions
+        table = _searched({"strategies": {"twp": {**entry, **more}}}, percent=True)
+        assert [row[-1] for row in table.rows] == marks
 
 
 def test_the_report_of_a_run(tmp_path: Path) -> None:

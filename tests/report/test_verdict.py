@@ -18,7 +18,7 @@ from graphkit.report import (
     report,
     search_report,
 )
-from graphkit.report.verdict import difference_statement, note_statements, verdict
+from graphkit.report.verdict import _same_factors, difference_statement, note_statements, verdict
 from tests.fitting import fit
 
 
@@ -81,6 +81,17 @@ def test_equal_factors(factor_run: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert texts()[-1] == "Factor 1 of the first layer has no edges (coefficients below 0.01)."
     values[:] = 0.5
     assert texts() == ["All 4 factors of the first layer are the same (cosine ≥ 0.99)."]
+
+
+def test_factors_of_a_group_are_equal_pairwise() -> None:
+    pair = "Factors {} of the first layer are the same (cosine {})."
+    assert _same_factors([(0.991, 1, 0), (0.996, 2, 1)]) == [pair.format("1 and 2", "1.00")]
+    chain = [(0.997, 1, 0), (0.992, 2, 1), (0.996, 3, 2)]
+    assert _same_factors(chain) == [pair.format("0 and 1", "1.00"), pair.format("2 and 3", "1.00")]
+    assert _same_factors([*chain, (0.99, 2, 0)])[0] == pair.format("0 and 1", "1.00")
+    assert _same_factors([(0.991, 1, 0), (0.992, 2, 1), (0.993, 2, 0)]) == [pair.format("0, 1 and 2", "≥ 0.99")]
+    assert "≥ 0.99)" in _same_factors([(0.996, 1, 0), (0.998, 2, 1), (0.997, 2, 0)])[0]  # a bound is rounded down
+    assert _same_factors([]) == []
 
 
 def test_uniform_attention(tmp_path: Path) -> None:

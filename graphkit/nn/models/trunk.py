@@ -12,6 +12,9 @@ from graphkit.nn.models.graph_model import GraphModel, read_out
 from graphkit.nn.options import check_choice, check_flags, check_shares
 from graphkit.nn.sparse import drop, full_precision
 
+#: Rows of the node features that are read to find out whether each has a single 1.
+_ROWS = 10_000
+
 
 class TrunkModel(GraphModel):
     """Base class of the models with graph layers.
@@ -29,7 +32,7 @@ class TrunkModel(GraphModel):
         jk (str, optional): Jumping knowledge: a linear head on the outputs of all layers, concatenated (``"cat"``) or
             reduced to their maximum (``"max"``); ``None`` for the last layer only. (default: ``None``)
         input_dropout (float, optional): Dropout on the node features; ``dropout`` if ``None``. ``from_data`` takes 0
-            for one-hot features, of which dropout would leave nothing. (default: ``None``)
+            for features whose rows have a single 1, of which dropout would leave nothing. (default: ``None``)
 
     Reference:
         Xu, Li, Tian, Sonobe, Kawarabayashi and Jegelka, `Representation Learning on Graphs with Jumping Knowledge
@@ -146,7 +149,7 @@ class TrunkModel(GraphModel):
 
 
 def with_input_dropout(dataset: Any, options: dict[str, Any]) -> dict[str, Any]:
-    """Returns the options of a model, without dropout on one-hot features.
+    """Returns the options of a model, without dropout on rows with a single 1.
 
     An ``input_dropout`` that is set stays.
     """
@@ -156,21 +159,21 @@ def with_input_dropout(dataset: Any, options: dict[str, Any]) -> dict[str, Any]:
     return {**options, "input_dropout": 0.0} if isinstance(x, Tensor) and is_one_hot(x) else options
 
 
-def is_one_hot(x: Tensor, most: int = 10_000) -> bool:
-    """Returns whether each of the first rows of a matrix is one-hot.
+def is_one_hot(x: Tensor) -> bool:
+    """Returns whether each of the first rows of a matrix has a single 1 and zeros.
 
     Args:
         x (Tensor): Matrix ``[N, D]``, dense or sparse.
-        most (int, optional): Number of rows that are read. (default: ``10_000``)
     """
     if x.dim() != 2 or x.size(0) == 0 or x.size(1) < 2 or not x.is_floating_point():
         return False
     if x.layout == torch.strided:
-        rows = x[:most]
+        rows = x[:_ROWS]
         return bool(((rows == 0) | (rows == 1)).all() and (rows.sum(dim=1) == 1).all())
     if x.layout == torch.sparse_csr:
-        counts, values = x.crow_indices().diff(), x.values()
+        counts = x.crow_indices()[: _ROWS + 1].diff()
     else:
         x = x.coalesce()
-        counts, values = x.indices()[0].bincount(minlength=x.size(0)), x.values()
+        counts = x.indices()[0].bincount(minlength=x.size(0))[:_ROWS]
+    values = x.values()[: int(counts.sum())]  # sorted by rows
     return bool((counts == 1).all() and (values == 1).all())

@@ -7,6 +7,7 @@ import torch
 from torch_geometric.data import Batch
 
 from graphkit.errors import InputError
+from graphkit.nn.models import trunk
 from graphkit.nn.models.trunk import TrunkModel, is_one_hot
 from graphkit.registry import get_model, model_names
 from graphkit.testing import check_model, random_graphs
@@ -103,6 +104,16 @@ def test_one_hot_rows() -> None:
     assert all(map(is_one_hot, forms)) and not is_one_hot(x[:, 2:3])
     for other in (x * 2, x + torch.eye(4)[1], x * torch.tensor([[0.0], [1], [1]]), 0.5 * x + 0.5 * x.flip(0)):
         assert not any(map(is_one_hot, (other, other.to_sparse(), other.to_sparse_csr())))
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR")
+def test_rows_behind_the_first_ones_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = torch.eye(4)[torch.tensor([0, 2, 2])]
+    x[2] = 0.5
+    forms = (x, x.to_sparse(), x.to_sparse_csr())
+    assert not any(map(is_one_hot, forms))
+    monkeypatch.setattr(trunk, "_ROWS", 2)
+    assert all(map(is_one_hot, forms))
 
 
 def test_the_guide_of_spagan_includes_the_projection() -> None:
