@@ -21,8 +21,8 @@ _MEANING = (
     "Every model has the same number of trials over its own search space. All trials have one seed and, of several "
     "splits, that of the first final fit. The settings with the best validation score are trained with other seeds; "
     "only these have a test score here. The difference is the test score minus that of the model with the best "
-    "validation score, per seed, and p is the p-value of a paired t-test, not corrected for the number of models; the verdict "
-    "divides the level by it."
+    "validation score, per seed, and p is the p-value of a paired t-test, not corrected for the number of models; "
+    "the verdict divides the level by it."
 )
 
 
