@@ -99,12 +99,15 @@ def has_paths(data: Data) -> bool:
     return "path_set" in data or bool(paths_of(data))
 
 
-def put_paths(data: Data, paths: list[Tensor]) -> Data:
-    """Replaces the stored paths of a graph in place and returns the graph."""
+def put_paths(data: Data, paths: Sequence[Tensor], path_attr: Sequence[Tensor] = ()) -> Data:
+    """Replaces the stored paths of a graph, and their edge features, in place."""
     for hops in range(1, len(paths_of(data)) + 1):
-        del data[f"path_index_{hops}"]
-    for hops, path_index in enumerate(paths, start=1):
-        data[f"path_index_{hops}"] = path_index
+        for name in (f"path_index_{hops}", f"path_attr_{hops}"):
+            if name in data:
+                del data[name]
+    for name, values in (("path_index", paths), ("path_attr", path_attr)):
+        for hops, value in enumerate(values, start=1):
+            data[f"{name}_{hops}"] = value
     return data
 
 

@@ -11,7 +11,7 @@ from graphkit.data.edges import plain_edge_index, sorted_edge_index
 from graphkit.data.link_dataset import LinkDataset
 from graphkit.data.non_edges import NonEdges, pair_keys
 from graphkit.nn.attribute_level import attribute_level
-from graphkit.nn.paths import paths_of, put_paths
+from graphkit.nn.paths import path_attr_of, paths_of, put_paths
 from graphkit.sampling.node_loader import NodeLoader
 from graphkit.sampling.rank_slice import RankSlice, mark_padding
 
@@ -124,11 +124,13 @@ def without_edges(data: Data, removed: Tensor) -> Data:
     for name in data.to_dict():
         if name != "edge_index" and attribute_level(data, name) == "edge":
             graph[name] = data[name][~removed]
-    absent, paths = pair_keys(edges[:, removed], num_nodes, True), []
+    absent, kept = pair_keys(edges[:, removed], num_nodes, True), []
     for path_index in paths_of(data):
         steps = pair_keys(torch.stack([path_index[:-1].flatten(), path_index[1:].flatten()]), num_nodes, True)
-        paths.append(path_index[:, ~torch.isin(steps, absent).view(-1, path_index.size(1)).any(dim=0)])
-    put_paths(graph, paths)
+        kept.append(~torch.isin(steps, absent).view(-1, path_index.size(1)).any(dim=0))
+    paths = [path_index[:, mask] for path_index, mask in zip(paths_of(data), kept, strict=True)]
+    features = path_attr_of(data)
+    put_paths(graph, paths, [attr[mask] for attr, mask in zip(features, kept, strict=bool(features))])
     graph.edge_index = sorted_edge_index(edges[:, ~removed], num_nodes)
     graph.num_nodes = num_nodes
     return graph

@@ -92,7 +92,7 @@ class PathSampler(SubgraphSampler):
         if edge_attr is not None and edge_attr not in self._of_edges:
             raise InputError(f"expected `edge_attr` to name an edge attribute, got '{edge_attr}'; add it to the graph")
         if self._path_attr is not None:
-            self._lookup = EdgeLookup(data.edge_index, self.num_nodes)  # type: ignore[arg-type]
+            self._lookup = EdgeLookup(data.edge_index, self.num_nodes, cost)  # type: ignore[arg-type]
         self._shared = [name for name in attributes if name not in (*self._of_nodes, *self._of_edges, "num_nodes")]
 
     def drawing(self, num_neighbors: Sequence[int | None]) -> "PathSampler":

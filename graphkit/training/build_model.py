@@ -10,6 +10,7 @@ from graphkit.nn import GraphModel
 from graphkit.nn.degree import check_edge_weight
 from graphkit.nn.link_decoders import SYMMETRIC
 from graphkit.nn.model_settings import DECODER, ModelSettings
+from graphkit.nn.models.graph_model import edge_features
 from graphkit.registry import get_model, model_names
 from graphkit.sampling import NeighborLoader
 from graphkit.transforms import build
@@ -53,8 +54,8 @@ def check_graphs(model: torch.nn.Module, dataset: GraphDataset) -> None:
     if x is not None and x.layout != torch.strided and not getattr(network, "takes_sparse_features", True):
         name = type(network).__name__
         raise InputError(f"features must be dense for {name} (got {x.layout}); leave out `sparse-features`")
-    if getattr(network, "edge_attr", None) is not None:
-        network.inputs(dataset.graphs[0])  # type: ignore[operator]
+    if isinstance(network, GraphModel) and network.edge_attr is not None:
+        edge_features(dataset.graphs[0], network.edge_attr, network.edge_dim)
     if not getattr(network, "normalizes_by_degree", False):
         return
     tensors = dataset.tensors()
@@ -66,7 +67,7 @@ def unused_weights(settings: ModelSettings, data: DataSettings, model: torch.nn.
     """Returns a note on weights or own attributes of edges that are not used."""
     network, name = _network(model), settings.name
     asked = "edge_attr" in settings.given()
-    if not asked and "edge_attr" in dataset.graphs[0] and getattr(network, "edge_attr", None) != "edge_attr":
+    if not asked and dataset.num_edge_features and getattr(network, "edge_attr", None) != "edge_attr":
         able = " and ".join(model for model in model_names() if getattr(get_model(model), "takes_edge_attr", False))
         return f"note: {name} does not use `edge_attr` of {dataset.name}; {able} do"
     if "edge_weight" not in dataset.graphs[0]:

@@ -9,8 +9,10 @@ import torch
 from torch_geometric.data import Data
 
 import graphkit
+from graphkit.data import GraphDataset
 from graphkit.errors import InputError
 from graphkit.registry import get_model, model_names
+from graphkit.training.build_model import check_graphs
 from graphkit.training.interrupt import Interrupted
 from tests.experiments.test_links import StopAt, same
 from tests.fitting import fit, resume
@@ -51,6 +53,19 @@ def test_a_class_that_only_the_edges_tell_is_learned(name: str, tmp_path: Path) 
     assert fit(config(name, tmp_path, 40, 40, edge_attr=None), tmp_path / "blind")["test"]["mean"] < 0.9
     run, new = graphkit.open_run(tmp_path / "run"), stars(20, 1)
     assert (run.predict(new).prediction.astype(int) == np.arange(20) % 2).all()
+
+
+@pytest.mark.parametrize("costs", ["attention", "edges"])
+def test_the_check_of_edge_features_needs_no_paths(costs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = stars(1, 0)[0]
+    data.path_set, data.y = "a folder", torch.arange(9) % 2
+    dataset = GraphDataset("d", "node-classification", (data,), (), 1, 2, "accuracy")
+    model = get_model("spagan")(1, 2, costs=costs, edge_attr="edge_attr", edge_dim=2)
+    monkeypatch.setattr(model, "find_paths", None)
+    check_graphs(model, dataset)
+    data.edge_attr = data.edge_attr[:, :1]
+    with pytest.raises(InputError, match="2 numbers for each of the 16 edges"):
+        check_graphs(model, dataset)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -15,10 +15,13 @@ from graphkit.data import link_dataset
 from graphkit.data.link_dataset import LinkDataset
 from graphkit.data.non_edges import pair_keys
 from graphkit.experiments import compare_runs, evaluate_run, open_run
+from graphkit.nn.model_settings import model_settings_class
 from graphkit.nn.models.link_model import LinkModel
 from graphkit.sampling.link_loader import LinkLoader, without_edges
+from graphkit.testing import random_graph
 from graphkit.training.batches import Batches
 from graphkit.training.interrupt import Interrupted
+from graphkit.training.node_batches import node_loader
 from tests.experiments.test_run import StopAt, weights
 from tests.fitting import fit, load_dataset, resolve, resume, train_config
 
@@ -125,11 +128,28 @@ def test_paths_over_removed_edges_are_removed() -> None:
     edges = torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])
     data = Data(edge_index=edges, num_nodes=3, edge_weight=torch.arange(4.0))
     data.path_index_1, data.path_index_2 = edges, torch.tensor([[0, 2], [1, 1], [2, 0]])
+    data.path_attr_1, data.path_attr_2 = torch.arange(4.0)[:, None], torch.arange(4.0, 6.0)[:, None]
     less = without_edges(data, torch.tensor([False, False, True, False]))  # 1 -> 2
     assert less.edge_index.as_tensor().t().tolist() == [[0, 1], [1, 0], [2, 1]]
     assert less.edge_weight.tolist() == [0, 1, 3] and data.num_edges == 4
     assert less.path_index_1.t().tolist() == [[0, 1], [1, 0], [2, 1]]
     assert less.path_index_2.t().tolist() == [[2, 1, 0]]
+    assert less.path_attr_1.flatten().tolist() == [0, 1, 3] and less.path_attr_2.tolist() == [[5]]
+    assert data.path_attr_1.size(0) == 4
+
+
+def test_batches_of_links_hold_the_edge_features_of_their_paths() -> None:
+    edges, generator = random_graph(30, 60), torch.Generator().manual_seed(0)
+    edges = torch.cat([edges, edges.flip(0)], dim=1).unique(dim=1)
+    data = Data(x=torch.randn(30, 5, generator=generator), edge_index=edges, y=torch.arange(30) % 2)
+    data.edge_attr = torch.randn(edges.size(1), 3, generator=generator)
+    dataset = graphkit.load(data, task="link-prediction")
+    model = model_settings_class("spagan").read({"name": "spagan", "dropout": 0.0}).make(dataset)
+    model.network.begin_phase(dataset.graphs[0])
+    loader = LinkLoader(dataset, dataset.splits[0].train, 8, generator, node_loader(model.network, dataset, 8))
+    for batch in loader:
+        assert batch.path_attr_2.shape == (batch.path_index_2.size(1), 3)
+        assert model(**model.inputs(batch)).shape == batch.y[:, 0].shape
 
 
 @pytest.mark.parametrize("layer", [{}, BATCHES], ids=["whole", "batches"])

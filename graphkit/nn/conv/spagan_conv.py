@@ -92,9 +92,12 @@ class SPAGANConv(MessagePassing, LazyWeights):
 
     Given an ``edge_index``, the layer computes the paths and is a drop-in replacement of
     :class:`~torch_geometric.nn.GATConv`. Between two sets of nodes, ``(x_source, x_target)``, each path is an edge,
-    since targets have no edges to other targets; there are no self paths. Given a list of ``path_index``, it attends to
-    these paths only and adds no self paths (:class:`graphkit.transforms.ShortestPaths` does). Lengths may be omitted,
-    and a length without a path of node :math:`i` is excluded from :math:`\beta_i`.
+    since targets have no edges to other targets; there are no self paths. A pair of the same tensor object, which
+    :func:`~torch_geometric.nn.to_hetero` passes for edges within one node type, is one set of nodes, as is the tensor
+    alone, which :class:`~torch_geometric.nn.HeteroConv` passes; a copy of the tensor is a second set. Given a list of
+    ``path_index``, the layer attends to these paths only and adds no self paths
+    (:class:`graphkit.transforms.ShortestPaths` does). Lengths may be omitted, and a length without a path of node
+    :math:`i` is excluded from :math:`\beta_i`.
 
     Args:
         in_channels (int or tuple): Width of the input features, or those of sources and targets, which then have
@@ -166,8 +169,8 @@ class SPAGANConv(MessagePassing, LazyWeights):
         one and two hops only, initializes weights and biases Xavier-normal with a gain of 1.414 (here ``init``, and
         zero biases, without which training on CiteSeer fails) and adds 9e-15 to the softmax denominators. It takes edge
         costs from the attention of an earlier phase, see :class:`graphkit.nn.SPAGAN`, and has neither edge features nor
-        dynamic scores. Ties between paths of equal
-        length are broken by node id, so that the selected paths of an unweighted graph depend on the node order.
+        dynamic scores. Ties between paths of equal length are broken by node id, so that the selected paths of an
+        unweighted graph depend on the node order.
     """
 
     def __init__(
@@ -189,9 +192,6 @@ class SPAGANConv(MessagePassing, LazyWeights):
         learn_costs: bool = False,
     ) -> None:
         super().__init__(aggr="add", node_dim=0)
-        for name, count in (("heads", heads), ("max_hops", max_hops)):
-            if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-                raise InputError(f"`{name}` must be a whole number of at least 1 (got {count!r})")
         pair = in_channels if isinstance(in_channels, tuple) else (in_channels, in_channels)
         if len(pair) != 2:
             raise InputError(f"`in_channels` must be a width or a pair of widths (got {in_channels!r})")
@@ -300,7 +300,7 @@ class SPAGANConv(MessagePassing, LazyWeights):
                 (default: ``None``)
         """
         source, target = self._ends(x)
-        is_pair = target is not source
+        is_pair = target is not source  # `to_hetero` passes a tensor twice for edges within one node type
         paths, path_attr, edges = self._paths(source, target, edge_index, edge_weight, edge_attr, edges)
         h = rows = self.project(source)
         if self.weight_target is not None:
@@ -428,8 +428,11 @@ class SPAGANConv(MessagePassing, LazyWeights):
     def edge_costs(self, edge_attr: Tensor) -> Tensor:
         r"""Returns the costs ``[E]`` of edges by their part of the scores.
 
-                .. math::
-                    c_e = -\log \sigma \left( \frac{1}{H} \sum_h \mathbf{b}_h^{\top} \mathbf{W}^e_h \mathbf{e} \right)
+        .. math::
+            c_e = -\log \sigma \left( \frac{1}{H} \sum_h \mathbf{b}_h^{\top} \mathbf{W}^e_h \mathbf{e} \right)
+
+        The costs have no gradients: :math:`\mathbf{W}^e` and :math:`\mathbf{b}` are learned through the attention
+        scores of the paths.
 
         Args:
             edge_attr (Tensor): Features of the edges ``[E, edge_dim]``.

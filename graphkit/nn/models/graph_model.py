@@ -179,10 +179,12 @@ def edge_features(data: Data, name: str, width: int) -> Tensor:
 def with_edge_features(dataset: Any, options: dict[str, Any]) -> dict[str, Any]:
     """Returns the options of a model with the edge features of a data set.
 
-    ``edge_attr`` is used if the data have it and the option is not set; ``edge_dim`` is the width of the attribute.
+    ``edge_attr`` is used if the option is not set and the data have it, with a width above 0 (molecules without any
+    bond have none); ``edge_dim`` is the width of the attribute.
     """
     attributes = dataset.graphs[0] if dataset.collection is None else dataset.collection.edge
-    if "edge_attr" not in options and isinstance(attributes.get("edge_attr"), Tensor):
+    value = attributes.get("edge_attr")
+    if "edge_attr" not in options and isinstance(value, Tensor) and value.shape[1:].numel():
         options = {**options, "edge_attr": "edge_attr"}
     name = options.get("edge_attr")
     value = attributes.get(name) if isinstance(name, str) else None

@@ -161,12 +161,9 @@ class SPAGAN(TrunkModel):
         shares = {"dropout": dropout, "attention_dropout": attention_dropout}
         check_options(in_channels, out_channels, hidden_channels, readout, num_layers, num_categories, **shares)
         check_counts(heads=heads, out_heads=out_heads)
-        check_counts(least=-WIDEST, path_layers=path_layers, iterations=iterations)
-        if iterations < 0:
-            raise InputError(f"`iterations` must not be negative (got {iterations})")
+        check_counts(least=-WIDEST, path_layers=path_layers)
+        check_counts(least=0, iterations=iterations)
         check_flags(share_transform=share_transform)
-        if heads < 1 or out_heads < 1:
-            raise InputError(f"`heads` and `out_heads` must be at least 1 (got {heads} and {out_heads})")
         if hidden_channels % heads:
             raise InputError(f"`hidden_channels` must be divisible by `heads` (got {hidden_channels} and {heads})")
         if not 1 <= path_layers <= num_layers:
@@ -257,12 +254,10 @@ class SPAGAN(TrunkModel):
         inputs["edge_index"], edge_ids = looped_edges(data.edge_index, num_nodes)
         paths = inputs["paths"] = paths_of(data) or (self.find_paths(data)[0] if self.has_costs else None)
         if self.edge_attr is not None:
-            edge_attr = inputs["edge_attr"]
-            (inputs["edge_attr"],) = path_edge_attr(edge_attr, [edge_ids])
+            (attr,) = path_edge_attr(inputs["edge_attr"], [edge_ids])
+            inputs["edge_attr"] = attr
             if paths is not None:
-                inputs["path_attr"] = path_attr_of(data) or path_edge_attr(
-                    edge_attr, path_edges(paths, data.edge_index, num_nodes)
-                )
+                inputs["path_attr"] = path_attr_of(data) or self._path_attr(data, paths, inputs["edge_index"], attr)
         return inputs
 
     def forward(
@@ -296,6 +291,11 @@ class SPAGAN(TrunkModel):
         x = x if self.readout is None else self.read_out(x, batch, batch_size)
         out = self.out_act(x) if self.head is None else self.head(x)
         return (out, attention) if return_attention else out
+
+    def _path_attr(self, data: Data, paths: list[Tensor], edge_index: Tensor, edge_attr: Tensor) -> list[Tensor]:
+        """Returns the edge features of paths, over the cheapest of parallel edges."""
+        cost = self.edge_costs(data)[1] if self.has_costs else None
+        return path_edge_attr(edge_attr, path_edges(paths, edge_index, int(data.num_nodes or 0), cost))
 
     @property
     def has_next_phase(self) -> bool:

@@ -319,8 +319,8 @@ def test_it_says_what_it_is() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"max_hops": 0}, "`max_hops` must be a whole number of at least 1 \\(got 0\\)"),
-        ({"heads": 0}, "`heads` must be a whole number of at least 1 \\(got 0\\)"),
+        ({"max_hops": 0}, "`max_hops` must be at least 1 \\(got 0\\)"),
+        ({"heads": 0}, "`heads` must be at least 1 \\(got 0\\)"),
         ({"ratio": 0.0}, "`ratio` must be greater than 0 and finite, or None for all paths \\(got 0.0\\)"),
         ({"pool": "sum"}, "`pool` must be 'max' or 'mean' \\(got 'sum'\\)"),
         ({"init": "zeros"}, "`init` must be 'glorot' or 'xavier-normal' \\(got 'zeros'\\)"),

@@ -341,6 +341,16 @@ def test_hetero_conv_and_to_hetero() -> None:
         assert cites_conv.att_path[1].grad is not None  # paths of two hops within one set of nodes
 
 
+@pytest.mark.parametrize("score", SCORES)
+def test_a_tensor_passed_twice_is_one_set_of_nodes_and_a_copy_is_a_second_set(score: str) -> None:
+    conv, x, edge_index, weight, edge_attr = make(score)
+    within = conv((x, x), edge_index, weight, edge_attr)
+    torch.testing.assert_close(within, conv(x, edge_index, weight, edge_attr))
+    out, attention = conv((x, x.clone()), edge_index, edge_attr=edge_attr, return_attention=True)
+    assert not torch.allclose(out, within) and len(attention.path_index) == 1
+    assert torch.equal(attention.path_index[0], edge_index)
+
+
 def test_several_lengths_return_lists_of_attention_weights() -> None:
     conv, x, edge_index, weight, edge_attr = make("static")
     _, (paths, alphas) = conv(x, edge_index, weight, edge_attr, return_attention_weights=True)

@@ -9,9 +9,12 @@ from torch_geometric.nn import GATConv, GATv2Conv, GINEConv
 
 from graphkit.data import GraphDataset
 from graphkit.data.collection import GraphCollection
+from graphkit.data.data_settings import DataSettings
 from graphkit.errors import InputError
+from graphkit.nn.model_settings import model_settings_class
 from graphkit.registry import get_model, model_names
 from graphkit.testing import random_graphs
+from graphkit.training.build_model import unused_weights
 from tests.nn.models.test_registered import dataset
 
 NAMES = [name for name in model_names() if get_model(name).takes_edge_attr]
@@ -98,6 +101,16 @@ def test_other_widths_and_absent_attributes_are_refused_in_one_line(name: str) -
         get_model(name)(4, 3, edge_attr="edge_attr", edge_dim=0)
     with pytest.raises(InputError, match="`edge_attr` must be the name of an attribute"):
         get_model(name)(4, 3, edge_attr=3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_edge_features_of_width_zero_are_not_used(name: str) -> None:
+    data = bonds(width=0)  # such as of molecules without any bond
+    model = make(name, data)
+    assert model.edge_attr is None
+    assert "edge_attr" not in unused_weights(model_settings_class(name)(), DataSettings(), model, data)
+    with pytest.raises(InputError, match="`edge_dim` must be at least 1 .got 0."):
+        make(name, data, edge_attr="edge_attr")
 
 
 def test_gine_sums_messages_of_zero_edge_features_without_any() -> None:

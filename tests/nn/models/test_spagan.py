@@ -208,9 +208,10 @@ def test_a_pyg_explainer_works_on_a_path_phase() -> None:
     [
         ({"hidden_channels": 30}, "`hidden_channels` must be divisible by `heads` \\(got 30 and 8\\)"),
         ({"path_layers": 3}, "`path_layers` must be from 1 to the 2 layers there are \\(got 3\\)"),
-        ({"iterations": -1}, "`iterations` must not be negative \\(got -1\\)"),
+        ({"iterations": -1}, "`iterations` must be at least 0 \\(got -1\\)"),
+        ({"out_heads": 0}, "`out_heads` must be at least 1 \\(got 0\\)"),
         ({"attention_dropout": 1.0}, "`attention_dropout` must lie in \\[0, 1\\)"),
-        ({"max_hops": 0}, "`max_hops` must be a whole number of at least 1"),
+        ({"max_hops": 0}, "`max_hops` must be at least 1"),
         ({"readout": "median"}, "`readout` must be one of mean, sum, max"),
         ({"out_act": "nonsense"}, "nonsense"),
     ],

@@ -1,6 +1,7 @@
 """Edge features and learned costs of the model SPAGAN."""
 
 from copy import copy
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from torch_geometric.utils import remove_self_loops
 
 from graphkit.data import GraphDataset, Split
 from graphkit.experiments import write_paths
-from graphkit.nn import SPAGAN
+from graphkit.nn import SPAGAN, SPAGANConv
 from graphkit.nn.attended_paths import attended_paths
 from graphkit.sampling import ShortestPathLoader
 from graphkit.testing import random_graph
@@ -117,6 +118,38 @@ def test_costs_of_edges_follow_the_weights_of_the_first_layer() -> None:
         SPAGAN.from_data(dataset, costs="edges")
     with pytest.raises(ValueError, match="expected `edge_attr` with costs='edges', got none"):
         SPAGAN(**OPTIONS, costs="edges")
+
+
+@pytest.mark.parametrize("costs", ["attention", "edges"])
+def test_paths_have_the_features_of_the_cheapest_parallel_edge(costs: str) -> None:
+    data = graph()
+    data.edge_index, data.edge_attr = data.edge_index.repeat(1, 2), torch.randn(180, 2)
+    model = SPAGAN(**OPTIONS, edge_attr="edge_attr", costs=costs)
+    if costs == "attention":
+        in_path_phase(model, data)
+    inputs = model.inputs(data)
+    edge_index, cost = model.edge_costs(data)
+    cheapest: dict[tuple[int, int], int] = {}
+    for number, ends in enumerate(zip(*edge_index.tolist(), strict=True)):
+        if ends not in cheapest or cost[number] < cost[cheapest[ends]]:
+            cheapest[ends] = number
+    assert any(number >= 90 for ends, number in cheapest.items() if ends[0] != ends[1])
+    for path_index, attr in zip(inputs["paths"], inputs["path_attr"], strict=True):
+        for nodes, row in zip(path_index.t().tolist(), attr, strict=True):
+            rows = [torch.zeros(2) if a == b else data.edge_attr[cheapest[a, b]] for a, b in pairwise(nodes)]
+            torch.testing.assert_close(row, torch.stack(rows).mean(0))
+    if costs == "edges":  # as in the layer
+        layer = SPAGANConv(4, 4, heads=2, ratio=0.5, edge_dim=2, learn_costs=True)
+        layer.load_state_dict(model.convs[0].state_dict())
+        torch.testing.assert_close(
+            layer(data.x, data.edge_index, edge_attr=data.edge_attr),
+            model.convs[0](data.x, inputs["paths"], edge_attr=inputs["path_attr"]),
+        )
+        return
+    costly = model.with_edge_costs(data)
+    loader = ShortestPathLoader(costly, 7, 2, 0.5, weight="path_length", num_layers=2, edge_attr="edge_attr")
+    out = torch.cat([out_of(model, batch)[: batch.batch_size] for batch in loader])
+    torch.testing.assert_close(out, out_of(model, data))
 
 
 def test_edge_features_of_parallel_edges_and_of_graphs_without_edges() -> None:
