@@ -200,7 +200,7 @@ class Baseline(TrunkModel):
                 x = body.norms[layer](x)
                 x = body.act(x) if body.act is not None and not body.act_first else x
             outputs.append(x)
-        return [out[: x.size(0)] for out in outputs]
+        return [out[: x.size(0)] for out in outputs] if sizes else outputs
 
 
 def _edges_into(
