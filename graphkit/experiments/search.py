@@ -133,7 +133,7 @@ class SearchExperiment(Experiment):
     """Search of the settings of several models, and fits of the chosen ones.
 
     The trials of a model have one seed, which the final fits do not use. Of a data set with several splits, they use
-    the split of the first final fit; data that are generated from the seed of the run are drawn anew for the trials.
+    the split of the first final fit; data that are generated from the seed of the run are drawn again for the trials.
     The first :data:`RANDOM` settings are random, the others are proposed in batches of :data:`BATCH` by the
     tree-structured Parzen estimator of Optuna, from all trials of the batches before. They follow from the seed and the
     scores in the folder alone, in any order of the fits and after any interruption.

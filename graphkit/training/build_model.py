@@ -54,7 +54,7 @@ def check_graphs(model: torch.nn.Module, dataset: GraphDataset) -> None:
     if x is not None and x.layout != torch.strided and not getattr(network, "takes_sparse_features", True):
         name = type(network).__name__
         raise InputError(f"features must be dense for {name} (got {x.layout}); leave out `sparse-features`")
-    if isinstance(network, GraphModel) and network.edge_attr is not None:
+    if getattr(network, "takes_edge_attr", False) and network.edge_attr is not None:
         edge_features(dataset.graphs[0], network.edge_attr, network.edge_dim)
     if not getattr(network, "normalizes_by_degree", False):
         return
