@@ -49,7 +49,7 @@ def check_graphs(model: torch.nn.Module, dataset: GraphDataset) -> None:
         InputError: If features are sparse and the model needs dense ones; if an edge weight is negative or not finite
             and the model normalizes by weighted degrees; or if the edges lack the attribute that the model needs.
     """
-    network = _network(model)
+    network: Any = _network(model)
     x = dataset.graphs[0].get("x") if dataset.is_single_graph else None
     if x is not None and x.layout != torch.strided and not getattr(network, "takes_sparse_features", True):
         name = type(network).__name__
