@@ -1,5 +1,7 @@
 """Construction and initialization of the model of a configuration."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
