@@ -1,6 +1,7 @@
 """Scores of the test items in ``fit.json`` and ``result.json``: all metrics, each class, and the confusion matrix."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -179,7 +180,8 @@ def test_a_best_epoch_at_the_end_is_noted(nodes: dict[str, Any], tmp_path: Path)
     said = Said()
     result = fit({**nodes, "train": {"epochs": 3, "select": "loss"}}, tmp_path / "run", said)
     assert result["epochs"] == [3] and result["notes"] == [LAST] and f"note: {LAST}" in said.lines
-    assert f"{LAST[:1].upper()}{LAST[1:]}." in report(tmp_path / "run").read_text()
+    page = re.sub("<[^>]+>", "", report(tmp_path / "run").read_text())
+    assert f"{LAST[:1].upper()}{LAST[1:]}." in page
 
 
 def test_a_best_epoch_before_the_end_is_not_noted(nodes: dict[str, Any], tmp_path: Path) -> None:

@@ -78,8 +78,8 @@ def test_test_edges_change_no_weight(tmp_path: Path, monkeypatch: pytest.MonkeyP
     files = [load_file(tmp_path / name / "model.safetensors") for name in ("true", "shuffled")]
     assert all(torch.equal(files[0][key], files[1][key]) for key in files[0])
     monkeypatch.undo()
-    scores = [open_run(tmp_path / name).result["test"]["mean"] for name in ("true", "shuffled")]
-    assert scores[0] != scores[1]
+    results = [open_run(tmp_path / name).result for name in ("true", "shuffled")]
+    assert results[0]["scores"] != results[1]["scores"] and results[0]["floors"] != results[1]["floors"]
 
 
 @pytest.mark.extended
