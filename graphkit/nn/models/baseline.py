@@ -33,7 +33,7 @@ _TRUNK = tuple(signature(TrunkModel).parameters)
 class Baseline(TrunkModel):
     """Stack of PyG layers with an optional readout and linear head.
 
-    Subclasses create the stack in :meth:`make_body`. Without a readout, the last layer of the stack gives the outputs.
+    Subclasses set :attr:`stack`. Without a readout, the last layer of the stack gives the outputs.
     For data sets of graphs, :meth:`from_data` uses :attr:`graph_defaults`, which follow `How Powerful are Graph Neural
     Networks? <https://arxiv.org/abs/1810.00826>`_.
 
@@ -59,6 +59,8 @@ class Baseline(TrunkModel):
 
     #: PyG classes that accept the options.
     layers: ClassVar[tuple[type, ...]] = (PyGMLP,)
+    #: Class of the stack of layers; ``None`` for a perceptron.
+    stack: ClassVar[type[torch.nn.Module] | None] = None
     search_space = {**TrunkModel.search_space, "model.hidden_channels": Choice((16, 32, 64, 128))}
     #: Defaults of :meth:`from_data` for graph-level tasks.
     graph_defaults: ClassVar[dict[str, Any]] = {
@@ -113,7 +115,9 @@ class Baseline(TrunkModel):
         norm: str | None,
         **options: Any,
     ) -> torch.nn.Module:
-        """Creates the stack of PyG layers; by default a perceptron on each node."""
+        """Creates the stack of PyG layers; a perceptron without :attr:`stack`."""
+        if self.stack is not None:
+            return self.stack(in_channels, hidden, num_layers, out_channels, dropout=dropout, norm=norm, **options)
         channels = [in_channels, *[hidden] * (num_layers - 1), out_channels]
         return PyGMLP(channels, dropout=dropout, norm=norm, **options)
 

@@ -51,6 +51,7 @@ class GAT(Baseline):
 
     takes_edge_attr = True
     layers = (GATConv, PyGGAT)
+    stack = PyGGAT
     search_space = {**Baseline.search_space, "model.heads": Choice((1, 4, 8))}
 
     def __init__(
@@ -99,19 +100,6 @@ class GAT(Baseline):
                 cast(GATConv, conv).dropout = attention_dropout
         if fused:
             accelerate(self.body, inplace=True)
-
-    def make_body(
-        self,
-        in_channels: int,
-        hidden: int,
-        num_layers: int,
-        out_channels: int,
-        dropout: float,
-        norm: str | None,
-        **options: Any,
-    ) -> torch.nn.Module:
-        """Creates the stack of PyG layers; the output layer averages its heads."""
-        return PyGGAT(in_channels, hidden, num_layers, out_channels, dropout=dropout, norm=norm, **options)
 
 
 def _with_residual(conv: GATConv) -> GATConv:

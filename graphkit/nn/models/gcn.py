@@ -25,119 +25,6 @@ from graphkit.registry import register_model
 _BLOCK = 2**24
 
 
-@register_model("gcn")
-class GCN(Baseline):
-    """Graph convolutional network (GCN, ICLR 2017).
-
-    The layers are those of :class:`torch_geometric.nn.models.GCN`; see :class:`Baseline` for the arguments. Edge
-    weights are used if the data have them, and are normalized once for all layers.
-
-    Reference:
-        Kipf and Welling, `Semi-Supervised Classification with Graph Convolutional Networks
-        <https://arxiv.org/abs/1609.02907>`_, ICLR 2017.
-    """
-
-    uses_edge_weight = True
-    normalizes_by_degree = True
-    layers = (GCNConv, PyGGCN)
-
-    def inputs(self, data: Data) -> dict[str, Any]:
-        """Returns the arguments of ``forward``, including edge weights."""
-        inputs = super().inputs(data)
-        if "whole_degree" in data:
-            inputs["edge_index"], inputs["edge_weight"] = _normalized(data, self._body.add_self_loops)
-            inputs["normalized"] = True
-        return inputs
-
-    def receptive_field(self, data: Data) -> ReceptiveField | None:
-        """Returns the receptive field of a node; ``None`` if edges are cached."""
-        return None if self._body.cached else super().receptive_field(data)
-
-    def prepare_for_sampling(self, data: Data) -> Data:
-        """Returns the graph with the node attributes that normalize sampled edges.
-
-        These are ``whole_count``, the number of in-edges, ``whole_loop``, the weight of the self loop (the last of
-        several, or the one that PyG adds), and ``whole_degree``, the sum of the weights of that loop and of all other
-        in-edges. If the layers add no self loops, existing ones are ordinary edges.
-        """
-        body = self._body
-        if not body.normalize:
-            return data
-        num_nodes = int(data.num_nodes or 0)
-        row, col = data.edge_index[0], data.edge_index[1]
-        data = copy(data)
-        data.whole_count = in_degree(data.edge_index, num_nodes).int()
-        weight = data.get("edge_weight")
-        check_edge_weight(data.edge_index, weight)
-        floating = (value for value in (weight, data.x) if value is not None and value.is_floating_point())
-        dtype = next((value.dtype for value in floating), torch.get_default_dtype())
-        degree = data.whole_count.to(dtype)
-        if weight is not None:
-            weight = weight.reshape(-1).to(dtype)
-            degree = degree.new_zeros(num_nodes).index_add_(0, col, weight)
-        if not body.add_self_loops:
-            data.whole_loop, data.whole_degree = torch.zeros_like(degree), degree
-            return data
-        # Without weights, PyG gives every self loop the weight 1, and merges several into one.
-        loop = torch.full_like(degree, 2.0 if body.improved and weight is not None else 1.0)
-        last = torch.full((num_nodes,), -1, device=col.device)
-        loops = torch.zeros_like(degree)
-        begin = 0
-        for sources, targets in zip(row.split(_BLOCK), col.split(_BLOCK), strict=True):
-            places = begin + (sources == targets).nonzero().view(-1)
-            nodes, begin = row[places].long(), begin + sources.numel()
-            loops.index_add_(0, nodes, torch.ones_like(loops[nodes]) if weight is None else weight[places])
-            last = last.scatter_reduce(0, nodes, places, "amax")
-        if weight is not None:
-            present = last >= 0
-            loop[present] = weight[last[present]]
-        data.whole_loop, data.whole_degree = loop, degree - loops + loop
-        return data
-
-    def forward(
-        self,
-        x: Tensor,
-        edge_index: Tensor,
-        batch: Tensor | None = None,
-        batch_size: int | None = None,
-        edge_weight: Tensor | None = None,
-        edge_attr: Tensor | None = None,
-        num_sampled_nodes: Sequence[int] | None = None,
-        *,
-        normalized: bool = False,
-    ) -> Tensor:
-        """Returns the outputs; ``normalized`` edge weights are used unchanged."""
-        if not normalized and self._body.normalize and not torch.compiler.is_compiling():
-            check_edge_weight(edge_index, edge_weight)
-        options = {"edge_weight": edge_weight, "normalized": normalized, "num_sampled_nodes": num_sampled_nodes}
-        return self._run(x, edge_index, batch, batch_size, **options)
-
-    def _layers(
-        self, x: Tensor, edge_index: Tensor, num_sampled_nodes: Sequence[int] | None = None, **options: Any
-    ) -> list[Tensor]:
-        """Returns the outputs of all layers; the edges are normalized once."""
-        edge_index, edge_weight = self._body.prepare(x, edge_index, **options)
-        return super()._layers(x, edge_index, num_sampled_nodes, edge_weight=edge_weight)
-
-    @property
-    def _body(self) -> "_Body":
-        """Stack of layers."""
-        return cast(_Body, self.body)
-
-    def make_body(
-        self,
-        in_channels: int,
-        hidden: int,
-        num_layers: int,
-        out_channels: int,
-        dropout: float,
-        norm: str | None,
-        **options: Any,
-    ) -> torch.nn.Module:
-        """Creates the stack of PyG layers."""
-        return _Body(in_channels, hidden, num_layers, out_channels, dropout=dropout, norm=norm, **options)
-
-
 class _Body(PyGGCN):
     """PyG stack of GCN layers, accelerated, that normalizes given edge weights once.
 
@@ -221,3 +108,104 @@ def _normalized(data: Data, one_loop: bool) -> tuple[Tensor, Tensor]:
     nodes = ((count > 0) | (data.whole_count == 0)).nonzero().view(-1)
     edge_index = torch.stack([torch.cat([row, nodes]), torch.cat([col, nodes])])
     return edge_index, torch.cat([weight, (root * data.whole_loop * root)[nodes]])
+
+
+@register_model("gcn")
+class GCN(Baseline):
+    """Graph convolutional network (GCN, ICLR 2017).
+
+    The layers are those of :class:`torch_geometric.nn.models.GCN`; see :class:`Baseline` for the arguments. Edge
+    weights are used if the data have them, and are normalized once for all layers.
+
+    Reference:
+        Kipf and Welling, `Semi-Supervised Classification with Graph Convolutional Networks
+        <https://arxiv.org/abs/1609.02907>`_, ICLR 2017.
+    """
+
+    uses_edge_weight = True
+    normalizes_by_degree = True
+    layers = (GCNConv, PyGGCN)
+    stack = _Body
+
+    def inputs(self, data: Data) -> dict[str, Any]:
+        """Returns the arguments of ``forward``, including edge weights."""
+        inputs = super().inputs(data)
+        if "whole_degree" in data:
+            inputs["edge_index"], inputs["edge_weight"] = _normalized(data, self._body.add_self_loops)
+            inputs["normalized"] = True
+        return inputs
+
+    def receptive_field(self, data: Data) -> ReceptiveField | None:
+        """Returns the receptive field of a node; ``None`` if edges are cached."""
+        return None if self._body.cached else super().receptive_field(data)
+
+    def prepare_for_sampling(self, data: Data) -> Data:
+        """Returns the graph with the node attributes that normalize sampled edges.
+
+        These are ``whole_count``, the number of in-edges, ``whole_loop``, the weight of the self loop (the last of
+        several, or the one that PyG adds), and ``whole_degree``, the sum of the weights of that loop and of all other
+        in-edges. If the layers add no self loops, existing ones are ordinary edges.
+        """
+        body = self._body
+        if not body.normalize:
+            return data
+        num_nodes = int(data.num_nodes or 0)
+        row, col = data.edge_index[0], data.edge_index[1]
+        data = copy(data)
+        data.whole_count = in_degree(data.edge_index, num_nodes).int()
+        weight = data.get("edge_weight")
+        check_edge_weight(data.edge_index, weight)
+        floating = (value for value in (weight, data.x) if value is not None and value.is_floating_point())
+        dtype = next((value.dtype for value in floating), torch.get_default_dtype())
+        degree = data.whole_count.to(dtype)
+        if weight is not None:
+            weight = weight.reshape(-1).to(dtype)
+            degree = degree.new_zeros(num_nodes).index_add_(0, col, weight)
+        if not body.add_self_loops:
+            data.whole_loop, data.whole_degree = torch.zeros_like(degree), degree
+            return data
+        # Without weights, PyG gives every self loop the weight 1, and merges several into one.
+        loop = torch.full_like(degree, 2.0 if body.improved and weight is not None else 1.0)
+        last = torch.full((num_nodes,), -1, device=col.device)
+        loops = torch.zeros_like(degree)
+        begin = 0
+        for sources, targets in zip(row.split(_BLOCK), col.split(_BLOCK), strict=True):
+            places = begin + (sources == targets).nonzero().view(-1)
+            nodes, begin = row[places].long(), begin + sources.numel()
+            loops.index_add_(0, nodes, torch.ones_like(loops[nodes]) if weight is None else weight[places])
+            last = last.scatter_reduce(0, nodes, places, "amax")
+        if weight is not None:
+            present = last >= 0
+            loop[present] = weight[last[present]]
+        data.whole_loop, data.whole_degree = loop, degree - loops + loop
+        return data
+
+    def forward(
+        self,
+        x: Tensor,
+        edge_index: Tensor,
+        batch: Tensor | None = None,
+        batch_size: int | None = None,
+        edge_weight: Tensor | None = None,
+        edge_attr: Tensor | None = None,
+        num_sampled_nodes: Sequence[int] | None = None,
+        *,
+        normalized: bool = False,
+    ) -> Tensor:
+        """Returns the outputs; ``normalized`` edge weights are used unchanged."""
+        if not normalized and self._body.normalize and not torch.compiler.is_compiling():
+            check_edge_weight(edge_index, edge_weight)
+        options = {"edge_weight": edge_weight, "normalized": normalized, "num_sampled_nodes": num_sampled_nodes}
+        return self._run(x, edge_index, batch, batch_size, **options)
+
+    def _layers(
+        self, x: Tensor, edge_index: Tensor, num_sampled_nodes: Sequence[int] | None = None, **options: Any
+    ) -> list[Tensor]:
+        """Returns the outputs of all layers; the edges are normalized once."""
+        edge_index, edge_weight = self._body.prepare(x, edge_index, **options)
+        return super()._layers(x, edge_index, num_sampled_nodes, edge_weight=edge_weight)
+
+    @property
+    def _body(self) -> "_Body":
+        """Stack of layers."""
+        return cast(_Body, self.body)

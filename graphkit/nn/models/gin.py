@@ -15,35 +15,6 @@ from graphkit.ops._segments import widen
 from graphkit.registry import register_model
 
 
-@register_model("gin")
-class GIN(Baseline):
-    """Graph isomorphism network (GIN, ICLR 2019).
-
-    The layers are those of :class:`torch_geometric.nn.models.GIN`; see :class:`Baseline` for the arguments. The default
-    readout of graphs is the sum, as in the paper.
-
-    Reference:
-        Xu, Hu, Leskovec and Jegelka, `How Powerful are Graph Neural Networks? <https://arxiv.org/abs/1810.00826>`_,
-        ICLR 2019.
-    """
-
-    layers = (GINConv, PyGGIN)
-    graph_defaults = {**Baseline.graph_defaults, "readout": "sum"}
-
-    def make_body(
-        self,
-        in_channels: int,
-        hidden: int,
-        num_layers: int,
-        out_channels: int,
-        dropout: float,
-        norm: str | None,
-        **options: Any,
-    ) -> torch.nn.Module:
-        """Creates the stack of PyG layers."""
-        return _Body(in_channels, hidden, num_layers, out_channels, dropout=dropout, norm=norm, **options)
-
-
 class _Body(PyGGIN):
     """PyG stack of :class:`_GINConv`."""
 
@@ -86,3 +57,20 @@ class _GINConv(WideSum, FusedGINConv):
         h = x @ first.weight.t()
         out = self.propagate(edge_index, x=(h, h), size=size) + (1 + self.eps) * h
         return after_first(self.nn, out if first.bias is None else out + first.bias)
+
+
+@register_model("gin")
+class GIN(Baseline):
+    """Graph isomorphism network (GIN, ICLR 2019).
+
+    The layers are those of :class:`torch_geometric.nn.models.GIN`; see :class:`Baseline` for the arguments. The default
+    readout of graphs is the sum, as in the paper.
+
+    Reference:
+        Xu, Hu, Leskovec and Jegelka, `How Powerful are Graph Neural Networks? <https://arxiv.org/abs/1810.00826>`_,
+        ICLR 2019.
+    """
+
+    layers = (GINConv, PyGGIN)
+    stack = _Body
+    graph_defaults = {**Baseline.graph_defaults, "readout": "sum"}

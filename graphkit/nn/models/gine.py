@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch_geometric.nn import MLP as PyGMLP
 from torch_geometric.nn import GINEConv
@@ -14,6 +13,31 @@ from graphkit.nn.models.baseline import Baseline
 from graphkit.nn.models.gin import WideSum
 from graphkit.nn.models.graph_model import check_edge_options
 from graphkit.registry import register_model
+
+
+class _Body(BasicGNN):
+    """PyG stack of :class:`_GINEConv`."""
+
+    supports_edge_weight = False
+    supports_edge_attr = True
+
+    def init_conv(self, in_channels: Any, out_channels: int, **options: Any) -> GINEConv:
+        """Creates a layer with a hidden layer of full width, also before few outputs."""
+        channels = [in_channels, self.hidden_channels, out_channels]
+        norm = {"norm": self.norm, "norm_kwargs": self.norm_kwargs}
+        return _GINEConv(PyGMLP(channels, act=self.act, act_first=self.act_first, **norm), **options)
+
+
+class _GINEConv(WideSum, FusedGINEConv):
+    """GINE layer on fused operators; edge features are zero if there are none."""
+
+    propagate = FusedLayer.propagate  # or PyG would generate one
+
+    def forward(self, x: Any, edge_index: Any, edge_attr: Tensor | None = None, size: Any = None) -> Tensor:
+        """Returns the output of each node."""
+        if edge_attr is None:
+            edge_attr = x.new_zeros(edge_index.size(1), self.lin.in_channels)
+        return super().forward(x, edge_index, edge_attr, size)
 
 
 @register_model("gine")
@@ -45,6 +69,7 @@ class GINE(Baseline):
     takes_edge_attr = True
     takes_sparse_features = False
     layers = (GINEConv, BasicGNN)
+    stack = _Body
     graph_defaults = {**Baseline.graph_defaults, "readout": "sum"}
 
     def __init__(
@@ -60,41 +85,3 @@ class GINE(Baseline):
         super().__init__(in_channels, out_channels, hidden_channels, **{"edge_dim": edge_dim, **options})
         self.edge_attr, self.edge_dim = edge_attr, edge_dim
         self.uses_edge_weight = edge_attr == "edge_weight"
-
-    def make_body(
-        self,
-        in_channels: int,
-        hidden: int,
-        num_layers: int,
-        out_channels: int,
-        dropout: float,
-        norm: str | None,
-        **options: Any,
-    ) -> torch.nn.Module:
-        """Creates the stack of PyG layers."""
-        return _Body(in_channels, hidden, num_layers, out_channels, dropout=dropout, norm=norm, **options)
-
-
-class _Body(BasicGNN):
-    """PyG stack of :class:`_GINEConv`."""
-
-    supports_edge_weight = False
-    supports_edge_attr = True
-
-    def init_conv(self, in_channels: Any, out_channels: int, **options: Any) -> GINEConv:
-        """Creates a layer with a hidden layer of full width, also before few outputs."""
-        channels = [in_channels, self.hidden_channels, out_channels]
-        norm = {"norm": self.norm, "norm_kwargs": self.norm_kwargs}
-        return _GINEConv(PyGMLP(channels, act=self.act, act_first=self.act_first, **norm), **options)
-
-
-class _GINEConv(WideSum, FusedGINEConv):
-    """GINE layer on fused operators; edge features are zero if there are none."""
-
-    propagate = FusedLayer.propagate  # or PyG would generate one
-
-    def forward(self, x: Any, edge_index: Any, edge_attr: Tensor | None = None, size: Any = None) -> Tensor:
-        """Returns the output of each node."""
-        if edge_attr is None:
-            edge_attr = x.new_zeros(edge_index.size(1), self.lin.in_channels)
-        return super().forward(x, edge_index, edge_attr, size)

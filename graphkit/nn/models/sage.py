@@ -13,34 +13,6 @@ from graphkit.nn.models.baseline import Baseline
 from graphkit.registry import register_model
 
 
-@register_model("sage")
-class SAGE(Baseline):
-    """GraphSAGE (NeurIPS 2017), with the mean over in-neighbors.
-
-    The layers are those of :class:`torch_geometric.nn.models.GraphSAGE`; see :class:`Baseline` for the arguments. A map
-    of the node itself is added to a map of the mean of its in-neighbors.
-
-    Reference:
-        Hamilton, Ying and Leskovec, `Inductive Representation Learning on Large Graphs
-        <https://arxiv.org/abs/1706.02216>`_, NeurIPS 2017.
-    """
-
-    layers = (SAGEConv, PyGGraphSAGE)
-
-    def make_body(
-        self,
-        in_channels: int,
-        hidden: int,
-        num_layers: int,
-        out_channels: int,
-        dropout: float,
-        norm: str | None,
-        **options: Any,
-    ) -> torch.nn.Module:
-        """Creates the stack of PyG layers."""
-        return _Body(in_channels, hidden, num_layers, out_channels, dropout=dropout, norm=norm, **options)
-
-
 class _Body(PyGGraphSAGE):
     """PyG stack of :class:`_SAGEConv`."""
 
@@ -65,3 +37,19 @@ class _SAGEConv(FusedSAGEConv):
         out = self.propagate(edge_index, x=(h, h), size=size)
         out = out if self.lin_l.bias is None else out + self.lin_l.bias
         return out + x @ self.lin_r.weight.t()
+
+
+@register_model("sage")
+class SAGE(Baseline):
+    """GraphSAGE (NeurIPS 2017), with the mean over in-neighbors.
+
+    The layers are those of :class:`torch_geometric.nn.models.GraphSAGE`; see :class:`Baseline` for the arguments. A map
+    of the node itself is added to a map of the mean of its in-neighbors.
+
+    Reference:
+        Hamilton, Ying and Leskovec, `Inductive Representation Learning on Large Graphs
+        <https://arxiv.org/abs/1706.02216>`_, NeurIPS 2017.
+    """
+
+    layers = (SAGEConv, PyGGraphSAGE)
+    stack = _Body
