@@ -33,8 +33,8 @@ class DataSettings(Section):
             :func:`graphkit.data.load`)
         transforms (list, optional): Transforms by name, in order, see :mod:`graphkit.transforms`.
         split (str or list[float], optional): Fractions of training, validation and test items; or ``"random"`` or
-            ``"scaffold"`` (molecules), with or without fractions, for one split per seed. (default: ``None``, the
-            published split)
+            ``"scaffold"`` (molecules), with or without fractions, for one split per seed; or ``"folds"``, ten folds
+            with validation items, one per seed. (default: ``None``, the published split)
         split_seed (int, optional): Random seed of the split. (default: ``0``)
         labels_per_class (int, optional): Number of training nodes per class. (default: ``None``, all)
         fold (int, optional): Index of the split or fold. (default: ``None``, chosen by the seed, or all folds)

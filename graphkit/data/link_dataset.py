@@ -102,8 +102,8 @@ def split_links(
         what = f"{len(dataset.graphs)} {dataset.holds.removeprefix('skeleton ')}"
         raise InputError(f"expected one graph for link-prediction, got {what} in {dataset.name}; give a single graph")
     method, fractions = parse_split(LINK_SPLIT if split is None else split)
-    if method == "scaffold":
-        raise InputError("expected fractions of edges for link-prediction, got the split scaffold; give 0.85,0.05,0.1")
+    if method not in ("", "random"):
+        raise InputError(f"expected fractions of edges for link-prediction, got the split {method}; give 0.85,0.05,0.1")
     data = dataset.graphs[0]
     num_nodes, edges = int(data.num_nodes or 0), plain_edge_index(data.edge_index)
     loops = edges[0] == edges[1]

@@ -19,7 +19,7 @@ from graphkit.data.labels import labeled_graphs, labeled_items
 from graphkit.data.link_dataset import split_links
 from graphkit.data.smiles import scaffolds
 from graphkit.data.sources import is_path, resolve_root
-from graphkit.data.splits import PARTS, few_labels, parse_split, random_split, scaffold_split
+from graphkit.data.splits import PARTS, few_labels, parse_split, random_split, scaffold_split, validation_folds
 from graphkit.errors import InputError
 from graphkit.nn.attribute_level import attribute_level
 from graphkit.registry import get_dataset
@@ -55,7 +55,8 @@ def load(
             (default: the environment variable ``GRAPHKIT_DATA``)
         transforms (list, optional): Transforms by name, in order, see :mod:`graphkit.transforms`. (default: ``()``)
         split (str or list[float], optional): Fractions such as ``"0.6,0.2,0.2"``; or ``"random"`` or ``"scaffold"``
-            (molecules), with or without fractions such as ``"scaffold:0.8,0.1,0.1"``, for ten splits, one per seed.
+            (molecules), with or without fractions such as ``"scaffold:0.8,0.1,0.1"``, for ten splits, one per seed; or
+            ``"folds"`` for ten folds: each tests once, and the next one selects the epoch.
             (default: ``None``, the published split, or that of the file)
         split_seed (int, optional): Random seed of the split. (default: ``0``)
         labels_per_class (int, optional): Number of training nodes per class, drawn with ``split_seed``; a single split
@@ -140,8 +141,8 @@ def option_settings(name_or_path: str | os.PathLike[str]) -> dict[str, Setting]:
 def draw_split(dataset: GraphDataset, split: str | Sequence[float], seed: int) -> GraphDataset:
     """Replaces the splits by drawn ones of the labeled items.
 
-    Random splits are stratified by class. Fractions give one split; a method gives :data:`DRAWS`, with the seeds from
-    ``seed``.
+    Random splits and folds are stratified by class. Fractions give one split; a method gives :data:`DRAWS`, with the
+    seeds from ``seed``, or as many folds with the seed ``seed``.
 
     Raises:
         InputError: If a subset would be empty, or the items of a scaffold split are not molecules.
@@ -163,9 +164,14 @@ def draw_split(dataset: GraphDataset, split: str | Sequence[float], seed: int) -
         groups = scaffolds([dataset.smiles[index] for index in items.tolist()])
         numbered = [scaffold_split(groups, fractions, number) for number in seeds]
         drawn = [Split(*(items[getattr(ids, subset)] for subset in PARTS)) for ids in numbered]
+        return dataset.replace(splits=tuple(drawn), protocol="validation")
+    classes = y if y is not None and y.dim() == 1 and not y.is_floating_point() else None
+    if method == "folds":
+        if classes is None:
+            classes = torch.full((count,), -1).index_fill_(0, items, 0)
+        drawn = list(validation_folds(classes, DRAWS, seed))
     else:
-        stratify = y is not None and y.dim() == 1 and not y.is_floating_point()
-        drawn = [random_split(count, fractions, number, y if stratify else None, items) for number in seeds]
+        drawn = [random_split(count, fractions, number, classes, items) for number in seeds]
     return dataset.replace(splits=tuple(drawn), protocol="validation")
 
 

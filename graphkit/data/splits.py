@@ -11,13 +11,13 @@ from graphkit.errors import InputError
 
 PARTS = ("train", "val", "test")
 #: Methods that draw one split per seed.
-METHODS = ("random", "scaffold")
+METHODS = ("random", "scaffold", "folds")
 #: Fractions of a method without fractions.
 FRACTIONS = (0.8, 0.1, 0.1)
 
 
 def parse_split(split: str | Sequence[float]) -> tuple[str, tuple[float, float, float]]:
-    """Parses a split: fractions, or a method with or without fractions.
+    """Parses a split: fractions, or a method, except ``folds`` with or without fractions.
 
     Raises:
         InputError: If the method is unknown or the fractions are invalid.
@@ -29,10 +29,10 @@ def parse_split(split: str | Sequence[float]) -> tuple[str, tuple[float, float, 
     if not isinstance(split, str) or not split.strip()[:1].isalpha():
         return "", parse_fractions(split)
     method, colon, fractions = split.partition(":")
-    if method.strip() not in METHODS:
+    if method.strip() not in METHODS or (method.strip() == "folds" and colon):
         raise InputError(
-            f"`split` must be fractions such as 0.6,0.2,0.2, or {' or '.join(METHODS)} with or without fractions, such "
-            f"as scaffold:0.8,0.1,0.1 (got {split!r})"
+            "`split` must be fractions such as 0.6,0.2,0.2; or folds; or random or scaffold with or without fractions, "
+            f"such as scaffold:0.8,0.1,0.1 (got {split!r})"
         )
     return method.strip(), parse_fractions(fractions) if colon else FRACTIONS
 
@@ -212,6 +212,32 @@ def stratified_folds(y: Tensor, folds: int = 10, seed: int = 0) -> tuple[Split, 
     return tuple(
         Split(torch.from_numpy(labeled[fold[labeled] != k]), empty, torch.from_numpy(np.flatnonzero(fold == k)))
         for k in range(folds)
+    )
+
+
+def validation_folds(y: Tensor, folds: int = 10, seed: int = 0) -> tuple[Split, ...]:
+    """Returns stratified cross-validation folds with validation items.
+
+    Split ``i`` tests on fold ``i`` of :func:`stratified_folds`, selects on fold ``i + 1``, the last one on fold 0, and
+    trains on the others, so that each item is tested once and no test item has a part in the selection.
+
+    Args:
+        y (Tensor): ``[num_items]`` int64, classes; unlabeled items (-1) are in no fold.
+        folds (int, optional): Number of folds, at least 3. (default: ``10``)
+        seed (int, optional): Random seed. (default: ``0``)
+
+    Raises:
+        InputError: If there are fewer labeled items than folds.
+
+    Example:
+        >>> split = validation_folds(torch.arange(20) % 2)[9]
+        >>> split.train.numel(), split.val.numel(), split.test.numel()
+        (16, 2, 2)
+    """
+    parts = [split.test for split in stratified_folds(y, folds, seed)]
+    return tuple(
+        Split(torch.cat([*parts[k + 2 :], *parts[max(k + 2 - folds, 0) : k]]).sort().values, parts[(k + 1) % folds], test)
+        for k, test in enumerate(parts)
     )
 
 

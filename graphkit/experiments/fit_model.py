@@ -70,8 +70,8 @@ def fit(
         recipe (str, optional): Name of a recipe, or ``"none"``. (default: that of model and data set, if any)
         root (str or Path, optional): Folder of raw files. (default: ``$GRAPHKIT_DATA``, else the cache folder)
         split (str or list, optional): Fractions of training, validation and test items; or ``"random"`` or
-            ``"scaffold"`` (molecules), with or without fractions, for one split per seed. (default: the published
-            split)
+            ``"scaffold"`` (molecules), with or without fractions, for one split per seed; or ``"folds"``, ten folds
+            with validation items, one per seed. (default: the published split)
         split_seed (int, optional): Seed of a random split. (default: ``0``)
         stream (str, optional): Input of a model of skeleton clips: ``"joint"``, ``"bone"``, ``"joint-motion"`` or
             ``"bone-motion"``. (default: ``"joint"``)

@@ -342,6 +342,7 @@ class _Proposals:
         sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=RANDOM, constant_liar=True)
         self._study = optuna.create_study(sampler=sampler, direction="maximize" if maximize else "minimize")
         self._failed = optuna.trial.TrialState.FAIL
+        self._domains = space
         self._space = {
             key: optuna.distributions.CategoricalDistribution(domain.values)
             if isinstance(domain, Choice)
@@ -360,7 +361,14 @@ class _Proposals:
                 self._told += 1
             for _ in range(BATCH if self._trials else RANDOM):
                 self._trials.append(self._study.ask(self._space))
-        return dict(self._trials[number].params)
+        return {key: self._rounded(key, value) for key, value in self._trials[number].params.items()}
+
+    def _rounded(self, key: str, value: Any) -> Any:
+        """Returns a number of an interval with three significant digits, which can be copied."""
+        domain = self._domains[key]
+        if isinstance(domain, Choice):
+            return value
+        return min(max(float(f"{value:.3g}"), domain.low), domain.high)
 
 
 def _trial(model: str, number: int) -> str:

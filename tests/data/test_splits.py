@@ -15,6 +15,7 @@ from graphkit.data.splits import (
     scaffold_split,
     splits_from_masks,
     stratified_folds,
+    validation_folds,
 )
 
 
@@ -187,7 +188,7 @@ def test_one_scaffold_for_all_is_one_clear_line() -> None:
         scaffold_split(["a"] * 10, "0.8,0.1,0.1")
 
 
-@pytest.mark.parametrize("split", ["scafold", "random,0.8,0.1,0.1", "scaffolds:0.8,0.1,0.1"])
+@pytest.mark.parametrize("split", ["scafold", "random,0.8,0.1,0.1", "scaffolds:0.8,0.1,0.1", "folds:0.8,0.1,0.1"])
 def test_an_unknown_method_is_one_clear_line(split: str) -> None:
     with pytest.raises(ValueError, match=r"random or scaffold with or without fractions, such as scaffold:0.8,0.1,0.1"):
         parse_split(split)
@@ -204,3 +205,27 @@ def test_a_method_draws_one_split_per_seed() -> None:
     assert load(graph, split="random").splits[0].train.numel() == 48
     with pytest.raises(ValueError, match="the split 'scaffold' is for molecules from SMILES strings .got data."):
         load(graph, split="scaffold")
+
+
+@pytest.mark.parametrize("folds", [3, 4, 10])
+def test_folds_with_validation_items_test_each_item_once(folds: int) -> None:
+    y = torch.arange(60) % 3
+    y[5] = -1
+    drawn, plain = validation_folds(y, folds, 4), stratified_folds(y, folds, 4)
+    labeled = (y >= 0).nonzero().view(-1)
+    for number, split in enumerate(drawn):
+        assert torch.equal(split.test, plain[number].test)
+        assert torch.equal(split.val, plain[(number + 1) % folds].test)
+        assert torch.equal(torch.cat([split.train, split.val, split.test]).sort().values, labeled)
+    assert torch.equal(torch.cat([split.test for split in drawn]).sort().values, labeled)
+
+
+def test_the_method_folds_is_stratified_by_class_only() -> None:
+    x, edge_index, y = torch.ones(60, 2), torch.zeros(2, 0).long(), torch.arange(60) % 3
+    drawn = load(Data(x=x, edge_index=edge_index, y=y), split="folds", split_seed=2).splits
+    assert all(torch.equal(y[split.test].bincount(), torch.full((3,), 2)) for split in drawn)
+    target = torch.linspace(0, 1, 60)
+    target[7] = float("nan")
+    numbers = load(Data(x=x, edge_index=edge_index, y=target), split="folds", task="node-regression").splits
+    tested = torch.cat([split.test for split in numbers])
+    assert len(numbers) == 10 and tested.numel() == tested.unique().numel() == 59 and 7 not in tested

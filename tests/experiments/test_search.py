@@ -270,6 +270,17 @@ def test_a_trial_that_cannot_be_trained_has_no_score(tmp_path: Path, monkeypatch
         run(none, tmp_path / "none")
 
 
+def test_proposed_numbers_have_three_digits_and_stay_in_the_interval(tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    space = {"model.dropout": {"low": 0.123456, "high": 0.1234568}, "train.lr": {"low": 1e-4, "high": 1.0, "log": True}}
+    experiment = SearchExperiment(config_of(models=["mlp"], space={"mlp": space}, trials=RANDOM))
+    for number in range(RANDOM):
+        experiment.prepare(f"mlp/trial-{number:03d}", tmp_path)
+        config = config_of_folder(tmp_path / "mlp" / f"trial-{number:03d}")
+        assert float(f"{config.train.lr:.3g}") == config.train.lr
+        assert 0.123456 <= config.model.to_dict()["dropout"] <= 0.1234568
+
+
 @pytest.mark.parametrize("more", [{}, {"fold": 3}])
 def test_trials_use_the_split_of_the_first_final_fit(tmp_path: Path, more: dict[str, Any]) -> None:
     pytest.importorskip("optuna")

@@ -106,7 +106,7 @@ class FactorGCN(TrunkModel):
     extra_metrics = ("factors",)
     search_space = {
         **TrunkModel.search_space, "model.hidden_channels": Choice((32, 64, 128)),
-        "model.discriminator": Interval(0.0, 1.0),
+        "model.discriminator": Interval(0.0, 1.0), "model.gain": Choice((1.0, 6.0)),
     }  # fmt: skip
 
     def __init__(

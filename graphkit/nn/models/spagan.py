@@ -114,7 +114,7 @@ class SPAGAN(TrunkModel):
     takes_edge_attr = True
     search_space = {
         **TrunkModel.search_space, "model.hidden_channels": Choice((16, 32, 64, 128)), "model.heads": Choice((1, 4, 8)),
-        "model.ratio": Choice((0.5, 1.0)),
+        "model.ratio": Choice((0.5, 1.0)), "model.out_act": Choice(("elu", "none")),
     }  # fmt: skip
 
     phase: Tensor
