@@ -73,7 +73,7 @@ def main() -> None:
     """Prints the measurements as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fits", type=int, default=12)
-    parser.add_argument("--epochs", type=int, default=150, help="enough for ten seconds per fit")
+    parser.add_argument("--epochs", type=int, default=180, help="enough for ten seconds per fit")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--units", type=int, help="measure units that do nothing, on one node")
     options = parser.parse_args()
