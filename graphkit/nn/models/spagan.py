@@ -225,7 +225,9 @@ class SPAGAN(TrunkModel):
         """
         refuse_readout_of_nodes(dataset, options)
         options = with_edge_features(dataset, options)
-        if options.get("costs") == "edges" and has_paths(dataset.graphs[0]):
+        graphs = dataset.collection
+        stored = has_paths(dataset.graphs[0]) if graphs is None else bool(graphs.path)
+        if options.get("costs") == "edges" and stored:
             raise InputError(
                 "expected a graph without paths with costs='edges', got one with paths; leave the transform out"
             )

@@ -9,7 +9,9 @@ import torch
 from torch_geometric.data import Data
 from torch_geometric.utils import remove_self_loops
 
+import graphkit
 from graphkit.data import GraphDataset, Split
+from graphkit.errors import InputError
 from graphkit.experiments import write_paths
 from graphkit.nn import SPAGAN, SPAGANConv
 from graphkit.nn.attended_paths import attended_paths
@@ -118,6 +120,17 @@ def test_costs_of_edges_follow_the_weights_of_the_first_layer() -> None:
         SPAGAN.from_data(dataset, costs="edges")
     with pytest.raises(ValueError, match="expected `edge_attr` with costs='edges', got none"):
         SPAGAN(**OPTIONS, costs="edges")
+
+
+def test_costs_of_edges_are_learned_from_many_graphs(tmp_path: Path) -> None:
+    graphs = [graph() for _ in range(10)]
+    for number, data in enumerate(graphs):
+        data.y = torch.tensor([number % 2])
+    options = {"model.costs": "edges", "model.hidden_channels": 8}
+    run = graphkit.fit("spagan", graphs, epochs=1, output=tmp_path / "run", set=options)
+    assert run.model.has_costs and run.model.edge_dim == 2
+    with pytest.raises(InputError, match="expected a graph without paths with costs='edges'"):
+        graphkit.fit("spagan", graphs, set={**options, "data.transforms": ["shortest-paths"]})
 
 
 @pytest.mark.parametrize("costs", ["attention", "edges"])
