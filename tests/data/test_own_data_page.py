@@ -12,7 +12,7 @@ from graphkit.registry import dataset_names
 from graphkit.transforms import transform_names
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ("own_data", "preprocessing", "graph_files", "many_graphs", "larger_than_memory", "datasets")
+PAGES = ("own_data", "preprocessing", "graph_files", "many_graphs", "larger_than_memory", "datasets", "transforms")
 PAGE = "".join((DOCS / f"{name}.md").read_text(encoding="utf-8") for name in PAGES)
 BLOCKS = re.findall(r"```(python|text)\n(.*?)```", PAGE, flags=re.DOTALL)
 TABLES = [text for language, text in BLOCKS if language == "text"]

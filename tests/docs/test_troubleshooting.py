@@ -16,7 +16,8 @@ def quoted(page: str) -> list[str]:
     return [match[2].strip() for match in re.finditer(r"^(`+)(.+?)\1\n: ", text, re.M)]
 
 
-MESSAGES, DOCTOR = quoted("troubleshooting.md"), quoted("doctor.md")
+MESSAGES = [*quoted("troubleshooting.md"), *quoted("data_messages.md")]
+DOCTOR = quoted("doctor.md")
 #: Stands for a value within a message.
 VALUE = "\0"
 
@@ -53,7 +54,7 @@ def reasons() -> list[str]:
     return sorted({text for text in texts if text})
 
 
-def test_the_page_has_messages() -> None:
+def test_the_pages_have_messages() -> None:
     assert 20 <= len(MESSAGES) <= 35 and len(set(MESSAGES)) == len(MESSAGES)
 
 
