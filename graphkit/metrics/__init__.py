@@ -20,6 +20,7 @@ from graphkit.metrics.factor_matching import assign_factors, fixed_ged, fixed_ma
 from graphkit.metrics.factors import FactorScores, c_score, factor_scores
 from graphkit.metrics.feature_correlation import feature_correlation
 from graphkit.metrics.fold_curve import FoldScore, fold_curve
+from graphkit.metrics.label_scores import LabelScores, label_scores
 from graphkit.metrics.link_ranks import hits_at, link_ranks, mean_reciprocal_rank
 from graphkit.metrics.macro_f1 import macro_f1
 from graphkit.metrics.mae import mae
@@ -32,6 +33,7 @@ from graphkit.metrics.rmse import rmse
 from graphkit.metrics.roc_auc import roc_auc
 from graphkit.metrics.saturated_share import saturated_share
 from graphkit.metrics.segment_auc import segment_auc
+from graphkit.metrics.target_scores import TargetScores, target_scores
 from graphkit.metrics.topk_accuracy import topk_accuracy
 
 __all__ = [
@@ -39,7 +41,9 @@ __all__ = [
     "EditDistances",
     "FactorScores",
     "FoldScore",
+    "LabelScores",
     "PairedTest",
+    "TargetScores",
     "accuracy",
     "assign_factors",
     "average_forgetting",
@@ -61,6 +65,7 @@ __all__ = [
     "forgetting",
     "forward_transfer",
     "hits_at",
+    "label_scores",
     "learning_accuracy",
     "link_ranks",
     "macro_f1",
@@ -77,5 +82,6 @@ __all__ = [
     "roc_auc",
     "saturated_share",
     "segment_auc",
+    "target_scores",
     "topk_accuracy",
 ]

@@ -34,15 +34,30 @@ def regression_floors(dataset: GraphDataset, split: Split) -> dict[str, dict[str
         >>> regression_floors(data, data.splits[0])
         {}
     """
+    predictions, y = floor_predictions(dataset, split)
+    return {name: _scores(prediction, y) for name, prediction in predictions.items()}
+
+
+def floor_predictions(dataset: GraphDataset, split: Split) -> tuple[dict[str, Tensor], Tensor]:
+    """Returns the predictions of :func:`regression_floors` by name, and the targets.
+
+    Args:
+        dataset (GraphDataset): Data set.
+        split (Split): Split of the training run.
+
+    Returns:
+        Predictions and targets ``[B, C]`` of the test items in float64; no predictions for other tasks and without test
+        items.
+    """
     if not dataset.task.endswith("regression") or not split.test.numel():
-        return {}
+        return {}, torch.zeros(0, dataset.num_outputs, dtype=torch.double)
     train, y = (item_targets(dataset, ids).view(-1, dataset.num_outputs).double() for ids in (split.train, split.test))
     mean = train.nanmean(dim=0).nan_to_num().expand_as(y)
     predictions = {"mean": mean}
     last = last_values(dataset, split.test)
     if last is not None:
         predictions["last-value"] = torch.where(last.isnan(), mean, last)
-    return {name: _scores(prediction, y) for name, prediction in predictions.items()}
+    return predictions, y
 
 
 def last_values(dataset: GraphDataset, ids: Tensor, steps: int = 1) -> Tensor | None:
