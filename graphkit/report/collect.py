@@ -1,4 +1,4 @@
-"""Data of the figures of a run: factors, correlations and confusion matrices."""
+"""Data of the figures and tables of a run: outputs, factors and correlations."""
 
 from typing import NamedTuple, cast
 
@@ -11,9 +11,18 @@ from torch_geometric.utils import k_hop_subgraph
 from graphkit.data import GraphDataset
 from graphkit.errors import InputError
 from graphkit.experiments import RunFolder
-from graphkit.metrics import edit_distances, factor_scores, feature_correlation
+from graphkit.metrics import (
+    LabelScores,
+    TargetScores,
+    edit_distances,
+    factor_scores,
+    feature_correlation,
+    label_scores,
+    target_scores,
+)
 from graphkit.metrics.edit_distance import SymmetricEdges, symmetric_edges
 from graphkit.metrics.factor_quality import found_factors
+from graphkit.metrics.floors import floor_predictions
 from graphkit.nn import FactorGCN
 from graphkit.report.factors import FactorExample, Match
 from graphkit.report.no_picture import NoPicture, loading
@@ -41,24 +50,42 @@ def has_true_factors(dataset: GraphDataset) -> bool:
     return dataset.has_factor_masks
 
 
-def test_values(run: RunFolder) -> tuple[Tensor, Tensor]:
-    """Returns predicted and true values ``[B, C]`` of the test items of a regression.
-
-    They are those of the best fit, or of all folds together.
-    """
+def shown_fits(run: RunFolder) -> tuple[RunFolder, ...]:
+    """Returns the fits whose test items are shown: all folds, or the best fit."""
     folds = run.members if run.result.get("selected_on") == "fold" else ()
-    predictions, targets = [], []
-    for fit in folds or (run.best,):
-        with loading():
-            _ = fit.dataset, fit.model
-        batch_size = fit.config.train.batch_size
-        nodes = node_loader(fit.model, fit.dataset, batch_size)
-        batches = Batches(fit.dataset, fit.split.test, batch_size, torch.device("cpu"), nodes=nodes)
-        output, y = collect(fit.model, batches)
-        prediction = fit_task(fit.dataset, fit.split, fit.config.train).predict(output)[0]
-        predictions.append(prediction)
-        targets.append(y.view_as(prediction))
-    return torch.cat(predictions), torch.cat(targets)
+    return folds or (run.best,)
+
+
+def test_outputs(fit: RunFolder) -> tuple[Tensor, Tensor]:
+    """Returns outputs ``[B, C]`` and targets of the test items of a fit."""
+    with loading():
+        _ = fit.dataset, fit.model
+    batch_size = fit.config.train.batch_size
+    nodes = node_loader(fit.model, fit.dataset, batch_size)
+    return collect(fit.model, Batches(fit.dataset, fit.split.test, batch_size, torch.device("cpu"), nodes=nodes))
+
+
+def test_values(fit: RunFolder) -> tuple[Tensor, Tensor]:
+    """Returns predicted and true values ``[B, C]`` of the test items of a regression."""
+    output, y = test_outputs(fit)
+    prediction = fit_task(fit.dataset, fit.split, fit.config.train).predict(output)[0]
+    return prediction, y.view_as(prediction)
+
+
+def test_labels(run: RunFolder) -> list[LabelScores]:
+    """Returns the scores of each label of the fits of :func:`shown_fits`."""
+    return [label_scores(*test_outputs(fit)) for fit in shown_fits(run) if fit.split.test.numel()]
+
+
+def test_floors(fit: RunFolder) -> dict[str, TargetScores]:
+    """Returns the errors of predictions without training, by name and target."""
+    predictions, y = floor_predictions(fit.dataset, fit.split)
+    return {name: target_scores(prediction, y) for name, prediction in predictions.items()}
+
+
+def output_names(fit: RunFolder) -> list[str]:
+    """Returns the names of the labels or targets, their numbers without any."""
+    return list(map(str, fit.dataset.class_names or range(fit.dataset.num_outputs)))
 
 
 def largest_errors(run: RunFolder, prediction: Tensor, y: Tensor) -> list[list[Cell]]:
@@ -66,16 +93,16 @@ def largest_errors(run: RunFolder, prediction: Tensor, y: Tensor) -> list[list[C
 
     Args:
         run (RunFolder): Run of a regression of graphs; nodes have no rows.
-        prediction (Tensor): ``[B, C]``, first output of :func:`test_values`; only the first target counts.
-        y (Tensor): ``[B, C]``, second output of :func:`test_values`.
+        prediction (Tensor): ``[B, C]``, predicted values of the fits of :func:`shown_fits`; only the first target
+            counts.
+        y (Tensor): ``[B, C]``, true values.
 
     Returns:
         Title, true value and prediction of each graph.
     """
     if run.best.dataset.level != "graph":
         return []
-    folds = run.members if run.result.get("selected_on") == "fold" else ()
-    ids = torch.cat([fit.split.test for fit in folds or (run.best,)])
+    ids = torch.cat([fit.split.test for fit in shown_fits(run)])
     error = (prediction - y)[:, 0].abs().nan_to_num(nan=-1)
     rows = [row for row in error.argsort(descending=True, stable=True)[:10].tolist() if error[row] >= 0]
     titles = [run.best.dataset.graph_title(int(ids[row])) for row in rows]
@@ -85,10 +112,7 @@ def largest_errors(run: RunFolder, prediction: Tensor, y: Tensor) -> list[list[C
 
 def class_outputs(fit: RunFolder) -> tuple[Tensor, Tensor, Tensor]:
     """Returns outputs and probabilities ``[B, C]`` and classes of the test items."""
-    batch_size = fit.config.train.batch_size
-    nodes = node_loader(fit.model, fit.dataset, batch_size)
-    batches = Batches(fit.dataset, fit.split.test, batch_size, torch.device("cpu"), nodes=nodes)
-    output, y = collect(fit.model, batches)
+    output, y = test_outputs(fit)
     return output.float(), fit_task(fit.dataset, fit.split, fit.config.train).predict(output)[1].float(), y
 
 

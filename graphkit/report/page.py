@@ -41,11 +41,18 @@ class Table:
     """Table whose first column names the rows.
 
     Numbers are right-aligned, ``None`` is shown as a dash.
+
+    Args:
+        head (list[str]): Titles of the columns.
+        rows (list[list]): Rows that are shown.
+        title (str, optional): Title of the table. (default: ``""``)
+        file_rows (list[list], optional): Rows of the CSV file, if the table shows some of them. (default: ``rows``)
     """
 
     head: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     title: str = ""
+    file_rows: Sequence[Sequence[Cell]] | None = None
 
     def numeric_columns(self) -> set[int]:
         """Returns the indices of numeric columns, except the first one."""
@@ -56,7 +63,8 @@ class Table:
         """Returns a ``data:`` URL with the table as CSV."""
         text = io.StringIO()
         head = [self.head] if any(self.head) else []
-        csv.writer(text).writerows([*head, *(["" if cell is None else cell for cell in row] for row in self.rows)])
+        rows = self.rows if self.file_rows is None else self.file_rows
+        csv.writer(text).writerows([*head, *(["" if cell is None else cell for cell in row] for row in rows)])
         return _data_url("text/csv;charset=utf-8", text.getvalue())
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from graphkit.experiments import RunFolder
+from graphkit.metrics import target_scores
 from graphkit.metrics.format_scores import PERCENT
 from graphkit.report import collect, collect_clips, collect_paths, links
 from graphkit.report.class_outputs import POINTS as OUTPUTS
@@ -17,6 +18,7 @@ from graphkit.report.confusion import confusion_matrix
 from graphkit.report.correlation import block_contrast, correlation_maps
 from graphkit.report.curves import LINES, training_curves
 from graphkit.report.factors import coefficient_histograms, factor_graphs, found_beside_true
+from graphkit.report.label_tables import MULTI_LABEL, label_table, target_table
 from graphkit.report.no_picture import NoPicture, loading
 from graphkit.report.page import Block, Cell, Columns, Figure, Folded, Note, Section, Table, attempt, draw
 from graphkit.report.path_figures import attended_paths_picture, attention_distributions
@@ -88,6 +90,8 @@ def picture_sections(run: RunFolder, others: Sequence[RunFolder] = ()) -> list[S
             parts.append(Section("Learned graphs", attempt(_learned, run)))
     if run.result.get("confusion"):
         parts.insert(0, Section("Confidence", attempt(_confidence, run)))
+    if dataset.task.startswith(MULTI_LABEL) and run.best.split.test.numel():
+        parts.insert(0, Section("Labels", attempt(_labels, run)))
     if dataset.task.endswith("regression") and run.result.get("test"):
         parts.append(Section("Predicted values", attempt(_values, run)))
     if dataset.level == "link":
@@ -272,17 +276,37 @@ def _learned(run: RunFolder) -> list[Block]:
 
 
 def _values(run: RunFolder) -> list[Block]:
-    """Draws predicted against true values of the test items of a regression."""
-    prediction, y = collect.test_values(run)
-    folds = run.result.get("selected_on") == "fold" and len(run.members) > 1
-    which = "all folds together, last epoch" if folds else f"test items of {run.best.path.name}"
-    caption = f"Predicted against true values, {which}; the dashed line is the diagonal."
+    """Draws predicted against true values of a regression, with a table per target."""
+    fits, dataset = collect.shown_fits(run), run.best.dataset
+    values = [collect.test_values(fit) for fit in fits]
+    prediction, y = (torch.cat(parts) for parts in zip(*values, strict=True))
+    caption = f"Predicted against true values, {_shown(run)}; the dashed line is the diagonal."
     if y.size(1) > TARGETS:
         caption += f" The first {TARGETS} of {y.size(1)} targets."
     if y.size(0) > POINTS:
         caption += f" At most {POINTS:,} of {y.size(0):,} points."
-    figure = predicted_values(prediction, y, run.best.dataset.class_names)
+    figure = predicted_values(prediction, y, dataset.class_names)
     blocks: list[Block] = [draw(run.path, figure, "values", "Predicted against true values", caption)]
+    names, title = collect.output_names(run.best), "Largest errors"
+    if y.size(1) > 1:
+        title += f" of {names[0]}"
+        scores, floors = [target_scores(*pair) for pair in values], [collect.test_floors(fit) for fit in fits]
+        blocks += target_table(scores, floors, names, run.result["metric"])
     if rows := collect.largest_errors(run, prediction, y):
-        blocks.append(Folded("Largest errors", Table(["item", "true value", "prediction"], rows)))
+        blocks.append(Folded(title, Table(["item", "true value", "prediction"], rows)))
     return blocks
+
+
+def _labels(run: RunFolder) -> list[Block]:
+    """Returns the table of the scores of each label."""
+    scores, names = collect.test_labels(run), collect.output_names(run.best)
+    means = "; scores are means over the folds" if len(scores) > 1 else ""
+    text = f"Scores of each label: {_shown(run)}{means}. Missing labels are left out."
+    return [Note(text, ""), *label_table(scores, names, run.result["metric"])]
+
+
+def _shown(run: RunFolder) -> str:
+    """Returns which items a figure of :func:`~graphkit.report.collect.shown_fits` shows."""
+    if len(collect.shown_fits(run)) > 1:
+        return "all folds together, last epoch"
+    return f"test items of {run.best.path.name}" if run.members else "test items"

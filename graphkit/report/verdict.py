@@ -8,9 +8,11 @@ import torch
 
 from graphkit.experiments import RunFolder
 from graphkit.experiments.compare import compare_runs
+from graphkit.metrics import target_scores
 from graphkit.metrics.format_scores import PERCENT, format_score
 from graphkit.report import collect, collect_clips, collect_paths
 from graphkit.report.class_outputs import calibration
+from graphkit.report.label_tables import MULTI_LABEL, best_floors, label_means, named, target_means
 from graphkit.report.no_picture import NoPicture, loading
 from graphkit.tasks import maximizes
 
@@ -29,9 +31,9 @@ _LEVEL = 0.05
 def verdict(run: RunFolder, others: Sequence[RunFolder] = ()) -> list[str]:
     """Returns short statements on what the result of a run supports.
 
-    They cover the number of seeds, differences to other runs, the notes of the training, trivial predictions,
-    uncalibrated probabilities, equal factors, uniform attention and learned graphs without effect. A check whose data
-    cannot be loaded makes no statement.
+    They cover the number of seeds, differences to other runs, the notes of the training, trivial predictions, weak
+    labels and targets, uncalibrated probabilities, equal factors, uniform attention and learned graphs without effect.
+    A check whose data cannot be loaded makes no statement.
 
     Args:
         run (RunFolder): A completed run.
@@ -45,7 +47,7 @@ def verdict(run: RunFolder, others: Sequence[RunFolder] = ()) -> list[str]:
     for other in others:
         statements += _difference(run, other, len(others))
     statements += note_statements({"": run.result})
-    for check in (_trivial, _calibration, _factors, _attention, _learned_graphs):
+    for check in (_trivial, _labels, _targets, _calibration, _factors, _attention, _learned_graphs):
         statements += _attempt(check, run)
     return statements
 
@@ -167,6 +169,41 @@ def _trivial(run: RunFolder) -> list[str]:
             f"Explains {100 * r2['mean']:.0f} % of the variance of the targets: little better than their mean."
         )
     return statements
+
+
+def _labels(run: RunFolder) -> list[str]:
+    """Returns the statement on labels whose ranking is no better than chance."""
+    with loading():
+        fit = run.best
+        if not fit.dataset.task.startswith(MULTI_LABEL) or not fit.split.test.numel():
+            return []
+    names, areas = collect.output_names(fit), label_means(collect.test_labels(run))["roc-auc"]
+    weak = [name for name, area in zip(names, areas, strict=True) if area <= 0.5]
+    return _weak(weak, len(names), "label", "ranked no better than chance (roc-auc of at most 50 %)")
+
+
+def _targets(run: RunFolder) -> list[str]:
+    """Returns the statement on targets whose error is no smaller than that of a floor."""
+    with loading():
+        fit = run.best
+        if not fit.dataset.task.endswith("regression") or fit.dataset.num_outputs < 2 or not fit.split.test.numel():
+            return []
+    metric, fits = run.result["metric"], collect.shown_fits(run)
+    means = target_means([target_scores(*collect.test_values(fit)) for fit in fits])[metric]
+    floors = best_floors([collect.test_floors(fit) for fit in fits])[metric]
+    sign = 1 if maximizes(metric) else -1
+    names = collect.output_names(fit)
+    weak = [name for name, a, b in zip(names, means, floors, strict=True) if sign * (a - b) <= 0]
+    return _weak(weak, len(names), "target", f"predicted no better than by a floor ({metric})")
+
+
+def _weak(names: Sequence[str], count: int, kind: str, text: str) -> list[str]:
+    """Returns the statement on some of several labels or targets, if there are any."""
+    if not names:
+        return []
+    if count == 1:
+        return [f"The {kind} is {text}."]
+    return [f"{len(names):,} of {count:,} {kind}s {'is' if len(names) == 1 else 'are'} {text}: {named(names)}."]
 
 
 def _calibration(run: RunFolder) -> list[str]:

@@ -140,3 +140,9 @@ def test_a_picture_that_cannot_be_drawn_is_a_note() -> None:
         raise NoPicture(reason)
 
     assert attempt(fail, "no\n edges") == [Note("This figure is omitted: no edges")]
+
+
+def test_a_file_can_have_more_rows_than_its_table() -> None:
+    table = Table(["a"], [["x"]], "best", file_rows=[["x"], ["y"]])
+    assert base64.b64decode(table.csv_url().partition("base64,")[2]).decode() == "a\r\nx\r\ny\r\n"
+    assert "CSV with all 2 rows</a>" in rendered(table) and ">CSV</a>" in rendered(Table(["a"], [["x"]]))
