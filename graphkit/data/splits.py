@@ -17,7 +17,9 @@ FRACTIONS = (0.8, 0.1, 0.1)
 
 
 def parse_split(split: str | Sequence[float]) -> tuple[str, tuple[float, float, float]]:
-    """Parses a split: fractions, or a method, except ``folds`` with or without fractions.
+    """Parses a split: fractions, or a method with or without fractions.
+
+    The method ``folds`` has no fractions.
 
     Raises:
         InputError: If the method is unknown or the fractions are invalid.
@@ -234,11 +236,11 @@ def validation_folds(y: Tensor, folds: int = 10, seed: int = 0) -> tuple[Split, 
         >>> split.train.numel(), split.val.numel(), split.test.numel()
         (16, 2, 2)
     """
-    parts = [split.test for split in stratified_folds(y, folds, seed)]
-    return tuple(
-        Split(torch.cat([*parts[k + 2 :], *parts[max(k + 2 - folds, 0) : k]]).sort().values, parts[(k + 1) % folds], test)
-        for k, test in enumerate(parts)
-    )
+    splits, parts = [], [split.test for split in stratified_folds(y, folds, seed)]
+    for k, test in enumerate(parts):
+        train = torch.cat([*parts[k + 2 :], *parts[max(k + 2 - folds, 0) : k]]).sort().values
+        splits.append(Split(train, parts[(k + 1) % folds], test))
+    return tuple(splits)
 
 
 def splits_from_masks(train: Tensor, val: Tensor, test: Tensor) -> tuple[Split, ...]:

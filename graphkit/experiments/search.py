@@ -364,7 +364,7 @@ class _Proposals:
         return {key: self._rounded(key, value) for key, value in self._trials[number].params.items()}
 
     def _rounded(self, key: str, value: Any) -> Any:
-        """Returns a number of an interval with three significant digits, which can be copied."""
+        """Rounds a number of an interval to three significant digits."""
         domain = self._domains[key]
         if isinstance(domain, Choice):
             return value
