@@ -24,6 +24,7 @@ Tested = Callable[..., CudaLibrary]
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a library that says what it was built from, and does not load."""
     monkeypatch.delenv("GRAPHKIT_CUDA", raising=False)
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
     (tmp_path / "_cuda.abi3.so").write_bytes(b"\x7fELF\0graphkit-cuda-build 13.0 abc123\0not a library")
     return tmp_path
 
