@@ -55,11 +55,11 @@ def distill_page(folder: Path, config: DistillConfig, result: dict[str, Any]) ->
     meaning = Note(f"{scores.SELECTED.get(result['selected_on'], '')} {_MEANING}")
     return Page(
         title=f"Distillation: {networks[0]['model']} to {result['model']} on {result['dataset']}",
-        lead=f"{len(networks) - 2} loss(es), run folder {folder.resolve().name}",
+        lead=f"{len(networks) - 2} loss{'es' if len(networks) > 3 else ''}, run folder {folder.resolve().name}",
         tiles=_tiles(result, percent),
         verdict=[
             *_verdict(result, percent),
-            *note_statements({entry["name"]: read_result(folder / entry["name"]) for entry in networks}),
+            *note_statements({_named(entry["name"]): read_result(folder / entry["name"]) for entry in networks}),
         ],
         sections=[
             Section("Scores", [_networks(result, percent), meaning]),
@@ -134,7 +134,7 @@ def _losses(networks: list[dict[str, Any]]) -> Table:
 
 def _local_structure(folder: Path, config: DistillConfig) -> list[Block]:
     pairs = structures(folder, config)
-    fits = ", ".join(f"{name} {_agreement(*pair):.2f}" for name, pair in pairs.items())
+    fits = ", ".join(f"{_named(name)} {_agreement(*pair):.2f}" for name, pair in pairs.items())
     caption = f"{_STRUCTURE}Correlation with the teacher: {fits}."
     return [draw(folder, local_structures(pairs), "structures", "Local structures", caption, wide=True)]
 

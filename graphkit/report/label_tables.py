@@ -45,7 +45,7 @@ def label_table(fits: Sequence[LabelScores], names: Sequence[str], metric: str) 
             gaps.append("no score: one class only")
         else:
             gaps.append("no ranking: an output is NaN" if math.isnan(area) else "")
-    columns = {"labeled test items": items, "positive": shares}
+    columns = {"labeled items": items, "positive": shares}
     note = (
         "Floors of roc-auc and average-precision are those of random scores, and that of f1 is that of predicting the "
         "label for all items."
@@ -56,7 +56,7 @@ def label_table(fits: Sequence[LabelScores], names: Sequence[str], metric: str) 
 def target_table(
     fits: Sequence[TargetScores], floors: Sequence[Mapping[str, TargetScores]], names: Sequence[str], metric: str
 ) -> list[Block]:
-    """Returns the table of the errors of each target of a regression, with their floors.
+    """Returns the table of the errors of each regression target, with their floors.
 
     Of more than :data:`SHOWN` targets, the best and the worst ones are shown, and the file has all. A note names the
     targets without a score.
@@ -136,7 +136,7 @@ def _table(
     titles = {key: "f1" if key == "micro-f1" else key for key in scores}
     head = [kind, *counts]
     for key, title in titles.items():
-        head += [f"{title} {'↑' if maximizes(key) else '↓'}", f"floor of {title}"]
+        head += [f"{title} {'↑' if maximizes(key) else '↓'}", f"{title} floor"]
     rows: list[list[Cell]] = []
     for index, name in enumerate(names):
         cells = [_cell(part[key][index], key) for key in scores for part in (scores, floors)]
@@ -152,7 +152,7 @@ def _table(
         shown = [rows[index] for index in ranked]
         title = f"{kind.capitalize()}s with a score, of {len(rows):,}"
         if len(ranked) > 2 * ENDS:
-            left: list[Cell] = [f"… {len(ranked) - 2 * ENDS:,} more …", *(None for _ in head[1:])]
+            left: list[Cell] = [f"… {len(ranked) - 2 * ENDS:,} more …", *("" for _ in head[1:])]
             shown = [*shown[:ENDS], left, *shown[-ENDS:]]
             title = f"The {ENDS} best and the {ENDS} worst of {len(rows):,} {kind}s by {titles[metric]}"
         table = Table(head, shown, title, file_rows=rows)

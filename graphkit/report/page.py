@@ -146,6 +146,7 @@ def render(page: Page) -> str:
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
     )
     environment.filters["options"] = _options
+    environment.filters["arrows"] = _arrows
     return environment.get_template("page.html").render(page=page)
 
 
@@ -194,13 +195,18 @@ def _options(text: str) -> Markup:
     return Markup(re.sub(r"(--[\w-]+(?: \d+)?)", r'<span class="option">\1</span>', str(escape(text))))
 
 
+def _arrows(text: str) -> str:
+    """Keeps the arrow at the end of a title on the line of its last word."""
+    return re.sub(r" ([↑↓])$", "\N{NO-BREAK SPACE}\\1", text)
+
+
 def _data_url(kind: str, text: str) -> str:
     """Returns a ``data:`` URL of a text."""
     return f"data:{kind};base64,{base64.b64encode(text.encode()).decode('ascii')}"
 
 
 def _is_number(cell: Cell) -> bool:
-    return cell is None or not isinstance(cell, str) or cell[:1] in "-–0123456789"
+    return cell is None or not isinstance(cell, str) or cell[:1] in "+-–0123456789"
 
 
 def _setting(value: object) -> str:

@@ -98,12 +98,16 @@ def _draw(axis: "Axes", example: PathExample, places: dict[int, np.ndarray]) -> 
     axis.scatter([x], [y], s=_area(itself) + 60, facecolors="none", edgecolors=INK, linewidths=1.2, zorder=4)
     named = {path.nodes[0]: path.weight or 0.0 for path in ends if (path.weight or 0.0) >= _NAMED}
     for node, weight in {**named, example.center: itself}.items():
+        neighbors = [places[b if a == node else a] for a, b in (*rest, *along) if node in (a, b)]
+        above = sum(float(other[1] - places[node][1]) for other in neighbors) <= 1e-6  # away from the edges
+        offset = 4.5 + 0.5 * _area(weight) ** 0.5
         axis.annotate(
             f"{example.names[node]}\n{weight:.0%}",
             (float(places[node][0]), float(places[node][1])),
-            (0.0, 4.5 + 0.5 * _area(weight) ** 0.5),
+            (0.0, offset if above else -offset),
             textcoords="offset points",
             ha="center",
+            va="bottom" if above else "top",
             fontsize=6.5,
             linespacing=0.95,
             zorder=5,

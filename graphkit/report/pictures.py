@@ -301,12 +301,13 @@ def _labels(run: RunFolder) -> list[Block]:
     """Returns the table of the scores of each label."""
     scores, names = collect.test_labels(run), collect.output_names(run.best)
     means = "; scores are means over the folds" if len(scores) > 1 else ""
-    text = f"Scores of each label: {_shown(run)}{means}. Missing labels are left out."
+    shown = _shown(run)
+    text = f"{shown[:1].upper()}{shown[1:]}{means}. Missing labels are left out."
     return [Note(text, ""), *label_table(scores, names, run.result["metric"])]
 
 
 def _shown(run: RunFolder) -> str:
-    """Returns which items a figure of :func:`~graphkit.report.collect.shown_fits` shows."""
+    """Returns the name of the items of :func:`~graphkit.report.collect.shown_fits`."""
     if len(collect.shown_fits(run)) > 1:
         return "all folds together, last epoch"
     return f"test items of {run.best.path.name}" if run.members else "test items"

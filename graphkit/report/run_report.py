@@ -44,7 +44,7 @@ _OPEN = 5
 _FACTORS = (
     "GED_E is the edit distance between true patterns and found factors, and C-score the share of the factor that each "
     "pattern is matched to most often; both take the best matching in each graph, so that even noise scores better the "
-    "more factors there are: read them against the rows below. “One matching” was fitted on validation graphs and "
+    "more factors there are: read them against the other rows. “One matching” was fitted on validation graphs and "
     "leaves no such choice; an edge AUC of 0.5 is chance. “Saturated” is the share of coefficients below 0.01 or above "
     "0.99."
 )

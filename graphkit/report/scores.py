@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from graphkit.metrics.format_scores import PERCENT, format_scores, format_value
+from graphkit.metrics.format_scores import PERCENT, format_scores
 from graphkit.report.page import Table, Tile
 from graphkit.tasks import maximizes
 
@@ -56,7 +56,7 @@ def headline(result: dict[str, Any]) -> list[Tile]:
         for name in ("test", "validation")
         if result.get(name)
     ]
-    tiles.append(Tile(unit, str(runs), f"seeds {_range(result['seeds'])}"))
+    tiles.append(Tile(unit, str(runs), _range(result["seeds"])))
     tiles.append(Tile("parameters", f"{result['parameters']:,}"))
     tiles.append(Tile("training time", duration(result["seconds"]), "in all"))
     if result.get("peak_memory_mb") is not None:
@@ -92,11 +92,16 @@ def floor_table(result: dict[str, Any]) -> Table | None:
     scores = result.get("scores") or {result["metric"]: result["test"]}
     names = list(next(iter(floors.values())))
     rows = [
-        [FLOORS.get(key, key), *(format_value(entry.get(name), missing="–") for name in names)]
+        [FLOORS.get(key, key), *(spread(_single(entry.get(name)), name in PERCENT) for name in names)]
         for key, entry in floors.items()
     ]
-    rows.insert(0, ["this model", *(spread(scores.get(name)) for name in names)])
+    rows.insert(0, ["this model", *(spread(scores.get(name), name in PERCENT) for name in names)])
     return Table(["test", *(f"{name} {'↑' if maximizes(name) else '↓'}" for name in names)], rows)
+
+
+def _single(value: float | None) -> dict[str, Any] | None:
+    """Returns a single score in the form of several ones, ``None`` if undefined."""
+    return None if value is None else {"mean": value, "runs": [value]}
 
 
 def score_table(result: dict[str, Any]) -> Table | None:
@@ -133,7 +138,7 @@ def duration(seconds: float) -> str:
 
 
 def _range(seeds: list[int]) -> str:
-    """Returns ``0 to 9`` for consecutive seeds, else a list."""
+    """Returns ``seeds 0 to 9`` for consecutive seeds, else a list."""
     if len(seeds) > 2 and seeds == list(range(seeds[0], seeds[-1] + 1)):
-        return f"{seeds[0]} to {seeds[-1]}"
-    return ", ".join(map(str, seeds))
+        return f"seeds {seeds[0]} to {seeds[-1]}"
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"

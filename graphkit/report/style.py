@@ -24,6 +24,9 @@ SERIES = ("#3568c9", "#d9730d", "#2b8a5f", "#9a45a3", "#15818f", "#a8810c", "#7b
 #: Factor by which a figure with a single panel may grow to fill the page.
 _STRETCH = 1.35
 
+#: Coordinates in an SVG file, and their digits after the second one, which are below 1/7000 inch.
+_COORDINATES, _DIGITS = re.compile(r' (?:d|x|y)="[^"]*"'), re.compile(r"(?<=\.\d\d)\d+")
+
 #: CSS variables of the colors, so that an inline SVG follows the light or dark theme.
 VARIABLES = {
     INK: "ink",
@@ -126,7 +129,7 @@ def svg_text(figure: "Figure", box: "Bbox | None" = None) -> str:
         figure.savefig(
             buffer, format="svg", metadata={"Date": None, "Creator": None}, facecolor="white", bbox_inches=box
         )
-    return buffer.getvalue()
+    return _COORDINATES.sub(lambda match: _DIGITS.sub("", match[0]), buffer.getvalue())
 
 
 def inline_panels(figure: "Figure", name: str, label: str) -> str:

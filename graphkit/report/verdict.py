@@ -47,7 +47,7 @@ def verdict(run: RunFolder, others: Sequence[RunFolder] = ()) -> list[str]:
     for other in others:
         statements += _difference(run, other, len(others))
     statements += note_statements({"": run.result})
-    for check in (_trivial, _labels, _targets, _calibration, _factors, _attention, _learned_graphs):
+    for check in (_trivial, _labels, _targets, _calibration, _untrained, _factors, _attention, _learned_graphs):
         statements += _attempt(check, run)
     return statements
 
@@ -123,7 +123,10 @@ def difference_statement(
     gain = test["difference"] if maximize else -test["difference"]
     word = "gain" if gain >= 0 else "loss"
     word = f"{subject}: {word}" if subject else word.capitalize()
-    change = f"{word} against {name} {format_score(abs(gain), percent)}{' points' if percent else ''}"
+    size = format_score(abs(gain), percent)
+    change = f"{word} against {name} {size}{' points' if percent else ''}"
+    if float(size) == 0:
+        change = f"{subject}: no difference to {name}" if subject else f"No difference to {name}"
     pairs = f"{test['pairs']} shared seed{'' if test['pairs'] == 1 else 's'}"
     if test["p"] is None:
         return f"{change}, {pairs}: no claim."
@@ -146,7 +149,7 @@ def _trivial(run: RunFolder) -> list[str]:
         absent = [name for name, size, count in zip(names, sizes, predicted, strict=True) if size and not count]
         if absent:
             listed = ", ".join(map(str, absent[:3])) + (f" and {len(absent) - 3} more" if len(absent) > 3 else "")
-            statements.append(f"Never predicted: {listed}.")
+            statements.append(f"Never predicted: class{'es' if len(absent) > 1 else ''} {listed}.")
     floors = result.get("floors") or {}
     for metric in dict.fromkeys((result["metric"], "hard-mrr")):
         scores = result.get("test") if metric == result["metric"] else (result.get("scores") or {}).get(metric)
@@ -155,11 +158,11 @@ def _trivial(run: RunFolder) -> list[str]:
             sign = 1 if maximizes(metric) else -1
             above = {name: value for name, value in values.items() if sign * (scores["mean"] - value) <= 0}
             if above:
-                texts = [f"{name.replace('-', ' ')} {format_score(above[name], metric in PERCENT)}" for name in above]
-                score = format_score(scores["mean"], metric in PERCENT)
-                statements.append(
-                    f"No better than {len(above)} of {len(values)} floors: {metric} {score}, {', '.join(texts)}."
-                )
+                percent, unit = metric in PERCENT, " %" if metric in PERCENT else ""
+                texts = [f"{key.replace('-', ' ')} {format_score(above[key], percent)}{unit}" for key in above]
+                score = f"{metric} {format_score(scores['mean'], percent)}{unit}"
+                which = f"{len(above)} of {len(values)} floors" if len(values) > 1 else "the floor"
+                statements.append(f"No better than {which}: {score}, {', '.join(texts)}.")
     micro_f1 = (result.get("scores") or {}).get("micro-f1")
     if micro_f1 and micro_f1["mean"] == 0:
         statements.append("No label is predicted for any test item: all probabilities are below one half.")
@@ -169,6 +172,15 @@ def _trivial(run: RunFolder) -> list[str]:
             f"Explains {100 * r2['mean']:.0f} % of the variance of the targets: little better than their mean."
         )
     return statements
+
+
+def _untrained(run: RunFolder) -> list[str]:
+    """Returns the statement on factors that are no better than without training."""
+    distance, untrained = (run.result.get(name) for name in ("ged_e", "untrained_ged_e"))
+    if not distance or not untrained or distance["mean"] < untrained["mean"]:
+        return []
+    means = f"{distance['mean']:.2f}, untrained {untrained['mean']:.2f}"
+    return [f"Factors are no closer to the true patterns than those of the untrained model: GED_E {means}."]
 
 
 def _labels(run: RunFolder) -> list[str]:
@@ -214,10 +226,11 @@ def _calibration(run: RunFolder) -> list[str]:
         _, probability, y = collect.class_outputs(run.best)
     if not y.numel():
         return []
-    result = calibration(probability, y)
-    if result.error < _CALIBRATED:
+    result, count = calibration(probability, y), y.numel()
+    confidence, accuracy = ((result.items * value).sum() / count for value in result[:2])
+    deviation = float((confidence * (1 - confidence) / count).sqrt())  # of the accuracy, if both are equal
+    if result.error < _CALIBRATED or abs(float(confidence - accuracy)) <= 2 * deviation:
         return []
-    confidence, accuracy = ((result.items * value).sum() / result.items.sum() for value in result[:2])
     side = "too low" if confidence < accuracy else "too high"
     return [
         f"Probabilities are {side} (mean {100 * float(confidence):.0f} %, accuracy {100 * float(accuracy):.0f} %): "

@@ -46,7 +46,7 @@ def test_the_page_of_a_comparison(tmp_path: Path) -> None:
     result = fit_distill(config, folder)
     assert result["networks"][1]["parameters"] < result["networks"][0]["parameters"]
     text = report(folder).read_text()
-    assert "Distillation: gcn to gcn on karate" in text and "Correlation with the teacher: alone" in text
+    assert "Distillation: gcn to gcn on karate" in text and "Correlation with the teacher: student alone" in text
     assert "weight: 2" in text and "student alone" in text and "graphkit distill --config config.yaml" in text
     assert text.count("<svg") == 6 and (folder / "figures" / "cost.png").is_file()
     shutil.move(folder / "teacher", tmp_path / "elsewhere")

@@ -49,8 +49,8 @@ def test_few_labels_have_a_row_each_with_floors_and_gaps() -> None:
     logits = torch.tensor([[2, -1, 0, 3.0], [1, -1, 0, 1], [-1, -1, 0, 2], [9, -1, 0, -1]])
     table, notes = parts(label_table([label_scores(logits, y)], ["a", "b", "c", "d"], "roc-auc"))
     assert list(table.head) == [
-        "label", "labeled test items", "positive", "roc-auc ↑", "floor of roc-auc", "average-precision ↑",
-        "floor of average-precision", "f1 ↑", "floor of f1", "gaps",
+        "label", "labeled items", "positive", "roc-auc ↑", "roc-auc floor", "average-precision ↑",
+        "average-precision floor", "f1 ↑", "f1 floor", "gaps",
     ]  # fmt: skip
     assert table.rows == [
         ["a", 3, "66.7 %", "50.00 %", "50.00 %", "0.8333", "0.6667", "50.00 %", "80.00 %", ""],
@@ -67,7 +67,7 @@ def test_few_labels_have_a_row_each_with_floors_and_gaps() -> None:
 
 def test_labels_without_gaps_have_no_column_of_gaps() -> None:
     table, notes = parts(label_table([scored([0.7, 0.9])], ["a", "b"], "micro-f1"))
-    assert table.head[-1] == "floor of f1" and len(notes) == 1
+    assert table.head[-1] == "f1 floor" and len(notes) == 1
     assert [row[0] for row in table.rows] == ["a", "b"] and table.file_rows is None
 
 
@@ -131,7 +131,7 @@ def test_targets_have_the_better_floor() -> None:
     floors = {"mean": errors([0.5, 0.9]), "last-value": errors([0.7, 0.6])}
     table, notes = parts(target_table([errors([0.25, 0.75])], [floors], ["gap", "mu"], "rmse"))
     assert list(table.head) == [
-        "target", "test items", "mae ↓", "floor of mae", "rmse ↓", "floor of rmse", "r2 ↑", "floor of r2",
+        "target", "test items", "mae ↓", "mae floor", "rmse ↓", "rmse floor", "r2 ↑", "r2 floor",
     ]  # fmt: skip
     assert table.rows == [
         ["gap", 8, "0.2500", "0.5000", "0.5000", "1.0000", "0.7500", "0.5000"],
@@ -186,7 +186,7 @@ def test_the_report_of_labels_of_nodes(tmp_path: Path) -> None:
     text = report(tmp_path / "run").read_text(encoding="utf-8")
     check_report(text)
     best = open_run(tmp_path / "run").best
-    assert f"<p>Scores of each label: test items of {best.path.name}. Missing labels are left out.</p>" in text
+    assert f"<p>Test items of {best.path.name}. Missing labels are left out.</p>" in text
     output, y = collect.test_outputs(best)
     head, *rows = files_of(text)["The 10 best and the 10 worst of 121 labels by f1"]
     assert len(rows) == y.size(1) == 121
@@ -196,7 +196,7 @@ def test_the_report_of_labels_of_nodes(tmp_path: Path) -> None:
         assert row[head.index("roc-auc ↑")] == f"{100 * expected.roc_auc_score(true, predicted):.2f} %"
         assert row[head.index("average-precision ↑")] == f"{expected.average_precision_score(true, predicted):.4f}"
         assert row[head.index("f1 ↑")] == f"{100 * expected.f1_score(true, predicted > 0):.2f} %"
-        assert row[head.index("floor of f1")] == f"{100 * expected.f1_score(true, torch.ones_like(true)):.2f} %"
+        assert row[head.index("f1 floor")] == f"{100 * expected.f1_score(true, torch.ones_like(true)):.2f} %"
 
 
 @pytest.mark.extended

@@ -126,6 +126,14 @@ def test_tables_put_numbers_at_the_right_and_scroll() -> None:
     assert '<td class="number">–</td>' in text and '<div class="scroll"><table>' in text
     assert '<td class="number">' not in rendered(Table(("run", "seed"), [("a", 1), ("b", "x")]))
     assert "<th>run</th><th>seed</th>" in rendered(Table(("run", "seed"), []))
+    text = rendered(Table(("run", "roc-auc ↑"), [("a", "+1.5"), ("b", "-2.0")]))
+    assert '<th class="number">roc-auc\N{NO-BREAK SPACE}↑</th>' in text and '<td class="number">+1.5</td>' in text
+
+
+def test_more_than_two_blocks_fill_columns() -> None:
+    table = settings_table({"a": 1})
+    assert '<div class="columns many">' in rendered(Columns([table] * 3))
+    assert '<div class="columns">' in rendered(Columns([table] * 2))
 
 
 def test_settings_read_as_a_person_writes_them() -> None:

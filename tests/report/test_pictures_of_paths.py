@@ -45,6 +45,15 @@ def test_widths_areas_and_colors_follow_the_weights() -> None:
     assert {text.get_text() for text in axis.texts} == {"n1\n35%", "n2\n30%", "n3\n5%", "n0\n30%"}
 
 
+def test_names_are_on_the_side_away_from_the_edges() -> None:
+    axis = attended_paths_picture([EXAMPLE]).axes[0]
+    place = {text.get_text().split()[0]: text for text in axis.texts}  # type: ignore[attr-defined]
+    height = {name: text.xy[1] for name, text in place.items()}
+    for name, others in {"n0": ["n1"], "n2": ["n1", "n3"], "n3": ["n1", "n2"], "n1": ["n0", "n2", "n3"]}.items():
+        is_below = sum(height[other] - height[name] for other in others) > 1e-6
+        assert place[name].get_verticalalignment() == ("top" if is_below else "bottom")
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("plot") / "paths"

@@ -41,3 +41,6 @@ def test_table_of_floors() -> None:
         [["this model", "–", "1.5000 ± 0.2500", "–"], ["mean of the training targets", "2.0000", "3.0000", "–"]],
     )
     assert scores.floor_table({**result, "floors": {}}) is None
+    areas = {"metric": "roc-auc", "test": {**score, "mean": 0.5, "std": 0.02}, "floors": {"katz": {"roc-auc": 0.75}}}
+    table = scores.floor_table(areas)
+    assert table is not None and [row[1] for row in table.rows] == ["50.00 ± 2.00 %", "75.00 %"]

@@ -42,7 +42,7 @@ def test_headline_of_folds() -> None:
     result = {**RESULT, "validation": None, "selected_on": "fold", "seeds": [0]}
     tiles = scores.headline(result)
     assert tiles[0].remark == "epoch chosen on fold"
-    assert Tile("folds", "2", "seeds 0") in tiles and "validation accuracy" not in [tile.name for tile in tiles]
+    assert Tile("folds", "2", "seed 0") in tiles and "validation accuracy" not in [tile.name for tile in tiles]
 
 
 def test_headline_without_a_test_score() -> None:

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -5,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from graphkit.report.style import INK, SERIES, inline_panels, inline_svg, new_figure, panels, save_png, style
+from graphkit.report.style import INK, SERIES, inline_panels, inline_svg, new_figure, panels, save_png, style, svg_text
 
 
 def example() -> object:
@@ -82,3 +83,12 @@ def test_missing_matplotlib_names_the_extra(monkeypatch: pytest.MonkeyPatch, pla
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"pip install matplotlib"):
         report(plain_run)
+
+
+def test_coordinates_have_two_digits_and_scales_all() -> None:
+    figure = new_figure(3, 2)
+    figure.subplots().plot([0, 1 / 3, 1], [0.123456, 2 / 3, 0], label="a")
+    text = svg_text(figure)
+    values = re.findall(r' (?:d|x|y)="([^"]*)"', text)
+    assert values and not any(re.search(r"\.\d{3}", value) for value in values)
+    assert re.search(r'transform="[^"]*\.\d{4}', text)  # text is scaled by small factors

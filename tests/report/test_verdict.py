@@ -47,7 +47,10 @@ def test_predictions_of_one_class(plain_run: Path) -> None:
     rows = [{"name": name, "precision": None, "recall": None, "f1": None, "count": 10} for name in ("cat", "dog")]
     statements = results(open_run(plain_run), classes=rows, confusion=[[10, 0], [5, 0]])
     assert "No better than predicting the class cat for all test items (66.7 %)." in statements
-    assert "Never predicted: dog." in statements
+    assert "Never predicted: class dog." in statements
+    assert "Never predicted: classes cat, dog." in results(
+        open_run(plain_run), classes=[*rows, {**rows[0], "name": "owl"}], confusion=[[0, 0, 9], [0, 0, 5], [0, 0, 9]]
+    )
     statements = results(open_run(plain_run), classes=rows, confusion=[[10, 0], [1, 4]])
     assert not any("predict" in text for text in statements)
 
@@ -57,6 +60,12 @@ def test_floors(plain_run: Path) -> None:
     scores: dict[str, Any] = {"metric": "mae", "test": {"mean": 0.5, "std": 0.0, "runs": [0.5]}}
     low = results(run, **scores, floors={"last-value": {"mae": 0.4}, "mean": {"mae": 0.9}})
     assert [text for text in low if "floor" in text] == ["No better than 1 of 2 floors: mae 0.5000, last value 0.4000."]
+    (single,) = [text for text in results(run, **scores, floors={"mean": {"mae": 0.4}}) if "floor" in text]
+    assert single == "No better than the floor: mae 0.5000, mean 0.4000."
+    area: dict[str, Any] = {"metric": "roc-auc", "test": {"mean": 0.5, "std": 0.0, "runs": [0.5]}}
+    (single,) = [text for text in results(run, **area, floors={"katz": {"roc-auc": 0.7}}) if "floor" in text]
+    assert single == "No better than the floor: roc-auc 50.00 %, katz 70.00 %."
+    run = open_run(plain_run)
     scores["scores"] = {"micro-f1": {"mean": 0.0}}
     assert "No label is predicted for any test item" in "".join(results(run, **scores))
     del scores["scores"]
@@ -70,7 +79,7 @@ def test_equal_factors(factor_run: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
     def texts() -> list[str]:
         monkeypatch.setattr(collect, "factor_view", lambda fit: view(fit)._replace(coefficients=values))
-        return [text for text in verdict(run) if "actor" in text and "seeds" not in text]
+        return [text for text in verdict(run) if "of the first layer" in text]
 
     assert texts() == []
     values[:, 2] = 0.5 * values[:, 0]
@@ -205,6 +214,35 @@ def test_probabilities_that_are_no_frequencies(plain_run: Path, monkeypatch: pyt
     assert texts(0.6) == [
         "Probabilities are too low (mean 60 %, accuracy 100 %): they rank the classes, but are not frequencies."
     ]
+
+
+def test_few_items_say_nothing_about_probabilities(plain_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def texts(count: int) -> list[str]:
+        probability = torch.tensor([[0.65, 0.35]]).repeat(count, 1)
+        y = (torch.arange(count) % 5 > 3).long()
+        monkeypatch.setattr(collect, "class_outputs", lambda fit: (probability, probability, y))
+        return [text for text in verdict(open_run(plain_run)) if text.startswith("Probabilities")]
+
+    assert texts(5) == []  # 80 % of 5 items have a standard error of 21 points
+    assert texts(100)[0].startswith("Probabilities are too low (mean 65 %, accuracy 80 %)")
+
+
+def test_factors_that_training_does_not_improve(plain_run: Path) -> None:
+    def texts(distance: float) -> list[str]:
+        statements = results(open_run(plain_run), ged_e={"mean": distance}, untrained_ged_e={"mean": 7.5})
+        return [text for text in statements if "untrained" in text]
+
+    assert texts(7.0) == []
+    assert texts(7.75) == [
+        "Factors are no closer to the true patterns than those of the untrained model: GED_E 7.75, untrained 7.50."
+    ]
+
+
+def test_equal_scores_are_no_gain() -> None:
+    test = paired_test([0.8, 0.8], [0.8, 0.8])._asdict()
+    assert difference_statement(test, "gcn", percent=True) == "No difference to gcn, 2 shared seeds: no claim."
+    text = difference_statement(test, "the student alone", percent=True, subject="kd", tests=2)
+    assert text == "kd: no difference to the student alone, 2 shared seeds: no claim."
 
 
 def test_learned_graphs_without_effect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
