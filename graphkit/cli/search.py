@@ -19,7 +19,9 @@ from graphkit.cli.training_options import training_options
 @click.option(
     "--space", type=click.Path(exists=True, dir_okay=False), help="YAML file with the domains of settings by model."
 )
-@click.option("--split", help="Fractions of training, validation and test items, such as 0.6,0.2,0.2.")
+@click.option(
+    "--split", help="Fractions of training, validation and test items (0.6,0.2,0.2); or random, scaffold or folds."
+)
 @training_options("cora", "", "search", "train.patience=50")
 @click.pass_context
 def search(ctx: click.Context, **options: Any) -> None:

@@ -11,7 +11,7 @@ from graphkit.cli.training_options import training_options
 @click.command(short_help="Train a model on a data set.")
 @click.option("--model", shell_complete=complete_models, help="Model (see `graphkit models`). [default: factorgcn]")
 @click.option(
-    "--split", help="Fractions of training, validation and test items, such as 0.6,0.2,0.2; or random, scaffold, folds."
+    "--split", help="Fractions of training, validation and test items (0.6,0.2,0.2); or random, scaffold or folds."
 )
 @click.option("--split-seed", type=int, help="Random seed of the split. [default: 0]")
 @click.option("--stream", help="Input stream of clips: joint, bone, joint-motion or bone-motion. [default: joint]")

@@ -56,7 +56,7 @@ def load(
         transforms (list, optional): Transforms by name, in order, see :mod:`graphkit.transforms`. (default: ``()``)
         split (str or list[float], optional): Fractions such as ``"0.6,0.2,0.2"``; or ``"random"`` or ``"scaffold"``
             (molecules), with or without fractions such as ``"scaffold:0.8,0.1,0.1"``, for ten splits, one per seed; or
-            ``"folds"`` for ten folds: each tests once, and the next one selects the epoch.
+            ``"folds"`` for ten folds, one per seed: each is the test set once, and the next one selects the epoch.
             (default: ``None``, the published split, or that of the file)
         split_seed (int, optional): Random seed of the split. (default: ``0``)
         labels_per_class (int, optional): Number of training nodes per class, drawn with ``split_seed``; a single split

@@ -220,8 +220,8 @@ def stratified_folds(y: Tensor, folds: int = 10, seed: int = 0) -> tuple[Split, 
 def validation_folds(y: Tensor, folds: int = 10, seed: int = 0) -> tuple[Split, ...]:
     """Returns stratified cross-validation folds with validation items.
 
-    Split ``i`` tests on fold ``i`` of :func:`stratified_folds`, selects on fold ``i + 1``, the last one on fold 0, and
-    trains on the others, so that each item is tested once and no test item has a part in the selection.
+    Fold ``i`` of :func:`stratified_folds` is the test set of split ``i``, fold ``i + 1`` its validation set (fold 0 for
+    the last split), and the others its training set. Each item is tested once, by a model that was selected without it.
 
     Args:
         y (Tensor): ``[num_items]`` int64, classes; unlabeled items (-1) are in no fold.

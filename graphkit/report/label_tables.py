@@ -11,7 +11,7 @@ from graphkit.metrics.target_scores import TargetScores
 from graphkit.report.page import Block, Cell, Note, Table
 from graphkit.tasks import maximizes
 
-#: Largest number of rows of a table that shows all of them; of more, so many of the best and of the worst are shown.
+#: Largest number of labels whose table shows all rows, and numbers of best and of worst rows of a longer one.
 SHOWN, ENDS = 25, 10
 #: Prefixes of the names of tasks with several labels per item.
 MULTI_LABEL = ("multilabel-", "multitask-")

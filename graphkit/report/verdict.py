@@ -123,15 +123,15 @@ def difference_statement(
     gain = test["difference"] if maximize else -test["difference"]
     word = "gain" if gain >= 0 else "loss"
     word = f"{subject}: {word}" if subject else word.capitalize()
-    size = format_score(abs(gain), percent)
+    size, level = format_score(abs(gain), percent), _LEVEL / tests
+    significant = test["p"] is not None and test["p"] < level
     change = f"{word} against {name} {size}{' points' if percent else ''}"
-    if float(size) == 0:
+    if float(size) == 0 and not significant:
         change = f"{subject}: no difference to {name}" if subject else f"No difference to {name}"
     pairs = f"{test['pairs']} shared seed{'' if test['pairs'] == 1 else 's'}"
     if test["p"] is None:
         return f"{change}, {pairs}: no claim."
-    level = _LEVEL / tests
-    claim = "significant" if test["p"] < level else "not significant"
+    claim = "significant" if significant else "not significant"
     divided = f" ({_LEVEL:g} / {tests} tests)" if tests > 1 else ""
     return f"{change}, p = {test['p']:.3f}, {pairs}: {claim} at the level {level:.2g}{divided}."
 
@@ -257,8 +257,8 @@ def _factors(run: RunFolder) -> list[str]:
         statements += _same_factors(same)
     off = [factor for factor in range(count) if values[:, factor].max() < 0.01]
     if off:
-        named, verb = ("Factors", "have") if len(off) > 1 else ("Factor", "has")
-        statements.append(f"{named} {_listed(off)} of the first layer {verb} no edges (coefficients below 0.01).")
+        noun, verb = ("Factors", "have") if len(off) > 1 else ("Factor", "has")
+        statements.append(f"{noun} {_listed(off)} of the first layer {verb} no edges (coefficients below 0.01).")
     return statements
 
 

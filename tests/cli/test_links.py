@@ -112,6 +112,7 @@ CLIPS karate LINKS                                            | reads skeleton c
 TRAIN karate LINKS --split 0.5,0.5                            | `split` must be three numbers
 TRAIN karate LINKS --split 0.8,0.1,0.2                        | `split` must sum to 1
 TRAIN karate LINKS --split scaffold                           | got the split scaffold; give 0.85,0.05,0.1
+TRAIN karate LINKS --split folds                              | got the split folds; give 0.85,0.05,0.1
 TRAIN karate LINKS --split 0.998,0.001,0.001                  | expected edges for training, validation and test
 TRAIN karate LINKS --target label                             | `data.target` is an option of your own graphs
 TRAIN karate LINKS --set data.labels_per_class=2              | `labels_per_class` is for nodes of one class each

@@ -243,6 +243,10 @@ def test_equal_scores_are_no_gain() -> None:
     assert difference_statement(test, "gcn", percent=True) == "No difference to gcn, 2 shared seeds: no claim."
     text = difference_statement(test, "the student alone", percent=True, subject="kd", tests=2)
     assert text == "kd: no difference to the student alone, 2 shared seeds: no claim."
+    small = {"difference": 2e-5, "p": 0.5, "pairs": 3}
+    assert difference_statement(small, "gcn", percent=True).startswith("No difference to gcn, p = 0.500")
+    text = difference_statement({**small, "p": 0.01}, "gcn", percent=True)
+    assert text.startswith("Gain against gcn 0.00 points, p = 0.010, 3 shared seeds: significant")
 
 
 def test_learned_graphs_without_effect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
