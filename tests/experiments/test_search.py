@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 
 import graphkit
 from graphkit.errors import InputError, MissingPackageError
@@ -268,6 +269,15 @@ def test_a_trial_that_cannot_be_trained_has_no_score(tmp_path: Path, monkeypatch
     none = config_of(models=["gcn"], space={"gcn": {"train.lr": [3.0, 2.0]}}, trials=2, seeds=1)
     with pytest.raises(InputError, match="no trial of 'gcn' has a validation score; give other settings"):
         run(none, tmp_path / "none")
+
+
+def test_the_spaces_of_the_examples_fit_their_models() -> None:
+    pytest.importorskip("optuna")
+    file = Path(__file__).resolve().parents[2] / "examples" / "spaces" / "around_the_layers.yaml"
+    spaces = yaml.safe_load(file.read_text(encoding="utf-8"))
+    for model, space in spaces.items():
+        assert get_model(model).search_space.items() <= read_space(model, space).items()
+    SearchExperiment(config_of(models=list(spaces), space=spaces)).dry_run()
 
 
 def test_proposed_numbers_have_three_digits_and_stay_in_the_interval(tmp_path: Path) -> None:

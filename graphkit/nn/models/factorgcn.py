@@ -105,9 +105,8 @@ class FactorGCN(TrunkModel):
     returns_factors = True
     extra_metrics = ("factors",)
     search_space = {
-        **{key: domain for key, domain in TrunkModel.search_space.items() if key != "model.jk"},  # see `head`
-        "model.hidden_channels": Choice((32, 64, 128)), "model.discriminator": Interval(0.0, 1.0),
-        "model.gain": Choice((1.0, 6.0)), "model.head": Choice(("conv", "linear", "layers")),
+        **TrunkModel.search_space, "model.hidden_channels": Choice((32, 64, 128)),
+        "model.discriminator": Interval(0.0, 1.0), "model.gain": Choice((1.0, 6.0)),
     }  # fmt: skip
 
     def __init__(

@@ -10,7 +10,6 @@ from torch_geometric.nn import AttentionalAggregation, JumpingKnowledge
 from graphkit.errors import InputError
 from graphkit.nn.models.graph_model import GraphModel, read_out
 from graphkit.nn.options import check_choice, check_flags, check_shares
-from graphkit.nn.search_space import Choice
 from graphkit.nn.sparse import drop, full_precision
 
 #: Rows of the node features that are read to find out whether each has a single 1.
@@ -39,12 +38,6 @@ class TrunkModel(GraphModel):
         Xu, Li, Tian, Sonobe, Kawarabayashi and Jegelka, `Representation Learning on Graphs with Jumping Knowledge
         Networks <https://arxiv.org/abs/1806.03536>`_, ICML 2018.
     """
-
-    search_space = {
-        **GraphModel.search_space, "model.input_projection": Choice((False, True)),
-        "model.residual": Choice((False, True)), "model.batch_norm": Choice((False, True)),
-        "model.jk": Choice((None, "cat")),
-    }  # fmt: skip
 
     input_map: torch.nn.Linear | None
 
